@@ -1,0 +1,262 @@
+"""Faces of known identity, compared with the gallery as the sort compares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.calibration.rates import NOBODY, Trials
+from facesort.core.gallery import Gallery, centroid
+from facesort.core.matching import centroid_distances
+from facesort.core.records import Embeddings
+from facesort.errors import GalleryError
+
+__all__ = ["Comparisons", "compare", "reference_pairs"]
+
+# Nearer than any two photos are; a copy of a picture proves nothing.
+_SAME_PICTURE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparisons:
+    """Distances of faces, of which one knows whose they are, to all persons of a gallery.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_faces, n_persons), float32
+        To the centroids. A reference is compared with its own person's *other* embeddings; NaN where
+        there are none, or the same picture is among them.
+    persons : ndarray of shape (n_faces,), int64
+        Whose face it is: the column of a person of the gallery, or a number from `n_persons` for a stranger.
+    references : ndarray of shape (n_faces,), bool
+        Whether the face is a reference of the gallery, not a labelled one.
+    """
+
+    distances: NDArray[np.float32]
+    persons: NDArray[np.int64]
+    references: NDArray[np.bool_]
+
+    @property
+    def gallery(self) -> int:
+        """Number of persons in the gallery."""
+        return self.distances.shape[1]
+
+    def fnmr(self) -> Trials:
+        """Genuine comparisons, one to one: an error beyond the threshold (FNMR)."""
+        own = self._own()
+        return self._misses("genuine comparisons", own, np.isfinite(own))
+
+    def fmr(self) -> Trials:
+        """Impostor comparisons, one to one: an error within the threshold (FMR)."""
+        face, other = np.nonzero(~self._is_own())
+        return Trials(
+            "impostor comparisons",
+            self.distances[face, other],
+            self.persons[face],
+            other.astype(np.int64),
+            self.gallery,
+            np.ones(len(face)),
+            every_pair=True,
+        )
+
+    def fpir(self) -> Trials:
+        """Faces that belong to nobody in the gallery: an error if any person is within the threshold (FPIR).
+
+        Strangers meet the whole gallery.  A gallery person's face meets the gallery without that person; since one
+        person is missing, each error counts N / (N - 1), the union bound (Grother and Phillips, "Models of large
+        population recognition performance", CVPR 2004, have the law for independent comparisons, which is
+        the same for small rates).
+        """
+        nearest, _, who = self._nearest_others()
+        return self._false_positives("faces of strangers", nearest, who)
+
+    def wrong_learning(self, margin: float) -> Trials:
+        """The same faces: an error if one would be *learned* for somebody at this STRICT.
+
+        Parameters
+        ----------
+        margin : float
+            By which the nearest person must beat the next, as `Thresholds.margin`.  The quality that
+            learning asks for is left out of account, so that the rate is rather too high.
+        """
+        nearest, second, who = self._nearest_others()
+        clear = ~(second - nearest < np.float32(margin))  # nobody else (inf - inf) is clear
+        scores = np.where(clear, nearest, np.float32(np.inf))
+        return self._false_positives("faces of strangers", scores, who)
+
+    def fnir(self) -> Trials:
+        """Faces of gallery persons: an error unless theirs is the nearest, and within the threshold (FNIR).
+
+        A tie with another person counts as a miss.  Labelled faces are taken if they are of as many persons as
+        there are with two references; else the references, which meet one embedding fewer than the
+        photos of a sort will, so that the rate is rather too high.
+        """
+        own = self._own()
+        nearest, _, _ = self._nearest_others()
+        mated = np.isfinite(own)
+        sides = mated & ~self.references, mated & self.references
+        chosen = max(sides, key=lambda side: len(np.unique(self.persons[side])))
+        scores = np.where(own < nearest, own, np.float32(np.inf))
+        return self._misses("faces of persons in the gallery", scores, chosen)
+
+    def _is_own(self) -> NDArray[np.bool_]:
+        return self.persons[:, None] == np.arange(self.gallery)
+
+    def _own(self) -> NDArray[np.float32]:
+        """Distance to the own person; NaN for strangers; shape (n_faces,)."""
+        own = np.full(len(self.persons), np.nan, np.float32)
+        known = np.flatnonzero(self.persons < self.gallery)
+        own[known] = self.distances[known, self.persons[known]]
+        return own
+
+    def _nearest_others(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        """Smallest and second smallest distance to anybody else, and who the nearest is."""
+        others = np.where(self._is_own(), np.float32(np.inf), self.distances)
+        nobody = np.full((len(others), 2), np.inf, np.float32)
+        two = np.sort(np.hstack([others, nobody]), axis=1)[:, :2]
+        who = others.argmin(axis=1) if self.gallery else np.zeros(len(others), np.intp)
+        return two[:, 0], two[:, 1], who.astype(np.int64)
+
+    def _false_positives(
+        self, what: str, scores: NDArray[np.float32], who: NDArray[np.int64]
+    ) -> Trials:
+        known = self.persons < self.gallery
+        usable = ~known | (self.gallery > 1)
+        weights = np.where(known, self.gallery / max(self.gallery - 1, 1), 1.0)
+        return Trials(
+            what,
+            scores[usable],
+            self.persons[usable],
+            who[usable],
+            self.gallery,
+            weights[usable],
+        )
+
+    def _misses(self, what: str, scores: NDArray[np.float32], mated: NDArray[np.bool_]) -> Trials:
+        n = int(mated.sum())
+        return Trials(
+            what,
+            scores[mated],
+            self.persons[mated],
+            np.full(n, NOBODY, np.int64),
+            self.gallery,
+            np.ones(n),
+            beyond=True,
+        )
+
+
+def compare(gallery: Gallery, faces: Embeddings, person_ids: NDArray[np.int64]) -> Comparisons:
+    """Compare the gallery's references, and labelled faces, with all centroids.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        What was learned counts, if there is anything; leave it out to calibrate on what people said.
+    faces : ndarray of shape (n, dim), float32
+        Labelled faces; n may be 0.  Copies of references are left out.
+    person_ids : ndarray of shape (n,), int64
+        Whose they are: an id of the gallery, or any other number, one for each stranger.
+
+    Raises
+    ------
+    GalleryError
+        If nobody is in the gallery, or one picture is said to be of two people.
+    """
+    columns = gallery.person_ids
+    if not len(columns):
+        raise GalleryError(
+            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
+        )
+    references, owners = _references(gallery)
+    labelled = _numbers(person_ids, columns)
+    copies = _refuse_two_names(gallery, (references, owners), (faces, labelled))
+    faces, labelled = faces[~copies], labelled[~copies]
+    everything = np.vstack([references, faces]) if len(faces) else references
+    distances = centroid_distances(everything, gallery.centroids())
+    for row, owner in enumerate(owners):
+        distances[row, owner] = _without(gallery, references[row], row, owners)
+    persons = np.concatenate([owners, labelled])
+    return Comparisons(distances, persons, np.arange(len(persons)) < len(owners))
+
+
+def reference_pairs(gallery: Gallery) -> Trials:
+    """Two references of different people, face to face: what impostors of one photo each look like.
+
+    A reference is taken as the centroid of a person with one reference, so these are distances of the
+    sort's own kind, but of the most difficult gallery; see `crowd`.
+    """
+    references, owners = _references(gallery)
+    one, other = np.triu_indices(len(references), k=1)
+    apart = owners[one] != owners[other]
+    one, other = one[apart], other[apart]
+    distances = centroid_distances(references, references)
+    return Trials(
+        "pairs of references of different persons",
+        distances[one, other],
+        owners[one],
+        owners[other],
+        len(gallery.person_ids),
+        np.ones(len(one)),
+        every_pair=True,
+    )
+
+
+def _references(gallery: Gallery) -> tuple[Embeddings, NDArray[np.int64]]:
+    """All references, and the column of whose they are."""
+    rows = [gallery.references[int(person_id)] for person_id in gallery.person_ids]
+    owners = np.repeat(np.arange(len(rows)), [len(r) for r in rows]).astype(np.int64)
+    return (np.vstack(rows) if rows else np.empty((0, 0), np.float32)), owners
+
+
+def _numbers(person_ids: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Columns for those in the gallery, consecutive numbers after them for strangers."""
+    strangers = np.setdiff1d(person_ids, columns)
+    order = {int(p): number for number, p in enumerate([*columns, *strangers])}
+    return np.array([order[int(p)] for p in person_ids], dtype=np.int64)
+
+
+def _refuse_two_names(
+    gallery: Gallery,
+    known: tuple[Embeddings, NDArray[np.int64]],
+    labelled: tuple[Embeddings, NDArray[np.int64]],
+) -> NDArray[np.bool_]:
+    """Which labelled faces are copies of references; refuses one picture under two names."""
+    references, owners = known
+    faces, persons = labelled
+    names = [p.name for p in gallery.persons if p.person_id in set(gallery.person_ids.tolist())]
+    same = centroid_distances(references, references) < _SAME_PICTURE
+    clash = np.argwhere(same & (owners[:, None] != owners))
+    if len(clash):
+        one, other = (names[owners[row]] for row in clash[0])
+        raise GalleryError(
+            f"the same picture is a reference of {one!r} and of {other!r}: remove it from one of them"
+        )
+    if not len(faces):
+        return np.zeros(0, dtype=bool)
+    copies = centroid_distances(faces, references) < _SAME_PICTURE
+    clash = np.argwhere(copies & (persons[:, None] != owners))
+    if len(clash):
+        raise GalleryError(
+            f"a reference of {names[owners[clash[0][1]]]!r} is among the labelled photos of somebody else: "
+            "remove it from there, or name the folder after the person"
+        )
+    return np.asarray(copies.any(axis=1))
+
+
+def _without(
+    gallery: Gallery, reference: NDArray[np.float32], row: int, owners: NDArray[np.int64]
+) -> np.float32:
+    """Distance of a reference to its person's centroid without it; NaN if that says nothing."""
+    person_id = int(gallery.person_ids[owners[row]])
+    index = row - int(np.searchsorted(owners, owners[row]))
+    rest = np.delete(gallery.references[person_id], index, axis=0)
+    learned = gallery.learned.get(person_id)
+    if learned is not None and len(learned):
+        rest = np.vstack([rest, learned])
+    if not len(rest) or (centroid_distances(reference[None], rest) < _SAME_PICTURE).any():
+        return np.float32(np.nan)
+    return np.float32(centroid_distances(reference[None], centroid(rest)[None])[0, 0])

@@ -1,0 +1,102 @@
+"""What a sort would give, from a sample of its photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facesort.core.calibration.intervals import without_replacement
+from facesort.core.calibration.rates import NOBODY, Rate, Trials
+from facesort.errors import InsufficientTrialsError
+
+__all__ = ["DropForecast", "Forecast"]
+
+
+@dataclass(frozen=True, slots=True)
+class DropForecast:
+    """Expected share of a job's photos that reach no folder.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+    dropped, sampled, photos : int
+        Of the sample; the sample; the whole job.
+    low, high : float
+        95 % interval for the whole job, exact (`intervals.without_replacement`).
+    """
+
+    value: float
+    dropped: int
+    sampled: int
+    photos: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """A random sample of a job's photos, compared with the gallery as it stands.
+
+    Nothing is learned between the photos: a sort that learns drops fewer.  Copies of photos that are
+    outside of the sample are not seen either, and are dropped as duplicates.
+
+    Parameters
+    ----------
+    photos : int
+        Number of photos of the whole job.
+    nearest : ndarray of shape (n_sampled,), float32
+        Smallest distance of any face of the photo to any person; +inf for a photo that has no
+        face, failed, or is a copy of an earlier one in the sample.
+    learnable : ndarray of shape (n_faces,), float32
+        The distance from which on STRICT lets the face be learned; +inf if another rule forbids it
+        (LOOSE, the margin, its quality, or another face of the photo that is given the person).
+    photo_of : ndarray of shape (n_faces,), int64
+        Which photo of the sample each face is in.
+    """
+
+    photos: int
+    nearest: NDArray[np.float32]
+    learnable: NDArray[np.float32]
+    photo_of: NDArray[np.int64]
+
+    def drops(self, loose: float) -> DropForecast:
+        """Share of photos without a face within LOOSE.
+
+        Raises
+        ------
+        InsufficientTrialsError
+            If there is no photo in the sample.
+        """
+        sampled = len(self.nearest)
+        if not sampled:
+            raise InsufficientTrialsError(
+                "there is no photo in the source to make a forecast from: check its path in facesort.toml"
+            )
+        dropped = int((self.nearest > np.float32(loose)).sum())
+        low, high = without_replacement(dropped, sampled, self.photos)
+        return DropForecast(dropped / sampled, dropped, sampled, self.photos, low, high)
+
+    def drop_curve(self, thresholds: ArrayLike) -> list[DropForecast]:
+        """`drops` at each of several values of LOOSE, shape (m,)."""
+        return [self.drops(float(loose)) for loose in np.asarray(thresholds, dtype=np.float64)]
+
+    def learned(self) -> Trials:
+        """Faces of the sample: counted where STRICT would let them be learned.  Photos are independent.
+
+        Raises nothing by itself; its rates raise `InsufficientTrialsError` if the sample has no face.
+        """
+        return Trials(
+            "faces in the sample",
+            self.learnable,
+            self.photo_of,
+            np.full(len(self.learnable), NOBODY, np.int64),
+            0,
+            np.ones(len(self.learnable)),
+        )
+
+    def learned_at(self, strict: float) -> Rate:
+        """Share of faces that would be learned, at the LOOSE that the sample was decided with."""
+        return self.learned().at(strict)

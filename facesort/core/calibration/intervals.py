@@ -1,0 +1,114 @@
+"""Intervals for shares: exact where there is an exact one, and never 0 +- 0."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from scipy import stats
+
+__all__ = ["CONFIDENCE", "binomial", "difference", "new_sample", "without_replacement"]
+
+CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+
+
+def binomial(errors: float, trials: float, confidence: float = CONFIDENCE) -> Interval:
+    """Interval for a share of independent trials.
+
+    Clopper and Pearson, "The use of confidence or fiducial limits" (Biometrika 1934).  Written with the beta
+    distribution it takes effective numbers that are not whole, as Korn and Graubard, "Confidence intervals for
+    proportions with small expected number of positive counts estimated from survey data" (Survey
+    Methodology 1998) propose for trials that come in clusters.  Without errors its upper end is about
+    3.7 / trials (that of a one-sided interval is the "rule of three", 3 / trials).
+
+    Parameters
+    ----------
+    errors, trials : float
+        ``0 <= errors <= trials``, ``trials > 0``.
+    confidence : float
+        Two-sided.
+
+    Returns
+    -------
+    tuple of float
+        Low and high, in [0, 1].
+    """
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
+    return float(low), float(high)
+
+
+def new_sample(errors: float, trials: float, new_trials: int) -> Interval:
+    """Interval that the share in *another* sample falls into: it allows for the chance in both.
+
+    The limits of Thatcher, "Relationships between Bayesian and confidence limits for predictions" (JRSS B 1964),
+    which hold with at least 95 % confidence whatever the true share is; they also hold at a threshold
+    that was chosen as an order statistic of the first sample.
+
+    Parameters
+    ----------
+    errors, trials : float
+        Of the sample that is there; may be effective numbers.
+    new_trials : int
+        Size of the sample to come, 1 or more.
+
+    Returns
+    -------
+    tuple of float
+        Low and high, in [0, 1].
+    """
+    tail = (1 - CONFIDENCE) / 2
+    right = trials - errors
+    low, high = 0.0, float(new_trials)
+    if errors > 0:
+        low = stats.betabinom.ppf(tail, new_trials, errors, right + 1)
+    if right > 0:
+        high = stats.betabinom.ppf(1 - tail, new_trials, errors + 1, right)
+    return float(low) / new_trials, float(high) / new_trials
+
+
+def without_replacement(found: int, sample: int, population: int) -> Interval:
+    """Interval for the share in a finite population, from a simple random sample without replacement.
+
+    Exact: the shares whose hypergeometric distribution does not make the sample a surprise
+    (Buonaccorsi, "A note on confidence intervals for proportions in finite populations", American Statistician
+    1987).  It shrinks to one point when the sample is everything.
+
+    Parameters
+    ----------
+    found : int
+        In the sample.
+    sample, population : int
+        Sizes; ``0 <= found <= sample <= population``, ``sample > 0``.
+
+    Returns
+    -------
+    tuple of float
+        Low and high, in [0, 1].
+    """
+    tail = (1 - CONFIDENCE) / 2
+    possible = range(found, population - (sample - found) + 1)
+    # The chance of so many grows with their number in the population, that of so few falls.
+    first = bisect_left(
+        possible, True, key=lambda k: bool(stats.hypergeom.sf(found - 1, population, k, sample) > tail)
+    )
+    last = bisect_right(
+        possible, False, key=lambda k: bool(stats.hypergeom.cdf(found, population, k, sample) <= tail)
+    )
+    return possible[first] / population, possible[last - 1] / population
+
+
+def difference(one: float, one_limits: Interval, other: float, other_limits: Interval) -> Interval:
+    """Interval for ``one - other`` from the intervals of two independent shares.
+
+    "Square-and-add" of Newcombe, "Interval estimation for the difference between independent proportions"
+    (Statistics in Medicine 1998, method 10); Zou and Donner (Statistics in Medicine 2008) show that it takes
+    any two intervals.
+    """
+    (low, high), (other_low, other_high) = one_limits, other_limits
+    gap = one - other
+    down = ((one - low) ** 2 + (other_high - other) ** 2) ** 0.5
+    up = ((high - one) ** 2 + (other - other_low) ** 2) ** 0.5
+    return gap - down, gap + up

@@ -1,0 +1,114 @@
+"""The gallery: persons, their references, and what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.records import Embeddings
+
+__all__ = ["Gallery", "Person", "centroid"]
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone the user named.
+
+    Parameters
+    ----------
+    person_id : int
+    name : str
+        As the user wrote it.
+    folder : str
+        Name of the output folder, safe on every file system.
+    """
+
+    person_id: int
+    name: str
+    folder: str
+
+
+def centroid(embeddings: Embeddings) -> Vector:
+    """Mean direction of a person's embeddings.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, dim), float32
+        L2-normalised, n >= 1.
+
+    Returns
+    -------
+    ndarray of shape (dim,), float32
+        L2-normalised.
+
+    Raises
+    ------
+    ValueError
+        If there is no embedding, or they cancel out or are not finite.
+    """
+    if not len(embeddings):
+        raise ValueError("a centroid needs at least one embedding")
+    mean = embeddings.astype(np.float64).mean(axis=0)
+    norm = float(np.linalg.norm(mean))
+    if not 1e-6 <= norm < np.inf:  # written so that NaN is refused too: it would hide a person from everybody
+        raise ValueError("the embeddings cancel out or are not finite: they cannot be of one person")
+    return (mean / norm).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """What faces are compared with; frozen for the length of a batch.
+
+    Parameters
+    ----------
+    persons : tuple of Person
+        In the order of their ids.
+    references : mapping of person_id to ndarray of shape (n, dim)
+        Permanent.
+    learned : mapping of person_id to ndarray of shape (n, dim)
+        Oldest first, at most `max_learned`.
+    max_learned : int
+    """
+
+    persons: tuple[Person, ...]
+    references: Mapping[int, Embeddings]
+    learned: Mapping[int, Embeddings] = field(default_factory=dict)
+    max_learned: int = 10
+
+    @property
+    def person_ids(self) -> NDArray[np.int64]:
+        """Ids of the persons that can be matched, shape (n_persons,); the columns of `centroids`."""
+        return np.array([p.person_id for p in self._comparable()], dtype=np.int64)
+
+    def centroids(self) -> Embeddings:
+        """One row per id of `person_ids`; shape (n_persons, dim), L2-normalised."""
+        rows = [centroid(self._embeddings(p.person_id)) for p in self._comparable()]
+        return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+
+    def learn(self, additions: Sequence[tuple[int, Vector]]) -> Gallery:
+        """Return the gallery after a batch: first in, first out, references untouched.
+
+        Parameters
+        ----------
+        additions : sequence of (person_id, embedding)
+            In the order of the photos.
+        """
+        learned = dict(self.learned)
+        for person_id, vector in additions:
+            known = learned.get(person_id)
+            rows = vector[None] if known is None else np.vstack([known, vector[None]])
+            learned[person_id] = rows[len(rows) - min(len(rows), self.max_learned) :]
+        return Gallery(self.persons, self.references, learned, self.max_learned)
+
+    def _comparable(self) -> list[Person]:
+        return [p for p in self.persons if len(self.references.get(p.person_id, ()))]
+
+    def _embeddings(self, person_id: int) -> Embeddings:
+        learned = self.learned.get(person_id)
+        own = self.references[person_id]
+        return own if learned is None or not len(learned) else np.vstack([own, learned])

@@ -1,0 +1,192 @@
+"""Who is in a photo: the one place that decides.
+
+Distances are computed once, in float64 from the stored float32 vectors, and rounded to float32; the rounded
+value is what is compared, stored and shown, so that a stored distance always explains its decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from facesort.core.records import Embeddings
+from facesort.reasons import FaceReason, Outcome
+
+__all__ = ["Decision", "Thresholds", "centroid_distances", "decide_photo"]
+
+Distances = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The operating point.
+
+    Parameters
+    ----------
+    strict, loose : float
+        ``d <= strict`` is matched and learned, ``d <= loose`` matched only; ``strict <= loose``.
+    margin : float
+        A STRICT face must be this much nearer to its person than to the next one.
+    """
+
+    strict: float
+    loose: float
+    margin: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strict <= self.loose <= 2:
+            raise ValueError(
+                f"thresholds must satisfy 0 <= strict <= loose <= 2, got {self.strict} and {self.loose}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for one face, and from which distances.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    reason : FaceReason
+    person_id : int or None
+        The person the face is given to; None for UNKNOWN.
+    distance : float or None
+        To that person, or for UNKNOWN to the nearest one; None for an empty gallery.
+    nearest_id : int or None
+        The nearest person, whoever was given the face.
+    runner_up_id, runner_up_distance : int or None, float or None
+        The nearest person other than `person_id` (for UNKNOWN: the second nearest).
+    """
+
+    outcome: Outcome
+    reason: FaceReason
+    person_id: int | None = None
+    distance: float | None = None
+    nearest_id: int | None = None
+    runner_up_id: int | None = None
+    runner_up_distance: float | None = None
+
+
+def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distances:
+    """Euclidean distances between faces and persons' centroids.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n_faces, dim), float32
+        L2-normalised.
+    centroids : ndarray of shape (n_persons, dim), float32
+        L2-normalised.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, n_persons), float32
+        In [0, 2]; smaller is more alike.
+
+    Notes
+    -----
+    Differences are taken before squaring: ``sqrt(2 - 2 cos)`` loses half of the digits near 0. One face at
+    a time, so that the result of a face does not depend on which others are in the photo.
+    """
+    if not len(embeddings) or not len(centroids):
+        return np.empty((len(embeddings), len(centroids)), np.float32)
+    target = centroids.astype(np.float64)
+    rows = [np.sqrt(((target - row) ** 2).sum(axis=1)) for row in embeddings.astype(np.float64)]
+    return np.clip(np.stack(rows), 0.0, 2.0).astype(np.float32)
+
+
+def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> dict[int, int]:
+    """Give faces to persons one to one, as near as possible in sum.
+
+    Only pairs within LOOSE count, and leaving a face unknown costs as much as a pair exactly at LOOSE; so a
+    good pair is never broken up in order to make room for a second, worse one.
+    """
+    accepted = allowed & (distances <= np.float32(loose))
+    tie_break = 1e-6  # a pair exactly at LOOSE still beats no pair
+    cost = np.where(accepted, distances.astype(np.float64) - loose - tie_break, 0.0)
+    faces, persons = linear_sum_assignment(cost)
+    return {int(f): int(p) for f, p in zip(faces, persons, strict=True) if accepted[f, p]}
+
+
+def decide_photo(
+    distances: Distances,
+    person_ids: NDArray[np.int64],
+    thresholds: Thresholds,
+    rejected: NDArray[np.bool_] | None = None,
+) -> tuple[Decision, ...]:
+    """Decide for all faces of one photo.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_faces, n_persons), float32
+        From `centroid_distances`.
+    person_ids : ndarray of shape (n_persons,), int64
+        Whose centroid each column is.
+    thresholds : Thresholds
+    rejected : ndarray of shape (n_faces, n_persons), bool, optional
+        Pairs that a user has rejected; they are never given.
+
+    Returns
+    -------
+    tuple of Decision
+        One per face, in order. A person is given to at most one face of a photo.
+    """
+    n_faces, n_persons = distances.shape
+    if n_persons == 0:
+        return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
+    allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected
+    given = _assign(distances, allowed, thresholds.loose)
+    return tuple(
+        _decide_face(distances[face], allowed[face], given.get(face), person_ids, thresholds)
+        for face in range(n_faces)
+    )
+
+
+def _decide_face(
+    row: Distances,
+    allowed: NDArray[np.bool_],
+    given: int | None,
+    person_ids: NDArray[np.int64],
+    thresholds: Thresholds,
+) -> Decision:
+    """Turn one row of distances and its assignment into a decision."""
+    order = np.argsort(row, kind="stable")
+    nearest = int(order[0])
+    column = nearest if given is None else given
+    others = order[order != column]
+    runner_up = int(others[0]) if len(others) else None
+    runner_up_distance = None if runner_up is None else float(row[runner_up])
+    outcome, reason = _grade(row, allowed, given, runner_up, thresholds)
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        person_id=None if given is None else int(person_ids[given]),
+        distance=float(row[column]),
+        nearest_id=int(person_ids[nearest]),
+        runner_up_id=None if runner_up is None else int(person_ids[runner_up]),
+        runner_up_distance=runner_up_distance,
+    )
+
+
+def _grade(
+    row: Distances,
+    allowed: NDArray[np.bool_],
+    given: int | None,
+    runner_up: int | None,
+    thresholds: Thresholds,
+) -> tuple[Outcome, FaceReason]:
+    """Grade a face: STRICT, LOOSE or UNKNOWN, and why."""
+    loose = np.float32(thresholds.loose)
+    if given is None:
+        if not (row <= loose).any():
+            return Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE
+        if not ((row <= loose) & allowed).any():
+            return Outcome.UNKNOWN, FaceReason.REJECTED_BY_USER
+        return Outcome.UNKNOWN, FaceReason.PERSON_TAKEN
+    if not row[given] <= np.float32(thresholds.strict):
+        return Outcome.LOOSE, FaceReason.ABOVE_STRICT
+    if runner_up is not None and not row[runner_up] - row[given] >= np.float32(thresholds.margin):
+        return Outcome.LOOSE, FaceReason.WITHIN_MARGIN
+    return Outcome.STRICT, FaceReason.WITHIN_STRICT

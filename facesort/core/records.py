@@ -1,0 +1,174 @@
+"""The values that travel through facesort: plain, frozen, without behaviour that touches a disk.
+
+Arrays are numpy; their shapes and units are given once here and assumed everywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.reasons import Reason
+
+__all__ = [
+    "Analysis",
+    "Crops",
+    "Detections",
+    "Embeddings",
+    "Face",
+    "Photo",
+    "PhotoInfo",
+    "Pixels",
+]
+
+Pixels = NDArray[np.uint8]
+"""(height, width, 3) uint8, sRGB, upright."""
+
+Crops = NDArray[np.uint8]
+"""(n, side, side, 3) uint8, sRGB: faces aligned for one engine."""
+
+Embeddings = NDArray[np.float32]
+"""(n, dim) float32, every row L2-normalised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One source file as the scan found it.
+
+    Parameters
+    ----------
+    photo_id : int
+        Also the ordering index: photos are matched in this order.
+    path : str
+        POSIX path relative to the source root.
+    size : int
+        In bytes.
+    mtime_ns : int
+        Modification time in nanoseconds since the epoch.
+    """
+
+    photo_id: int
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInfo:
+    """What a file says about itself.
+
+    Parameters
+    ----------
+    format : str
+        Of the content, not of the name: ``JPEG``, ``ARW``, ``HEIF`` ...
+    width, height : int
+        Upright, full size, in px.
+    captured_at : datetime or None
+        As the camera wrote it, without time zone.
+    camera : str
+        Make and model, or an empty string.
+    """
+
+    format: str
+    width: int
+    height: int
+    captured_at: datetime | None = None
+    camera: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Faces found in one image, best score first; ``n`` may be 0.
+
+    Parameters
+    ----------
+    boxes : ndarray of shape (n, 4), float32
+        ``x_min, y_min, x_max, y_max`` in px of the image given; may reach outside it.
+    landmarks : ndarray of shape (n, 5, 2), float32
+        Left eye, right eye, nose, left and right corner of the mouth, as seen in the image, in px.
+        NaN where the detector does not know a point (dlib has no mouth).
+    scores : ndarray of shape (n,), float32
+        The detector's confidence; comparable within one pack only.
+    """
+
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        wanted = {"boxes": (n, 4), "landmarks": (n, 5, 2), "scores": (n,)}
+        for name, shape in wanted.items():
+            got = getattr(self, name).shape
+            if got != shape:
+                raise ValueError(f"{name} must have shape {shape}, but has {got}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of one photo.
+
+    Parameters
+    ----------
+    box : ndarray of shape (4,), float32
+        ``x_min, y_min, x_max, y_max`` in px of the upright, full-size photo.
+    landmarks : ndarray of shape (5, 2), float32
+        As in `Detections`, in px of the upright, full-size photo.
+    score : float
+        Detection score.
+    sharpness : float
+        Variance of the Laplacian of the aligned crop (see `core.quality`).
+    yaw : float
+        Turn of the head, 0 frontal, about 1 profile (see `core.quality`).
+    quality : float
+        In [0, 1], from size, sharpness, pose and score (see `core.quality`).
+    embedding : ndarray of shape (dim,), float32
+        L2-normalised.
+    crop : bytes
+        A small upright JPEG of the face with some context, for people to look at.
+    """
+
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    score: float
+    sharpness: float
+    yaw: float
+    quality: float
+    embedding: NDArray[np.float32]
+    crop: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What the analysis of one file gave: a result, or a reason why there is none.
+
+    Parameters
+    ----------
+    photo_id : int
+    sha256 : str
+        Hex digest of the whole file; empty if it could not be read.
+    info : PhotoInfo or None
+    faces : tuple of Face
+    jpeg : bytes
+        The output JPEG; empty where the photo has no face or failed.
+    failure : Reason or None
+    detail : str
+        What was found, in words, if it failed.
+    seconds : float
+        Wall time of the analysis; not stored with the result.
+    """
+
+    photo_id: int
+    sha256: str
+    info: PhotoInfo | None = None
+    faces: tuple[Face, ...] = ()
+    jpeg: bytes = b""
+    failure: Reason | None = None
+    detail: str = ""
+    seconds: float = 0.0

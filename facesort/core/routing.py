@@ -1,0 +1,128 @@
+"""Which copies a photo gives: planned, not carried out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pathvalidate import sanitize_filename
+
+from facesort.errors import GalleryError
+
+__all__ = [
+    "UNKNOWN_FOLDER",
+    "PlannedWrite",
+    "folder_key",
+    "output_name",
+    "plan_writes",
+    "safe_folder",
+]
+
+UNKNOWN_FOLDER = "_unknown"
+MAX_STEM_BYTES = 180  # with hash, suffix and a temporary name this stays under the 255 bytes of every file system
+MAX_FOLDER_BYTES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One file to be added to the output.
+
+    Parameters
+    ----------
+    photo_id : int
+    person_id : int or None
+        None for the folder of unknown faces.
+    target : str
+        POSIX path relative to the output root.
+    sha256 : str
+        Of the JPEG that will be there.
+    size : int
+        In bytes.
+    """
+
+    photo_id: int
+    person_id: int | None
+    target: str
+    sha256: str
+    size: int
+
+
+def _safe_name(name: str, max_bytes: int, not_first: str = " .") -> str:
+    """Make one path component that Windows, macOS and Linux all accept, in NFC."""
+    text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
+    text = re.sub(r"\s+", " ", text)  # first, or a line feed becomes a `_`
+    text = sanitize_filename(text, replacement_text="_", platform="universal").lstrip(not_first)
+    while len(text.encode("utf-8")) > max_bytes:
+        text = text[:-1]
+    # Once more: what was cut off may have hidden a name that Windows reserves, as the first character of `_CON`.
+    return sanitize_filename(text.rstrip(" ."), replacement_text="_", platform="universal")
+
+
+def safe_folder(name: str) -> str:
+    """Output folder for a person's name.
+
+    Parameters
+    ----------
+    name : str
+        As the user wrote it.
+
+    Returns
+    -------
+    str
+        One path component, safe on every file system, never starting with ``_`` or ``.``.
+
+    Raises
+    ------
+    GalleryError
+        If nothing usable is left of the name.
+    """
+    folder = _safe_name(name, MAX_FOLDER_BYTES, not_first="_. ")
+    if not folder:
+        raise GalleryError(f"no folder can be named after {name!r}: give one with --folder")
+    return folder
+
+
+def folder_key(folder: str) -> str:
+    """Key under which two folder names are the same directory on some file system."""
+    return unicodedata.normalize("NFKC", folder).casefold()
+
+
+def output_name(source_path: str, sha256: str) -> str:
+    """Name of a photo's copies: ``<stem>_<first 12 hex of the source's SHA-256>.jpg``.
+
+    Parameters
+    ----------
+    source_path : str
+        POSIX path of the photo.
+    sha256 : str
+        Hex digest of the source file.
+    """
+    file_name = source_path.rsplit("/", 1)[-1]
+    stem = _safe_name(file_name.rpartition(".")[0] or file_name, MAX_STEM_BYTES)
+    return f"{stem or 'photo'}_{sha256[:12]}.jpg"
+
+
+def plan_writes(
+    photo_id: int,
+    name: str,
+    folders: Iterable[tuple[int | None, str]],
+    jpeg: bytes,
+) -> tuple[PlannedWrite, ...]:
+    """Plan one copy per folder, all of the same bytes.
+
+    Parameters
+    ----------
+    photo_id : int
+    name : str
+        From `output_name`.
+    folders : iterable of (person_id or None, folder)
+    jpeg : bytes
+    """
+    digest = hashlib.sha256(jpeg).hexdigest()
+    return tuple(
+        PlannedWrite(photo_id, person_id, f"{folder}/{name}", digest, len(jpeg))
+        for person_id, folder in folders
+    )

@@ -1,0 +1,225 @@
+"""What is installed here, what is missing, and how to get it.
+
+`examine` collects facts for ``facesort doctor`` to print.  People run it when something does not
+work: so it loads the libraries itself, and one that cannot be loaded is a fact like any other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING
+
+from facesort.errors import PackError
+
+if TYPE_CHECKING:
+    from facesort.faces.protocol import ModelPack
+
+__all__ = ["Finding", "State", "examine"]
+
+OLDEST_PYTHON = (3, 11)
+ENOUGH_FREE_BYTES = 2_000_000_000  # faces and crops of 16,000 photos, and one batch in staging
+REMOTE_FILE_SYSTEMS = frozenset({"9p", "afpfs", "cifs", "fuse.sshfs", "nfs", "nfs4", "smbfs"})
+
+# Compiled libraries can be installed and still not load, for want of a system library: try them.
+COMPILED = MappingProxyType(
+    {
+        "dlib-bin": "dlib",
+        "duckdb": "duckdb",
+        "numpy": "numpy",
+        "onnxruntime": "onnxruntime",
+        "opencv-python": "cv2",
+        "pillow": "PIL.Image",
+        "pillow-heif": "pillow_heif",
+        "rawpy": "rawpy",
+    }
+)
+
+Load = Callable[[str], ModuleType]
+FindPacks = Callable[[Sequence[Path]], Sequence["ModelPack"]]
+
+
+class State(StrEnum):
+    """How good a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about this installation.
+
+    Parameters
+    ----------
+    subject : str
+        What was looked at: ``Python``, a library, ``model pack`` ...
+    state : State
+    detail : str
+        A version, or what is wrong, in words.
+    remedy : str
+        What to do next; empty where nothing needs to be done.
+    """
+
+    subject: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def examine(
+    workspace: Path,
+    pack_roots: Sequence[Path],
+    *,
+    load: Load = importlib.import_module,
+    find_packs: FindPacks | None = None,
+) -> list[Finding]:
+    """Look at Python, the libraries, the accelerators, the model packs and the workspace's disk.
+
+    Parameters
+    ----------
+    workspace : Path
+        The folder whose disk is looked at; it need not exist yet.
+    pack_roots : sequence of Path
+        Where model packs are searched.
+    load : callable
+        Imports a module by its name; raises ``ImportError`` or ``OSError`` where that fails.
+    find_packs : callable or None
+        Finds the packs below the roots; None takes `facesort.faces.packs.find_packs`.
+
+    Returns
+    -------
+    list of Finding
+        In the order in which people should read them; problems are findings, never exceptions.
+    """
+    return [
+        _python(),
+        *_libraries(load),
+        _accelerators(load),
+        *_packs(pack_roots, find_packs or _find_packs),
+        _disk(workspace),
+    ]
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info >= OLDEST_PYTHON:
+        return Finding("Python", State.OK, detail)
+    return Finding("Python", State.MISSING, detail, "install Python 3.11 or newer")
+
+
+def _libraries(load: Load) -> Iterator[Finding]:
+    try:
+        from packaging.requirements import Requirement
+
+        declared = metadata.requires("facesort") or []
+    except (ImportError, metadata.PackageNotFoundError) as error:
+        detail = f"what facesort needs cannot be looked up: {error}"
+        yield Finding("facesort", State.MISSING, detail, "make test, or pip install .")
+        return
+    yield Finding("facesort", State.OK, metadata.version("facesort"))
+    for requirement in map(Requirement, declared):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            fits = requirement.specifier.contains
+            yield _library(requirement.name, str(requirement), fits, load)
+
+
+def _library(name: str, wanted: str, fits: Callable[[str], bool], load: Load) -> Finding:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(name, State.MISSING, "is not installed", f"pip install '{wanted}'")
+    if not fits(version):
+        return Finding(name, State.WARNING, f"{version} is too old", f"pip install '{wanted}'")
+    failure = _failure(COMPILED[name], load) if name in COMPILED else ""
+    if failure:
+        return Finding(name, State.MISSING, f"{version} does not load: {failure}", _remedy(name))
+    return Finding(name, State.OK, version)
+
+
+def _failure(module: str, load: Load) -> str:
+    try:
+        load(module)
+    except (ImportError, OSError) as error:
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+    return ""
+
+
+def _remedy(name: str) -> str:
+    if name == "opencv-python" and sys.platform == "linux":
+        return "apt-get install libgl1 libglib2.0-0"
+    return f"pip install --force-reinstall {name}"
+
+
+def _accelerators(load: Load) -> Finding:
+    subject = "accelerators"
+    try:
+        offered: list[str] = load("onnxruntime").get_available_providers()
+    except (ImportError, OSError):
+        return Finding(subject, State.MISSING, "unknown: onnxruntime does not load", "see above")
+    # Azure's provider sends the input to a server; facesort works offline.
+    usable = [name for name in offered if name != "AzureExecutionProvider"]
+    names = [name.removesuffix("ExecutionProvider") for name in usable]
+    return Finding(subject, State.OK, f"ONNX Runtime can use {', '.join(names)}")
+
+
+def _find_packs(roots: Sequence[Path]) -> Sequence[ModelPack]:
+    from facesort.faces.packs import find_packs
+
+    return find_packs(roots)
+
+
+def _packs(roots: Sequence[Path], find_packs: FindPacks) -> Iterator[Finding]:
+    subject = "model pack"
+    try:
+        packs = find_packs(roots)
+    except (PackError, ImportError) as error:
+        yield Finding(subject, State.MISSING, str(error), "facesort packs list")
+        return
+    for pack in packs:
+        thresholds = "calibrated" if pack.calibrated else "default thresholds: calibrate"
+        detail = f"{pack.name} ({pack.kind}, {thresholds}) {pack.path or ''} - {pack.licence}"
+        yield Finding(subject, State.OK, detail)
+    if not packs:
+        places = ", ".join(map(str, roots)) or "no folder"
+        yield Finding(
+            subject, State.MISSING, f"none in {places}", "facesort packs list, then fetch one"
+        )
+
+
+def _disk(workspace: Path) -> Finding:
+    folder = next(p for p in (workspace.absolute(), *workspace.absolute().parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    kind = _file_system(folder)
+    detail = f"{free / 1e9:.1f} GB free at {folder}" + (f" ({kind})" if kind else "")
+    if not os.access(folder, os.W_OK):
+        remedy = "choose another folder with --workspace"
+        return Finding("workspace", State.WARNING, f"{detail}, which is read-only", remedy)
+    if kind in REMOTE_FILE_SYSTEMS:
+        remedy = "put the workspace on the internal disk with --workspace"
+        return Finding("workspace", State.WARNING, f"{detail}, over the network", remedy)
+    if free < ENOUGH_FREE_BYTES:
+        remedy = f"make room: {ENOUGH_FREE_BYTES / 1e9:.0f} GB are enough for 16,000 photos"
+        return Finding("workspace", State.WARNING, detail, remedy)
+    return Finding("workspace", State.OK, detail)
+
+
+def _file_system(folder: Path) -> str:
+    """Name the type of the file system a folder is on; empty where it cannot be known."""
+    try:
+        import psutil
+    except ImportError:
+        return ""
+    resolved = folder.resolve()
+    mounts = [m for m in psutil.disk_partitions(all=True) if resolved.is_relative_to(m.mountpoint)]
+    return str(max(mounts, key=lambda m: len(m.mountpoint)).fstype) if mounts else ""

@@ -1,0 +1,1 @@
+"""Scan, analyse, the batch state machine, commit, resume, progress."""

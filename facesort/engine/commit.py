@@ -1,0 +1,165 @@
+"""COMMITTING: carry out planned writes so that nothing is lost, doubled or replaced.
+
+Every step can be repeated: a write that is found done is verified, one that is half done is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.core.routing import PlannedWrite
+from facesort.engine.durable import file_sha256, publish, sync_folder, write_synced
+from facesort.errors import OutputError
+from facesort.reasons import Reason
+from facesort.store.commits import LoggedWrite
+
+__all__ = ["Committer", "stage", "unstage"]
+
+log = logging.getLogger(__name__)
+
+PARTIAL = ".facesort-part"
+
+
+def _staged_path(folder: Path, sha256: str) -> Path:
+    return folder / f"{sha256}.jpg"
+
+
+def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
+    """Put a batch's output JPEGs on the workspace's disk, durably, before the transaction that plans them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for jpeg in jpegs:
+        write_synced(_staged_path(folder, hashlib.sha256(jpeg).hexdigest()), jpeg)
+    sync_folder(folder)
+
+
+def unstage(folder: Path) -> None:
+    """Remove a batch's staging; it is not needed once the batch is COMMITTED."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Committer:
+    """Carries out the planned writes of one batch.
+
+    Parameters
+    ----------
+    output : Path
+        Output root; files are only ever added.
+    staging : Path
+        The batch's folder in the workspace.
+    render : callable of (PlannedWrite, source path) to bytes or None
+        Renders a photo again if its staged JPEG is lost; None if it cannot.
+    at : callable of str
+        Told the name of each point that is passed; tests kill the process there.
+    """
+
+    output: Path
+    staging: Path
+    render: Callable[[PlannedWrite, str], bytes | None]
+    at: Callable[[str], None]
+
+    def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
+        """Do what is planned and not done yet.
+
+        Returns
+        -------
+        dict of write_id to Reason
+            Writes that cannot be done, because something else has the name or the photo cannot be rendered again.
+
+        Raises
+        ------
+        OutputError
+            If the output cannot be written: the batch stays COMMITTING and is taken up again by the next sort.
+        """
+        failures: dict[int, Reason] = {}
+        folders: set[Path] = set()
+        for write in writes:
+            target = self.output / write.plan.target
+            try:
+                folders.add(self._folder(target.parent))
+                reason = self._write(write, target)
+            except OSError as error:
+                raise _unwritable(target, error) from error
+            if reason is not None:
+                log.warning("%s: %s", write.plan.target, reason.value)
+                failures[write.write_id] = reason
+        for folder in folders:
+            try:
+                sync_folder(folder)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+        return failures
+
+    def _folder(self, folder: Path) -> Path:
+        """Make a person's folder; refuse one that leads out of the output root."""
+        if not self.output.is_dir():
+            raise OutputError(
+                f"output {self.output} is gone: plug in the disk and run `facesort sort` again"
+            )
+        if not folder.is_dir():
+            folder.mkdir()
+            sync_folder(self.output)
+        if not folder.resolve().is_relative_to(self.output.resolve()):
+            raise OutputError(
+                f"{folder} leads out of the output folder (it is a link): remove the link and run `facesort sort` again"
+            )
+        return folder
+
+    def _write(self, write: LoggedWrite, target: Path) -> Reason | None:
+        plan = write.plan
+        partial = target.with_name(f".{target.name}{PARTIAL}")
+        if os.path.lexists(target):
+            partial.unlink(missing_ok=True)
+            return None if _holds(target, plan) else Reason.NAME_TAKEN
+        data = self._jpeg(write)
+        if data is None:
+            return Reason.RENDER_CHANGED
+        self.at("before_copy")
+        partial.unlink(missing_ok=True)  # a link there must not be written through
+        write_synced(partial, data)
+        self.at("after_copy")
+        try:
+            publish(partial, target)
+        except FileExistsError:  # somebody was faster
+            partial.unlink(missing_ok=True)
+        self.at("after_rename")
+        return None if _holds(target, plan) else Reason.NAME_TAKEN
+
+    def _jpeg(self, write: LoggedWrite) -> bytes | None:
+        """The staged bytes, or else the same bytes rendered again; None if they cannot be had any more."""
+        plan = write.plan
+        try:
+            data = _staged_path(self.staging, plan.sha256).read_bytes()
+        except FileNotFoundError:
+            data = b""
+        if hashlib.sha256(data).hexdigest() == plan.sha256:
+            return data
+        log.warning("the staged copy of %s is lost: rendering it again", plan.target)
+        rendered = self.render(plan, write.source_path)
+        if rendered is not None and hashlib.sha256(rendered).hexdigest() == plan.sha256:
+            return rendered
+        return None
+
+
+def _holds(target: Path, plan: PlannedWrite) -> bool:
+    """Whether the target is a file with the planned content."""
+    return (
+        target.is_file()
+        and target.stat().st_size == plan.size
+        and file_sha256(target) == plan.sha256
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or plug in the disk, "
+        "then run `facesort sort` again; nothing is lost and nothing will be doubled"
+    )

@@ -1,0 +1,129 @@
+"""What a batch of analyses means: results, what is learned, and the planned writes.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facesort.core.gallery import Gallery
+from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
+from facesort.core.records import Analysis, Photo
+from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite, output_name, plan_writes
+from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.store.photos import PhotoResult
+
+__all__ = ["Rules", "decide_batch", "learn", "plan_batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+    learn_quality : float or None
+        None: nothing is learned.
+    unknown_folder : bool
+        Whether photos with only unknown faces are delivered to ``_unknown``.
+    """
+
+    thresholds: Thresholds
+    learn_quality: float | None
+    unknown_folder: bool
+
+
+def decide_batch(
+    analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, first_with: dict[str, int]
+) -> tuple[PhotoResult, ...]:
+    """Decide for the photos of one batch, against a gallery that is frozen meanwhile.
+
+    Parameters
+    ----------
+    analyses : sequence of Analysis
+        In the order of the photos.
+    gallery : Gallery
+    rules : Rules
+    first_with : dict of SHA-256 to photo_id
+        The first photo with each content; the batch's own are added.
+
+    Returns
+    -------
+    tuple of PhotoResult
+    """
+    person_ids, centroids = gallery.person_ids, gallery.centroids()
+    results = []
+    for analysis in analyses:
+        original = _original(analysis, first_with)
+        if original is not None:
+            results.append(
+                PhotoResult(
+                    analysis, PhotoStatus.DUPLICATE, Reason.DUPLICATE, duplicate_of=original
+                )
+            )
+        elif analysis.failure is not None:
+            results.append(PhotoResult(analysis, PhotoStatus.FAILED, analysis.failure))
+        elif not analysis.faces:
+            results.append(PhotoResult(analysis, PhotoStatus.NO_FACE, Reason.NO_FACE))
+        else:
+            embeddings = np.stack([face.embedding for face in analysis.faces])
+            distances = centroid_distances(embeddings, centroids)
+            decisions = decide_photo(distances, person_ids, rules.thresholds)
+            results.append(_with_faces(analysis, decisions, rules))
+    return tuple(results)
+
+
+def _original(analysis: Analysis, first_with: dict[str, int]) -> int | None:
+    """The earlier photo with the same bytes, if there is one."""
+    if not analysis.sha256:
+        return None
+    first = first_with.setdefault(analysis.sha256, analysis.photo_id)
+    return None if first == analysis.photo_id else first
+
+
+def _with_faces(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> PhotoResult:
+    """Result of a photo that has faces."""
+    if all(d.outcome is Outcome.UNKNOWN for d in decisions):
+        return PhotoResult(
+            analysis, PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES, decisions=decisions
+        )
+    learned = tuple(
+        index
+        for index, (face, decision) in enumerate(zip(analysis.faces, decisions, strict=True))
+        if rules.learn_quality is not None
+        and decision.outcome is Outcome.STRICT
+        and face.quality >= rules.learn_quality
+    )
+    return PhotoResult(analysis, PhotoStatus.MATCHED, decisions=decisions, learned=learned)
+
+
+def learn(gallery: Gallery, results: Sequence[PhotoResult]) -> Gallery:
+    """The gallery that the next batch sees."""
+    return gallery.learn(
+        [
+            (person_id, result.analysis.faces[index].embedding)
+            for result in results
+            for index in result.learned
+            if (person_id := result.decisions[index].person_id) is not None
+        ]
+    )
+
+
+def plan_batch(
+    results: Sequence[PhotoResult], photos: Sequence[Photo], gallery: Gallery, rules: Rules
+) -> tuple[PlannedWrite, ...]:
+    """Plan the copies of a batch: compressed once, one copy for everyone in the photo."""
+    folders = {person.person_id: person.folder for person in gallery.persons}
+    writes: list[PlannedWrite] = []
+    for result, photo in zip(results, photos, strict=True):
+        targets: list[tuple[int | None, str]] = [
+            (d.person_id, folders[d.person_id]) for d in result.decisions if d.person_id is not None
+        ]
+        if result.status is PhotoStatus.UNKNOWN and rules.unknown_folder:
+            targets = [(None, UNKNOWN_FOLDER)]
+        if targets:
+            name = output_name(photo.path, result.analysis.sha256)
+            writes.extend(plan_writes(photo.photo_id, name, targets, result.analysis.jpeg))
+    return tuple(writes)

@@ -1,0 +1,105 @@
+"""File operations that survive a power cut, and never replace a file."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["file_sha256", "publish", "replace_json", "sync_folder", "write_synced"]
+
+_CHUNK = 1 << 20
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and wait until it is on the disk."""
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries are on the disk; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:  # some network file systems cannot
+            raise
+    finally:
+        os.close(handle)
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Replace a small JSON file by rename, so that readers never see half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def publish(temporary: Path, target: Path) -> None:
+    """Rename without replacing.
+
+    Parameters
+    ----------
+    temporary, target : Path
+        In the same folder.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is there; it is untouched, and so is `temporary`.
+    """
+    if os.name == "nt":
+        temporary.rename(target)  # Windows refuses to replace
+        return
+    for attempt in (_rename_exclusively, _link_and_unlink):
+        try:
+            attempt(temporary, target)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+        else:
+            return
+    # Neither call exists on this file system. What is left has a window of microseconds in which somebody else
+    # could create the target; everything that was there before is still refused.
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, "exists already", str(target))
+    temporary.rename(target)
+
+
+def _rename_exclusively(temporary: Path, target: Path) -> None:
+    """Linux' renameat2(RENAME_NOREPLACE) and macOS' renamex_np(RENAME_EXCL), which Python does not offer."""
+    source, destination = os.fsencode(temporary), os.fsencode(target)
+    library = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "darwin":
+        rename_excl = 0x4
+        failed = library.renamex_np(source, destination, rename_excl)
+    else:
+        if not hasattr(library, "renameat2"):
+            raise OSError(errno.ENOSYS, "renameat2 is not there")
+        at_fdcwd, rename_noreplace = -100, 1
+        failed = library.renameat2(at_fdcwd, source, at_fdcwd, destination, rename_noreplace)
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(target))
+
+
+def _link_and_unlink(temporary: Path, target: Path) -> None:
+    os.link(temporary, target)
+    temporary.unlink()

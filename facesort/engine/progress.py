@@ -1,0 +1,143 @@
+"""Progress that others can read while the sort holds the database: small JSON files, replaced by rename."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from facesort.engine.durable import replace_json
+from facesort.reasons import PhotoStatus
+from facesort.store.photos import PhotoResult
+from facesort.store.reports import Counts
+
+__all__ = ["Progress", "read_progress", "status_report"]
+
+_HEARTBEAT_S = 1.0
+# Rate and ETA look at the last photos only: a job speeds up and slows down with its folders.
+_RATE_WINDOW = 500
+
+
+def status_report(
+    state: str, counts: Counts, rate: float | None = None, eta: float | None = None
+) -> dict[str, Any]:
+    """What ``facesort status --json`` prints.
+
+    Parameters
+    ----------
+    state : str
+        ``running``, ``idle``, ``finished``, ``failed`` or ``interrupted``.
+    counts : Counts
+    rate : float or None
+        Images per second.
+    eta : float or None
+        Seconds.
+    """
+    return {
+        "state": state,
+        "photos": {"total": counts.total} | {s.value: n for s, n in counts.photos.items()},
+        "faces": {"total": sum(counts.faces.values())}
+        | {o.value: n for o, n in counts.faces.items()},
+        "batches": {name.lower(): n for name, n in counts.batches.items()},
+        "images_per_second": None if rate is None else round(rate, 2),
+        "eta_seconds": None if eta is None else round(eta),
+        "persons": dict(counts.persons),
+    }
+
+
+def read_progress(folder: Path) -> dict[str, Any] | None:
+    """The last progress that a sort wrote; None before the first one."""
+    try:
+        value = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts that move with the job, and the files that show them.
+
+    Parameters
+    ----------
+    folder : Path
+        ``state/`` of the workspace.
+    counts : Counts
+        As the store has them at the start; kept up to date batch by batch, so that the cost per batch does not
+        grow with the job.
+    run_id : int
+    """
+
+    folder: Path
+    counts: Counts
+    run_id: int
+    _analysed: int = 0
+    _beat: float = 0.0
+    _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
+
+    def photo_analysed(self) -> None:
+        """One more photo came back from the workers; beats at most once a second."""
+        self._analysed += 1
+        now = time.monotonic()
+        self._times.append((now, self._analysed))
+        if len(self._times) > _RATE_WINDOW:
+            self._times.popleft()
+        if now - self._beat >= _HEARTBEAT_S:
+            self._beat = now
+            self._write_heartbeat()
+
+    def batch_moved(self, old: str, new: str) -> None:
+        """A batch changed its state."""
+        self.counts.batches[old] -= 1
+        self.counts.batches[new] += 1
+
+    def batch_recorded(self, results: Sequence[PhotoResult]) -> None:
+        """The results of a batch are stored."""
+        for result in results:
+            self.counts.photos[PhotoStatus.PENDING] -= 1
+            self.counts.photos[result.status] += 1
+            for decision in result.decisions:
+                self.counts.faces[decision.outcome] += 1
+
+    def batch_committed(self, batch_id: int, names: Sequence[str]) -> None:
+        """The files of a batch are in the output.
+
+        Parameters
+        ----------
+        batch_id : int
+        names : sequence of str
+            Person's name of each verified file.
+        """
+        for name in names:
+            self.counts.persons[name] = self.counts.persons.get(name, 0) + 1
+        summary = {"batch_id": batch_id, "files": len(names), "finished_at": _now()}
+        replace_json(self.folder / "batches" / f"{batch_id:06d}.json", summary)
+
+    def write(self, state: str) -> dict[str, Any]:
+        """Write ``progress.json``; returns what it says."""
+        report = status_report(state, self.counts, *self._rate_and_eta())
+        report |= {"run_id": self.run_id, "pid": os.getpid(), "updated_at": _now()}
+        replace_json(self.folder / "progress.json", report)
+        return report
+
+    def _rate_and_eta(self) -> tuple[float | None, float | None]:
+        """Images per second over the last photos, and seconds left at that rate."""
+        (start, first), (end, last) = self._times[0], self._times[-1]
+        if last == first or end <= start:
+            return None, None
+        rate = (last - first) / (end - start)
+        return rate, self.counts.photos[PhotoStatus.PENDING] / rate
+
+    def _write_heartbeat(self) -> None:
+        beat = {"pid": os.getpid(), "analysed": self._analysed, "at": _now()}
+        replace_json(self.folder / "heartbeat.json", beat)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

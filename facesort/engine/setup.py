@@ -1,0 +1,54 @@
+"""Set up and open workspaces together with their model pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facesort.faces.packs import resolve_pack
+from facesort.faces.protocol import ModelPack
+from facesort.settings import Settings
+from facesort.workspace import Workspace, create_workspace, open_workspace
+
+__all__ = ["open_with_pack", "set_up"]
+
+
+def set_up(
+    root: Path, source: Path, output: Path, pack: str | None, roots: Sequence[Path]
+) -> tuple[Workspace, ModelPack]:
+    """Make a workspace.
+
+    Parameters
+    ----------
+    root, source, output : Path
+        Absolute.
+    pack : str or None
+        Name or folder of a model pack; None: an InsightFace pack that is here, else dlib.
+    roots : sequence of Path
+        Where to look for packs.
+
+    Raises
+    ------
+    PackError, SettingsError, WorkspaceError
+        If the pack is not here, folders lie in each other, or there is a workspace already.
+    """
+    chosen = resolve_pack(pack, roots)
+    # The folder, not the name: another pack of the same name elsewhere must not be picked up later.
+    settings = Settings(
+        source=source,
+        output=output,
+        pack=str(chosen.path) if chosen.kind == "insightface" else chosen.name,
+    )
+    return create_workspace(root, settings), chosen
+
+
+def open_with_pack(root: Path) -> tuple[Workspace, ModelPack]:
+    """Open a workspace and find the pack that it is set to.
+
+    Raises
+    ------
+    WorkspaceError, SettingsError, PackError
+        If one of them is missing or not valid.
+    """
+    workspace = open_workspace(root)
+    return workspace, resolve_pack(workspace.settings.pack, [workspace.packs])

@@ -1,0 +1,1 @@
+"""Pixels become faces: model packs, the FaceEngine protocol and its implementations."""

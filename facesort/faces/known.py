@@ -1,0 +1,89 @@
+"""What is known about published weights: by the hash of a file, so that a renamed folder keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = [
+    "FETCHABLE",
+    "INSIGHTFACE_LICENCE",
+    "UNCALIBRATED",
+    "Thresholds",
+    "expected_hashes",
+    "licence_of",
+    "thresholds_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Recommended thresholds, as distances; see `ModelPack`."""
+
+    strict: float
+    loose: float
+    calibrated: bool = True
+
+
+UNCALIBRATED = Thresholds(0.80, 1.00, calibrated=False)
+"""For weights that nobody has measured."""
+
+FETCHABLE = ("antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc")
+"""Packs that InsightFace publishes in its model zoo."""
+
+_DET_10G = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
+_DET_500M = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
+_W600K_R50 = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
+_W600K_MBF = "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"
+_W600K_MBF_INT8 = "7caa7fb0ad6c37b33e6c59f6411084b487aaabd596bba645d2cce391a5871120"
+_MOBILEFACENET_128 = "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507"
+_DLIB_RESNET = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+
+_THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
+    {
+        _W600K_R50: Thresholds(0.80, 1.00),
+        _W600K_MBF: Thresholds(0.80, 1.00),
+        _W600K_MBF_INT8: Thresholds(0.80, 1.00),
+        _MOBILEFACENET_128: Thresholds(0.80, 1.00),
+        _DLIB_RESNET: Thresholds(0.33, 0.40),
+    }
+)
+
+# Files of InsightFace's releases; a download that differs is refused.
+_EXPECTED: Mapping[str, str] = MappingProxyType(
+    {
+        "det_10g.onnx": _DET_10G,
+        "det_500m.onnx": _DET_500M,
+        "scrfd_10g_bnkps.onnx": _DET_10G,
+        "w600k_r50.onnx": _W600K_R50,
+        "w600k_mbf.onnx": _W600K_MBF,
+    }
+)
+
+INSIGHTFACE_LICENCE = "InsightFace's weights are for non-commercial research only."
+"""For everything in `FETCHABLE`."""
+
+_UNKNOWN_LICENCE = "The licence of these weights is not known to facesort: ask where you got them."
+_DLIB_LICENCE = "dlib's weights are in the public domain (CC0)."
+
+
+def thresholds_of(hashes: Sequence[str]) -> Thresholds:
+    """Recommended thresholds for the recogniser among some files, by their SHA-256."""
+    return next((_THRESHOLDS[h] for h in hashes if h in _THRESHOLDS), UNCALIBRATED)
+
+
+def licence_of(name: str, hashes: Sequence[str]) -> str:
+    """One sentence on what the files with these SHA-256 may be used for.
+
+    A pack is as restricted as its most restricted file: a free recogniser beside InsightFace's detector
+    is not free.
+    """
+    if name in FETCHABLE or set(hashes) & (set(_EXPECTED.values()) | {_W600K_MBF_INT8}):
+        return INSIGHTFACE_LICENCE
+    return _DLIB_LICENCE if _DLIB_RESNET in hashes else _UNKNOWN_LICENCE
+
+
+def expected_hashes(names: Sequence[str]) -> dict[str, str]:
+    """SHA-256 that published files of these names have, where it is known."""
+    return {name: _EXPECTED[name] for name in names if name in _EXPECTED}

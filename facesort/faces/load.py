@@ -1,0 +1,49 @@
+"""From a model pack to the engine that runs it."""
+
+from __future__ import annotations
+
+from facesort.errors import PackError
+from facesort.faces.pack_files import file_sha256
+from facesort.faces.protocol import FaceEngine, ModelPack
+
+__all__ = ["load_engine"]
+
+
+def load_engine(pack: ModelPack, *, threads: int) -> FaceEngine:
+    """Load a pack, after making sure that its files are still the ones it was resolved with.
+
+    Parameters
+    ----------
+    pack : ModelPack
+        As `find_packs` or `resolve_pack` gives it.
+    threads : int
+        For the inference, 1 or more; dlib and synthetic use one whatever is asked.
+
+    Raises
+    ------
+    PackError
+        If a file has changed or is gone, or what the engine needs is not installed.
+    """
+    if pack.path is not None:
+        for name, sha256 in pack.files:
+            if file_sha256(pack.path / name) != sha256:
+                raise PackError(
+                    f"{name} of model pack {pack.name} has changed: its embeddings would no longer compare "
+                    f"with stored ones. Restore the file in {pack.path}, or make a new workspace"
+                )
+    # Imported here: each engine's libraries take up to a second, and need not all be installed.
+    if pack.kind == "insightface":
+        from facesort.faces.insightface_engine import InsightFaceEngine
+
+        return InsightFaceEngine(pack, threads=threads)
+    if pack.kind == "dlib":
+        from facesort.faces.dlib_engine import DlibEngine
+
+        return DlibEngine(pack)
+    if pack.kind == "synthetic":
+        from facesort.faces.synthetic import SyntheticEngine
+
+        return SyntheticEngine(pack)
+    raise PackError(
+        f"model pack {pack.name} is of a kind that this facesort does not know: {pack.kind}"
+    )

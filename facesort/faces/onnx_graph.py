@@ -1,0 +1,115 @@
+"""What an ONNX file is for, read from its graph without its weights."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.errors import PackError
+
+__all__ = ["Graph", "read_graph"]
+
+# field numbers of onnx.proto's ModelProto and GraphProto
+_MODEL_GRAPH = 7
+_GRAPH_INPUT = 11
+_GRAPH_OUTPUT = 12
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+_DETECTOR_OUTPUTS = (9, 15)  # SCRFD with landmarks, over 3 or 5 strides
+_TEMPLATE_SIDES = (112, 128)  # what InsightFace's alignment template is defined for
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Inputs and outputs of a model.
+
+    Parameters
+    ----------
+    inputs : tuple of tuple of int
+        Shape of every input; 0 where a dimension is free.
+    outputs : int
+        How many outputs it has.
+    """
+
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: int
+
+    @property
+    def is_detector(self) -> bool:
+        """Whether it is SCRFD with landmarks; without them no face could be aligned."""
+        return self.outputs in _DETECTOR_OUTPUTS
+
+    @property
+    def is_recogniser(self) -> bool:
+        """Whether it is of ArcFace's form: one square image in, one vector out."""
+        if len(self.inputs) != 1 or self.outputs != 1 or len(self.inputs[0]) != 4:
+            return False
+        _, _, height, width = self.inputs[0]
+        return height == width > 0 and any(height % side == 0 for side in _TEMPLATE_SIDES)
+
+
+def read_graph(path: Path) -> Graph:
+    """Read a model's inputs and outputs.
+
+    Only their descriptions are parsed; the weights, which may be hundreds of megabytes, are stepped over.
+
+    Raises
+    ------
+    PackError
+        If the file cannot be read or is not ONNX.
+    """
+    # Imported here: onnx takes 0.2 s, and a workspace with another kind of pack does not need it.
+    from google.protobuf.message import DecodeError
+    from onnx import ValueInfoProto
+
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            start, end = next(
+                span for field, *span in _fields(data, 0, len(data)) if field == _MODEL_GRAPH
+            )
+            inputs, outputs = [], 0
+            for field, first, last in _fields(data, start, end):
+                if field == _GRAPH_INPUT:
+                    inputs.append(ValueInfoProto.FromString(data[first:last]))
+                outputs += field == _GRAPH_OUTPUT
+    except (OSError, ValueError, IndexError, StopIteration, DecodeError) as error:
+        raise PackError(f"{path} is not a readable ONNX file; fetch it again") from error
+    shapes = (value.type.tensor_type.shape.dim for value in inputs)
+    return Graph(tuple(tuple(int(d.dim_value) for d in dims) for dims in shapes), outputs)
+
+
+def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Walk one protobuf message: (field number, start, end) of every length-delimited field.
+
+    See https://protobuf.dev/programming-guides/encoding/.
+    """
+    while at < end:
+        key, at = _varint(data, at)
+        field, wire = key >> 3, key & 7
+        if wire == _BYTES:
+            length, at = _varint(data, at)
+            if at + length > end:
+                raise ValueError("a field reaches beyond its message")
+            yield field, at, at + length
+            at += length
+        elif wire == _VARINT:
+            _, at = _varint(data, at)
+        elif wire in (_FIXED32, _FIXED64):
+            at += 4 if wire == _FIXED32 else 8
+        else:
+            raise ValueError(f"unknown wire type {wire}")
+
+
+def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
+    """Read a base-128 number; give it and the position after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number is too long")

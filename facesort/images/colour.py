@@ -1,0 +1,128 @@
+"""Any colour mode and profile -> 8-bit sRGB."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import numpy as np
+from PIL import Image, ImageCms
+
+__all__ = ["to_plain", "to_srgb"]
+
+_log = logging.getLogger(__name__)
+
+_LEVELS = 9
+_SAME = (
+    2  # levels of 255 by which a profile may differ from sRGB before converting is worth its time
+)
+_MODE_OF_SPACE = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def to_plain(image: Image.Image) -> Image.Image:
+    """Bring an image to 8 bits per channel, without palette or transparency.
+
+    Transparent parts are shown on white.  16-bit grey is scaled, not clipped; 32-bit integers and
+    floats, which have no fixed white, are stretched to their own range.
+
+    Parameters
+    ----------
+    image : Image
+        Loaded, in any mode.
+
+    Returns
+    -------
+    Image
+        In mode ``L``, ``RGB`` or ``CMYK``, still in the colours of its own profile.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(
+            ((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)
+        )
+    if image.mode in {"I", "F"}:
+        return _stretched(image)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGB", image.size, "white")
+        ground.paste(layer, mask=layer)
+        return ground
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert to sRGB through the embedded profile.
+
+    Relative colorimetric with black point compensation, the default of photo editors.  Without a
+    profile, or with one that is broken or of another colour space, the numbers are taken as sRGB.
+
+    Parameters
+    ----------
+    image : Image
+        In mode ``L``, ``RGB`` or ``CMYK``.
+    profile : bytes or None
+        The ICC profile.
+
+    Returns
+    -------
+    Image
+        In mode ``RGB``.
+    """
+    if profile:
+        try:
+            return _through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            _log.debug("the colour profile is not used: %s", error)
+    return image.convert("RGB")
+
+
+def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    mode = _MODE_OF_SPACE.get(profile.profile.xcolor_space)
+    if mode == "RGB" and image.mode == "L":
+        image = image.convert("RGB")  # a grey picture kept the profile it had in colour
+    if mode != image.mode:
+        raise ValueError(
+            f"a {profile.profile.xcolor_space} profile in a picture of mode {image.mode}"
+        )
+    transform = ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    if mode == "RGB" and _changes_nothing(transform):
+        return image
+    return _applied(image, transform)
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether it maps a coarse colour cube onto itself: most embedded profiles are some sRGB."""
+    levels = np.linspace(0, 255, _LEVELS).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    probe = Image.fromarray(cube.reshape(_LEVELS, -1, 3))
+    moved = np.asarray(_applied(probe, transform)).astype(int) - np.asarray(probe)
+    return bool(np.abs(moved).max() <= _SAME)
+
+
+def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    converted = ImageCms.applyTransform(image, transform)
+    if converted is None:  # only with inPlace=True
+        raise ValueError("the colour transform returned nothing")
+    return converted
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return _applied(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = values.min(), values.max()
+    span = high - low or 1.0
+    return Image.fromarray(((values - low) / span * 255).round().astype(np.uint8))

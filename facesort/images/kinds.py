@@ -1,0 +1,80 @@
+"""Which files of a source are photos, told from their names alone: the scan opens nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+__all__ = ["RAW_SUFFIXES", "PhotoKind", "photo_kind"]
+
+
+class PhotoKind(StrEnum):
+    """What a name promises.  Everything but ``PHOTO`` is left out, and the value says why."""
+
+    PHOTO = "photo"
+    HIDDEN = "hidden"
+    SYSTEM = "system"
+    SIDECAR = "sidecar"
+    VIDEO = "video"
+    OTHER = "other"
+
+
+# fmt: off
+RAW_SUFFIXES = frozenset({
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc",
+    ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2",
+    ".srf", ".srw", ".x3f",
+})
+"""Lower-case suffixes of camera RAW files that LibRaw reads."""
+
+_RASTER_SUFFIXES = frozenset({
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo",
+    ".png", ".tif", ".tiff", ".webp",
+})
+_SIDECAR_SUFFIXES = frozenset({
+    ".aae", ".cop", ".cos", ".dop", ".on1", ".pp3", ".thm", ".vrd", ".xmp",
+})
+_VIDEO_SUFFIXES = frozenset({
+    ".360", ".3gp", ".avi", ".insv", ".lrv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".webm", ".wmv",
+})
+# fmt: on
+_SYSTEM_FOLDERS = frozenset(
+    {
+        "#recycle",
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "lost+found",
+        "system volume information",
+    }
+)
+_SYSTEM_FILES = frozenset({"desktop.ini", "ehthumbs.db", "thumbs.db"})
+
+
+def photo_kind(name: str) -> PhotoKind:
+    """Tell what a file is from its name.
+
+    Parameters
+    ----------
+    name : str
+        POSIX path relative to the source root; the folders in it count too, so that everything below
+        ``@eaDir/`` or ``.thumbnails/`` is left out.
+
+    Returns
+    -------
+    PhotoKind
+        The file is taken if and only if this is ``PhotoKind.PHOTO``; its content may still turn out to
+        be something else (see `photo_file.load_photo`).
+    """
+    path = PurePosixPath(name.casefold())
+    folders = path.parts[:-1]
+    if path.name in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(folders):
+        return PhotoKind.SYSTEM
+    if any(part.startswith(".") and part not in {".", ".."} for part in path.parts):
+        return PhotoKind.HIDDEN
+    if path.suffix in RAW_SUFFIXES or path.suffix in _RASTER_SUFFIXES:
+        return PhotoKind.PHOTO
+    if path.suffix in _SIDECAR_SUFFIXES:
+        return PhotoKind.SIDECAR
+    return PhotoKind.VIDEO if path.suffix in _VIDEO_SUFFIXES else PhotoKind.OTHER

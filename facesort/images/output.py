@@ -1,0 +1,81 @@
+"""Pixels -> JPEG: the output files, and the small crops that people look at."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from facesort.core.records import Pixels
+
+__all__ = ["OUTPUT_EDGE", "OUTPUT_QUALITY", "decode_jpeg", "encode_crop", "encode_output"]
+
+OUTPUT_EDGE = 2048
+"""Longest side of an output file in px."""
+
+OUTPUT_QUALITY = 85
+
+
+def encode_output(pixels: Pixels) -> bytes:
+    """Make the output JPEG: the same bytes for the same pixels.
+
+    The long edge is at most `OUTPUT_EDGE` (never enlarged), the colours are sRGB, and there is no
+    metadata: nothing but the JFIF header that every JPEG has.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Upright sRGB, shape (height, width, 3).
+    """
+    return _jpeg(Image.fromarray(pixels), OUTPUT_EDGE, OUTPUT_QUALITY)
+
+
+def encode_crop(
+    pixels: Pixels, box: ArrayLike, *, context: float, edge: int, quality: int
+) -> bytes:
+    """Make a small JPEG of a face and what is around it.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Upright sRGB, shape (height, width, 3).
+    box : array_like of 4 float
+        ``x_min, y_min, x_max, y_max`` in px of ``pixels``; may reach outside.
+    context : float
+        Width of the surroundings on each side, as a share of the box's longer side; the result is
+        clipped to the image.
+    edge : int
+        Longest side of the result in px (never enlarged).
+    quality : int
+        JPEG quality.
+    """
+    height, width = pixels.shape[:2]
+    x_min, y_min, x_max, y_max = (float(value) for value in np.asarray(box, dtype=np.float64))
+    margin = context * max(x_max - x_min, y_max - y_min)
+    left, right = _span(x_min - margin, x_max + margin, width)
+    top, bottom = _span(y_min - margin, y_max + margin, height)
+    return _jpeg(Image.fromarray(pixels[top:bottom, left:right]), edge, quality)
+
+
+def decode_jpeg(data: bytes) -> Pixels:
+    """Decode a JPEG that `encode_output` or `encode_crop` made; shape (height, width, 3)."""
+    return np.asarray(JpegImageFile(io.BytesIO(data)).convert("RGB"))
+
+
+def _span(start: float, stop: float, length: int) -> tuple[int, int]:
+    """Whole pixels between two borders, at least one, within the image."""
+    first = min(max(int(np.floor(start)), 0), length - 1)
+    return first, min(max(int(np.ceil(stop)), first + 1), length)
+
+
+def _jpeg(image: Image.Image, edge: int, quality: int) -> bytes:
+    share = edge / max(image.size)
+    if share < 1:
+        width, height = (max(1, round(side * share)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return file.getvalue()

@@ -1,0 +1,149 @@
+"""The directories of a TIFF file, and of the camera RAW files that are built like one.
+
+Pillow reads the tags.  What is asked here is what no decoder answers: is it a RAW file, and is the whole
+of its picture in the file?  LibRaw decodes many RAW files that end early without an error, to black or
+to repeated rows.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+__all__ = [
+    "Directories",
+    "exif_of",
+    "holds_raw",
+    "is_tiff",
+    "main_data_is_complete",
+    "read_directories",
+]
+
+Directories = tuple[ImageFileDirectory_v2, ...]
+"""The directories that could be reached; an empty one stands for one that lies outside the file."""
+
+# Olympus and Panasonic replace the 42 of the TIFF header; the rest of the file is plain TIFF.
+_PLAIN_MAGIC = {
+    b"II*\0": b"II*\0",
+    b"MM\0*": b"MM\0*",
+    b"IIRO": b"II*\0",
+    b"IIRS": b"II*\0",
+    b"MMOR": b"MM\0*",
+    b"IIU\0": b"II*\0",
+}
+_MAX_DIRECTORIES = 64
+
+_NEW_SUBFILE_TYPE = 254
+_PHOTOMETRIC = 262
+_SUB_DIRECTORIES = 330
+_DNG_VERSION = 50706
+_RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array; linear raw (DNG)
+_DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
+_ELSEWHERE = 0xFFFFFFFF  # Panasonic: the data are somewhere else, and the byte count is not theirs
+
+
+def is_tiff(data: bytes) -> bool:
+    """Whether the file starts like a TIFF, or like a RAW file that is one but for its magic number."""
+    return data[:4] in _PLAIN_MAGIC
+
+
+def read_directories(data: bytes) -> Directories:
+    """Read every directory that the first one leads to.
+
+    Parameters
+    ----------
+    data : bytes
+        A file for which `is_tiff` holds.
+
+    Raises
+    ------
+    One of `DECODER_ERRORS`
+        If the structure makes no sense.
+    """
+    header = _PLAIN_MAGIC[data[:4]] + data[4:8]
+    found: list[ImageFileDirectory_v2] = []
+    chain, seen = ImageFileDirectory_v2(header).next, {0}
+    # Only the first directory and sub-directories must be there: some cameras end a chain with garbage.
+    todo = [chain]
+    while todo and len(found) < _MAX_DIRECTORIES:
+        offset = todo.pop(0)
+        if offset in seen:
+            continue
+        seen.add(offset)
+        directory = ImageFileDirectory_v2(header)
+        if _lies_within(data, offset, header[:2]):
+            stream = io.BytesIO(data)
+            stream.seek(offset)
+            directory.load(stream)
+            todo += _numbers(directory, _SUB_DIRECTORIES)
+        if offset == chain and _lies_within(data, directory.next, header[:2]):
+            chain = directory.next
+            todo.append(chain)
+        found.append(directory)
+    return tuple(found)
+
+
+def holds_raw(data: bytes, directories: Directories) -> bool:
+    """Whether the content says that this is a camera RAW file, and not a picture saved as TIFF."""
+    if data[:4] not in {b"II*\0", b"MM\0*"} or data[8:10] == b"CR":  # ORF, RW2, CR2
+        return True
+    return any(
+        _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        for directory in directories
+    )
+
+
+def main_data_is_complete(directories: Directories, size: int) -> bool | None:
+    """Whether the picture's strips, tiles or JPEG lie within the file.
+
+    Previews and thumbnails (``NewSubfileType`` odd) are not looked at: a file without them is usable.
+
+    Parameters
+    ----------
+    directories : Directories
+        From `read_directories`.
+    size : int
+        Of the file, in bytes.
+
+    Returns
+    -------
+    bool or None
+        None if the file does not say where its picture is (Panasonic RW2).
+    """
+    if any(not len(directory) for directory in directories):
+        return False
+    ends = [
+        offset + count
+        for directory in directories
+        if not int(directory.get(_NEW_SUBFILE_TYPE, 0)) & 1
+        for offsets, counts in _DATA_TAGS
+        for offset, count in zip(
+            _numbers(directory, offsets), _numbers(directory, counts), strict=False
+        )
+        if offset != _ELSEWHERE
+    ]
+    return max(ends) <= size if ends else None
+
+
+def exif_of(data: bytes) -> Image.Exif:
+    """Read the EXIF of a file for which `is_tiff` holds; it may raise one of `DECODER_ERRORS`."""
+    magic = _PLAIN_MAGIC[data[:4]]
+    exif = Image.Exif()
+    exif.load_from_fp(io.BytesIO(data if data.startswith(magic) else magic + data[4:]))
+    return exif
+
+
+def _lies_within(data: bytes, offset: int, byte_order: bytes) -> bool:
+    """Whether the entries of the directory at ``offset`` are all there."""
+    if not 8 <= offset <= len(data) - 2:
+        return False
+    entries = int.from_bytes(data[offset : offset + 2], "little" if byte_order == b"II" else "big")
+    return entries > 0 and offset + 2 + 12 * entries <= len(data)
+
+
+def _numbers(directory: ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
+    value = directory.get(tag, ())
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(number for number in values if isinstance(number, int))

@@ -1,0 +1,1 @@
+"""What the notebooks show, and the functions their cells call."""

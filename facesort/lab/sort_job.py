@@ -1,0 +1,133 @@
+"""A workspace about to be sorted, with the settings of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from facesort.engine.setup import open_with_pack
+from facesort.engine.sort import rules_of
+from facesort.errors import SettingsError
+from facesort.faces.protocol import ModelPack
+from facesort.lab.tables import Table
+from facesort.lab.words import decimals, moment
+from facesort.settings import Settings, parse_settings
+from facesort.workspace import Workspace
+
+__all__ = ["SortJob", "open_sort"]
+
+_SECTIONS = MappingProxyType(
+    {
+        "workers": "run",
+        "unknown_folder": "run",
+        "strict": "matching",
+        "loose": "matching",
+        "margin": "matching",
+        "learn": "matching",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SortJob:
+    """A workspace about to be sorted.  Displays as a table of what will count.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With the settings of this run.
+    pack : ModelPack
+    given : frozenset of str
+        Names of the settings that come from this run's parameters, not from the workspace.
+    opened_at : datetime
+    """
+
+    workspace: Workspace
+    pack: ModelPack
+    given: frozenset[str]
+    opened_at: datetime
+
+    def table(self) -> Table:
+        """Everything that decides, and where it comes from."""
+        settings, rules = self.workspace.settings, rules_of(self.workspace.settings, self.pack)
+        thresholds, workers = rules.thresholds, settings.run.workers
+        return Table(
+            ("Setting", "Value", "Comes from"),
+            (
+                ("Source (never written to)", settings.source, "facesort.toml"),
+                ("Output (only added to)", settings.output, "facesort.toml"),
+                ("Workspace", self.workspace.root, "parameter"),
+                ("Model pack", f"{self.pack.name} ({self.pack.pack_id[:12]})", "facesort.toml"),
+                ("STRICT", decimals(thresholds.strict), self._threshold_origin("strict")),
+                ("LOOSE", decimals(thresholds.loose), self._threshold_origin("loose")),
+                ("Margin to the runner-up", decimals(thresholds.margin), self._origin("margin")),
+                ("Learn from STRICT faces", _yes(settings.matching.learn), self._origin("learn")),
+                (
+                    "Folder for unknown faces",
+                    _yes(rules.unknown_folder),
+                    self._origin("unknown_folder"),
+                ),
+                ("Worker processes", workers or "one per core", self._origin("workers")),
+            ),
+            note=f"{moment(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
+        )
+
+    def _origin(self, name: str) -> str:
+        return "parameter of this run" if name in self.given else "facesort.toml"
+
+    def _threshold_origin(self, name: str) -> str:
+        if getattr(self.workspace.settings.matching, name) is not None:
+            return self._origin(name)
+        how = "calibrated" if self.pack.calibrated else "a default, not calibrated"
+        return f"the model pack's recommendation ({how})"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
+    """Open a workspace with the settings of one run; nothing is stored.
+
+    Parameters
+    ----------
+    workspace : str or Path
+    **overrides
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``unknown_folder``; None, and 0 workers, mean: as in
+        the workspace's ``facesort.toml``.
+
+    Raises
+    ------
+    SettingsError
+        If a name or a value is not valid.
+    WorkspaceError, PackError
+        If the workspace or its model pack is not there.
+    """
+    opened, pack = open_with_pack(Path(str(workspace)))
+    given = {
+        k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
+    }
+    settings = _overridden(opened.settings, given)
+    return SortJob(
+        dataclasses.replace(opened, settings=settings), pack, frozenset(given), datetime.now(UTC)
+    )
+
+
+def _overridden(settings: Settings, given: Mapping[str, object]) -> Settings:
+    """Validate a copy of the settings in which some values are replaced."""
+    values = settings.model_dump()
+    for name, value in given.items():
+        if name not in _SECTIONS:
+            raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_SECTIONS)}")
+        values[_SECTIONS[name]][name] = value
+    return parse_settings(values, "the run's parameters")

@@ -1,0 +1,186 @@
+"""What a sort gave, read from the store at once, so that the database is free again while people look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from facesort.core.matching import Thresholds
+from facesort.engine.progress import status_report
+from facesort.lab.summary import Summary
+from facesort.lab.words import duration
+from facesort.reasons import Outcome, PhotoStatus
+from facesort.store import reports
+from facesort.store.reports import Counts, DoubtfulFace, RunRecord
+from facesort.workspace import Workspace
+
+__all__ = ["DropRate", "SortReport", "read_report"]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class DropRate:
+    """Share of the decided photos that reached no person's folder.
+
+    Parameters
+    ----------
+    dropped, decided : int
+        Photos; those still pending are not decided.
+    """
+
+    dropped: int
+    decided: int
+
+    @property
+    def rate(self) -> float | None:
+        """In [0, 1]; None before anything is decided."""
+        return self.dropped / self.decided if self.decided else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of Wilson, "Probable inference" (JASA 1927); None before anything is decided."""
+        if not self.decided:
+            return None
+        found = binomtest(self.dropped, self.decided).proportion_ci(CONFIDENCE, method="wilson")
+        return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SortReport:
+    """A run, and the workspace as it stands after it.  Displays as one sentence, with a summary for programs.
+
+    Parameters
+    ----------
+    run : RunRecord
+    counts : Counts
+        Of the whole job, earlier runs included.
+    drops, skipped : mapping of reason to int
+        Photos that reached no person's folder; files that are no photos.
+    failed : sequence of (path, reason, detail)
+        At most 100 failed photos.
+    failed_writes : sequence of (target, reason)
+    batches : sequence of (finished_at, photos, seconds waited for workers, seconds worked)
+        Of this run.
+    distances : mapping of Outcome to ndarray of shape (n,), float32
+        Of every face to the person it was given to, or else to the nearest.
+    doubtful : sequence of DoubtfulFace or None
+        None: they were not asked for.
+    """
+
+    run: RunRecord
+    counts: Counts
+    drops: Mapping[str, int]
+    skipped: Mapping[str, int]
+    failed: Sequence[tuple[str, str, str]]
+    failed_writes: Sequence[tuple[str, str]]
+    batches: Sequence[tuple[datetime, int, float, float]]
+    distances: Mapping[Outcome, NDArray[np.float32]]
+    doubtful: Sequence[DoubtfulFace] | None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those of this run; faces of earlier runs may have been decided with others."""
+        matching = self.run.settings["matching"]
+        return Thresholds(matching["strict"], matching["loose"], matching["margin"])
+
+    @property
+    def drop_rate(self) -> DropRate:
+        """Of all photos that are decided."""
+        photos = self.counts.photos
+        decided = self.counts.total - photos[PhotoStatus.PENDING]
+        return DropRate(decided - photos[PhotoStatus.MATCHED], decided)
+
+    @property
+    def analysed(self) -> int:
+        """Photos that this run worked through."""
+        return sum(photos for _, photos, _, _ in self.batches)
+
+    @property
+    def batch_edges(self) -> list[float]:
+        """Seconds since the start of the run: 0, then the end of each batch."""
+        return [0.0, *((end - self.run.started_at).total_seconds() for end, *_ in self.batches)]
+
+    @property
+    def images_per_second(self) -> float | None:
+        """From the start of the run to the end of its last batch; None if there was none."""
+        end = self.batch_edges[-1]
+        return self.analysed / end if end > 0 else None
+
+    @property
+    def waiting_share(self) -> float:
+        """Share of the time in batches that went into waiting for the workers, in [0, 1]."""
+        waited = sum(batch[2] for batch in self.batches)
+        everything = waited + sum(batch[3] for batch in self.batches)
+        return waited / everything if everything > 0 else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` says; plain values, no embeddings and no pictures."""
+        run, drop = self.run, self.drop_rate
+        return status_report(run.state, self.counts, self.images_per_second) | {
+            "run": {
+                "run_id": run.run_id,
+                "started_at": run.started_at.isoformat(timespec="seconds") + "+00:00",
+                "finished_at": run.finished_at
+                and run.finished_at.isoformat(timespec="seconds") + "+00:00",
+                "version": run.version,
+                "photos": self.analysed,
+            },
+            "pack": {"name": run.pack_name, "pack_id": run.pack_id},
+            "thresholds": {
+                "strict": self.thresholds.strict,
+                "loose": self.thresholds.loose,
+                "margin": self.thresholds.margin,
+            },
+            "drops": {
+                "photos": drop.dropped,
+                "of": drop.decided,
+                "rate": drop.rate,
+                "interval_95": drop.interval,
+                "reasons": dict(self.drops),
+            },
+            "skipped": dict(self.skipped),
+            "failed_writes": len(self.failed_writes),
+            "settings": run.settings,
+        }
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, Any]:
+        return Summary(self.summary(), self._sentence())._repr_mimebundle_(**options)
+
+    def _sentence(self) -> str:
+        speed = self.images_per_second
+        if speed is None:
+            done = "there was nothing left to sort"
+        else:
+            done = f"{self.analysed:,} photos in {duration(self.batch_edges[-1])}, {speed:.2f} images per second"
+        return f"Run {self.run.run_id} {self.run.state}: {done}."
+
+
+def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> SortReport:
+    """Read everything that the notebook shows, in one short opening of the database.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    run_id : int
+    contact_sheet : int
+        How many doubtful faces, with their pictures; 0 leaves them in the database.
+    """
+    with workspace.open_store(read_only=True) as store:
+        return SortReport(
+            run=reports.run_record(store, run_id),
+            counts=reports.counts(store),
+            drops=reports.drop_reasons(store),
+            skipped=reports.skipped_reasons(store),
+            failed=reports.failed_photos(store),
+            failed_writes=reports.failed_writes(store),
+            batches=reports.throughput(store, run_id),
+            distances=reports.distances_by_outcome(store),
+            doubtful=reports.doubtful_matches(store, contact_sheet) if contact_sheet else None,
+        )

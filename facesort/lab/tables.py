@@ -1,0 +1,81 @@
+"""Small tables for notebooks: HTML where it can be shown, text everywhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+__all__ = ["Table", "percent"]
+
+_NUMBER = re.compile(r"[\d.,]+( %)?")
+_CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
+_RULE = "1px solid #888"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share for people: ``12.3 %``; nothing if there is nothing to take a share of."""
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings.
+    rows : sequence of rows
+        Integers get thousands separators, numbers and shares are set flush right.
+    total : row, optional
+        Set apart below the others.
+    note : str, optional
+        A sentence below the table.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    total: Sequence[object] | None = None
+    note: str = ""
+
+    def _repr_html_(self) -> str:
+        head = self._html_row(self.columns, f"font-weight:bold;border-bottom:{_RULE};")
+        body = "".join(self._html_row(row) for row in self.rows)
+        if self.total is not None:
+            body += self._html_row(self.total, f"font-weight:bold;border-top:{_RULE};")
+        note = f'<p style="margin:6px 4px">{escape(self.note)}</p>' if self.note else ""
+        return (
+            '<table style="border-collapse:collapse;margin-left:0">'
+            f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
+        )
+
+    def _html_row(self, row: Sequence[object], extra: str = "") -> str:
+        cells = []
+        for number, cell in enumerate(row):
+            align = "right" if self._is_numeric(number) else "left"
+            style = _CELL.format(align=align, extra=extra)
+            cells.append(f'<td style="{style}">{escape(_shown(cell))}</td>')
+        return f'<tr style="background:transparent">{"".join(cells)}</tr>'
+
+    def _is_numeric(self, number: int) -> bool:
+        cells = [_shown(row[number]) for row in self.rows]
+        return bool(cells) and all(cell == "" or _NUMBER.fullmatch(cell) for cell in cells)
+
+    def __repr__(self) -> str:
+        rows = [self.columns, *self.rows, *([self.total] if self.total is not None else [])]
+        text = [[_shown(cell) for cell in row] for row in rows]
+        widths = [max(len(row[i]) for row in text) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if self._is_numeric(i) else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in text
+        ]
+        return "\n".join([*lines, *([self.note] if self.note else [])])

@@ -1,0 +1,60 @@
+"""Codes and figures in words, for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+
+from facesort.reasons import Reason
+
+__all__ = ["decimals", "duration", "explain", "moment"]
+
+_MEANINGS = MappingProxyType(
+    {
+        Reason.NO_FACE: "no face was found",
+        Reason.ONLY_UNKNOWN_FACES: "faces, but of nobody in the gallery",
+        Reason.DUPLICATE: "the same file again; the first one was sorted",
+        Reason.EMPTY_FILE: "the file has 0 bytes",
+        Reason.NOT_AN_IMAGE: "the content is not an image, whatever the name says",
+        Reason.UNSUPPORTED_FORMAT: "an image in a format that is not read",
+        Reason.TRUNCATED: "the file ends too early: copy it again from the card",
+        Reason.CORRUPT: "the content is damaged",
+        Reason.TOO_LARGE: "larger than the limits under [photos] in facesort.toml",
+        Reason.UNREADABLE: "the system could not read the file",
+        Reason.MISSING: "it was there when the source was scanned, and then was not",
+        Reason.WORKER_DIED: "decoding it killed its process; the others went on",
+        Reason.TIMEOUT: "it took longer than photos.timeout_s in facesort.toml",
+        Reason.NAME_TAKEN: "something else has its name in the output; nothing was overwritten",
+        Reason.RENDER_CHANGED: "its copy was lost, and the photo has changed since",
+    }
+)
+
+
+def explain(code: str) -> str:
+    """What the reason code of a photo means; nothing for one that needs no words."""
+    try:
+        return _MEANINGS.get(Reason(code), "")
+    except ValueError:
+        return ""
+
+
+def duration(seconds: float) -> str:
+    """A time span: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(time: datetime) -> str:
+    """A time as stored, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def decimals(distance: float) -> str:
+    """A distance or threshold: two decimals, up to four where they matter."""
+    text = f"{distance:.4f}".rstrip("0")
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(2, '0')}"

@@ -1,0 +1,70 @@
+"""Reason codes: why a photo, a face, a reference or a write ended as it did.
+
+One enumeration per kind of thing, so that a reason cannot be attached to what it does not explain.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["FaceReason", "Outcome", "PhotoStatus", "Reason"]
+
+
+class PhotoStatus(StrEnum):
+    """Where a photo stands.  `total` is always the sum over these."""
+
+    PENDING = "pending"
+    MATCHED = "matched"
+    UNKNOWN = "unknown"
+    NO_FACE = "no_face"
+    DUPLICATE = "duplicate"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why a photo reached no folder, a reference was refused, or a write failed."""
+
+    # a photo that was analysed
+    NO_FACE = "no_face"
+    ONLY_UNKNOWN_FACES = "only_unknown_faces"
+    DUPLICATE = "duplicate"
+    # a photo that failed
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    MISSING = "missing"
+    WORKER_DIED = "worker_died"
+    TIMEOUT = "timeout"
+    # a reference that was refused
+    SEVERAL_FACES = "several_faces"
+    TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    EXTREME_POSE = "extreme_pose"
+    ALREADY_THERE = "already_there"
+    # a write that failed
+    NAME_TAKEN = "name_taken"
+    RENDER_CHANGED = "render_changed"
+
+
+class Outcome(StrEnum):
+    """What was decided for one face."""
+
+    STRICT = "strict"
+    LOOSE = "loose"
+    UNKNOWN = "unknown"
+
+
+class FaceReason(StrEnum):
+    """Why a face got its outcome."""
+
+    WITHIN_STRICT = "within_strict"
+    ABOVE_STRICT = "above_strict"
+    WITHIN_MARGIN = "within_margin"
+    ABOVE_LOOSE = "above_loose"
+    PERSON_TAKEN = "person_taken"
+    REJECTED_BY_USER = "rejected_by_user"
+    EMPTY_GALLERY = "empty_gallery"

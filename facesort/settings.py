@@ -1,0 +1,201 @@
+"""Validated settings: a frozen value, read from ``facesort.toml`` once and passed down."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facesort.errors import SettingsError
+
+__all__ = [
+    "MatchingSettings",
+    "PhotoSettings",
+    "RunSettings",
+    "SeedSettings",
+    "Settings",
+    "load_settings",
+    "save_settings",
+]
+
+Distance = Annotated[float, Field(ge=0.0, le=2.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class MatchingSettings(_Section):
+    """Who is who.
+
+    Parameters
+    ----------
+    strict, loose : float or None
+        Thresholds on the distance to a person's centroid; None takes the model pack's recommendation.
+    margin : float
+        A STRICT match must beat the second nearest person by this much.
+    learn : bool
+        Whether STRICT faces of good quality join the gallery.
+    learn_quality : float
+        Quality in [0, 1] below which a face is never learned.
+    max_learned : int
+        Learned embeddings kept per person; the oldest leave first, references never.
+    """
+
+    strict: Distance | None = None
+    loose: Distance | None = None
+    margin: Distance = 0.05
+    learn: bool = True
+    learn_quality: Share = 0.5
+    max_learned: Annotated[int, Field(ge=0, le=1000)] = 10
+
+    @model_validator(mode="after")
+    def _ordered(self) -> MatchingSettings:
+        if self.strict is not None and self.loose is not None and self.strict > self.loose:
+            raise ValueError(f"strict ({self.strict}) must not be above loose ({self.loose})")
+        return self
+
+
+class PhotoSettings(_Section):
+    """What is read, and up to which size.
+
+    Parameters
+    ----------
+    max_megapixels : float
+        Larger images are not decoded and end as ``too_large``.
+    max_file_mb : float
+        Larger files are not read and end as ``too_large``.
+    timeout_s : float
+        A file that takes longer is given up as ``timeout`` and its worker process is replaced.
+    """
+
+    max_megapixels: Annotated[float, Field(gt=0)] = 200.0
+    max_file_mb: Annotated[float, Field(gt=0)] = 1024.0
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+
+
+class SeedSettings(_Section):
+    """When a reference photo is refused.
+
+    Parameters
+    ----------
+    min_face_px : float
+        Shorter side of the face box, in px of the photo.
+    min_sharpness : float
+        Variance of the Laplacian of the aligned face.
+    max_yaw : float
+        Turn of the head, 0 frontal, about 1 profile.
+    """
+
+    min_face_px: Annotated[float, Field(ge=0)] = 40.0
+    min_sharpness: Annotated[float, Field(ge=0)] = 20.0
+    max_yaw: Annotated[float, Field(ge=0)] = 1.0
+
+
+class RunSettings(_Section):
+    """How a sort is carried out.
+
+    Parameters
+    ----------
+    workers : int
+        Worker processes; 0 takes one per core.
+    unknown_folder : bool
+        Whether photos with only unknown faces go to ``_unknown/``.
+    """
+
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    unknown_folder: bool = False
+
+
+class Settings(_Section):
+    """Everything a workspace is set to.
+
+    Parameters
+    ----------
+    source : Path
+        Root of the photos; never written to.
+    output : Path
+        Root of the sorted copies; files are only ever added.
+    pack : str
+        Model pack: a name, or a folder.
+    """
+
+    source: Path
+    output: Path
+    pack: str
+    matching: MatchingSettings = MatchingSettings()
+    photos: PhotoSettings = PhotoSettings()
+    seed: SeedSettings = SeedSettings()
+    run: RunSettings = RunSettings()
+
+
+def parse_settings(values: dict[str, Any], origin: str) -> Settings:
+    """Validate plain values.
+
+    Parameters
+    ----------
+    values : dict
+        As read from TOML.
+    origin : str
+        Where they come from, for the message.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        With one line per setting that is unknown or out of range.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise SettingsError(f"{origin} is not valid:\n" + "\n".join(lines)) from error
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ``facesort.toml``.
+
+    Raises
+    ------
+    SettingsError
+        If the file is missing, not TOML, or holds an unknown key or a value out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    return parse_settings(values, str(path))
+
+
+def save_settings(settings: Settings, path: Path) -> None:
+    """Write ``facesort.toml``, keeping the comments of a file that is there."""
+    document = (
+        tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    )
+    values = settings.model_dump(mode="json", exclude_none=True)
+    _update(document, values)
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def _update(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Make a TOML table hold these values, in place: what is replaced whole loses its comments."""
+    for gone in table.keys() - values.keys():
+        del table[gone]
+    for key, value in values.items():
+        if isinstance(value, dict) and key in table:
+            _update(table[key], value)
+        elif table.get(key) != value:
+            table[key] = value

@@ -1,0 +1,242 @@
+"""Questions about what is stored.  Nothing here decides anything again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.reasons import Outcome, PhotoStatus
+from facesort.store.store import Store
+
+__all__ = [
+    "Counts",
+    "DoubtfulFace",
+    "RunRecord",
+    "best_distances",
+    "counts",
+    "distances_by_outcome",
+    "doubtful_matches",
+    "drop_reasons",
+    "face_boxes",
+    "failed_photos",
+    "failed_writes",
+    "photo_folders",
+    "run_record",
+    "skipped_reasons",
+    "throughput",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything that is counted, and adds up.
+
+    Parameters
+    ----------
+    photos : dict of PhotoStatus to int
+        Their sum is the number of photos.
+    faces : dict of Outcome to int
+    batches : dict of str to int
+        By state.
+    persons : dict of str to int
+        Verified files per person; ``_unknown`` for the folder of unknown faces if it is used.
+    """
+
+    photos: dict[PhotoStatus, int]
+    faces: dict[Outcome, int]
+    batches: dict[str, int]
+    persons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All photos."""
+        return sum(self.photos.values())
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulFace:
+    """A match that a person should look at.
+
+    Parameters
+    ----------
+    face_id : int
+    path : str
+        Of the photo.
+    person, runner_up : str, str or None
+    outcome, reason : str
+    distance : float
+    runner_up_distance : float or None
+    quality : float
+    crop, reference_crop : bytes
+        JPEG of the face, and of the person's best reference.
+    """
+
+    face_id: int
+    path: str
+    person: str
+    runner_up: str | None
+    outcome: str
+    reason: str
+    distance: float
+    runner_up_distance: float | None
+    quality: float
+    crop: bytes
+    reference_crop: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of the sort; fields as in the table."""
+
+    run_id: int
+    started_at: datetime
+    finished_at: datetime | None
+    state: str
+    version: str
+    pack_name: str
+    pack_id: str
+    settings: dict[str, Any]
+
+
+def counts(store: Store) -> Counts:
+    """Count photos, faces, batches and files."""
+    photos = dict(store.rows("SELECT status, count(*) FROM photo_state GROUP BY status"))
+    faces = dict(store.rows("SELECT outcome, count(*) FROM face_decision GROUP BY outcome"))
+    batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
+    persons = store.rows(
+        "SELECT p.name, count(DISTINCT w.target) FROM person p "
+        "LEFT JOIN write w ON w.person_id = p.person_id AND w.status = 'verified' "
+        "GROUP BY p.person_id, p.name ORDER BY p.person_id"
+    )
+    unnamed = store.value(
+        "SELECT count(*) FROM write WHERE person_id IS NULL AND status = 'verified'"
+    )
+    return Counts(
+        photos={status: photos.get(status.value, 0) for status in PhotoStatus},
+        faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
+        batches={
+            s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
+        },
+        persons=dict(persons) | ({"_unknown": unnamed} if unnamed else {}),
+    )
+
+
+def drop_reasons(store: Store) -> dict[str, int]:
+    """Photos that reached no folder of a person, by reason code, most frequent first."""
+    rows = store.rows(
+        "SELECT reason, count(*) FROM photo_state WHERE status NOT IN ('matched', 'pending') "
+        "GROUP BY reason ORDER BY count(*) DESC, reason"
+    )
+    return dict(rows)
+
+
+def skipped_reasons(store: Store) -> dict[str, int]:
+    """Files that the scan did not take for photos, by reason."""
+    rows = store.rows(
+        "SELECT reason, count(*) FROM skipped GROUP BY reason ORDER BY count(*) DESC, reason"
+    )
+    return dict(rows)
+
+
+def failed_photos(store: Store, limit: int = 100) -> list[tuple[str, str, str]]:
+    """Path, reason and detail of failed photos, in order."""
+    return store.rows(
+        "SELECT path, reason, detail FROM photo_state WHERE status = 'failed' ORDER BY photo_id LIMIT ?",
+        [limit],
+    )
+
+
+def failed_writes(store: Store) -> list[tuple[str, str]]:
+    """Target and reason of writes that could not be carried out, unless a retry has since succeeded."""
+    return store.rows(
+        "SELECT target, any_value(reason) FROM write GROUP BY target "
+        "HAVING bool_and(status = 'failed') ORDER BY target"
+    )
+
+
+def photo_folders(store: Store) -> dict[str, frozenset[str]]:
+    """Path of every photo and the names of the persons it was delivered to."""
+    rows = store.rows(
+        "SELECT s.path, list(DISTINCT p.name) FILTER (p.name IS NOT NULL) FROM photo_state s "
+        "LEFT JOIN write w ON w.photo_id = s.photo_id AND w.status = 'verified' "
+        "LEFT JOIN person p ON p.person_id = w.person_id GROUP BY s.path"
+    )
+    return {path: frozenset(names or ()) for path, names in rows}
+
+
+def best_distances(store: Store) -> NDArray[np.float32]:
+    """Distance of every face to the person it was given to, or else to the nearest; shape (n_faces,)."""
+    rows = store.rows(
+        "SELECT distance FROM face_decision WHERE distance IS NOT NULL ORDER BY face_id"
+    )
+    return np.array([row[0] for row in rows], dtype=np.float32)
+
+
+def distances_by_outcome(store: Store) -> dict[Outcome, NDArray[np.float32]]:
+    """The same distances, apart for each outcome."""
+    rows = store.rows(
+        "SELECT outcome, distance FROM face_decision WHERE distance IS NOT NULL ORDER BY face_id"
+    )
+    return {
+        outcome: np.array([d for found, d in rows if found == outcome], dtype=np.float32)
+        for outcome in Outcome
+    }
+
+
+def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]]]:
+    """Boxes of the faces of every photo that was analysed, by path; px of the upright photo."""
+    rows = store.rows(
+        "SELECT s.path, f.x_min, f.y_min, f.x_max, f.y_max FROM photo_state s "
+        "LEFT JOIN face f USING (photo_id) WHERE s.status NOT IN ('pending', 'duplicate', 'failed') "
+        "ORDER BY s.photo_id, f.face_id"
+    )
+    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+    for path, *box in rows:
+        boxes.setdefault(path, []).extend([(box[0], box[1], box[2], box[3])] if box[0] is not None else [])
+    return boxes
+
+
+def doubtful_matches(store: Store, limit: int) -> list[DoubtfulFace]:
+    """LOOSE matches, those furthest from their person first."""
+    rows = store.rows(
+        "SELECT d.face_id, s.path, p.name, u.name, d.outcome, d.reason, d.distance, d.runner_up_distance, "
+        "d.quality, f.crop, "
+        "(SELECT r.crop FROM reference r WHERE r.person_id = d.person_id "
+        " ORDER BY r.quality DESC, r.reference_id LIMIT 1) "
+        "FROM face_decision d JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = d.photo_id "
+        "JOIN person p ON p.person_id = d.person_id LEFT JOIN person u ON u.person_id = d.runner_up_id "
+        "WHERE d.outcome = 'loose' ORDER BY d.distance DESC, d.face_id LIMIT ?",
+        [limit],
+    )
+    names = [f.name for f in fields(DoubtfulFace)]
+    return [
+        DoubtfulFace(
+            **dict(zip(names, (*row[:9], bytes(row[9]), bytes(row[10] or b"")), strict=True))
+        )
+        for row in rows
+    ]
+
+
+def run_record(store: Store, run_id: int) -> RunRecord:
+    """One run with its settings."""
+    row = store.rows(
+        "SELECT run_id, started_at, finished_at, state, version, pack_name, pack_id, settings "
+        "FROM run WHERE run_id = ?",
+        [run_id],
+    )[0]
+    names = [f.name for f in fields(RunRecord)]
+    return RunRecord(**dict(zip(names, (*row[:7], json.loads(row[7])), strict=True)))
+
+
+def throughput(store: Store, run_id: int) -> list[tuple[datetime, int, float, float]]:
+    """Per batch of a run: when it was committed (UTC), photos, seconds waited for workers, seconds worked."""
+    return store.rows(
+        "SELECT finished_at, photos, analysis_seconds, engine_seconds FROM run_batch WHERE run_id = ? "
+        "ORDER BY finished_at",
+        [run_id],
+    )

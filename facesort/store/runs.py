@@ -1,0 +1,82 @@
+"""Executions of the sort, and their timings: the only tables that depend on the clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from facesort.store.store import Store
+
+__all__ = ["close_abandoned_runs", "finish_run", "latest_run_id", "record_run_batch", "start_run"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def start_run(
+    store: Store, *, version: str, pack_name: str, pack_id: str, settings: Mapping[str, Any]
+) -> int:
+    """Record that a run starts, with all its settings.  Returns its id."""
+    run_id = store.next_id("run", "run_id")
+    store.execute(
+        "INSERT INTO run VALUES (?, ?, NULL, 'running', ?, ?, ?, ?)",
+        [run_id, _now(), version, pack_name, pack_id, json.dumps(settings)],
+    )
+    return run_id
+
+
+def close_abandoned_runs(store: Store) -> None:
+    """Mark runs that were killed; called while the sorting lock is held."""
+    store.execute("UPDATE run SET state = 'interrupted' WHERE state = 'running'")
+
+
+def finish_run(store: Store, run_id: int, state: str) -> None:
+    """Record how a run ended: ``finished``, ``failed`` or ``interrupted``."""
+    store.execute(
+        "UPDATE run SET state = ?, finished_at = ? WHERE run_id = ?", [state, _now(), run_id]
+    )
+
+
+def latest_run_id(store: Store) -> int | None:
+    """Id of the newest run, if there is any."""
+    found = store.value("SELECT max(run_id) FROM run")
+    return None if found is None else int(found)
+
+
+def record_run_batch(
+    store: Store,
+    run_id: int,
+    batch_id: int,
+    *,
+    waited: float,
+    worked: float,
+    timings: Sequence[tuple[int, float]],
+) -> None:
+    """Record what a batch took; inside a transaction.
+
+    Parameters
+    ----------
+    store : Store
+    run_id, batch_id : int
+    waited : float
+        Seconds spent waiting for the workers.
+    worked : float
+        Seconds spent matching, staging, storing and committing.
+    timings : sequence of (photo_id, seconds)
+        What the analysis of each photo took in its worker.
+    """
+    store.execute(
+        "INSERT OR REPLACE INTO run_batch VALUES (?, ?, ?, ?, ?, ?)",
+        [run_id, batch_id, _now(), len(timings), waited, worked],
+    )
+    store.insert(
+        "timing",
+        {
+            "run_id": [run_id] * len(timings),
+            "photo_id": [photo_id for photo_id, _ in timings],
+            "seconds": [seconds for _, seconds in timings],
+        },
+    )

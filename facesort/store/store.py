@@ -1,0 +1,199 @@
+"""The door to the database: open late, close early, one flat transaction.
+
+A read-write DuckDB connection in one process locks out every other process, readers included; so a `Store` is
+opened for one action and closed after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.errors import StoreError, StoreLockedError
+from facesort.store.migrate import migrate
+
+__all__ = ["Store", "blob", "vector"]
+
+# What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
+_HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
+
+
+def blob(array: NDArray[np.float32]) -> bytes:
+    """Bytes of a float32 array, as stored."""
+    return np.ascontiguousarray(array, dtype="<f4").tobytes()
+
+
+def vector(data: bytes | bytearray | memoryview) -> NDArray[np.float32]:
+    """float32 array of stored bytes; shape (n,)."""
+    return np.frombuffer(bytes(data), dtype="<f4").astype(np.float32)
+
+
+class Store:
+    """One open database.
+
+    Use as ``with Store.open(path) as store:``; functions of this room take it as their first argument.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._types: dict[str, dict[str, str]] = {}
+        self._in_transaction = False
+
+    @classmethod
+    def open(cls, path: Path | None, *, read_only: bool = False) -> Store:
+        """Open a database and bring its schema up to date.
+
+        Parameters
+        ----------
+        path : Path or None
+            None: in memory.
+        read_only : bool
+            Never migrates; several readers may share a database, none can beside a writer.
+
+        Raises
+        ------
+        StoreLockedError
+            If another process holds it.
+        SchemaVersionError
+            If a newer facesort wrote it.
+        StoreError
+            If it cannot be opened or is damaged.
+        """
+        try:
+            connection = duckdb.connect(
+                ":memory:" if path is None else str(path),
+                read_only=read_only,
+                # By default SQL reads Python variables as tables.
+                config={"python_enable_replacements": False},
+            )
+        except duckdb.Error as error:
+            raise _explained(error, path) from error
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            migrate(connection, read_only=read_only)
+        except duckdb.Error as error:
+            connection.close()
+            raise _explained(error, path) from error
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the connection; the file is free for others afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close, whatever happened."""
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing.  Not nestable: DuckDB has no savepoints.
+
+        Raises
+        ------
+        RuntimeError
+            If one is open already.
+        """
+        if self._in_transaction:
+            raise RuntimeError("a transaction is open already; DuckDB cannot nest them")
+        self._connection.execute("BEGIN TRANSACTION")
+        self._in_transaction = True
+        try:
+            yield
+            # An error aborts the transaction, and DuckDB 2 answers the COMMIT of an aborted one with a silent
+            # rollback. If somebody caught the error on its way, this raises.
+            self._connection.execute("SELECT 1").fetchall()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._in_transaction = False
+
+    def _roll_back(self) -> None:
+        # A COMMIT that failed has ended the transaction already.
+        with suppress(duckdb.TransactionException):
+            self._connection.execute("ROLLBACK")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement whose result nobody needs."""
+        self._connection.execute(sql, list(parameters)).fetchall()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """First column of the first row; None if there is no row."""
+        row = self._connection.execute(sql, list(parameters)).fetchone()
+        return None if row is None else row[0]
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Insert many rows at once.
+
+        Parameters
+        ----------
+        table : str
+            Name of a table of the schema.
+        columns : mapping of column name to equally long sequences
+            Column-wise, because DuckDB takes a list per column ten times as fast as a row at a time.
+        """
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) != 1:
+            raise ValueError(f"columns of {table} have different lengths: {sorted(lengths)}")
+        if lengths == {0}:
+            return
+        types = self._column_types(table)
+        names = ", ".join(columns)
+        items = ", ".join(f"unnest(?::{types[name]}[])" for name in columns)
+        sql = f"INSERT INTO {table} ({names}) SELECT {items}"  # names from our own schema
+        self._connection.execute(sql, [list(v) for v in columns.values()]).fetchall()
+
+    def next_id(self, table: str, column: str) -> int:
+        """Smallest unused id; call it inside the transaction that uses it."""
+        sql = f"SELECT coalesce(max({column}), 0) + 1 FROM {table}"  # noqa: S608
+        return int(self.value(sql))
+
+    def _column_types(self, table: str) -> dict[str, str]:
+        if table not in self._types:
+            rows = self.rows(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ?",
+                [table],
+            )
+            self._types[table] = dict(rows)
+        return self._types[table]
+
+
+def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
+    """Turn DuckDB's words into what the user can do."""
+    text = str(error)
+    if re.search(_HELD_BY_ANOTHER, text):
+        pid = re.search(r"PID (\d+)", text)
+        who = f"process {pid.group(1)}" if pid else "another process"
+        return StoreLockedError(
+            f"{path} is in use by {who}. A notebook that has the workspace open, or a running sort, holds it; "
+            "close it and try again (`facesort status` works meanwhile)."
+        )
+    return StoreError(
+        f"{path} cannot be opened as a database: {text.splitlines()[0]} "
+        "If it was damaged, restore the workspace from a backup; the photos and the output are not affected."
+    )

@@ -1,0 +1,172 @@
+"""The workspace: a folder on the internal disk with settings, database, staging and progress.
+
+It holds biometric data, so it is readable by its owner only.  Layout::
+
+    hot_storage/
+    ├── facesort.toml     settings
+    ├── facesort.duckdb   everything that was found and decided
+    ├── packs/            model packs of this workspace, if any
+    ├── staging/          output JPEGs of the batch that is being committed
+    ├── state/            progress that others may read while a sort holds the database
+    └── sort.lock         held by the process that sorts
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.settings import Settings, load_settings, save_settings
+from facesort.store import Store
+
+__all__ = ["Workspace", "create_workspace", "open_workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened workspace: where things are, and the settings as they were when it was opened.
+
+    Parameters
+    ----------
+    root : Path
+        Absolute.
+    settings : Settings
+    """
+
+    root: Path
+    settings: Settings
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "facesort.duckdb"
+
+    @property
+    def staging(self) -> Path:
+        """Output JPEGs before they are copied."""
+        return self.root / "staging"
+
+    @property
+    def state(self) -> Path:
+        """Progress files, replaced by rename."""
+        return self.root / "state"
+
+    @property
+    def packs(self) -> Path:
+        """Model packs of this workspace."""
+        return self.root / "packs"
+
+    def open_store(self, *, read_only: bool = False) -> Store:
+        """Open the database; close it soon, it locks out every other process."""
+        return Store.open(self.database, read_only=read_only)
+
+    @contextmanager
+    def sorting_lock(self) -> Iterator[None]:
+        """Hold the right to sort in this workspace; released by the system if the process dies.
+
+        Raises
+        ------
+        WorkspaceBusyError
+            If another process sorts; with its PID.
+        """
+        owner = self.state / "owner.json"
+        lock = FileLock(self.root / "sort.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise WorkspaceBusyError(
+                f"{self.root} is being sorted by process {_owner_pid(owner)}: wait for it "
+                "(`facesort status --watch`), or stop it; an interrupted sort resumes by itself"
+            ) from None
+        try:
+            owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
+
+
+def _owner_pid(owner: Path) -> str:
+    try:
+        return str(json.loads(owner.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"  # it is between taking the lock and saying so
+
+
+def create_workspace(root: Path, settings: Settings) -> Workspace:
+    """Make a new workspace.
+
+    Parameters
+    ----------
+    root : Path
+        Made if missing; must not hold a workspace yet.
+    settings : Settings
+
+    Raises
+    ------
+    WorkspaceError
+        If there is one already.
+    SettingsError
+        If source, output and workspace lie inside each other, or the source is missing.
+    """
+    root = root.absolute()
+    if (root / "facesort.toml").exists():
+        raise WorkspaceError(
+            f"{root} is a workspace already: use it, or give another folder with --workspace"
+        )
+    _refuse_nested(root, settings)
+    if not settings.source.is_dir():
+        raise SettingsError(
+            f"source {settings.source} is not a folder: check --source, or plug in the disk"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)
+    workspace = Workspace(root, settings)
+    for folder in (workspace.state, workspace.staging):
+        folder.mkdir(exist_ok=True)
+    workspace.open_store().close()
+    save_settings(settings, root / "facesort.toml")  # last: it is what makes the folder a workspace
+    return workspace
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Open a workspace that is there.
+
+    Raises
+    ------
+    WorkspaceError
+        If it is not a workspace.
+    SettingsError
+        If its settings are not valid.
+    """
+    root = root.absolute()
+    if not (root / "facesort.toml").is_file():
+        raise WorkspaceError(
+            f"{root} is not a workspace: make one with `facesort init -w {root} --source PHOTOS --output SORTED`"
+        )
+    settings = load_settings(root / "facesort.toml")
+    _refuse_nested(root, settings)
+    return Workspace(root, settings)
+
+
+def _refuse_nested(root: Path, settings: Settings) -> None:
+    """Source, output and workspace must be apart: else the output would be sorted again."""
+    places = {
+        "source": settings.source.resolve(),
+        "output": settings.output.resolve(),
+        "workspace": root.resolve(),
+    }
+    for inner_name, inner in places.items():
+        for outer_name, outer in places.items():
+            if inner_name != outer_name and inner.is_relative_to(outer):
+                raise SettingsError(
+                    f"{inner_name} {inner} lies inside {outer_name} {outer}: source, output and workspace "
+                    "must be three folders apart from each other"
+                )

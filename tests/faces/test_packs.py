@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from faces.tiny_packs import write_model, write_pack
+
+from facesort.errors import PackError
+from facesort.faces.load import load_engine
+from facesort.faces.onnx_graph import read_graph
+from facesort.faces.packs import fetch_pack, find_packs, pack_roots, resolve_pack
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, ["ws/packs", "home/.insightface/models"]),
+        ({"FACESORT_PACKS": ""}, ["ws/packs", "home/.insightface/models"]),
+        (
+            {"FACESORT_PACKS": f"a{os.pathsep}b"},
+            ["ws/packs", "a", "b", "home/.insightface/models"],
+        ),
+    ],
+)
+def test_roots_in_order(env: dict[str, str], expected: list[str]) -> None:
+    assert pack_roots(Path("ws"), env, Path("home")) == [Path(part) for part in expected]
+
+
+def test_no_workspace_no_workspace_packs() -> None:
+    assert pack_roots(None, {}, Path("home")) == [Path("home/.insightface/models")]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_without_folders_there_are_the_built_in_packs(tmp_path: Path, exists: bool) -> None:
+    root = tmp_path if exists else tmp_path / "missing"
+    assert [pack.name for pack in find_packs([root])] == ["dlib", "synthetic"]
+
+
+def test_packs_are_found_in_the_order_of_the_roots(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_pack(first / "zebra", tag="one")
+    write_pack(second / "ape")
+    write_pack(second / "zebra", tag="two")  # hidden by the first
+    write_model(second / "half" / "det.onnx", 9)  # no recogniser
+    (second / "broken").mkdir()
+    (second / "broken" / "det.onnx").write_bytes(b"not a model")
+    (second / "notes.txt").write_text("no folder")
+    packs = find_packs([first, second])
+    assert [pack.name for pack in packs] == ["zebra", "ape", "dlib", "synthetic"]
+    assert packs[0].path == first / "zebra"
+
+
+def test_only_detector_and_recogniser_belong_to_a_pack(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    pack = resolve_pack("tiny", [tmp_path])
+    assert [name for name, _ in pack.files] == ["det_tiny.onnx", "w_tiny.onnx"]
+    assert (pack.kind, pack.strict, pack.loose, pack.calibrated) == ("insightface", 0.8, 1.0, False)
+
+
+def test_a_pack_may_lie_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
+    write_pack(tmp_path / "antelopev2" / "antelopev2")
+    assert resolve_pack("antelopev2", [tmp_path]).path == tmp_path / "antelopev2" / "antelopev2"
+
+
+def test_identity_follows_the_used_files_and_nothing_else(tmp_path: Path) -> None:
+    write_pack(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "w_tiny.onnx").rename(tmp_path / "b" / "renamed.onnx")
+    (tmp_path / "b" / "genderage.onnx").unlink()
+    write_pack(tmp_path / "c", tag="other weights")
+    a, b, c = (resolve_pack(name, [tmp_path]) for name in "abc")
+    assert a.pack_id == b.pack_id != c.pack_id
+    assert len({pack.pack_id for pack in find_packs([])}) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], "dlib"),
+        (["zebra", "ape"], "ape"),
+        (["ape", "buffalo_l", "zebra"], "buffalo_l"),
+    ],
+)
+def test_the_default_pack(tmp_path: Path, names: list[str], expected: str) -> None:
+    for name in names:
+        write_pack(tmp_path / name)
+    assert resolve_pack(None, [tmp_path]).name == expected
+
+
+def test_the_default_passes_over_a_folder_that_is_no_pack(tmp_path: Path) -> None:
+    write_model(tmp_path / "a" / "det.onnx", 9)
+    write_pack(tmp_path / "b")
+    assert resolve_pack(None, [tmp_path]).name == "b"
+
+
+def test_a_folder_can_be_given_as_a_path(tmp_path: Path) -> None:
+    write_pack(tmp_path / "anywhere" / "mine")
+    assert resolve_pack(str(tmp_path / "anywhere" / "mine"), []).name == "mine"
+
+
+def test_an_unknown_name_is_answered_with_what_there_is(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    with pytest.raises(
+        PackError, match=r"'bufalo_l' here; there are tiny, dlib, synthetic"
+    ) as caught:
+        resolve_pack("bufalo_l", [tmp_path])
+    assert "facesort packs fetch buffalo_l" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "lacks"),
+    [
+        ([], "detector and recogniser"),
+        ([9], "recogniser"),
+        ([1], "detector"),
+        ([6], "detector and"),
+    ],
+)
+def test_a_folder_without_both_models_is_refused(
+    tmp_path: Path, outputs: list[int], lacks: str
+) -> None:
+    folder = tmp_path / "half"
+    write_model(folder / "other.onnx", 1, side=96)
+    for number in outputs:
+        write_model(folder / f"{number}.onnx", number, side=112 if number == 1 else "side")
+    with pytest.raises(PackError, match=rf"half has no {lacks}"):
+        resolve_pack(str(folder), [])
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: b"", lambda data: data[:60], lambda data: b"\xff" * 99]
+)
+def test_a_damaged_model_is_named(tmp_path: Path, change: object) -> None:
+    write_pack(tmp_path / "tiny")
+    path = tmp_path / "tiny" / "w_tiny.onnx"
+    path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(PackError, match=r"w_tiny\.onnx is not a readable ONNX file"):
+        resolve_pack("tiny", [tmp_path])
+
+
+def test_a_graph_is_read_past_its_weights(tmp_path: Path) -> None:
+    write_model(tmp_path / "m.onnx", 15, side=112)
+    graph = read_graph(tmp_path / "m.onnx")
+    assert (graph.inputs, graph.outputs) == (((1, 3, 112, 112),), 15)
+    assert graph.is_detector
+    assert not graph.is_recogniser
+
+
+@pytest.mark.parametrize("name", ["dlib", "synthetic"])
+def test_built_in_packs_are_calibrated(name: str) -> None:
+    pack = resolve_pack(name, [])
+    assert (pack.name, pack.kind, pack.calibrated) == (name, name, True)
+    assert 0 < pack.strict < pack.loose < 2
+
+
+def test_a_file_that_changed_after_it_was_resolved_is_refused(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    pack = resolve_pack("tiny", [tmp_path])
+    write_model(tmp_path / "tiny" / "w_tiny.onnx", 1, side=112, tag="new weights")
+    with pytest.raises(PackError, match=r"w_tiny\.onnx of model pack tiny has changed"):
+        load_engine(pack, threads=1)
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    pack = resolve_pack("tiny", [tmp_path])
+    (tmp_path / "tiny" / "det_tiny.onnx").unlink()
+    with pytest.raises(PackError, match=r"det_tiny\.onnx .*cannot be read"):
+        load_engine(pack, threads=1)
+
+
+def copying(source: Path) -> object:
+    return lambda name, folder: shutil.copytree(source, folder / name) and None
+
+
+def test_a_fetched_pack_is_found_and_its_hashes_are_kept(tmp_path: Path) -> None:
+    write_pack(tmp_path / "zip")
+    pack = fetch_pack("buffalo_s", tmp_path / "root", download=copying(tmp_path / "zip"))
+    assert pack.path == tmp_path / "root" / "models" / "buffalo_s"
+    assert resolve_pack(None, [tmp_path / "root" / "models"]) == pack
+    assert [p.name for p in (tmp_path / "root" / "models").iterdir()] == ["buffalo_s"]
+    write_model(pack.path / "w_tiny.onnx", 1, side=112, tag="tampered")
+    with pytest.raises(PackError, match=r"w_tiny\.onnx has changed since it was fetched"):
+        resolve_pack("buffalo_s", [tmp_path / "root" / "models"])
+
+
+def test_what_is_here_is_not_fetched_again(tmp_path: Path) -> None:
+    write_pack(tmp_path / "models" / "buffalo_s")
+
+    def download(name: str, folder: Path) -> None:
+        raise AssertionError("must not be called")
+
+    assert fetch_pack("buffalo_s", tmp_path, download=download).name == "buffalo_s"
+
+
+def test_a_published_file_with_other_content_is_refused(tmp_path: Path) -> None:
+    write_pack(tmp_path / "zip")
+    (tmp_path / "zip" / "w_tiny.onnx").rename(tmp_path / "zip" / "w600k_mbf.onnx")
+    with pytest.raises(PackError, match=r"w600k_mbf\.onnx of buffalo_s is not the file"):
+        fetch_pack("buffalo_s", tmp_path / "root", download=copying(tmp_path / "zip"))
+    assert list((tmp_path / "root" / "models").iterdir()) == []
+
+
+def test_a_failed_download_leaves_nothing(tmp_path: Path) -> None:
+    def download(name: str, folder: Path) -> None:
+        (folder / name).mkdir()
+        raise RuntimeError("Failed downloading url")
+
+    with pytest.raises(PackError, match=r"buffalo_l could not be downloaded \(Failed"):
+        fetch_pack("buffalo_l", tmp_path, download=download)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "facenet", "../buffalo_l"])
+def test_only_published_names_are_fetched(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PackError, match="to fetch; there are antelopev2, buffalo_l"):
+        fetch_pack(name, tmp_path)

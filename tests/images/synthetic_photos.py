@@ -1,0 +1,181 @@
+"""Photos made from nothing: a scene whose four corners differ, in every format and orientation."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms
+
+# EXIF orientation -> what a camera held that way has done to the upright picture (the inverse of what
+# a viewer must do).
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def scene(width: int = 96, height: int = 64) -> Image.Image:
+    """Red, green, blue and yellow corners, blended into each other."""
+    corners = np.array([[[220, 40, 40], [40, 200, 60]], [[40, 60, 220], [220, 210, 50]]], np.uint8)
+    return Image.fromarray(corners).resize((width, height), Image.Resampling.BILINEAR)
+
+
+def distance(pixels: NDArray[np.uint8], wanted: Image.Image) -> float:
+    """Mean absolute difference in levels; inf if the sizes differ."""
+    other = np.asarray(wanted.convert("RGB")).astype(int)
+    return float(np.abs(pixels - other).mean()) if pixels.shape == other.shape else np.inf
+
+
+def exif(**tags: object) -> Image.Exif:
+    """EXIF with tags of IFD0, and of the Exif IFD where they belong there."""
+    made = Image.Exif()
+    for name, value in tags.items():
+        tag = ExifTags.Base[name]
+        target = (
+            made.get_ifd(ExifTags.IFD.Exif) if name.startswith(("DateTimeO", "Subsec")) else made
+        )
+        target[tag] = value
+    return made
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Save an image; nearly lossless where the format allows it."""
+    file = io.BytesIO()
+    if isinstance(tags := options.get("exif"), Image.Exif):
+        options["exif"] = tags.tobytes()
+    if kind in {"JPEG", "WEBP", "AVIF", "HEIF"}:
+        options["quality"] = 95
+    if kind == "HEIF":  # turns the orientation tag into the container's own transformations
+        pillow_heif.from_pillow(image).save(file, **options)
+    else:
+        image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def held(image: Image.Image, orientation: int) -> Image.Image:
+    """The pixels as a camera held that way stores them."""
+    turn = STORED[orientation]
+    return image if turn is None else image.transpose(turn)
+
+
+def swapped_profile() -> bytes:
+    """An ICC profile that is sRGB with its red and blue primaries exchanged: red numbers mean blue."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"tmp?").replace(b"bXYZ", b"rXYZ").replace(b"tmp?", b"bXYZ")
+
+
+def linear_profile() -> bytes:
+    """An ICC profile with sRGB's primaries and the straight tone curve (x + 0.055) / 1.055."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"\0\x02\x66\x66", b"\0\x01\0\0")  # the curve's exponent, 2.4 and 1.0
+
+
+def dng(
+    image: Image.Image, *, orientation: int = 1, preview: bytes = b"", maker: bytes = b"Maker"
+) -> bytes:
+    """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise.
+
+    Parameters
+    ----------
+    image : Image
+        Upright.
+    orientation : int
+        How the camera was held.
+    preview : bytes
+        A JPEG for a sub-directory; empty for none.
+    maker : bytes
+        The camera's make.
+    """
+    linear = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
+    height, width = linear.shape[:2]
+    mosaic = np.empty((height, width))
+    for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+        mosaic[row::2, column::2] = linear[row::2, column::2, channel]
+    noise = np.random.default_rng(0).normal(0, 0.002, mosaic.shape)
+    strip = (np.clip(mosaic + noise, 0, 1) * 60000).astype("<u2").tobytes()
+    xyz_to_srgb = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
+    tags: dict[int, tuple[str, tuple[int, ...] | bytes]] = {
+        254: ("I", (0,)),
+        256: ("I", (width,)),
+        257: ("I", (height,)),
+        258: ("H", (16,)),
+        259: ("H", (1,)),
+        262: ("H", (32803,)),
+        271: ("s", maker + b"\0"),
+        272: ("s", b"Model\0"),
+        274: ("H", (orientation,)),
+        277: ("H", (1,)),
+        278: ("I", (height,)),
+        279: ("I", (len(strip),)),
+        306: ("s", b"2024:06:01 12:30:45\0"),
+        33421: ("H", (2, 2)),
+        33422: ("B", (0, 1, 1, 2)),
+        50706: ("B", (1, 4, 0, 0)),
+        50708: ("s", b"Maker Model\0"),
+        50717: ("I", (60000,)),
+        50721: ("i", tuple(v for x in xyz_to_srgb for v in (round(x * 10000), 10000))),
+        50728: ("II", (1, 1, 1, 1, 1, 1)),
+        50778: ("H", (21,)),
+    }
+    return _tiff(tags, strip, preview)
+
+
+def _tiff(
+    tags: dict[int, tuple[str, tuple[int, ...] | bytes]], strip: bytes, preview: bytes
+) -> bytes:
+    """Lay out: header, strip, preview, its directory, the main directory."""
+    head = bytearray(struct.pack("<2sHI", b"II", 42, 0))
+    tags[273] = ("I", (len(head),))
+    head += strip
+    if preview:
+        child = {
+            254: ("I", (1,)),
+            259: ("H", (7,)),
+            262: ("H", (6,)),
+            273: ("I", (len(head),)),
+            279: ("I", (len(preview),)),
+            **dict(zip((256, 257), _size_tags(preview), strict=True)),
+            258: ("H", (8, 8, 8)),
+            277: ("H", (3,)),
+        }
+        head += preview
+        tags[330] = ("I", (_append_directory(head, child),))
+    struct.pack_into("<I", head, 4, _append_directory(head, tags))
+    return bytes(head)
+
+
+def _size_tags(jpeg: bytes) -> list[tuple[str, tuple[int]]]:
+    return [("I", (side,)) for side in Image.open(io.BytesIO(jpeg)).size]
+
+
+def _append_directory(file: bytearray, tags: dict[int, tuple[str, tuple[int, ...] | bytes]]) -> int:
+    codes = {"B": (1, 1), "s": (2, 1), "H": (3, 1), "I": (4, 1), "II": (5, 2), "i": (10, 2)}
+    entries = []
+    for tag, (form, values) in sorted(tags.items()):
+        code, per_value = codes[form]
+        if isinstance(values, bytes):
+            payload, count = values, len(values)
+        else:
+            payload, count = (
+                struct.pack(f"<{len(values)}{form[0]}", *values),
+                len(values) // per_value,
+            )
+        if len(payload) > 4:
+            file += b"\0" * (len(file) % 2)
+            payload, where = struct.pack("<I", len(file)), payload
+            file += where
+        entries.append(struct.pack("<HHI4s", tag, code, count, payload.ljust(4, b"\0")))
+    file += b"\0" * (len(file) % 2)
+    offset = len(file)
+    file += struct.pack("<H", len(entries)) + b"".join(entries) + b"\0\0\0\0"
+    return offset

@@ -1,0 +1,41 @@
+"""What the scan takes, by name alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from facesort.images import PhotoKind, photo_kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("", PhotoKind.OTHER),
+        ("photo", PhotoKind.OTHER),
+        ("DSC01234.ARW", PhotoKind.PHOTO),
+        ("card 1/DCIM/a.b.JPG", PhotoKind.PHOTO),
+        ("x.heic", PhotoKind.PHOTO),
+        ("x.HIF", PhotoKind.PHOTO),
+        ("x.Cr3", PhotoKind.PHOTO),
+        ("x.jpg.txt", PhotoKind.OTHER),
+        ("notes.pdf", PhotoKind.OTHER),
+        (".jpg", PhotoKind.HIDDEN),
+        (".DS_Store", PhotoKind.HIDDEN),
+        ("._DSC01234.ARW", PhotoKind.HIDDEN),
+        ("a/.thumbnails/x.jpg", PhotoKind.HIDDEN),
+        ("a/@eaDir/x.jpg/SYNOPHOTO_THUMB_M.jpg", PhotoKind.SYSTEM),
+        ("$RECYCLE.BIN/S-1/x.jpg", PhotoKind.SYSTEM),
+        ("Thumbs.db", PhotoKind.SYSTEM),
+        ("DSC01234.xmp", PhotoKind.SIDECAR),
+        ("MVI_1.THM", PhotoKind.SIDECAR),
+        ("IMG_1.AAE", PhotoKind.SIDECAR),
+        ("IMG_1.MOV", PhotoKind.VIDEO),
+        ("C0001.MP4", PhotoKind.VIDEO),
+    ],
+)
+def test_a_name_says_what_is_taken(name: str, kind: PhotoKind) -> None:
+    assert photo_kind(name) is kind
+
+
+def test_a_dot_in_the_path_is_no_hidden_folder() -> None:
+    assert photo_kind("./a/x.jpg") is PhotoKind.PHOTO

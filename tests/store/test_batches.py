@@ -1,0 +1,555 @@
+"""The life of photos and batches, and that every count adds up whatever happens to them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from facesort.core.matching import Decision
+from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.core.routing import PlannedWrite
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.store import Store, commits, people, photos, reports
+from facesort.store.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
+
+PACK = "pack-1"
+GIVEN = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1, 2, 1.5)
+NOBODY = Decision(Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE, None, 1.5, 1, 2, 1.75)
+
+
+def photo(photo_id: int, path: str | None = None) -> Photo:
+    return Photo(photo_id, path or f"{photo_id:05d}.jpg", 100 + photo_id, photo_id)
+
+
+def face(seed: int = 0) -> Face:
+    vector = np.random.default_rng(seed).standard_normal(8)
+    return Face(
+        box=np.array([1, 2, 30.5, 40.25], np.float32),
+        landmarks=np.array([[1, 2], [3, 4], [5, 6], [np.nan, np.nan], [7, 8]], np.float32),
+        score=0.9,
+        sharpness=12.5,
+        yaw=0.25,
+        quality=0.75,
+        embedding=(vector / np.linalg.norm(vector)).astype(np.float32),
+        crop=b"\xff\xd8crop\x00",
+    )
+
+
+def result(
+    photo_id: int,
+    status: PhotoStatus,
+    reason: Reason | None = None,
+    *,
+    sha256: str | None = None,
+    duplicate_of: int | None = None,
+) -> PhotoResult:
+    has_faces = status in {PhotoStatus.MATCHED, PhotoStatus.UNKNOWN}
+    analysis = Analysis(
+        photo_id,
+        f"sha-{photo_id}" if sha256 is None else sha256,
+        info=PhotoInfo("JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), "Camera"),
+        faces=(face(photo_id),) if has_faces else (),
+        failure=reason if status is PhotoStatus.FAILED else None,
+        detail="told in words" if status is PhotoStatus.FAILED else "",
+    )
+    decision = GIVEN if status is PhotoStatus.MATCHED else NOBODY
+    return PhotoResult(
+        analysis,
+        status,
+        reason,
+        duplicate_of,
+        decisions=(decision,) if has_faces else (),
+        learned=(0,) if status is PhotoStatus.MATCHED else (),
+    )
+
+
+MATCHED = (PhotoStatus.MATCHED, None)
+UNKNOWN = (PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES)
+NO_FACE = (PhotoStatus.NO_FACE, Reason.NO_FACE)
+CORRUPT = (PhotoStatus.FAILED, Reason.CORRUPT)
+
+
+def write(photo_id: int, person_id: int | None = 1) -> PlannedWrite:
+    folder = "_unknown" if person_id is None else f"person-{person_id}"
+    return PlannedWrite(photo_id, person_id, f"{folder}/{photo_id:05d}_abc.jpg", "f" * 64, 10)
+
+
+PEOPLE = {1: "Anna", 2: "Ben"}
+
+
+def add_people(store: Store) -> None:
+    with store.transaction():
+        for person_id, name in PEOPLE.items():
+            people.add_person(store, name, f"person-{person_id}")
+
+
+def add(store: Store, found: Sequence[Photo]) -> None:
+    with store.transaction():
+        photos.add_photos(store, found)
+
+
+def record(
+    store: Store, batch_id: int, results: Sequence[PhotoResult], writes: Sequence[PlannedWrite] = ()
+) -> None:
+    photos.mark_processing(store, batch_id)
+    with store.transaction():
+        photos.record_batch(store, BatchRecord(batch_id, tuple(results), tuple(writes)), PACK)
+
+
+def finish(store: Store, batch_id: int, failures: dict[int, Reason] | None = None) -> None:
+    with store.transaction():
+        commits.finish_batch(store, batch_id, failures or {})
+
+
+def retry(store: Store) -> int:
+    with store.transaction():
+        return photos.add_retry_batches(store)
+
+
+def states(store: Store) -> dict[int, tuple[str, str | None]]:
+    rows = store.rows("SELECT photo_id, status, reason FROM photo_state ORDER BY photo_id")
+    assert len({row[0] for row in rows}) == len(rows), "one row per photo"
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+# --- by hand ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(0, []), (1, [1]), (BATCH_SIZE, [50]), (BATCH_SIZE + 1, [50, 1]), (120, [50, 50, 20])],
+)
+def test_photos_come_in_batches_of_fifty(store: Store, count: int, sizes: list[int]) -> None:
+    found = [photo(i + 1) for i in range(count)]
+    add(store, found)
+    pending = photos.batches_in(store, BatchState.PENDING)
+    batches = [photos.batch_photos(store, batch_id) for batch_id in pending]
+    assert [len(batch) for batch in batches] == sizes
+    assert [p for batch in batches for p in batch] == found
+    assert reports.counts(store).photos[PhotoStatus.PENDING] == count == reports.counts(store).total
+
+
+def test_photos_that_come_later_get_later_batches(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    add(store, [])
+    add(store, [photo(3)])
+    assert photos.batches_in(store, BatchState.PENDING) == [1, 2]
+    assert photos.batch_photos(store, 2) == [photo(3)]
+
+
+def test_the_newest_version_of_a_path_is_the_known_one(store: Store) -> None:
+    add(store, [photo(1, "a.jpg"), photo(2, "b.jpg")])
+    add(store, [photo(3, "a.jpg")])
+    assert photos.known_photos(store) == {"a.jpg": photo(3, "a.jpg"), "b.jpg": photo(2, "b.jpg")}
+
+
+def test_the_states_of_a_batch(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1)])
+    seen = []
+    for step in (
+        lambda: None,
+        lambda: photos.mark_processing(store, 1),
+        lambda: photos.reset_processing(store),
+        lambda: record(store, 1, [result(1, *MATCHED)], [write(1)]),
+        lambda: photos.reset_processing(store),
+        lambda: finish(store, 1),
+        lambda: photos.reset_processing(store),
+    ):
+        step()
+        [(state, status)] = store.rows("SELECT state, status FROM batch, photo_state")
+        seen.append((state, status))
+    assert seen == [
+        ("PENDING", "pending"),
+        ("PROCESSING", "pending"),
+        ("PENDING", "pending"),
+        ("COMMITTING", "matched"),
+        ("COMMITTING", "matched"),
+        ("COMMITTED", "matched"),
+        ("COMMITTED", "matched"),
+    ]
+
+
+def test_a_batch_that_is_killed_while_it_is_recorded_was_never_there(store: Store) -> None:
+    add(store, [photo(1)])
+    photos.mark_processing(store, 1)
+    batch = BatchRecord(1, (result(1, *MATCHED),), (write(1),))
+    with pytest.raises(KeyboardInterrupt), store.transaction():
+        photos.record_batch(store, batch, PACK)
+        raise KeyboardInterrupt
+    photos.reset_processing(store)
+    assert states(store) == {1: ("pending", None)}
+    for table in ("result", "face", "decision", "learned", "write"):
+        assert store.value(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608
+    record(store, 1, batch.results, batch.writes)
+    assert states(store) == {1: ("matched", None)}
+    assert store.value("SELECT min(face_id) FROM face") == 1, "the same ids as without the kill"
+
+
+def test_everything_about_a_batch_is_stored(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(
+        store, 1, [result(1, *CORRUPT, sha256=""), result(2, *MATCHED)], [write(2), write(2, None)]
+    )
+    assert store.rows("SELECT * FROM result ORDER BY photo_id") == [
+        (1, 1, "failed", "corrupt", "told in words", "", None, "JPEG", 600, 400,
+         datetime(2026, 5, 4, 3, 2, 1), "Camera"),
+        (2, 1, "matched", None, "", "sha-2", None, "JPEG", 600, 400,
+         datetime(2026, 5, 4, 3, 2, 1), "Camera"),
+    ]  # fmt: skip
+    [row] = store.rows("SELECT * FROM face")
+    own = face(2)
+    assert row[:7] == (1, 2, 1, 1.0, 2.0, 30.5, 40.25)
+    assert bytes(row[7]) == own.landmarks.tobytes()
+    assert row[8:12] == (float(np.float32(0.9)), 12.5, 0.25, 0.75)
+    assert row[12] == PACK
+    assert bytes(row[13]) == own.embedding.tobytes()
+    assert bytes(row[14]) == own.crop
+    assert store.rows("SELECT * FROM decision") == [
+        (1, 0, "strict", "within_strict", 1, 0.5, 1, 2, 1.5)
+    ]
+    assert store.rows("SELECT * FROM learned") == [(1, 1, 1)]
+    assert [w.plan for w in commits.planned_writes(store, 1)] == [write(2), write(2, None)]
+    assert {w.source_path for w in commits.planned_writes(store, 1)} == {"00002.jpg"}
+
+
+def test_a_person_that_is_not_in_the_failed_batch_has_no_file(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1)])
+    record(store, 1, [result(1, *MATCHED)], [write(1, 1), write(1, 2)])
+    assert reports.counts(store).persons == {"Anna": 0, "Ben": 0}, "planned is not written"
+    finish(store, 1, {2: Reason.NAME_TAKEN})
+    assert reports.counts(store).persons == {"Anna": 1, "Ben": 0}
+
+
+def test_a_photo_with_a_failed_write_has_failed(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(
+        store,
+        1,
+        [result(1, *MATCHED), result(2, *MATCHED)],
+        [write(1, 1), write(1, 2), write(2, 1)],
+    )
+    finish(store, 1, {1: Reason.RENDER_CHANGED, 2: Reason.NAME_TAKEN})
+    assert states(store) == {1: ("failed", "name_taken"), 2: ("matched", None)}
+    [(path, _, detail)] = reports.failed_photos(store)
+    assert (path, detail) == ("00001.jpg", "person-2/00001_abc.jpg")
+    assert [w.plan.photo_id for w in commits.verified_writes(store)] == [2]
+    assert reports.failed_writes(store) == [
+        ("person-1/00001_abc.jpg", "render_changed"),
+        ("person-2/00001_abc.jpg", "name_taken"),
+    ]
+    assert photos.batches_in(store, BatchState.COMMITTED) == [1]
+
+
+# --- known contents ---------------------------------------------------------------------------
+
+
+def test_no_photo_no_known_contents(store: Store) -> None:
+    add(store, [photo(1)])
+    assert photos.known_sha256(store) == {}
+
+
+def test_known_contents_are_first_photos_only(store: Store) -> None:
+    add(store, [photo(i) for i in range(1, 7)])
+    record(
+        store,
+        1,
+        [
+            result(1, *MATCHED, sha256="a"),
+            result(2, PhotoStatus.DUPLICATE, Reason.DUPLICATE, sha256="a", duplicate_of=1),
+            result(3, *UNKNOWN, sha256="b"),
+            result(4, *NO_FACE, sha256="c"),
+            result(5, *CORRUPT, sha256="d"),
+            result(6, PhotoStatus.FAILED, Reason.TIMEOUT, sha256=""),
+        ],
+    )
+    assert photos.known_sha256(store) == {"a": 1, "b": 3, "c": 4, "d": 5}
+
+
+def test_a_photo_that_waits_for_its_retry_is_not_its_own_original(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(
+        store,
+        1,
+        [
+            result(1, *CORRUPT, sha256="a"),
+            result(2, PhotoStatus.DUPLICATE, Reason.DUPLICATE, sha256="a", duplicate_of=1),
+        ],
+    )
+    finish(store, 1)
+    retry(store)
+    assert photos.known_sha256(store) == {}
+
+
+# --- retry ------------------------------------------------------------------------------------
+
+
+def test_nothing_failed_nothing_to_retry(store: Store) -> None:
+    assert retry(store) == 0
+    add(store, [photo(1)])
+    record(store, 1, [result(1, *NO_FACE)])
+    finish(store, 1)
+    assert retry(store) == 0
+    assert store.value("SELECT count(*) FROM batch") == 1
+
+
+def test_a_failed_analysis_is_done_again(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(store, 1, [result(1, *CORRUPT, sha256=""), result(2, *NO_FACE)])
+    finish(store, 1)
+    assert retry(store) == 1
+    assert states(store) == {1: ("pending", None), 2: ("no_face", "no_face")}
+    assert photos.batches_in(store, BatchState.PENDING) == [2]
+    assert photos.batch_photos(store, 2) == [photo(1)]
+    assert retry(store) == 0, "what waits already is not added twice"
+    record(store, 2, [result(1, *MATCHED)], [write(1)])
+    finish(store, 2)
+    assert states(store)[1] == ("matched", None)
+    assert store.value("SELECT count(*) FROM result WHERE photo_id = 1") == 2, "nothing is forgotten"
+    assert reports.drop_reasons(store) == {"no_face": 1}
+    assert reports.failed_photos(store) == []
+
+
+def test_many_failed_photos_come_in_batches_of_fifty(store: Store) -> None:
+    found = [photo(i) for i in range(1, 121)]
+    add(store, found)
+    for batch_id in photos.batches_in(store, BatchState.PENDING):
+        batch = photos.batch_photos(store, batch_id)
+        record(store, batch_id, [result(p.photo_id, *CORRUPT, sha256="") for p in batch])
+        finish(store, batch_id)
+    assert retry(store) == 120
+    pending = photos.batches_in(store, BatchState.PENDING)
+    assert [len(photos.batch_photos(store, batch_id)) for batch_id in pending] == [50, 50, 20]
+
+
+def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1), photo(2), photo(3)])
+    record(
+        store,
+        1,
+        [result(1, *MATCHED), result(2, *MATCHED), result(3, *UNKNOWN)],
+        [write(1, 1), write(1, 2), write(2, 1), write(3, None)],
+    )
+    finish(store, 1, {2: Reason.NAME_TAKEN, 4: Reason.NAME_TAKEN})
+    faces = store.rows("SELECT * FROM face ORDER BY face_id")
+    assert retry(store) == 2
+    assert states(store) == {
+        1: ("matched", None),
+        2: ("matched", None),
+        3: ("unknown", "only_unknown_faces"),
+    }
+    assert photos.batches_in(store, BatchState.COMMITTING) == [2]
+    again = commits.planned_writes(store, 2)
+    assert [w.plan for w in again] == [write(1, 2), write(3, None)]
+    assert [w.write_id for w in again] == [5, 6]
+    assert [w.source_path for w in again] == ["00001.jpg", "00003.jpg"]
+    assert store.rows("SELECT * FROM face ORDER BY face_id") == faces, "faces are not doubled"
+    finish(store, 2)
+    assert reports.failed_writes(store) == []
+    assert reports.counts(store).persons == {"Anna": 2, "Ben": 1, "_unknown": 1}
+    assert retry(store) == 0
+
+
+def test_a_write_may_fail_again_and_again(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1)])
+    record(store, 1, [result(1, *MATCHED)], [write(1, 1), write(1, 2)])
+    finish(store, 1, {1: Reason.NAME_TAKEN, 2: Reason.NAME_TAKEN})
+    assert retry(store) == 1
+    finish(store, 2, {3: Reason.NAME_TAKEN})  # write 4, to Ben, succeeds
+    assert states(store) == {1: ("failed", "name_taken")}
+    assert retry(store) == 1
+    [last] = commits.planned_writes(store, 3)
+    assert last.plan == write(1, 1)
+    finish(store, 3)
+    assert states(store) == {1: ("matched", None)}
+    assert reports.counts(store).persons == {"Anna": 1, "Ben": 1}
+    assert reports.failed_writes(store) == []
+
+
+def test_both_kinds_of_failure_at_once(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(store, 1, [result(1, *CORRUPT, sha256=""), result(2, *MATCHED)], [write(2)])
+    finish(store, 1, {1: Reason.NAME_TAKEN})
+    assert retry(store) == 2
+    assert states(store) == {1: ("pending", None), 2: ("matched", None)}
+    [pending], [committing] = (
+        photos.batches_in(store, state) for state in (BatchState.PENDING, BatchState.COMMITTING)
+    )
+    assert photos.batch_photos(store, pending) == [photo(1)]
+    assert photos.batch_photos(store, committing) == [photo(2)]
+
+
+def test_a_retry_that_is_killed_was_never_there(store: Store) -> None:
+    add(store, [photo(1), photo(2)])
+    record(store, 1, [result(1, *CORRUPT, sha256=""), result(2, *MATCHED)], [write(2)])
+    finish(store, 1, {1: Reason.NAME_TAKEN})
+    before = states(store)
+    with pytest.raises(KeyboardInterrupt), store.transaction():
+        photos.add_retry_batches(store)
+        raise KeyboardInterrupt
+    assert states(store) == before
+    assert retry(store) == 2
+
+
+# --- whatever happens -------------------------------------------------------------------------
+
+ORPHANS = {
+    "batch_photo without batch": "FROM batch_photo ANTI JOIN batch USING (batch_id)",
+    "batch_photo without photo": "FROM batch_photo ANTI JOIN photo USING (photo_id)",
+    "batch without photo": "FROM batch ANTI JOIN batch_photo USING (batch_id)",
+    "photo without batch": "FROM photo ANTI JOIN batch_photo USING (photo_id)",
+    "result without batch_photo": "FROM result ANTI JOIN batch_photo USING (photo_id, batch_id)",
+    "face without result": "FROM face ANTI JOIN result USING (photo_id, batch_id)",
+    "face without decision": "FROM face ANTI JOIN decision USING (face_id)",
+    "decision without face": "FROM decision ANTI JOIN face USING (face_id)",
+    "decision without person": "FROM decision ANTI JOIN person USING (person_id) "
+    "WHERE person_id IS NOT NULL",
+    "learned without face": "FROM learned ANTI JOIN face USING (face_id)",
+    "learned without person": "FROM learned ANTI JOIN person USING (person_id)",
+    "write without result": "FROM write ANTI JOIN result USING (photo_id, batch_id)",
+    "duplicate of a duplicate": "FROM photo_state a JOIN photo_state b ON b.photo_id = a.duplicate_of "
+    "WHERE b.status = 'duplicate'",
+}
+
+
+@dataclass
+class Model:
+    """What must be in the store, kept in Python."""
+
+    store: Store
+    chance: random.Random
+    status: dict[int, PhotoStatus] = field(default_factory=dict)
+    writes: dict[int, set[PlannedWrite]] = field(default_factory=dict)  # per photo
+    done: set[PlannedWrite] = field(default_factory=set)
+
+    def scan(self) -> None:
+        first = len(self.status) + 1
+        new = [photo(first + i) for i in range(self.chance.choice([0, 1, 3, 51]))]
+        add(self.store, new)
+        self.status |= {p.photo_id: PhotoStatus.PENDING for p in new}
+
+    def analyse(self) -> None:
+        for batch_id in photos.batches_in(self.store, BatchState.PENDING)[:1]:
+            batch = photos.batch_photos(self.store, batch_id)
+            results = [self._result(p.photo_id) for p in batch]
+            writes = [w for r in results for w in self._writes(r)]
+            record(self.store, batch_id, results, writes)
+            self.status |= {r.analysis.photo_id: r.status for r in results}
+
+    def _result(self, photo_id: int) -> PhotoResult:
+        originals = [
+            i for i, s in self.status.items() if s in {PhotoStatus.MATCHED, PhotoStatus.NO_FACE}
+        ]
+        if originals and self.chance.random() < 0.2:
+            first = self.chance.choice(originals)
+            return result(
+                photo_id,
+                PhotoStatus.DUPLICATE,
+                Reason.DUPLICATE,
+                sha256=f"sha-{first}",
+                duplicate_of=first,
+            )
+        return result(photo_id, *self.chance.choice([MATCHED, UNKNOWN, NO_FACE, CORRUPT]))
+
+    def _writes(self, of: PhotoResult) -> list[PlannedWrite]:
+        photo_id = of.analysis.photo_id
+        persons: list[int | None] = []
+        if of.status is PhotoStatus.MATCHED:
+            persons = self.chance.choice([[1], [2], [1, 2]])
+        elif of.status is PhotoStatus.UNKNOWN:
+            persons = self.chance.choice([[], [None]])
+        writes = [write(photo_id, person) for person in persons]
+        if writes:
+            self.writes[photo_id] = set(writes)
+        return writes
+
+    def commit(self) -> None:
+        for batch_id in photos.batches_in(self.store, BatchState.COMMITTING)[:1]:
+            planned = commits.planned_writes(self.store, batch_id)
+            failures = {
+                w.write_id: Reason.NAME_TAKEN for w in planned if self.chance.random() < 0.2
+            }
+            finish(self.store, batch_id, failures)
+            self.done |= {w.plan for w in planned if w.write_id not in failures}
+            for w in planned:
+                if w.write_id in failures:
+                    self.status[w.plan.photo_id] = PhotoStatus.FAILED
+
+    def retry(self) -> None:
+        failed = [i for i, s in self.status.items() if s is PhotoStatus.FAILED]
+        # Photos whose batch is still COMMITTING cannot have failed writes yet.
+        assert retry(self.store) == len(failed)
+        for i in failed:
+            if i not in self.writes:
+                self.status[i] = PhotoStatus.PENDING
+            elif any(w.person_id is not None for w in self.writes[i]):
+                self.status[i] = PhotoStatus.MATCHED
+            else:
+                self.status[i] = PhotoStatus.UNKNOWN
+
+    def interrupt(self) -> None:
+        for batch_id in photos.batches_in(self.store, BatchState.PENDING)[:1]:
+            photos.mark_processing(self.store, batch_id)
+            batch = photos.batch_photos(self.store, batch_id)
+            results = tuple(result(p.photo_id, *MATCHED) for p in batch)
+            with pytest.raises(KeyboardInterrupt), self.store.transaction():
+                photos.record_batch(self.store, BatchRecord(batch_id, results, ()), PACK)
+                raise KeyboardInterrupt
+            photos.reset_processing(self.store)
+
+    def check(self) -> None:
+        counts = reports.counts(self.store)
+        assert counts.total == len(self.status) == sum(counts.photos.values())
+        assert counts.photos == {s: Counter(self.status.values())[s] for s in PhotoStatus}
+        files = Counter(PEOPLE.get(w.person_id or 0, "_unknown") for w in self.done)
+        assert counts.persons == {name: 0 for name in PEOPLE.values()} | files
+
+    def check_everything(self) -> None:
+        self.check()
+        assert {i: PhotoStatus(s) for i, (s, _) in states(self.store).items()} == self.status
+        assert {w.plan for w in commits.verified_writes(self.store)} == self.done
+        reasons = reports.drop_reasons(self.store)
+        kept = {PhotoStatus.MATCHED, PhotoStatus.PENDING}
+        assert sum(reasons.values()) == sum(s not in kept for s in self.status.values())
+        assert None not in reasons, "every drop has a reason"
+        found = " UNION ALL ".join(f"SELECT '{what}' {sql}" for what, sql in ORPHANS.items())
+        assert self.store.rows(found) == []
+
+
+STEPS = ["scan", "analyse", "commit", "retry", "interrupt"]
+
+
+@pytest.fixture(scope="module")
+def reused() -> Iterator[Store]:
+    with Store.open(None) as opened:
+        yield opened
+
+
+def emptied(store: Store) -> Store:
+    with store.transaction():
+        for table in ("photo", "batch", "batch_photo", "result", "face", "decision", "learned", "write", "person"):
+            store.execute(f"DELETE FROM {table}")  # noqa: S608
+    return store
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from(STEPS), max_size=12), st.integers(0, 2**32 - 1))
+def test_counts_add_up_whatever_happens(reused: Store, steps: list[str], seed: int) -> None:
+    model = Model(emptied(reused), random.Random(seed))
+    add_people(reused)
+    model.check_everything()
+    for step in ["scan", *steps, "analyse", "commit", "retry", "commit", "analyse", "commit"]:
+        getattr(model, step)()
+        model.check()
+    model.check_everything()

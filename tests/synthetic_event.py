@@ -1,0 +1,91 @@
+"""A small event of drawn faces, and what a finished job looks like from outside."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facesort.engine.seed import Candidate, seed
+from facesort.engine.setup import set_up
+from facesort.engine.sort import SortOptions, run_sort
+from facesort.faces.protocol import ModelPack
+from facesort.faces.synthetic import draw_synthetic_face
+from facesort.store import Store
+from facesort.workspace import Workspace
+
+# Content of these depends on the clock and on interruptions, of all others on the input alone.
+CLOCK_TABLES = {"run", "run_batch", "timing"}
+
+
+def write_photo(path: Path, people: list[int], *, variation: int | None = None, shade: int = 200) -> None:
+    """A grey 640 x 240 photo with drawn faces."""
+    pixels = np.full((240, 640, 3), shade, dtype=np.uint8)
+    for position, identity in enumerate(people):
+        left = 20 + 120 * position
+        draw_synthetic_face(pixels, (left, 60, left + 96, 156), identity, variation=variation)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, quality=92)
+
+
+def make_event(root: Path, photos: int = 130) -> None:
+    """Photos of four known people (identities 1 to 4), strangers, groups, copies and broken files."""
+    rng = np.random.default_rng(5)
+    for number in range(photos):
+        path = root / f"card-{number % 3}" / f"DSC{number:05d}.JPG"
+        kind = number % 10
+        if kind == 9:
+            write_photo(path, [])
+            with path.open("ab") as stream:  # bytes after the image: photos without faces differ
+                stream.write(str(number).encode())
+        elif kind == 8:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"not a photo %d" % number)
+        else:
+            count = 1 + kind % 3
+            people = [int(i) for i in rng.choice(np.arange(1, 7), count, replace=False)]
+            write_photo(path, people, variation=int(rng.integers(40, 150)), shade=100 + number % 100)
+    first = root / "card-0" / "DSC00000.JPG"
+    (root / "card-2" / "copy.JPG").write_bytes(first.read_bytes())
+
+
+def make_workspace(folder: Path, source: Path, output: str = "out") -> tuple[Workspace, ModelPack]:
+    """A workspace in which four people are seeded from one drawn photo each."""
+    workspace, pack = set_up(folder / "hot", source, folder / output, "synthetic", [])
+    candidates = []
+    for identity in range(1, 5):
+        reference = folder / "seeds" / f"{identity}.png"
+        write_photo(reference, [identity], variation=30)
+        candidates.append(Candidate(f"Person {identity}", reference))
+    reports = list(seed(workspace, pack, candidates, ThreadPoolExecutor(1)))
+    assert [r.refused for r in reports] == [None] * 4
+    return workspace, pack
+
+
+def sort_in_threads(workspace: Workspace, pack: ModelPack, **options: object) -> int:
+    """Sort without worker processes."""
+    return run_sort(workspace, pack, SortOptions(executor=ThreadPoolExecutor(2), **options))  # type: ignore[arg-type]
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Every file below a folder, hidden ones too, with its SHA-256."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table that must not depend on interruptions."""
+    tables = store.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY 1"
+    )
+    return {
+        name: store.rows(f"SELECT * FROM {name} ORDER BY ALL")  # noqa: S608
+        for (name,) in tables
+        if name not in CLOCK_TABLES
+    }

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from facesort.doctor import Finding, State, examine
+from facesort.errors import PackError
+from facesort.faces.protocol import ModelPack
+
+PACK = ModelPack("tiny", "synthetic", None, "0" * 64, (), 0.8, 1.0, True, "free to use")
+
+
+def loading(**broken: Exception):
+    """An import that fails for the modules named, and offers two accelerators."""
+
+    def load(name: str) -> ModuleType:
+        if name in broken:
+            raise broken[name]
+        if name == "onnxruntime":
+            names = ["AzureExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+            return SimpleNamespace(get_available_providers=lambda: names)
+        return ModuleType(name)
+
+    return load
+
+
+def findings(subject: str, workspace: Path, **injected) -> list[Finding]:
+    injected = {"load": loading(), "find_packs": lambda roots: [PACK]} | injected
+    found = examine(workspace, [Path("packs")], **injected)
+    return [finding for finding in found if finding.subject == subject]
+
+
+def finding(subject: str, workspace: Path, **injected) -> Finding:
+    [found] = findings(subject, workspace, **injected)
+    return found
+
+
+def test_python_is_new_enough_to_run_this(tmp_path: Path) -> None:
+    assert finding("Python", tmp_path).state is State.OK
+
+
+def test_every_runtime_dependency_is_reported_and_no_other(tmp_path: Path) -> None:
+    subjects = {found.subject for found in examine(tmp_path, [], load=loading())}
+
+    assert {"click", "duckdb", "face-recognition-models", "opencv-python"} <= subjects
+    assert "pytest" not in subjects
+
+
+def test_a_library_has_its_version(tmp_path: Path) -> None:
+    assert finding("duckdb", tmp_path).detail == metadata.version("duckdb")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere its wheel is complete")
+def test_a_missing_system_library_is_named_with_its_cure(tmp_path: Path) -> None:
+    error = ImportError("libGL.so.1: cannot open shared object file\nmore")
+
+    found = finding("opencv-python", tmp_path, load=loading(cv2=error))
+
+    assert found.state is State.MISSING
+    assert found.detail.endswith("does not load: libGL.so.1: cannot open shared object file")
+    assert found.remedy == "apt-get install libgl1 libglib2.0-0"
+
+
+@pytest.mark.parametrize("error", [ImportError(), ImportError("no"), OSError("no")])
+def test_a_library_that_does_not_load_is_a_finding(tmp_path: Path, error: Exception) -> None:
+    found = finding("rawpy", tmp_path, load=loading(rawpy=error))
+
+    assert (found.state, found.remedy) == (State.MISSING, "pip install --force-reinstall rawpy")
+
+
+def test_another_error_is_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        examine(tmp_path, [], load=loading(rawpy=ZeroDivisionError()))
+
+
+def test_accelerators_work_offline(tmp_path: Path) -> None:
+    found = finding("accelerators", tmp_path)
+
+    assert found == Finding("accelerators", State.OK, "ONNX Runtime can use CUDA, CPU")
+
+
+def test_accelerators_without_their_library(tmp_path: Path) -> None:
+    broken = loading(onnxruntime=ImportError("no"))
+
+    assert finding("accelerators", tmp_path, load=broken).state is State.MISSING
+
+
+def test_packs_are_searched_where_asked(tmp_path: Path) -> None:
+    asked: list[Sequence[Path]] = []
+
+    def find(roots: Sequence[Path]) -> list[ModelPack]:
+        asked.append(roots)
+        return [PACK, PACK]
+
+    found = findings("model pack", tmp_path, find_packs=find)
+
+    assert asked == [[Path("packs")]]
+    assert [each.state for each in found] == [State.OK, State.OK]
+    assert all("tiny" in each.detail and "free to use" in each.detail for each in found)
+
+
+def test_no_pack_says_where_it_looked_and_what_to_do(tmp_path: Path) -> None:
+    found = finding("model pack", tmp_path, find_packs=lambda roots: [])
+
+    assert (found.state, found.detail) == (State.MISSING, "none in packs")
+    assert "facesort packs" in found.remedy
+
+
+def test_a_broken_pack_is_a_finding(tmp_path: Path) -> None:
+    def find(roots: Sequence[Path]) -> list[ModelPack]:
+        raise PackError("det.onnx is missing")
+
+    assert finding("model pack", tmp_path, find_packs=find).detail == "det.onnx is missing"
+
+
+def test_the_disk_of_a_workspace_that_is_not_there_yet(tmp_path: Path) -> None:
+    found = finding("workspace", tmp_path / "not" / "yet")
+
+    assert f"GB free at {tmp_path}" in found.detail
+    assert not (tmp_path / "not").exists()
+
+
+def test_this_very_installation_is_complete(tmp_path: Path) -> None:
+    found = examine(tmp_path, [], load=importlib.import_module, find_packs=lambda roots: [PACK])
+
+    missing = [each for each in found if each.state is State.MISSING]
+    assert missing == []
