@@ -40,11 +40,17 @@ _W600K_MBF_INT8 = "7caa7fb0ad6c37b33e6c59f6411084b487aaabd596bba645d2cce391a5871
 _MOBILEFACENET_128 = "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507"
 _DLIB_RESNET = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
+# By recogniser.  Measured on LFW with 150 people of one reference each, against about 1,330 faces of others
+# (20 draws): share of strangers named (FPIR) and of known faces missed (FNIR) at LOOSE:
+#   w600k_mbf_int8  0.07 % and  4.3 %;  w600k_mbf is the same network before quantisation
+#   MobileFaceNet   0.00 % and 13.1 %;  at 1.05 it would be 0.27 % and 7.9 %
+# Those of w600k_r50 and dlib are the project's own choice.  A name alone calibrates nothing: a folder
+# called buffalo_l may hold anything.
 _THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
     {
         _W600K_R50: Thresholds(0.80, 1.00),
-        _W600K_MBF: Thresholds(0.80, 1.00),
-        _W600K_MBF_INT8: Thresholds(0.80, 1.00),
+        _W600K_MBF: Thresholds(0.90, 1.10),
+        _W600K_MBF_INT8: Thresholds(0.90, 1.10),
         _MOBILEFACENET_128: Thresholds(0.80, 1.00),
         _DLIB_RESNET: Thresholds(0.33, 0.40),
     }

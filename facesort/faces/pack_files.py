@@ -31,6 +31,7 @@ def read_pack(folder: Path) -> ModelPack:
     PackError
         If one of the two is missing, a file is not ONNX, or a hash is not the one in ``pack.json``.
     """
+    folder = folder.absolute()  # workers may be started elsewhere
     detector = recogniser = None
     for path in sorted(folder.glob("*.onnx")):
         graph = read_graph(path)

@@ -90,8 +90,9 @@ def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     folder = _folders(roots).get(name_or_path)
     if folder is not None:
         return read_pack(folder)
-    if Path(name_or_path).is_dir():
-        return read_pack(Path(name_or_path))
+    given = Path(name_or_path).expanduser()
+    if given.is_dir():
+        return read_pack(given)
     here = ", ".join(pack.name for pack in find_packs(roots))
     raise PackError(f"there is no model pack {name_or_path!r} here; there are {here}. {_HOW}")
 

@@ -194,14 +194,17 @@ def show_files(report: SortReport) -> Image | Markdown:
         return Markdown("Nobody is in the gallery.")
     ranked = sorted(people.items(), key=lambda item: -item[1])
     shown = dict(ranked[:_MAX_PERSONS])
-    text = f"{sum(people.values()):,} files for {len(people):,} {'person' if len(people) == 1 else 'people'}"
+    plural = "person" if len(people) == 1 else "people"
+    lines = [f"{sum(people.values()):,} files for {len(people):,} {plural}"]
     if len(ranked) > len(shown):
-        text += f"; the {len(shown)} with most are shown"
+        lines.append(f"only the {len(shown)} with most are shown")
     if UNKNOWN_FOLDER in report.counts.persons:
-        text += f"; {report.counts.persons[UNKNOWN_FOLDER]:,} files in {UNKNOWN_FOLDER}"
+        lines.append(
+            f"{report.counts.persons[UNKNOWN_FOLDER]:,} more files are in {UNKNOWN_FOLDER}"
+        )
     figure = chart(partial(plot_person_files, files=shown), height=1.2 + 0.26 * len(shown))
-    figure.axes[0].set_title(text, loc="left")
-    return picture(figure, text)
+    figure.axes[0].set_title("\n".join(lines), loc="left")
+    return picture(figure, "; ".join(lines))
 
 
 def show_distances(report: SortReport) -> Image | Markdown:

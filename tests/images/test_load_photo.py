@@ -51,7 +51,8 @@ def test_raw_is_upright_developed_and_by_its_preview(orientation: int) -> None:
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_preview_that_does_not_say_its_orientation_has_the_raw_files(orientation: int) -> None:
     picture = scene(600, 400)
-    preview = encoded(held(picture, orientation), "JPEG", exif=exif(Make="Maker"))
+    jpeg = encoded(held(picture, orientation), "JPEG", exif=exif(Make="Maker"))
+    preview = jpeg[:2] + jpeg[20:]  # EXIF first, without JFIF: then LibRaw adds no EXIF of its own
     photo = load_photo(
         dng(picture, orientation=orientation, preview=preview), "x.dng", max_megapixels=1
     )

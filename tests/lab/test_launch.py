@@ -22,7 +22,7 @@ from facesort.lab.launch import launch, parse_parameters
 
 NASTY = {
     "empty": "",
-    "quotes": "'\"\"\"'\\",
+    "quotes": '\'"""\'\\',
     "code": '"; raise SystemExit(3); "',
     "lines": "one\ntwo\r\nthree\t\x00",
     "scripts": "Ünï 名前 \U0001f600",
@@ -196,7 +196,9 @@ def test_a_failed_run_is_kept_and_says_why(tmp_path: Path, runs: Path) -> None:
     assert summary["error"] == "ValueError: the disk\nis gone"
     assert summary["photos"] == 3
     assert summary["parameters"] == {"x": 2}
-    outputs = [o.output_type for cell in nbformat.read(saved, 4).cells for o in cell.get("outputs", ())]
+    outputs = [
+        o.output_type for cell in nbformat.read(saved, 4).cells for o in cell.get("outputs", ())
+    ]
     assert outputs == ["execute_result", "error"]
 
 

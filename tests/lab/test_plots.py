@@ -26,7 +26,15 @@ from facesort.lab.words import decimals, duration, explain
 from facesort.reasons import Outcome, Reason
 from facesort.store.reports import DoubtfulFace
 
-STRANGE_NAMES = {"$x_": 3, "a$b^$": 2, "<b>&amp;": 1, "名前": 0, "": 4, "n" * 300: 5, "two\nlines": 6}
+STRANGE_NAMES = {
+    "$x_": 3,
+    "a$b^$": 2,
+    "<b>&amp;": 1,
+    "名前": 0,
+    "": 4,
+    "n" * 300: 5,
+    "two\nlines": 6,
+}
 
 
 def floats(*values: float) -> NDArray[np.float32]:
@@ -113,7 +121,11 @@ def test_the_rate_of_each_batch_is_its_photos_over_its_time() -> None:
 
 @pytest.mark.parametrize(
     ("edges", "unit", "last"),
-    [([0.0, 0.0], "seconds", 0.001), ([0.0, 299.0], "seconds", 299.0), ([0.0, 600.0], "minutes", 10.0)],
+    [
+        ([0.0, 0.0], "seconds", 0.001),
+        ([0.0, 299.0], "seconds", 299.0),
+        ([0.0, 600.0], "minutes", 10.0),
+    ],
 )
 def test_the_time_axis_suits_the_run(edges: list[float], unit: str, last: float) -> None:
     axes = only_axes(chart(lambda ax: plot_rate(ax, edges, [1])))
@@ -211,7 +223,8 @@ def test_an_empty_table_has_its_headings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "expected"), [(0, 0, ""), (0, 5, "0.0 %"), (1, 3, "33.3 %"), (2, 2, "100.0 %")]
+    ("part", "whole", "expected"),
+    [(0, 0, ""), (0, 5, "0.0 %"), (1, 3, "33.3 %"), (2, 2, "100.0 %")],
 )
 def test_shares(part: int, whole: int, expected: str) -> None:
     assert percent(part, whole) == expected
@@ -234,7 +247,8 @@ def test_durations(seconds: float, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("distance", "expected"), [(0, "0.00"), (1, "1.00"), (0.8, "0.80"), (0.875, "0.875"), (0.80004, "0.80")]
+    ("distance", "expected"),
+    [(0, "0.00"), (1, "1.00"), (0.8, "0.80"), (0.875, "0.875"), (0.80004, "0.80")],
 )
 def test_distances_have_two_decimals_or_more(distance: float, expected: str) -> None:
     assert decimals(distance) == expected

@@ -41,7 +41,7 @@ class Comparisons:
     @property
     def gallery(self) -> int:
         """Number of persons in the gallery."""
-        return self.distances.shape[1]
+        return int(self.distances.shape[1])
 
     def fnmr(self) -> Trials:
         """Genuine comparisons, one to one: an error beyond the threshold (FNMR)."""
@@ -102,7 +102,7 @@ class Comparisons:
         return self._misses("faces of persons in the gallery", scores, chosen)
 
     def _is_own(self) -> NDArray[np.bool_]:
-        return self.persons[:, None] == np.arange(self.gallery)
+        return np.asarray(self.persons[:, None] == np.arange(self.gallery))
 
     def _own(self) -> NDArray[np.float32]:
         """Distance to the own person; NaN for strangers; shape (n_faces,)."""

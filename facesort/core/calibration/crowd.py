@@ -23,7 +23,7 @@ from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
 
-__all__ = ["CrowdTest", "photo_pairs", "compare_crowd"]
+__all__ = ["CrowdTest", "compare_crowd", "photo_pairs"]
 
 # Of the smaller box: faces of two people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3

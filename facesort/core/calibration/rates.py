@@ -146,7 +146,8 @@ class Trials:
         self._refuse_none()
         order = np.argsort(self.scores, kind="stable")
         within = np.concatenate([[0.0], np.cumsum(self.weights[order])])
-        counted = within[np.searchsorted(self.scores[order], np.float32(thresholds), side="right")]
+        limits = np.asarray(thresholds, np.float32)
+        counted = within[np.searchsorted(self.scores[order], limits, side="right")]
         return np.clip((within[-1] - counted if self.beyond else counted) / len(self), 0.0, 1.0)
 
     def at(self, threshold: float) -> Rate:
@@ -258,7 +259,8 @@ class Trials:
     def _pairs(self, blamed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Number of the pair of people that each of these trials is between, whoever looks up whom."""
         ends = np.sort(np.stack([self.persons[blamed], self.others[blamed]]), axis=0)
-        return np.unique(ends[0] * self._members + ends[1], return_inverse=True)[1]
+        _, numbers = np.unique(ends[0] * self._members + ends[1], return_inverse=True)
+        return numbers.astype(np.int64)
 
     def _resamples(self) -> Numbers:
         """How often each person is drawn; the gallery and the strangers keep their sizes."""
@@ -269,4 +271,4 @@ class Trials:
         return np.hstack(parts).astype(np.float64)
 
     def _sum(self, members: NDArray[np.int64], amounts: Numbers) -> Numbers:
-        return np.bincount(members, amounts, minlength=self._members).astype(np.float64)
+        return np.asarray(np.bincount(members, amounts, minlength=self._members), np.float64)

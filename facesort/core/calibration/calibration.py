@@ -1,0 +1,198 @@
+"""The result of a calibration: a value that can be stored, without embeddings and without names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from facesort.core.calibration.comparisons import Comparisons
+from facesort.core.calibration.rates import Rate
+from facesort.core.calibration.suggestion import Suggestion, Targets, suggest
+from facesort.core.gallery import Gallery
+from facesort.core.matching import Thresholds
+
+__all__ = ["Calibration", "Counts", "OperatingPoint", "calibrate", "gallery_fingerprint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a calibration rests on.
+
+    Parameters
+    ----------
+    persons, references : int
+        In the gallery.
+    labelled_persons, labelled_faces : int
+        Labelled faces of people in the gallery.
+    strangers, stranger_faces : int
+        Labelled faces of others.
+    genuine, impostor : int
+        Comparisons, one to one.
+    """
+
+    persons: int
+    references: int
+    labelled_persons: int
+    labelled_faces: int
+    strangers: int
+    stranger_faces: int
+    genuine: int
+    impostor: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What a pair of thresholds does.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+    fpir, fnir, fmr, fnmr : Rate
+        At LOOSE.
+    wrong_learning : Rate
+        At STRICT.
+    """
+
+    thresholds: Thresholds
+    fpir: Rate
+    fnir: Rate
+    fmr: Rate
+    fnmr: Rate
+    wrong_learning: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A suggestion, and what it was made from.
+
+    Parameters
+    ----------
+    calibration_id : str
+        12 hex digits; the same for the same data, pack, targets and date.
+    date : str
+        ISO 8601.
+    pack_name, pack_id : str
+    gallery : str
+        `gallery_fingerprint`: another one means that the gallery has changed since.
+    targets : Targets
+    counts : Counts
+    current, suggested : OperatingPoint
+        At the thresholds in force, and at those suggested.
+    suggestion : Suggestion
+    """
+
+    calibration_id: str
+    date: str
+    pack_name: str
+    pack_id: str
+    gallery: str
+    targets: Targets
+    counts: Counts
+    current: OperatingPoint
+    suggested: OperatingPoint
+    suggestion: Suggestion
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those suggested."""
+        return self.suggested.thresholds
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as ``calibration.json`` has them."""
+        return asdict(self)
+
+
+def calibrate(
+    comparisons: Comparisons,
+    gallery: Gallery,
+    *,
+    pack: tuple[str, str],
+    recommended: Thresholds,
+    current: Thresholds,
+    targets: Targets,
+    date: datetime,
+) -> Calibration:
+    """Suggest thresholds, and keep what they rest on.
+
+    Parameters
+    ----------
+    comparisons : Comparisons
+    gallery : Gallery
+        That the comparisons were made with.
+    pack : tuple of str
+        Name and id.
+    recommended, current : Thresholds
+        The pack's, and those in force.
+    targets : Targets
+    date : datetime
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If there is too little to say anything from.
+    """
+    suggestion = suggest(comparisons, recommended, targets)
+    thresholds = Thresholds(
+        suggestion.strict.threshold, suggestion.loose.threshold, recommended.margin
+    )
+    found = Calibration(
+        calibration_id="",
+        date=date.isoformat(timespec="seconds"),
+        pack_name=pack[0],
+        pack_id=pack[1],
+        gallery=gallery_fingerprint(gallery),
+        targets=targets,
+        counts=_counts(comparisons),
+        current=_operating_point(comparisons, current),
+        suggested=_operating_point(comparisons, thresholds),
+        suggestion=suggestion,
+    )
+    text = json.dumps(found.to_json(), sort_keys=True)
+    return replace(found, calibration_id=hashlib.sha256(text.encode()).hexdigest()[:12])
+
+
+def gallery_fingerprint(gallery: Gallery) -> str:
+    """Digest of whose references these are: it changes when a person or a reference comes or goes.
+
+    What was learned does not count: a sort changes it all the time, and may be rolled back.
+    """
+    digest = hashlib.sha256()
+    for person_id in gallery.person_ids.tolist():
+        digest.update(f"{person_id}:".encode())
+        rows = (np.ascontiguousarray(row, "<f4").tobytes() for row in gallery.references[person_id])
+        for row in sorted(rows):
+            digest.update(hashlib.sha256(row).digest())
+    return digest.hexdigest()[:16]
+
+
+def _operating_point(comparisons: Comparisons, thresholds: Thresholds) -> OperatingPoint:
+    loose = thresholds.loose
+    return OperatingPoint(
+        thresholds,
+        comparisons.fpir().at(loose),
+        comparisons.fnir().at(loose),
+        comparisons.fmr().at(loose),
+        comparisons.fnmr().at(loose),
+        comparisons.wrong_learning(thresholds.margin).at(thresholds.strict),
+    )
+
+
+def _counts(comparisons: Comparisons) -> Counts:
+    persons, labelled = comparisons.persons, ~comparisons.references
+    known = persons < comparisons.gallery
+    return Counts(
+        persons=comparisons.gallery,
+        references=int(comparisons.references.sum()),
+        labelled_persons=len(np.unique(persons[labelled & known])),
+        labelled_faces=int((labelled & known).sum()),
+        strangers=len(np.unique(persons[~known])),
+        stranger_faces=int((~known).sum()),
+        genuine=len(comparisons.fnmr()),
+        impostor=len(comparisons.fmr()),
+    )
+

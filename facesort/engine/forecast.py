@@ -1,0 +1,171 @@
+"""Before a sort: what a sample of the source says about all of it, and about the people in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+
+from facesort.core.calibration import (
+    CrowdTest,
+    Forecast,
+    compare_crowd,
+    photo_pairs,
+    reference_pairs,
+)
+from facesort.core.gallery import Gallery
+from facesort.core.matching import Thresholds, centroid_distances
+from facesort.core.records import Analysis
+from facesort.engine.decide import Rules, decide_batch
+from facesort.engine.roots import check_source
+from facesort.engine.scan import scan_source
+from facesort.engine.sort import refuse_other_pack, rules_of
+from facesort.errors import InsufficientTrialsError
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import PhotoStatus
+from facesort.store import faces as stored_faces
+from facesort.store import people, photos
+from facesort.workspace import Workspace
+
+__all__ = ["crowd_of_sample", "crowd_of_store", "forecast", "forecast_from", "frozen_gallery"]
+
+SAMPLE = 200
+"""Photos of the source that a forecast looks at."""
+
+
+def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
+    """The references alone: what was learned was chosen by the thresholds that are in question.
+
+    Raises
+    ------
+    GalleryError
+        If nobody was seeded.
+    PackMismatchError
+        If the gallery was embedded with another pack.
+    """
+    with workspace.open_store(read_only=True) as store:
+        refuse_other_pack(store, pack)
+        return people.load_gallery(store, pack.pack_id, max_learned=0)
+
+
+def forecast(
+    workspace: Workspace,
+    pack: ModelPack,
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    rules: Rules | None = None,
+    executor: Executor | None = None,
+) -> tuple[Forecast, tuple[Analysis, ...]]:
+    """Analyse a random sample of the source, sorted before or not, and say what a sort of all of it would give.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    sample : int
+        Number of photos, drawn without replacement; all of them if there are fewer.
+    seed : int
+        The same seed draws the same photos from the same source.
+    rules : Rules, optional
+        Default: those of the workspace.
+    executor : Executor, optional
+        Default: processes on this machine.
+
+    Returns
+    -------
+    Forecast
+    tuple of Analysis
+        Of the sampled photos, for showing faces and for `crowd_of_sample`.
+
+    Raises
+    ------
+    GalleryError, PackMismatchError
+        As `frozen_gallery`.
+    SourceGoneError
+        If the source is not there.
+    InsufficientTrialsError
+        If it holds no photo.
+    """
+    gallery = frozen_gallery(workspace, pack)
+    root = workspace.settings.source
+    with workspace.open_store(read_only=True) as store:
+        known = photos.known_photos(store)
+    check_source(root, list(known))
+    everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
+    if not everything:
+        raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(len(everything), min(sample, len(everything)), replace=False)
+    chosen = [everything[i] for i in sorted(drawn.tolist())]
+    analyses = tuple(_analyses(workspace, pack, root, chosen, executor))
+    chosen_rules = rules or rules_of(workspace.settings, pack)
+    return forecast_from(analyses, gallery, chosen_rules, len(everything)), analyses
+
+
+def forecast_from(
+    analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, photos_in_all: int
+) -> Forecast:
+    """Decide for a sample as the sort would with a gallery that does not learn.
+
+    Parameters
+    ----------
+    analyses : sequence of Analysis
+        The sample.
+    gallery : Gallery
+    rules : Rules
+        Its LOOSE, margin and quality hold for `Forecast.learnable`; its STRICT is free.
+    photos_in_all : int
+        From how many photos the sample was drawn.
+    """
+    at_loose = Thresholds(rules.thresholds.loose, rules.thresholds.loose, rules.thresholds.margin)
+    results = decide_batch(
+        analyses, gallery, Rules(at_loose, rules.learn_quality, rules.unknown_folder), {}
+    )
+    centroids = gallery.centroids()
+    nearest, learnable, photo_of = [], [], []
+    for number, result in enumerate(results):
+        usable = result.status in (PhotoStatus.MATCHED, PhotoStatus.UNKNOWN)
+        faces = result.analysis.faces if usable else ()
+        embeddings = np.array([face.embedding for face in faces], np.float32)
+        distances = centroid_distances(embeddings, centroids)
+        nearest.append(distances.min(initial=np.inf))
+        for index in range(len(faces)):
+            learned = index in result.learned
+            learnable.append(result.decisions[index].distance if learned else np.inf)
+            photo_of.append(number)
+    return Forecast(
+        photos_in_all,
+        np.array(nearest, np.float32),
+        np.array(learnable, np.float32),
+        np.array(photo_of, np.int64),
+    )
+
+
+def crowd_of_store(workspace: Workspace, pack: ModelPack, thresholds: Thresholds) -> CrowdTest:
+    """Compare impostor pairs within the photos that are sorted already with those of the seeds.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If no sorted photo has two faces, or the gallery only one person.
+    GalleryError, PackMismatchError
+        As `frozen_gallery`.
+    """
+    gallery = frozen_gallery(workspace, pack)
+    with workspace.open_store(read_only=True) as store:
+        groups = stored_faces.faces_by_photo(store, pack.pack_id)
+    return compare_crowd(photo_pairs(groups), reference_pairs(gallery), thresholds)
+
+
+def crowd_of_sample(
+    analyses: Iterable[Analysis], gallery: Gallery, thresholds: Thresholds
+) -> CrowdTest:
+    """The same from photos that were analysed for a forecast."""
+    groups = [
+        (np.stack([f.box for f in a.faces]), np.stack([f.embedding for f in a.faces]))
+        for a in analyses
+        if a.faces
+    ]
+    return compare_crowd(photo_pairs(groups), reference_pairs(gallery), thresholds)
