@@ -61,7 +61,7 @@ def lfw_event(assets: Path, rng: random.Random) -> Event:
     return Event({f.name: photos_in(f) for f in chosen}, [photos_in(f)[0] for f in single[:250]])
 
 
-def web_event(assets: Path, rng: random.Random) -> Event:
+def web_event(assets: Path, _: random.Random) -> Event:
     folder = assets / "photos/deepface"
     with (folder / "labels_from_csv.tsv").open(encoding="utf-8") as stream:
         rows = csv.DictReader((line for line in stream if not line.startswith("#")), delimiter="\t")
@@ -71,7 +71,7 @@ def web_event(assets: Path, rng: random.Random) -> Event:
     return Event({name: sorted(files) for name, files in people.items()})
 
 
-def groups_event(assets: Path, rng: random.Random) -> Event:
+def groups_event(assets: Path, _: random.Random) -> Event:
     folder = assets / "photos/compreface"
     people: dict[str, list[Path]] = {}
     groups = []
@@ -84,7 +84,9 @@ def groups_event(assets: Path, rng: random.Random) -> Event:
     return Event(people, groups)
 
 
-def prepare(event: Event, root: Path, pack: str | None) -> tuple[Workspace, ModelPack, dict[str, str]]:
+def prepare(
+    event: Event, root: Path, pack: str | None
+) -> tuple[Workspace, ModelPack, dict[str, str]]:
     """Seed, and lay out the source; returns the truth as photo path to person (empty: a stranger)."""
     source = root / "source"
     source.mkdir(parents=True)
@@ -173,8 +175,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
         run_sort(workspace, pack)
         with workspace.open_store(read_only=True) as store:
             placed, counts = reports.photo_folders(store), reports.counts(store)
-        print(f"{options.event}, {pack.name}, STRICT {pack.strict:g}, LOOSE {pack.loose:g}, seed {options.seed}")
-        print(f"  {len(event.references)} people, {len(truth)} photos:", {s.value: n for s, n in counts.photos.items()})
+        print(
+            f"{options.event}, {pack.name}, STRICT {pack.strict:g}, LOOSE {pack.loose:g}, seed {options.seed}"
+        )
+        print(
+            f"  {len(event.references)} people, {len(truth)} photos:",
+            {s.value: n for s, n in counts.photos.items()},
+        )
         for name, value in score(truth, placed).items():
             print(f"  {name}: {value}")
         if options.event == "groups":

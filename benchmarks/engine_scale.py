@@ -1,6 +1,6 @@
 """Is the engine's own cost per photo flat?  A job of drawn faces: scan, match, store and commit, hardly any analysis.
 
-    python benchmarks/engine_scale.py --photos 16000
+python benchmarks/engine_scale.py --photos 16000
 """
 
 from __future__ import annotations
@@ -100,14 +100,20 @@ def measure(root: Path, photos: int) -> None:
         batches = reports.throughput(store, run_id)
         counts = reports.counts(store)
     print({s.value: n for s, n in counts.photos.items()}, "faces:", sum(counts.faces.values()))
-    print(f"{photos} photos in {first:.0f} s: {photos / first:.0f} images/s; finished job again: {again:.1f} s")
+    print(
+        f"{photos} photos in {first:.0f} s: {photos / first:.0f} images/s; finished job again: {again:.1f} s"
+    )
     tenth = max(len(batches) // 10, 1)
     print("ms per photo outside analysis, by tenth of the job: median (5 % to 95 %)")
     for start in range(0, len(batches) - tenth + 1, tenth):
         costs = [1000 * worked / n for _, n, _, worked in batches[start : start + tenth]]
         low, high = np.percentile(costs, [5, 95])
-        print(f"  batches {start + 1:4}-{start + tenth:4}: {statistics.median(costs):6.2f} ({low:.2f} to {high:.2f})")
-    print(f"peak memory: coordinator {memory.coordinator / 1e6:.0f} MB, largest worker {memory.worker / 1e6:.0f} MB")
+        print(
+            f"  batches {start + 1:4}-{start + tenth:4}: {statistics.median(costs):6.2f} ({low:.2f} to {high:.2f})"
+        )
+    print(
+        f"peak memory: coordinator {memory.coordinator / 1e6:.0f} MB, largest worker {memory.worker / 1e6:.0f} MB"
+    )
 
 
 if __name__ == "__main__":

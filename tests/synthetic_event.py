@@ -21,7 +21,9 @@ from facesort.workspace import Workspace
 CLOCK_TABLES = {"run", "run_batch", "timing"}
 
 
-def write_photo(path: Path, people: list[int], *, variation: int | None = None, shade: int = 200) -> None:
+def write_photo(
+    path: Path, people: list[int], *, variation: int | None = None, shade: int = 200
+) -> None:
     """A grey 640 x 240 photo with drawn faces."""
     pixels = np.full((240, 640, 3), shade, dtype=np.uint8)
     for position, identity in enumerate(people):
@@ -47,7 +49,9 @@ def make_event(root: Path, photos: int = 130) -> None:
         else:
             count = 1 + kind % 3
             people = [int(i) for i in rng.choice(np.arange(1, 7), count, replace=False)]
-            write_photo(path, people, variation=int(rng.integers(40, 150)), shade=100 + number % 100)
+            write_photo(
+                path, people, variation=int(rng.integers(40, 150)), shade=100 + number % 100
+            )
     first = root / "card-0" / "DSC00000.JPG"
     (root / "card-2" / "copy.JPG").write_bytes(first.read_bytes())
 
@@ -85,7 +89,7 @@ def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
         "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY 1"
     )
     return {
-        name: store.rows(f"SELECT * FROM {name} ORDER BY ALL")  # noqa: S608
+        name: store.rows(f"SELECT * FROM {name} ORDER BY ALL")
         for (name,) in tables
         if name not in CLOCK_TABLES
     }

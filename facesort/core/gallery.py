@@ -55,9 +55,13 @@ def centroid(embeddings: Embeddings) -> Vector:
         raise ValueError("a centroid needs at least one embedding")
     mean = embeddings.astype(np.float64).mean(axis=0)
     norm = float(np.linalg.norm(mean))
-    if not 1e-6 <= norm < np.inf:  # written so that NaN is refused too: it would hide a person from everybody
-        raise ValueError("the embeddings cancel out or are not finite: they cannot be of one person")
-    return (mean / norm).astype(np.float32)
+    if (
+        not 1e-6 <= norm < np.inf
+    ):  # written so that NaN is refused too: it would hide a person from everybody
+        raise ValueError(
+            "the embeddings cancel out or are not finite: they cannot be of one person"
+        )
+    return np.asarray(mean / norm, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,7 +94,7 @@ def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distanc
         return np.empty((len(embeddings), len(centroids)), np.float32)
     target = centroids.astype(np.float64)
     rows = [np.sqrt(((target - row) ** 2).sum(axis=1)) for row in embeddings.astype(np.float64)]
-    return np.clip(np.stack(rows), 0.0, 2.0).astype(np.float32)
+    return np.asarray(np.clip(np.stack(rows), 0.0, 2.0), dtype=np.float32)
 
 
 def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> dict[int, int]:
@@ -133,7 +133,7 @@ def decide_photo(
     tuple of Decision
         One per face, in order. A person is given to at most one face of a photo.
     """
-    n_faces, n_persons = distances.shape
+    n_faces, n_persons = len(distances), len(person_ids)
     if n_persons == 0:
         return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
     allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected

@@ -99,7 +99,7 @@ def forecast(
     rng = np.random.default_rng(seed)
     drawn = rng.choice(len(everything), min(sample, len(everything)), replace=False)
     chosen = [everything[i] for i in sorted(drawn.tolist())]
-    analyses = tuple(_analyses(workspace, pack, root, chosen, executor))
+    analyses = tuple(analyse_files(workspace, pack, root, chosen, executor))
     chosen_rules = rules or rules_of(workspace.settings, pack)
     return forecast_from(analyses, gallery, chosen_rules, len(everything)), analyses
 

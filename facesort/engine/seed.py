@@ -257,8 +257,8 @@ def reembed(workspace: Workspace, engine: FaceEngine) -> list[tuple[str, str]]:
         crops = people.reference_crops(store)
         found = [(item, _largest_face(engine, decode_jpeg(item[3]))) for item in crops]
         lost = [(item[1], item[2]) for item, embedding in found if embedding is None]
-        if not lost:
-            for item, embedding in found:
+        for item, embedding in found:
+            if not lost and embedding is not None:
                 people.replace_embedding(store, item[0], embedding, engine.pack.pack_id)
     return lost
 
@@ -269,4 +269,4 @@ def _largest_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
         return None
     sizes = (detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1)
     largest = int(np.argmax(sizes))
-    return engine.embed(engine.align(pixels, detections))[largest]
+    return np.asarray(engine.embed(engine.align(pixels, detections))[largest])

@@ -1,6 +1,6 @@
 """Run as a process: sort a workspace and kill it, without any clean-up, at the n-th passing of a named point.
 
-    python killed_sort.py WORKSPACE POINT N [processes]
+python killed_sort.py WORKSPACE POINT N [processes]
 """
 
 from __future__ import annotations

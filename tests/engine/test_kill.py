@@ -13,14 +13,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from synthetic_event import content, make_event, make_workspace, sort_in_threads, tree
 
 from facesort.engine.setup import open_with_pack
 from facesort.engine.sort import run_sort
 from facesort.engine.verify import verify_output
 from facesort.settings import load_settings, save_settings
 from facesort.store.commits import verified_writes
-
-from synthetic_event import content, make_event, make_workspace, sort_in_threads, tree
 
 # Every edge, in the order in which a batch passes them; the number is which passing.
 POINTS = [
@@ -57,7 +56,9 @@ class Uninterrupted:
 
 
 def source_state(source: Path) -> dict[str, tuple[str, int]]:
-    return {name: (digest, (source / name).stat().st_mtime_ns) for name, digest in tree(source).items()}
+    return {
+        name: (digest, (source / name).stat().st_mtime_ns) for name, digest in tree(source).items()
+    }
 
 
 def copy_of(prepared: Path, folder: Path) -> Path:
@@ -108,7 +109,9 @@ def assert_as_uninterrupted(root: Path, expected: Uninterrupted) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 @pytest.mark.parametrize(("point", "passing"), POINTS)
-def test_killed_once(point: str, passing: int, uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+def test_killed_once(
+    point: str, passing: int, uninterrupted: Uninterrupted, tmp_path: Path
+) -> None:
     root = copy_of(uninterrupted.prepared, tmp_path)
     kill_at(root, point, passing)
     assert_as_uninterrupted(root, uninterrupted)
@@ -153,7 +156,9 @@ def test_sorting_twice_changes_nothing(uninterrupted: Uninterrupted, tmp_path: P
         assert_as_uninterrupted(root, uninterrupted)
 
 
-def test_the_number_of_workers_changes_nothing(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+def test_the_number_of_workers_changes_nothing(
+    uninterrupted: Uninterrupted, tmp_path: Path
+) -> None:
     workspace, pack = open_with_pack(copy_of(uninterrupted.prepared, tmp_path))
     run_sort(workspace, pack)  # real processes
     assert tree(workspace.settings.output) == uninterrupted.output

@@ -268,7 +268,9 @@ class Trials:
         rng = np.random.default_rng([_SEED, seed, len(self)])
         groups = [self.gallery, self._members - self.gallery]
         parts = [rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) for n in groups if n]
-        return np.hstack(parts).astype(np.float64)
+        drawn: Numbers = np.hstack(parts).astype(np.float64)
+        return drawn
 
     def _sum(self, members: NDArray[np.int64], amounts: Numbers) -> Numbers:
-        return np.asarray(np.bincount(members, amounts, minlength=self._members), np.float64)
+        totals: Numbers = np.bincount(members, amounts, minlength=self._members)
+        return totals
