@@ -18,6 +18,7 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Analysis
 from facesort.engine.decide import Rules, decide_batch
+from facesort.engine.labelled import analyse_files
 from facesort.engine.roots import check_source
 from facesort.engine.scan import scan_source
 from facesort.engine.sort import refuse_other_pack, rules_of

@@ -9,6 +9,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -73,6 +74,8 @@ def _start_worker() -> None:
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the coordinator, which stops the workers
+    # What decoders say of odd metadata is no one's business; what matters of a file ends as its reason code.
+    warnings.filterwarnings("ignore", module="PIL")
     threadpool_limits(1)  # one process per core already; more threads for numpy would only fight
     parent = multiprocessing.parent_process()
     if parent is not None:

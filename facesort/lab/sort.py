@@ -69,8 +69,10 @@ def run(job: SortJob, *, contact_sheet: int = 24, executor: Executor | None = No
     FacesortError
         As `facesort.engine.sort.run_sort`; the counts so far are displayed before.
     """
-    if not 0 <= contact_sheet <= _MAX_SHEET:
-        raise SettingsError(f"contact_sheet must be from 0 to {_MAX_SHEET}, got {contact_sheet}")
+    if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= _MAX_SHEET:
+        raise SettingsError(
+            f"contact_sheet must be a whole number from 0 to {_MAX_SHEET}, got {contact_sheet!r}"
+        )
     try:
         with _progress_bar() as on_photo:
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
@@ -126,8 +128,7 @@ def _unfinished(job: SortJob) -> Summary:
 def show_counts(report: SortReport) -> Table:
     """Where every photo stands; the rows add up to the total."""
     counts, faces, batches = report.counts, report.counts.faces, report.counts.batches
-    shown = [s for s in _STATUS_WORDS if s is not PhotoStatus.PENDING] + [PhotoStatus.PENDING]
-    equation = " + ".join(f"{counts.photos[status]:,}" for status in shown)
+    equation = " + ".join(f"{counts.photos[status]:,}" for status in _STATUS_WORDS)
     outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
     return Table(
         ("Photos", "Number", "Share", "What it means"),
@@ -138,7 +139,7 @@ def show_counts(report: SortReport) -> Table:
                 percent(counts.photos[status], counts.total),
                 _STATUS_WORDS[status],
             )
-            for status in shown
+            for status in _STATUS_WORDS
         ],
         ("total", counts.total, percent(counts.total, counts.total), f"= {equation}"),
         f"{sum(faces.values()):,} faces = {outcomes}. {sum(counts.persons.values()):,} files in the output, each "

@@ -173,8 +173,9 @@ def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> Sor
         How many doubtful faces, with their pictures; 0 leaves them in the database.
     """
     with workspace.open_store(read_only=True) as store:
+        run = reports.run_record(store, run_id)
         return SortReport(
-            run=reports.run_record(store, run_id),
+            run=run,
             counts=reports.counts(store),
             drops=reports.drop_reasons(store),
             skipped=reports.skipped_reasons(store),
@@ -182,5 +183,9 @@ def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> Sor
             failed_writes=reports.failed_writes(store),
             batches=reports.throughput(store, run_id),
             distances=reports.distances_by_outcome(store),
-            doubtful=reports.doubtful_matches(store, contact_sheet) if contact_sheet else None,
+            doubtful=(
+                reports.doubtful_matches(store, run.settings["matching"]["loose"], contact_sheet)
+                if contact_sheet
+                else None
+            ),
         )

@@ -201,8 +201,16 @@ def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]
     return boxes
 
 
-def doubtful_matches(store: Store, limit: int) -> list[DoubtfulFace]:
-    """LOOSE matches, those furthest from their person first."""
+def doubtful_matches(store: Store, loose: float, limit: int) -> list[DoubtfulFace]:
+    """LOOSE matches, the most doubtful first: nearly not matched at all, or nearly another person's.
+
+    Parameters
+    ----------
+    store : Store
+    loose : float
+        LOOSE of the run.
+    limit : int
+    """
     rows = store.rows(
         "SELECT d.face_id, s.path, p.name, u.name, d.outcome, d.reason, d.distance, d.runner_up_distance, "
         "d.quality, f.crop, "
@@ -210,8 +218,9 @@ def doubtful_matches(store: Store, limit: int) -> list[DoubtfulFace]:
         " ORDER BY r.quality DESC, r.reference_id LIMIT 1) "
         "FROM face_decision d JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = d.photo_id "
         "JOIN person p ON p.person_id = d.person_id LEFT JOIN person u ON u.person_id = d.runner_up_id "
-        "WHERE d.outcome = 'loose' ORDER BY d.distance DESC, d.face_id LIMIT ?",
-        [limit],
+        "WHERE d.outcome = 'loose' "
+        "ORDER BY least(? - d.distance, coalesce(d.runner_up_distance - d.distance, 2)), d.face_id LIMIT ?",
+        [loose, limit],
     )
     names = [f.name for f in fields(DoubtfulFace)]
     return [

@@ -185,11 +185,11 @@ def test_where_thresholds_come_from_is_said(unseeded: Workspace) -> None:
     assert rows["Margin to the runner-up"] == ("0.05", "facesort.toml")
 
 
-@pytest.mark.parametrize("contact_sheet", [-1, 401])
+@pytest.mark.parametrize("contact_sheet", [-1, 401, 2.5, "all", None])
 def test_a_contact_sheet_nobody_can_look_at_is_refused_before_sorting(
-    unseeded: Workspace, contact_sheet: int
+    unseeded: Workspace, contact_sheet: Any
 ) -> None:
-    with pytest.raises(SettingsError, match="contact_sheet must be from 0 to 400"):
+    with pytest.raises(SettingsError, match="contact_sheet must be a whole number from 0 to 400"):
         run_in_threads(sort.open_sort(unseeded.root), contact_sheet=contact_sheet)
 
     with unseeded.open_store(read_only=True) as store:

@@ -248,7 +248,9 @@ class Trials:
         drawn = self._resamples() - 1
         both = drawn @ np.stack(own, axis=1) + drawn @ np.stack(given, axis=1)
         variance = both.var(axis=0, ddof=1) - np.array(twice)
-        return np.maximum(variance / len(self) ** 2, values * (1 - values) / len(self))
+        # Comparisons that hang together never tell more than independent ones.
+        independent = values * (1 - values) / len(self)
+        return np.asarray(np.maximum(variance / len(self) ** 2, independent))
 
     def _units(self) -> int:
         """How many trials there are if all photos of one person, or of a pair of people, are one."""
@@ -268,9 +270,8 @@ class Trials:
         rng = np.random.default_rng([_SEED, seed, len(self)])
         groups = [self.gallery, self._members - self.gallery]
         parts = [rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) for n in groups if n]
-        drawn: Numbers = np.hstack(parts).astype(np.float64)
-        return drawn
+        return np.hstack(parts).astype(np.float64)
 
     def _sum(self, members: NDArray[np.int64], amounts: Numbers) -> Numbers:
-        totals: Numbers = np.bincount(members, amounts, minlength=self._members)
-        return totals
+        totals = np.bincount(members, amounts, minlength=self._members)
+        return totals.astype(np.float64)
