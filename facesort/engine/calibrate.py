@@ -14,9 +14,9 @@ import numpy as np
 
 from facesort.core.calibration import Calibration, Comparisons, Targets, calibrate, compare
 from facesort.core.matching import Thresholds
+from facesort.engine.decide import rules_of
 from facesort.engine.forecast import frozen_gallery
 from facesort.engine.labelled import Labelled, analyse_labelled, person_numbers
-from facesort.engine.sort import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
 

@@ -11,10 +11,12 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite, output_name, plan_writes
+from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.settings import Settings
 from facesort.store.photos import PhotoResult
 
-__all__ = ["Rules", "decide_batch", "learn", "plan_batch"]
+__all__ = ["Rules", "decide_batch", "learn", "plan_batch", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ class Rules:
     thresholds: Thresholds
     learn_quality: float | None
     unknown_folder: bool
+
+
+def rules_of(settings: Settings, pack: ModelPack) -> Rules:
+    """The rules that a workspace's settings and its pack's recommendation give."""
+    matching = settings.matching
+    strict = pack.strict if matching.strict is None else matching.strict
+    loose = pack.loose if matching.loose is None else matching.loose
+    return Rules(
+        # A LOOSE that was set below the pack's STRICT means: nothing beyond it is a match.
+        Thresholds(min(strict, loose), loose, matching.margin),
+        matching.learn_quality if matching.learn else None,
+        settings.run.unknown_folder,
+    )
 
 
 def decide_batch(

@@ -17,11 +17,11 @@ from facesort.core.calibration import (
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Analysis
-from facesort.engine.decide import Rules, decide_batch
+from facesort.engine.decide import Rules, decide_batch, rules_of
 from facesort.engine.labelled import analyse_files
 from facesort.engine.roots import check_source
 from facesort.engine.scan import scan_source
-from facesort.engine.sort import refuse_other_pack, rules_of
+from facesort.engine.setup import refuse_other_pack
 from facesort.errors import InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus

@@ -20,7 +20,8 @@ from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import safe_folder
 from facesort.engine.analyse import Analyser, analyse_in_order
 from facesort.engine.pool import LocalPool
-from facesort.errors import GalleryError, PackMismatchError, RefusedReferenceError
+from facesort.engine.setup import refuse_other_pack
+from facesort.errors import GalleryError, RefusedReferenceError
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import PhotoKind, decode_jpeg, encode_crop, photo_kind
 from facesort.reasons import Reason
@@ -172,7 +173,7 @@ def seed(
         If the gallery was embedded with another pack.
     """
     with workspace.open_store() as store:
-        _refuse_other_pack(store, pack)
+        refuse_other_pack(store, pack)
     settings = workspace.settings
     analyser = Analyser(Path("/"), pack, settings.photos)
     photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
@@ -182,14 +183,6 @@ def seed(
             candidates, analyse_in_order(analyser, photos, pool), strict=True
         ):
             yield _enrol(workspace, pack, candidate, analysis)
-
-
-def _refuse_other_pack(store: Store, pack: ModelPack) -> None:
-    if people.pack_ids(store) - {pack.pack_id}:
-        raise PackMismatchError(
-            f"the references in this workspace were embedded with another model pack than {pack.name!r}: "
-            "go back to that pack in facesort.toml, or run `facesort seed --reembed`"
-        )
 
 
 def _enrol(

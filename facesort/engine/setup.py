@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from facesort.errors import PackMismatchError
 from facesort.faces.packs import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
+from facesort.store import Store, people
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
-__all__ = ["open_with_pack", "set_up"]
+__all__ = ["open_with_pack", "refuse_other_pack", "set_up"]
 
 
 def set_up(
@@ -52,3 +54,18 @@ def open_with_pack(root: Path) -> tuple[Workspace, ModelPack]:
     """
     workspace = open_workspace(root)
     return workspace, resolve_pack(workspace.settings.pack, [workspace.packs])
+
+
+def refuse_other_pack(store: Store, pack: ModelPack) -> None:
+    """Refuse to compare embeddings of different packs.
+
+    Raises
+    ------
+    PackMismatchError
+        If a reference was embedded with another pack.
+    """
+    if people.pack_ids(store) - {pack.pack_id}:
+        raise PackMismatchError(
+            f"the references in this workspace were embedded with another model pack than {pack.name!r} "
+            f"({pack.pack_id[:12]}): go back to that pack in facesort.toml, or run `facesort seed --reembed`"
+        )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from facesort.engine.decide import rules_of
 from facesort.engine.setup import open_with_pack
-from facesort.engine.sort import rules_of
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.tables import Table

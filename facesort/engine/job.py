@@ -1,0 +1,221 @@
+"""The batch state machine: PENDING -> PROCESSING -> COMMITTING -> COMMITTED.
+
+PROCESSING writes nothing outside the workspace.  One transaction stores what a batch found, learned and plans;
+COMMITTING carries the plan out and can be repeated from any point.  See the README for the picture.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facesort.core.gallery import Gallery
+from facesort.core.records import Analysis, Photo
+from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.engine.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.commit import Committer, stage, unstage
+from facesort.engine.decide import Rules, decide_batch, learn, plan_batch, rules_of
+from facesort.engine.progress import Progress
+from facesort.engine.roots import Root
+from facesort.errors import (
+    ImageError,
+    OutputError,
+    SourceGoneError,
+)
+from facesort.reasons import Reason
+from facesort.store import Store, commits, people, photos, reports, runs
+from facesort.store.photos import BatchRecord, BatchState
+from facesort.workspace import Workspace
+
+__all__ = ["Job", "SortOptions"]
+
+log = logging.getLogger(__name__)
+
+# A file that is suddenly not there is the disk's fault until the root proves otherwise.
+_ROOT_SUSPECTS = {Reason.MISSING, Reason.UNREADABLE}
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SortOptions:
+    """What a caller may inject.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        None: processes on this machine, as many as the settings say.
+    on_photo : callable of (done, total)
+        Told after every analysed photo; drives progress bars.
+    at : callable of str
+        Told the name of each point of the state machine that is passed; tests kill the process there.
+    """
+
+    executor: Executor | None = None
+    on_photo: Callable[[int, int], None] = _ignore
+    at: Callable[[str], None] = _ignore
+
+
+@dataclass(slots=True)
+class Job:
+    """One execution of the state machine; everything it needs and nothing that outlives it."""
+
+    workspace: Workspace
+    store: Store
+    analyser: Analyser
+    options: SortOptions
+    source: Root
+    output: Root
+    run_id: int
+    progress: Progress = field(init=False)
+    gallery: Gallery = field(init=False)
+    rules: Rules = field(init=False)
+    first_with: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings, pack = self.workspace.settings, self.analyser.pack
+        (self.workspace.state / "batches").mkdir(parents=True, exist_ok=True)
+        photos.reset_processing(self.store)
+        self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
+        self.rules = rules_of(settings, pack)
+        self.gallery = people.load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
+        self.first_with = photos.known_sha256(self.store)
+
+    def carry_on(self, executor: Executor) -> None:
+        """Finish interrupted commits, then work through what is pending."""
+        self.progress.write("running")
+        committing = photos.batches_in(self.store, BatchState.COMMITTING)
+        for leftover in set(self.workspace.staging.iterdir()) - {
+            self._staging(b) for b in committing
+        }:
+            unstage(leftover)
+        for batch_id in committing:
+            self._commit(batch_id, executor)
+        pending = [
+            (batch_id, photos.batch_photos(self.store, batch_id))
+            for batch_id in photos.batches_in(self.store, BatchState.PENDING)
+        ]
+        everything = itertools.chain.from_iterable(batch for _, batch in pending)
+        analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
+        for batch_id, batch in pending:
+            self._work(batch_id, batch, analyses, executor)
+
+    def finish(self, state: str) -> None:
+        """Record how the run ended."""
+        runs.finish_run(self.store, self.run_id, state)
+        self.progress.write(state)
+
+    def _watched(self, analyses: Iterator[Analysis]) -> Iterator[Analysis]:
+        """Report each analysis, and stop the job if the source has disappeared."""
+        total = self.progress.counts.total
+        done = sum(n for s, n in self.progress.counts.photos.items() if s != "pending")
+        for count, analysis in enumerate(analyses, start=done + 1):
+            self._refuse_gone_source(analysis.failure)
+            self.progress.photo_analysed()
+            self.options.on_photo(count, total)
+            yield analysis
+
+    def _work(
+        self,
+        batch_id: int,
+        batch: Sequence[Photo],
+        analyses: Iterator[Analysis],
+        executor: Executor,
+    ) -> None:
+        """Take one batch from PENDING to COMMITTED."""
+        at = self.options.at
+        photos.mark_processing(self.store, batch_id)
+        self.progress.batch_moved("PENDING", "PROCESSING")
+        at("processing")
+        started = time.perf_counter()
+        found = list(itertools.islice(analyses, len(batch)))
+        waited = time.perf_counter() - started
+        results = decide_batch(found, self.gallery, self.rules, self.first_with)
+        writes = plan_batch(results, batch, self.gallery, self.rules)
+        wanted = {w.photo_id for w in writes}
+        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted))
+        at("staged")
+        with self.store.transaction():
+            photos.record_batch(
+                self.store, BatchRecord(batch_id, results, writes), self.analyser.pack.pack_id
+            )
+            at("recording")
+        at("recorded")
+        self.gallery = learn(self.gallery, results)
+        self.progress.batch_moved("PROCESSING", "COMMITTING")
+        self.progress.batch_recorded(results)
+        self._commit(batch_id, executor)
+        worked = time.perf_counter() - started - waited
+        timings = [(a.photo_id, a.seconds) for a in found]
+        with self.store.transaction():
+            runs.record_run_batch(
+                self.store, self.run_id, batch_id, waited=waited, worked=worked, timings=timings
+            )
+        log.info(
+            "batch %d: %d photos, %d files, %.1f s",
+            batch_id,
+            len(batch),
+            len(writes),
+            waited + worked,
+        )
+
+    def _commit(self, batch_id: int, executor: Executor) -> None:
+        """Take one batch from COMMITTING to COMMITTED."""
+        at = self.options.at
+        if not self.output.is_there():
+            raise OutputError(
+                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
+            )
+        writes = commits.planned_writes(self.store, batch_id)
+        committer = Committer(
+            self.output.path,
+            self._staging(batch_id),
+            lambda plan, path: self._render(executor, plan, path),
+            at,
+        )
+        failures = committer.carry_out(writes)
+        at("written")
+        with self.store.transaction():
+            commits.finish_batch(self.store, batch_id, failures)
+            at("finishing")
+        at("committed")
+        unstage(self._staging(batch_id))
+        self.progress.batch_moved("COMMITTING", "COMMITTED")
+        self._count_files(batch_id, [w.plan for w in writes if w.write_id not in failures])
+        if failures:
+            self.progress.counts = reports.counts(self.store)
+        self.progress.write("running")
+
+    def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
+        names = {p.person_id: p.name for p in self.gallery.persons}
+        self.progress.batch_committed(
+            batch_id,
+            [UNKNOWN_FOLDER if w.person_id is None else names[w.person_id] for w in written],
+        )
+
+    def _render(self, executor: Executor, plan: PlannedWrite, path: str) -> bytes | None:
+        """Render a lost staged JPEG again; None if that is not possible any more."""
+        try:
+            return render_again(self.analyser, Photo(plan.photo_id, path, 0, 0), executor)
+        except ImageError as error:
+            self._refuse_gone_source(error.reason)
+            log.warning("%s cannot be rendered again: %s", path, error)
+            return None
+
+    def _refuse_gone_source(self, reason: Reason | None) -> None:
+        """Stop the job if a file is not there because the whole source is not."""
+        if reason in _ROOT_SUSPECTS and not self.source.is_there():
+            raise SourceGoneError(
+                f"source {self.source.path} is gone: plug in the disk and run `facesort sort` again. "
+                "What is committed stays; the batch in work starts again"
+            )
+
+    def _staging(self, batch_id: int) -> Path:
+        return self.workspace.staging / f"{batch_id:06d}"
