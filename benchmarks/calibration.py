@@ -28,7 +28,7 @@ from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis
 from facesort.engine.decide import Rules, decide_batch, learn
-from facesort.engine.forecast import SAMPLE, forecast_from
+from facesort.engine.forecast import SAMPLE, draw, forecast_from
 from facesort.engine.seed import check_reference
 from facesort.errors import RefusedReferenceError
 from facesort.faces.packs import resolve_pack
@@ -118,10 +118,17 @@ def percent(value: float) -> str:
     return f"{value:.2%}"
 
 
+def print_head(*titles: str) -> None:
+    print("|", " | ".join(titles), "|")
+    print("|" + "---|" * len(titles))
+
+
 def promise(pack: ModelPack, album: Album) -> None:
     """Acceptance: the realised FPIR lies inside the predicted interval in at least 18 of 20 splits."""
-    print("| split | LOOSE | FPIR expected | 95 % for the other half | realised | inside | FNIR expected (95 %) | FNIR realised |")
-    print("|---|---|---|---|---|---|---|---|")
+    print_head(
+        "split", "LOOSE", "FPIR expected", "95 % for the other half", "realised", "inside",
+        "FNIR expected (95 %)", "FNIR realised",
+    )  # fmt: skip
     inside, widths, fnir_inside = 0, [], 0
     for seed in range(1, SPLITS + 1):
         one, other = (
@@ -190,8 +197,10 @@ def suggested(pack: ModelPack, event: Event) -> Thresholds:
 
 def forecast(pack: ModelPack, album: Album) -> None:
     """Acceptance: the forecast covers the realised drop rate in at least 18 of 20 seeds."""
-    print("| references | thresholds | learning | photos | drop rate | first forecast (95 %) | seeds 1-20 | seeds 1-200 |")
-    print("|---|---|---|---|---|---|---|---|")
+    print_head(
+        "references", "thresholds", "learning", "photos", "drop rate", "first forecast (95 %)",
+        "seeds 1-20", "seeds 1-200",
+    )  # fmt: skip
     for references in (1, 3):
         event = make_event(album, random.Random(references), references=references, unenrolled=2 * UNENROLLED)
         for calibrated in (False, True):
@@ -206,9 +215,9 @@ def _forecast_cells(event: Event, thresholds: Thresholds, learning: bool) -> str
     everything = [analysis for _, analysis in event.known + event.strangers]
     truth = sort_event(event, rules, random.Random(1)).drop_rate()
     found = [
-        forecast_from(
-            random.Random(seed).sample(everything, SAMPLE), event.gallery, rules, len(everything)
-        ).drops(thresholds.loose)
+        forecast_from(draw(everything, SAMPLE, seed), event.gallery, rules, len(everything)).drops(
+            thresholds.loose
+        )
         for seed in range(1, 10 * SPLITS + 1)
     ]
     covered = [f.low <= truth <= f.high for f in found]
@@ -221,8 +230,9 @@ def _forecast_cells(event: Event, thresholds: Thresholds, learning: bool) -> str
 
 def worth(pack: ModelPack, album: Album) -> None:
     """Acceptance: what calibration and learning are worth; learning must not raise wrong names."""
-    print("| references | thresholds | learning | LOOSE | FNIR | FPIR | wrong names | wrongly learned |")
-    print("|---|---|---|---|---|---|---|---|")
+    print_head(
+        "references", "thresholds", "learning", "LOOSE", "FNIR", "FPIR", "wrong names", "wrongly learned"
+    )
     for references in (1, 2, 3):
         for calibrated in (False, True):
             for learning in (False, True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,7 +30,9 @@ from facesort.store import faces as stored_faces
 from facesort.store import people, photos
 from facesort.workspace import Workspace
 
-__all__ = ["crowd_of_sample", "crowd_of_store", "forecast", "forecast_from", "frozen_gallery"]
+__all__ = ["crowd_of_sample", "crowd_of_store", "draw", "forecast", "forecast_from", "frozen_gallery"]
+
+T = TypeVar("T")
 
 SAMPLE = 200
 """Photos of the source that a forecast looks at."""
@@ -97,12 +100,16 @@ def forecast(
     everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
     if not everything:
         raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(len(everything), min(sample, len(everything)), replace=False)
-    chosen = [everything[i] for i in sorted(drawn.tolist())]
+    chosen = draw(everything, sample, seed)
     analyses = tuple(analyse_files(workspace, pack, root, chosen, executor))
     chosen_rules = rules or rules_of(workspace.settings, pack)
     return forecast_from(analyses, gallery, chosen_rules, len(everything)), analyses
+
+
+def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
+    """A simple random sample without replacement, in the order of the items; all of them if there are fewer."""
+    drawn = np.random.default_rng(seed).choice(len(items), min(sample, len(items)), replace=False)
+    return [items[i] for i in sorted(drawn.tolist())]
 
 
 def forecast_from(

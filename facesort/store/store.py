@@ -71,8 +71,12 @@ class Store:
             connection = duckdb.connect(
                 ":memory:" if path is None else str(path),
                 read_only=read_only,
-                # By default SQL reads Python variables as tables.
-                config={"python_enable_replacements": False},
+                config={
+                    # By default SQL reads Python variables as tables.
+                    "python_enable_replacements": False,
+                    # By default the cache may grow to 80 % of the memory, which belongs to the workers.
+                    "memory_limit": "300MB",
+                },
             )
         except duckdb.Error as error:
             raise _explained(error, path) from error

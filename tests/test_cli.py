@@ -1,0 +1,218 @@
+"""The command line: exit codes, sentences, and that every verb is in the README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from synthetic_event import tree, write_photo
+
+from facesort.cli import cli
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(a) for a in arguments])
+
+
+def commands(group: click.Group, prefix: str = "facesort") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    write_photo(tmp_path / "source" / "a.jpg", [1])
+    write_photo(tmp_path / "source" / "b.jpg", [1, 2], shade=90)
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, source: Path) -> Path:
+    root = tmp_path / "hot"
+    done = run(
+        "init", "-w", root, "--source", source, "--output", tmp_path / "out", "--pack", "synthetic"
+    )
+    assert done.exit_code == 0, done.output
+    return root
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    write_photo(tmp_path / "one.png", [1], variation=30)
+    return tmp_path / "one.png"
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(cli)), ids=lambda value: str(value))
+def test_every_command_has_help_and_is_in_the_readme(
+    name: str, command: click.Command, checkout: Path
+) -> None:
+    assert command.help
+    assert name in (checkout / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
+    assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
+    assert json.loads(run("persons", "-w", workspace, "--json").stdout) == [
+        {"name": "Ada", "folder": "Ada", "references": 1, "learned": 0}
+    ]
+
+    done = run("sort", "-w", workspace, "--runs", tmp_path / "runs", "--workers", "1")
+
+    assert done.exit_code == 0, done.output
+    assert "2 photos = 0 pending + 2 matched" in done.stdout
+    assert len(tree(tmp_path / "out")) == 2
+    (run_folder,) = (tmp_path / "runs").iterdir()
+    assert {"03_sort.ipynb", "summary.json"} <= {path.name for path in run_folder.iterdir()}
+    assert json.loads((run_folder / "summary.json").read_text())["photos"]["matched"] == 2
+    status = json.loads(run("status", "-w", workspace, "--json").stdout)
+    assert status["state"] == "finished"
+    assert status["persons"] == {"Ada": 2}
+    verified = run("verify", "-w", workspace, "--json")
+    assert verified.exit_code == 0
+    assert json.loads(verified.stdout) == {"verified": 2, "missing": [], "changed": []}
+
+
+def test_some_photos_failed_is_exit_code_3(
+    workspace: Path, reference: Path, source: Path, tmp_path: Path
+) -> None:
+    (source / "broken.jpg").write_bytes(b"not a photo")
+    assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
+
+    done = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
+
+    assert done.exit_code == 3, done.output
+    assert "1 failed" in done.stdout
+    assert "1 photos wait" in run("retry", "-w", workspace).stdout
+
+
+def test_a_misspelt_parameter_is_refused(workspace: Path, tmp_path: Path) -> None:
+    done = run("sort", "-w", workspace, "-p", "losse", "0.9", "--runs", tmp_path / "runs")
+
+    assert done.exit_code == 1
+    assert "losse" in done.output
+    assert "loose" in done.output
+
+
+def test_verify_fails_when_a_file_is_gone(workspace: Path, reference: Path, tmp_path: Path) -> None:
+    run("seed", "-w", workspace, "Ada", reference)
+    run("sort", "-w", workspace, "--runs", tmp_path / "runs")
+    next((tmp_path / "out" / "Ada").iterdir()).unlink()
+
+    done = run("verify", "-w", workspace)
+
+    assert done.exit_code == 1
+    assert "missing  Ada/" in done.stdout
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["status"], 1, "is not a workspace: make one with"),
+        (["sort"], 1, "is not a workspace"),
+        (["seed", "Ada", __file__], 1, "is not a workspace"),
+        (["init"], 2, "--source"),
+        (["init", "--source", "nowhere", "--output", "out", "--pack", "dlib"], 1, "not a folder"),
+        (["init", "--source", ".", "--output", "./out", "--pack", "dlib"], 1, "lies inside"),
+        (["init", "--source", ".", "--output", "o", "--pack", "buffalo_x"], 1, "buffalo_x"),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)
+def test_wrong_use_gets_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    done = run(*arguments)
+
+    assert done.exit_code == code, done.output
+    assert sentence in done.stderr
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["seed"], 2, "give NAME and at least one PHOTO"),
+        (["seed", "Ada"], 2, "give NAME and at least one PHOTO"),
+        (["seed", "Ada", "nowhere.jpg"], 2, "nowhere.jpg"),
+        (["seed", "--from", "nowhere"], 1, "not a folder"),
+        (["sort"], 1, "nobody is in the gallery"),
+    ],
+)
+def test_wrong_use_of_a_workspace(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, sentence: str
+) -> None:
+    monkeypatch.chdir(workspace.parent)
+
+    done = run(arguments[0], "-w", workspace, *arguments[1:])
+
+    assert done.exit_code == code, done.output
+    assert sentence in done.stderr
+
+
+def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    write_photo(people / "Ada" / "good.png", [1])
+    write_photo(people / "Ada" / "group.png", [1, 2])
+    write_photo(people / "Ben" / "nobody.png", [])
+    (people / "Ben" / "notes.txt").write_text("not a photo")
+
+    done = run("seed", "-w", workspace, "--from", people)
+
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "added    Ada: good.png",
+        "refused  Ada: group.png: several_faces: 2 faces were found; crop it to the one person",
+        "refused  Ben: nobody.png: no_face: no face was found; use a larger or more frontal one",
+    ]
+    assert [p["name"] for p in json.loads(run("persons", "-w", workspace, "--json").stdout)] == [
+        "Ada"
+    ]
+
+
+def test_only_refused_references_is_an_error(workspace: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "nobody.png", [])
+
+    done = run("seed", "-w", workspace, "Ada", tmp_path / "nobody.png")
+
+    assert done.exit_code == 1
+    assert "no reference was added" in done.stderr
+
+
+def test_folders_that_differ_by_case_only_are_refused(
+    workspace: Path, reference: Path, tmp_path: Path
+) -> None:
+    write_photo(tmp_path / "two.png", [2], variation=30)
+    run("seed", "-w", workspace, "Ada", reference)
+
+    done = run("seed", "-w", workspace, "ADA", tmp_path / "two.png")
+
+    assert done.exit_code == 1
+    assert "is taken by 'Ada'" in done.stderr
+
+
+def test_settings_with_a_typo(workspace: Path) -> None:
+    settings = workspace / "facesort.toml"
+    settings.write_text(settings.read_text() + "\n[matchin]\nlose = 1\n")
+
+    done = run("status", "-w", workspace)
+
+    assert done.exit_code == 1
+    assert "matchin" in done.stderr
+
+
+def test_packs_and_doctor() -> None:
+    assert "synthetic" in run("packs", "list").stdout
+    assert "duckdb" in run("doctor").stdout
