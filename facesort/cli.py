@@ -397,3 +397,7 @@ def doctor(context: click.Context, root: Path) -> None:
 def main() -> None:
     """Entry point of the `facesort` command."""
     cli()
+
+
+if __name__ == "__main__":
+    main()

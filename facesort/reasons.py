@@ -45,6 +45,9 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     EXTREME_POSE = "extreme_pose"
     ALREADY_THERE = "already_there"
+    NEAR_IDENTICAL = "near_identical"
+    CLOSER_TO_OTHER = "closer_to_other"
+    LOOKS_LIKE_OTHER = "looks_like_other"
     # a write that failed
     NAME_TAKEN = "name_taken"
     RENDER_CHANGED = "render_changed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -16,13 +17,18 @@ from facesort.store.store import Store, blob, vector
 __all__ = [
     "NewReference",
     "PersonSummary",
+    "StoredReference",
     "add_person",
     "add_reference",
+    "event_day",
+    "everyone",
     "find_person",
+    "has_reference",
     "load_gallery",
     "pack_ids",
     "person_summaries",
     "reference_crops",
+    "references_of",
     "replace_embedding",
     "set_folder",
 ]
@@ -38,6 +44,33 @@ class NewReference:
     yaw: float
     quality: float
     pack_id: str
+    embedding: np.ndarray
+    crop: bytes
+    captured_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredReference:
+    """A reference of the gallery.
+
+    Parameters
+    ----------
+    reference_id : int
+    file_name : str
+    yaw, quality : float
+        As in `Face`.
+    captured_at : datetime or None
+        As the camera wrote it, without time zone.
+    embedding : ndarray of shape (dim,), float32
+    crop : bytes
+        JPEG of the face with context.
+    """
+
+    reference_id: int
+    file_name: str
+    yaw: float
+    quality: float
+    captured_at: datetime | None
     embedding: np.ndarray
     crop: bytes
 
@@ -66,7 +99,8 @@ def add_person(store: Store, name: str, folder: str) -> Person:
         If the folder is, on some file system, that of another person.
     """
     _refuse_taken_folder(store, folder, None)
-    person = Person(store.next_id("person", "person_id"), name, folder)
+    # An id that rows of a former person point to is never given again.
+    person = Person(store.next_id("everyone", "person_id"), name, folder)
     store.execute(
         "INSERT INTO person VALUES (?, ?, ?, ?)",
         [person.person_id, name, folder, folder_key(folder)],
@@ -117,6 +151,7 @@ def add_reference(store: Store, person_id: int, reference: NewReference) -> int:
             "pack_id": [reference.pack_id],
             "embedding": [blob(reference.embedding)],
             "crop": [reference.crop],
+            "captured_at": [reference.captured_at],
         },
     )
     return reference_id
@@ -131,6 +166,27 @@ def has_reference(store: Store, person_id: int, sha256: str) -> bool:
 def pack_ids(store: Store) -> set[str]:
     """Model packs that the references were embedded with; more than one only after an interrupted change."""
     return {row[0] for row in store.rows("SELECT DISTINCT pack_id FROM reference")}
+
+
+def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredReference]:
+    """A person's references of one pack, in the order they were added."""
+    rows = store.rows(
+        "SELECT reference_id, file_name, yaw, quality, captured_at, embedding, crop FROM reference "
+        "WHERE person_id = ? AND pack_id = ? ORDER BY reference_id",
+        [person_id, pack_id],
+    )
+    return [StoredReference(*row[:5], vector(row[5]), bytes(row[6])) for row in rows]
+
+
+def everyone(store: Store) -> dict[int, str]:
+    """Name of everyone that a row may point to; of a merged person, the name of who answers for them."""
+    return dict(store.rows("SELECT person_id, name FROM everyone"))
+
+
+def event_day(store: Store) -> datetime | None:
+    """When the photos of the source were taken: their median, which a camera with a wrong clock cannot move."""
+    sql = "SELECT quantile_disc(captured_at, 0.5) FROM photo_state"
+    return store.value(sql)  # type: ignore[no-any-return]
 
 
 def reference_crops(store: Store) -> list[tuple[int, str, str, bytes]]:

@@ -82,7 +82,8 @@ class Comparisons:
             learning asks for is left out of account, so that the rate is rather too high.
         """
         nearest, second, who = self._nearest_others()
-        clear = ~(second - nearest < np.float32(margin))  # nobody else (inf - inf) is clear
+        with np.errstate(invalid="ignore"):  # inf - inf: nobody at all
+            clear = second - nearest >= np.float32(margin)
         scores = np.where(clear, nearest, np.float32(np.inf))
         return self._false_positives("faces of strangers", scores, who)
 
