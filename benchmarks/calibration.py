@@ -93,7 +93,9 @@ def make_event(album: Album, rng: random.Random, *, references: int, unenrolled:
     """Enrol who has enough photos, except some; all others are strangers."""
     names = sorted(album)
     rng.shuffle(names)
-    enough = [n for n in names if sum(map(acceptable, album[n])) >= references and len(album[n]) >= 4]
+    enough = [
+        n for n in names if sum(map(acceptable, album[n])) >= references and len(album[n]) >= 4
+    ]
     enrolled = enough[unenrolled:]
     persons, seeds, known = [], {}, []
     for person_id, name in enumerate(enrolled, start=1):
@@ -152,7 +154,9 @@ def promise(pack: ModelPack, album: Album) -> None:
             f"{percent(missed_there.value)} ({missed_there.errors}/{missed_there.trials}) |"
         )
     width = percent(statistics.median(widths))
-    print(f"\nFPIR inside: {inside} of {SPLITS}; median width {width}; FNIR inside: {fnir_inside} of {SPLITS}")
+    print(
+        f"\nFPIR inside: {inside} of {SPLITS}; median width {width}; FNIR inside: {fnir_inside} of {SPLITS}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,9 @@ def forecast(pack: ModelPack, album: Album) -> None:
         "seeds 1-20", "seeds 1-200",
     )  # fmt: skip
     for references in (1, 3):
-        event = make_event(album, random.Random(references), references=references, unenrolled=2 * UNENROLLED)
+        event = make_event(
+            album, random.Random(references), references=references, unenrolled=2 * UNENROLLED
+        )
         for calibrated in (False, True):
             thresholds = suggested(pack, event) if calibrated else defaults(pack)
             for learning in (False, True):
@@ -212,7 +218,7 @@ def forecast(pack: ModelPack, album: Album) -> None:
 
 def _forecast_cells(event: Event, thresholds: Thresholds, learning: bool) -> str:
     rules = Rules(thresholds, MatchingSettings().learn_quality if learning else None, False)
-    everything = [analysis for _, analysis in event.known + event.strangers]
+    everything = sorted((a for _, a in event.known + event.strangers), key=lambda a: a.photo_id)
     truth = sort_event(event, rules, random.Random(1)).drop_rate()
     found = [
         forecast_from(draw(everything, SAMPLE, seed), event.gallery, rules, len(everything)).drops(
@@ -231,7 +237,14 @@ def _forecast_cells(event: Event, thresholds: Thresholds, learning: bool) -> str
 def worth(pack: ModelPack, album: Album) -> None:
     """Acceptance: what calibration and learning are worth; learning must not raise wrong names."""
     print_head(
-        "references", "thresholds", "learning", "LOOSE", "FNIR", "FPIR", "wrong names", "wrongly learned"
+        "references",
+        "thresholds",
+        "learning",
+        "LOOSE",
+        "FNIR",
+        "FPIR",
+        "wrong names",
+        "wrongly learned",
     )
     for references in (1, 2, 3):
         for calibrated in (False, True):
@@ -239,12 +252,15 @@ def worth(pack: ModelPack, album: Album) -> None:
                 print(_worth_row(pack, album, references, calibrated, learning))
 
 
-def _worth_row(pack: ModelPack, album: Album, references: int, calibrated: bool, learning: bool) -> str:
+def _worth_row(
+    pack: ModelPack, album: Album, references: int, calibrated: bool, learning: bool
+) -> str:
     loose, wrong_learned, given = [], 0, list[tuple[int, set[int]]]()
     for seed in range(1, SPLITS // 2 + 1):
         rng = random.Random(seed)
         one, other = (
-            make_event(half, rng, references=references, unenrolled=UNENROLLED) for half in split(album, rng)
+            make_event(half, rng, references=references, unenrolled=UNENROLLED)
+            for half in split(album, rng)
         )
         thresholds = suggested(pack, one) if calibrated else defaults(pack)
         rules = Rules(thresholds, MatchingSettings().learn_quality if learning else None, False)

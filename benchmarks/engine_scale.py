@@ -9,12 +9,11 @@ import argparse
 import shutil
 import statistics
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
+from peak_memory import PeakMemory
 from PIL import Image
 
 from facesort.engine.seed import Candidate, seed
@@ -46,25 +45,6 @@ def make_photos(source: Path, count: int) -> None:
         draw(path, [int(i) for i in people], int(rng.integers(60, 240)))
         with path.open("ab") as stream:  # two draws may be alike: no duplicates here
             stream.write(number.to_bytes(4, "big"))
-
-
-class PeakMemory(threading.Thread):
-    """Highest resident memory of this process and of its largest worker, in bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.coordinator = self.worker = 0
-        self.done = threading.Event()
-
-    def run(self) -> None:
-        own = psutil.Process()
-        while not self.done.wait(0.5):
-            self.coordinator = max(self.coordinator, own.memory_info().rss)
-            for child in own.children(recursive=True):
-                try:
-                    self.worker = max(self.worker, child.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
 
 
 def main() -> None:

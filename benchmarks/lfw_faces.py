@@ -26,7 +26,8 @@ def labelled_analyses(assets: Path, pack: ModelPack) -> dict[str, list[Analysis]
     with np.load(cached) as data:
         paths, photo = [str(p) for p in data["photos"]], data["photo"]
         faces = [
-            _face(*row) for row in zip(data["embeddings"], data["boxes"], data["marks"], strict=True)
+            _face(*row)
+            for row in zip(data["embeddings"], data["boxes"], data["marks"], strict=True)
         ]
     people: dict[str, list[Analysis]] = defaultdict(list)
     for photo_id, path in enumerate(paths):
@@ -36,7 +37,9 @@ def labelled_analyses(assets: Path, pack: ModelPack) -> dict[str, list[Analysis]
     return dict(people)
 
 
-def _face(embedding: NDArray[np.float32], box: NDArray[np.float32], marks: NDArray[np.float64]) -> Face:
+def _face(
+    embedding: NDArray[np.float32], box: NDArray[np.float32], marks: NDArray[np.float64]
+) -> Face:
     score, sharpness, yaw, quality = (float(mark) for mark in marks)
     landmarks = np.full((5, 2), np.nan, np.float32)
     return Face(box, landmarks, score, sharpness, yaw, quality, embedding, b"")
@@ -47,7 +50,8 @@ def _analyse(root: Path, pack: ModelPack, target: Path) -> None:
     analyser = Analyser(root, pack, PhotoSettings(), threads=1)
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.jpg"))
     analyses = [
-        replace(analyse_file(analyser, Photo(i, path, 0, 0)), jpeg=b"") for i, path in enumerate(paths)
+        replace(analyse_file(analyser, Photo(i, path, 0, 0)), jpeg=b"")
+        for i, path in enumerate(paths)
     ]
     rows = [(a.photo_id, face) for a in analyses for face in a.faces]
     np.savez(

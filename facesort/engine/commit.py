@@ -14,7 +14,8 @@ from pathlib import Path
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.durable import file_sha256, publish, sync_folder, write_synced
-from facesort.errors import OutputError
+from facesort.engine.roots import Root
+from facesort.errors import OutputError, WorkspaceError
 from facesort.reasons import Reason
 from facesort.store.commits import LoggedWrite
 
@@ -31,10 +32,16 @@ def _staged_path(folder: Path, sha256: str) -> Path:
 
 def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
     """Put a batch's output JPEGs on the workspace's disk, durably, before the transaction that plans them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for jpeg in jpegs:
-        write_synced(_staged_path(folder, hashlib.sha256(jpeg).hexdigest()), jpeg)
-    sync_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for jpeg in jpegs:
+            write_synced(_staged_path(folder, hashlib.sha256(jpeg).hexdigest()), jpeg)
+        sync_folder(folder)
+    except OSError as error:
+        raise WorkspaceError(
+            f"the workspace's staging folder {folder} cannot be written ({os.strerror(error.errno or 0)}): free some "
+            "space on its disk and run `facesort sort` again; nothing is lost"
+        ) from error
 
 
 def unstage(folder: Path) -> None:
@@ -81,10 +88,11 @@ class Committer:
         """
         failures: dict[int, Reason] = {}
         folders: set[Path] = set()
+        root = self._root()
         for write in writes:
             target = self.output / write.plan.target
             try:
-                folders.add(self._folder(target.parent))
+                folders.add(self._folder(target.parent, root))
                 reason = self._write(write, target)
             except OSError as error:
                 raise _unwritable(target, error) from error
@@ -98,12 +106,18 @@ class Committer:
                 raise _unwritable(folder, error) from error
         return failures
 
-    def _folder(self, folder: Path) -> Path:
+    def _root(self) -> Root:
+        try:
+            return Root.of(self.output)
+        except OSError as error:
+            raise _gone(self.output) from error
+
+    def _folder(self, folder: Path, root: Root) -> Path:
         """Make a person's folder; refuse one that leads out of the output root."""
-        if not self.output.is_dir():
-            raise OutputError(
-                f"output {self.output} is gone: plug in the disk and run `facesort sort` again"
-            )
+        if (
+            not root.is_there()
+        ):  # the mount point of a disk that was unplugged is a folder like any other
+            raise _gone(self.output)
         if not folder.is_dir():
             folder.mkdir()
             sync_folder(self.output)
@@ -156,6 +170,10 @@ def _holds(target: Path, plan: PlannedWrite) -> bool:
         and target.stat().st_size == plan.size
         and file_sha256(target) == plan.sha256
     )
+
+
+def _gone(output: Path) -> OutputError:
+    return OutputError(f"output {output} is gone: plug in the disk and run `facesort sort` again")
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from facesort import __version__
+from facesort.core.paths import to_text
 from facesort.engine.analyse import Analyser
 from facesort.engine.decide import Rules, rules_of
 from facesort.engine.job import Job, SortOptions
@@ -19,6 +20,7 @@ from facesort.errors import (
     GalleryError,
 )
 from facesort.faces.protocol import ModelPack
+from facesort.reasons import Reason
 from facesort.settings import Settings
 from facesort.store import Store, commits, people, photos, runs
 from facesort.workspace import Workspace
@@ -98,5 +100,6 @@ def _scan(store: Store, source: Path) -> None:
     found = scan_source(source, photos.known_photos(store))
     with store.transaction():
         photos.add_photos(store, found.new)
-        photos.set_skipped(store, found.skipped)
+        unreadable = {to_text(path): Reason.UNREADABLE.value for path in found.unreadable}
+        photos.set_skipped(store, found.skipped | unreadable)
     log.info("scan: %d new photos, %d other files", len(found.new), len(found.skipped))

@@ -126,7 +126,8 @@ class Store:
             # An error aborts the transaction, and DuckDB 2 answers the COMMIT of an aborted one with a silent
             # rollback. If somebody caught the error on its way, this raises.
             self._connection.execute("SELECT 1").fetchall()
-            self._connection.execute("COMMIT")
+            with _disk_trouble_explained():
+                self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
@@ -140,16 +141,23 @@ class Store:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement whose result nobody needs."""
-        self._connection.execute(sql, list(parameters)).fetchall()
+        self.rows(sql, parameters)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        return self._connection.execute(sql, list(parameters)).fetchall()
+        """All rows of a query.
+
+        Raises
+        ------
+        StoreError
+            If the disk fails or is full; the transaction is lost, what was committed before is not.
+        """
+        with _disk_trouble_explained():
+            return self._connection.execute(sql, list(parameters)).fetchall()
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """First column of the first row; None if there is no row."""
-        row = self._connection.execute(sql, list(parameters)).fetchone()
-        return None if row is None else row[0]
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert many rows at once.
@@ -170,7 +178,7 @@ class Store:
         names = ", ".join(columns)
         items = ", ".join(f"unnest(?::{types[name]}[])" for name in columns)
         sql = f"INSERT INTO {table} ({names}) SELECT {items}"  # names from our own schema
-        self._connection.execute(sql, [list(v) for v in columns.values()]).fetchall()
+        self.rows(sql, [list(v) for v in columns.values()])
 
     def next_id(self, table: str, column: str) -> int:
         """Smallest unused id; call it inside the transaction that uses it."""
@@ -185,6 +193,18 @@ class Store:
             )
             self._types[table] = dict(rows)
         return self._types[table]
+
+
+@contextmanager
+def _disk_trouble_explained() -> Iterator[None]:
+    """Turn a full or failing disk into a sentence; errors in our own SQL stay what they are."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+        raise StoreError(
+            f"the workspace's database cannot be written: {str(error).splitlines()[0]} "
+            "Free some space on the workspace's disk and run the command again; what was committed is not affected"
+        ) from error
 
 
 def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
