@@ -96,7 +96,7 @@ class Workspace:
 def _owner_pid(owner: Path) -> str:
     try:
         return str(json.loads(owner.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "unknown"  # it is between taking the lock and saying so
 
 

@@ -23,14 +23,21 @@ from facesort.engine.labelled import analyse_files
 from facesort.engine.roots import check_source
 from facesort.engine.scan import scan_source
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import InsufficientTrialsError
+from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
 from facesort.store import faces as stored_faces
 from facesort.store import people, photos
 from facesort.workspace import Workspace
 
-__all__ = ["crowd_of_sample", "crowd_of_store", "draw", "forecast", "forecast_from", "frozen_gallery"]
+__all__ = [
+    "crowd_of_sample",
+    "crowd_of_store",
+    "draw",
+    "forecast",
+    "forecast_from",
+    "frozen_gallery",
+]
 
 T = TypeVar("T")
 
@@ -50,7 +57,12 @@ def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
     """
     with workspace.open_store(read_only=True) as store:
         refuse_other_pack(store, pack)
-        return people.load_gallery(store, pack.pack_id, max_learned=0)
+        gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
+    if not gallery.references:
+        raise GalleryError(
+            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
+        )
+    return gallery
 
 
 def forecast(
@@ -69,7 +81,7 @@ def forecast(
     workspace : Workspace
     pack : ModelPack
     sample : int
-        Number of photos, drawn without replacement; all of them if there are fewer.
+        Number of photos; all of them if there are fewer. See `draw`.
     seed : int
         The same seed draws the same photos from the same source.
     rules : Rules, optional
@@ -107,9 +119,21 @@ def forecast(
 
 
 def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
-    """A simple random sample without replacement, in the order of the items; all of them if there are fewer."""
-    drawn = np.random.default_rng(seed).choice(len(items), min(sample, len(items)), replace=False)
-    return [items[i] for i in sorted(drawn.tolist())]
+    """A random sample spread evenly over the items, in their order; all of them if there are fewer.
+
+    One item of each of `sample` stretches of equal length (which are the longer ones, where they cannot be equal, is
+    random too), so that each has the same chance. Photos that follow each other are alike, so this
+    varies less than a simple random sample does, and an interval for that one is on the safe side (Cochran,
+    "Sampling Techniques", 1977, section 8.3).
+    """
+    stretches = min(sample, len(items))
+    if not stretches:
+        return []
+    rng = np.random.default_rng(seed)
+    lengths = np.full(stretches, len(items) // stretches)
+    lengths[rng.permutation(stretches)[: len(items) % stretches]] += 1
+    places = np.cumsum(lengths) - lengths + rng.integers(lengths)
+    return [items[place] for place in places.tolist()]
 
 
 def forecast_from(

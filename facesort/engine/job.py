@@ -194,7 +194,7 @@ class Job:
         self.progress.write("running")
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
-        names = {p.person_id: p.name for p in self.gallery.persons}
+        names = people.everyone(self.store)
         self.progress.batch_committed(
             batch_id,
             [UNKNOWN_FOLDER if w.person_id is None else names[w.person_id] for w in written],

@@ -180,4 +180,4 @@ def check_identity(found: Likeness, name: str, strict: float) -> None:
 
 def _distances(face: Face, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Distances of one face to rows of embeddings or centroids, shape (n,)."""
-    return centroid_distances(face.embedding[None], rows)[0]
+    return centroid_distances(face.embedding[None], rows).reshape(len(rows))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from facesort.core.paths import from_text
 from facesort.errors import OutputError, SourceGoneError
@@ -63,7 +63,7 @@ def check_source(path: Path, known: Sequence[str]) -> Root:
             f"source {path} cannot be read ({os.strerror(error.errno or 0)}): plug in the disk and run "
             "`facesort sort` again, it resumes by itself"
         ) from error
-    if known and (empty or not _any_there(path, known)):
+    if known and (empty or not _any_there(path, map(from_text, known))):
         raise SourceGoneError(
             f"source {path} holds none of the {len(known)} photos that were scanned before: it looks like an empty "
             "mount point or another disk. Mount the right one and run `facesort sort` again"
@@ -106,5 +106,5 @@ def check_output(path: Path, written: Sequence[str]) -> Root:
     return Root.of(path)
 
 
-def _any_there(root: Path, paths: Sequence[str]) -> bool:
-    return any(os.path.lexists(root / from_text(str(PurePosixPath(path)))) for path in paths)
+def _any_there(root: Path, paths: Iterable[str]) -> bool:
+    return any(os.path.lexists(root / path) for path in paths)

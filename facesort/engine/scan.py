@@ -32,7 +32,7 @@ class ScanResult:
     skipped : dict of str to str
         Path to reason, of every file that is not taken for a photo.
     unreadable : tuple of str
-        Folders that could not be listed.
+        Folders that could not be listed, and files that could not even be asked for their size.
     """
 
     new: tuple[Photo, ...]
@@ -64,8 +64,10 @@ def scan_source(root: Path, known: Mapping[str, Photo]) -> ScanResult:
             skipped[path] = kind.value
         elif entry.is_symlink():
             skipped[path] = "symbolic_link"
-        elif not (path in known and _same_file(known[path], entry.stat())):
-            found.append((path, entry.stat()))
+        elif (stat := _stat(entry, unreadable)) is not None and not (
+            path in known and _same_file(known[path], stat)
+        ):
+            found.append((path, stat))
     found.sort(key=lambda item: item[0])
     first = max((photo.photo_id for photo in known.values()), default=0) + 1
     new = tuple(
@@ -90,6 +92,18 @@ def _walk(root: Path, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
         except OSError as error:
             log.warning("folder %s cannot be listed: %s", folder, os.strerror(error.errno or 0))
             unreadable.append(folder)
+
+
+def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | None:
+    """Size and time of a file; None if it has gone since its folder was listed, or cannot be asked."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("file %s cannot be read: %s", entry.path, os.strerror(error.errno or 0))
+        unreadable.append(entry.path)
+        return None
 
 
 def _same_file(known: Photo, stat: os.stat_result) -> bool:

@@ -5,10 +5,10 @@ Nothing here prints or asks; the command line and the notebook's panel show what
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,21 +18,34 @@ from facesort.core.gallery import Person
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import safe_folder
-from facesort.engine.analyse import Analyser, analyse_in_order
+from facesort.engine.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.decide import rules_of
 from facesort.engine.pool import LocalPool
+from facesort.engine.reference_check import (
+    Likeness,
+    check_identity,
+    check_new,
+    check_reference,
+    likeness,
+)
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import GalleryError, RefusedReferenceError
+from facesort.errors import GalleryError, ImageError, RefusedReferenceError
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import PhotoKind, decode_jpeg, encode_crop, photo_kind
 from facesort.reasons import Reason
-from facesort.settings import SeedSettings
 from facesort.store import Store, people
 from facesort.store.people import NewReference
 from facesort.workspace import Workspace
 
-__all__ = ["Candidate", "SeedReport", "candidates_in", "check_reference", "reembed", "seed"]
-
-log = logging.getLogger(__name__)
+__all__ = [
+    "Candidate",
+    "SeedReport",
+    "candidates_in",
+    "check_reference",
+    "photos_in",
+    "reembed",
+    "seed",
+]
 
 # Kept for embedding again with another pack: enough context for another detector.
 _REFERENCE_CROP = partial(encode_crop, context=0.6, edge=512, quality=95)
@@ -49,11 +62,14 @@ class Candidate:
     path : Path
     folder : str or None
         Output folder; None: after the name, or as it is.
+    force : bool
+        Take it although it looks like somebody else; what is wrong with the photo itself is never forced.
     """
 
     name: str
     path: Path
     folder: str | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +80,43 @@ class SeedReport:
     ----------
     candidate : Candidate
     analysis : Analysis
+        With a JPEG of the photo whenever it could be decoded, also where no face was found.
     refused : RefusedReferenceError or None
         None: it is in the gallery now.
+    likeness : Likeness or None
+        To whom it is how near, as the gallery was before; None where it was refused before that was asked.
     """
 
     candidate: Candidate
     analysis: Analysis
     refused: RefusedReferenceError | None
+    likeness: Likeness | None = None
+
+
+def photos_in(path: Path) -> list[Path]:
+    """A photo itself, or the photos directly in a folder, by name.
+
+    Raises
+    ------
+    GalleryError
+        If there is nothing of that name, or no photo in the folder.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise GalleryError(f"{path} is neither a photo nor a folder")
+    found = _photos_directly_in(path)
+    if not found:
+        raise GalleryError(f"there is no photo in {path}")
+    return found
+
+
+def _photos_directly_in(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and photo_kind(path.name) is PhotoKind.PHOTO
+    ]
 
 
 def candidates_in(root: Path) -> list[Candidate]:
@@ -86,62 +132,13 @@ def candidates_in(root: Path) -> list[Candidate]:
     found = [
         Candidate(folder.name, path)
         for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-        for path in sorted(folder.iterdir())
-        if path.is_file() and photo_kind(path.name) is PhotoKind.PHOTO
+        for path in _photos_directly_in(folder)
     ]
     if not found:
         raise GalleryError(
             f"{root} has no sub-folder with photos: make one per person, named after them"
         )
     return found
-
-
-def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
-    """Accept the one good face of a reference photo.
-
-    Parameters
-    ----------
-    analysis : Analysis
-    limits : SeedSettings
-
-    Returns
-    -------
-    Face
-
-    Raises
-    ------
-    RefusedReferenceError
-        With the reason: unreadable, no face, several, too small, blurred, extreme pose.
-    """
-    if analysis.failure is not None:
-        raise RefusedReferenceError(analysis.failure, analysis.detail)
-    if not analysis.faces:
-        raise RefusedReferenceError(
-            Reason.NO_FACE, "no face was found; use a larger or more frontal one"
-        )
-    if len(analysis.faces) > 1:
-        raise RefusedReferenceError(
-            Reason.SEVERAL_FACES,
-            f"{len(analysis.faces)} faces were found; crop it to the one person",
-        )
-    face = analysis.faces[0]
-    side = float(min(face.box[2] - face.box[0], face.box[3] - face.box[1]))
-    if side < limits.min_face_px:
-        raise RefusedReferenceError(
-            Reason.TOO_SMALL,
-            f"the face is {side:.0f} px wide, at least {limits.min_face_px:g} are needed",
-        )
-    if face.sharpness < limits.min_sharpness:
-        raise RefusedReferenceError(
-            Reason.BLURRED,
-            f"its sharpness is {face.sharpness:.0f}, at least {limits.min_sharpness:g} is needed",
-        )
-    if face.yaw > limits.max_yaw:
-        raise RefusedReferenceError(
-            Reason.EXTREME_POSE,
-            f"the head is turned by {face.yaw:.2f}, at most {limits.max_yaw:g} is usable",
-        )
-    return face
 
 
 def seed(
@@ -158,7 +155,7 @@ def seed(
     pack : ModelPack
     candidates : sequence of Candidate
     executor : Executor, optional
-        Default: processes on this machine.
+        Where to analyse, and left open; default: processes on this machine.
 
     Yields
     ------
@@ -177,33 +174,61 @@ def seed(
     settings = workspace.settings
     analyser = Analyser(Path("/"), pack, settings.photos)
     photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
-    workers = min(len(candidates), settings.run.workers or 2)
-    with executor or LocalPool(max(workers, 1), settings.photos.timeout_s) as pool:
-        for candidate, analysis in zip(
-            candidates, analyse_in_order(analyser, photos, pool), strict=True
-        ):
-            yield _enrol(workspace, pack, candidate, analysis)
+    workers = max(min(len(candidates), settings.run.workers or 2), 1)
+    with (
+        nullcontext(executor) if executor else LocalPool(workers, settings.photos.timeout_s) as pool
+    ):
+        analyses = analyse_in_order(analyser, photos, pool)
+        for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
+            shown = _with_picture(analysis, analyser, photo, pool)
+            yield _enrol(workspace, pack, candidate, shown)
+
+
+def _with_picture(
+    analysis: Analysis, analyser: Analyser, photo: Photo, executor: Executor
+) -> Analysis:
+    """Add the picture that an analysis without faces leaves out: who is refused wants to see why."""
+    if analysis.failure is not None or analysis.jpeg:
+        return analysis
+    try:
+        return replace(analysis, jpeg=render_again(analyser, photo, executor))
+    except ImageError:
+        return analysis  # gone between two reads
 
 
 def _enrol(
     workspace: Workspace, pack: ModelPack, candidate: Candidate, analysis: Analysis
 ) -> SeedReport:
     """Store one accepted reference; a new person comes with their first one."""
+    found = None
     with workspace.open_store() as store, store.transaction():
         person = people.find_person(store, candidate.name)
         try:
             face = check_reference(analysis, workspace.settings.seed)
-            if person is not None and people.has_reference(
-                store, person.person_id, analysis.sha256
-            ):
-                raise RefusedReferenceError(
-                    Reason.ALREADY_THERE, f"this file is a reference of {candidate.name} already"
-                )
+            if person is not None:
+                _refuse_known(store, pack, person, analysis)
+            gallery = people.load_gallery(
+                store, pack.pack_id, workspace.settings.matching.max_learned
+            )
+            found = likeness(face, person, gallery)
+            if not candidate.force:
+                strict = rules_of(workspace.settings, pack).thresholds.strict
+                check_identity(found, candidate.name, strict)
         except RefusedReferenceError as refused:
-            return SeedReport(candidate, analysis, refused)
+            return SeedReport(candidate, analysis, refused, found)
         person = _person(store, candidate, person)
         people.add_reference(store, person.person_id, _reference(candidate, analysis, face, pack))
-    return SeedReport(candidate, analysis, None)
+    return SeedReport(candidate, analysis, None, found)
+
+
+def _refuse_known(store: Store, pack: ModelPack, person: Person, analysis: Analysis) -> None:
+    """Refuse a file, or nearly the same picture, that is a reference of this person already."""
+    if people.has_reference(store, person.person_id, analysis.sha256):
+        raise RefusedReferenceError(
+            Reason.ALREADY_THERE, f"this file is a reference of {person.name} already"
+        )
+    known = people.references_of(store, person.person_id, pack.pack_id)
+    check_new(analysis.faces[0], known, pack.strict)
 
 
 def _person(store: Store, candidate: Candidate, known: Person | None) -> Person:
@@ -229,6 +254,7 @@ def _reference(
         pack_id=pack.pack_id,
         embedding=face.embedding,
         crop=_REFERENCE_CROP(pixels, face.box * np.float32(scale)),
+        captured_at=None if analysis.info is None else analysis.info.captured_at,
     )
 
 

@@ -45,6 +45,7 @@ class DemoResult:
             [
                 f"precision {score.precision:.3f}, recall {score.recall:.3f} "
                 f"({score.true_positives} right, {score.false_positives} wrong, {score.false_negatives} missed)",
+                "(all six people come from one picture: this shows that the job works, not how well it does on yours)",
                 f"sorted folders  {self.output}",
                 f"run notebook    {self.notebook}",
             ]

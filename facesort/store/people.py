@@ -175,7 +175,10 @@ def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredRefe
         "WHERE person_id = ? AND pack_id = ? ORDER BY reference_id",
         [person_id, pack_id],
     )
-    return [StoredReference(*row[:5], vector(row[5]), bytes(row[6])) for row in rows]
+    return [
+        StoredReference(key, name, yaw, quality, captured_at, vector(embedding), bytes(crop))
+        for key, name, yaw, quality, captured_at, embedding, crop in rows
+    ]
 
 
 def everyone(store: Store) -> dict[int, str]:

@@ -44,7 +44,8 @@ class Counts:
     batches : dict of str to int
         By state.
     persons : dict of str to int
-        Verified files per person; ``_unknown`` for the folder of unknown faces if it is used.
+        Verified files per person, who answers for those merged into them; of a person who was removed, while
+        there are files.  ``_unknown`` for the folder of unknown faces if it is used.
     """
 
     photos: dict[PhotoStatus, int]
@@ -109,9 +110,10 @@ def counts(store: Store) -> Counts:
     faces = dict(store.rows("SELECT outcome, count(*) FROM face_decision GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
     persons = store.rows(
-        "SELECT p.name, count(DISTINCT w.target) FROM person p "
-        "LEFT JOIN write w ON w.person_id = p.person_id AND w.status = 'verified' "
-        "GROUP BY p.person_id, p.name ORDER BY p.person_id"
+        "SELECT e.name, count(DISTINCT w.target) FROM everyone e "
+        "LEFT JOIN write w ON w.person_id = e.person_id AND w.status = 'verified' "
+        "GROUP BY e.name HAVING bool_or(e.current_id IN (SELECT person_id FROM person)) OR count(w.target) > 0 "
+        "ORDER BY min(e.current_id)"
     )
     unnamed = store.value(
         "SELECT count(*) FROM write WHERE person_id IS NULL AND status = 'verified'"
@@ -164,7 +166,7 @@ def photo_folders(store: Store) -> dict[str, frozenset[str]]:
     rows = store.rows(
         "SELECT s.path, list(DISTINCT p.name) FILTER (p.name IS NOT NULL) FROM photo_state s "
         "LEFT JOIN write w ON w.photo_id = s.photo_id AND w.status = 'verified' "
-        "LEFT JOIN person p ON p.person_id = w.person_id GROUP BY s.path"
+        "LEFT JOIN everyone p ON p.person_id = w.person_id GROUP BY s.path"
     )
     return {path: frozenset(names or ()) for path, names in rows}
 
@@ -197,7 +199,9 @@ def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]
     )
     boxes: dict[str, list[tuple[float, float, float, float]]] = {}
     for path, *box in rows:
-        boxes.setdefault(path, []).extend([(box[0], box[1], box[2], box[3])] if box[0] is not None else [])
+        boxes.setdefault(path, []).extend(
+            [(box[0], box[1], box[2], box[3])] if box[0] is not None else []
+        )
     return boxes
 
 
@@ -214,10 +218,10 @@ def doubtful_matches(store: Store, loose: float, limit: int) -> list[DoubtfulFac
     rows = store.rows(
         "SELECT d.face_id, s.path, p.name, u.name, d.outcome, d.reason, d.distance, d.runner_up_distance, "
         "d.quality, f.crop, "
-        "(SELECT r.crop FROM reference r WHERE r.person_id = d.person_id "
+        "(SELECT r.crop FROM reference r WHERE r.person_id = p.current_id "
         " ORDER BY r.quality DESC, r.reference_id LIMIT 1) "
         "FROM face_decision d JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = d.photo_id "
-        "JOIN person p ON p.person_id = d.person_id LEFT JOIN person u ON u.person_id = d.runner_up_id "
+        "JOIN everyone p ON p.person_id = d.person_id LEFT JOIN everyone u ON u.person_id = d.runner_up_id "
         "WHERE d.outcome = 'loose' "
         "ORDER BY least(? - d.distance, coalesce(d.runner_up_distance - d.distance, 2)), d.face_id LIMIT ?",
         [loose, limit],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesort.core.calibration import (
@@ -115,7 +115,9 @@ def test_one_picture_of_two_people_is_refused() -> None:
     gallery = make_gallery({1: embed(1, 60, 90), 2: embed(2, 70), 3: embed(1, 60)})
     with pytest.raises(GalleryError, match="'Person 1' and of 'Person 3'"):
         compare(gallery, *NOBODY_LABELLED)
-    with pytest.raises(GalleryError, match="a reference of 'Person 2' is among the labelled photos"):
+    with pytest.raises(
+        GalleryError, match="a reference of 'Person 2' is among the labelled photos"
+    ):
         compare(make_gallery({1: embed(1, 60), 2: embed(2, 70)}), embed(2, 70), np.array([1]))
 
 
@@ -146,7 +148,9 @@ def grid_of(rows: list[list[float]], persons: list[int]) -> Comparisons:
         ([0.5, 0.5], 1, True),
     ],
 )
-def test_fnir_wants_the_right_person_first_and_within(row: list[float], person: int, missed: bool) -> None:
+def test_fnir_wants_the_right_person_first_and_within(
+    row: list[float], person: int, missed: bool
+) -> None:
     assert grid_of([row], [person]).fnir().at(1.0).errors == int(missed)
 
 
@@ -167,7 +171,9 @@ def test_fpir_of_gallery_persons_is_scaled_to_the_whole_gallery() -> None:
 def test_wrong_learning_needs_strict_and_the_margin(row: list[float], learned: bool) -> None:
     found = grid_of([row], [7]).wrong_learning(0.05).at(0.8)
     assert found.errors == int(learned)
-    decision = decide_photo(np.array([row], np.float32), np.array([1, 2]), Thresholds(0.8, 1.0, 0.05))
+    decision = decide_photo(
+        np.array([row], np.float32), np.array([1, 2]), Thresholds(0.8, 1.0, 0.05)
+    )
     assert (decision[0].outcome is Outcome.STRICT) is learned
 
 
@@ -180,6 +186,7 @@ def test_fnir_takes_references_only_where_labelled_faces_are_of_fewer_persons() 
     assert (len(all_four.fnir()), len(all_four.fnmr())) == (4, 12)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 50), st.randoms(use_true_random=False))
 def test_the_order_of_persons_and_faces_does_not_matter(seed: int, random: Any) -> None:
     faces = population(8, 3, seed)
@@ -191,16 +198,20 @@ def test_the_order_of_persons_and_faces_does_not_matter(seed: int, random: Any) 
         ids = np.arange(8)
         found = compare(gallery, faces[list(names), 2], ids)
         grid = np.linspace(0.5, 2, 16)
-        values.append([t.values(grid) for t in (found.fpir(), found.fnir(), found.fmr(), found.fnmr())])
+        values.append(
+            [t.values(grid) for t in (found.fpir(), found.fnir(), found.fmr(), found.fnmr())]
+        )
     for one, other in zip(*values, strict=True):
         assert one == pytest.approx(other)
 
 
 def test_false_positives_cover_the_truth_of_other_galleries_of_the_population() -> None:
     """FPIR at a fixed threshold, averaged over galleries, must lie in about 95 % of the intervals."""
-    threshold, seeds = 0.72, range(120)
+    threshold, seeds = 0.9, range(80)
     found = [event(20, 60, seed)[1].fpir().at(threshold) for seed in seeds]
-    truth = float(np.mean([strangers_of(event(20, 400, 1000 + s)[1]).at(threshold).value for s in range(40)]))
+    truth = float(
+        np.mean([strangers_of(event(20, 400, 1000 + s)[1]).at(threshold).value for s in range(30)])
+    )
     assert 0.01 < truth < 0.1
     covered = sum(rate.low <= truth <= rate.high for rate in found)
     assert covered >= 0.92 * len(found)
@@ -221,7 +232,15 @@ def boxes(*lefts: float) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("lefts", "pairs"),
-    [((), 0), ((0,), 0), ((0, 200), 1), ((0, 90), 1), ((0, 10), 0), ((0, 10, 300), 2), ((0, 200, 400), 3)],
+    [
+        ((), 0),
+        ((0,), 0),
+        ((0, 200), 1),
+        ((0, 90), 1),
+        ((0, 10), 0),
+        ((0, 10, 300), 2),
+        ((0, 200, 400), 3),
+    ],
 )
 def test_pairs_within_a_photo_without_double_boxes(lefts: tuple[float, ...], pairs: int) -> None:
     faces = embed(1, *range(60, 60 + len(lefts))) if lefts else np.empty((0, 128), np.float32)
@@ -233,7 +252,9 @@ def test_pairs_have_the_distances_of_one_reference_centroids() -> None:
     expected = centroid_distances(one, centroid(other)[None])[0, 0]
     photo = (boxes(0, 200), np.vstack([one, other]))
     assert photo_pairs([photo]).scores[0] == pytest.approx(expected, abs=1e-6)
-    assert reference_pairs(make_gallery({1: one, 2: other})).scores[0] == pytest.approx(expected, abs=1e-6)
+    assert reference_pairs(make_gallery({1: one, 2: other})).scores[0] == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def group_photos(faces: Embeddings, size: int) -> list[tuple[np.ndarray, Embeddings]]:
@@ -317,7 +338,10 @@ def test_a_recommendation_that_the_data_contradict_is_lowered() -> None:
     assert "too high" in suggestion.loose.sentence
 
 
-@given(st.integers(2, 12), st.integers(0, 40), st.floats(0.001, 0.5), st.floats(0, 2), st.floats(0, 2))
+@settings(deadline=None, max_examples=50)
+@given(
+    st.integers(2, 12), st.integers(0, 40), st.floats(0.001, 0.5), st.floats(0, 2), st.floats(0, 2)
+)
 def test_a_suggestion_is_always_usable(
     enrolled: int, strangers: int, target: float, one: float, other: float
 ) -> None:
@@ -335,11 +359,13 @@ def test_a_suggestion_is_always_usable(
 @pytest.mark.parametrize(
     ("references", "labelled", "message"),
     [
-        ({1: embed(1, 60, 90)}, {}, "1 persons in the gallery and too few strangers"),  # a gallery of one
-        ({1: embed(1, 60, 90)}, {7: embed(7, 60)}, "too few strangers"),
-        ({1: embed(1, 60), 2: embed(2, 70)}, {}, "0 persons have two different photos"),  # two references
-        ({1: embed(1, 60, 60), 2: embed(2, 70, 70)}, {}, "0 persons have two different photos"),  # identical
-        ({1: embed(1, 60, 90), 2: embed(2, 70)}, {}, "1 persons have two different photos"),
+        # a gallery of one person
+        ({1: embed(1, 60, 90)}, {}, "one person, and labelled photos of 0 strangers"),
+        ({1: embed(1, 60, 90)}, {7: embed(7, 60)}, "labelled photos of 1 stranger\\."),
+        # two references, and pairs of identical ones
+        ({1: embed(1, 60), 2: embed(2, 70)}, {}, "0 persons can be compared"),
+        ({1: embed(1, 60, 60), 2: embed(2, 70, 70)}, {}, "0 persons can be compared"),
+        ({1: embed(1, 60, 90), 2: embed(2, 70)}, {}, "1 person can be compared"),
     ],
 )
 def test_too_little_to_compare_is_a_sentence(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from facesort.core.calibration.intervals import binomial, difference, new_sample, without_replacement
+from facesort.core.calibration.intervals import (
+    binomial,
+    difference,
+    new_sample,
+    without_replacement,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +25,9 @@ from facesort.core.calibration.intervals import binomial, difference, new_sample
         (5, 100, 0.01643, 0.11283),
     ],
 )
-def test_binomial_has_the_published_limits(errors: int, trials: int, low: float, high: float) -> None:
+def test_binomial_has_the_published_limits(
+    errors: int, trials: int, low: float, high: float
+) -> None:
     assert binomial(errors, trials) == pytest.approx((low, high), abs=1e-5)
 
 
@@ -28,6 +35,7 @@ def test_no_error_in_300_trials_is_at_most_one_percent() -> None:
     assert binomial(0, 300, confidence=0.9)[1] == pytest.approx(0.01, abs=1e-4)  # one-sided 95 %
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.data())
 def test_binomial_agrees_with_scipys_exact_interval(trials: int, data: st.DataObject) -> None:
     errors = data.draw(st.integers(0, trials))
@@ -35,8 +43,11 @@ def test_binomial_agrees_with_scipys_exact_interval(trials: int, data: st.DataOb
     assert binomial(errors, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 200), st.data())
-def test_another_sample_is_less_certain_than_the_long_run(trials: int, new: int, data: st.DataObject) -> None:
+def test_another_sample_is_less_certain_than_the_long_run(
+    trials: int, new: int, data: st.DataObject
+) -> None:
     errors = data.draw(st.integers(0, trials))
     low, high = new_sample(errors, trials, new)
     long_run = binomial(errors, trials)
@@ -54,7 +65,9 @@ def test_another_sample_falls_into_its_interval(share: float) -> None:
     for errors, chance in enumerate(first):
         low, high = new_sample(errors, trials, new)
         counts = round(low * new), round(high * new)
-        inside += chance * (stats.binom.cdf(counts[1], new, share) - stats.binom.cdf(counts[0] - 1, new, share))
+        inside += chance * (
+            stats.binom.cdf(counts[1], new, share) - stats.binom.cdf(counts[0] - 1, new, share)
+        )
     assert inside >= 0.95
 
 
@@ -67,7 +80,9 @@ def test_another_sample_falls_into_its_interval(share: float) -> None:
         (0, 200, 16_000, (0.0, 0.0181)),  # rule of 3.7: 1.84 % without the correction
     ],
 )
-def test_without_replacement(found: int, sample: int, population: int, expected: tuple[float, float]) -> None:
+def test_without_replacement(
+    found: int, sample: int, population: int, expected: tuple[float, float]
+) -> None:
     assert without_replacement(found, sample, population) == pytest.approx(expected, abs=2e-4)
 
 
@@ -87,8 +102,11 @@ def test_without_replacement_covers_every_population(population: int, sample: in
         assert covered >= 0.95
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(0, 500), st.data())
-def test_without_replacement_is_narrower_than_with(sample: int, more: int, data: st.DataObject) -> None:
+def test_without_replacement_is_narrower_than_with(
+    sample: int, more: int, data: st.DataObject
+) -> None:
     found = data.draw(st.integers(0, sample))
     low, high = without_replacement(found, sample, sample + more)
     wide = binomial(found, sample)
@@ -105,5 +123,7 @@ def test_the_difference_has_newcombes_limits() -> None:
     """Example (a) of Newcombe 1998, table II, method 10: 56/70 - 48/80, Wilson's intervals: 0.0524 to 0.3339."""
     shares = [(56, 70), (48, 80)]
     limits = [stats.binomtest(k, n).proportion_ci(0.95, method="wilson") for k, n in shares]
-    found = difference(56 / 70, (limits[0].low, limits[0].high), 48 / 80, (limits[1].low, limits[1].high))
+    found = difference(
+        56 / 70, (limits[0].low, limits[0].high), 48 / 80, (limits[1].low, limits[1].high)
+    )
     assert found == pytest.approx((0.0524, 0.3339), abs=1e-4)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import det_curve, roc_curve
@@ -43,9 +43,7 @@ def test_a_rate_over_nothing_is_refused(beyond: bool) -> None:
         nothing.values([0.5])
 
 
-@pytest.mark.parametrize(
-    ("scores", "message"), [([0.5, np.nan], "NaN"), ([0.5], "one length")]
-)
+@pytest.mark.parametrize(("scores", "message"), [([0.5, np.nan], "NaN"), ([0.5], "one length")])
 def test_nonsense_is_refused(scores: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(trials([0.5, 0.6]), scores=np.array(scores, dtype=np.float32))
@@ -103,8 +101,11 @@ def test_errors_onto_one_gallery_person_tell_less() -> None:
     assert lamb.at(1.0).effective < base.at(1.0).effective / 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 2, width=32), min_size=1, max_size=40), st.data())
-def test_rates_are_monotone_and_lie_in_their_intervals(scores: list[float], data: st.DataObject) -> None:
+def test_rates_are_monotone_and_lie_in_their_intervals(
+    scores: list[float], data: st.DataObject
+) -> None:
     persons = data.draw(st.lists(st.integers(0, 8), min_size=len(scores), max_size=len(scores)))
     grid = np.linspace(0, 2, 21)
     for beyond in (False, True):
@@ -119,7 +120,10 @@ def test_rates_are_monotone_and_lie_in_their_intervals(scores: list[float], data
             assert low <= high
 
 
-@given(st.lists(st.floats(0, 2, width=32), min_size=2, max_size=30), st.randoms(use_true_random=False))
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 2, width=32), min_size=2, max_size=30), st.randoms(use_true_random=False)
+)
 def test_the_order_of_comparisons_does_not_matter(scores: list[float], random: object) -> None:
     order = list(range(len(scores)))
     random.shuffle(order)  # type: ignore[attr-defined]
@@ -130,6 +134,7 @@ def test_the_order_of_comparisons_does_not_matter(scores: list[float], random: o
     assert one.effective == pytest.approx(other.effective)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([0.25, 0.5, 0.5000001, 0.75, 1.0, 1.25]), min_size=1, max_size=60),
     st.floats(0, 1),
@@ -191,7 +196,9 @@ def test_curves_are_those_of_scikit_learn(resolution: int) -> None:
     assert fnmr.values(-at) == pytest.approx(false_negative, abs=0)
 
 
-@pytest.mark.parametrize(("people", "faces", "mean", "like"), [(40, 5, 0.1, 4.0), (60, 4, 0.02, 4.0), (30, 8, 0.3, 20.0)])
+@pytest.mark.parametrize(
+    ("people", "faces", "mean", "like"), [(40, 5, 0.1, 4.0), (60, 4, 0.02, 4.0), (30, 8, 0.3, 20.0)]
+)
 def test_the_interval_covers_the_truth_of_clustered_populations(
     people: int, faces: int, mean: float, like: float
 ) -> None:

@@ -65,7 +65,9 @@ def test_columns_follow_the_order_of_the_persons() -> None:
         (0, [2, 3], []),
     ],
 )
-def test_learned_first_in_first_out(max_learned: int, added: list[int], expected: list[int]) -> None:
+def test_learned_first_in_first_out(
+    max_learned: int, added: list[int], expected: list[int]
+) -> None:
     known = gallery(max_learned)
     after = known.learn([(1, unit(seed)) for seed in added])
     wanted = units(*expected) if expected else np.empty((0, 8), np.float32)

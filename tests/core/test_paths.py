@@ -18,7 +18,10 @@ STAND_INS = {chr(0xEF80 + i) for i in range(128)}
         (b"", ""),
         (b"a/b.jpg", "a/b.jpg"),
         ("Zoë/été.jpg".encode(), "Zoë/été.jpg"),
-        ("Zoë.jpg".encode("latin-1"), "Zo\uefeb.jpg"),  # an old CD, an old Mac, a wrong mount option
+        (
+            "Zoë.jpg".encode("latin-1"),
+            "Zo\uefeb.jpg",
+        ),  # an old CD, an old Mac, a wrong mount option
         (b"\xff\xfe\x80.jpg", "\uefff\ueffe\uef80.jpg"),
     ],
 )

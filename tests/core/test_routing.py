@@ -32,7 +32,9 @@ NAMES = st.text(max_size=300)
 SNEAKY = st.text(alphabet="._ CONcon1¹/\\\n\t\0?*:e\u0301\udc80\u202e", max_size=12)
 
 
-@pytest.mark.parametrize("name", ["", " ", ".", "..", "...", "_", "__ .", "/", "\\", "\n", "\0", "?*", "/../"])
+@pytest.mark.parametrize(
+    "name", ["", " ", ".", "..", "...", "_", "__ .", "/", "\\", "\n", "\0", "?*", "/../"]
+)
 def test_a_name_of_which_nothing_is_left_is_refused(name: str) -> None:
     with pytest.raises(GalleryError, match="--folder"):
         safe_folder(name)
@@ -75,7 +77,7 @@ def test_folders_by_hand(name: str, folder: str) -> None:
     assert safe_folder(name) == folder
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(NAMES | SNEAKY)
 @example("\ud800")
 @example("a\udc80b")
@@ -172,7 +174,7 @@ def test_output_names_by_hand(path: str, stem: str) -> None:
     assert output_name(path, SHA) == f"{stem}_{SHA[:12]}.jpg"
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(NAMES | SNEAKY, st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_an_output_name_is_one_safe_component(path: str, sha256: str) -> None:
     name = output_name(path, sha256)

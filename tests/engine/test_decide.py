@@ -96,7 +96,13 @@ def test_one_photo(
 
 @pytest.mark.parametrize(
     ("learn_quality", "quality", "learned"),
-    [(0.5, 0.5, (0,)), (0.5, 0.499, ()), (0.0, 0.0, (0,)), (None, 1.0, ()), (0.5, float("nan"), ())],
+    [
+        (0.5, 0.5, (0,)),
+        (0.5, 0.499, ()),
+        (0.0, 0.0, (0,)),
+        (None, 1.0, ()),
+        (0.5, float("nan"), ()),
+    ],
 )
 def test_only_good_faces_are_learned(
     learn_quality: float | None, quality: float, learned: tuple[int, ...]
@@ -217,9 +223,9 @@ def reused() -> Iterator[Store]:
 def with_people(store: Store) -> Store:
     with store.transaction():
         for table in ("photo", "batch", "batch_photo", "result", "face", "decision", "learned"):
-            store.execute(f"DELETE FROM {table}")  # noqa: S608
+            store.execute(f"DELETE FROM {table}")
         for table in ("reference", "person"):
-            store.execute(f"DELETE FROM {table}")  # noqa: S608
+            store.execute(f"DELETE FROM {table}")
         for person in (ANNA, BEN):
             added = people.add_person(store, person.name, person.folder)
             for tilt in (0.0, 0.3, -0.2):
@@ -233,7 +239,9 @@ def with_people(store: Store) -> Store:
 
 
 tilts = st.floats(-1.0, 1.0).map(lambda x: round(x, 3))
-some_photos = st.lists(st.lists(st.tuples(st.sampled_from([1, 2, 5]), tilts), max_size=3), max_size=5)
+some_photos = st.lists(
+    st.lists(st.tuples(st.sampled_from([1, 2, 5]), tilts), max_size=3), max_size=5
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

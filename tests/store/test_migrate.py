@@ -21,9 +21,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {
         row[0]
-        for row in connection.execute(
-            "SELECT table_name FROM information_schema.tables"
-        ).fetchall()
+        for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
     }
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from store_rows import MATCHED, PACK, add_people, photo, record, result
+from store_rows import add as add_photos
 
 from facesort.core.gallery import Person
 from facesort.core.routing import safe_folder
@@ -56,7 +58,13 @@ def test_a_person_is_found_by_the_exact_name(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("Anna", "ANNA"), ("Zo\u00eb", "Zoe\u0308"), ("a/b", "a:b"), ("Anna", " Anna. "), ("Anna", "_Anna")],
+    [
+        ("Anna", "ANNA"),
+        ("Zo\u00eb", "Zoe\u0308"),
+        ("a/b", "a:b"),
+        ("Anna", " Anna. "),
+        ("Anna", "_Anna"),
+    ],
 )
 def test_two_persons_never_share_a_folder_on_any_disk(
     store: Store, first: str, second: str
@@ -108,3 +116,17 @@ def test_embeddings_of_another_pack_are_never_loaded(store: Store) -> None:
     gallery = people.load_gallery(store, "new", 10)
     np.testing.assert_array_equal(gallery.references[2], unit(30)[None])
     assert people.pack_ids(store) == {"old", "new"}, "the first reference still is of the old pack"
+
+
+def test_what_was_learned_with_another_pack_is_never_loaded(store: Store) -> None:
+    """After `seed --reembed` the faces of earlier batches still are of the old pack."""
+    add_people(store)
+    with store.transaction():
+        people.add_reference(store, 1, reference(1, PACK))
+        people.add_reference(store, 1, reference(2, "new"))
+    add_photos(store, [photo(1)])
+    record(store, 1, [result(1, *MATCHED)])
+    old = result(1, *MATCHED).analysis.faces[0].embedding
+    np.testing.assert_array_equal(people.load_gallery(store, PACK, 10).learned[1], old[None])
+    assert people.load_gallery(store, "new", 10).learned == {}
+    assert people.load_gallery(store, PACK, 0).learned == {}

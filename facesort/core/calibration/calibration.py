@@ -195,4 +195,3 @@ def _counts(comparisons: Comparisons) -> Counts:
         genuine=len(comparisons.fnmr()),
         impostor=len(comparisons.fmr()),
     )
-

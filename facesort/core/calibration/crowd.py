@@ -54,9 +54,8 @@ class CrowdTest:
     def harder(self) -> bool:
         """Whether the crowd is more alike, by more than chance explains (one-sided, 5 %)."""
         confidence = 1 - 2 * (1 - CONFIDENCE)
-        return difference(
-            self.crowd.value, self.crowd.interval(confidence), self.seeds.value, self.seeds.interval(confidence)
-        )[0] > 0
+        crowd, seeds = (side.interval(confidence) for side in (self.crowd, self.seeds))
+        return difference(self.crowd.value, crowd, self.seeds.value, seeds)[0] > 0
 
 
 def photo_pairs(photos: Iterable[tuple[NDArray[np.float32], Embeddings]]) -> Trials:

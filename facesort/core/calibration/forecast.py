@@ -25,7 +25,8 @@ class DropForecast:
     dropped, sampled, photos : int
         Of the sample; the sample; the whole job.
     low, high : float
-        95 % interval for the whole job, exact (`intervals.without_replacement`).
+        95 % interval for the whole job: exact for a simple random sample (`intervals.without_replacement`),
+        on the safe side for one that is spread evenly over the job.
     """
 
     value: float

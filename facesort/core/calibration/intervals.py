@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 
 from scipy import stats
 
@@ -89,15 +89,20 @@ def without_replacement(found: int, sample: int, population: int) -> Interval:
         Low and high, in [0, 1].
     """
     tail = (1 - CONFIDENCE) / 2
-    possible = range(found, population - (sample - found) + 1)
+    chance = stats.hypergeom
+
+    def not_too_rare(k: int) -> bool:
+        return bool(chance.sf(found - 1, population, k, sample) > tail)
+
+    def too_frequent(k: int) -> bool:
+        return bool(chance.cdf(found, population, k, sample) <= tail)
+
     # The chance of so many grows with their number in the population, that of so few falls.
-    first = bisect_left(
-        possible, True, key=lambda k: bool(stats.hypergeom.sf(found - 1, population, k, sample) > tail)
-    )
-    last = bisect_right(
-        possible, False, key=lambda k: bool(stats.hypergeom.cdf(found, population, k, sample) <= tail)
-    )
-    return possible[first] / population, possible[last - 1] / population
+    possible = range(found, population - (sample - found) + 1)
+    first = possible[bisect_left(possible, True, key=not_too_rare)]
+    last = possible[bisect_left(possible, True, key=too_frequent) - 1]
+    # The share in the sample need not be one that the population can have.
+    return min(first / population, found / sample), max(last / population, found / sample)
 
 
 def difference(one: float, one_limits: Interval, other: float, other_limits: Interval) -> Interval:

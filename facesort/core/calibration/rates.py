@@ -227,9 +227,7 @@ class Trials:
         found = variance / spread if spread else 0.0
         effective = min((known + 1) / (known * found + 1 / self._units()), float(len(self)))
         low, high = binomial(value * effective, effective, CONFIDENCE)
-        return Rate(
-            value, int(errors.sum()), len(self), self.independent, effective, low, high
-        )
+        return Rate(value, int(errors.sum()), len(self), self.independent, effective, low, high)
 
     def _variances(self, errors: Sequence[NDArray[np.bool_]], values: Numbers) -> Numbers:
         """Variance of the rate at each threshold over resampled people; shape (m,)."""

@@ -48,7 +48,9 @@ class Targets:
         for name in ("fpir", "wrong_learning"):
             value = getattr(self, name)
             if not 0 < value < 1:
-                raise SettingsError(f"the target for {name} must lie between 0 and 1, not {value:g}")
+                raise SettingsError(
+                    f"the target for {name} must lie between 0 and 1, not {value:g}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +119,23 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
 
 
 def _refuse_too_few(comparisons: Comparisons) -> None:
-    persons = {"genuine": comparisons.fnmr().independent, "strangers": comparisons.fpir().independent}
-    if persons["strangers"] < 2:
+    genuine, strangers = comparisons.fnmr().independent, comparisons.fpir().independent
+    if strangers < 2:
         raise InsufficientTrialsError(
-            f"there are {comparisons.gallery} persons in the gallery and too few strangers to compare them with: "
-            "seed at least two persons, or give photos of others with --labelled (a folder per person)"
+            "there is nobody to be mistaken for anybody: the gallery has one person, and labelled photos of "
+            f"{_count(strangers, 'stranger')}. Seed a second person, or give photos of at least two others with "
+            "--labelled (a folder per person)"
         )
-    if persons["genuine"] < 2:
+    if genuine < 2:
         raise InsufficientTrialsError(
-            f"{persons['genuine']} persons have two different photos to compare with each other, at least two are "
-            "needed: add a second reference (`facesort seed NAME PHOTO`), or give more photos of the gallery's "
-            "persons with --labelled (a folder per person, named as in the gallery)"
+            f"{_count(genuine, 'person')} can be compared with another photo of their own, at least two are needed "
+            "(copies of one picture do not count): add a second reference with `facesort seed NAME PHOTO`, or "
+            "photos of the gallery's persons with --labelled (a folder per person, named as in the gallery)"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Suggested:

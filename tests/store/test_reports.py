@@ -1,0 +1,199 @@
+"""What is told about a job is what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from store_rows import (
+    CORRUPT,
+    GIVEN,
+    MATCHED,
+    NO_FACE,
+    UNKNOWN,
+    add,
+    add_people,
+    finish,
+    photo,
+    record,
+    result,
+    write,
+)
+
+from facesort.core.matching import Decision
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.store import Store, photos, reports, runs
+from facesort.store.photos import PhotoResult
+
+
+def loose(photo_id: int, distance: float, runner_up: float | None) -> PhotoResult:
+    """A photo with one face that was given to Anna, not surely."""
+    second = None if runner_up is None else 2
+    decision = Decision(Outcome.LOOSE, FaceReason.WITHIN_MARGIN, 1, distance, 1, second, runner_up)
+    return replace(result(photo_id, *MATCHED), decisions=(decision,), learned=())
+
+
+def test_nothing_is_told_of_nothing(store: Store) -> None:
+    told = reports.counts(store)
+    assert told.total == 0
+    assert set(told.photos) == set(PhotoStatus)
+    assert set(told.faces) == set(Outcome)
+    assert told.batches == {"PENDING": 0, "PROCESSING": 0, "COMMITTING": 0, "COMMITTED": 0}
+    assert told.persons == {}
+    assert reports.drop_reasons(store) == {}
+    assert reports.skipped_reasons(store) == {}
+    assert reports.failed_photos(store) == []
+    assert reports.failed_writes(store) == []
+    assert reports.photo_folders(store) == {}
+    assert reports.face_boxes(store) == {}
+    assert reports.doubtful_matches(store, 1.0, 10) == []
+    assert reports.best_distances(store).shape == (0,)
+    assert runs.latest_run_id(store) is None
+
+
+@pytest.fixture
+def sorted_store(store: Store) -> Store:
+    """One photo of each kind; Anna is in the first, and her copy of the last one failed."""
+    add_people(store)
+    add(store, [photo(i) for i in range(1, 8)])
+    record(
+        store,
+        1,
+        [
+            result(1, *MATCHED),
+            result(2, *UNKNOWN),
+            result(3, *NO_FACE),
+            result(4, *NO_FACE),
+            result(5, *CORRUPT, sha256=""),
+            result(6, PhotoStatus.DUPLICATE, Reason.DUPLICATE, sha256="sha-1", duplicate_of=1),
+            result(7, *MATCHED),
+        ],
+        [write(1, 1), write(1, 2), write(2, None), write(7, 1)],
+    )
+    finish(store, 1, {4: Reason.NAME_TAKEN})
+    return store
+
+
+def test_every_photo_is_counted_once(sorted_store: Store) -> None:
+    told = reports.counts(sorted_store)
+    assert {s.value: n for s, n in told.photos.items()} == {
+        "pending": 0, "matched": 1, "unknown": 1, "no_face": 2, "duplicate": 1, "failed": 2,
+    }  # fmt: skip
+    assert told.total == 7
+    assert told.faces == {Outcome.STRICT: 2, Outcome.LOOSE: 0, Outcome.UNKNOWN: 1}
+    assert told.persons == {"Anna": 1, "Ben": 1, "_unknown": 1}
+    assert told.batches["COMMITTED"] == 1
+
+
+def test_every_drop_is_told_with_its_reason(sorted_store: Store) -> None:
+    told = reports.drop_reasons(sorted_store)
+    assert told == {
+        "no_face": 2, "corrupt": 1, "duplicate": 1, "name_taken": 1, "only_unknown_faces": 1,
+    }  # fmt: skip
+    assert next(iter(told)) == "no_face", "the most frequent first"
+    assert reports.failed_photos(sorted_store) == [
+        ("00005.jpg", "corrupt", "told in words"),
+        ("00007.jpg", "name_taken", "person-1/00007_abc.jpg"),
+    ]
+    assert reports.failed_photos(sorted_store, limit=1) == reports.failed_photos(sorted_store)[:1]
+
+
+def test_who_got_which_photo(sorted_store: Store) -> None:
+    told = reports.photo_folders(sorted_store)
+    assert len(told) == 7
+    assert told["00001.jpg"] == {"Anna", "Ben"}
+    assert {path for path, names in told.items() if names} == {"00001.jpg"}
+
+
+def test_faces_of_photos(sorted_store: Store) -> None:
+    told = reports.face_boxes(sorted_store)
+    assert told["00001.jpg"] == [(1.0, 2.0, 30.5, 40.25)]
+    assert told["00003.jpg"] == []
+    assert not {"00005.jpg", "00006.jpg"} & told.keys()
+
+
+def test_distances(sorted_store: Store) -> None:
+    np.testing.assert_array_equal(reports.best_distances(sorted_store), [0.5, 1.5, 0.5])
+    apart = reports.distances_by_outcome(sorted_store)
+    assert {o: d.tolist() for o, d in apart.items()} == {
+        Outcome.STRICT: [0.5, 0.5],
+        Outcome.LOOSE: [],
+        Outcome.UNKNOWN: [1.5],
+    }
+    assert all(d.dtype == np.float32 for d in apart.values())
+
+
+def test_the_most_doubtful_match_comes_first(store: Store) -> None:
+    add_people(store)
+    found = {1: (0.5, 1.0), 2: (0.96875, 1.5), 3: (0.75, 0.78125), 4: (0.9375, None), 5: (0.5, 0.5)}
+    add(store, [photo(i) for i in range(1, 7)])
+    surely = replace(result(6, *MATCHED), decisions=(GIVEN,))
+    record(store, 1, [*(loose(i, d, r) for i, (d, r) in found.items()), surely])
+    told = reports.doubtful_matches(store, 1.0, 10)
+    # how near to LOOSE, or to the runner-up: 0 (5), 1/32 (2 and 3), 1/16 (4), 1/2 (1); STRICT is no doubt
+    assert [face.path for face in told] == [f"{i:05d}.jpg" for i in (5, 2, 3, 4, 1)]
+    assert [face.runner_up for face in told] == ["Ben", "Ben", "Ben", None, "Ben"]
+    assert told[0].crop.startswith(b"\xff\xd8")
+    assert told[0].reference_crop == b"", "Anna has no reference here"
+    assert [face.path for face in reports.doubtful_matches(store, 1.0, 2)] == [
+        "00005.jpg",
+        "00002.jpg",
+    ]
+
+
+def test_skipped_files_are_replaced_by_each_scan(store: Store) -> None:
+    for skipped in ({"a.xmp": "sidecar", "b": "other", "c": "other"}, {"b": "hidden"}, {}):
+        with store.transaction():
+            photos.set_skipped(store, skipped)
+        told = reports.skipped_reasons(store)
+        assert told == {reason: list(skipped.values()).count(reason) for reason in skipped.values()}
+
+
+# --- runs -------------------------------------------------------------------------------------
+
+
+def start(store: Store) -> int:
+    return runs.start_run(
+        store, version="1.0", pack_name="p", pack_id="id", settings={"a": {"b": [1, None, "Zoë"]}}
+    )
+
+
+def test_a_run_is_told_as_it_was(store: Store) -> None:
+    before = datetime.now(UTC).replace(tzinfo=None)
+    run_id = start(store)
+    told = reports.run_record(store, run_id)
+    assert (told.run_id, told.state, told.finished_at) == (1, "running", None)
+    assert (told.version, told.pack_name, told.pack_id) == ("1.0", "p", "id")
+    assert told.settings == {"a": {"b": [1, None, "Zoë"]}}
+    assert timedelta(0) <= told.started_at - before < timedelta(minutes=1), "in UTC"
+    runs.finish_run(store, run_id, "finished")
+    told = reports.run_record(store, run_id)
+    assert told.state == "finished"
+    assert told.finished_at is not None
+    assert told.finished_at >= told.started_at
+
+
+def test_runs_that_were_killed_are_closed_and_no_others(store: Store) -> None:
+    ended, killed = start(store), start(store)
+    runs.finish_run(store, ended, "failed")
+    runs.close_abandoned_runs(store)
+    states = [reports.run_record(store, run_id).state for run_id in (ended, killed)]
+    assert states == ["failed", "interrupted"]
+    assert runs.latest_run_id(store) == killed
+    assert start(store) == 3
+
+
+def test_what_a_batch_took(store: Store) -> None:
+    run_id = start(store)
+    for batch_id, timings in ((1, [(1, 0.5), (2, 0.25)]), (2, [])):
+        with store.transaction():
+            runs.record_run_batch(store, run_id, batch_id, waited=1.5, worked=0.5, timings=timings)
+    told = reports.throughput(store, run_id)
+    assert [row[1:] for row in told] == [(2, 1.5, 0.5), (0, 1.5, 0.5)]
+    assert reports.throughput(store, run_id + 1) == []
+    assert store.rows("SELECT photo_id, seconds FROM timing ORDER BY photo_id") == [
+        (1, 0.5),
+        (2, 0.25),
+    ]

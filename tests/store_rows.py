@@ -1,0 +1,108 @@
+"""Photos, results and writes as the tests of the store need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from facesort.core.matching import Decision
+from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.core.routing import PlannedWrite
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.store import Store, commits, people, photos
+from facesort.store.photos import BatchRecord, PhotoResult
+
+PACK = "pack-1"
+GIVEN = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1, 2, 1.5)
+NOBODY = Decision(Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE, None, 1.5, 1, 2, 1.75)
+
+
+def photo(photo_id: int, path: str | None = None) -> Photo:
+    return Photo(photo_id, path or f"{photo_id:05d}.jpg", 100 + photo_id, photo_id)
+
+
+def face(seed: int = 0) -> Face:
+    vector = np.random.default_rng(seed).standard_normal(8)
+    return Face(
+        box=np.array([1, 2, 30.5, 40.25], np.float32),
+        landmarks=np.array([[1, 2], [3, 4], [5, 6], [np.nan, np.nan], [7, 8]], np.float32),
+        score=0.9,
+        sharpness=12.5,
+        yaw=0.25,
+        quality=0.75,
+        embedding=(vector / np.linalg.norm(vector)).astype(np.float32),
+        crop=b"\xff\xd8crop\x00",
+    )
+
+
+def result(
+    photo_id: int,
+    status: PhotoStatus,
+    reason: Reason | None = None,
+    *,
+    sha256: str | None = None,
+    duplicate_of: int | None = None,
+) -> PhotoResult:
+    has_faces = status in {PhotoStatus.MATCHED, PhotoStatus.UNKNOWN}
+    analysis = Analysis(
+        photo_id,
+        f"sha-{photo_id}" if sha256 is None else sha256,
+        info=PhotoInfo("JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), "Camera"),
+        faces=(face(photo_id),) if has_faces else (),
+        failure=reason if status is PhotoStatus.FAILED else None,
+        detail="told in words" if status is PhotoStatus.FAILED else "",
+    )
+    decision = GIVEN if status is PhotoStatus.MATCHED else NOBODY
+    return PhotoResult(
+        analysis,
+        status,
+        reason,
+        duplicate_of,
+        decisions=(decision,) if has_faces else (),
+        learned=(0,) if status is PhotoStatus.MATCHED else (),
+    )
+
+
+MATCHED = (PhotoStatus.MATCHED, None)
+UNKNOWN = (PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES)
+NO_FACE = (PhotoStatus.NO_FACE, Reason.NO_FACE)
+CORRUPT = (PhotoStatus.FAILED, Reason.CORRUPT)
+
+
+def write(photo_id: int, person_id: int | None = 1) -> PlannedWrite:
+    folder = "_unknown" if person_id is None else f"person-{person_id}"
+    return PlannedWrite(photo_id, person_id, f"{folder}/{photo_id:05d}_abc.jpg", "f" * 64, 10)
+
+
+PEOPLE = {1: "Anna", 2: "Ben"}
+
+
+def add_people(store: Store) -> None:
+    with store.transaction():
+        for person_id, name in PEOPLE.items():
+            people.add_person(store, name, f"person-{person_id}")
+
+
+def add(store: Store, found: Sequence[Photo]) -> None:
+    with store.transaction():
+        photos.add_photos(store, found)
+
+
+def record(
+    store: Store, batch_id: int, results: Sequence[PhotoResult], writes: Sequence[PlannedWrite] = ()
+) -> None:
+    photos.mark_processing(store, batch_id)
+    with store.transaction():
+        photos.record_batch(store, BatchRecord(batch_id, tuple(results), tuple(writes)), PACK)
+
+
+def finish(store: Store, batch_id: int, failures: dict[int, Reason] | None = None) -> None:
+    with store.transaction():
+        commits.finish_batch(store, batch_id, failures or {})
+
+
+def retry(store: Store) -> int:
+    with store.transaction():
+        return photos.add_retry_batches(store)

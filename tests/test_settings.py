@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from facesort.errors import SettingsError
+from facesort.settings import (
+    MatchingSettings,
+    PhotoSettings,
+    RunSettings,
+    SeedSettings,
+    Settings,
+    load_settings,
+    save_settings,
+)
+
+LEAST = {"source": "/photos", "output": "/sorted", "pack": "buffalo_l"}
+TOML = """\
+source = "/photos"
+output = "/sorted"
+pack = "buffalo_l"
+"""
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "facesort.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_settings(path)
+
+
+def test_the_least_that_is_needed(tmp_path: Path) -> None:
+    found = load(tmp_path, TOML)
+    assert found == Settings(source=Path("/photos"), output=Path("/sorted"), pack="buffalo_l")
+    assert found.matching.strict is None
+    assert found.matching.margin == 0.05
+    assert found.run.unknown_folder is False
+
+
+@pytest.mark.parametrize("name", ["source", "output", "pack"])
+def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
+    text = "\n".join(f'{k} = "{v}"' for k, v in LEAST.items() if k != name)
+    with pytest.raises(
+        SettingsError, match=rf"facesort.toml is not valid:\n  {name}: Field required"
+    ):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sorce = 1", "sorce"),
+        ("[matching]\nstrickt = 0.5", "matching.strickt"),
+        ("[photos]\nmax_mb = 5", "photos.max_mb"),
+        ("[seed]\nyaw = 0.5", "seed.yaw"),
+        ("[run]\nworker = 2", "run.worker"),
+        ("[Matching]\nstrict = 0.5", "Matching"),
+    ],
+)
+def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=rf"\n  {named}: Extra inputs are not permitted"):
+        load(tmp_path, TOML + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[matching]\nstrict = 0.9\nloose = 0.8", r"matching: .*strict \(0.9\) must not be above loose \(0.8\)"),
+        ("[matching]\nstrict = -0.1", "matching.strict"),
+        ("[matching]\nloose = 2.1", "matching.loose"),
+        ("[matching]\nloose = nan", "matching.loose"),
+        ("[matching]\nmargin = inf", "matching.margin"),
+        ("[matching]\nlearn = 'perhaps'", "matching.learn"),
+        ("[matching]\nlearn_quality = 1.5", "matching.learn_quality"),
+        ("[matching]\nmax_learned = -1", "matching.max_learned"),
+        ("[matching]\nmax_learned = 2.5", "matching.max_learned"),
+        ("[photos]\ntimeout_s = 0", "photos.timeout_s"),
+        ("[photos]\nmax_megapixels = 0", "photos.max_megapixels"),
+        ("[run]\nworkers = -1", "run.workers"),
+        ("[run]\nworkers = 'many'", "run.workers"),
+        ("run = 5", "run"),
+    ],
+)  # fmt: skip
+def test_a_value_that_makes_no_sense_is_refused_by_its_name(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"\n  {named}"):
+        load(tmp_path, TOML + text)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, TOML + "sorce = 1\n[run]\nworkers = -1\n[photos]\ntimeout_s = 0")
+    told = [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]]
+    assert sorted(told) == ["photos.timeout_s", "run.workers", "sorce"]
+
+
+@pytest.mark.parametrize(
+    ("strict", "loose"), [(0.8, 0.8), (0, 0), (2, 2), (0.8, None), (None, 0.1)]
+)
+def test_thresholds_that_may_be_set(strict: float | None, loose: float | None) -> None:
+    found = MatchingSettings(strict=strict, loose=loose)
+    assert (found.strict, found.loose) == (strict, loose)
+
+
+def test_settings_do_not_change(tmp_path: Path) -> None:
+    found = load(tmp_path, TOML)
+    with pytest.raises(ValidationError):
+        found.pack = "other"  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        found.matching.margin = 0.5  # type: ignore[misc]
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"facesort\.toml is missing; `facesort init`"):
+        load_settings(tmp_path / "facesort.toml")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"source = ", b"source = 'a'\nsource = 'b'", b'source = "C:\\Users\\x"', b"\xff\xfe", b"[a\n"],
+)
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "facesort.toml"
+    path.write_bytes(data)
+    with pytest.raises(SettingsError, match=r"facesort\.toml is not valid TOML"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["C:\\Users\\new\\table", "\\\\server\\share", "D:/", "/a b/Zoë", '/with "quotes"', "/it's", "/a\tb", "rel/ative",
+     "/#no comment", "/[matching]", "/😀"],
+)  # fmt: skip
+def test_every_place_comes_back(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "facesort.toml"
+    wanted = Settings(source=Path(place), output=Path(place) / "out", pack=place)
+    save_settings(wanted, path)
+    assert load_settings(path) == wanted
+
+
+COMMENTED = """\
+# Anna's wedding
+source = "/photos"  # the card
+output = "/sorted"
+pack = "buffalo_l"
+
+# calibrated on Monday
+[matching]
+# not above 0.9
+strict = 0.7  # was 0.8
+loose = 0.9
+
+[run]
+workers = 2  # leave some for others
+"""
+
+
+def test_comments_are_kept_wherever_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    found = load(tmp_path, COMMENTED)
+    changed = found.model_copy(
+        update={"matching": found.matching.model_copy(update={"strict": 0.65, "loose": 0.95})}
+    )
+    save_settings(changed, path)
+    text = path.read_text(encoding="utf-8")
+    for comment in [line.partition("#")[2] for line in COMMENTED.splitlines() if "#" in line]:
+        assert f"#{comment}" in text
+    assert "strict = 0.65  # was 0.8" in text
+    assert load_settings(path) == changed
+
+
+def test_a_setting_that_is_taken_back_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    found = load(tmp_path, COMMENTED)
+    back = found.model_copy(update={"matching": MatchingSettings()})
+    save_settings(back, path)
+    assert load_settings(path) == back
+    assert load_settings(path).matching.strict is None
+
+
+def test_saving_what_was_loaded_changes_nothing_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    save_settings(load(tmp_path, COMMENTED), path)
+    once = path.read_bytes()
+    save_settings(load_settings(path), path)
+    assert path.read_bytes() == once
+
+
+distances = st.floats(0, 2)
+sections: dict[str, st.SearchStrategy[Any]] = {
+    "matching": st.builds(
+        MatchingSettings,
+        strict=st.none() | st.floats(0, 1),
+        loose=st.none() | st.floats(1, 2),
+        margin=distances,
+        learn=st.booleans(),
+        learn_quality=st.floats(0, 1),
+        max_learned=st.integers(0, 1000),
+    ),
+    "photos": st.builds(
+        PhotoSettings,
+        max_megapixels=st.floats(1e-3, 1e6),
+        max_file_mb=st.floats(1e-3, 1e6),
+        timeout_s=st.floats(1e-3, 1e6),
+    ),
+    "seed": st.builds(
+        SeedSettings,
+        min_face_px=st.floats(0, 1e4),
+        min_sharpness=st.floats(0, 1e4),
+        max_yaw=st.floats(0, 5),
+    ),
+    "run": st.builds(RunSettings, workers=st.integers(0, 256), unknown_folder=st.booleans()),
+}
+names = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.builds(Settings, source=names.map(Path), output=names.map(Path), pack=names, **sections),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_settings_come_back_as_they_were(tmp_path: Path, versions: list[Settings]) -> None:
+    path = tmp_path / "facesort.toml"
+    for version in versions:  # each over the one before it
+        save_settings(version, path)
+        assert load_settings(path) == version

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.settings import Settings, save_settings
+from facesort.workspace import Workspace, create_workspace, open_workspace
+
+Start = Callable[[Path], "subprocess.Popen[str]"]
+
+SORT = """
+import sys
+from pathlib import Path
+from facesort.workspace import open_workspace
+with open_workspace(Path(sys.argv[1])).sorting_lock():
+    print("sorting", flush=True)
+    input()
+"""
+
+
+@pytest.fixture
+def another_sort(checkout: Path) -> Iterator[Start]:
+    """Another process that sorts in a workspace until it is told to stop, or killed."""
+    with ExitStack() as stack:
+
+        def start(root: Path) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", SORT, str(root)],
+                cwd=checkout,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sorting\n"
+            return process
+
+        yield start
+
+
+def make(tmp_path: Path, **places: str) -> Workspace:
+    where = {"source": "source", "output": "output", "root": "work"} | places
+    (tmp_path / "source").mkdir(exist_ok=True)
+    values = Settings(
+        source=tmp_path / where["source"], output=tmp_path / where["output"], pack="synthetic"
+    )
+    return create_workspace(tmp_path / where["root"], values)
+
+
+# --- making and opening -----------------------------------------------------------------------
+
+
+def test_a_folder_that_is_empty_is_no_workspace(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="is not a workspace: make one with `facesort init"):
+        open_workspace(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_is_made_and_opened(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    opened = open_workspace(tmp_path / "work")
+    assert opened == made
+    assert opened.root.is_absolute()
+    assert opened.staging.is_dir()
+    assert opened.state.is_dir()
+    with opened.open_store() as store:
+        assert store.value("SELECT count(*) FROM photo") == 0
+    assert not (tmp_path / "output").exists(), "the output is made when something is written"
+
+
+def test_a_workspace_is_not_made_twice(tmp_path: Path) -> None:
+    make(tmp_path)
+    before = (tmp_path / "work" / "facesort.toml").read_bytes()
+    with pytest.raises(WorkspaceError, match="is a workspace already"):
+        make(tmp_path, output="another")
+    assert (tmp_path / "work" / "facesort.toml").read_bytes() == before
+
+
+def test_a_workspace_that_was_made_by_half_is_made_again(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    (made.root / "facesort.toml").unlink()
+    with pytest.raises(WorkspaceError, match="is not a workspace"):
+        open_workspace(made.root)
+    assert make(tmp_path) == made
+
+
+def test_a_source_that_is_not_there_makes_no_workspace(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"source .*gone is not a folder: check --source"):
+        make(tmp_path, source="gone")
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.parametrize("there", [False, True])
+def test_only_the_owner_may_look_into_a_workspace(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "work").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        made = make(tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(made.root.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"output": "source"},
+        {"output": "source/sorted"},
+        {"source": "output/photos"},
+        {"root": "source"},
+        {"root": "source/work"},
+        {"root": "output"},
+        {"root": "output/work"},
+        {"output": "work/sorted"},
+        {"source": "work/photos"},
+        {"output": "source/../source/sorted"},
+        {"output": "link/sorted"},
+    ],
+    ids=str,
+)
+def test_folders_inside_each_other_are_refused(tmp_path: Path, places: dict[str, str]) -> None:
+    """Else copies would be sorted again, or biometric data be delivered."""
+    (tmp_path / "source").mkdir()
+    if "link" in str(places):
+        if os.name == "nt":
+            pytest.skip("links take a privilege on Windows")
+        (tmp_path / "link").symlink_to("source", target_is_directory=True)
+    with pytest.raises(SettingsError, match=r"lies inside .*three folders apart"):
+        make(tmp_path, **places)
+    assert not (tmp_path / "work" / "facesort.toml").exists()
+    assert list((tmp_path / "source").iterdir()) == []
+
+
+def test_folders_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
+    made = make(tmp_path, output="source-sorted", root="source-work")
+    assert made.settings.output.name == "source-sorted"
+
+
+def test_settings_that_were_edited_into_each_other_are_refused(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    edited = made.settings.model_copy(update={"output": made.settings.source / "sorted"})
+    save_settings(edited, made.root / "facesort.toml")
+    with pytest.raises(SettingsError, match=r"output .*sorted lies inside source"):
+        open_workspace(made.root)
+
+
+# --- one sort at a time -----------------------------------------------------------------------
+
+
+def test_a_second_sort_is_told_who_sorts(tmp_path: Path, another_sort: Start) -> None:
+    workspace = make(tmp_path)
+    other = another_sort(workspace.root)
+    with (
+        pytest.raises(WorkspaceBusyError, match=rf"by process {other.pid}: .*resumes by itself"),
+        workspace.sorting_lock(),
+    ):
+        pytest.fail("two sorts at a time")
+    assert json.loads((workspace.state / "owner.json").read_text())["pid"] == other.pid
+
+
+def test_the_lock_of_a_killed_sort_is_free(tmp_path: Path, another_sort: Start) -> None:
+    workspace = make(tmp_path)
+    other = another_sort(workspace.root)
+    other.kill()
+    other.wait()
+    with workspace.sorting_lock():
+        owner = json.loads((workspace.state / "owner.json").read_text())
+        assert owner["pid"] == os.getpid()
+
+
+def test_the_lock_is_free_after_a_sort(tmp_path: Path, another_sort: Start) -> None:
+    workspace = make(tmp_path)
+    with workspace.sorting_lock():
+        pass
+    with pytest.raises(ZeroDivisionError), workspace.sorting_lock():
+        raise ZeroDivisionError
+    assert not (workspace.state / "owner.json").exists()
+    assert another_sort(workspace.root).poll() is None
+
+
+def test_a_sort_is_refused_in_its_own_process_too(tmp_path: Path) -> None:
+    workspace = make(tmp_path)
+    with workspace.sorting_lock():
+        with pytest.raises(WorkspaceBusyError, match=f"process {os.getpid()}"):  # noqa: SIM117
+            with workspace.sorting_lock():
+                pytest.fail("two sorts at a time")
+        assert (workspace.state / "owner.json").exists(), "the first one still sorts"
+
+
+@pytest.mark.parametrize("owner", [None, "", "{", "[]", "{}", '"x"'])
+def test_a_lock_whose_owner_has_not_said_its_name(
+    tmp_path: Path, another_sort: Start, owner: str | None
+) -> None:
+    workspace = make(tmp_path)
+    another_sort(workspace.root)
+    path = workspace.state / "owner.json"
+    path.unlink() if owner is None else path.write_text(owner)
+    with pytest.raises(WorkspaceBusyError, match="process unknown"), workspace.sorting_lock():
+        pytest.fail("two sorts at a time")
+
+
+def test_two_workspaces_can_be_sorted_at_a_time(tmp_path: Path) -> None:
+    one, two = make(tmp_path), make(tmp_path, root="work2", output="output2")
+    with one.sorting_lock(), two.sorting_lock():
+        assert (one.state / "owner.json").exists()
+        assert (two.state / "owner.json").exists()
