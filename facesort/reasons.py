@@ -67,6 +67,7 @@ class FaceReason(StrEnum):
     WITHIN_STRICT = "within_strict"
     ABOVE_STRICT = "above_strict"
     WITHIN_MARGIN = "within_margin"
+    NOT_NEAREST_FACE = "not_nearest_face"
     ABOVE_LOOSE = "above_loose"
     PERSON_TAKEN = "person_taken"
     REJECTED_BY_USER = "rejected_by_user"

@@ -177,7 +177,12 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
-    return parse_settings(values, str(path))
+    settings = parse_settings(values, str(path))
+    # Written by hand, a path may be relative: to the file it stands in, not to wherever the command is run.
+    places = {
+        name: path.absolute().parent / getattr(settings, name) for name in ("source", "output")
+    }
+    return settings.model_copy(update=places)
 
 
 def save_settings(settings: Settings, path: Path) -> None:
@@ -187,7 +192,9 @@ def save_settings(settings: Settings, path: Path) -> None:
     )
     values = settings.model_dump(mode="json", exclude_none=True)
     _update(document, values)
-    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
+    temporary.replace(path)
 
 
 def _update(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -28,6 +28,16 @@ from facesort.store import Store
 
 __all__ = ["Workspace", "create_workspace", "open_workspace"]
 
+# What an interrupted `create_workspace`, or a user who brings a model pack, may have left in the folder.
+_OURS = {
+    "packs",
+    "state",
+    "staging",
+    "facesort.duckdb",
+    "facesort.duckdb.wal",
+    ".facesort.toml.new",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -125,6 +135,10 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     if not settings.source.is_dir():
         raise SettingsError(
             f"source {settings.source} is not a folder: check --source, or plug in the disk"
+        )
+    if root.is_dir() and {path.name for path in root.iterdir()} - _OURS:
+        raise WorkspaceError(
+            f"{root} is not empty: give a new folder with --workspace, it will be closed to other users"
         )
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)

@@ -217,3 +217,11 @@ def test_two_workspaces_can_be_sorted_at_a_time(tmp_path: Path) -> None:
     with one.sorting_lock(), two.sorting_lock():
         assert (one.state / "owner.json").exists()
         assert (two.state / "owner.json").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("mine")
+    with pytest.raises(WorkspaceError, match="is not empty: give a new folder"):
+        make(tmp_path)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["thesis.txt"]

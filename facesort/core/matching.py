@@ -101,7 +101,8 @@ def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> d
     """Give faces to persons one to one, as near as possible in sum.
 
     Only pairs within LOOSE count, and leaving a face unknown costs as much as a pair exactly at LOOSE; so a
-    good pair is never broken up in order to make room for a second, worse one.
+    good pair is not broken up for two bad ones. It still may be for two fair ones, which is why STRICT also
+    asks whether another face of the photo is nearer to the person (`_grade`).
     """
     accepted = allowed & (distances <= np.float32(loose))
     tie_break = 1e-6  # a pair exactly at LOOSE still beats no pair
@@ -138,27 +139,51 @@ def decide_photo(
         return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
     allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected
     given = _assign(distances, allowed, thresholds.loose)
+    nearest_face = np.where(allowed, distances, np.inf).min(axis=0, initial=np.inf)
     return tuple(
-        _decide_face(distances[face], allowed[face], given.get(face), person_ids, thresholds)
+        _decide_face(
+            _Row(distances[face], allowed[face], distances[face] <= nearest_face),
+            given.get(face),
+            person_ids,
+            thresholds,
+        )
         for face in range(n_faces)
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One face against all persons; arrays of shape (n_persons,).
+
+    Parameters
+    ----------
+    distances : ndarray of float32
+    allowed : ndarray of bool
+        False where a user has rejected the pair.
+    nearest : ndarray of bool
+        Whether no other face of the photo is nearer to the person.
+    """
+
+    distances: Distances
+    allowed: NDArray[np.bool_]
+    nearest: NDArray[np.bool_]
+
+
 def _decide_face(
-    row: Distances,
-    allowed: NDArray[np.bool_],
+    face: _Row,
     given: int | None,
     person_ids: NDArray[np.int64],
     thresholds: Thresholds,
 ) -> Decision:
     """Turn one row of distances and its assignment into a decision."""
+    row = face.distances
     order = np.argsort(row, kind="stable")
     nearest = int(order[0])
     column = nearest if given is None else given
     others = order[order != column]
     runner_up = int(others[0]) if len(others) else None
     runner_up_distance = None if runner_up is None else float(row[runner_up])
-    outcome, reason = _grade(row, allowed, given, runner_up, thresholds)
+    outcome, reason = _grade(face, given, runner_up, thresholds)
     return Decision(
         outcome=outcome,
         reason=reason,
@@ -171,22 +196,23 @@ def _decide_face(
 
 
 def _grade(
-    row: Distances,
-    allowed: NDArray[np.bool_],
+    face: _Row,
     given: int | None,
     runner_up: int | None,
     thresholds: Thresholds,
 ) -> tuple[Outcome, FaceReason]:
     """Grade a face: STRICT, LOOSE or UNKNOWN, and why."""
-    loose = np.float32(thresholds.loose)
+    row, loose = face.distances, np.float32(thresholds.loose)
     if given is None:
         if not (row <= loose).any():
             return Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE
-        if not ((row <= loose) & allowed).any():
+        if not ((row <= loose) & face.allowed).any():
             return Outcome.UNKNOWN, FaceReason.REJECTED_BY_USER
         return Outcome.UNKNOWN, FaceReason.PERSON_TAKEN
     if not row[given] <= np.float32(thresholds.strict):
         return Outcome.LOOSE, FaceReason.ABOVE_STRICT
     if runner_up is not None and not row[runner_up] - row[given] >= np.float32(thresholds.margin):
         return Outcome.LOOSE, FaceReason.WITHIN_MARGIN
+    if not face.nearest[given]:
+        return Outcome.LOOSE, FaceReason.NOT_NEAREST_FACE
     return Outcome.STRICT, FaceReason.WITHIN_STRICT

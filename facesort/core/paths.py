@@ -19,7 +19,8 @@ def to_text(path: str) -> str:
     path : str
         As Python's `os` functions give it.
     """
-    return path.translate(_ESCAPED)
+    # Windows names may hold other lone surrogates; they become "?" and the file ends as `missing`.
+    return path.translate(_ESCAPED).encode("utf-8", "replace").decode("utf-8")
 
 
 def from_text(text: str) -> str:

@@ -87,7 +87,9 @@ class Committer:
             If the output cannot be written: the batch stays COMMITTING and is taken up again by the next sort.
         """
         failures: dict[int, Reason] = {}
-        folders: set[Path] = set()
+        folders = {
+            self.output
+        }  # its entries too: a kill may have come between a mkdir and its fsync
         root = self._root()
         for write in writes:
             target = self.output / write.plan.target
@@ -118,9 +120,8 @@ class Committer:
             not root.is_there()
         ):  # the mount point of a disk that was unplugged is a folder like any other
             raise _gone(self.output)
-        if not folder.is_dir():
+        if not os.path.lexists(folder):
             folder.mkdir()
-            sync_folder(self.output)
         if not folder.resolve().is_relative_to(self.output.resolve()):
             raise OutputError(
                 f"{folder} leads out of the output folder (it is a link): remove the link and run `facesort sort` again"
@@ -129,6 +130,8 @@ class Committer:
 
     def _write(self, write: LoggedWrite, target: Path) -> Reason | None:
         plan = write.plan
+        if not target.parent.is_dir():
+            return Reason.NAME_TAKEN  # a file has the name of the person's folder
         partial = target.with_name(f".{target.name}{PARTIAL}")
         if os.path.lexists(target):
             partial.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_progress(folder: Path) -> dict[str, Any] | None:
     """The last progress that a sort wrote; None before the first one."""
     try:
         value = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -117,13 +118,13 @@ class Progress:
         for name in names:
             self.counts.persons[name] = self.counts.persons.get(name, 0) + 1
         summary = {"batch_id": batch_id, "files": len(names), "finished_at": _now()}
-        replace_json(self.folder / "batches" / f"{batch_id:06d}.json", summary)
+        _show(self.folder / "batches" / f"{batch_id:06d}.json", summary)
 
     def write(self, state: str) -> dict[str, Any]:
         """Write ``progress.json``; returns what it says."""
         report = status_report(state, self.counts, *self._rate_and_eta())
         report |= {"run_id": self.run_id, "pid": os.getpid(), "updated_at": _now()}
-        replace_json(self.folder / "progress.json", report)
+        _show(self.folder / "progress.json", report)
         return report
 
     def _rate_and_eta(self) -> tuple[float | None, float | None]:
@@ -136,8 +137,14 @@ class Progress:
 
     def _write_heartbeat(self) -> None:
         beat = {"pid": os.getpid(), "analysed": self._analysed, "at": _now()}
-        replace_json(self.folder / "heartbeat.json", beat)
+        _show(self.folder / "heartbeat.json", beat)
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _show(path: Path, value: Any) -> None:
+    """Replace a state file; on Windows that fails while somebody reads it, and the next one will do."""
+    with suppress(PermissionError):
+        replace_json(path, value)
