@@ -31,7 +31,8 @@ test-slow: $(DEV) ## Run the fault campaigns and the jobs of 16,000 photos
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lab: $(RUNTIME) ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	# JupyterLab drops uploads of more than 10 MB in one go without a word
+	$(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}"
 
 lint: $(DEV) ## Format, style, types, layers, and notebooks without outputs
 	$(BIN)/ruff format --check .

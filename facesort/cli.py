@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ class _ExplainingGroup(click.Group):
             return super().invoke(ctx)
         except FacesortError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise click.ClickException(
+                "stopped; what is committed stays, and the same command goes on from there"
+            ) from None
 
 
 @click.group(
@@ -44,6 +49,8 @@ class _ExplainingGroup(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Log every step to stderr.")
 def cli(verbose: bool) -> None:
     """Sort an event's photos by who is in them: offline, resumable, nothing lost."""
+    # What is left of a kernel that was stopped is no news.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -128,6 +135,11 @@ def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
     is_flag=True,
     help="Embed the stored reference crops again with the workspace's pack.",
 )
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Add photos although they look like somebody else; never mends a bad photo.",
+)
 def seed(
     root: Path,
     name: str | None,
@@ -135,9 +147,10 @@ def seed(
     folder: str | None,
     root_folder: Path | None,
     reembed: bool,
+    force: bool,
 ) -> None:
     """Enrol persons: NAME from one or more PHOTOs with exactly one face each, or a whole folder."""
-    from facesort.engine.seed import Candidate, candidates_in
+    from facesort.engine.seed import Candidate, candidates_in, person_name
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
@@ -148,12 +161,14 @@ def seed(
         raise click.UsageError("--from takes neither NAME, PHOTO nor --folder")
     if root_folder is None and not (name and photos):
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
+    if name and Path(name).is_file():
+        raise click.UsageError(f"NAME comes first, but {name} is a file")
     candidates = (
         candidates_in(root_folder)
         if root_folder is not None
-        else [Candidate(str(name), photo, folder) for photo in photos]
+        else [Candidate(person_name(str(name)), photo, folder) for photo in photos]
     )
-    _seed_all(workspace, pack, candidates)
+    _seed_all(workspace, pack, [replace(c, force=force) for c in candidates])
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
@@ -245,9 +260,12 @@ def sort(
     """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
     from facesort.engine.status import current_status
     from facesort.lab.launch import launch, parse_parameters
-    from facesort.workspace import open_workspace
+    from facesort.workspace import open_workspace, refuse_inside
 
     workspace = open_workspace(root)
+    refuse_inside(runs, workspace.settings)
+    if any(parameter == "workspace" for parameter, _ in pairs):
+        raise click.UsageError("the workspace is given with -w, not with -p")
     parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
     if workers is not None:
         parameters["workers"] = workers

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     EXTREME_POSE = "extreme_pose"
     ALREADY_THERE = "already_there"
+    FOLDER_TAKEN = "folder_taken"
     NEAR_IDENTICAL = "near_identical"
     CLOSER_TO_OTHER = "closer_to_other"
     LOOKS_LIKE_OTHER = "looks_like_other"

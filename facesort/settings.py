@@ -172,9 +172,11 @@ def load_settings(path: Path) -> Settings:
         If the file is missing, not TOML, or holds an unknown key or a value out of range.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors add a mark
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
+    except PermissionError as error:
+        raise SettingsError(f"{path} cannot be read: check its permissions") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     settings = parse_settings(values, str(path))

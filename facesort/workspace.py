@@ -26,7 +26,7 @@ from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
-__all__ = ["Workspace", "create_workspace", "open_workspace"]
+__all__ = ["Workspace", "create_workspace", "open_workspace", "refuse_inside"]
 
 # What an interrupted `create_workspace`, or a user who brings a model pack, may have left in the folder.
 _OURS = {
@@ -143,8 +143,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
     workspace = Workspace(root, settings)
-    for folder in (workspace.state, workspace.staging):
-        folder.mkdir(exist_ok=True)
+    _make_folders(workspace)
     workspace.open_store().close()
     save_settings(settings, root / "facesort.toml")  # last: it is what makes the folder a workspace
     return workspace
@@ -167,7 +166,30 @@ def open_workspace(root: Path) -> Workspace:
         )
     settings = load_settings(root / "facesort.toml")
     _refuse_nested(root, settings)
-    return Workspace(root, settings)
+    workspace = Workspace(root, settings)
+    _make_folders(workspace)
+    return workspace
+
+
+def _make_folders(workspace: Workspace) -> None:
+    """Make what is missing: copies and backups often leave out empty folders."""
+    for folder in (workspace.state, workspace.staging):
+        folder.mkdir(exist_ok=True)
+
+
+def refuse_inside(folder: Path, settings: Settings) -> None:
+    """Refuse to write runs into the source or the output.
+
+    Raises
+    ------
+    SettingsError
+        If the folder lies inside one of them.
+    """
+    for name, place in (("source", settings.source), ("output", settings.output)):
+        if folder.resolve().is_relative_to(place.resolve()):
+            raise SettingsError(
+                f"runs would be saved in {folder}, inside the {name} {place}: give another folder with --runs"
+            )
 
 
 def _refuse_nested(root: Path, settings: Settings) -> None:

@@ -200,7 +200,8 @@ def test_folders_that_differ_by_case_only_are_refused(
     done = run("seed", "-w", workspace, "ADA", tmp_path / "two.png")
 
     assert done.exit_code == 1
-    assert "is taken by 'Ada'" in done.stderr
+    assert "folder_taken" in done.stdout
+    assert "is taken by 'Ada'" in done.stdout
 
 
 def test_settings_with_a_typo(workspace: Path) -> None:

@@ -109,7 +109,7 @@ def _too_few(references: Sequence[ReferenceFacts]) -> Advice | None:
         return None
     return Advice(
         Gap.ONE_REFERENCE,
-        "Only one reference: a second and a third find many faces that one misses.",
+        "Only one reference: a second and a third find faces that one misses.",
     )
 
 

@@ -184,15 +184,22 @@ def analyse_in_order(
     for photo in photos:
         waiting.append((photo, executor.submit(analyse_file, analyser, photo)))
         if len(waiting) >= _AHEAD:
-            yield _result(analyser, *waiting.popleft())
+            yield _result(analyser, *waiting.popleft(), executor)
     while waiting:
-        yield _result(analyser, *waiting.popleft())
+        yield _result(analyser, *waiting.popleft(), executor)
 
 
-def _result(analyser: Analyser, photo: Photo, future: Future[Analysis]) -> Analysis:
+def _result(
+    analyser: Analyser, photo: Photo, future: Future[Analysis], executor: Executor
+) -> Analysis:
     """Wait for one analysis; a worker that died or hung is a reason, not an exception."""
     try:
-        return future.result()
+        try:
+            return future.result()
+        except (
+            ProcessExpired
+        ):  # it may have been killed for another one's fault: out of memory, say
+            return executor.submit(analyse_file, analyser, photo).result()
     except (TimeoutError, ProcessExpired) as error:
         reason, detail = _worker_failure(analyser, photo, error)
         return Analysis(photo.photo_id, "", failure=reason, detail=detail)

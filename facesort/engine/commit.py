@@ -66,12 +66,15 @@ class Committer:
         Renders a photo again if its staged JPEG is lost; None if it cannot.
     at : callable of str
         Told the name of each point that is passed; tests kill the process there.
+    mark : str
+        Goes into temporary names, so that two workspaces on one output do not take each other's.
     """
 
     output: Path
     staging: Path
     render: Callable[[PlannedWrite, str], bytes | None]
     at: Callable[[str], None]
+    mark: str = ""
 
     def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
         """Do what is planned and not done yet.
@@ -132,7 +135,7 @@ class Committer:
         plan = write.plan
         if not target.parent.is_dir():
             return Reason.NAME_TAKEN  # a file has the name of the person's folder
-        partial = target.with_name(f".{target.name}{PARTIAL}")
+        partial = target.with_name(f".{target.name}{self.mark}{PARTIAL}")
         if os.path.lexists(target):
             partial.unlink(missing_ok=True)
             return None if _holds(target, plan) else Reason.NAME_TAKEN

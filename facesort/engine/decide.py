@@ -11,6 +11,7 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite, output_name, plan_writes
+from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.settings import Settings
@@ -42,6 +43,10 @@ def rules_of(settings: Settings, pack: ModelPack) -> Rules:
     matching = settings.matching
     strict = pack.strict if matching.strict is None else matching.strict
     loose = pack.loose if matching.loose is None else matching.loose
+    if matching.strict is not None and strict > loose:
+        raise SettingsError(
+            f"strict ({strict:g}) must not be above loose ({loose:g}, of {pack.name})"
+        )
     return Rules(
         # A LOOSE that was set below the pack's STRICT means: nothing beyond it is a match.
         Thresholds(min(strict, loose), loose, matching.margin),

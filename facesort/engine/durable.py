@@ -48,7 +48,7 @@ def sync_folder(folder: Path) -> None:
 def replace_json(path: Path, value: Any) -> None:
     """Replace a small JSON file by rename, so that readers never see half of it."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    write_synced(temporary, json.dumps(value, indent=1).encode())
     temporary.replace(path)
 
 

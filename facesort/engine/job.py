@@ -6,8 +6,10 @@ COMMITTING carries the plan out and can be repeated from any point.  See the REA
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -21,13 +23,11 @@ from facesort.engine.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.commit import Committer, stage, unstage
 from facesort.engine.decide import Rules, decide_batch, learn, plan_batch, rules_of
 from facesort.engine.progress import Progress
-from facesort.engine.roots import Root
+from facesort.engine.roots import Root, SourceWatch
 from facesort.errors import (
     ImageError,
     OutputError,
-    SourceGoneError,
 )
-from facesort.reasons import Reason
 from facesort.store import Store, commits, people, photos, reports, runs
 from facesort.store.photos import BatchRecord, BatchState
 from facesort.workspace import Workspace
@@ -35,9 +35,6 @@ from facesort.workspace import Workspace
 __all__ = ["Job", "SortOptions"]
 
 log = logging.getLogger(__name__)
-
-# A file that is suddenly not there is the disk's fault until the root proves otherwise.
-_ROOT_SUSPECTS = {Reason.MISSING, Reason.UNREADABLE}
 
 
 def _ignore(*_: object) -> None:
@@ -78,6 +75,7 @@ class Job:
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
     first_with: dict[str, int] = field(init=False)
+    watch: SourceWatch = field(init=False)
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
@@ -87,10 +85,12 @@ class Job:
         self.rules = rules_of(settings, pack)
         self.gallery = people.load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
+        self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
 
     def carry_on(self, executor: Executor) -> None:
         """Finish interrupted commits, then work through what is pending."""
         self.progress.write("running")
+        self.options.at("scanned")
         committing = photos.batches_in(self.store, BatchState.COMMITTING)
         for leftover in set(self.workspace.staging.iterdir()) - {
             self._staging(b) for b in committing
@@ -117,7 +117,7 @@ class Job:
         total = self.progress.counts.total
         done = sum(n for s, n in self.progress.counts.photos.items() if s != "pending")
         for count, analysis in enumerate(analyses, start=done + 1):
-            self._refuse_gone_source(analysis.failure)
+            self.watch.saw(analysis.failure)
             self.progress.photo_analysed()
             self.options.on_photo(count, total)
             yield analysis
@@ -169,18 +169,17 @@ class Job:
     def _commit(self, batch_id: int, executor: Executor) -> None:
         """Take one batch from COMMITTING to COMMITTED."""
         at = self.options.at
-        if not self.output.is_there():
-            raise OutputError(
-                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
-            )
+        self._refuse_gone_output()
         writes = commits.planned_writes(self.store, batch_id)
         committer = Committer(
             self.output.path,
             self._staging(batch_id),
             lambda plan, path: self._render(executor, plan, path),
             at,
+            mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
         )
         failures = committer.carry_out(writes)
+        self._refuse_gone_output()  # in the middle of it: what went to the mount point is not in the output
         at("written")
         with self.store.transaction():
             commits.finish_batch(self.store, batch_id, failures)
@@ -192,6 +191,12 @@ class Job:
         if failures:
             self.progress.counts = reports.counts(self.store)
         self.progress.write("running")
+
+    def _refuse_gone_output(self) -> None:
+        if not self.output.is_there():
+            raise OutputError(
+                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
+            )
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
         names = people.everyone(self.store)
@@ -205,17 +210,9 @@ class Job:
         try:
             return render_again(self.analyser, Photo(plan.photo_id, path, 0, 0), executor)
         except ImageError as error:
-            self._refuse_gone_source(error.reason)
+            self.watch.saw(error.reason)
             log.warning("%s cannot be rendered again: %s", path, error)
             return None
-
-    def _refuse_gone_source(self, reason: Reason | None) -> None:
-        """Stop the job if a file is not there because the whole source is not."""
-        if reason in _ROOT_SUSPECTS and not self.source.is_there():
-            raise SourceGoneError(
-                f"source {self.source.path} is gone: plug in the disk and run `facesort sort` again. "
-                "What is committed stays; the batch in work starts again"
-            )
 
     def _staging(self, batch_id: int) -> Path:
         return self.workspace.staging / f"{batch_id:06d}"

@@ -6,19 +6,21 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from facesort.engine.durable import replace_json
 from facesort.reasons import PhotoStatus
 from facesort.store.photos import PhotoResult
 from facesort.store.reports import Counts
 
-__all__ = ["Progress", "read_progress", "status_report"]
+__all__ = ["Progress", "is_running", "read_progress", "status_report"]
 
 _HEARTBEAT_S = 1.0
 # Rate and ETA look at the last photos only: a job speeds up and slows down with its folders.
@@ -92,6 +94,7 @@ class Progress:
         if now - self._beat >= _HEARTBEAT_S:
             self._beat = now
             self._write_heartbeat()
+            self.write("running")
 
     def batch_moved(self, old: str, new: str) -> None:
         """A batch changed its state."""
@@ -123,7 +126,12 @@ class Progress:
     def write(self, state: str) -> dict[str, Any]:
         """Write ``progress.json``; returns what it says."""
         report = status_report(state, self.counts, *self._rate_and_eta())
-        report |= {"run_id": self.run_id, "pid": os.getpid(), "updated_at": _now()}
+        report |= {
+            "run_id": self.run_id,
+            "pid": os.getpid(),
+            "process_started": _process_started(),
+            "updated_at": _now(),
+        }
         _show(self.folder / "progress.json", report)
         return report
 
@@ -148,3 +156,17 @@ def _show(path: Path, value: Any) -> None:
     """Replace a state file; on Windows that fails while somebody reads it, and the next one will do."""
     with suppress(PermissionError):
         replace_json(path, value)
+
+
+def _process_started() -> float:
+    """When this process was started; a PID alone may be another process after a restart."""
+    return float(psutil.Process().create_time())
+
+
+def is_running(progress: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a progress file is still at work."""
+    try:
+        started = psutil.Process(progress["pid"]).create_time()
+    except (psutil.Error, KeyError):
+        return False
+    return bool(progress["state"] == "running" and abs(started - progress["process_started"]) < 1)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.paths import from_text
 from facesort.errors import OutputError, SourceGoneError
+from facesort.reasons import Reason
 
-__all__ = ["Root", "check_output", "check_source"]
+__all__ = ["Root", "SourceWatch", "check_output", "check_source"]
+
+_SUSPICIOUS = {Reason.MISSING, Reason.UNREADABLE}
+_IN_A_ROW = 3
+_SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +26,81 @@ class Root:
     Parameters
     ----------
     path : Path
-    device : int
-        ``st_dev``: another number later means that a disk was unplugged, or another one mounted.
+    device, inode : int
+        Another pair later means that a disk was unplugged, or another one mounted.
     """
 
     path: Path
     device: int
+    inode: int
 
     @classmethod
     def of(cls, path: Path) -> Root:
         """Remember a folder that is there."""
-        return cls(path, path.stat().st_dev)
+        stat = path.stat()
+        return cls(path, stat.st_dev, stat.st_ino)
 
     def is_there(self) -> bool:
         """Whether it still is the same folder on the same disk."""
         try:
-            return self.path.is_dir() and self.path.stat().st_dev == self.device
+            return self.path.is_dir() and Root.of(self.path) == self
         except OSError:
             return False
+
+
+@dataclass(slots=True)
+class SourceWatch:
+    """Tells photos that cannot be read from a disk that cannot.
+
+    Parameters
+    ----------
+    root : Root
+    pending, done : sequence of str
+        Photos of the job, relative to the root; a few spread over each are asked before the disk is given up.
+    """
+
+    root: Root
+    pending: Sequence[str]
+    done: Sequence[str]
+    _in_a_row: int = 0
+
+    def saw(self, failure: Reason | None) -> None:
+        """Take note of how one photo ended.
+
+        Raises
+        ------
+        SourceGoneError
+            If it is the disk, and not the photo, that cannot be read.
+        """
+        self._in_a_row = self._in_a_row + 1 if failure in _SUSPICIOUS else 0
+        if not self._in_a_row:
+            return
+        # A lost disk can linger as an empty folder, or as one whose files give input/output errors. Photos that the
+        # user deleted are no lost disk: then those that were read before are still there.
+        lost = self._in_a_row >= _IN_A_ROW and not (
+            self._readable(self.pending)
+            or (
+                failure is Reason.MISSING
+                and _any_there(self.root.path, map(from_text, _spread(self.done)))
+            )
+        )
+        if lost or not self.root.is_there():
+            raise SourceGoneError(
+                f"source {self.root.path} is gone: plug in the disk and run `facesort sort` again. "
+                "What is committed stays; the batch in work starts again"
+            )
+
+    def _readable(self, paths: Sequence[str]) -> bool:
+        for path in _spread(paths):
+            with suppress(OSError), (self.root.path / from_text(path)).open("rb") as stream:
+                stream.read(1)
+                return True
+        return False
+
+
+def _spread(paths: Sequence[str]) -> Sequence[str]:
+    """A few, from all over: the last ones are hardly in the system's cache."""
+    return paths[:: -max(len(paths) // _SAMPLE, 1)]
 
 
 def check_source(path: Path, known: Sequence[str]) -> Root:

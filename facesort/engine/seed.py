@@ -5,6 +5,7 @@ Nothing here prints or asks; the command line and the notebook's panel show what
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -42,6 +43,7 @@ __all__ = [
     "SeedReport",
     "candidates_in",
     "check_reference",
+    "person_name",
     "photos_in",
     "reembed",
     "seed",
@@ -70,6 +72,11 @@ class Candidate:
     path: Path
     folder: str | None = None
     force: bool = False
+
+
+def person_name(text: str) -> str:
+    """A person's name as it is stored: composed (NFC), so that it is found again however it was typed."""
+    return to_text(unicodedata.normalize("NFC", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ def candidates_in(root: Path) -> list[Candidate]:
     if not root.is_dir():
         raise GalleryError(f"{root} is not a folder")
     found = [
-        Candidate(folder.name, path)
+        Candidate(person_name(folder.name), path)
         for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
         for path in _photos_directly_in(folder)
     ]
@@ -164,8 +171,6 @@ def seed(
 
     Raises
     ------
-    GalleryError
-        If a folder is taken by another person.
     PackMismatchError
         If the gallery was embedded with another pack.
     """
@@ -214,9 +219,12 @@ def _enrol(
             if not candidate.force:
                 strict = rules_of(workspace.settings, pack).thresholds.strict
                 check_identity(found, candidate.name, strict)
+            person = _person(store, candidate, person)
         except RefusedReferenceError as refused:
             return SeedReport(candidate, analysis, refused, found)
-        person = _person(store, candidate, person)
+        except GalleryError as error:  # the others of a whole folder of people are still wanted
+            taken = RefusedReferenceError(Reason.FOLDER_TAKEN, str(error))
+            return SeedReport(candidate, analysis, taken, found)
         people.add_reference(store, person.person_id, _reference(candidate, analysis, face, pack))
     return SeedReport(candidate, analysis, None, found)
 

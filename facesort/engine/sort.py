@@ -65,7 +65,7 @@ def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None 
         runs.close_abandoned_runs(store)
         settings = workspace.settings
         source = check_source(settings.source, list(photos.known_photos(store)))
-        output = check_output(settings.output, commits.some_targets(store, 20))
+        output = check_output(settings.output, commits.some_targets(store, 1000))
         _scan(store, settings.source)
         workers = settings.run.workers or os.cpu_count() or 1
         analyser = Analyser(settings.source, pack, settings.photos)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import psutil
-
-from facesort.engine.progress import read_progress, status_report
+from facesort.engine.progress import is_running, read_progress, status_report
 from facesort.errors import StoreLockedError
 from facesort.store import reports, runs
 from facesort.workspace import Workspace
@@ -32,11 +30,7 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
         If another program than a sort holds the database and no sort has run yet.
     """
     progress = read_progress(workspace.state)
-    if (
-        progress is not None
-        and progress["state"] == "running"
-        and psutil.pid_exists(progress["pid"])
-    ):
+    if progress is not None and is_running(progress):
         return progress
     try:
         with workspace.open_store(read_only=True) as store:

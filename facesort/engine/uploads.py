@@ -39,6 +39,6 @@ def private_files(
 def _write(folder: Path, name: str, content: bytes) -> Path:
     folder.mkdir()
     safe = sanitize_filename(name.replace("\\", "/").rpartition("/")[2], platform="universal")
-    path = folder / (safe or "photo")
+    path = folder / (safe.lstrip(" .") or "photo")
     path.write_bytes(content)
     return path

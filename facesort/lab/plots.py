@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 BLUE, ORANGE, GREY, DARK = "#0072B2", "#E69F00", "#B3B3B3", "#222222"
+GREEN, RED = "#009E73", "#D55E00"
 
 _OUTCOMES = MappingProxyType(
     {

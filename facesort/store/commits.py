@@ -44,8 +44,11 @@ def verified_writes(store: Store) -> list[LoggedWrite]:
 
 
 def some_targets(store: Store, count: int) -> list[str]:
-    """A few files that must be in the output, to recognise it by."""
-    sql = "SELECT target FROM write WHERE status = 'verified' ORDER BY write_id LIMIT ?"
+    """Files that must be in the output, one of each person's folder, to recognise it by."""
+    sql = (
+        "SELECT max(target) FROM write WHERE status = 'verified' GROUP BY split_part(target, '/', 1) "
+        "ORDER BY max(write_id) DESC LIMIT ?"
+    )
     return [row[0] for row in store.rows(sql, [count])]
 
 

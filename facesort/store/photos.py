@@ -25,6 +25,7 @@ __all__ = [
     "known_photos",
     "known_sha256",
     "mark_processing",
+    "pending_and_done",
     "record_batch",
     "reset_processing",
     "set_skipped",
@@ -90,6 +91,12 @@ def known_sha256(store: Store) -> dict[str, int]:
         "WHERE sha256 <> '' AND status NOT IN ('pending', 'duplicate') GROUP BY sha256"
     )
     return dict(rows)
+
+
+def pending_and_done(store: Store) -> tuple[list[str], list[str]]:
+    """Paths of the photos that wait, and of those that do not, in order."""
+    rows = store.rows("SELECT path, status = 'pending' FROM photo_state ORDER BY photo_id")
+    return [path for path, waits in rows if waits], [path for path, waits in rows if not waits]
 
 
 def add_photos(store: Store, photos: Sequence[Photo]) -> None:

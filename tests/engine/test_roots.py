@@ -58,7 +58,7 @@ def test_one_photo_that_is_still_there_will_do(tmp_path: Path, known: list[str])
     (tmp_path / "day").mkdir()
     (tmp_path / "day" / "a.jpg").touch()
     root = check_source(tmp_path, known)
-    assert root == Root(tmp_path, tmp_path.stat().st_dev)
+    assert root == Root.of(tmp_path)
     assert root.is_there()
 
 
@@ -140,7 +140,10 @@ def test_a_root_that_disappears_is_not_there(tmp_path: Path) -> None:
 
 
 def test_another_device_is_not_the_same_root(tmp_path: Path) -> None:
-    assert not Root(tmp_path, tmp_path.stat().st_dev + 1).is_there()
+    stat = tmp_path.stat()
+    assert Root(tmp_path, stat.st_dev, stat.st_ino).is_there()
+    assert not Root(tmp_path, stat.st_dev + 1, stat.st_ino).is_there()
+    assert not Root(tmp_path, stat.st_dev, stat.st_ino + 1).is_there()
 
 
 @needs_mount

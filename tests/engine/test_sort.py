@@ -23,6 +23,7 @@ from facesort.engine.verify import verify_output
 from facesort.errors import (
     GalleryError,
     PackMismatchError,
+    SettingsError,
     SourceGoneError,
     WorkspaceBusyError,
 )
@@ -30,7 +31,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.settings import RunSettings
 from facesort.store import commits, people, reports
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, refuse_inside
 
 Job = tuple[Workspace, ModelPack]
 
@@ -177,7 +178,9 @@ def test_a_replaced_file_is_a_new_photo(source: Path, job: Job) -> None:
     assert counts(job[0]).persons == {"Person 1": 1, "Person 2": 1, "Person 3": 0, "Person 4": 0}
 
 
-def test_what_a_batch_learned_is_seen_by_the_next_batch_and_not_before(tmp_path: Path, source: Path, job: Job) -> None:
+def test_what_a_batch_learned_is_seen_by_the_next_batch_and_not_before(
+    tmp_path: Path, source: Path, job: Job
+) -> None:
     for number in range(60):
         write_photo(source / f"{number:03d}.jpg", [1], variation=60 + number)
     workspace, pack = job
@@ -388,3 +391,68 @@ def test_decisions_are_stored_with_their_distances(source: Path, job: Job) -> No
     with workspace.open_store(read_only=True) as store:
         near, far = sorted(reports.best_distances(store).tolist())
     assert near < pack.strict < pack.loose < far
+
+
+def test_a_disk_that_lingers_as_an_empty_folder_is_no_pile_of_failures(
+    source: Path, job: Job
+) -> None:
+    for number in range(120):
+        write_photo(source / f"{number:03d}.jpg", [1], shade=60 + number % 150)
+    hidden = [p.read_bytes() for p in sorted(source.iterdir())]
+    workspace, pack = job
+
+    def unmount(done: int, total: int) -> None:
+        if done == 5:
+            for path in source.iterdir():
+                path.unlink()
+
+    with pytest.raises(SourceGoneError, match="plug in the disk"):
+        run_sort(workspace, pack, SortOptions(ThreadPoolExecutor(1), on_photo=unmount))
+    assert counts(workspace).photos[PhotoStatus.FAILED] == 0
+    for number, data in enumerate(hidden):
+        (source / f"{number:03d}.jpg").write_bytes(data)
+
+    sort_in_threads(workspace, pack)
+
+    assert counts(workspace).photos[PhotoStatus.MATCHED] == 120
+
+
+def test_photos_that_the_user_deleted_are_failures_and_no_lost_disk(source: Path, job: Job) -> None:
+    write_photo(source / "000.jpg", [1])
+    sort_in_threads(*job)
+    for number in range(1, 8):
+        write_photo(source / f"{number:03d}.jpg", [1], shade=60 + number)
+
+    def delete(point: str) -> None:
+        if point == "scanned":
+            for number in range(1, 8):
+                (source / f"{number:03d}.jpg").unlink()
+
+    run_sort(*job, SortOptions(ThreadPoolExecutor(1), at=delete))
+
+    assert set(failures(job[0]).values()) == {"missing"}
+    assert len(failures(job[0])) == 7
+
+
+def test_a_photo_whose_worker_was_killed_from_outside_gets_a_second_chance(
+    tmp_path: Path, source: Path, job: Job
+) -> None:
+    write_photo(source / "a.jpg", [1])
+    workspace, pack = job
+
+    class KilledOnce(Sabotage):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            self.acts, acts = {}, self.acts
+            return LocalPool.submit(self, die) if acts else LocalPool.submit(self, fn, *args)
+
+    run_sort(workspace, pack, SortOptions(executor=KilledOnce({"a.jpg": die})))
+
+    assert failures(workspace) == {}
+    assert counts(workspace).photos[PhotoStatus.MATCHED] == 1
+
+
+def test_runs_are_not_saved_into_the_source(source: Path, job: Job) -> None:
+    for place in (source, source / "runs", job[0].settings.output / "x"):
+        with pytest.raises(SettingsError, match="--runs"):
+            refuse_inside(place, job[0].settings)
+    refuse_inside(source.parent / "runs", job[0].settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,6 +67,15 @@ class Rate:
         """
         independent = max(round(trials * self.effective / self.trials), 1)
         return new_sample(self.value * self.effective, self.effective, independent)
+
+
+class _Tally(NamedTuple):
+    """What happens at one threshold."""
+
+    errors: int
+    known: int  # people who err, or who do not: the fewer of the two
+    deviations: Numbers  # each person's share in the distance from the mean, on both sides
+    twice: float  # the part of the variance that two people have in common
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,12 +185,21 @@ class Trials:
         InsufficientTrialsError
             If there are no trials.
         """
-        values = self.values(thresholds)
-        errors = [self._errors(threshold) for threshold in thresholds]
-        variances = self._variances(errors, values)
+        values = self.values(thresholds).tolist()
+        blamed = self.others != NOBODY
+        pairs = self._pairs(blamed)
+        # How many trials there are if all photos of one person, or of a pair of people, are one.
+        units = int(pairs.max()) + 1 if self.every_pair else self.independent
+        tallies = [
+            self._tally(threshold, value, blamed, pairs)
+            for threshold, value in zip(thresholds, values, strict=True)
+        ]
+        drawn = self._resamples() - 1
+        spread = drawn @ np.stack([tally.deviations for tally in tallies], axis=1)
+        variances = spread.var(axis=0, ddof=1) - np.array([tally.twice for tally in tallies])
         return [
-            self._rate(float(value), wrong, float(variance))
-            for value, wrong, variance in zip(values, errors, variances, strict=True)
+            self._rate(value, tally, units, variance / len(self) ** 2)
+            for value, tally, variance in zip(values, tallies, variances.tolist(), strict=True)
         ]
 
     def threshold_at(self, rate: float) -> float:
@@ -215,46 +234,37 @@ class Trials:
         if not len(self):
             raise InsufficientTrialsError(f"there are no {self.what}: a rate over nothing is not 0")
 
-    def _errors(self, threshold: float) -> NDArray[np.bool_]:
-        return (self.scores <= np.float32(threshold)) ^ self.beyond
+    def _tally(
+        self,
+        threshold: float,
+        value: float,
+        blamed: NDArray[np.bool_],
+        pairs: NDArray[np.int64],
+    ) -> _Tally:
+        """Sum up per person what a threshold does."""
+        wrong = (self.scores <= np.float32(threshold)) ^ self.beyond
+        counted = self.weights * wrong
+        # The ratio's denominator varies too: what counts is how far someone is from the mean.
+        own = self._sum(self.persons, counted - value)
+        blame = counted[blamed] - (value if self.every_pair else 0.0)
+        # What happened between two people is drawn from both ends, and must count once (as in the variance
+        # of Aronow, Samii and Assenova for pairs, Political Analysis 2015).
+        twice = float((np.bincount(pairs, blame) ** 2).sum())
+        erring = self._sum(self.persons, wrong.astype(np.float64))
+        sizes = self._sum(self.persons, np.ones(len(self)))
+        known = min(int((erring > 0).sum()), int((erring < sizes).sum()))
+        return _Tally(int(wrong.sum()), known, own + self._sum(self.others[blamed], blame), twice)
 
-    def _rate(self, value: float, errors: NDArray[np.bool_], variance: float) -> Rate:
+    def _rate(self, value: float, tally: _Tally, units: int, variance: float) -> Rate:
         """Turn a variance into effective trials, and these into an interval."""
+        # Comparisons that hang together never tell more than independent ones.
+        spread = value * (1 - value)
+        found = max(variance / spread, 1 / len(self)) if spread else 0.0
         # What varies among few erring people is hardly known: count as one more who says that all photos
         # of a person are one trial. Without any error, that is all there is to go by.
-        known = min(len(np.unique(self.persons[side])) for side in (errors, ~errors))
-        spread = value * (1 - value)
-        found = variance / spread if spread else 0.0
-        effective = min((known + 1) / (known * found + 1 / self._units()), float(len(self)))
+        effective = min((tally.known + 1) / (tally.known * found + 1 / units), float(len(self)))
         low, high = binomial(value * effective, effective, CONFIDENCE)
-        return Rate(value, int(errors.sum()), len(self), self.independent, effective, low, high)
-
-    def _variances(self, errors: Sequence[NDArray[np.bool_]], values: Numbers) -> Numbers:
-        """Variance of the rate at each threshold over resampled people; shape (m,)."""
-        blamed = self.others != NOBODY
-        others, pairs = self.others[blamed], self._pairs(blamed)
-        own, given, twice = [], [], []
-        for wrong, value in zip(errors, values, strict=True):
-            counted = self.weights * wrong
-            # The ratio's denominator varies too: what counts is how far someone is from the mean.
-            own.append(self._sum(self.persons, counted - value))
-            blame = counted[blamed] - (value if self.every_pair else 0.0)
-            given.append(self._sum(others, blame))
-            # What happened between two people is drawn from both ends, and must count once (as in the variance
-            # of Aronow, Samii and Assenova for pairs, Political Analysis 2015).
-            twice.append((np.bincount(pairs, blame) ** 2).sum())
-        drawn = self._resamples() - 1
-        both = drawn @ np.stack(own, axis=1) + drawn @ np.stack(given, axis=1)
-        variance = both.var(axis=0, ddof=1) - np.array(twice)
-        # Comparisons that hang together never tell more than independent ones.
-        independent = values * (1 - values) / len(self)
-        return np.asarray(np.maximum(variance / len(self) ** 2, independent))
-
-    def _units(self) -> int:
-        """How many trials there are if all photos of one person, or of a pair of people, are one."""
-        if not self.every_pair:
-            return self.independent
-        return int(self._pairs(self.others != NOBODY).max()) + 1
+        return Rate(value, tally.errors, len(self), self.independent, effective, low, high)
 
     def _pairs(self, blamed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Number of the pair of people that each of these trials is between, whoever looks up whom."""
