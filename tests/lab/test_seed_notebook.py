@@ -154,7 +154,10 @@ def test_a_taken_folder_is_said_and_nothing_is_added(four: Seeding, tmp_path: Pa
 
     panel.add()
 
-    assert "is taken by &#x27;Person 1&#x27;" in panel.message.value
+    (tile,) = shown(panel)
+    assert "folder_taken" in tile
+    assert "is taken by &#x27;Person 1&#x27;" in tile
+    assert "0 references added" in panel.message.value
     assert "Zoe" not in names(four)
     assert not panel.button.disabled
 
