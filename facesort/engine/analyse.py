@@ -196,9 +196,8 @@ def _result(
     try:
         try:
             return future.result()
-        except (
-            ProcessExpired
-        ):  # it may have been killed for another one's fault: out of memory, say
+        except ProcessExpired:
+            # It may have been killed for another one's fault: out of memory, say.
             return executor.submit(analyse_file, analyser, photo).result()
     except (TimeoutError, ProcessExpired) as error:
         reason, detail = _worker_failure(analyser, photo, error)

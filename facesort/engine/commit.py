@@ -58,8 +58,8 @@ class Committer:
 
     Parameters
     ----------
-    output : Path
-        Output root; files are only ever added.
+    output : Root
+        As it was when the job started; files are only ever added.
     staging : Path
         The batch's folder in the workspace.
     render : callable of (PlannedWrite, source path) to bytes or None
@@ -70,7 +70,7 @@ class Committer:
         Goes into temporary names, so that two workspaces on one output do not take each other's.
     """
 
-    output: Path
+    output: Root
     staging: Path
     render: Callable[[PlannedWrite, str], bytes | None]
     at: Callable[[str], None]
@@ -87,17 +87,16 @@ class Committer:
         Raises
         ------
         OutputError
-            If the output cannot be written: the batch stays COMMITTING and is taken up again by the next sort.
+            If the output is gone or cannot be written: the batch stays COMMITTING and is taken up again by the
+            next sort.
         """
         failures: dict[int, Reason] = {}
-        folders = {
-            self.output
-        }  # its entries too: a kill may have come between a mkdir and its fsync
-        root = self._root()
+        # Its own entries too: a kill may have come between a mkdir and its fsync.
+        folders = {self.output.path}
         for write in writes:
-            target = self.output / write.plan.target
+            target = self.output.path / write.plan.target
             try:
-                folders.add(self._folder(target.parent, root))
+                folders.add(self._folder(target.parent))
                 reason = self._write(write, target)
             except OSError as error:
                 raise _unwritable(target, error) from error
@@ -109,23 +108,22 @@ class Committer:
                 sync_folder(folder)
             except OSError as error:
                 raise _unwritable(folder, error) from error
+        self._refuse_gone()
         return failures
 
-    def _root(self) -> Root:
-        try:
-            return Root.of(self.output)
-        except OSError as error:
-            raise _gone(self.output) from error
+    def _refuse_gone(self) -> None:
+        """Tell the output from its mount point, which after an unplugged disk is a folder like any other."""
+        if not self.output.is_there():
+            raise OutputError(
+                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
+            )
 
-    def _folder(self, folder: Path, root: Root) -> Path:
+    def _folder(self, folder: Path) -> Path:
         """Make a person's folder; refuse one that leads out of the output root."""
-        if (
-            not root.is_there()
-        ):  # the mount point of a disk that was unplugged is a folder like any other
-            raise _gone(self.output)
+        self._refuse_gone()
         if not os.path.lexists(folder):
             folder.mkdir()
-        if not folder.resolve().is_relative_to(self.output.resolve()):
+        if not folder.resolve().is_relative_to(self.output.path.resolve()):
             raise OutputError(
                 f"{folder} leads out of the output folder (it is a link): remove the link and run `facesort sort` again"
             )
@@ -176,10 +174,6 @@ def _holds(target: Path, plan: PlannedWrite) -> bool:
         and target.stat().st_size == plan.size
         and file_sha256(target) == plan.sha256
     )
-
-
-def _gone(output: Path) -> OutputError:
-    return OutputError(f"output {output} is gone: plug in the disk and run `facesort sort` again")
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

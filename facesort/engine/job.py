@@ -26,7 +26,6 @@ from facesort.engine.progress import Progress
 from facesort.engine.roots import Root, SourceWatch
 from facesort.errors import (
     ImageError,
-    OutputError,
 )
 from facesort.store import Store, commits, people, photos, reports, runs
 from facesort.store.photos import BatchRecord, BatchState
@@ -169,17 +168,15 @@ class Job:
     def _commit(self, batch_id: int, executor: Executor) -> None:
         """Take one batch from COMMITTING to COMMITTED."""
         at = self.options.at
-        self._refuse_gone_output()
         writes = commits.planned_writes(self.store, batch_id)
         committer = Committer(
-            self.output.path,
+            self.output,
             self._staging(batch_id),
             lambda plan, path: self._render(executor, plan, path),
             at,
             mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
         )
         failures = committer.carry_out(writes)
-        self._refuse_gone_output()  # in the middle of it: what went to the mount point is not in the output
         at("written")
         with self.store.transaction():
             commits.finish_batch(self.store, batch_id, failures)
@@ -191,12 +188,6 @@ class Job:
         if failures:
             self.progress.counts = reports.counts(self.store)
         self.progress.write("running")
-
-    def _refuse_gone_output(self) -> None:
-        if not self.output.is_there():
-            raise OutputError(
-                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
-            )
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
         names = people.everyone(self.store)

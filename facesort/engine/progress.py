@@ -80,6 +80,8 @@ class Progress:
     folder: Path
     counts: Counts
     run_id: int
+    # A PID alone may be another process after a restart.
+    _process_started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
     _analysed: int = 0
     _beat: float = 0.0
     _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
@@ -129,7 +131,7 @@ class Progress:
         report |= {
             "run_id": self.run_id,
             "pid": os.getpid(),
-            "process_started": _process_started(),
+            "process_started": self._process_started,
             "updated_at": _now(),
         }
         _show(self.folder / "progress.json", report)
@@ -156,11 +158,6 @@ def _show(path: Path, value: Any) -> None:
     """Replace a state file; on Windows that fails while somebody reads it, and the next one will do."""
     with suppress(PermissionError):
         replace_json(path, value)
-
-
-def _process_started() -> float:
-    """When this process was started; a PID alone may be another process after a restart."""
-    return float(psutil.Process().create_time())
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from disks import mounted, needs_mount, remount, unprivileged
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.commit import Committer, stage, unstage
+from facesort.engine.roots import Root
 from facesort.errors import OutputError
 from facesort.reasons import Reason
 from facesort.store.commits import LoggedWrite
@@ -54,6 +55,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.output.mkdir(exist_ok=True)
+        self.at_the_start = Root.of(self.output)
 
     @property
     def output(self) -> Path:
@@ -76,7 +78,7 @@ class Place:
             raise Killed
 
     def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
-        return Committer(self.output, self.staging, self.render, self.at).carry_out(writes)
+        return Committer(self.at_the_start, self.staging, self.render, self.at).carry_out(writes)
 
 
 @pytest.fixture
@@ -352,6 +354,7 @@ def test_an_output_that_must_not_be_written_is_taken_up_again() -> None:
 def test_a_disk_that_turns_read_only_is_taken_up_again(place: Place) -> None:
     place.stage()
     with mounted(place.output, "size=1m"):
+        place = Place(place.root)  # a job that starts with the disk in place
         place.carry_out(TWO[:1])
         remount(place.output, "ro")
         with pytest.raises(OutputError, match=r"Read-only file system.*run `facesort sort` again"):
@@ -370,6 +373,7 @@ def test_a_full_disk_is_taken_up_again_when_there_is_space(place: Place, kilobyt
     writes = [planned(i, f"Anna/{i}.jpg", jpeg) for i, jpeg in enumerate(jpegs)]
     place.stage(jpegs)
     with mounted(place.output, f"size={kilobytes}k"):
+        place = Place(place.root)  # a job that starts with the disk in place
         with pytest.raises(OutputError, match=r"No space left.*free some space"):
             place.carry_out(writes)
         whole = {p: d for p, d in tree(place.output).items() if p.endswith(".jpg")}
@@ -402,7 +406,7 @@ def test_an_unplugged_disk_is_not_replaced_by_its_mount_point(
             Unplugging(place.root).carry_out(writes)
     assert tree(place.output) == {}, "the internal disk got a copy that nobody will look for"
     with mounted(place.output, "size=1m"):
-        assert place.carry_out(writes) == {}
+        assert Place(place.root).carry_out(writes) == {}
         assert set(tree(place.output)) == {w.plan.target for w in writes}
 
 
