@@ -1,0 +1,58 @@
+"""The command line: one thin function per verb.  Data goes to stdout, the log to stderr.
+
+Exit codes: 0 done; 1 an error it explains; 2 wrong usage; 3 finished, but some photos failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from facesort import __version__
+from facesort.cli import gallery, job, setup
+from facesort.cli.terminal import ExplainingGroup
+
+__all__ = ["cli", "main"]
+
+
+@click.group(
+    cls=ExplainingGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="facesort")
+@click.option("-v", "--verbose", is_flag=True, help="Log every step to stderr.")
+def cli(verbose: bool) -> None:
+    """Sort an event's photos by who is in them: offline, resumable, nothing lost."""
+    # What is left of a kernel that was stopped is no news.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if verbose:
+        for chatty in ("PIL", "matplotlib", "asyncio", "traitlets"):
+            logging.getLogger(chatty).setLevel(logging.INFO)
+
+
+_VERBS: tuple[click.Command, ...] = (
+    setup.demo,
+    setup.init,
+    setup.packs,
+    setup.doctor,
+    gallery.seed,
+    gallery.persons,
+    job.sort,
+    job.status,
+    job.verify,
+    job.retry,
+)
+for _verb in _VERBS:
+    cli.add_command(_verb)
+
+
+def main() -> None:
+    """Entry point of the `facesort` command."""
+    cli()

@@ -1,0 +1,129 @@
+"""`seed`, `persons`: who is looked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from facesort.cli.terminal import json_option, workspace_option
+
+__all__ = ["persons", "seed"]
+
+
+@click.command()
+@workspace_option
+@click.argument("name", required=False)
+@click.argument("photos", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--folder", help="Output folder of this person.  [default: after the name]")
+@click.option(
+    "--from",
+    "root_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="One sub-folder per person.",
+)
+@click.option(
+    "--reembed",
+    is_flag=True,
+    help="Embed the stored reference crops again with the workspace's pack.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Add photos although they look like somebody else; never mends a bad photo.",
+)
+def seed(
+    root: Path,
+    name: str | None,
+    photos: tuple[Path, ...],
+    folder: str | None,
+    root_folder: Path | None,
+    reembed: bool,
+    force: bool,
+) -> None:
+    """Enrol persons: NAME from one or more PHOTOs with exactly one face each, or a whole folder."""
+    from facesort.engine.seed import Candidate, candidates_in, person_name
+    from facesort.engine.setup import open_with_pack
+
+    workspace, pack = open_with_pack(root)
+    if reembed:
+        _reembed(workspace, pack)
+        return
+    if root_folder is not None and (name or photos or folder):
+        raise click.UsageError("--from takes neither NAME, PHOTO nor --folder")
+    if root_folder is None and not (name and photos):
+        raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
+    if name and Path(name).is_file():
+        raise click.UsageError(f"NAME comes first, but {name} is a file")
+    candidates = (
+        candidates_in(root_folder)
+        if root_folder is not None
+        else [Candidate(person_name(str(name)), photo, folder) for photo in photos]
+    )
+    _seed_all(workspace, pack, [replace(c, force=force) for c in candidates])
+
+
+def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
+    from facesort.engine.seed import seed as seed_photos
+
+    refused = 0
+    reports = seed_photos(workspace, pack, candidates)
+    for report in tqdm(reports, total=len(candidates), unit="photo", disable=len(candidates) < 5):
+        who = f"{report.candidate.name}: {report.candidate.path.name}"
+        if report.refused is None:
+            click.echo(f"added    {who}")
+        else:
+            refused += 1
+            click.echo(f"refused  {who}: {report.refused}")
+    click.echo(f"{len(candidates) - refused} added, {refused} refused", err=True)
+    if refused == len(candidates):
+        raise click.ClickException("no reference was added; the reasons are above")
+
+
+def _reembed(workspace: Any, pack: Any) -> None:
+    from facesort.engine.seed import reembed
+    from facesort.faces.load import load_engine
+
+    lost = reembed(workspace, load_engine(pack, threads=os.cpu_count() or 1))
+    if lost:
+        names = ", ".join(f"{person} ({file})" for person, file in lost)
+        raise click.ClickException(
+            f"{pack.name} finds no face in the reference of {names}; nothing was changed. "
+            "Seed these persons in a new workspace, or use another pack"
+        )
+    click.echo(f"all references are embedded with {pack.name} now")
+
+
+@click.command()
+@workspace_option
+@json_option
+def persons(root: Path, as_json: bool) -> None:
+    """Show who is in the gallery."""
+    from facesort.store.people import person_summaries
+    from facesort.workspace import open_workspace
+
+    with open_workspace(root).open_store(read_only=True) as store:
+        summaries = person_summaries(store)
+    if as_json:
+        rows = [
+            {
+                "name": s.person.name,
+                "folder": s.person.folder,
+                "references": s.references,
+                "learned": s.learned,
+            }
+            for s in summaries
+        ]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for s in summaries:
+        click.echo(
+            f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned)"
+        )
+    if not summaries:
+        click.echo("nobody yet: facesort seed NAME PHOTO...", err=True)

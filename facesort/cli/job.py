@@ -1,0 +1,142 @@
+"""`sort`, `status`, `verify`, `retry`: the job and what became of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, runs_option, workspace_option
+
+__all__ = ["retry", "sort", "status", "verify"]
+
+
+@click.command()
+@workspace_option
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="Worker processes; 0 takes one per core."
+)
+@runs_option
+@click.pass_context
+def sort(
+    context: click.Context,
+    root: Path,
+    pairs: tuple[tuple[str, str], ...],
+    workers: int | None,
+    runs: Path,
+) -> None:
+    """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
+    from facesort.engine.status import current_status
+    from facesort.lab.launch import launch, parse_parameters
+    from facesort.workspace import open_workspace, refuse_inside
+
+    workspace = open_workspace(root)
+    refuse_inside(runs, workspace.settings)
+    if any(parameter == "workspace" for parameter, _ in pairs):
+        raise click.UsageError("the workspace is given with -w, not with -p")
+    parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
+    if workers is not None:
+        parameters["workers"] = workers
+    notebook = launch(
+        "03_sort", parameters, runs=runs.absolute(), job=workspace.settings.source.name or "sort"
+    )
+    status = current_status(workspace)
+    click.echo(_status_text(status))
+    click.echo(f"output        {workspace.settings.output}")
+    click.echo(f"run notebook  {notebook}")
+    if status["photos"]["failed"]:
+        context.exit(EXIT_SOME_FAILED)
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.option("--watch", is_flag=True, help="Follow a running sort.")
+def status(root: Path, as_json: bool, watch: bool) -> None:
+    """Show progress, rate, ETA and counts; works while a sort is running."""
+    from facesort.engine.status import current_status
+    from facesort.workspace import open_workspace
+
+    workspace = open_workspace(root)
+    report = current_status(workspace)
+    if watch:
+        with tqdm(total=report["photos"]["total"], unit="photo") as bar:
+            while report["state"] == "running":
+                bar.total = report["photos"]["total"]
+                bar.n = bar.total - report["photos"]["pending"]
+                bar.refresh()
+                time.sleep(1)
+                report = current_status(workspace)
+    click.echo(
+        json.dumps(report, indent=1, ensure_ascii=False) if as_json else _status_text(report)
+    )
+
+
+def _status_text(report: Mapping[str, Any]) -> str:
+    """Counts that visibly add up."""
+    photos = report["photos"]
+    parts = " + ".join(f"{n} {name}" for name, n in photos.items() if name != "total")
+    lines = [f"{report['state']}: {photos['total']} photos = {parts}"]
+    if report["images_per_second"]:
+        lines.append(
+            f"rate          {report['images_per_second']:g} images/s, {report['eta_seconds']} s left"
+        )
+    faces = ", ".join(f"{n} {name}" for name, n in report["faces"].items())
+    lines.append(f"faces         {faces}")
+    lines += [f"{files:>6} files  {name}/" for name, files in report["persons"].items()]
+    return "\n".join(lines)
+
+
+@click.command()
+@workspace_option
+@json_option
+def verify(root: Path, as_json: bool) -> None:
+    """Re-hash every output file against the commit log."""
+    from facesort.engine.verify import verify_output
+    from facesort.store.commits import verified_writes
+    from facesort.workspace import open_workspace
+
+    workspace = open_workspace(root)
+    with workspace.open_store(read_only=True) as store:
+        writes = verified_writes(store)
+    bar = tqdm(writes, unit="file", disable=as_json or not writes)
+    result = verify_output(workspace.settings.output, bar)
+    if as_json:
+        report = {"verified": result.verified, "missing": result.missing, "changed": result.changed}
+        click.echo(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        click.echo(
+            f"{result.verified} files verified, {len(result.missing)} missing, {len(result.changed)} changed"
+        )
+        for verdict, targets in (("missing", result.missing), ("changed", result.changed)):
+            for target in targets:
+                click.echo(f"{verdict}  {target}")
+    if not result.passed:
+        raise click.ClickException("the output is not what was written to it")
+
+
+@click.command()
+@workspace_option
+def retry(root: Path) -> None:
+    """Put failed photos into new batches; `facesort sort` takes them up."""
+    from facesort.engine.retry import retry_failed
+    from facesort.workspace import open_workspace
+
+    count = retry_failed(open_workspace(root))
+    click.echo(
+        f"{count} photos wait for the next `facesort sort`" if count else "no photo has failed"
+    )

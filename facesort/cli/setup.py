@@ -1,0 +1,101 @@
+"""`demo`, `init`, `packs`, `doctor`: what is needed before the first photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facesort.cli.terminal import pack_places, workspace_option
+
+__all__ = ["demo", "doctor", "init", "packs"]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="facesort-demo")
+@click.option("--pack", help="Model pack: a name or a folder.")
+def demo(folder: Path, pack: str | None) -> None:
+    """Build a sample event in FOLDER from real faces, sort it, and say where to look."""
+    from facesort.lab.demo import run_demo
+
+    result = run_demo(folder.absolute(), pack, pack_places(None), say=click.echo)
+    click.echo(result.report())
+
+
+@click.command()
+@workspace_option
+@click.option(
+    "--source", type=click.Path(path_type=Path), required=True, help="The photos; never written to."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Where sorted copies are added.",
+)
+@click.option(
+    "--pack",
+    help="Model pack: a name or a folder.  [default: an InsightFace pack that is here, else dlib]",
+)
+def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
+    """Make a workspace for one source and one output."""
+    from facesort.engine.setup import set_up
+
+    _, chosen = set_up(root, source.absolute(), output.absolute(), pack, pack_places(root))
+    click.echo(f"workspace {root.absolute()}")
+    click.echo(f"model pack {chosen.name}: {chosen.licence}")
+    origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"
+    click.echo(f"STRICT {chosen.strict:g}, LOOSE {chosen.loose:g}: {origin}")
+    click.echo("next: facesort seed NAME PHOTO...")
+
+
+@click.group()
+def packs() -> None:
+    """Model packs: who finds and recognises the faces."""
+
+
+@packs.command("list")
+@workspace_option
+def packs_list(root: Path) -> None:
+    """Show the model packs that are here."""
+    from facesort.faces.packs import find_packs
+
+    for pack in find_packs(pack_places(root)):
+        note = "" if pack.calibrated else " (uncalibrated)"
+        click.echo(
+            f"{pack.name:20} STRICT {pack.strict:g} LOOSE {pack.loose:g}{note}  {pack.path or 'built in'}"
+        )
+        click.echo(f"{'':20} {pack.licence}")
+
+
+@packs.command("fetch")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
+def packs_fetch(name: str, yes: bool) -> None:
+    """Download a pack through insightface's own downloader; the only thing that ever downloads."""
+    from facesort.faces.fetch import fetch_pack
+    from facesort.faces.known import INSIGHTFACE_LICENCE
+
+    click.echo(INSIGHTFACE_LICENCE)
+    if not yes:
+        click.confirm("Download it under these terms?", abort=True)
+    pack = fetch_pack(name, Path.home() / ".insightface")
+    click.echo(f"{pack.name} is in {pack.path}")
+    for file, digest in pack.files:
+        click.echo(f"{digest}  {file}")
+
+
+@click.command()
+@workspace_option
+@click.pass_context
+def doctor(context: click.Context, root: Path) -> None:
+    """Say what is installed, what is missing, and how to get it."""
+    from facesort.doctor import State, examine
+
+    findings = examine(root, pack_places(root))
+    for finding in findings:
+        click.echo(f"{finding.state.value:8} {finding.subject}: {finding.detail}")
+        if finding.remedy:
+            click.echo(f"{'':8} {finding.remedy}")
+    if any(finding.state is State.MISSING for finding in findings):
+        context.exit(1)
