@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     ONLY_UNKNOWN_FACES = "only_unknown_faces"
     DUPLICATE = "duplicate"
+    DO_NOT_DELIVER = "do_not_deliver"
     # a photo that failed
     EMPTY_FILE = "empty_file"
     NOT_AN_IMAGE = "not_an_image"
@@ -72,4 +73,5 @@ class FaceReason(StrEnum):
     ABOVE_LOOSE = "above_loose"
     PERSON_TAKEN = "person_taken"
     REJECTED_BY_USER = "rejected_by_user"
+    CONFIRMED_BY_USER = "confirmed_by_user"
     EMPTY_GALLERY = "empty_gallery"

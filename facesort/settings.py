@@ -15,6 +15,7 @@ from facesort.errors import SettingsError
 __all__ = [
     "MatchingSettings",
     "PhotoSettings",
+    "PrivacySettings",
     "RunSettings",
     "SeedSettings",
     "Settings",
@@ -45,6 +46,8 @@ class MatchingSettings(_Section):
         Quality in [0, 1] below which a face is never learned.
     max_learned : int
         Learned embeddings kept per person; the oldest leave first, references never.
+    rematch : bool
+        Whether a sort ends with matching its unknown and LOOSE faces again, against the gallery as it has become.
     """
 
     strict: Distance | None = None
@@ -53,6 +56,7 @@ class MatchingSettings(_Section):
     learn: bool = True
     learn_quality: Share = 0.5
     max_learned: Annotated[int, Field(ge=0, le=1000)] = 10
+    rematch: bool = True
 
     @model_validator(mode="after")
     def _ordered(self) -> MatchingSettings:
@@ -112,6 +116,19 @@ class RunSettings(_Section):
     unknown_folder: bool = False
 
 
+class PrivacySettings(_Section):
+    """What is kept of people nobody asked for.
+
+    Parameters
+    ----------
+    keep_unknown : bool
+        Whether the embeddings and crops of unknown faces stay in the workspace when the job is done; without them
+        they can neither be matched again nor be found as clusters.
+    """
+
+    keep_unknown: bool = True
+
+
 class Settings(_Section):
     """Everything a workspace is set to.
 
@@ -132,6 +149,7 @@ class Settings(_Section):
     photos: PhotoSettings = PhotoSettings()
     seed: SeedSettings = SeedSettings()
     run: RunSettings = RunSettings()
+    privacy: PrivacySettings = PrivacySettings()
 
 
 def parse_settings(values: dict[str, Any], origin: str) -> Settings:

@@ -102,7 +102,7 @@ def add_person(store: Store, name: str, folder: str) -> Person:
     # An id that rows of a former person point to is never given again.
     person = Person(store.next_id("everyone", "person_id"), name, folder)
     store.execute(
-        "INSERT INTO person VALUES (?, ?, ?, ?)",
+        "INSERT INTO person (person_id, name, folder, folder_key) VALUES (?, ?, ?, ?)",
         [person.person_id, name, folder, folder_key(folder)],
     )
     return person

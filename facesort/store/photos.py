@@ -164,7 +164,7 @@ def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
         "INSERT INTO result SELECT s.photo_id, ?, "
         "if(EXISTS (FROM write w WHERE w.photo_id = s.photo_id AND w.person_id IS NOT NULL), 'matched', 'unknown'), "
         "if(EXISTS (FROM write w WHERE w.photo_id = s.photo_id AND w.person_id IS NOT NULL), NULL, ?), "
-        "'', sha256, duplicate_of, format, width, height, captured_at, camera "
+        "'', sha256, duplicate_of, format, width, height, captured_at, camera, phash "
         "FROM photo_state s WHERE list_contains(?, s.photo_id)",
         [batch_id, Reason.ONLY_UNKNOWN_FACES.value, list(photo_ids)],
     )
@@ -284,6 +284,7 @@ def _insert_decisions(
         {
             "face_id": [face_id for face_id, _ in decided],
             "round": [0] * len(decided),
+            "batch_id": [record.batch_id] * len(decided),
             "outcome": [d.outcome.value for d in decisions],
             "reason": [d.reason.value for d in decisions],
             "person_id": [d.person_id for d in decisions],

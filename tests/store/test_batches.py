@@ -121,7 +121,7 @@ def test_everything_about_a_batch_is_stored(store: Store) -> None:
     record(
         store, 1, [result(1, *CORRUPT, sha256=""), result(2, *MATCHED)], [write(2), write(2, None)]
     )
-    assert store.rows("SELECT * FROM result ORDER BY photo_id") == [
+    assert store.rows("SELECT * EXCLUDE (phash) FROM result ORDER BY photo_id") == [
         (1, 1, "failed", "corrupt", "told in words", "", None, "JPEG", 600, 400,
          datetime(2026, 5, 4, 3, 2, 1), "Camera"),
         (2, 1, "matched", None, "", "sha-2", None, "JPEG", 600, 400,

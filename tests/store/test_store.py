@@ -419,7 +419,9 @@ def test_a_blob_is_little_endian_and_contiguous() -> None:
 
 def test_ids_start_at_one_and_go_on(store: Store) -> None:
     assert store.next_id("person", "person_id") == 1
-    store.execute("INSERT INTO person VALUES (7, 'Anna', 'Anna', 'anna')")
+    store.execute(
+        "INSERT INTO person (person_id, name, folder, folder_key) VALUES (7, 'Anna', 'Anna', 'anna')"
+    )
     assert store.next_id("person", "person_id") == 8
 
 
