@@ -1,0 +1,137 @@
+"""What a review costs and is worth: clusters of unknown faces, and the what-if question.
+
+python benchmarks/review.py scale                                        100,000 faces, 50,000 decisions
+python benchmarks/review.py lfw --pack ASSETS/models/mbf128 --assets ASSETS   clusters against LFW's labels
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from lfw_faces import labelled_analyses
+from sklearn.cluster import DBSCAN, HDBSCAN
+
+from facesort.core.clustering import NOISE, cluster_faces
+from facesort.core.matching import Thresholds
+from facesort.core.what_if import NOBODY, StoredDistances, replay
+from facesort.faces.packs import resolve_pack
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def drawn_faces(faces: int, people: int, dim: int = 512) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings about 0.7 apart within a person; the k-th person is in 1/k as many photos as the first."""
+    rng = np.random.default_rng(1)
+    share = 1 / np.arange(1, people + 1)
+    owner = rng.choice(people, faces, p=share / share.sum())
+    centres = rng.standard_normal((people, dim)).astype(np.float32) / np.sqrt(dim)
+    found = centres[owner] + rng.standard_normal((faces, dim)).astype(np.float32) * 0.5 / np.sqrt(
+        dim
+    )
+    return found / np.linalg.norm(found, axis=1, keepdims=True), owner
+
+
+def scale() -> None:
+    print(
+        "| faces | people | seconds | peak memory before / after | clusters | faces in a cluster of their person |"
+    )
+    print("|---|---|---|---|---|---|")
+    for faces in (10_000, 30_000, 100_000):
+        embeddings, owner = drawn_faces(faces, faces // 50)
+        photos = np.arange(faces) // 3
+        before, started = peak_mb(), time.perf_counter()
+        labels = cluster_faces(embeddings, photos, eps=0.9)
+        seconds = time.perf_counter() - started
+        right = sum(np.bincount(owner[labels == label]).max() for label in range(labels.max() + 1))
+        print(
+            f"| {faces} | {faces // 50} | {seconds:.1f} | {before:.0f} / {peak_mb():.0f} MB | {labels.max() + 1} "
+            f"| {right / faces:.1%} |",
+            flush=True,
+        )
+    what_if()
+
+
+def what_if(faces: int = 50_000, people: int = 60) -> None:
+    rng = np.random.default_rng(2)
+    stored = StoredDistances(
+        face_ids=np.arange(faces),
+        photo_ids=np.sort(rng.integers(0, faces // 3, faces)),
+        person_ids=np.argsort(rng.random((faces, people)), axis=1)[:, :2] + 1,
+        distances=np.sort(rng.uniform(0.5, 1.5, (faces, 2)).astype(np.float32), axis=1),
+        answers=np.full(faces, NOBODY),
+    )
+    seconds = []
+    for loose in np.linspace(0.6, 1.4, 9):
+        started = time.perf_counter()
+        replay(stored, Thresholds(0.5, float(loose), 0.05))
+        seconds.append(time.perf_counter() - started)
+    print(
+        f"\nwhat-if, {faces} faces, {people} persons, LOOSE 0.6 to 1.4: median {np.median(seconds):.2f} s, ",
+        end="",
+    )
+    print(f"{min(seconds):.2f} to {max(seconds):.2f} s")
+
+
+def lfw(pack_path: Path, assets: Path) -> None:
+    pack = resolve_pack(str(pack_path), [])
+    rows = [
+        (name, number, face.embedding)
+        for name, analyses in labelled_analyses(assets, pack).items()
+        for number, analysis in enumerate(analyses)
+        if len(analysis.faces) == 1
+        for face in analysis.faces
+    ]
+    names = np.unique([row[0] for row in rows], return_inverse=True)[1]
+    embeddings = np.stack([row[2] for row in rows])
+    photos = np.arange(len(rows))
+    print(
+        f"{pack.name}: {len(rows)} faces of {names.max() + 1} people, {pairs(names):.0f} pairs of one person"
+    )
+    print("| method | clusters | faces in one | purity | pairs of one person together |")
+    print("|---|---|---|---|---|")
+    for factor in (0.8, 0.9, 0.95, 1.0):
+        eps = factor * pack.loose
+        report(f"facesort, eps {eps:.3f}", cluster_faces(embeddings, photos, eps=eps), names)
+        report(
+            f"DBSCAN, eps {eps:.3f}", DBSCAN(eps=eps, min_samples=2).fit_predict(embeddings), names
+        )
+    report("HDBSCAN", HDBSCAN(min_cluster_size=2, copy=True).fit_predict(embeddings), names)
+
+
+def pairs(labels: np.ndarray) -> float:
+    return float(sum(n * (n - 1) / 2 for n in np.unique(labels, return_counts=True)[1]))
+
+
+def report(method: str, labels: np.ndarray, names: np.ndarray) -> None:
+    inside = labels != NOISE
+    clusters = np.unique(labels[inside])
+    pure = sum(np.bincount(names[labels == c]).max() for c in clusters)
+    together = sum(pairs(labels[inside & (names == n)]) for n in np.unique(names))
+    print(
+        f"| {method} | {len(clusters)} | {inside.sum()}/{len(names)} | {pure / inside.sum():.4f} "
+        f"| {together / pairs(names):.1%} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=["scale", "lfw"])
+    parser.add_argument("--pack", type=Path)
+    parser.add_argument("--assets", type=Path)
+    options = parser.parse_args()
+    if options.what == "scale":
+        scale()
+    else:
+        lfw(options.pack, options.assets)
+
+
+if __name__ == "__main__":
+    main()
