@@ -1,7 +1,8 @@
 """People nobody seeded: unknown faces, grouped by who they seem to be.
 
 DBSCAN on the graph of near neighbours, with what a photo knows and DBSCAN does not: two faces of one photo are two
-people.  A cluster that holds two of them was drawn with too long a thread, so it is drawn again with a shorter one.
+people.  A cluster that holds two of them was drawn with too long a thread, so it is drawn again with a shorter one;
+unless it falls apart before they separate, as with a mirror or a poster in the photo: then the second face is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NEIGHBOURS = (
     64  # nearest ones kept per face; bounds the memory where one person has thousands of faces
 )
 _SHORTER = 0.92  # of the thread, where a cluster holds two faces of one photo
-_SHORTEST = 0.5  # of the first thread; below it, only single faces are taken out
+_KEPT = 0.7  # of a cluster's faces must find one again, or it was no good to shorten the thread
 
 
 def cluster_faces(
@@ -59,17 +60,13 @@ def cluster_faces(
     if not len(embeddings):
         return labels
     graph = _neighbours(embeddings, photo_ids, eps)
-    todo = [(np.arange(len(embeddings)), eps)]
     found: list[NDArray[np.int64]] = []
-    while todo:
-        members, thread = todo.pop()
-        for group in _density_groups(graph, members, thread, min_faces):
-            if not _shares_a_photo(photo_ids[group]):
-                found.append(group)
-            elif thread * _SHORTER >= eps * _SHORTEST:
-                todo.append((group, thread * _SHORTER))
-            else:
-                found.append(_one_per_photo(embeddings, photo_ids, group))
+    for group in _density_groups(graph, np.arange(len(embeddings)), eps, min_faces):
+        if _shares_a_photo(photo_ids[group]):
+            parts = _separate(graph, group, photo_ids, eps, min_faces)
+            found += parts or [_one_per_photo(embeddings, photo_ids, group)]
+        else:
+            found.append(group)
     found = [group for group in found if len(group) >= min_faces]
     for label, group in enumerate(sorted(found, key=lambda g: (-len(g), int(g.min())))):
         labels[group] = label
@@ -114,6 +111,23 @@ def _density_groups(
     cuts = np.flatnonzero(np.diff(labels[order])) + 1
     groups = np.split(order, cuts)
     return [members[group] for group in groups if labels[group[0]] != NOISE]
+
+
+def _separate(
+    graph: csr_array,
+    group: NDArray[np.int64],
+    photo_ids: NDArray[np.int64],
+    eps: float,
+    min_faces: int,
+) -> list[NDArray[np.int64]]:
+    """Draw a cluster again, with the longest thread that gives no two faces of one photo; none if it falls apart."""
+    while True:
+        eps *= _SHORTER
+        parts = _density_groups(graph, group, eps, min_faces)
+        if sum(map(len, parts)) < _KEPT * len(group):
+            return []
+        if not any(_shares_a_photo(photo_ids[part]) for part in parts):
+            return parts
 
 
 def _shares_a_photo(photo_ids: NDArray[np.int64]) -> bool:

@@ -71,3 +71,13 @@ def test_two_people_chained_by_a_face_between_them_come_apart_if_they_share_a_ph
     together = np.array([0, 1, 2, 3, 0])
     labels = cluster_faces(faces, together, eps=0.5)
     assert labels[0] == labels[1] != labels[3] == labels[4]
+
+
+def test_a_mirror_costs_one_face_and_not_the_cluster() -> None:
+    faces, _ = people([60], spread=0.12)
+    photo_ids = np.arange(60)
+    photo_ids[59] = 0  # the same person twice in the first photo
+    labels = cluster_faces(faces, photo_ids, eps=1.0)
+    assert sorted(set(labels)) == [NOISE, 0]
+    assert (labels == NOISE).sum() == 1
+    assert NOISE in (labels[0], labels[59])
