@@ -16,7 +16,7 @@ RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lab lint check format hooks build clean
+.PHONY: help demo test test-slow torture lab lint check format hooks build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: $(DEV) ## Set up, then run the tests
 
 test-slow: $(DEV) ## Run the fault campaigns and the jobs of 16,000 photos
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+torture: $(DEV) ## Kill, starve and poison jobs for hours, and count what is lost (SEED=n for another campaign)
+	$(if $(SEED),FACESORT_TORTURE_SEED=$(SEED)) $(BIN)/python -m pytest -m slow tests/torture $(PYTEST_ARGS)
 
 lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 	# JupyterLab drops uploads of more than 10 MB in one go without a word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from facesort.errors import SettingsError
 
 __all__ = [
+    "CalibrationSettings",
     "MatchingSettings",
     "PhotoSettings",
     "PrivacySettings",
@@ -25,6 +26,7 @@ __all__ = [
 
 Distance = Annotated[float, Field(ge=0.0, le=2.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Backend = Literal["auto", "onnxruntime", "openvino"]
 
 
 class _Section(BaseModel):
@@ -76,11 +78,15 @@ class PhotoSettings(_Section):
         Larger files are not read and end as ``too_large``.
     timeout_s : float
         A file that takes longer is given up as ``timeout`` and its worker process is replaced.
+    max_worker_mb : float
+        A file for which its worker process would hold more memory is given up as ``too_large``; 500 MB at least, which
+        is what a worker takes with its models.
     """
 
     max_megapixels: Annotated[float, Field(gt=0)] = 200.0
     max_file_mb: Annotated[float, Field(gt=0)] = 1024.0
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    max_worker_mb: Annotated[float, Field(ge=500)] = 4000.0
 
 
 class SeedSettings(_Section):
@@ -110,10 +116,13 @@ class RunSettings(_Section):
         Worker processes; 0 takes one per core.
     unknown_folder : bool
         Whether photos with only unknown faces go to ``_unknown/``.
+    backend : {"auto", "onnxruntime", "openvino"}
+        Runs the recogniser of an InsightFace pack; ``auto`` takes OpenVINO where it is installed, faster and as good.
     """
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     unknown_folder: bool = False
+    backend: Backend = "auto"
 
 
 class PrivacySettings(_Section):
@@ -129,6 +138,40 @@ class PrivacySettings(_Section):
     keep_unknown: bool = True
 
 
+class CalibrationSettings(_Section):
+    """The calibration that the thresholds under ``[matching]`` come from; written by `facesort calibrate --apply`.
+
+    Parameters
+    ----------
+    id : str
+        12 hex digits, as in ``calibration.json`` of its run.
+    date : str
+        ISO 8601, UTC.
+    pack_id : str
+        Of the model pack whose distances were looked at.
+    gallery : str
+        Fingerprint of the references at that time.
+    persons : int
+        In the gallery at that time.
+    data : str
+        What it rests on, in words.
+    strict, loose : float
+        Thresholds that were applied; others under ``[matching]`` were written since.
+    by_hand : bool
+        Whether somebody chose them, instead of those that were suggested.
+    """
+
+    id: str
+    date: str
+    pack_id: str
+    gallery: str
+    persons: Annotated[int, Field(ge=0)]
+    data: str
+    strict: Distance
+    loose: Distance
+    by_hand: bool
+
+
 class Settings(_Section):
     """Everything a workspace is set to.
 
@@ -140,6 +183,8 @@ class Settings(_Section):
         Root of the sorted copies; files are only ever added.
     pack : str
         Model pack: a name, or a folder.
+    calibration : CalibrationSettings or None
+        None: nobody has applied one.
     """
 
     source: Path
@@ -150,6 +195,7 @@ class Settings(_Section):
     seed: SeedSettings = SeedSettings()
     run: RunSettings = RunSettings()
     privacy: PrivacySettings = PrivacySettings()
+    calibration: CalibrationSettings | None = None
 
 
 def parse_settings(values: dict[str, Any], origin: str) -> Settings:

@@ -5,6 +5,7 @@ It holds biometric data, so it is readable by its owner only.  Layout::
     hot_storage/
     ├── facesort.toml     settings
     ├── facesort.duckdb   everything that was found and decided
+    ├── corrections.csv   files of the output that are not right any more
     ├── packs/            model packs of this workspace, if any
     ├── staging/          output JPEGs of the batch that is being committed
     ├── state/            progress that others may read while a sort holds the database
@@ -15,8 +16,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +61,16 @@ class Workspace:
         return self.root / "facesort.duckdb"
 
     @property
+    def corrections(self) -> Path:
+        """The list of files in the output that are not right any more."""
+        return self.root / "corrections.csv"
+
+    @property
+    def new_database(self) -> Path:
+        """What will take the place of the database when somebody was forgotten."""
+        return self.root / ".facesort.duckdb.new"
+
+    @property
     def staging(self) -> Path:
         """Output JPEGs before they are copied."""
         return self.root / "staging"
@@ -73,6 +85,11 @@ class Workspace:
         """Model packs of this workspace."""
         return self.root / "packs"
 
+    @property
+    def owner(self) -> Path:
+        """Says who holds the right to sort."""
+        return self.state / "owner.json"
+
     def open_store(self, *, read_only: bool = False) -> Store:
         """Open the database; close it soon, it locks out every other process."""
         return Store.open(self.database, read_only=read_only)
@@ -86,7 +103,7 @@ class Workspace:
         WorkspaceBusyError
             If another process sorts; with its PID.
         """
-        owner = self.state / "owner.json"
+        owner = self.owner
         lock = FileLock(self.root / "sort.lock", timeout=0)
         try:
             lock.acquire()
@@ -96,11 +113,34 @@ class Workspace:
                 "(`facesort status --watch`), or stop it; an interrupted sort resumes by itself"
             ) from None
         try:
-            owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+            _say_whose(owner)
+            self.remove_leftovers()
             yield
         finally:
             owner.unlink(missing_ok=True)
             lock.release()
+
+    def remove_leftovers(self) -> None:
+        """Remove what an interrupted `forget` has left; whoever calls this holds the right to sort."""
+        for path in self.leftovers():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def leftovers(self) -> list[Path]:
+        """A new database that never took its place, its log and its temporary files."""
+        return list(self.root.glob(f"{self.new_database.name}*"))
+
+
+def _say_whose(owner: Path) -> None:
+    try:
+        owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(
+            f"{owner} cannot be written ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, "
+            "and run the command again; nothing is lost"
+        ) from error
 
 
 def _owner_pid(owner: Path) -> str:
@@ -168,6 +208,9 @@ def open_workspace(root: Path) -> Workspace:
     _refuse_nested(root, settings)
     workspace = Workspace(root, settings)
     _make_folders(workspace)
+    if workspace.leftovers():
+        with suppress(WorkspaceBusyError), workspace.sorting_lock():
+            pass  # they are gone now, unless somebody is at work on them
     return workspace
 
 

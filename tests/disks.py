@@ -40,6 +40,16 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@contextmanager
+def bound(disk: Path, folder: Path) -> Iterator[None]:
+    """Show a folder's content in another one, as a disk that can be unplugged and plugged in again."""
+    subprocess.run(["mount", "--bind", str(disk), str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def remount(folder: Path, options: str) -> None:
     """Change a mounted disk, as a system does that finds an error on it."""
     subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)

@@ -18,7 +18,7 @@ from facesort.store import Store
 from facesort.workspace import Workspace
 
 # Content of these depends on the clock and on interruptions, of all others on the input alone.
-CLOCK_TABLES = {"run", "run_batch", "timing"}
+CLOCK_TABLES = {"action", "run", "run_batch", "timing"}
 
 
 def write_photo(
@@ -56,17 +56,42 @@ def make_event(root: Path, photos: int = 130) -> None:
     (root / "card-2" / "copy.JPG").write_bytes(first.read_bytes())
 
 
-def make_workspace(folder: Path, source: Path, output: str = "out") -> tuple[Workspace, ModelPack]:
-    """A workspace in which four people are seeded from one drawn photo each."""
+def make_workspace(
+    folder: Path, source: Path, output: str = "out", *, variation: int = 30
+) -> tuple[Workspace, ModelPack]:
+    """A workspace in which four people are seeded from one drawn photo each; the more varied, the less like them."""
     workspace, pack = set_up(folder / "hot", source, folder / output, "synthetic", [])
     candidates = []
     for identity in range(1, 5):
         reference = folder / "seeds" / f"{identity}.png"
-        write_photo(reference, [identity], variation=30)
+        write_photo(reference, [identity], variation=variation)
         candidates.append(Candidate(f"Person {identity}", reference))
     reports = list(seed(workspace, pack, candidates, ThreadPoolExecutor(1)))
     assert [r.refused for r in reports] == [None] * 4
     return workspace, pack
+
+
+def make_gallery(folder: Path, references: dict[int, list[int]]) -> tuple[Workspace, ModelPack]:
+    """A workspace with an empty source, and a reference of each identity for each variation."""
+    (folder / "source").mkdir()
+    root = folder / "hot"
+    workspace, pack = set_up(root, folder / "source", folder / "out", "synthetic", [])
+    add_references(workspace, pack, folder, references)
+    return workspace, pack
+
+
+def add_references(
+    workspace: Workspace, pack: ModelPack, folder: Path, references: dict[int, list[int]]
+) -> None:
+    """Seed `Person <identity>` from a drawn photo for each variation."""
+    candidates = []
+    for identity, variations in references.items():
+        for variation in variations:
+            path = folder / "seeds" / f"{identity}-{variation}.png"
+            write_photo(path, [identity], variation=variation)
+            candidates.append(Candidate(f"Person {identity}", path))
+    reports = list(seed(workspace, pack, candidates, ThreadPoolExecutor(1)))
+    assert [r.refused for r in reports] == [None] * len(candidates)
 
 
 def sort_in_threads(workspace: Workspace, pack: ModelPack, **options: object) -> int:

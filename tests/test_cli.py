@@ -60,7 +60,7 @@ def test_every_command_has_help_and_is_in_the_readme(
 def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
     assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
     assert json.loads(run("persons", "-w", workspace, "--json").stdout) == [
-        {"name": "Ada", "folder": "Ada", "references": 1, "learned": 0}
+        {"name": "Ada", "folder": "Ada", "references": 1, "learned": 0, "deliver": True}
     ]
 
     done = run("sort", "-w", workspace, "--runs", tmp_path / "runs", "--workers", "1")

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-QUESTIONS = {"01_seed", "03_sort"}
+QUESTIONS = {"01_seed", "02_calibrate", "03_sort", "04_review", "05_audit"}
 MAX_CODE_CELLS = 15
 
 FORBIDDEN = {

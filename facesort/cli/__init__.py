@@ -11,7 +11,7 @@ import sys
 import click
 
 from facesort import __version__
-from facesort.cli import gallery, job, setup
+from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
 from facesort.cli.terminal import ExplainingGroup
 
 __all__ = ["cli", "main"]
@@ -44,10 +44,21 @@ _VERBS: tuple[click.Command, ...] = (
     setup.doctor,
     gallery.seed,
     gallery.persons,
+    calibrate.calibrate,
     job.sort,
     job.status,
     job.verify,
     job.retry,
+    delivery.rematch,
+    delivery.export,
+    audit.audit,
+    review.undo,
+    review.redo,
+    review.history,
+    privacy.forget,
+    privacy.deliver,
+    privacy.backup,
+    privacy.restore,
 )
 for _verb in _VERBS:
     cli.add_command(_verb)

@@ -86,7 +86,7 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
 
 
 def _reembed(workspace: Any, pack: Any) -> None:
-    from facesort.engine.seed import reembed
+    from facesort.engine.reembed import reembed
     from facesort.faces.load import load_engine
 
     lost = reembed(workspace, load_engine(pack, threads=os.cpu_count() or 1))
@@ -116,14 +116,16 @@ def persons(root: Path, as_json: bool) -> None:
                 "folder": s.person.folder,
                 "references": s.references,
                 "learned": s.learned,
+                "deliver": s.person.deliver,
             }
             for s in summaries
         ]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     for s in summaries:
+        note = "" if s.person.deliver else "  NOT DELIVERED: photos with them go to nobody"
         click.echo(
-            f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned)"
+            f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned){note}"
         )
     if not summaries:
         click.echo("nobody yet: facesort seed NAME PHOTO...", err=True)

@@ -26,11 +26,14 @@ class Person:
         As the user wrote it.
     folder : str
         Name of the output folder, safe on every file system.
+    deliver : bool
+        False: photos with this person go to nobody.
     """
 
     person_id: int
     name: str
     folder: str
+    deliver: bool = True
 
 
 def centroid(embeddings: Embeddings) -> Vector:
@@ -93,6 +96,26 @@ class Gallery:
         """One row per id of `person_ids`; shape (n_persons, dim), L2-normalised."""
         rows = [centroid(self._embeddings(p.person_id)) for p in self._comparable()]
         return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+
+    def centroid_without(self, person_id: int, embedding: Vector) -> Vector | None:
+        """Centroid of a person without an embedding that is one of theirs.
+
+        Parameters
+        ----------
+        person_id : int
+            Of `person_ids`.
+        embedding : ndarray of shape (dim,), float32
+            The person's embedding that is nearest to it is left out: it is the same one.
+
+        Returns
+        -------
+        ndarray of shape (dim,), float32, or None
+            None if nothing else is known of the person.
+        """
+        own = self._embeddings(person_id)
+        apart = ((own.astype(np.float64) - embedding) ** 2).sum(axis=1)
+        others = own[apart > apart.min()]
+        return centroid(others) if len(others) else None
 
     def learn(self, additions: Sequence[tuple[int, Vector]]) -> Gallery:
         """Return the gallery after a batch: first in, first out, references untouched.

@@ -162,6 +162,8 @@ class Analysis:
         What was found, in words, if it failed.
     seconds : float
         Wall time of the analysis; not stored with the result.
+    phash : int or None
+        Perceptual hash, 64 bits: photos that look alike differ in few of them.
     """
 
     photo_id: int
@@ -172,3 +174,4 @@ class Analysis:
     failure: Reason | None = None
     detail: str = ""
     seconds: float = 0.0
+    phash: int | None = None

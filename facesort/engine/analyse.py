@@ -20,13 +20,14 @@ from pebble import ProcessExpired
 
 from facesort.core.paths import from_text
 from facesort.core.records import Analysis, Photo
+from facesort.engine.memory import SWOLLEN
 from facesort.errors import ImageError
 from facesort.faces.analysis import find_faces
 from facesort.faces.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
-from facesort.images import encode_crop, encode_output, load_photo
+from facesort.images import encode_crop, encode_output, load_photo, perceptual_hash
 from facesort.reasons import Reason
-from facesort.settings import PhotoSettings
+from facesort.settings import Backend, PhotoSettings
 
 __all__ = ["Analyser", "analyse_file", "analyse_in_order", "render_again"]
 
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _CROP = partial(encode_crop, context=0.4, edge=160, quality=80)
 # How far the workers may run ahead of the photo that is next in order.
 _AHEAD = 64
+
+_WORKER_FAILURES = (TimeoutError, ProcessExpired, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,15 @@ class Analyser:
     photos : PhotoSettings
     threads : int
         Threads per worker for the networks.
+    backend : {"onnxruntime", "openvino"}
+        Runs the recogniser (see `faces.backends`).
     """
 
     root: Path
     pack: ModelPack
     photos: PhotoSettings
     threads: int = 1
+    backend: Backend = "onnxruntime"
 
     def path_of(self, photo: Photo) -> Path:
         """Where a photo is on the disk."""
@@ -63,9 +69,9 @@ class Analyser:
 
 
 @lru_cache(maxsize=1)
-def _engine(pack: ModelPack, threads: int) -> FaceEngine:
+def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     """Load a model once per worker process; any executor will do, none has to know about models."""
-    return load_engine(pack, threads=threads)
+    return load_engine(pack, threads=threads, backend=backend)
 
 
 def read_photo(path: Path, max_file_mb: float) -> bytes:
@@ -112,7 +118,7 @@ def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
         If the model pack cannot be loaded: that is no fault of the photo.
     """
     started = time.perf_counter()
-    engine = _engine(analyser.pack, analyser.threads)
+    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
     digest = ""
     try:
         data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
@@ -133,34 +139,39 @@ def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
         info=loaded.info,
         faces=faces,
         jpeg=encode_output(loaded.pixels) if faces else b"",
+        phash=perceptual_hash(loaded.pixels),
         seconds=time.perf_counter() - started,
     )
 
 
-def render_file(analyser: Analyser, photo: Photo) -> bytes:
+def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> bytes:
     """Render a photo's output JPEG.
 
     Raises
     ------
     ImageError
-        If the file cannot be read any more.
+        If the file cannot be read any more, or has another hash than the one given.
     """
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
+    if sha256 not in (None, hashlib.sha256(data).hexdigest()):
+        raise ImageError(Reason.RENDER_CHANGED, "another file has its name now")
     loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
     return encode_output(loaded.pixels)
 
 
-def render_again(analyser: Analyser, photo: Photo, executor: Executor) -> bytes:
-    """Render a photo whose staged JPEG was lost, in a worker.
+def render_again(
+    analyser: Analyser, photo: Photo, executor: Executor, sha256: str | None = None
+) -> bytes:
+    """Render a photo whose JPEG is not there any more, in a worker.
 
     Raises
     ------
     ImageError
-        If the file cannot be read any more, or took its worker down.
+        If the file cannot be read any more, has another hash than the one given, or took its worker down.
     """
     try:
-        return executor.submit(render_file, analyser, photo).result()
-    except (TimeoutError, ProcessExpired) as error:
+        return executor.submit(render_file, analyser, photo, sha256).result()
+    except _WORKER_FAILURES as error:
         raise ImageError(*_worker_failure(analyser, photo, error)) from error
 
 
@@ -196,18 +207,24 @@ def _result(
     try:
         try:
             return future.result()
-        except ProcessExpired:
+        except ProcessExpired as error:
+            if error.exitcode == SWOLLEN:
+                raise
             # It may have been killed for another one's fault: out of memory, say.
             return executor.submit(analyse_file, analyser, photo).result()
-    except (TimeoutError, ProcessExpired) as error:
+    except _WORKER_FAILURES as error:
         reason, detail = _worker_failure(analyser, photo, error)
         return Analysis(photo.photo_id, "", failure=reason, detail=detail)
 
 
 def _worker_failure(
-    analyser: Analyser, photo: Photo, error: TimeoutError | ProcessExpired
+    analyser: Analyser, photo: Photo, error: TimeoutError | ProcessExpired | MemoryError
 ) -> tuple[Reason, str]:
-    """Reason code and words for a file that took its worker down."""
+    """Reason code and words for a file that took its worker down, or more memory than there is."""
+    if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == SWOLLEN:
+        limit = analyser.photos.max_worker_mb
+        log.warning("%s was given up: its worker would hold more than %g MB", photo.path, limit)
+        return Reason.TOO_LARGE, f"it takes more than {limit:g} MB of memory (photos.max_worker_mb)"
     if isinstance(error, TimeoutError):
         limit = analyser.photos.timeout_s
         log.warning("%s was given up after %g s", photo.path, limit)

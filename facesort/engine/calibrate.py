@@ -12,15 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.core.calibration import Calibration, Comparisons, Targets, calibrate, compare
+from facesort.core.calibration import (
+    Calibration,
+    Comparisons,
+    Targets,
+    calibrate,
+    compare,
+    refuse_too_few,
+)
 from facesort.core.matching import Thresholds
 from facesort.engine.decide import rules_of
 from facesort.engine.forecast import frozen_gallery
-from facesort.engine.labelled import Labelled, analyse_labelled, person_numbers
+from facesort.engine.labelled import Labelled, analyse_labelled, person_numbers, refuse_folders
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
 
-__all__ = ["CalibrationOptions", "CalibrationRun", "run_calibration"]
+__all__ = ["CalibrationOptions", "CalibrationRun", "check_calibration", "run_calibration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +106,27 @@ def run_calibration(
         date=date,
     )
     return CalibrationRun(calibration, comparisons, labelled)
+
+
+def check_calibration(workspace: Workspace, pack: ModelPack, labelled: Path | None) -> None:
+    """Refuse what cannot be calibrated, as far as that shows without looking at a photo.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    labelled : Path or None
+        As in `CalibrationOptions`.
+
+    Raises
+    ------
+    GalleryError, InsufficientTrialsError, PackMismatchError
+        As `run_calibration`; which may still raise them once it has seen the labelled photos.
+    """
+    gallery = frozen_gallery(workspace, pack)
+    if labelled is not None:
+        refuse_folders(labelled)
+        return
+    dim = next(iter(gallery.references.values())).shape[1]
+    nothing = np.empty((0, dim), np.float32)
+    refuse_too_few(compare(gallery, nothing, np.empty(0, np.int64)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,15 @@ from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.settings import Settings
 from facesort.store.photos import PhotoResult
 
-__all__ = ["Rules", "decide_batch", "learn", "plan_batch", "rules_of"]
+__all__ = [
+    "Rules",
+    "decide_batch",
+    "learn",
+    "plan_batch",
+    "rules_of",
+    "status_of",
+    "targets_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ def decide_batch(
     tuple of PhotoResult
     """
     person_ids, centroids = gallery.person_ids, gallery.centroids()
+    withheld = {person.person_id for person in gallery.persons if not person.deliver}
     results = []
     for analysis in analyses:
         original = _original(analysis, first_with)
@@ -91,7 +100,11 @@ def decide_batch(
             embeddings = np.stack([face.embedding for face in analysis.faces])
             distances = centroid_distances(embeddings, centroids)
             decisions = decide_photo(distances, person_ids, rules.thresholds)
-            results.append(_with_faces(analysis, decisions, rules))
+            learned = _learned(analysis, decisions, rules)
+            status, reason = status_of((d.person_id for d in decisions), withheld)
+            results.append(
+                PhotoResult(analysis, status, reason, decisions=decisions, learned=learned)
+            )
     return tuple(results)
 
 
@@ -103,20 +116,35 @@ def _original(analysis: Analysis, first_with: dict[str, int]) -> int | None:
     return None if first == analysis.photo_id else first
 
 
-def _with_faces(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> PhotoResult:
-    """Result of a photo that has faces."""
-    if all(d.outcome is Outcome.UNKNOWN for d in decisions):
-        return PhotoResult(
-            analysis, PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES, decisions=decisions
-        )
-    learned = tuple(
+def status_of(
+    persons: Iterable[int | None], withheld: Set[int]
+) -> tuple[PhotoStatus, Reason | None]:
+    """Where a photo stands, by who its faces are; as the view `photo_state` has it.
+
+    Parameters
+    ----------
+    persons : iterable of (person_id or None)
+        One per face; None for an unknown one.
+    withheld : set of person_id
+        Photos with one of them go to nobody.
+    """
+    named = {person_id for person_id in persons if person_id is not None}
+    if named & withheld:
+        return PhotoStatus.UNKNOWN, Reason.DO_NOT_DELIVER
+    if named:
+        return PhotoStatus.MATCHED, None
+    return PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES
+
+
+def _learned(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> tuple[int, ...]:
+    """Indices of the faces that join the gallery."""
+    return tuple(
         index
         for index, (face, decision) in enumerate(zip(analysis.faces, decisions, strict=True))
         if rules.learn_quality is not None
         and decision.outcome is Outcome.STRICT
         and face.quality >= rules.learn_quality
     )
-    return PhotoResult(analysis, PhotoStatus.MATCHED, decisions=decisions, learned=learned)
 
 
 def learn(gallery: Gallery, results: Sequence[PhotoResult]) -> Gallery:
@@ -135,15 +163,33 @@ def plan_batch(
     results: Sequence[PhotoResult], photos: Sequence[Photo], gallery: Gallery, rules: Rules
 ) -> tuple[PlannedWrite, ...]:
     """Plan the copies of a batch: compressed once, one copy for everyone in the photo."""
-    folders = {person.person_id: person.folder for person in gallery.persons}
     writes: list[PlannedWrite] = []
     for result, photo in zip(results, photos, strict=True):
-        targets: list[tuple[int | None, str]] = [
-            (d.person_id, folders[d.person_id]) for d in result.decisions if d.person_id is not None
-        ]
-        if result.status is PhotoStatus.UNKNOWN and rules.unknown_folder:
-            targets = [(None, UNKNOWN_FOLDER)]
+        named = (d.person_id for d in result.decisions)
+        targets = targets_of(result.reason, named, gallery, rules) if result.decisions else []
         if targets:
             name = output_name(photo.path, result.analysis.sha256)
             writes.extend(plan_writes(photo.photo_id, name, targets, result.analysis.jpeg))
     return tuple(writes)
+
+
+def targets_of(
+    reason: Reason | None, persons: Iterable[int | None], gallery: Gallery, rules: Rules
+) -> list[tuple[int | None, str]]:
+    """Where the copies of a photo with faces belong: who gets one, and in which folder.
+
+    Parameters
+    ----------
+    reason : Reason or None
+        From `status_of`.
+    persons : iterable of (person_id or None)
+        One per face; whoever is not in the gallery gets nothing.
+    gallery : Gallery
+    rules : Rules
+    """
+    if reason is Reason.DO_NOT_DELIVER:
+        return []
+    if reason is Reason.ONLY_UNKNOWN_FACES:
+        return [(None, UNKNOWN_FOLDER)] if rules.unknown_folder else []
+    folders = {person.person_id: person.folder for person in gallery.persons}
+    return [(key, folders[key]) for key in dict.fromkeys(persons) if key in folders]

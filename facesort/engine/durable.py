@@ -48,8 +48,12 @@ def sync_folder(folder: Path) -> None:
 def replace_json(path: Path, value: Any) -> None:
     """Replace a small JSON file by rename, so that readers never see half of it."""
     temporary = path.with_name(f".{path.name}.new")
-    write_synced(temporary, json.dumps(value, indent=1).encode())
-    temporary.replace(path)
+    try:
+        write_synced(temporary, json.dumps(value, indent=1).encode())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def publish(temporary: Path, target: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesort.core.calibration import (
     CrowdTest,
@@ -17,7 +19,7 @@ from facesort.core.calibration import (
 )
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds, centroid_distances
-from facesort.core.records import Analysis
+from facesort.core.records import Analysis, Embeddings, Photo
 from facesort.engine.decide import Rules, decide_batch, rules_of
 from facesort.engine.labelled import analyse_files
 from facesort.engine.roots import check_source
@@ -25,18 +27,22 @@ from facesort.engine.scan import scan_source
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import PhotoStatus
+from facesort.reasons import PhotoStatus, Reason
 from facesort.store import faces as stored_faces
 from facesort.store import people, photos
 from facesort.workspace import Workspace
 
 __all__ = [
+    "SAMPLE",
+    "SourceSample",
     "crowd_of_sample",
     "crowd_of_store",
     "draw",
+    "faces_by_photo",
     "forecast",
     "forecast_from",
     "frozen_gallery",
+    "sample_source",
 ]
 
 T = TypeVar("T")
@@ -65,16 +71,34 @@ def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
     return gallery
 
 
-def forecast(
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceSample:
+    """A random sample of the source's photos, sorted before or not.
+
+    Parameters
+    ----------
+    photos : tuple of Photo
+        In the order of the sort.
+    analyses : tuple of Analysis
+        Of each photo; without the output JPEG.
+    photos_in_all : int
+        In the source.
+    """
+
+    photos: tuple[Photo, ...]
+    analyses: tuple[Analysis, ...]
+    photos_in_all: int
+
+
+def sample_source(
     workspace: Workspace,
     pack: ModelPack,
     *,
     sample: int = SAMPLE,
     seed: int = 0,
-    rules: Rules | None = None,
     executor: Executor | None = None,
-) -> tuple[Forecast, tuple[Analysis, ...]]:
-    """Analyse a random sample of the source, sorted before or not, and say what a sort of all of it would give.
+) -> SourceSample:
+    """Analyse a random sample of the source.
 
     Parameters
     ----------
@@ -84,10 +108,49 @@ def forecast(
         Number of photos; all of them if there are fewer. See `draw`.
     seed : int
         The same seed draws the same photos from the same source.
-    rules : Rules, optional
-        Default: those of the workspace.
     executor : Executor, optional
         Default: processes on this machine.
+
+    Raises
+    ------
+    SourceGoneError
+        If the source is not there.
+    InsufficientTrialsError
+        If it holds no photo.
+    """
+    root = workspace.settings.source
+    with workspace.open_store(read_only=True) as store:
+        known = photos.known_photos(store)
+    check_source(root, list(known))
+    everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
+    if not everything:
+        raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
+    chosen = draw(everything, sample, seed)
+    analyses = analyse_files(workspace, pack, root, chosen, executor)
+    return SourceSample(
+        tuple(chosen), tuple(replace(a, jpeg=b"") for a in analyses), len(everything)
+    )
+
+
+def forecast(
+    workspace: Workspace,
+    pack: ModelPack,
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    rules: Rules | None = None,
+    executor: Executor | None = None,
+) -> tuple[Forecast, tuple[Analysis, ...]]:
+    """Analyse a random sample of the source, and say what a sort of all of it would give.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    sample, seed, executor
+        As in `sample_source`.
+    rules : Rules, optional
+        Default: those of the workspace.
 
     Returns
     -------
@@ -99,23 +162,13 @@ def forecast(
     ------
     GalleryError, PackMismatchError
         As `frozen_gallery`.
-    SourceGoneError
-        If the source is not there.
-    InsufficientTrialsError
-        If it holds no photo.
+    SourceGoneError, InsufficientTrialsError
+        As `sample_source`.
     """
     gallery = frozen_gallery(workspace, pack)
-    root = workspace.settings.source
-    with workspace.open_store(read_only=True) as store:
-        known = photos.known_photos(store)
-    check_source(root, list(known))
-    everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
-    if not everything:
-        raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
-    chosen = draw(everything, sample, seed)
-    analyses = tuple(analyse_files(workspace, pack, root, chosen, executor))
+    found = sample_source(workspace, pack, sample=sample, seed=seed, executor=executor)
     chosen_rules = rules or rules_of(workspace.settings, pack)
-    return forecast_from(analyses, gallery, chosen_rules, len(everything)), analyses
+    return forecast_from(found.analyses, gallery, chosen_rules, found.photos_in_all), found.analyses
 
 
 def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
@@ -147,7 +200,8 @@ def forecast_from(
         The sample.
     gallery : Gallery
     rules : Rules
-        Its LOOSE, margin and quality hold for `Forecast.learnable`; its STRICT is free.
+        Its LOOSE, margin and quality hold for `Forecast.learnable`; its STRICT is free.  Its LOOSE also says which
+        photos go to nobody, because somebody in them is not to be delivered.
     photos_in_all : int
         From how many photos the sample was drawn.
     """
@@ -162,7 +216,8 @@ def forecast_from(
         faces = result.analysis.faces if usable else ()
         embeddings = np.array([face.embedding for face in faces], np.float32)
         distances = centroid_distances(embeddings, centroids)
-        nearest.append(distances.min(initial=np.inf))
+        withheld = result.reason is Reason.DO_NOT_DELIVER
+        nearest.append(np.inf if withheld else distances.min(initial=np.inf))
         for index in range(len(faces)):
             learned = index in result.learned
             learnable.append(result.decisions[index].distance if learned else np.inf)
@@ -195,9 +250,16 @@ def crowd_of_sample(
     analyses: Iterable[Analysis], gallery: Gallery, thresholds: Thresholds
 ) -> CrowdTest:
     """The same from photos that were analysed for a forecast."""
-    groups = [
+    pairs = photo_pairs(faces_by_photo(analyses))
+    return compare_crowd(pairs, reference_pairs(gallery), thresholds)
+
+
+def faces_by_photo(
+    analyses: Iterable[Analysis],
+) -> list[tuple[NDArray[np.float32], Embeddings]]:
+    """Boxes and embeddings of each photo that has faces, as `photo_pairs` takes them."""
+    return [
         (np.stack([f.box for f in a.faces]), np.stack([f.embedding for f in a.faces]))
         for a in analyses
         if a.faces
     ]
-    return compare_crowd(photo_pairs(groups), reference_pairs(gallery), thresholds)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -23,10 +21,11 @@ from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.routing import safe_folder
 from facesort.engine.decide import rules_of
+from facesort.engine.editing import Clock, editing, known_person, utc_now
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
-from facesort.store import Store, gallery_edits, people
+from facesort.store import gallery_edits, people
 from facesort.store.people import StoredReference
 from facesort.workspace import Workspace
 
@@ -40,6 +39,7 @@ __all__ = [
     "remove_person",
     "remove_reference",
     "rename_person",
+    "set_delivery",
 ]
 
 
@@ -196,21 +196,9 @@ def _card(
     return PersonCard(person, references, to_rest, len(known) - len(own), spread(known), advice)
 
 
-@contextmanager
-def _editing(workspace: Workspace) -> Iterator[Store]:
-    """One edit: all or nothing."""
-    with workspace.open_store() as store, store.transaction():
-        yield store
-
-
-def _known(store: Store, name: str) -> Person:
-    person = people.find_person(store, name)
-    if person is None:
-        raise GalleryError(f"there is no {name!r} in the gallery; `facesort persons` shows who is")
-    return person
-
-
-def rename_person(workspace: Workspace, name: str, new_name: str) -> None:
+def rename_person(
+    workspace: Workspace, name: str, new_name: str, *, clock: Clock = utc_now
+) -> None:
     """Call a person by another name; their folder and what is in it stay as they are.
 
     Raises
@@ -221,11 +209,11 @@ def rename_person(workspace: Workspace, name: str, new_name: str) -> None:
     wanted = new_name.strip()
     if not wanted:
         raise GalleryError("a person needs a name")
-    with _editing(workspace) as store:
-        gallery_edits.rename_person(store, _known(store, name), wanted)
+    with editing(workspace, "rename", f"{name} is called {wanted} now", clock) as store:
+        gallery_edits.rename_person(store, known_person(store, name), wanted)
 
 
-def move_folder(workspace: Workspace, name: str, folder: str) -> str:
+def move_folder(workspace: Workspace, name: str, folder: str, *, clock: Clock = utc_now) -> str:
     """Send a person's future copies to another folder; files that are in the output stay where they are.
 
     Returns
@@ -239,12 +227,12 @@ def move_folder(workspace: Workspace, name: str, folder: str) -> str:
         If there is no such person, or the folder is empty or taken.
     """
     wanted = safe_folder(folder)
-    with _editing(workspace) as store:
-        people.set_folder(store, _known(store, name), wanted)
+    with editing(workspace, "move_folder", f"{name} goes to {wanted}/ from now on", clock) as store:
+        people.set_folder(store, known_person(store, name), wanted)
     return wanted
 
 
-def remove_reference(workspace: Workspace, reference_id: int) -> None:
+def remove_reference(workspace: Workspace, reference_id: int, *, clock: Clock = utc_now) -> None:
     """Take one reference out of the gallery.
 
     Raises
@@ -252,11 +240,12 @@ def remove_reference(workspace: Workspace, reference_id: int) -> None:
     GalleryError
         If it is not there any more, or is its person's only one.
     """
-    with _editing(workspace) as store:
+    summary = f"reference {reference_id} was removed"
+    with editing(workspace, "remove_reference", summary, clock) as store:
         gallery_edits.delete_reference(store, reference_id)
 
 
-def merge_persons(workspace: Workspace, name: str, into: str) -> None:
+def merge_persons(workspace: Workspace, name: str, into: str, *, clock: Clock = utc_now) -> None:
     """Make two persons one, who keeps the name and the folder of `into`.
 
     References and learned faces move.  What was decided and delivered for `name` stays where it is, and counts for
@@ -269,11 +258,11 @@ def merge_persons(workspace: Workspace, name: str, into: str) -> None:
     """
     if name == into:
         raise GalleryError(f"{name!r} cannot be merged into itself: choose another person")
-    with _editing(workspace) as store:
-        gallery_edits.merge_persons(store, _known(store, name), _known(store, into))
+    with editing(workspace, "merge", f"{name} was merged into {into}", clock) as store:
+        gallery_edits.merge_persons(store, known_person(store, name), known_person(store, into))
 
 
-def remove_person(workspace: Workspace, name: str) -> None:
+def remove_person(workspace: Workspace, name: str, *, clock: Clock = utc_now) -> None:
     """Take a person out of the gallery, with their references and what was learned of them.
 
     Decisions and files of earlier sorts stay, and keep the name.  It is no erasure: faces that a sort found stay in
@@ -284,5 +273,20 @@ def remove_person(workspace: Workspace, name: str) -> None:
     GalleryError
         If there is no such person.
     """
-    with _editing(workspace) as store:
-        gallery_edits.remove_person(store, _known(store, name))
+    with editing(workspace, "remove_person", f"{name} was removed", clock) as store:
+        gallery_edits.remove_person(store, known_person(store, name))
+
+
+def set_delivery(workspace: Workspace, name: str, deliver: bool, *, clock: Clock = utc_now) -> None:
+    """Say whether photos with this person may be delivered; if not, they go to nobody, not even to others in them.
+
+    What is in the output stays there.
+
+    Raises
+    ------
+    GalleryError
+        If there is no such person.
+    """
+    summary = f"photos with {name} are {'delivered again' if deliver else 'delivered to nobody'}"
+    with editing(workspace, "set_delivery", summary, clock) as store:
+        gallery_edits.set_delivery(store, known_person(store, name), deliver)

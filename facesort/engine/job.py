@@ -23,11 +23,20 @@ from facesort.engine.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.commit import Committer, stage, unstage
 from facesort.engine.decide import Rules, decide_batch, learn, plan_batch, rules_of
 from facesort.engine.progress import Progress
+from facesort.engine.rematch import (
+    Change,
+    Rematch,
+    RematchReport,
+    find_changes,
+    fingerprint,
+    recorded,
+)
+from facesort.engine.renderings import Renderings
 from facesort.engine.roots import Root, SourceWatch
 from facesort.errors import (
     ImageError,
 )
-from facesort.store import Store, commits, people, photos, reports, runs
+from facesort.store import Store, commits, people, photos, rematches, reports, runs
 from facesort.store.photos import BatchRecord, BatchState
 from facesort.workspace import Workspace
 
@@ -78,7 +87,6 @@ class Job:
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
-        (self.workspace.state / "batches").mkdir(parents=True, exist_ok=True)
         photos.reset_processing(self.store)
         self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
         self.rules = rules_of(settings, pack)
@@ -87,7 +95,21 @@ class Job:
         self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
 
     def carry_on(self, executor: Executor) -> None:
-        """Finish interrupted commits, then work through what is pending."""
+        """Finish interrupted commits, work through what is pending, and match again what is doubtful."""
+        self.finish_commits(executor)
+        pending = [
+            (batch_id, photos.batch_photos(self.store, batch_id))
+            for batch_id in photos.batches_in(self.store, BatchState.PENDING)
+        ]
+        everything = itertools.chain.from_iterable(batch for _, batch in pending)
+        analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
+        for batch_id, batch in pending:
+            self._work(batch_id, batch, analyses, executor)
+        if self.workspace.settings.matching.rematch:
+            self.rematch(executor)
+
+    def finish_commits(self, executor: Executor) -> None:
+        """Take up what an interrupted job was committing."""
         self.progress.write("running")
         self.options.at("scanned")
         committing = photos.batches_in(self.store, BatchState.COMMITTING)
@@ -97,14 +119,70 @@ class Job:
             unstage(leftover)
         for batch_id in committing:
             self._commit(batch_id, executor)
-        pending = [
-            (batch_id, photos.batch_photos(self.store, batch_id))
-            for batch_id in photos.batches_in(self.store, BatchState.PENDING)
-        ]
-        everything = itertools.chain.from_iterable(batch for _, batch in pending)
-        analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
-        for batch_id, batch in pending:
-            self._work(batch_id, batch, analyses, executor)
+
+    def rematch(self, executor: Executor, *, everything: bool = False) -> RematchReport:
+        """Match stored faces again and add the copies that are missing.
+
+        Parameters
+        ----------
+        executor : Executor
+        everything : bool
+            All photos with faces, whatever happened before; else those with unknown, LOOSE or corrected faces, and
+            nothing at all if nothing has changed since the last time.
+
+        Raises
+        ------
+        SourceGoneError
+            If the source disappears; a re-match of everything goes on without it.
+        """
+        rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
+        if not everything and fingerprint(self.store, rematch) == rematches.last_fingerprint(
+            self.store
+        ):
+            return RematchReport()
+        renderings = Renderings(
+            self.analyser, executor, self.output.path, _ignore if everything else self.watch.saw
+        )
+        changes = find_changes(self.store, rematch, everything=everything)
+        report = RematchReport()
+        while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
+            report += self._rematch_batch(some, renderings)
+        if not report.not_rendered:
+            with self.store.transaction():
+                rematches.remember(self.store, fingerprint(self.store, rematch))
+            self.options.at("rematched")
+        return report
+
+    def _rematch_batch(self, changes: Sequence[Change], renderings: Renderings) -> RematchReport:
+        """Record some changes as one batch, and take it to COMMITTED."""
+        at, started = self.options.at, time.perf_counter()
+        lacking = [change.stored for change in changes if change.targets]
+        found = zip(lacking, renderings.jpegs(lacking), strict=True)
+        jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
+        ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
+        report = sum(
+            (change.report() for change in ready),
+            RematchReport(not_rendered=len(changes) - len(ready)),
+        )
+        if not ready:
+            return report
+        batch_id = photos.next_batch_id(self.store)
+        stage(self._staging(batch_id), jpegs.values())
+        at("rematch_staged")
+        with self.store.transaction():
+            rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
+            at("rematch_recording")
+        at("rematch_recorded")
+        self.progress.counts = reports.counts(self.store)
+        failed = self._commit(batch_id, renderings.executor)
+        report += RematchReport(files=-failed, failed=failed)
+        worked = time.perf_counter() - started
+        with self.store.transaction():
+            runs.record_run_batch(
+                self.store, self.run_id, batch_id, waited=0.0, worked=worked, timings=[]
+            )
+        log.info("re-match batch %d: %s, %.1f s", batch_id, report, worked)
+        return report
 
     def finish(self, state: str) -> None:
         """Record how the run ended."""
@@ -165,8 +243,8 @@ class Job:
             waited + worked,
         )
 
-    def _commit(self, batch_id: int, executor: Executor) -> None:
-        """Take one batch from COMMITTING to COMMITTED."""
+    def _commit(self, batch_id: int, executor: Executor) -> int:
+        """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
         at = self.options.at
         writes = commits.planned_writes(self.store, batch_id)
         committer = Committer(
@@ -188,6 +266,7 @@ class Job:
         if failures:
             self.progress.counts = reports.counts(self.store)
         self.progress.write("running")
+        return len(failures)
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
         names = people.everyone(self.store)

@@ -23,7 +23,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.workspace import Workspace
 
-__all__ = ["Labelled", "analyse_files", "analyse_labelled", "person_numbers"]
+__all__ = ["Labelled", "analyse_files", "analyse_labelled", "person_numbers", "refuse_folders"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,21 @@ def analyse_labelled(
         else:
             refused[reason] = refused.get(reason, 0) + 1
             log.info("%s is not used: %s", candidate.path.name, reason.value)
-    return _refuse_one_person(Labelled(tuple(names), tuple(faces), refused), root)
+    _refuse_one_person(root, set(names), refused)
+    return Labelled(tuple(names), tuple(faces), refused)
+
+
+def refuse_folders(root: Path) -> None:
+    """Refuse folders that cannot hold photos of two people, without looking at a photo.
+
+    Raises
+    ------
+    GalleryError
+        If there is no sub-folder with photos.
+    InsufficientTrialsError
+        If there is only one.
+    """
+    _refuse_one_person(root, {candidate.name for candidate in candidates_in(root)}, {})
 
 
 def analyse_files(
@@ -99,7 +113,7 @@ def analyse_files(
     settings = workspace.settings
     analyser = Analyser(root, pack, settings.photos)
     workers = max(min(len(files), settings.run.workers or 2), 1)
-    with executor or LocalPool(workers, settings.photos.timeout_s) as pool:
+    with executor or LocalPool.of(workers, settings.photos) as pool:
         yield from analyse_in_order(analyser, files, pool)
 
 
@@ -122,14 +136,12 @@ def _refusal(analysis: Analysis) -> Reason | None:
     return Reason.SEVERAL_FACES if len(analysis.faces) > 1 else None
 
 
-def _refuse_one_person(labelled: Labelled, root: Path) -> Labelled:
-    persons = set(labelled.names)
+def _refuse_one_person(root: Path, persons: set[str], refused: Mapping[Reason, int]) -> None:
     if len(persons) < 2:
-        refused = ", ".join(f"{n} {reason.value}" for reason, n in labelled.refused.items())
+        reasons = ", ".join(f"{n} {reason.value}" for reason, n in refused.items())
         raise InsufficientTrialsError(
             f"{root} has usable photos of {len(persons)} person{'s' * (len(persons) != 1)}"
-            f"{f' (not used: {refused})' if refused else ''}, which says nothing about others: at least two are "
+            f"{f' (not used: {reasons})' if refused else ''}, which says nothing about others: at least two are "
             "needed, each in a folder of their own with photos of one face; without --labelled the references "
             "alone are used"
         )
-    return labelled

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from facesort.store.photos import PhotoResult
 from facesort.store.reports import Counts
 
 __all__ = ["Progress", "is_running", "read_progress", "status_report"]
+
+log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 1.0
 # Rate and ETA look at the last photos only: a job speeds up and slows down with its folders.
@@ -85,6 +88,12 @@ class Progress:
     _analysed: int = 0
     _beat: float = 0.0
     _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
+
+    def __post_init__(self) -> None:
+        with _logged("state files"):
+            (self.folder / "batches").mkdir(parents=True, exist_ok=True)
+            for half in self.folder.rglob(".*.new"):  # of a job that was killed
+                half.unlink()
 
     def photo_analysed(self) -> None:
         """One more photo came back from the workers; beats at most once a second."""
@@ -155,9 +164,21 @@ def _now() -> str:
 
 
 def _show(path: Path, value: Any) -> None:
-    """Replace a state file; on Windows that fails while somebody reads it, and the next one will do."""
-    with suppress(PermissionError):
+    """Replace a state file, if that is possible.
+
+    On Windows it is not while somebody reads the file, and on a full disk it is not at all: the next one will do, and
+    what the job needs of the disk it will say itself.
+    """
+    with _logged(path.name):
         replace_json(path, value)
+
+
+@contextmanager
+def _logged(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.warning("%s cannot be written: %s", name, os.strerror(error.errno or 0))
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:

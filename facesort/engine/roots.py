@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.paths import from_text
+from facesort.engine.durable import sync_folder
 from facesort.errors import OutputError, SourceGoneError
 from facesort.reasons import Reason
 
@@ -39,6 +40,14 @@ class Root:
         """Remember a folder that is there."""
         stat = path.stat()
         return cls(path, stat.st_dev, stat.st_ino)
+
+    @classmethod
+    def or_none(cls, path: Path) -> Root:
+        """Remember a folder that need not be there; one that is not never `is_there`."""
+        try:
+            return cls.of(path)
+        except OSError:
+            return cls(path, -1, -1)
 
     def is_there(self) -> bool:
         """Whether it still is the same folder on the same disk."""
@@ -155,8 +164,11 @@ def check_output(path: Path, written: Sequence[str]) -> Root:
             f"output {path} holds none of the files that were written to it before: it looks unmounted or emptied. "
             "Mount the right disk and run `facesort sort` again"
         )
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
+        for folder in made:  # or a power cut could take the output with all that is in it
+            sync_folder(folder.parent)
     except OSError as error:
         raise OutputError(
             f"output {path} cannot be made ({os.strerror(error.errno or 0)}): plug in the disk or change the folder "

@@ -21,6 +21,7 @@ from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import safe_folder
 from facesort.engine.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.decide import rules_of
+from facesort.engine.editing import Clock, editing, utc_now
 from facesort.engine.pool import LocalPool
 from facesort.engine.reference_check import (
     Likeness,
@@ -31,7 +32,7 @@ from facesort.engine.reference_check import (
 )
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, ImageError, RefusedReferenceError
-from facesort.faces.protocol import FaceEngine, ModelPack
+from facesort.faces.protocol import ModelPack
 from facesort.images import PhotoKind, decode_jpeg, encode_crop, photo_kind
 from facesort.reasons import Reason
 from facesort.store import Store, people
@@ -45,7 +46,6 @@ __all__ = [
     "check_reference",
     "person_name",
     "photos_in",
-    "reembed",
     "seed",
 ]
 
@@ -153,6 +153,8 @@ def seed(
     pack: ModelPack,
     candidates: Sequence[Candidate],
     executor: Executor | None = None,
+    *,
+    clock: Clock = utc_now,
 ) -> Iterator[SeedReport]:
     """Analyse candidates and add the accepted ones to the gallery, one by one.
 
@@ -163,6 +165,8 @@ def seed(
     candidates : sequence of Candidate
     executor : Executor, optional
         Where to analyse, and left open; default: processes on this machine.
+    clock : Clock
+        For the journal.
 
     Yields
     ------
@@ -180,13 +184,11 @@ def seed(
     analyser = Analyser(Path("/"), pack, settings.photos)
     photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
     workers = max(min(len(candidates), settings.run.workers or 2), 1)
-    with (
-        nullcontext(executor) if executor else LocalPool(workers, settings.photos.timeout_s) as pool
-    ):
+    with nullcontext(executor) if executor else LocalPool.of(workers, settings.photos) as pool:
         analyses = analyse_in_order(analyser, photos, pool)
         for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
             shown = _with_picture(analysis, analyser, photo, pool)
-            yield _enrol(workspace, pack, candidate, shown)
+            yield _enrol(workspace, pack, candidate, shown, clock)
 
 
 def _with_picture(
@@ -202,11 +204,12 @@ def _with_picture(
 
 
 def _enrol(
-    workspace: Workspace, pack: ModelPack, candidate: Candidate, analysis: Analysis
+    workspace: Workspace, pack: ModelPack, candidate: Candidate, analysis: Analysis, clock: Clock
 ) -> SeedReport:
     """Store one accepted reference; a new person comes with their first one."""
     found = None
-    with workspace.open_store() as store, store.transaction():
+    summary = f"{candidate.path.name} was added as a reference of {candidate.name}"
+    with editing(workspace, "seed", summary, clock) as store:
         person = people.find_person(store, candidate.name)
         try:
             face = check_reference(analysis, workspace.settings.seed)
@@ -264,36 +267,3 @@ def _reference(
         crop=_REFERENCE_CROP(pixels, face.box * np.float32(scale)),
         captured_at=None if analysis.info is None else analysis.info.captured_at,
     )
-
-
-def reembed(workspace: Workspace, engine: FaceEngine) -> list[tuple[str, str]]:
-    """Embed all stored reference crops again with another pack, all or none.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    engine : FaceEngine
-        Of the new pack.
-
-    Returns
-    -------
-    list of (person, file name)
-        References in which the new pack finds no face; nothing was changed if there are any.
-    """
-    with workspace.open_store() as store, store.transaction():
-        crops = people.reference_crops(store)
-        found = [(item, _largest_face(engine, decode_jpeg(item[3]))) for item in crops]
-        lost = [(item[1], item[2]) for item, embedding in found if embedding is None]
-        for item, embedding in found:
-            if not lost and embedding is not None:
-                people.replace_embedding(store, item[0], embedding, engine.pack.pack_id)
-    return lost
-
-
-def _largest_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
-    detections = engine.detect(pixels)
-    if not len(detections):
-        return None
-    sizes = (detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1)
-    largest = int(np.argmax(sizes))
-    return np.asarray(engine.embed(engine.align(pixels, detections))[largest])

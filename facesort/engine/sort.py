@@ -1,31 +1,39 @@
-"""Sort: check the disks and the gallery, scan, and let a job carry on where the last one stopped."""
+"""Sort and re-match: check the disks and the gallery, and let a job carry on where the last one stopped."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 
 from facesort import __version__
 from facesort.core.paths import to_text
 from facesort.engine.analyse import Analyser
+from facesort.engine.audit import gallery_record
+from facesort.engine.corrections import write_corrections
 from facesort.engine.decide import Rules, rules_of
+from facesort.engine.forget import drop_unknown
 from facesort.engine.job import Job, SortOptions
 from facesort.engine.pool import LocalPool
-from facesort.engine.roots import check_output, check_source
+from facesort.engine.rematch import RematchReport
+from facesort.engine.roots import Root, check_output, check_source
 from facesort.engine.scan import scan_source
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import (
     FacesortError,
     GalleryError,
 )
+from facesort.faces.backends import choose_backend
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
-from facesort.settings import Settings
+from facesort.settings import Backend, Settings
 from facesort.store import Store, commits, people, photos, runs
 from facesort.workspace import Workspace
 
-__all__ = ["SortOptions", "run_sort"]
+__all__ = ["SortOptions", "run_rematch", "run_sort"]
 
 log = logging.getLogger(__name__)
 
@@ -55,43 +63,101 @@ def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None 
     SourceGoneError, OutputError
         If a disk is not there; what is committed stays, the rest waits.
     """
-    options = options or SortOptions()
-    with workspace.sorting_lock(), workspace.open_store() as store:
-        refuse_other_pack(store, pack)
-        if not people.pack_ids(store):
-            raise GalleryError(
-                "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
-            )
-        runs.close_abandoned_runs(store)
-        settings = workspace.settings
-        source = check_source(settings.source, list(photos.known_photos(store)))
-        output = check_output(settings.output, commits.some_targets(store, 1000))
-        _scan(store, settings.source)
-        workers = settings.run.workers or os.cpu_count() or 1
-        analyser = Analyser(settings.source, pack, settings.photos)
-        run_id = runs.start_run(
-            store,
-            version=__version__,
-            pack_name=pack.name,
-            pack_id=pack.pack_id,
-            settings=_recorded_settings(settings, rules_of(settings, pack)),
+    with _running(workspace, pack, options or SortOptions(), "sort") as (job, executor):
+        job.carry_on(executor)
+    return job.run_id
+
+
+def run_rematch(
+    workspace: Workspace, pack: ModelPack, options: SortOptions | None = None
+) -> tuple[int, RematchReport]:
+    """Match every stored face again, without inference, and add the copies that are missing.
+
+    Nothing is learned, so a second one changes nothing.  It needs the source only for photos that are in no folder
+    yet.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    options : SortOptions, optional
+
+    Returns
+    -------
+    int, RematchReport
+        Id of the run, and what came and went.
+
+    Raises
+    ------
+    WorkspaceBusyError, GalleryError, PackMismatchError, OutputError
+        As `run_sort`.
+    """
+    with _running(workspace, pack, options or SortOptions(), "rematch") as (job, executor):
+        job.finish_commits(executor)
+        report = job.rematch(executor, everything=True)
+    return job.run_id, report
+
+
+@contextmanager
+def _running(
+    workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
+) -> Iterator[tuple[Job, Executor]]:
+    """One run from its checks to its record, with the workers that it needs."""
+    with workspace.sorting_lock():
+        with workspace.open_store() as store:
+            yield from _run_in(store, workspace, pack, options, kind)
+        if not workspace.settings.privacy.keep_unknown:
+            drop_unknown(workspace)  # writes the database anew: nobody may have it open
+
+
+def _run_in(
+    store: Store, workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
+) -> Iterator[tuple[Job, Executor]]:
+    """The part of a run that holds the database."""
+    settings = workspace.settings
+    refuse_other_pack(store, pack)
+    if not people.pack_ids(store):
+        raise GalleryError(
+            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
         )
-        job = Job(workspace, store, analyser, options, source, output, run_id)
-        try:
-            with options.executor or LocalPool(workers, settings.photos.timeout_s) as executor:
-                job.carry_on(executor)
-        except BaseException as error:
-            stopped = isinstance(error, (KeyboardInterrupt, FacesortError))
-            job.finish("interrupted" if stopped else "failed")
-            raise
-        job.finish("finished")
-        return run_id
+    runs.close_abandoned_runs(store)
+    known = list(photos.known_photos(store))
+    source = (
+        check_source(settings.source, known) if kind == "sort" else Root.or_none(settings.source)
+    )
+    output = check_output(settings.output, commits.some_targets(store, 1000))
+    if kind == "sort":
+        _scan(store, settings.source)
+    workers = settings.run.workers or os.cpu_count() or 1
+    # Only a sort embeds; nothing else is worth the seconds of a parity check.
+    backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
+    analyser = Analyser(settings.source, pack, settings.photos, backend=backend)
+    run_id = runs.start_run(
+        store,
+        kind,
+        version=__version__,
+        pack_name=pack.name,
+        pack_id=pack.pack_id,
+        settings=_recorded_settings(settings, rules_of(settings, pack), backend)
+        | {"gallery": gallery_record(store, pack.pack_id)},
+    )
+    job = Job(workspace, store, analyser, options, source, output, run_id)
+    try:
+        with options.executor or LocalPool.of(workers, settings.photos) as executor:
+            yield job, executor
+    except BaseException as error:
+        stopped = isinstance(error, (KeyboardInterrupt, FacesortError))
+        job.finish("interrupted" if stopped else "failed")
+        raise
+    job.finish("finished")
+    write_corrections(workspace, store)
 
 
-def _recorded_settings(settings: Settings, rules: Rules) -> dict[str, object]:
-    """Settings as they took effect, thresholds of the pack included."""
+def _recorded_settings(settings: Settings, rules: Rules, backend: Backend) -> dict[str, object]:
+    """Settings as they took effect, thresholds of the pack and the chosen backend included."""
     values = settings.model_dump(mode="json")
     values["matching"] |= {"strict": rules.thresholds.strict, "loose": rules.thresholds.loose}
+    values["run"] |= {"backend": backend}
     return values
 
 

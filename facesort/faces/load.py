@@ -5,11 +5,12 @@ from __future__ import annotations
 from facesort.errors import PackError
 from facesort.faces.pack_files import file_sha256
 from facesort.faces.protocol import FaceEngine, ModelPack
+from facesort.settings import Backend
 
 __all__ = ["load_engine"]
 
 
-def load_engine(pack: ModelPack, *, threads: int) -> FaceEngine:
+def load_engine(pack: ModelPack, *, threads: int, backend: Backend = "onnxruntime") -> FaceEngine:
     """Load a pack, after making sure that its files are still the ones it was resolved with.
 
     Parameters
@@ -18,6 +19,8 @@ def load_engine(pack: ModelPack, *, threads: int) -> FaceEngine:
         As `find_packs` or `resolve_pack` gives it.
     threads : int
         For the inference, 1 or more; dlib and synthetic use one whatever is asked.
+    backend : {"onnxruntime", "openvino"}
+        Runs the recogniser of an InsightFace pack.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def load_engine(pack: ModelPack, *, threads: int) -> FaceEngine:
     if pack.kind == "insightface":
         from facesort.faces.insightface_engine import InsightFaceEngine
 
-        return InsightFaceEngine(pack, threads=threads)
+        return InsightFaceEngine(pack, threads=threads, backend=backend)
     if pack.kind == "dlib":
         from facesort.faces.dlib_engine import DlibEngine
 

@@ -19,7 +19,7 @@ MANIFEST = "pack.json"
 """File beside a fetched pack's models: the SHA-256 they had when they came."""
 
 # Raise a version when the same files start to give other embeddings.
-_PREPROCESSING = {"insightface": "insightface-1", "dlib": "dlib-1", "synthetic": "synthetic-1"}
+_PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 
 

@@ -189,7 +189,8 @@ def _raf_is_complete(data: bytes) -> bool:
 
 def _has_its_end(data: bytes, kind: str) -> bool | None:
     if kind == "JPEG":
-        return data.rstrip(b"\0").endswith(b"\xff\xd9")
+        end = b"\xff\xd9"
+        return data.endswith(end) or data.rstrip(b"\0").endswith(end)  # the second copies it all
     if kind == "PNG":
         return b"IEND" in data
     if kind == "GIF":

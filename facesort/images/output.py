@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 from facesort.core.records import Pixels
+from facesort.images.jpeg import encode_jpeg
+from facesort.images.resize import fit
 
-__all__ = ["OUTPUT_EDGE", "OUTPUT_QUALITY", "decode_jpeg", "encode_crop", "encode_output"]
+__all__ = ["OUTPUT_EDGE", "OUTPUT_QUALITY", "encode_crop", "encode_output"]
 
 OUTPUT_EDGE = 2048
 """Longest side of an output file in px."""
@@ -30,7 +28,7 @@ def encode_output(pixels: Pixels) -> bytes:
     pixels : Pixels
         Upright sRGB, shape (height, width, 3).
     """
-    return _jpeg(Image.fromarray(pixels), OUTPUT_EDGE, OUTPUT_QUALITY)
+    return encode_jpeg(fit(pixels, OUTPUT_EDGE), OUTPUT_QUALITY)
 
 
 def encode_crop(
@@ -57,25 +55,10 @@ def encode_crop(
     margin = context * max(x_max - x_min, y_max - y_min)
     left, right = _span(x_min - margin, x_max + margin, width)
     top, bottom = _span(y_min - margin, y_max + margin, height)
-    return _jpeg(Image.fromarray(pixels[top:bottom, left:right]), edge, quality)
-
-
-def decode_jpeg(data: bytes) -> Pixels:
-    """Decode a JPEG that `encode_output` or `encode_crop` made; shape (height, width, 3)."""
-    return np.asarray(JpegImageFile(io.BytesIO(data)).convert("RGB"))
+    return encode_jpeg(fit(pixels[top:bottom, left:right], edge), quality)
 
 
 def _span(start: float, stop: float, length: int) -> tuple[int, int]:
     """Whole pixels between two borders, at least one, within the image."""
     first = min(max(int(np.floor(start)), 0), length - 1)
     return first, min(max(int(np.ceil(stop)), first + 1), length)
-
-
-def _jpeg(image: Image.Image, edge: int, quality: int) -> bytes:
-    share = edge / max(image.size)
-    if share < 1:
-        width, height = (max(1, round(side * share)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return file.getvalue()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import rawpy
 from PIL import Image
 
@@ -85,8 +84,9 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
         raise ImageError(Reason.UNSUPPORTED_FORMAT, detail) from error
     except (*_OUT_OF_BOUNDS, *DECODER_ERRORS) as error:  # the one rim: they raise nearly everything
         raise ImageError(_reason(content, error), f"{content.format}: {_words(error)}") from error
-    pixels = np.asarray(picture.image)
-    return LoadedPhoto(pixels, max(picture.size) / max(picture.image.size), _info(picture, content))
+    pixels = picture.pixels.view()
+    pixels.flags.writeable = False
+    return LoadedPhoto(pixels, max(picture.size) / max(pixels.shape[:2]), _info(picture, content))
 
 
 def _decode(data: bytes, content: Content, max_megapixels: float) -> Picture:

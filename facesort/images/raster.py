@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -21,13 +22,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
+from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
 from facesort.images.colour import to_plain, to_srgb
 from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.jpeg import decode_scaled
+from facesort.images.resize import turned
 from facesort.reasons import Reason
 
-__all__ = ["WORKING_EDGE", "Picture", "check_size", "decode_raster", "shrunk", "turned"]
+__all__ = ["WORKING_EDGE", "Picture", "check_size", "decode_raster", "shrunk"]
 
 WORKING_EDGE = 2048
 """The long edge of a working image is at least this, and at most twice this, where the photo has it."""
@@ -44,15 +48,6 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "WEBP": WebPImageFile,
 }
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _FIRST_SIDEWAYS = 5
 
 
@@ -62,15 +57,15 @@ class Picture:
 
     Parameters
     ----------
-    image : Image
-        Mode ``RGB``.
+    pixels : Pixels
+        Upright sRGB.
     size : (int, int)
         Upright full-size width and height in px.
     exif : Image.Exif
         Empty if there is none that can be read.
     """
 
-    image: Image.Image
+    pixels: Pixels
     size: tuple[int, int]
     exif: Image.Exif
 
@@ -101,15 +96,12 @@ def decode_raster(
     image = _OPENERS[kind](io.BytesIO(data))
     width, height = image.size
     check_size(width, height, max_megapixels)
-    _draft(image)
-    image.load()
-    # After loading: pillow-heif, and Pillow for TIFF, have then turned the picture and say 1.
+    pixels = _decoded(data, image)
+    # After decoding: pillow-heif, and Pillow for TIFF, have then turned the picture and say 1.
     exif = _exif_of(image)
     turn = metadata.orientation(exif, default_orientation)
-    profile = image.info.get("icc_profile")
-    upright = to_srgb(turned(shrunk(to_plain(image)), turn), profile)
     size = (height, width) if turn >= _FIRST_SIDEWAYS else (width, height)
-    return Picture(upright, size, exif)
+    return Picture(turned(pixels, turn), size, exif)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -131,27 +123,39 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         )
 
 
-def turned(image: Image.Image, orientation: int) -> Image.Image:
-    """Undo an EXIF orientation (1 to 8)."""
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
-
-
 def shrunk(image: Image.Image) -> Image.Image:
     """Average blocks of pixels until the long edge is at most twice `WORKING_EDGE`."""
     long_edge = max(image.size)
     return image if long_edge <= 2 * WORKING_EDGE else image.reduce(long_edge // WORKING_EDGE)
 
 
-def _draft(image: ImageFile.ImageFile) -> None:
-    """Have a JPEG decoded at 1/2, 1/4 or 1/8, which costs a fraction of decoding it whole.
-
-    ``draft`` keeps both sides at least as long as asked, so each is asked for at its own target.
-    """
-    share = max(image.size) // WORKING_EDGE
-    if isinstance(image, JpegImageFile) and share > 1:
-        divisor = min(8, 1 << (share.bit_length() - 1))
+def _decoded(data: bytes, image: ImageFile.ImageFile) -> Pixels:
+    """Decode to sRGB of working size, as the picture is stored."""
+    profile = image.info.get("icc_profile")
+    if isinstance(image, JpegImageFile):
+        divisor = _jpeg_divisor(image.size)
+        # A grey picture's profile is of one channel, CMYK needs its profile: Pillow keeps the mode.
+        if image.mode == "RGB" or (image.mode == "L" and not profile):
+            pixels = decode_scaled(data, image.size, divisor)
+            if pixels is not None:
+                return _finished(pixels, profile)
+        # Both sides are asked for at their own target: draft keeps them at least as long.
         image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
+    image.load()
+    return np.asarray(to_srgb(shrunk(to_plain(image)), profile))
+
+
+def _finished(pixels: Pixels, profile: bytes | None) -> Pixels:
+    """Shrink and convert what is not small and sRGB already."""
+    if not profile and max(pixels.shape[:2]) <= 2 * WORKING_EDGE:
+        return pixels
+    return np.asarray(to_srgb(shrunk(Image.fromarray(pixels)), profile))
+
+
+def _jpeg_divisor(size: tuple[int, int]) -> int:
+    """At which part of its size a JPEG is decoded: 1, 2, 4 or 8."""
+    share = max(1, max(size) // WORKING_EDGE)
+    return min(8, 1 << (share.bit_length() - 1))
 
 
 def _exif_of(image: Image.Image) -> Image.Exif:

@@ -17,6 +17,7 @@ import numpy as np
 import rawpy
 from PIL import Image
 
+from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images.content import Content
 from facesort.images.decoder_errors import DECODER_ERRORS
@@ -73,10 +74,10 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
             _check_mosaic(raw)
         preview = _preview(raw, max_megapixels)
         if preview is not None and _shows_enough(preview, size):
-            image = preview.image
+            pixels = preview.pixels
         else:
-            image, size = _developed(raw, size)
-    return Picture(image, size, _exif(data, preview))
+            pixels, size = _developed(raw, size)
+    return Picture(pixels, size, _exif(data, preview))
 
 
 def _upright_size(raw: rawpy.RawPy) -> tuple[int, int]:
@@ -115,7 +116,7 @@ def _shows_enough(preview: Picture, size: tuple[int, int]) -> bool:
     return max(preview.size) >= enough and _same_frame(preview.size, size)
 
 
-def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
+def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Pixels, tuple[int, int]]:
     """Demosaic; LibRaw turns the picture upright.
 
     With sRGB's own tone curve, and as bright as leaves 0.1 % of the pixels white: next to the cameras'
@@ -135,7 +136,7 @@ def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Image.Image, tu
     if not _same_frame(image.size, size):  # diagonal sensors and oblong pixels
         factor = 2 if half else 1
         size = (image.width * factor, image.height * factor)
-    return shrunk(image), size
+    return np.asarray(shrunk(image)), size
 
 
 def _check_mosaic(raw: rawpy.RawPy) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from facesort.lab.plots import shorten, style
-from facesort.store.reports import DoubtfulFace
+from facesort.store.review import ReviewFace
 
 __all__ = ["plot_contact_sheet"]
 
@@ -23,12 +23,12 @@ _SIDE = 160  # px
 _PAPER = (238, 238, 238)
 
 
-def plot_contact_sheet(faces: Sequence[DoubtfulFace]) -> Figure:
+def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
     """Draw pairs: the face as it is in the photo, and the best reference of its person.
 
     Parameters
     ----------
-    faces : sequence of DoubtfulFace
+    faces : sequence of ReviewFace
         At least one.
     """
     rows = math.ceil(len(faces) / _COLUMNS)
@@ -41,7 +41,7 @@ def plot_contact_sheet(faces: Sequence[DoubtfulFace]) -> Figure:
         return figure
 
 
-def _draw_pair(cell: SubFigure, face: DoubtfulFace) -> None:
+def _draw_pair(cell: SubFigure, face: ReviewFace) -> None:
     axes = cell.subplots(
         1, 2, gridspec_kw={"left": 0.03, "right": 0.97, "bottom": 0.36, "top": 0.98, "wspace": 0.04}
     )
@@ -50,8 +50,9 @@ def _draw_pair(cell: SubFigure, face: DoubtfulFace) -> None:
     runner_up = "nobody else to compare with"
     if face.runner_up is not None and face.runner_up_distance is not None:
         runner_up = f"next: {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
+    distance = "" if face.distance is None else f" {face.distance:.2f}"
     lines = [
-        (f"{shorten(face.person, 22)} {face.distance:.2f}", "bold"),
+        (f"{shorten(face.person or 'nobody', 22)}{distance}", "bold"),
         (runner_up, "normal"),
         (shorten(face.path.rpartition("/")[2], 28), "normal"),
     ]

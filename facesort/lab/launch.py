@@ -26,6 +26,7 @@ from traitlets import default
 from facesort.engine.durable import replace_json
 from facesort.errors import NotebookError
 from facesort.lab.notebooks import notebook_path
+from facesort.lab.page import save_page
 from facesort.lab.summary import find_summary
 
 __all__ = ["launch", "parse_parameters"]
@@ -92,10 +93,10 @@ def launch(
     job: str,
     echo: TextIO | None = None,
 ) -> Path:
-    """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` beside it.
+    """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page of it beside it.
 
-    The notebook is saved after every cell, and kept when it fails.  This process must hold no database open: the
-    notebook's own process needs it.
+    The page shows faces only if the parameters given ask for a ``contact_sheet``.  The notebook is saved after every
+    cell, and kept when it fails.  This process must hold no database open: the notebook's own process needs it.
 
     Parameters
     ----------
@@ -137,6 +138,7 @@ def launch(
         raise NotebookError(_failure(path, saved, record["error"])) from error
     finally:
         _write_summary(saved, record)
+        _write_page(saved, faces=bool(values.get("contact_sheet")))
     return saved
 
 
@@ -244,6 +246,14 @@ def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
     ended = {} if record["state"] == "finished" else {"state": record["state"]}
     summary = {**record, **reported, **ended, "finished_at": _now()}
     replace_json(saved.with_name("summary.json"), summary)
+
+
+def _write_page(saved: Path, *, faces: bool) -> None:
+    """Write what can be sent to somebody who has no Jupyter; the notebook itself matters more."""
+    try:
+        save_page(saved, faces=faces)
+    except (OSError, ValueError) as error:
+        log.warning("%s has no page: %s", saved, error)
 
 
 def _now() -> str:

@@ -104,7 +104,7 @@ class Seeding:
     ) -> Iterator[SeedReport]:
         """Seed a person, as `facesort.engine.seed.seed` does; uploads are on disk only meanwhile."""
         if self._executor is None:
-            self._executor = LocalPool(1, self.workspace.settings.photos.timeout_s)
+            self._executor = LocalPool.of(1, self.workspace.settings.photos)
         uploads = [(o.name, o.photo) for o in offers if isinstance(o.photo, bytes)]
         with private_files(self.workspace, uploads) as files:
             written = iter(files)

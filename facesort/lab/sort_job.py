@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from facesort.engine.calibration_in_force import changes_since
 from facesort.engine.decide import rules_of
 from facesort.engine.setup import open_with_pack
-from facesort.errors import SettingsError
+from facesort.errors import SettingsError, StoreError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.tables import Table
 from facesort.lab.words import decimals, moment
@@ -19,6 +21,8 @@ from facesort.settings import Settings, parse_settings
 from facesort.workspace import Workspace
 
 __all__ = ["SortJob", "open_sort"]
+
+log = logging.getLogger(__name__)
 
 _SECTIONS = MappingProxyType(
     {
@@ -44,12 +48,15 @@ class SortJob:
     given : frozenset of str
         Names of the settings that come from this run's parameters, not from the workspace.
     opened_at : datetime
+    outdated : tuple of str
+        What speaks against the calibration that the workspace runs on.
     """
 
     workspace: Workspace
     pack: ModelPack
     given: frozenset[str]
     opened_at: datetime
+    outdated: tuple[str, ...] = ()
 
     def table(self) -> Table:
         """Everything that decides, and where it comes from."""
@@ -64,6 +71,7 @@ class SortJob:
                 ("Model pack", f"{self.pack.name} ({self.pack.pack_id[:12]})", "facesort.toml"),
                 ("STRICT", decimals(thresholds.strict), self._threshold_origin("strict")),
                 ("LOOSE", decimals(thresholds.loose), self._threshold_origin("loose")),
+                self._calibration(),
                 ("Margin to the runner-up", decimals(thresholds.margin), self._origin("margin")),
                 ("Learn from STRICT faces", _yes(settings.matching.learn), self._origin("learn")),
                 (
@@ -79,9 +87,25 @@ class SortJob:
     def _origin(self, name: str) -> str:
         return "parameter of this run" if name in self.given else "facesort.toml"
 
+    def _calibration(self) -> tuple[str, str, str]:
+        """The row that says which calibration this run is on."""
+        used = self.workspace.settings.calibration
+        if used is None:
+            return "Calibration", "none", "`facesort calibrate` makes one from your own photos"
+        value = f"{used.id} of {used.date[:10]}"
+        if self.outdated:
+            value = f"{value}, OUT OF DATE: {'; '.join(self.outdated)}"
+        return "Calibration", value, used.data
+
     def _threshold_origin(self, name: str) -> str:
-        if getattr(self.workspace.settings.matching, name) is not None:
-            return self._origin(name)
+        settings = self.workspace.settings
+        value, used = getattr(settings.matching, name), settings.calibration
+        if value is not None:
+            if used is None or name in self.given:
+                return self._origin(name)
+            if value != getattr(used, name):
+                return "facesort.toml, changed since the calibration"
+            return f"calibration {used.id}{', chosen by hand' if used.by_hand else ''}"
         how = "calibrated" if self.pack.calibrated else "a default, not calibrated"
         return f"the model pack's recommendation ({how})"
 
@@ -117,10 +141,23 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     given = {
         k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
     }
-    settings = _overridden(opened.settings, given)
-    return SortJob(
-        dataclasses.replace(opened, settings=settings), pack, frozenset(given), datetime.now(UTC)
-    )
+    job = dataclasses.replace(opened, settings=_overridden(opened.settings, given))
+    outdated = _outdated(job, pack)
+    if outdated:
+        log.warning(
+            "the thresholds come from a calibration that is out of date: %s; "
+            "`facesort calibrate` makes a new one",
+            "; ".join(outdated),
+        )
+    return SortJob(job, pack, frozenset(given), datetime.now(UTC), outdated)
+
+
+def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    """What speaks against the calibration; that the database is in use must not hide why it is."""
+    try:
+        return changes_since(workspace, pack)
+    except StoreError as error:
+        return (f"whether the gallery has changed since is not known ({error})",)
 
 
 def _overridden(settings: Settings, given: Mapping[str, object]) -> Settings:

@@ -16,8 +16,9 @@ from facesort.engine.progress import status_report
 from facesort.lab.summary import Summary
 from facesort.lab.words import duration
 from facesort.reasons import Outcome, PhotoStatus
-from facesort.store import reports
-from facesort.store.reports import Counts, DoubtfulFace, RunRecord
+from facesort.store import reports, review
+from facesort.store.reports import Counts, RunRecord
+from facesort.store.review import ReviewFace
 from facesort.workspace import Workspace
 
 __all__ = ["DropRate", "SortReport", "read_report"]
@@ -70,7 +71,7 @@ class SortReport:
         Of this run.
     distances : mapping of Outcome to ndarray of shape (n,), float32
         Of every face to the person it was given to, or else to the nearest.
-    doubtful : sequence of DoubtfulFace or None
+    doubtful : sequence of ReviewFace or None
         None: they were not asked for.
     """
 
@@ -82,7 +83,7 @@ class SortReport:
     failed_writes: Sequence[tuple[str, str]]
     batches: Sequence[tuple[datetime, int, float, float]]
     distances: Mapping[Outcome, NDArray[np.float32]]
-    doubtful: Sequence[DoubtfulFace] | None
+    doubtful: Sequence[ReviewFace] | None
 
     @property
     def thresholds(self) -> Thresholds:
@@ -184,7 +185,9 @@ def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> Sor
             batches=reports.throughput(store, run_id),
             distances=reports.distances_by_outcome(store),
             doubtful=(
-                reports.doubtful_matches(store, run.settings["matching"]["loose"], contact_sheet)
+                review.doubtful_faces(
+                    store, loose=run.settings["matching"]["loose"], limit=contact_sheet
+                )
                 if contact_sheet
                 else None
             ),

@@ -32,7 +32,7 @@ class Table:
     columns : sequence of str
         Headings.
     rows : sequence of rows
-        Integers get thousands separators, numbers and shares are set flush right.
+        Integers get thousands separators, numbers and shares are set flush right; what can show itself as HTML does.
     total : row, optional
         Set apart below the others.
     note : str, optional
@@ -58,9 +58,12 @@ class Table:
     def _html_row(self, row: Sequence[object], extra: str = "") -> str:
         cells = []
         for number, cell in enumerate(row):
-            align = "right" if self._is_numeric(number) else "left"
-            style = _CELL.format(align=align, extra=extra)
-            cells.append(f'<td style="{style}">{escape(_shown(cell))}</td>')
+            numeric = self._is_numeric(number)
+            align, whole = ("right", "white-space:nowrap;") if numeric else ("left", "")
+            style = _CELL.format(align=align, extra=extra + whole)
+            html = getattr(cell, "_repr_html_", None)
+            shown = html() if html else escape(_shown(cell))
+            cells.append(f'<td style="{style}">{shown}</td>')
         return f'<tr style="background:transparent">{"".join(cells)}</tr>'
 
     def _is_numeric(self, number: int) -> bool:

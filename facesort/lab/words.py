@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from types import MappingProxyType
 
+import numpy as np
+
 from facesort.reasons import Reason
 
-__all__ = ["decimals", "duration", "explain", "moment"]
+__all__ = ["decimals", "duration", "explain", "moment", "share"]
 
 _MEANINGS = MappingProxyType(
     {
         Reason.NO_FACE: "no face was found",
         Reason.ONLY_UNKNOWN_FACES: "faces, but of nobody in the gallery",
+        Reason.DO_NOT_DELIVER: "somebody in it is marked as not to be delivered",
         Reason.DUPLICATE: "the same file again; the first one was sorted",
         Reason.EMPTY_FILE: "the file has 0 bytes",
         Reason.NOT_AN_IMAGE: "the content is not an image, whatever the name says",
@@ -58,3 +61,11 @@ def decimals(distance: float) -> str:
     text = f"{distance:.4f}".rstrip("0")
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+def share(value: float) -> str:
+    """A share in [0, 1] with two digits that count: ``12.8 %``, ``0.0031 %``, ``0 %``."""
+    part = 100 * value
+    if part >= 1 or part == 0:
+        return f"{part:.1f}".removesuffix(".0") + " %"
+    return np.format_float_positional(part, 2, fractional=False, trim="-") + " %"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import Reason
 from facesort.store.store import Store
 
-__all__ = ["LoggedWrite", "finish_batch", "planned_writes", "some_targets", "verified_writes"]
+__all__ = [
+    "LoggedWrite",
+    "finish_batch",
+    "insert_writes",
+    "planned_writes",
+    "some_targets",
+    "verified_writes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,24 @@ _SELECT = (
 
 def _logged(row: tuple[int, int, int | None, str, str, int, str]) -> LoggedWrite:
     return LoggedWrite(row[0], PlannedWrite(*row[1:6]), row[6])
+
+
+def insert_writes(store: Store, batch_id: int, writes: Sequence[PlannedWrite]) -> None:
+    """Plan copies, in this order; inside a transaction."""
+    first = store.next_id("write", "write_id")
+    store.insert(
+        "write",
+        {
+            "write_id": list(range(first, first + len(writes))),
+            "batch_id": [batch_id] * len(writes),
+            "photo_id": [w.photo_id for w in writes],
+            "person_id": [w.person_id for w in writes],
+            "target": [w.target for w in writes],
+            "sha256": [w.sha256 for w in writes],
+            "size": [w.size for w in writes],
+            "status": ["planned"] * len(writes),
+        },
+    )
 
 
 def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:

@@ -10,7 +10,7 @@ from facesort.core.what_if import NOBODY, StoredDistances
 from facesort.store.store import Store, vector
 from facesort.store.verdicts import confirmed, rejected_pairs
 
-__all__ = ["crops_of", "stored_distances", "unknown_faces"]
+__all__ = ["count_by_person", "crops_of", "stored_distances", "unknown_faces"]
 
 Ids = NDArray[np.int64]
 
@@ -46,6 +46,15 @@ def unknown_faces(
         np.array([row[1] for row in rows], dtype=np.int64),
         np.array([row[2] for row in rows], dtype=np.float32),
         np.stack(embeddings) if embeddings else np.empty((0, 0), dtype=np.float32),
+    )
+
+
+def count_by_person(store: Store) -> dict[int, int]:
+    """How many faces each person has, by what counts now."""
+    return dict(
+        store.rows(
+            "SELECT person_id, count(*) FROM face_answer WHERE person_id IS NOT NULL GROUP BY person_id"
+        )
     )
 
 

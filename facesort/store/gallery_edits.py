@@ -6,7 +6,7 @@ from facesort.core.gallery import Person
 from facesort.errors import GalleryError
 from facesort.store.store import Store
 
-__all__ = ["delete_reference", "merge_persons", "remove_person", "rename_person"]
+__all__ = ["delete_reference", "merge_persons", "remove_person", "rename_person", "set_delivery"]
 
 
 def rename_person(store: Store, person: Person, name: str) -> None:
@@ -25,6 +25,11 @@ def rename_person(store: Store, person: Person, name: str) -> None:
             f"there is a {name!r} in the gallery already: choose another name, or merge the two"
         )
     store.execute("UPDATE person SET name = ? WHERE person_id = ?", [name, person.person_id])
+
+
+def set_delivery(store: Store, person: Person, deliver: bool) -> None:
+    """Say whether photos with this person may go to anybody."""
+    store.execute("UPDATE person SET deliver = ? WHERE person_id = ?", [deliver, person.person_id])
 
 
 def delete_reference(store: Store, reference_id: int) -> None:
@@ -52,7 +57,8 @@ def delete_reference(store: Store, reference_id: int) -> None:
 def merge_persons(store: Store, person: Person, into: Person) -> None:
     """Give one person's references and learned faces to another; inside a transaction.
 
-    What was decided and delivered for the first keeps their id, and counts for the second from now on.
+    What was decided and delivered for the first keeps their id, and counts for the second from now on.  If the
+    photos of one of them go to nobody, those of both do.
 
     Parameters
     ----------
@@ -67,11 +73,20 @@ def merge_persons(store: Store, person: Person, into: Person) -> None:
         "AND sha256 IN (SELECT sha256 FROM reference WHERE person_id = ?)",
         [person.person_id, into.person_id],
     )
+    store.execute(  # so would a face that was learned for both
+        "DELETE FROM learned WHERE person_id = ? AND face_id IN (SELECT face_id FROM learned WHERE person_id = ?)",
+        [person.person_id, into.person_id],
+    )
     for table in ("reference", "learned"):
         store.execute(
             f"UPDATE {table} SET person_id = ? WHERE person_id = ?",  # noqa: S608
             [into.person_id, person.person_id],
         )
+    store.execute(
+        "UPDATE person SET deliver = (SELECT bool_and(deliver) FROM person WHERE person_id IN (?, ?)) "
+        "WHERE person_id = ?",
+        [person.person_id, into.person_id, into.person_id],
+    )
     store.execute(
         "UPDATE former_person SET merged_into = ? WHERE merged_into = ?",
         [into.person_id, person.person_id],
@@ -89,9 +104,10 @@ def remove_person(store: Store, person: Person) -> None:
 def _leave(store: Store, person: Person, merged_into: int | None) -> None:
     """Delete a person's row, and remember who they were if any row still points to them."""
     key = person.person_id
-    remembered = store.value(
-        "SELECT EXISTS (FROM decision WHERE ? IN (person_id, nearest_id, runner_up_id)) "
-        "OR EXISTS (FROM write WHERE person_id = ?) OR EXISTS (FROM former_person WHERE merged_into = ?)",
+    # Who was merged is always remembered: an undo, a sort and a redo later, rows may point to them.
+    remembered = merged_into is not None or store.value(
+        "SELECT EXISTS (FROM mentioned WHERE person_id = ?) OR EXISTS (FROM verdict WHERE person_id = ?) "
+        "OR EXISTS (FROM former_person WHERE merged_into = ?)",
         [key, key, key],
     )
     if remembered:

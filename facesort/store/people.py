@@ -47,6 +47,7 @@ class NewReference:
     embedding: np.ndarray
     crop: bytes
     captured_at: datetime | None = None
+    face_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +87,15 @@ class PersonSummary:
 
 def find_person(store: Store, name: str) -> Person | None:
     """The person of that name, if there is one."""
-    rows = store.rows("SELECT person_id, name, folder FROM person WHERE name = ?", [name])
+    rows = store.rows("SELECT person_id, name, folder, deliver FROM person WHERE name = ?", [name])
     return Person(*rows[0]) if rows else None
 
 
 def add_person(store: Store, name: str, folder: str) -> Person:
     """Add a person; inside a transaction.
+
+    Who was removed and comes back under the same name is the same person, so that what a user rejected or confirmed
+    for them holds again.
 
     Raises
     ------
@@ -99,8 +103,13 @@ def add_person(store: Store, name: str, folder: str) -> Person:
         If the folder is, on some file system, that of another person.
     """
     _refuse_taken_folder(store, folder, None)
-    # An id that rows of a former person point to is never given again.
-    person = Person(store.next_id("everyone", "person_id"), name, folder)
+    known = store.value(
+        "SELECT max(person_id) FROM former_person WHERE name = ? AND merged_into IS NULL", [name]
+    )
+    store.execute("DELETE FROM former_person WHERE person_id = ?", [known])
+    # An id that other rows point to is never given to anybody else; who was forgotten is in the commit log alone.
+    unused = max(store.next_id(table, "person_id") for table in ("person_ever", "write"))
+    person = Person(known or unused, name, folder)
     store.execute(
         "INSERT INTO person (person_id, name, folder, folder_key) VALUES (?, ?, ?, ?)",
         [person.person_id, name, folder, folder_key(folder)],
@@ -152,6 +161,7 @@ def add_reference(store: Store, person_id: int, reference: NewReference) -> int:
             "embedding": [blob(reference.embedding)],
             "crop": [reference.crop],
             "captured_at": [reference.captured_at],
+            "face_id": [reference.face_id],
         },
     )
     return reference_id
@@ -212,12 +222,12 @@ def replace_embedding(store: Store, reference_id: int, embedding: np.ndarray, pa
 def person_summaries(store: Store) -> list[PersonSummary]:
     """Who is in the gallery, in the order they were added."""
     rows = store.rows(
-        "SELECT p.person_id, p.name, p.folder, "
+        "SELECT p.person_id, p.name, p.folder, p.deliver, "
         "(SELECT count(*) FROM reference r WHERE r.person_id = p.person_id), "
         "(SELECT count(*) FROM learned l WHERE l.person_id = p.person_id) "
         "FROM person p ORDER BY p.person_id"
     )
-    return [PersonSummary(Person(*row[:3]), row[3], row[4]) for row in rows]
+    return [PersonSummary(Person(*row[:4]), row[4], row[5]) for row in rows]
 
 
 def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
@@ -231,7 +241,7 @@ def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
     max_learned : int
         Newest learned embeddings kept per person.
     """
-    persons = store.rows("SELECT person_id, name, folder FROM person ORDER BY person_id")
+    persons = store.rows("SELECT person_id, name, folder, deliver FROM person ORDER BY person_id")
     references = store.rows(
         "SELECT person_id, embedding FROM reference WHERE pack_id = ? ORDER BY reference_id",
         [pack_id],

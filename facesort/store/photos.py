@@ -11,6 +11,8 @@ from facesort.core.matching import Decision
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
+from facesort.store.commits import insert_writes
+from facesort.store.faces import insert_decisions
 from facesort.store.store import Store, blob
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "known_photos",
     "known_sha256",
     "mark_processing",
+    "next_batch_id",
     "pending_and_done",
     "record_batch",
     "reset_processing",
@@ -158,7 +161,7 @@ def add_retry_batches(store: Store) -> int:
 
 
 def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
-    """Add one batch, COMMITTING from the start, with the failed writes of these photos."""
+    """Add one batch, COMMITTING from the start, with the failed writes of these photos that no user has ruled out."""
     batch_id = store.next_id("batch", "batch_id")
     store.execute(
         "INSERT INTO result SELECT s.photo_id, ?, "
@@ -172,13 +175,22 @@ def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
         "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
         "w.target, w.sha256, w.size, 'planned', NULL FROM write w "
         "JOIN photo_state s ON s.photo_id = w.photo_id AND s.batch_id = w.batch_id "
-        "WHERE w.status = 'failed' AND list_contains(?, w.photo_id)",
+        "WHERE w.status = 'failed' AND list_contains(?, w.photo_id) "
+        "AND NOT EXISTS (FROM verdict v JOIN face f USING (face_id) "
+        "WHERE f.photo_id = w.photo_id AND v.person_id = w.person_id AND v.answer = 'no') "
+        "AND NOT EXISTS (FROM face_answer a JOIN person p USING (person_id) "
+        "WHERE a.photo_id = w.photo_id AND NOT p.deliver)",
         [store.next_id("write", "write_id"), batch_id, list(photo_ids)],
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["retry"], "state": ["COMMITTING"]})
     store.insert(
         "batch_photo", {"batch_id": [batch_id] * len(photo_ids), "photo_id": list(photo_ids)}
     )
+
+
+def next_batch_id(store: Store) -> int:
+    """Id of the next batch, for whoever holds the sorting lock."""
+    return store.next_id("batch", "batch_id")
 
 
 def batches_in(store: Store, state: BatchState) -> list[int]:
@@ -215,9 +227,17 @@ def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
     """Store all that a batch found and plans, and move it to COMMITTING; inside one transaction."""
     _insert_results(store, record)
     face_ids = _insert_faces(store, record, pack_id)
-    _insert_decisions(store, record, face_ids)
+    insert_decisions(
+        store,
+        record.batch_id,
+        [
+            (face_ids[r.analysis.photo_id, index], 0, decision)
+            for r in record.results
+            for index, decision in enumerate(r.decisions)
+        ],
+    )
     _insert_learned(store, record, face_ids)
-    _insert_writes(store, record)
+    insert_writes(store, record.batch_id, record.writes)
     _set_state(store, record.batch_id, BatchState.COMMITTING)
 
 
@@ -239,6 +259,7 @@ def _insert_results(store: Store, record: BatchRecord) -> None:
             "height": [i.height if i else None for i in infos],
             "captured_at": [i.captured_at if i else None for i in infos],
             "camera": [i.camera if i else None for i in infos],
+            "phash": [r.analysis.phash for r in results],
         },
     )
 
@@ -270,32 +291,6 @@ def _insert_faces(store: Store, record: BatchRecord, pack_id: str) -> dict[tuple
     return {(photo_id, index): first + i for i, (photo_id, index, _) in enumerate(kept)}
 
 
-def _insert_decisions(
-    store: Store, record: BatchRecord, face_ids: Mapping[tuple[int, int], int]
-) -> None:
-    decided = [
-        (face_ids[r.analysis.photo_id, index], decision)
-        for r in record.results
-        for index, decision in enumerate(r.decisions)
-    ]
-    decisions = [d for _, d in decided]
-    store.insert(
-        "decision",
-        {
-            "face_id": [face_id for face_id, _ in decided],
-            "round": [0] * len(decided),
-            "batch_id": [record.batch_id] * len(decided),
-            "outcome": [d.outcome.value for d in decisions],
-            "reason": [d.reason.value for d in decisions],
-            "person_id": [d.person_id for d in decisions],
-            "distance": [d.distance for d in decisions],
-            "nearest_id": [d.nearest_id for d in decisions],
-            "runner_up_id": [d.runner_up_id for d in decisions],
-            "runner_up_distance": [d.runner_up_distance for d in decisions],
-        },
-    )
-
-
 def _insert_learned(
     store: Store, record: BatchRecord, face_ids: Mapping[tuple[int, int], int]
 ) -> None:
@@ -304,30 +299,12 @@ def _insert_learned(
         for r in record.results
         for index in r.learned
     ]
-    first = store.next_id("learned", "learned_id")
+    first = store.next_id("learned_ever", "learned_id")
     store.insert(
         "learned",
         {
             "learned_id": list(range(first, first + len(learned))),
             "person_id": [person_id for person_id, _ in learned],
             "face_id": [face_id for _, face_id in learned],
-        },
-    )
-
-
-def _insert_writes(store: Store, record: BatchRecord) -> None:
-    writes = record.writes
-    first = store.next_id("write", "write_id")
-    store.insert(
-        "write",
-        {
-            "write_id": list(range(first, first + len(writes))),
-            "batch_id": [record.batch_id] * len(writes),
-            "photo_id": [w.photo_id for w in writes],
-            "person_id": [w.person_id for w in writes],
-            "target": [w.target for w in writes],
-            "sha256": [w.sha256 for w in writes],
-            "size": [w.size for w in writes],
-            "status": ["planned"] * len(writes),
         },
     )

@@ -15,12 +15,10 @@ from facesort.store.store import Store
 
 __all__ = [
     "Counts",
-    "DoubtfulFace",
     "RunRecord",
     "best_distances",
     "counts",
     "distances_by_outcome",
-    "doubtful_matches",
     "drop_reasons",
     "face_boxes",
     "failed_photos",
@@ -57,37 +55,6 @@ class Counts:
     def total(self) -> int:
         """All photos."""
         return sum(self.photos.values())
-
-
-@dataclass(frozen=True, slots=True)
-class DoubtfulFace:
-    """A match that a person should look at.
-
-    Parameters
-    ----------
-    face_id : int
-    path : str
-        Of the photo.
-    person, runner_up : str, str or None
-    outcome, reason : str
-    distance : float
-    runner_up_distance : float or None
-    quality : float
-    crop, reference_crop : bytes
-        JPEG of the face, and of the person's best reference.
-    """
-
-    face_id: int
-    path: str
-    person: str
-    runner_up: str | None
-    outcome: str
-    reason: str
-    distance: float
-    runner_up_distance: float | None
-    quality: float
-    crop: bytes
-    reference_crop: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,36 +172,6 @@ def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]
     return boxes
 
 
-def doubtful_matches(store: Store, loose: float, limit: int) -> list[DoubtfulFace]:
-    """LOOSE matches, the most doubtful first: nearly not matched at all, or nearly another person's.
-
-    Parameters
-    ----------
-    store : Store
-    loose : float
-        LOOSE of the run.
-    limit : int
-    """
-    rows = store.rows(
-        "SELECT d.face_id, s.path, p.name, u.name, d.outcome, d.reason, d.distance, d.runner_up_distance, "
-        "d.quality, f.crop, "
-        "(SELECT r.crop FROM reference r WHERE r.person_id = p.current_id "
-        " ORDER BY r.quality DESC, r.reference_id LIMIT 1) "
-        "FROM face_decision d JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = d.photo_id "
-        "JOIN everyone p ON p.person_id = d.person_id LEFT JOIN everyone u ON u.person_id = d.runner_up_id "
-        "WHERE d.outcome = 'loose' "
-        "ORDER BY least(? - d.distance, coalesce(d.runner_up_distance - d.distance, 2)), d.face_id LIMIT ?",
-        [loose, limit],
-    )
-    names = [f.name for f in fields(DoubtfulFace)]
-    return [
-        DoubtfulFace(
-            **dict(zip(names, (*row[:9], bytes(row[9]), bytes(row[10] or b"")), strict=True))
-        )
-        for row in rows
-    ]
-
-
 def run_record(store: Store, run_id: int) -> RunRecord:
     """One run with its settings."""
     row = store.rows(
@@ -247,7 +184,10 @@ def run_record(store: Store, run_id: int) -> RunRecord:
 
 
 def throughput(store: Store, run_id: int) -> list[tuple[datetime, int, float, float]]:
-    """Per batch of a run: when it was committed (UTC), photos, seconds waited for workers, seconds worked."""
+    """Per batch of a run: when it was committed (UTC), photos, seconds waited for workers, seconds worked.
+
+    Batches of a re-match analyse no photos.
+    """
     return store.rows(
         "SELECT finished_at, photos, analysis_seconds, engine_seconds FROM run_batch WHERE run_id = ? "
         "ORDER BY finished_at",

@@ -17,13 +17,20 @@ def _now() -> datetime:
 
 
 def start_run(
-    store: Store, *, version: str, pack_name: str, pack_id: str, settings: Mapping[str, Any]
+    store: Store,
+    kind: str = "sort",
+    *,
+    version: str,
+    pack_name: str,
+    pack_id: str,
+    settings: Mapping[str, Any],
 ) -> int:
-    """Record that a run starts, with all its settings.  Returns its id."""
+    """Record that a run starts, with all its settings; a ``sort`` or a ``rematch``.  Returns its id."""
     run_id = store.next_id("run", "run_id")
     store.execute(
-        "INSERT INTO run VALUES (?, ?, NULL, 'running', ?, ?, ?, ?)",
-        [run_id, _now(), version, pack_name, pack_id, json.dumps(settings)],
+        "INSERT INTO run (run_id, started_at, state, version, pack_name, pack_id, settings, kind) "
+        "VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+        [run_id, _now(), version, pack_name, pack_id, json.dumps(settings), kind],
     )
     return run_id
 

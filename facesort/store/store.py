@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,15 @@ __all__ = ["Store", "blob", "vector"]
 
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
 _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
+
+# What it says of a file that lacks a part, holds something else, or cannot be read.
+_DAMAGED = "Could not read|Corrupt database|[Cc]hecksum|not a valid DuckDB|[Ss]erializ|Extension .* not found"
+_RESTORE = (
+    "It is damaged, or its disk is failing. Put your last backup into a new folder with "
+    "`facesort restore BACKUP -w NEW`; the photos and the output are not affected"
+)
+
+_NOT_WRITTEN = "Could not (write|fsync|truncate)|[Ff]ailed to (write|sync|truncate)|IO Error"
 
 
 def blob(array: NDArray[np.float32]) -> bytes:
@@ -76,6 +85,11 @@ class Store:
                     "python_enable_replacements": False,
                     # By default the cache may grow to 80 % of the memory, which belongs to the workers.
                     "memory_limit": "300MB",
+                    # By default it downloads an extension for a file that looks like another kind of database.
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                    # Embeddings and JPEGs do not get smaller; and so it can be searched for what was erased.
+                    "force_compression": "uncompressed",
                 },
             )
         except duckdb.Error as error:
@@ -85,6 +99,8 @@ class Store:
             migrate(connection, read_only=read_only)
         except duckdb.Error as error:
             connection.close()
+            if isinstance(error, duckdb.ProgrammingError) and not re.search(_DAMAGED, str(error)):
+                raise  # our own SQL is wrong, not the file
             raise _explained(error, path) from error
         except BaseException:
             connection.close()
@@ -154,10 +170,24 @@ class Store:
         with _disk_trouble_explained():
             return self._connection.execute(sql, list(parameters)).fetchall()
 
+    def committed(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """As `rows`, of what was there before the open transaction changed it."""
+        with _disk_trouble_explained(), closing(self._connection.cursor()) as outside:
+            return outside.execute(sql, list(parameters)).fetchall()
+
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """First column of the first row; None if there is no row."""
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
+
+    def write_table(self, path: Path, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Write the rows of a query to a file that ends in ``.parquet`` or ``.csv``."""
+        with _disk_trouble_explained():
+            table = self._connection.sql(sql, params=list(parameters))
+            if path.suffix == ".parquet":
+                table.write_parquet(str(path))
+            else:
+                table.write_csv(str(path))
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert many rows at once.
@@ -201,10 +231,27 @@ def _disk_trouble_explained() -> Iterator[None]:
     try:
         yield
     except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
-        raise StoreError(
-            f"the workspace's database cannot be written: {str(error).splitlines()[0]} "
-            "Free some space on the workspace's disk and run the command again; what was committed is not affected"
-        ) from error
+        raise _disk_trouble(error) from error
+    except duckdb.TransactionException as error:
+        # A COMMIT that could not write its log says so in this way; so does what is our own fault.
+        if not re.search(_NOT_WRITTEN, str(error)):
+            raise
+        raise _disk_trouble(error) from error
+    except duckdb.Error as error:  # a wrong checksum has no class of its own
+        if not re.search(_DAMAGED, str(error)):
+            raise
+        raise _disk_trouble(error) from error
+
+
+def _disk_trouble(error: duckdb.Error) -> StoreError:
+    if re.search(_DAMAGED, str(error)):
+        return StoreError(
+            f"the workspace's database cannot be read: {_first_line(error)} {_RESTORE}"
+        )
+    return StoreError(
+        f"the workspace's database cannot be written: {_first_line(error)} "
+        "Free some space on the workspace's disk and run the command again; what was committed is not affected"
+    )
 
 
 def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
@@ -217,7 +264,14 @@ def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
             f"{path} is in use by {who}. A notebook that has the workspace open, or a running sort, holds it; "
             "close it and try again (`facesort status` works meanwhile)."
         )
+    if re.search(_DAMAGED, text):
+        return StoreError(f"{path} cannot be opened as a database: {_first_line(error)} {_RESTORE}")
     return StoreError(
-        f"{path} cannot be opened as a database: {text.splitlines()[0]} "
-        "If it was damaged, restore the workspace from a backup; the photos and the output are not affected."
+        f"{path} cannot be opened: {_first_line(error)} Check the workspace's disk and its permissions. If the file is "
+        "gone, put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
     )
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """What DuckDB says, as a sentence, without its stack."""
+    return str(error).splitlines()[0].rstrip(" .:!") + "."

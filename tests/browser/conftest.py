@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 # No sandbox: CI and containers run as root. The rest keeps Chromium from calling home.
@@ -30,6 +30,7 @@ OpenNotebook = Callable[[str], Page]
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium here: apt-get install chromium")
+    expect.set_options(timeout=30_000)  # two busy cores
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -78,7 +79,8 @@ def _address(server: subprocess.Popen[bytes], folder: Path) -> str:
     for _ in range(600):
         for file in (folder / "runtime").glob("jpserver-*.html"):
             port = file.read_text().partition("127.0.0.1:")[2].partition("/")[0]
-            return f"http://127.0.0.1:{port}"
+            if port:  # else the file is being written
+                return f"http://127.0.0.1:{port}"
         if server.poll() is not None:
             break
         time.sleep(0.1)

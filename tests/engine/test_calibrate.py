@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -170,6 +171,27 @@ def test_copies_of_one_picture_cannot_be_calibrated(tmp_path: Path) -> None:
             people.add_reference(store, person_id, copy)
     with pytest.raises(InsufficientTrialsError, match="copies of one picture do not count"):
         calibrated(workspace, pack)
+
+
+def test_distances_are_those_that_the_sort_stores_for_the_same_faces(tmp_path: Path) -> None:
+    workspace, pack = seeded(tmp_path, FOUR)
+    people_of = {"Person 2": (2, [70, 140]), "Person 3": (3, [200]), "Guest": (9, [50, 250])}
+    labelled = write_labelled(tmp_path / "labelled", people_of)
+    for path in sorted(labelled.rglob("*.png")):
+        target = workspace.settings.source / path.relative_to(labelled)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    matching = workspace.settings.matching.model_copy(update={"learn": False})
+    unlearning = workspace.settings.model_copy(update={"matching": matching})
+
+    sort_in_threads(replace(workspace, settings=unlearning), pack)
+    found = calibrated(workspace, pack, labelled).comparisons
+
+    with workspace.open_store(read_only=True) as store:
+        stored = reports.best_distances(store)
+    compared = found.distances[~found.references].min(axis=1)
+    assert len(stored) == 5
+    assert sorted(stored.tolist()) == sorted(compared.tolist())  # to the last bit
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ POINTS = [
     ("finishing", 2),  # inside the transaction
     ("committed", 1),
     ("committed", 3),
+    ("rematch_staged", 1),
+    ("rematch_recording", 2),  # inside the transaction
+    ("rematch_recorded", 1),
+    ("after_copy", 100),
+    ("committed", 4),
+    ("rematched", 1),
 ]
 
 
@@ -74,14 +80,18 @@ def copy_of(prepared: Path, folder: Path) -> Path:
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uninterrupted]:
     prepared = tmp_path_factory.mktemp("prepared")
     make_event(prepared / "source")
-    make_workspace(prepared, prepared / "source")
+    # Seeds so unlike the photos that many are found only by the re-match at the end, after much was learned.
+    workspace, _ = make_workspace(prepared, prepared / "source", variation=215)
+    matching = workspace.settings.matching.model_copy(update={"strict": 0.75, "loose": 0.75})
+    settings = workspace.settings.model_copy(update={"matching": matching})
+    save_settings(settings, workspace.root / "facesort.toml")
     before = source_state(prepared / "source")
     calm = tmp_path_factory.mktemp("calm")
     workspace, pack = open_with_pack(copy_of(prepared, calm))
     sort_in_threads(workspace, pack)
     with workspace.open_store() as store:
         rows = content(store)
-    assert len(rows["batch"]) == 3
+    assert [kind for _, kind, _ in rows["batch"]] == ["sort"] * 3 + ["rematch"] * 2
     assert len(rows["learned"]) > 20
     assert len(rows["write"]) > 80
     yield Uninterrupted(prepared, tree(calm / "out"), rows, before)

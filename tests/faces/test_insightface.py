@@ -49,7 +49,7 @@ def test_a_provider_that_is_not_there_is_no_silent_fallback(tmp_path: Path) -> N
     write_pack(tmp_path / "tiny")
     pack = resolve_pack("tiny", [tmp_path])
     with pytest.raises(PackError, match="has no NoSuchExecutionProvider here; it has"):
-        InsightFaceEngine(pack, threads=1, providers=["NoSuchExecutionProvider"])
+        InsightFaceEngine(pack, threads=1, provider="NoSuchExecutionProvider")
 
 
 def test_importing_the_packs_imports_no_engine() -> None:

@@ -24,7 +24,7 @@ from facesort.lab.plots import (
 from facesort.lab.tables import Table, percent
 from facesort.lab.words import decimals, duration, explain
 from facesort.reasons import Outcome, Reason
-from facesort.store.reports import DoubtfulFace
+from facesort.store.review import ReviewFace
 
 STRANGE_NAMES = {
     "$x_": 3,
@@ -57,9 +57,10 @@ def jpeg(shade: int, size: tuple[int, int] = (60, 80)) -> bytes:
     return stream.getvalue()
 
 
-def doubtful(**changes: object) -> DoubtfulFace:
+def doubtful(**changes: object) -> ReviewFace:
     values: dict[str, object] = {
         "face_id": 1,
+        "photo_id": 1,
         "path": "card/DSC1.JPG",
         "person": "Ada",
         "runner_up": "Bo",
@@ -71,7 +72,7 @@ def doubtful(**changes: object) -> DoubtfulFace:
         "crop": jpeg(250),
         "reference_crop": jpeg(90),
     }
-    return DoubtfulFace(**(values | changes))  # type: ignore[arg-type]
+    return ReviewFace(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

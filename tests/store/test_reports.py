@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from store_rows import (
     CORRUPT,
-    GIVEN,
     MATCHED,
     NO_FACE,
     UNKNOWN,
@@ -22,17 +20,8 @@ from store_rows import (
     write,
 )
 
-from facesort.core.matching import Decision
-from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store, photos, reports, runs
-from facesort.store.photos import PhotoResult
-
-
-def loose(photo_id: int, distance: float, runner_up: float | None) -> PhotoResult:
-    """A photo with one face that was given to Anna, not surely."""
-    second = None if runner_up is None else 2
-    decision = Decision(Outcome.LOOSE, FaceReason.WITHIN_MARGIN, 1, distance, 1, second, runner_up)
-    return replace(result(photo_id, *MATCHED), decisions=(decision,), learned=())
 
 
 def test_nothing_is_told_of_nothing(store: Store) -> None:
@@ -48,7 +37,6 @@ def test_nothing_is_told_of_nothing(store: Store) -> None:
     assert reports.failed_writes(store) == []
     assert reports.photo_folders(store) == {}
     assert reports.face_boxes(store) == {}
-    assert reports.doubtful_matches(store, 1.0, 10) == []
     assert reports.best_distances(store).shape == (0,)
     assert runs.latest_run_id(store) is None
 
@@ -123,24 +111,6 @@ def test_distances(sorted_store: Store) -> None:
         Outcome.UNKNOWN: [1.5],
     }
     assert all(d.dtype == np.float32 for d in apart.values())
-
-
-def test_the_most_doubtful_match_comes_first(store: Store) -> None:
-    add_people(store)
-    found = {1: (0.5, 1.0), 2: (0.96875, 1.5), 3: (0.75, 0.78125), 4: (0.9375, None), 5: (0.5, 0.5)}
-    add(store, [photo(i) for i in range(1, 7)])
-    surely = replace(result(6, *MATCHED), decisions=(GIVEN,))
-    record(store, 1, [*(loose(i, d, r) for i, (d, r) in found.items()), surely])
-    told = reports.doubtful_matches(store, 1.0, 10)
-    # how near to LOOSE, or to the runner-up: 0 (5), 1/32 (2 and 3), 1/16 (4), 1/2 (1); STRICT is no doubt
-    assert [face.path for face in told] == [f"{i:05d}.jpg" for i in (5, 2, 3, 4, 1)]
-    assert [face.runner_up for face in told] == ["Ben", "Ben", "Ben", None, "Ben"]
-    assert told[0].crop.startswith(b"\xff\xd8")
-    assert told[0].reference_crop == b"", "Anna has no reference here"
-    assert [face.path for face in reports.doubtful_matches(store, 1.0, 2)] == [
-        "00005.jpg",
-        "00002.jpg",
-    ]
 
 
 def test_skipped_files_are_replaced_by_each_scan(store: Store) -> None:

@@ -218,7 +218,7 @@ def test_a_read_only_store_changes_nothing(tmp_path: Path) -> None:
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    with pytest.raises(StoreError, match="restore the workspace from a backup") as caught:
+    with pytest.raises(StoreError, match="`facesort restore BACKUP -w NEW`") as caught:
         yield
     assert type(caught.value) is StoreError, "a damaged database is not a locked one"
     assert str(path) in str(caught.value)
@@ -247,6 +247,14 @@ def test_a_damaged_database_says_what_to_do(tmp_path: Path, position: int, folde
     path.write_bytes(data)
     with refused(path):
         Store.open(path)
+
+
+def test_a_mistake_in_our_own_sql_is_not_called_damage(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "w.duckdb") as store:
+        store.execute("ALTER TABLE schema_migration RENAME version TO number")
+
+    with pytest.raises(duckdb.BinderException):
+        Store.open(tmp_path / "w.duckdb")
 
 
 def test_a_database_in_a_missing_folder_is_refused(tmp_path: Path) -> None:

@@ -7,12 +7,18 @@ what to do.
 
 from __future__ import annotations
 
-from facesort.core.calibration.calibration import Calibration, calibrate, gallery_fingerprint
+from facesort.core.calibration.calibration import (
+    Calibration,
+    OperatingPoint,
+    calibrate,
+    gallery_fingerprint,
+    operating_point,
+)
 from facesort.core.calibration.comparisons import Comparisons, compare, reference_pairs
 from facesort.core.calibration.crowd import CrowdTest, compare_crowd, photo_pairs
 from facesort.core.calibration.forecast import DropForecast, Forecast
 from facesort.core.calibration.rates import Rate, Trials
-from facesort.core.calibration.suggestion import Basis, Suggestion, Targets, suggest
+from facesort.core.calibration.suggestion import Basis, Suggestion, Targets, refuse_too_few, suggest
 
 __all__ = [
     "Basis",
@@ -21,6 +27,7 @@ __all__ = [
     "CrowdTest",
     "DropForecast",
     "Forecast",
+    "OperatingPoint",
     "Rate",
     "Suggestion",
     "Targets",
@@ -29,7 +36,9 @@ __all__ = [
     "compare",
     "compare_crowd",
     "gallery_fingerprint",
+    "operating_point",
     "photo_pairs",
     "reference_pairs",
+    "refuse_too_few",
     "suggest",
 ]

@@ -16,7 +16,14 @@ from facesort.core.calibration.suggestion import Suggestion, Targets, suggest
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
 
-__all__ = ["Calibration", "Counts", "OperatingPoint", "calibrate", "gallery_fingerprint"]
+__all__ = [
+    "Calibration",
+    "Counts",
+    "OperatingPoint",
+    "calibrate",
+    "gallery_fingerprint",
+    "operating_point",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,16 @@ class Counts:
     stranger_faces: int
     genuine: int
     impostor: int
+
+    @property
+    def words(self) -> str:
+        """In one line, without names."""
+        text = f"{_several(self.references, 'reference')} of {_several(self.persons, 'person')}"
+        if self.labelled_faces:
+            text += f"; {_several(self.labelled_faces, 'labelled face')} of {self.labelled_persons:,} of them"
+        if self.stranger_faces:
+            text += f"; {_several(self.stranger_faces, 'face')} of {_several(self.strangers, 'stranger')}"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +165,8 @@ def calibrate(
         gallery=gallery_fingerprint(gallery),
         targets=targets,
         counts=_counts(comparisons),
-        current=_operating_point(comparisons, current),
-        suggested=_operating_point(comparisons, thresholds),
+        current=operating_point(comparisons, current),
+        suggested=operating_point(comparisons, thresholds),
         suggestion=suggestion,
     )
     text = json.dumps(found.to_json(), sort_keys=True)
@@ -170,7 +187,14 @@ def gallery_fingerprint(gallery: Gallery) -> str:
     return digest.hexdigest()[:16]
 
 
-def _operating_point(comparisons: Comparisons, thresholds: Thresholds) -> OperatingPoint:
+def operating_point(comparisons: Comparisons, thresholds: Thresholds) -> OperatingPoint:
+    """Count what a pair of thresholds does to these comparisons.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If one of the rates would be over nothing.
+    """
     loose = thresholds.loose
     return OperatingPoint(
         thresholds,
@@ -195,3 +219,7 @@ def _counts(comparisons: Comparisons) -> Counts:
         genuine=len(comparisons.fnmr()),
         impostor=len(comparisons.fmr()),
     )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.matching import Thresholds
 from facesort.errors import InsufficientTrialsError, SettingsError
 
-__all__ = ["Basis", "Suggested", "Suggestion", "Targets", "suggest"]
+__all__ = ["Basis", "Suggested", "Suggestion", "Targets", "refuse_too_few", "suggest"]
 
 _STEP = 1000  # thresholds are suggested in thousandths, rounded down
 
@@ -102,7 +102,7 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
     InsufficientTrialsError
         If there is nothing to say anything from: no genuine comparison, or no stranger, or one of either.
     """
-    _refuse_too_few(comparisons)
+    refuse_too_few(comparisons)
     loose = _suggest("LOOSE", comparisons.fpir(), recommended.loose, targets.fpir)
     learning = comparisons.wrong_learning(recommended.margin)
     strict = _suggest("STRICT", learning, recommended.strict, targets.wrong_learning)
@@ -118,7 +118,14 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
     return Suggestion(strict, loose)
 
 
-def _refuse_too_few(comparisons: Comparisons) -> None:
+def refuse_too_few(comparisons: Comparisons) -> None:
+    """Refuse comparisons from which nothing can be said; a look at their number, without any rate.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If there are fewer than two people to be mistaken for somebody, or to be missed.
+    """
     genuine, strangers = comparisons.fnmr().independent, comparisons.fpir().independent
     if strangers < 2:
         raise InsufficientTrialsError(

@@ -30,6 +30,14 @@ CREATE TABLE learned_edit       AS SELECT 0 AS action_id, false AS after, * FROM
 CREATE TABLE verdict_edit       AS SELECT 0 AS action_id, false AS after, * FROM verdict       LIMIT 0;
 CREATE TABLE ignored_edit       AS SELECT 0 AS action_id, false AS after, * FROM ignored       LIMIT 0;
 
+-- What can come back by an undo keeps its id: nobody else is given it meanwhile.
+CREATE VIEW person_ever AS SELECT person_id FROM everyone UNION ALL SELECT person_id FROM person_edit;
+CREATE VIEW learned_ever AS SELECT learned_id FROM learned UNION ALL SELECT learned_id FROM learned_edit;
+
+CREATE VIEW mentioned AS                    -- persons whom the machine's rows point to: they must stay explained
+SELECT unnest([person_id, nearest_id, runner_up_id]) AS person_id FROM decision
+UNION SELECT person_id FROM write;
+
 -- A re-match adds batches of its own.  DuckDB cannot change a CHECK, so the table is made anew.
 CREATE TABLE batch_new (
     batch_id  INTEGER PRIMARY KEY,
@@ -39,6 +47,12 @@ CREATE TABLE batch_new (
 INSERT INTO batch_new SELECT * FROM batch;
 DROP TABLE batch;
 ALTER TABLE batch_new RENAME TO batch;
+
+CREATE TABLE rematched (                    -- one row: what the last complete re-match of a sort had before it
+    fingerprint  VARCHAR NOT NULL
+);
+
+ALTER TABLE run ADD COLUMN kind VARCHAR DEFAULT 'sort';       -- or 'rematch'
 
 ALTER TABLE decision ADD COLUMN batch_id INTEGER;             -- the batch that decided: it tells the run
 UPDATE decision SET batch_id = (SELECT f.batch_id FROM face f WHERE f.face_id = decision.face_id);
@@ -92,3 +106,29 @@ SELECT photo_id, path, size, batch_id,
        coalesce(detail, '') AS detail, coalesce(sha256, '') AS sha256, duplicate_of,
        format, width, height, captured_at, camera, phash
 FROM state;
+
+CREATE VIEW face_shown AS                   -- one row per face, as people look at them; `person` is in the gallery today
+WITH shown AS (
+    SELECT a.face_id, a.photo_id, p.person_id, p.name AS person, u.name AS runner_up, a.outcome, a.reason,
+           CASE WHEN a.person_id IS NULL OR m.current_id = a.person_id THEN a.distance
+                WHEN u.current_id = a.person_id THEN a.runner_up_distance END AS distance,
+           a.runner_up_distance, a.quality, a.by_user, u.current_id AS runner_up_id,
+           m.current_id AS candidate_id
+    FROM face_answer a
+    JOIN decision d ON d.face_id = a.face_id AND d.round = a.round
+    LEFT JOIN person p ON p.person_id = a.person_id
+    LEFT JOIN everyone m ON m.person_id = coalesce(d.person_id, d.nearest_id)
+    LEFT JOIN everyone u ON u.person_id = a.runner_up_id
+), said AS (
+    SELECT v.face_id, e.current_id AS person_id,
+           CASE WHEN bool_or(v.answer = 'yes') THEN 'yes' WHEN bool_or(v.answer = 'no') THEN 'no' ELSE 'unsure' END
+           AS answer
+    FROM verdict v JOIN everyone e USING (person_id) GROUP BY ALL
+)
+SELECT f.face_id, f.photo_id, p.path, f.person, f.runner_up, f.outcome, f.reason, f.distance,
+       f.runner_up_distance, f.quality, said.answer,
+       EXISTS (FROM learned l WHERE l.face_id = f.face_id AND l.person_id = f.person_id) AS learned,
+       EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
+       f.person_id, f.by_user, f.candidate_id, f.runner_up_id
+FROM shown f JOIN photo p USING (photo_id)
+LEFT JOIN said ON said.face_id = f.face_id AND said.person_id = f.person_id;

@@ -1,0 +1,48 @@
+"""`audit`: what happened to every photo, as a notebook and a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from facesort.cli.terminal import runs_option, workspace_option
+
+__all__ = ["audit"]
+
+
+@click.command()
+@workspace_option
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook, as `-p before 3`.",
+)
+@runs_option
+def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
+    """Show drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
+    from facesort.lab.launch import launch, parse_parameters
+    from facesort.workspace import open_workspace, refuse_inside
+
+    workspace = open_workspace(root)
+    refuse_inside(runs, workspace.settings)
+    taken = {"workspace": "-w", "runs": "--runs"}
+    for name, _ in pairs:
+        if name in taken:
+            raise click.UsageError(f"{name} is given with {taken[name]}, not with -p")
+    places = {"workspace": str(workspace.root), "runs": str(runs.absolute())}
+    notebook = launch(
+        "05_audit", parse_parameters(pairs) | places, runs=runs.absolute(), job="audit"
+    )
+    summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
+    photos, drops = summary["photos"], summary["drops"]
+    click.echo(f"photos        {photos['total']}, {drops['of']} decided, {drops['photos']} dropped")
+    for reason, number in sorted(drops["reasons"].items(), key=lambda item: -item[1]):
+        click.echo(f"{number:>12}  {reason}")
+    click.echo(f"page          {notebook.with_suffix('.html')}")
+    click.echo(f"run notebook  {notebook}")

@@ -1,0 +1,88 @@
+"""`calibrate`: the two thresholds, from the user's own distances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facesort.cli.terminal import runs_option, workspace_option
+
+__all__ = ["calibrate"]
+
+
+@click.command()
+@workspace_option
+@click.option(
+    "--labelled",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder per person: persons of the gallery by their names, and strangers.",
+)
+@click.option("--apply", is_flag=True, help="Let the next sorts use what is suggested.")
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook.",
+)
+@runs_option
+def calibrate(
+    root: Path,
+    labelled: Path | None,
+    apply: bool,
+    pairs: tuple[tuple[str, str], ...],
+    runs: Path,
+) -> None:
+    """Suggest STRICT and LOOSE from your own photos, through the notebook 02_calibrate."""
+    from facesort.engine.calibrate import check_calibration
+    from facesort.engine.setup import open_with_pack
+    from facesort.lab.calibrate import write_calibration
+    from facesort.lab.launch import launch, parse_parameters
+    from facesort.workspace import refuse_inside
+
+    workspace, pack = open_with_pack(root)
+    refuse_inside(runs, workspace.settings)
+    for name, option in (("workspace", "-w"), ("labelled", "--labelled"), ("apply", "--apply")):
+        if any(parameter == name for parameter, _ in pairs):
+            raise click.UsageError(f"{name} is given with {option}, not with -p")
+    workspace.open_store().close()  # brings an older database up to date
+    check_calibration(workspace, pack, labelled)
+    parameters = parse_parameters(pairs) | {"workspace": str(workspace.root), "apply": apply}
+    if labelled is not None:
+        parameters["labelled"] = str(labelled.absolute())
+    notebook = launch("02_calibrate", parameters, runs=runs.absolute(), job="calibrate")
+    click.echo(_text(write_calibration(notebook)))
+    click.echo(f"run notebook  {notebook}")
+    click.echo(f"calibration   {notebook.with_name('calibration.json')}")
+
+
+def _text(found: Mapping[str, Any]) -> str:
+    """What was found, and what became of it."""
+    chosen = found["chosen"]
+    lines = [found["data"]]
+    lines += [found["suggestion"][name]["sentence"] for name in ("loose", "strict")]
+    for name, meaning in (("fpir", "strangers named"), ("fnir", "known faces missed")):
+        rate = chosen["rates"][name]
+        lines.append(
+            f"{name.upper()}  {rate['value']:.2%} ({rate['errors']} of {rate['trials']}; "
+            f"95 %: {rate['low']:.2%} to {rate['high']:.2%})  {meaning} at LOOSE {chosen['loose']:.3f}"
+        )
+    drops = (found["forecast"] or {}).get("drops")
+    if drops:
+        lines.append(
+            f"drop  {drops['value']:.1%} of {drops['photos']} photos expected "
+            f"(95 %: {drops['low']:.1%} to {drops['high']:.1%})"
+        )
+    if (found["crowd"] or {}).get("harder"):
+        lines.append("The people of this event are harder to tell apart than the seeds promise.")
+    lines.append(
+        f"applied: STRICT {chosen['strict']:.3f}, LOOSE {chosen['loose']:.3f}"
+        if chosen["applied"]
+        else "nothing was stored; --apply lets the next sorts use it"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""`rematch`, `export`: bring the output up to date, and deliver it afresh."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, workspace_option
+
+__all__ = ["export", "rematch"]
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.pass_context
+def rematch(context: click.Context, root: Path, as_json: bool) -> None:
+    """Match all stored faces again, without inference, and add the copies that are missing."""
+    from facesort.engine.setup import open_with_pack
+    from facesort.engine.sort import run_rematch
+    from facesort.store.corrections import corrections
+
+    workspace, pack = open_with_pack(root)
+    _, report = run_rematch(workspace, pack)
+    with workspace.open_store(read_only=True) as store:
+        wrong = len(corrections(store))
+    if as_json:
+        click.echo(json.dumps(asdict(report) | {"corrections": wrong}, indent=1))
+    else:
+        click.echo(
+            f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} another one, "
+            f"{report.unnamed} are unknown now, {report.regraded} stay with another grade"
+        )
+        click.echo(f"{report.files} files added to {workspace.settings.output}")
+        click.echo(f"{wrong} files there are not right any more: {workspace.corrections}")
+    if report.not_rendered:
+        click.echo(
+            f"{report.not_rendered} photos wait, because they cannot be rendered: plug in the source "
+            f"{workspace.settings.source} and run `facesort rematch` again",
+            err=True,
+        )
+    if report.failed:
+        click.echo(f"{report.failed} files could not be written: see `facesort status`", err=True)
+    if report.not_rendered or report.failed:
+        context.exit(EXIT_SOME_FAILED)
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--hard-links", is_flag=True, help="Link to the output's files where possible.")
+@click.option("--xmp", is_flag=True, help="Write face regions beside each file (MWG and MP).")
+@click.option(
+    "--results", type=click.Choice(["parquet", "csv"]), help="Write a table of all photos."
+)
+@click.option("--best-of-burst", is_flag=True, help="Of photos that look alike, the sharpest.")
+@click.pass_context
+def export(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    folder: Path,
+    hard_links: bool,
+    xmp: bool,
+    results: Literal["parquet", "csv"] | None,
+    best_of_burst: bool,
+) -> None:
+    """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest."""
+    from facesort.engine.export import ExportOptions
+    from facesort.engine.export import export as export_to
+    from facesort.engine.setup import open_with_pack
+
+    workspace, pack = open_with_pack(root)
+    options = ExportOptions(hard_links, xmp, results, best_of_burst)
+    report = export_to(workspace, pack, folder.absolute(), options)
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=1))
+    else:
+        click.echo(f"{report.files} files in {folder}, {report.linked} of them hard links")
+        for why, count in report.left_out.items():
+            click.echo(f"{count:>6} left out  {why}")
+        click.echo(f"check it with: cd {folder} && sha256sum -c --quiet _SHA256SUMS")
+    if report.no_links:
+        click.echo(
+            f"hard links are not possible there: {report.no_links}; copied instead", err=True
+        )
+    if report.not_rendered:
+        click.echo(f"{report.not_rendered} photos cannot be rendered any more", err=True)
+        context.exit(EXIT_SOME_FAILED)

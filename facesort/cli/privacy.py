@@ -1,0 +1,143 @@
+"""`forget`, `deliver`, `backup`, `restore`: whose data is kept, and where."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facesort.cli.terminal import json_option, runs_option, workspace_option
+
+if TYPE_CHECKING:
+    from facesort.engine.forget import Forgotten
+    from facesort.workspace import Workspace
+
+__all__ = ["backup", "deliver", "forget", "restore"]
+
+
+@click.command()
+@workspace_option
+@click.argument("name", required=False)
+@click.option("--strangers", is_flag=True, help="Every face that matches nobody.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@runs_option
+def forget(
+    root: Path, name: str | None, strangers: bool, yes: bool, as_json: bool, runs: Path
+) -> None:
+    """Erase NAME, or all strangers, from the workspace for good; asks first."""
+    from facesort.engine.forget import forget as erase
+    from facesort.engine.forget import saved_runs, what_is_known
+    from facesort.engine.seed import person_name
+    from facesort.workspace import open_workspace
+
+    if (name is None) != strangers:
+        raise click.UsageError("give either NAME or --strangers")
+    workspace, who = open_workspace(root), None if name is None else person_name(name)
+    known = what_is_known(workspace, who)
+    if not yes:
+        click.echo(
+            f"{who or 'all strangers'}: {known.references} references, {known.learned} learned and {known.faces} "
+            f"found faces in {known.photos} photos will be erased from {workspace.root}, "
+            f"with {len(known.delivered)} delivered files left in the output",
+            err=True,
+        )
+        click.confirm("This cannot be undone. Erase them?", abort=True, err=True)
+    done, saved = erase(workspace, who), saved_runs(workspace, runs)
+    if as_json:
+        click.echo(json.dumps(_report(done, saved), indent=1, ensure_ascii=False))
+    else:
+        click.echo(_told(workspace, done, saved))
+
+
+def _report(done: Forgotten, saved: Sequence[Path]) -> dict[str, object]:
+    return {
+        "rows": done.rows,
+        "files": [str(path) for path in done.files],
+        "left": {
+            "delivered": done.traces.delivered,
+            "elsewhere": done.traces.elsewhere,
+            "runs": [str(path) for path in saved],
+        },
+    }
+
+
+def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
+    """What is gone, and what only the user may remove."""
+    gone = ", ".join(f"{rows} {table}" for table, rows in done.rows.items() if rows)
+    lines = [
+        f"erased from the database: {gone or 'nothing'}; it was written anew, the old file is gone",
+        f"erased files of the workspace: {len(done.files)}",
+        "",
+        "Left alone, and perhaps for you to remove:",
+    ]
+    output = workspace.settings.output
+    for files, what in (
+        (done.traces.delivered, "delivered for them"),
+        (done.traces.elsewhere, "of photos they are in, delivered for others"),
+    ):
+        folders = Counter(file.split("/")[0] for file in files)
+        lines += [
+            f"{count:>6} files  {output / folder}  {what}" for folder, count in folders.items()
+        ]
+    lines += [f"  saved run   {folder}" for folder in saved]
+    lines += [
+        "  backups, and deliveries made with `facesort export`, if there are any",
+        f"  the photos themselves in {workspace.settings.source}",
+        "The workspace keeps the names of delivered files, folder included: `facesort verify` needs them.",
+    ]
+    return "\n".join(lines)
+
+
+@click.command()
+@workspace_option
+@click.argument("name")
+@click.option("--no", "refused", is_flag=True, help="Photos with this person go to nobody.")
+def deliver(root: Path, name: str, refused: bool) -> None:
+    """Deliver photos with NAME again, or (--no) to nobody: matched in order to be left out."""
+    from facesort.engine.gallery import set_delivery
+    from facesort.engine.seed import person_name
+    from facesort.workspace import open_workspace
+
+    set_delivery(open_workspace(root), person_name(name), not refused)
+    click.echo(
+        f"from now on, photos with {name} go {'to nobody' if refused else 'to everyone in them'}; "
+        "what is in the output stays there"
+    )
+
+
+@click.command()
+@workspace_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(root: Path, file: Path) -> None:
+    """Copy the workspace's database and settings into one new FILE."""
+    from facesort.engine.backup import backup as write
+    from facesort.workspace import open_workspace
+
+    made = write(open_workspace(root), file)
+    click.echo(f"{made.path}: {sum(made.sizes.values()):,} bytes of database and settings")
+    click.echo(
+        "It holds biometric data: faces, embeddings and names. Only you can read it; keep it so, and delete it "
+        "when somebody in it is to be forgotten. Model packs are not in it."
+    )
+
+
+@click.command()
+@workspace_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def restore(root: Path, file: Path) -> None:
+    """Make a new workspace from a backup FILE; -w says where."""
+    from facesort.engine.backup import restore as unpack
+    from facesort.workspace import open_workspace
+
+    found = unpack(file, root)
+    settings = open_workspace(root).settings
+    click.echo(f"{root.absolute()} is the workspace as it was on {found.created_at}")
+    click.echo(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
+    click.echo(
+        "It holds biometric data. Use one workspace for this output, not two: next, `facesort verify`."
+    )

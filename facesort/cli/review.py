@@ -1,0 +1,64 @@
+"""`undo`, `redo`, `history`: what users did, and taking it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from facesort.cli.terminal import json_option, workspace_option
+
+__all__ = ["history", "redo", "undo"]
+
+
+@click.command()
+@workspace_option
+def undo(root: Path) -> None:
+    """Take back what was done last in the gallery or in a review."""
+    from facesort.engine.review import undo as undo_action
+    from facesort.workspace import open_workspace
+
+    action = undo_action(open_workspace(root))
+    click.echo(f"undone: {action.summary}" if action else "there is nothing to undo")
+
+
+@click.command()
+@workspace_option
+def redo(root: Path) -> None:
+    """Do again what was undone last."""
+    from facesort.engine.review import redo as redo_action
+    from facesort.workspace import open_workspace
+
+    action = redo_action(open_workspace(root))
+    click.echo(f"done again: {action.summary}" if action else "there is nothing to do again")
+
+
+@click.command()
+@workspace_option
+@json_option
+def history(root: Path, as_json: bool) -> None:
+    """Show what was done in the gallery and in reviews, the newest first."""
+    from facesort.engine.review import history as read_history
+    from facesort.workspace import open_workspace
+
+    actions = read_history(open_workspace(root))
+    if as_json:
+        rows = [
+            {
+                "action_id": a.action_id,
+                "done_at": a.done_at.isoformat(timespec="seconds") + "+00:00",
+                "kind": a.kind,
+                "summary": a.summary,
+                "undone": a.undone,
+            }
+            for a in actions
+        ]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for a in actions:
+        click.echo(
+            f"{a.done_at:%Y-%m-%d %H:%M} UTC  {a.summary}" + ("  (undone)" if a.undone else "")
+        )
+    if not actions:
+        click.echo("nothing yet", err=True)

@@ -1,0 +1,49 @@
+"""Which faces of a person stand for the others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.gallery import centroid
+from facesort.core.matching import centroid_distances
+from facesort.core.records import Embeddings
+
+__all__ = ["representatives"]
+
+_CORE = 0.75  # of the faces, the nearest to their centroid: what slipped into a cluster is not among them
+_APART = 0.5  # of the median distance to the centroid; the next picture of a burst is nearer
+
+
+def representatives(
+    embeddings: Embeddings, qualities: NDArray[np.float32], at_most: int
+) -> NDArray[np.int64]:
+    """Choose a few good faces that are unlike each other.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, dim), float32
+        L2-normalised, of one person.
+    qualities : ndarray of shape (n,), float32
+    at_most : int
+
+    Returns
+    -------
+    ndarray of shape (m,), int64
+        Rows, the best face first; at least one if there is any.  The faces furthest from all others are never
+        chosen, nor one that is nearly the same as a better one.
+    """
+    if not len(embeddings) or at_most < 1:
+        return np.empty(0, dtype=np.int64)
+    to_centre = centroid_distances(embeddings, centroid(embeddings)[None])[:, 0]
+    typical = to_centre <= np.quantile(to_centre, _CORE, method="higher")
+    apart = _APART * float(np.median(to_centre))
+    chosen: list[int] = []
+    best_first = np.argsort(-qualities, kind="stable")
+    for row in best_first[typical[best_first]]:
+        near = centroid_distances(embeddings[row][None], embeddings[chosen]) <= apart
+        if len(chosen) == at_most:
+            break
+        if not near.any():
+            chosen.append(int(row))
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,128 @@
+"""Face regions as XMP, in the two forms that photo programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from xml.etree import ElementTree as ET
+
+__all__ = ["Region", "sidecar"]
+
+# The prefixes are written out below: ElementTree can only choose them for the whole process.
+_NAMESPACES: Mapping[str, str] = MappingProxyType(
+    {
+        "xmlns:mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
+        "xmlns:stDim": "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
+        "xmlns:stArea": "http://ns.adobe.com/xmp/sType/Area#",
+        "xmlns:MP": "http://ns.microsoft.com/photo/1.2/",
+        "xmlns:MPRI": "http://ns.microsoft.com/photo/1.2/t/RegionInfo#",
+        "xmlns:MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
+    }
+)
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a person is in a picture.
+
+    Parameters
+    ----------
+    name : str
+    left, top, width, height : float
+        As shares of the picture's width and height, within [0, 1].
+    """
+
+    name: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, name: str, box: tuple[float, float, float, float], size: tuple[int, int]) -> Region:
+        """Clip a box to its picture.
+
+        Parameters
+        ----------
+        name : str
+        box : tuple of four float
+            ``x_min, y_min, x_max, y_max`` in px.
+        size : tuple of (width, height)
+            In the same px.
+        """
+        left, right = (min(max(x / size[0], 0.0), 1.0) for x in (box[0], box[2]))
+        top, bottom = (min(max(y / size[1], 0.0), 1.0) for y in (box[1], box[3]))
+        return cls(name, left, top, right - left, bottom - top)
+
+
+def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
+    """An XMP file with the regions of one picture.
+
+    Twice, because no program reads both: as ``mwg-rs`` (Metadata Working Group, "Guidelines for handling image
+    metadata" 2.0; an area is its centre and its size) and as Microsoft's ``MP`` (an area is its corner and its
+    size).
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    size : tuple of (width, height)
+        In px, of the picture beside which the file lies.
+
+    Returns
+    -------
+    bytes
+        XML, UTF-8.
+    """
+    root = ET.Element("x:xmpmeta", {"xmlns:x": "adobe:ns:meta/"})
+    rdf = ET.SubElement(root, "rdf:RDF", {"xmlns:rdf": _RDF})
+    about = ET.SubElement(rdf, "rdf:Description", {"rdf:about": "", **_NAMESPACES})
+    group = _struct(about, "mwg-rs:Regions")
+    width, height = size
+    _texts(
+        _struct(group, "mwg-rs:AppliedToDimensions"),
+        {"stDim:w": width, "stDim:h": height, "stDim:unit": "pixel"},
+    )
+    areas = ET.SubElement(ET.SubElement(group, "mwg-rs:RegionList"), "rdf:Bag")
+    rectangles = ET.SubElement(
+        ET.SubElement(_struct(about, "MP:RegionInfo"), "MPRI:Regions"), "rdf:Bag"
+    )
+    for region in regions:
+        _add_mwg(areas, region)
+        _texts(
+            _struct(rectangles, "rdf:li"),
+            {
+                "MPReg:Rectangle": ", ".join(
+                    f"{value:.6f}"
+                    for value in (region.left, region.top, region.width, region.height)
+                ),
+                "MPReg:PersonDisplayName": region.name,
+            },
+        )
+    ET.indent(root, " ")
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _add_mwg(areas: ET.Element, region: Region) -> None:
+    item = _struct(areas, "rdf:li")
+    _texts(
+        _struct(item, "mwg-rs:Area"),
+        {
+            "stArea:x": f"{region.left + region.width / 2:.6f}",
+            "stArea:y": f"{region.top + region.height / 2:.6f}",
+            "stArea:w": f"{region.width:.6f}",
+            "stArea:h": f"{region.height:.6f}",
+            "stArea:unit": "normalized",
+        },
+    )
+    _texts(item, {"mwg-rs:Type": "Face", "mwg-rs:Name": region.name})
+
+
+def _struct(parent: ET.Element, tag: str) -> ET.Element:
+    return ET.SubElement(parent, tag, {"rdf:parseType": "Resource"})
+
+
+def _texts(parent: ET.Element, values: Mapping[str, object]) -> None:
+    for tag, value in values.items():
+        ET.SubElement(parent, tag).text = str(value)

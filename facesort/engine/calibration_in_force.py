@@ -1,0 +1,107 @@
+"""The calibration that a workspace runs on: put into its settings, and asked whether it still holds."""
+
+from __future__ import annotations
+
+from facesort.core.calibration import Basis, Calibration, gallery_fingerprint
+from facesort.core.matching import Thresholds
+from facesort.faces.protocol import ModelPack
+from facesort.settings import (
+    CalibrationSettings,
+    Settings,
+    load_settings,
+    parse_settings,
+    save_settings,
+)
+from facesort.store import people
+from facesort.workspace import Workspace
+
+__all__ = ["apply_calibration", "changes_since"]
+
+
+def apply_calibration(
+    workspace: Workspace, calibration: Calibration, thresholds: Thresholds | None = None
+) -> Settings:
+    """Make the next sorts of a workspace use a calibration's thresholds.
+
+    They go into ``facesort.toml`` as ``matching.strict`` and ``matching.loose``, with where they come from under
+    ``[calibration]``.  Other settings are kept as the file has them now.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    calibration : Calibration
+    thresholds : Thresholds, optional
+        Chosen by hand instead of those suggested, and recorded as that if they differ; the margin stays as it is.
+
+    Returns
+    -------
+    Settings
+        As they were saved.
+
+    Raises
+    ------
+    SettingsError
+        If the settings have become invalid, or STRICT is above LOOSE.
+    """
+    chosen = thresholds or calibration.thresholds
+    suggested = calibration.thresholds
+    record = CalibrationSettings(
+        id=calibration.calibration_id,
+        date=calibration.date,
+        pack_id=calibration.pack_id,
+        gallery=calibration.gallery,
+        persons=calibration.counts.persons,
+        data=_data(calibration),
+        strict=chosen.strict,
+        loose=chosen.loose,
+        by_hand=(chosen.strict, chosen.loose) != (suggested.strict, suggested.loose),
+    )
+    path = workspace.root / "facesort.toml"
+    values = load_settings(path).model_dump()
+    values["matching"] |= {"strict": chosen.strict, "loose": chosen.loose}
+    settings = parse_settings(values | {"calibration": record.model_dump()}, "the calibration")
+    save_settings(settings, path)
+    return settings
+
+
+def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    """What makes the calibration in the workspace's settings out of date, in words.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+        That a sort would use now.
+
+    Returns
+    -------
+    tuple of str
+        Empty if nothing has changed, or there is no calibration.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be read.
+    """
+    calibration = workspace.settings.calibration
+    if calibration is None:
+        return ()
+    if calibration.pack_id != pack.pack_id:
+        return (f"it was made with another model pack ({calibration.pack_id[:12]})",)
+    with workspace.open_store(read_only=True) as store:
+        gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
+    if calibration.gallery == gallery_fingerprint(gallery):
+        return ()
+    return (
+        f"the gallery has changed since ({calibration.persons:,} persons then, {len(gallery.person_ids):,} now)",
+    )
+
+
+def _data(calibration: Calibration) -> str:
+    """What the thresholds rest on, and which of them rest on something else."""
+    words = calibration.counts.words
+    sides = (("STRICT", calibration.suggestion.strict), ("LOOSE", calibration.suggestion.loose))
+    for name, side in sides:
+        if side.basis is Basis.RECOMMENDED:
+            words += f"; too few people for {name}, which the model pack recommends"
+    return words

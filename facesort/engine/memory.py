@@ -1,0 +1,67 @@
+"""A bound on the memory that one file may take in its worker process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+__all__ = ["SWOLLEN", "limit_process", "watched"]
+
+T = TypeVar("T")
+
+SWOLLEN = 77
+"""Exit status of a worker that ended itself because it had come to hold too much."""
+
+_EVERY_S = 0.05
+
+
+def watched(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run a function, and end this process with `SWOLLEN` if it holds more memory meanwhile than it may.
+
+    Only meanwhile: a worker that ended while it hands over its result would take the pool's pipe with it.  What is
+    held is looked at twenty times a second; `limit_process` is for what is faster.
+
+    Parameters
+    ----------
+    limit_mb : float
+        Resident memory of the whole process, in MB.
+    fn : callable
+    *args, **kwargs
+        For `fn`.
+    """
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(limit_mb * 1e6, done), daemon=True).start()
+    try:
+        return fn(*args, **kwargs)
+    except MemoryError:
+        os._exit(SWOLLEN)  # what is still held would be counted against the next file
+    finally:
+        done.set()
+
+
+def _watch(limit: float, done: threading.Event) -> None:
+    process = psutil.Process()
+    while not done.wait(_EVERY_S):
+        if process.memory_info().rss > limit and not done.is_set():
+            os._exit(SWOLLEN)
+
+
+def limit_process(limit_mb: float) -> None:
+    """Have Linux refuse this process more than it holds now and so many MB; the refused call raises ``MemoryError``.
+
+    It holds where `watched` is late: a decoder may take gigabytes in a single call that lets no other thread run.
+    """
+    if sys.platform == "linux":
+        import resource
+
+        most = psutil.Process().memory_info().data + int(limit_mb * 1e6)
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(
+            resource.RLIMIT_DATA,
+            (most if hard == resource.RLIM_INFINITY else min(most, hard), hard),
+        )

@@ -1,0 +1,31 @@
+"""A perceptual hash: photos that look alike differ in few of its bits."""
+
+from __future__ import annotations
+
+import imagehash
+from PIL import Image
+
+from facesort.core.records import Pixels
+from facesort.images.resize import fit
+
+__all__ = ["perceptual_hash"]
+
+_EDGE = 128  # px; the hash looks at 32 x 32
+
+
+def perceptual_hash(pixels: Pixels) -> int:
+    """Hash what a picture looks like.
+
+    The signs of the 64 lowest frequencies of its discrete cosine transform, against their median: Zauner,
+    "Implementation and benchmarking of perceptual image hash functions" (2010), as in ImageHash.
+
+    Parameters
+    ----------
+    pixels : Pixels
+
+    Returns
+    -------
+    int
+        64 bits.
+    """
+    return int(str(imagehash.phash(Image.fromarray(fit(pixels, _EDGE)))), 16)

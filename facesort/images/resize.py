@@ -1,0 +1,64 @@
+"""Make pictures smaller and turn them, with OpenCV: several times faster than Pillow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facesort.core.records import Pixels
+
+__all__ = ["fit", "turned"]
+
+# EXIF orientation -> what undoes it: first a transposition or none, then a flip (OpenCV's code) or none.
+_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+_FIRST_TRANSPOSED = 5
+# Bilinear interpolation looks at two pixels each way: nearly enough up to this ratio (a 24 MP photo has 1.46, and is
+# then 44.0 dB from a Lanczos resize of the whole photo; averaging areas, 45.4 dB, takes seven times as long).
+_SAFE_RATIO = 1.6
+_CUBIC_RATIO = 1.25  # below, bilinear interpolation would mostly blur
+_SMOOTHING = 0.5  # standard deviation in px, above it (ratio 1.71: 42.7 dB with it, 40.6 without, areas 44.2)
+
+
+def fit(pixels: Pixels, edge: int) -> Pixels:
+    """Shrink to a long edge of at most `edge` px; never enlarge.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Shape (height, width, 3).
+    edge : int
+
+    Returns
+    -------
+    Pixels
+        The pixels themselves if they are small enough.
+    """
+    height, width = pixels.shape[:2]
+    share = edge / max(height, width)
+    if share >= 1:
+        return pixels
+    size = max(1, round(width * share)), max(1, round(height * share))
+    # Exact averages of 2 x 2 are cheap; what is left is a ratio below 2.
+    while max(pixels.shape[:2]) >= 2 * edge and min(pixels.shape[:2]) > 1:
+        pixels = _halved(pixels)
+    ratio = max(pixels.shape[:2]) / max(size)
+    if ratio > _SAFE_RATIO:
+        pixels = np.asarray(cv2.GaussianBlur(pixels, (3, 3), _SMOOTHING), dtype=np.uint8)
+    method = cv2.INTER_CUBIC if ratio < _CUBIC_RATIO else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), dtype=np.uint8)
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo an EXIF orientation (1 to 8)."""
+    flip = _FLIPS.get(orientation)
+    if orientation >= _FIRST_TRANSPOSED:
+        pixels = np.asarray(cv2.transpose(pixels), dtype=np.uint8)
+    return pixels if flip is None else np.asarray(cv2.flip(pixels, flip), dtype=np.uint8)
+
+
+def _halved(pixels: Pixels) -> Pixels:
+    height, width = (side // 2 for side in pixels.shape[:2])
+    whole = pixels[: 2 * height, : 2 * width]  # an odd last row would make it many times slower
+    return np.asarray(
+        cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )

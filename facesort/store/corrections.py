@@ -1,0 +1,74 @@
+"""Files of the output that, by what counts now, should not be where they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facesort.store.store import Store
+
+__all__ = ["Correction", "corrections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One file of the output that is not right any more.
+
+    Parameters
+    ----------
+    file : str
+        POSIX path relative to the output root.
+    photo : str
+        POSIX path relative to the source root.
+    person : str or None
+        Whose folder it is in; None for ``_unknown``, and for somebody who was forgotten.
+    why : str
+        ``do_not_deliver``, ``merged``, ``rejected_by_user``, ``named_since``, ``forgotten``, or ``not_in_photo``.
+    belongs_to : tuple of str
+        Folders in which the photo belongs now; empty for none.
+    """
+
+    file: str
+    photo: str
+    person: str | None
+    why: str
+    belongs_to: tuple[str, ...]
+
+
+def corrections(store: Store) -> list[Correction]:
+    """Every verified file that what counts now does not want there, in the order of the names.
+
+    A file is right as long as anybody whose copy it is is still in the photo, and the photo may be delivered.
+    """
+    rows = store.rows(
+        "WITH withheld AS ("
+        "  SELECT DISTINCT a.photo_id FROM face_answer a JOIN person p USING (person_id) WHERE NOT p.deliver"
+        "), named AS ("
+        "  SELECT a.photo_id, a.person_id, p.folder, a.photo_id NOT IN (FROM withheld) AS wanted "
+        "  FROM face_answer a LEFT JOIN person p USING (person_id) WHERE a.person_id IS NOT NULL"
+        "), wrong AS ("
+        "  SELECT w.target, w.photo_id, max(w.person_id) AS person_id FROM write w "
+        "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id "
+        "  HAVING NOT bool_or(if(w.person_id IS NULL, w.photo_id NOT IN (SELECT photo_id FROM named), "
+        "    (w.photo_id, w.person_id) IN (SELECT (photo_id, person_id) FROM named WHERE wanted)))"
+        "), refused AS ("
+        "  SELECT f.photo_id, e.current_id FROM verdict v JOIN face f USING (face_id) "
+        "  JOIN everyone e USING (person_id) WHERE v.answer = 'no'"
+        ") "
+        "SELECT x.target, s.path, coalesce(p.name, f.name), CASE "
+        "WHEN x.photo_id IN (FROM withheld) THEN 'do_not_deliver' "
+        "WHEN x.person_id IS NULL THEN 'named_since' "
+        "WHEN coalesce(p.person_id, f.person_id) IS NULL THEN 'forgotten' "
+        "WHEN f.merged_into IS NOT NULL THEN 'merged' "
+        "WHEN (x.photo_id, x.person_id) IN (SELECT (photo_id, current_id) FROM refused) THEN 'rejected_by_user' "
+        "ELSE 'not_in_photo' END, "
+        "(SELECT list(DISTINCT n.folder ORDER BY n.folder) FROM named n "
+        " WHERE n.photo_id = x.photo_id AND n.wanted AND n.folder IS NOT NULL) "
+        "FROM wrong x JOIN photo s USING (photo_id) "
+        "LEFT JOIN person p ON p.person_id = x.person_id "
+        "LEFT JOIN former_person f ON f.person_id = x.person_id "
+        "ORDER BY x.target"
+    )
+    return [
+        Correction(file, photo, person, why, tuple(folders or ()))
+        for file, photo, person, why, folders in rows
+    ]

@@ -1,0 +1,203 @@
+"""The journal of what users do: every action can be taken back, and done again.
+
+An action is the difference that it made to the tables of the gallery, row by row; nobody has to write an inverse.
+Actions are undone newest first, so an undo always finds the rows that the action left.  Only what a sort or a
+re-match did in between is new to it: rows that were learned meanwhile for a person who leaves go with them, and come
+back with them; who is mentioned in decisions or in the commit log is remembered as a former person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from facesort.store.store import Store
+
+__all__ = ["Action", "history", "recorded", "redo", "undo"]
+
+# The tables that users edit, and what identifies a row.
+_KEYS = {
+    "person": ("person_id",),
+    "former_person": ("person_id",),
+    "reference": ("reference_id",),
+    "learned": ("learned_id",),
+    "verdict": ("face_id", "person_id"),
+    "ignored": ("face_id",),
+}
+# Not compared, only kept: large, and never changed without their pack or their id.
+_PICTURES = {"reference": "EXCLUDE (crop, embedding)"}
+
+_Row = tuple[Any, ...]
+_Read = Callable[[str, list[Any]], list[_Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a user did.
+
+    Parameters
+    ----------
+    action_id : int
+    done_at : datetime
+        UTC, without time zone.
+    kind : str
+        Name of the verb.
+    summary : str
+        A sentence for people.
+    undone : bool
+        Whether it was taken back, and can be done again.
+    """
+
+    action_id: int
+    done_at: datetime
+    kind: str
+    summary: str
+    undone: bool
+
+
+@contextmanager
+def recorded(store: Store, kind: str, summary: str, at: datetime) -> Iterator[None]:
+    """Do something to the gallery as one action, all or nothing.
+
+    What was undone before cannot be done again afterwards.  A block that changes nothing leaves no trace.
+
+    Parameters
+    ----------
+    store : Store
+        Not in a transaction: the block is one.
+    kind, summary : str
+        As in `Action`.
+    at : datetime
+        UTC, without time zone.
+    """
+    with store.transaction():
+        yield
+        changes = {table: _difference(store, table) for table in _KEYS}
+        if any(gone or new for gone, new in changes.values()):
+            _drop_undone(store)
+            action_id = store.next_id("action", "action_id")
+            store.execute(
+                "INSERT INTO action VALUES (?, ?, ?, ?, false)", [action_id, at, kind, summary]
+            )
+            for table, (gone, new) in changes.items():
+                _keep(store, action_id, table, (False, gone, store.committed))
+                _keep(store, action_id, table, (True, new, store.rows))
+
+
+def _difference(store: Store, table: str) -> tuple[list[_Row], list[_Row]]:
+    """Keys of the rows that the open transaction took away, and of those that it put there."""
+    keys = ", ".join(_KEYS[table])
+    sql = f"SELECT {keys}, hash(t) FROM (SELECT * {_PICTURES.get(table, '')} FROM {table}) t"  # noqa: S608
+    before, after = set(store.committed(sql)), set(store.rows(sql))
+    gone, new = sorted(before - after), sorted(after - before)
+    return [row[:-1] for row in gone], [row[:-1] for row in new]
+
+
+def _keep(store: Store, action_id: int, table: str, rows: tuple[bool, list[_Row], _Read]) -> None:
+    """Copy whole rows into the journal."""
+    after, keys, read = rows
+    if not keys:
+        return
+    columns = [
+        name
+        for (name,) in store.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position",
+            [table],
+        )
+    ]
+    names, items = ", ".join(_KEYS[table]), ", ".join("unnest(?::BIGINT[])" for _ in _KEYS[table])
+    sql = f"SELECT {', '.join(columns)} FROM {table} WHERE ({names}) IN (SELECT ({items}))"  # noqa: S608
+    found = read(sql, [list(values) for values in zip(*keys, strict=True)])
+    journal: dict[str, list[Any]] = {
+        "action_id": [action_id] * len(found),
+        "after": [after] * len(found),
+    }
+    values = dict(zip(columns, map(list, zip(*found, strict=True)), strict=True))
+    store.insert(f"{table}_edit", journal | values)
+
+
+def _drop_undone(store: Store) -> None:
+    for table in _KEYS:
+        store.execute(
+            f"DELETE FROM {table}_edit WHERE action_id IN (SELECT action_id FROM action WHERE undone)"  # noqa: S608
+        )
+    store.execute("DELETE FROM action WHERE undone")
+
+
+def undo(store: Store) -> Action | None:
+    """Take back the newest action that stands.
+
+    Returns
+    -------
+    Action or None
+        None: there is nothing to undo.
+    """
+    with store.transaction():
+        return _turn(store, "NOT undone ORDER BY action_id DESC")
+
+
+def redo(store: Store) -> Action | None:
+    """Do again what was undone last.
+
+    Returns
+    -------
+    Action or None
+        None: nothing was undone, or something else was done since.
+    """
+    with store.transaction():
+        return _turn(store, "undone ORDER BY action_id")
+
+
+def history(store: Store) -> list[Action]:
+    """All actions, the newest first; those that are undone are at the top."""
+    rows = store.rows(
+        "SELECT action_id, done_at, kind, summary, undone FROM action ORDER BY action_id DESC"
+    )
+    return [Action(*row) for row in rows]
+
+
+def _turn(store: Store, which: str) -> Action | None:
+    """Turn an action round: one that stands is undone, one that is undone stands again."""
+    rows = store.rows(
+        f"SELECT action_id, done_at, kind, summary, NOT undone FROM action WHERE {which} LIMIT 1"  # noqa: S608
+    )
+    if not rows:
+        return None
+    action = Action(*rows[0])
+    for table, names in _KEYS.items():
+        keys = ", ".join(names)
+        store.execute(
+            f"DELETE FROM {table} WHERE ({keys}) IN "  # noqa: S608
+            f"(SELECT ({keys}) FROM {table}_edit WHERE action_id = ? AND after = ?)",
+            [action.action_id, action.undone],
+        )
+    for table in _KEYS:
+        store.execute(
+            f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (action_id, after) FROM {table}_edit "  # noqa: S608
+            "WHERE action_id = ? AND after = ?",
+            [action.action_id, not action.undone],
+        )
+    store.execute(
+        "UPDATE action SET undone = ? WHERE action_id = ?", [action.undone, action.action_id]
+    )
+    _settle(store, action)
+    return action
+
+
+def _settle(store: Store, action: Action) -> None:
+    """Bring in line what a sort or a re-match did since."""
+    turned = [action.action_id, action.undone]
+    store.execute("DELETE FROM former_person WHERE person_id IN (SELECT person_id FROM person)")
+    store.execute(
+        "INSERT INTO former_person SELECT person_id, name, folder, NULL FROM person_edit "
+        "WHERE action_id = ? AND after = ? AND person_id IN (SELECT person_id FROM mentioned) "
+        "AND person_id NOT IN (SELECT person_id FROM everyone)",
+        turned,
+    )
+    # Kept on the side of the journal that this turn took away, so that the next turn brings it back.
+    left = "FROM learned l WHERE person_id NOT IN (SELECT person_id FROM person)"
+    store.execute(f"INSERT INTO learned_edit SELECT ?, ?, l.* {left}", turned)
+    store.execute(f"DELETE {left}")

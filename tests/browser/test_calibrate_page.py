@@ -1,0 +1,86 @@
+"""02_calibrate in a real browser: a slider and a dragged line move the rates, and *Apply* stores the thresholds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from synthetic_event import add_references, write_photo
+
+from facesort.engine.setup import set_up
+from facesort.settings import load_settings
+from facesort.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+
+SLOW = 90_000  # ms: two cores for a kernel, a browser and worker processes
+
+
+@pytest.fixture
+def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
+    """Four persons with three references each, where the notebook looks for them."""
+    for number in range(8):
+        people = [1 + number % 6, 1 + (number + 3) % 6]
+        write_photo(tmp_path / "source" / f"{number}.jpg", people, variation=90, shade=90 + number)
+    made, pack = set_up(
+        notebooks / "hot_storage", tmp_path / "source", tmp_path / "out", "synthetic", []
+    )
+    add_references(made, pack, tmp_path, {identity: [30, 60, 120] for identity in range(1, 5)})
+    return made
+
+
+def counted(page: Page, meaning: str) -> Locator:
+    """How many errors of how many trials the table says."""
+    return page.locator("tr", has_text=meaning).locator("td").nth(3)
+
+
+def test_thresholds_are_moved_and_applied(
+    workspace: Workspace, open_notebook: Callable[[str], Page]
+) -> None:
+    page = open_notebook("02_calibrate")
+    apply = page.get_by_role("button", name=re.compile("Apply STRICT"))
+    expect(apply).to_have_text(re.compile("LOOSE 1.00"), timeout=SLOW)
+    missed = counted(page, "known people's faces not given theirs")
+    named = counted(page, "strangers' faces given anybody's name")
+    expect(missed).to_have_text("0 of 12")
+    expect(named).to_have_text("0 of 12")
+
+    slider = page.locator(".widget-slider", has_text="LOOSE")
+    slider.locator(".widget-readout").fill("1.4")
+    slider.locator(".widget-readout").press("Enter")
+
+    expect(named).to_have_text("12 of 12", timeout=SLOW)
+    expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"), timeout=SLOW)
+
+    drag_strict(page, -160)
+
+    strict = page.locator(".widget-slider", has_text="STRICT").locator(".widget-readout")
+    expect(strict).not_to_have_text("0.800", timeout=SLOW)
+    expect(apply).not_to_have_text(re.compile("STRICT 0.80,"), timeout=SLOW)
+    moved = float(strict.text_content() or "")
+    assert 0.3 < moved < 0.75
+
+    apply.click()
+
+    expect(page.get_by_text(re.compile("the next sort uses them"))).to_be_visible(timeout=SLOW)
+    settings = load_settings(workspace.root / "facesort.toml")
+    assert (settings.matching.strict, settings.matching.loose) == (moved, 1.4)
+    assert settings.calibration is not None
+    assert settings.calibration.by_hand
+
+
+def drag_strict(page: Page, by: int) -> None:
+    """Take the line of STRICT, at 46 % of the chart's width, and pull it by so many px."""
+    chart = page.locator(".jp-OutputArea canvas").last
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.457 * box["width"], box["y"] + 0.5 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(x + by * step / 10, y)
+    page.mouse.up()

@@ -1,0 +1,87 @@
+"""04_review in a real browser: answers by keyboard, a stranger gets a name, and the re-match brings the files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from synthetic_event import sort_in_threads, write_photo
+
+from facesort.engine.seed import Candidate, seed
+from facesort.engine.setup import set_up
+from facesort.store import reports
+from facesort.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
+    """Persons 1 and 2 are seeded and sorted, each also far from their reference; 7 is a stranger, in four photos."""
+    shown = {"a": [1], "b": [2], "c": [7], "d": [7, 1], "e": [7], "f": [7], "g": [9]}
+    for number, (name, identities) in enumerate(shown.items()):
+        write_photo(tmp_path / "src" / f"{name}.png", identities, variation=60 + number)
+    for identity in (1, 2):
+        write_photo(tmp_path / "src" / f"far{identity}.png", [identity], variation=230)
+    workspace, pack = set_up(
+        notebooks / "hot_storage", tmp_path / "src", tmp_path / "out", "synthetic", []
+    )
+    for identity in (1, 2):
+        write_photo(tmp_path / f"{identity}.png", [identity], variation=30)
+    candidates = [Candidate(f"Person {i}", tmp_path / f"{i}.png") for i in (1, 2)]
+    assert [r.refused for r in seed(workspace, pack, candidates, ThreadPoolExecutor(1))] == [
+        None
+    ] * 2
+    sort_in_threads(workspace, pack)
+    return workspace
+
+
+def answers(workspace: Workspace) -> list[tuple[str, str]]:
+    with workspace.open_store(read_only=True) as store:
+        rows = store.rows(
+            "SELECT p.path, v.answer FROM verdict v JOIN face USING (face_id) JOIN photo p USING (photo_id) "
+            "ORDER BY p.path"
+        )
+    return [(path, answer) for path, answer in rows]
+
+
+def sheet(page: Page, label: str) -> Locator:
+    return page.get_by_role("listbox", name=label)
+
+
+def test_a_round_of_review_ends_in_files(
+    workspace: Workspace, open_notebook: Callable[[str], Page], tmp_path: Path
+) -> None:
+    page = open_notebook("04_review")
+    expect(page.get_by_text("5 files in the output.")).to_be_attached()  # all cells have run
+    doubtful = sheet(page, "doubtful matches")
+    expect(doubtful.get_by_role("option")).to_have_count(2)
+    shown = [
+        re.findall(r"far\d\.png", text)[0]
+        for text in doubtful.get_by_role("option").all_text_contents()
+    ]
+
+    doubtful.focus()
+    page.keyboard.press("n")
+    page.keyboard.press("y")  # without waiting: it is for the next face
+
+    expect(page.get_by_text("No match is doubtful.")).to_be_visible()
+    assert answers(workspace) == sorted(zip(shown, ("no", "yes"), strict=True))
+    expect(page.locator(".jp-Cell")).to_have_count(18)  # JupyterLab took no key for itself
+
+    groups = sheet(page, "groups of unknown faces")
+    groups.scroll_into_view_if_needed()
+    expect(groups.get_by_role("option")).to_have_count(1)
+    page.get_by_placeholder("a new name, or one known already").fill("Grace")
+    page.get_by_role("button", name="Name", exact=True).click()
+    expect(page.get_by_text("4 faces named Grace")).to_be_visible()
+
+    page.get_by_role("button", name="Re-match").click()
+    expect(page.get_by_text("4 files came.")).to_be_visible()
+    assert len(list((tmp_path / "out" / "Grace").iterdir())) == 4
+    with workspace.open_store(read_only=True) as store:
+        assert reports.counts(store).persons["Grace"] == 4

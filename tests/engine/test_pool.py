@@ -1,0 +1,75 @@
+"""What becomes of calls whose worker processes do not live to finish them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from concurrent.futures import TimeoutError
+from pathlib import Path
+
+import pytest
+from pebble import ProcessExpired
+
+from facesort.engine.memory import SWOLLEN
+from facesort.engine.pool import LocalPool
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def killed_once(mark: Path) -> str:
+    """Be killed from outside the first time, as the system does it that runs out of memory."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), 9)
+    return "alive"
+
+
+def crash() -> None:
+    os._exit(11)
+
+
+def swell() -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(b"x") * 10_000_000)
+
+
+@posix
+def test_workers_that_are_all_lost_before_they_began_are_replaced() -> None:
+    with LocalPool(2, 60) as pool:
+        calls = [pool.submit(double, number) for number in range(50)]
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        assert [call.result() for call in calls] == [2 * number for number in range(50)]
+
+
+@posix
+def test_a_worker_that_is_killed_takes_one_call_with_it(tmp_path: Path) -> None:
+    with LocalPool(2, 60) as pool:
+        before = [pool.submit(double, number) for number in range(10)]
+        victim = pool.submit(killed_once, tmp_path / "mark")
+        after = [pool.submit(double, number) for number in range(10)]
+        with pytest.raises(ProcessExpired):
+            victim.result()
+        assert [call.result() for call in before + after] == [2 * n for n in range(10)] * 2
+        assert pool.submit(killed_once, tmp_path / "mark").result() == "alive"
+
+
+def test_a_call_that_crashes_hangs_or_swells_fails_alone() -> None:
+    with LocalPool(1, 8, max_worker_mb=600) as pool:
+        calls = [pool.submit(crash), pool.submit(time.sleep, 600), pool.submit(swell)]
+        good = pool.submit(double, 21)
+        with pytest.raises(ProcessExpired) as crashed:
+            calls[0].result()
+        with pytest.raises(TimeoutError):
+            calls[1].result()
+        with pytest.raises(ProcessExpired) as swollen:
+            calls[2].result()
+        assert good.result() == 42
+    assert (crashed.value.exitcode, swollen.value.exitcode) == (11, SWOLLEN)

@@ -1,0 +1,45 @@
+"""Shrinking and turning: against Pillow, which does both slowly and well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from images.synthetic_photos import STORED, held, scene
+from PIL import Image
+
+from facesort.images.resize import fit, turned
+
+
+@pytest.mark.parametrize("orientation", list(STORED))
+def test_turning_undoes_how_the_camera_was_held(orientation: int) -> None:
+    stored = np.asarray(held(scene(), orientation))
+    assert (turned(stored, orientation) == np.asarray(scene())).all()
+
+
+def test_a_small_picture_is_given_back_as_it_is() -> None:
+    pixels = np.asarray(scene(40, 30))
+    assert fit(pixels, 40) is pixels
+
+
+@settings(max_examples=40, deadline=None)
+@given(width=st.integers(1, 400), height=st.integers(1, 400), edge=st.integers(1, 100))
+def test_the_long_edge_fits_and_the_shape_stays(width: int, height: int, edge: int) -> None:
+    found = fit(np.zeros((height, width, 3), np.uint8), edge)
+    share = min(1.0, edge / max(width, height))
+    assert max(found.shape[:2]) == min(edge, max(width, height))
+    assert abs(found.shape[0] - height * share) <= 1
+    assert abs(found.shape[1] - width * share) <= 1
+
+
+@pytest.mark.parametrize("edge", [50, 151, 190, 205, 299])
+def test_shrinking_is_near_to_lanczos_also_in_what_is_finer_than_its_pixels(edge: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (300, 200, 3)).astype(np.uint8)
+    found = fit(noise, edge).astype(float)
+    wanted = Image.fromarray(noise).resize(found.shape[1::-1], Image.Resampling.LANCZOS)
+    plain = Image.fromarray(noise).resize(found.shape[1::-1], Image.Resampling.NEAREST)
+    away, aliased = (
+        np.abs(np.asarray(p) - np.asarray(wanted, dtype=float)).mean() for p in (found, plain)
+    )
+    assert away < 0.5 * aliased

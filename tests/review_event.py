@@ -1,0 +1,105 @@
+"""A small job in memory, with faces as points on a sphere, that users review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.engine.decide import Rules, decide_batch, plan_batch, rules_of
+from facesort.engine.editing import editing
+from facesort.faces.protocol import ModelPack
+from facesort.settings import Settings
+from facesort.store import Store, commits, people, photos
+from facesort.store.people import NewReference
+from facesort.store.photos import BatchRecord
+from facesort.workspace import Workspace
+
+PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
+DIM = 8
+
+Drawn = tuple[int, float]
+"""Who it is, and how far it is turned towards the next person, in radians."""
+
+
+def noon() -> datetime:
+    return datetime(2026, 5, 4, 12, 0, 0)
+
+
+class InMemory(Workspace):
+    """A workspace whose database is in memory and stays open."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: Store) -> None:
+        settings = Settings(source=Path("/photos"), output=Path("/sorted"), pack="synthetic")
+        super().__init__(Path("/hot"), settings)
+        object.__setattr__(self, "store", store)
+
+    @contextmanager
+    def open_store(self, *, read_only: bool = False) -> Iterator[Store]:  # type: ignore[override]
+        yield self.store  # type: ignore[attr-defined]
+
+
+def embedding(drawn: Drawn) -> np.ndarray:
+    identity, turn = drawn
+    vector = np.zeros(DIM, np.float32)
+    vector[identity % DIM], vector[(identity + 1) % DIM] = np.cos(turn), np.sin(turn)
+    return vector
+
+
+def seed(workspace: Workspace, name: str, drawn: Drawn, file_name: str = "seed.jpg") -> None:
+    """What `facesort.engine.seed` does with a photo that is accepted."""
+    with editing(workspace, "seed", f"{name} was seeded", noon) as store:
+        person = people.find_person(store, name) or people.add_person(store, name, name.lower())
+        reference = NewReference(
+            file_name, f"{name}-{file_name}", 90.0, 0.1, 0.7, PACK.pack_id, embedding(drawn), b"jpg"
+        )
+        if not people.has_reference(store, person.person_id, reference.sha256):
+            people.add_reference(store, person.person_id, reference)
+
+
+def sort(
+    workspace: Workspace, found: Sequence[Sequence[Drawn]], quality: float = 0.75
+) -> list[int]:
+    """One more batch, as the sort records it; returns the ids of its faces."""
+    with workspace.open_store() as store:
+        first = store.next_id("photo", "photo_id")
+        batch = [Photo(first + i, f"{first + i:05d}.jpg", 1, 1) for i in range(len(found))]
+        with store.transaction():
+            photos.add_photos(store, batch)
+        (batch_id,) = photos.batches_in(store, photos.BatchState.PENDING)
+        photos.mark_processing(store, batch_id)
+        gallery = people.load_gallery(store, PACK.pack_id, 10)
+        rules: Rules = rules_of(workspace.settings, PACK)
+        analyses = [_analysis(p, drawn, quality) for p, drawn in zip(batch, found, strict=True)]
+        results = decide_batch(analyses, gallery, rules, {})
+        writes = plan_batch(results, batch, gallery, rules)
+        with store.transaction():
+            photos.record_batch(store, BatchRecord(batch_id, results, writes), PACK.pack_id)
+        with store.transaction():
+            commits.finish_batch(store, batch_id, {})
+        rows = store.rows("SELECT face_id FROM face WHERE batch_id = ? ORDER BY 1", [batch_id])
+        return [row[0] for row in rows]
+
+
+def _analysis(photo: Photo, drawn: Sequence[Drawn], quality: float) -> Analysis:
+    faces = tuple(
+        Face(
+            box=np.array([10 * i, 0, 10 * i + 8, 8], np.float32),
+            landmarks=np.zeros((5, 2), np.float32),
+            score=0.9,
+            sharpness=100.0,
+            yaw=0.1,
+            quality=quality,
+            embedding=embedding(one),
+            crop=b"jpg",
+        )
+        for i, one in enumerate(drawn)
+    )
+    info = PhotoInfo("JPEG", 600, 400, noon(), "Camera")
+    return Analysis(photo.photo_id, f"sha-{photo.photo_id}", info, faces, b"jpeg")

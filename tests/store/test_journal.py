@@ -1,0 +1,247 @@
+"""Every action is a row with its inverse: any sequence of them, undone, leaves everything as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from review_event import PACK, InMemory, noon, seed, sort
+from synthetic_event import content
+
+from facesort.engine import gallery, review
+from facesort.engine.roll_back import roll_back
+from facesort.errors import GalleryError
+from facesort.store import Store, gallery_edits, journal, people, reports, verdicts
+from facesort.store.journal import recorded
+
+JOURNAL = {
+    f"{table}_edit"
+    for table in ("person", "former_person", "reference", "learned", "verdict", "ignored")
+}
+NAMES = ("Ada", "Bo", "Cleo", "Dan")
+
+faces = st.lists(st.integers(1, 8), min_size=1, max_size=3, unique=True)
+name = st.sampled_from(NAMES)
+Act = Callable[[InMemory], object]
+
+
+def acts() -> st.SearchStrategy[Act]:
+    """Everything that a user can do, with any arguments; what is not possible is refused."""
+    some = st.fixed_dictionaries({"faces": faces, "a": name, "b": name, "n": st.integers(1, 6)})
+    verbs: list[Callable[[InMemory, list[int], str, str, int], object]] = [
+        lambda job, f, a, b, n: gallery.rename_person(job, a, b),
+        lambda job, f, a, b, n: gallery.move_folder(job, a, f"{b} {n}"),
+        lambda job, f, a, b, n: gallery.remove_reference(job, n),
+        lambda job, f, a, b, n: gallery.merge_persons(job, a, b),
+        lambda job, f, a, b, n: gallery.remove_person(job, a),
+        lambda job, f, a, b, n: seed(job, a, (n, 0.1), f"{n}.jpg"),
+        lambda job, f, a, b, n: review.answer(job, dict.fromkeys(f, a), "yes"),
+        lambda job, f, a, b, n: review.answer(job, dict.fromkeys(f, a), "no"),
+        lambda job, f, a, b, n: review.answer(job, dict.fromkeys(f, a), "unsure"),
+        lambda job, f, a, b, n: review.ignore(job, f),
+        lambda job, f, a, b, n: review.name_faces(job, f, a),
+        lambda job, f, a, b, n: review.use_as_reference(job, n),
+        lambda job, f, a, b, n: review.take_away(job, f, a, b if n % 2 else None),
+        lambda job, f, a, b, n: roll_back(job, PACK, n),
+    ]
+    return st.tuples(st.sampled_from(verbs), some).map(
+        lambda drawn: (
+            lambda job: drawn[0](
+                job, drawn[1]["faces"], drawn[1]["a"], drawn[1]["b"], drawn[1]["n"]
+            )
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Store]:
+    with Store.open(None) as store:
+        yield store
+
+
+def fresh(store: Store) -> InMemory:
+    """Ada and Bo, and eight faces of them, of strangers and in between."""
+    with store.transaction():
+        for (table,) in store.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+        ):
+            if table != "schema_migration":
+                store.execute(f"DELETE FROM {table}")
+    job = InMemory(store)
+    seed(job, "Ada", (0, 0.0))
+    seed(job, "Bo", (1, 0.2))
+    sort(job, [[(0, 0.1), (1, 0.1)], [(0, 0.4)], [(5, 0.0)]])
+    sort(job, [[(0, 0.7)], [(5, 0.4), (1, 0.5)], [(0, 0.9)]])
+    return job
+
+
+def data(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    return {table: rows for table, rows in content(store).items() if table not in JOURNAL}
+
+
+def check(store: Store) -> None:
+    """Counts add up, and every id is explained."""
+    counts = reports.counts(store)
+    assert counts.total == store.value("SELECT count(*) FROM photo")
+    assert sum(counts.faces.values()) == store.value("SELECT count(*) FROM face")
+    everyone = set(people.everyone(store))
+    assert len(everyone) == store.value(
+        "SELECT (SELECT count(*) FROM person) + (SELECT count(*) FROM former_person)"
+    )
+    pointed = store.rows(
+        "SELECT person_id FROM mentioned WHERE person_id IS NOT NULL UNION SELECT person_id FROM verdict"
+    )
+    assert {row[0] for row in pointed} <= everyone
+    here = {row[0] for row in store.rows("SELECT person_id FROM person")}
+    for table in ("reference", "learned"):
+        held = store.rows(f"SELECT person_id FROM {table}")
+        assert {row[0] for row in held} <= here
+    assert store.rows("SELECT person_id FROM person ANTI JOIN reference USING (person_id)") == []
+    twice = "SELECT face_id FROM verdict WHERE answer = 'yes' GROUP BY face_id HAVING count(*) > 1"
+    assert store.rows(twice) == []
+    confirmed, rejected = verdicts.confirmed(store), verdicts.rejected_pairs(store)
+    assert not set(confirmed.items()) & rejected
+    given_ = dict(store.rows("SELECT face_id, person_id FROM face_answer"))
+    assert not set(given_.items()) & rejected
+    assert confirmed.items() <= given_.items()
+
+
+def carry_out(job: InMemory, act: Act, store: Store) -> bool:
+    """Whether it was an action; what is refused changes nothing."""
+    before, actions = data(store), journal.history(store)
+    try:
+        act(job)
+    except GalleryError:
+        assert data(store) == before
+    check(store)
+    done = journal.history(store) != actions
+    assert done == (data(store) != before)
+    return done
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(acts(), max_size=6))
+def test_any_actions_undone_leave_everything_as_it_was(opened: Store, chosen: list[Act]) -> None:
+    job = fresh(opened)
+    states = [data(opened)]
+    states += [data(opened) for act in chosen if carry_out(job, act, opened)]
+    for state in reversed(states[:-1]):
+        assert review.undo(job) is not None
+        assert data(opened) == state
+    for state in states[1:]:
+        assert review.redo(job) is not None
+        assert data(opened) == state
+    assert review.redo(job) is None
+
+
+machine = st.sampled_from(["undo", "redo", "sort"])
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.one_of(acts(), machine), max_size=9))
+def test_whatever_a_sort_did_in_between_stays_explained(
+    opened: Store, chosen: list[Act | str]
+) -> None:
+    job = fresh(opened)
+    for act in chosen:
+        if act == "undo":
+            review.undo(job)
+        elif act == "redo":
+            review.redo(job)
+        elif act == "sort":
+            sort(job, [[(0, 0.2), (1, 0.3)], [(5, 0.1)], [(2, 0.0), (3, 0.1)]])
+        else:
+            assert callable(act)
+            carry_out(job, act, opened)
+        check(opened)
+    while review.undo(job) is not None:
+        check(opened)
+    assert people.person_summaries(opened) == []
+
+
+# --- one at a time ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def job(opened: Store) -> InMemory:
+    return fresh(opened)
+
+
+def test_nothing_can_be_undone_in_an_empty_workspace(store: Store) -> None:
+    assert journal.undo(store) is None
+    assert journal.redo(store) is None
+    assert journal.history(store) == []
+
+
+def test_a_block_that_fails_or_changes_nothing_leaves_no_trace(store: Store) -> None:
+    with recorded(store, "nothing", "nothing", noon()):
+        pass
+    with pytest.raises(GalleryError), recorded(store, "add", "Ada", noon()):
+        people.add_person(store, "Ada", "ada")
+        raise GalleryError("no")
+    assert journal.history(store) == []
+    assert people.find_person(store, "Ada") is None
+
+
+def test_something_new_ends_what_could_be_done_again(job: InMemory, opened: Store) -> None:
+    gallery.rename_person(job, "Ada", "Cleo", clock=noon)
+    review.undo(job)
+    assert [a.undone for a in review.history(job)] == [True, False, False]
+    gallery.rename_person(job, "Ada", "Ada")  # nothing
+    assert review.history(job)[0].undone
+    gallery.rename_person(job, "Ada", "Dan", clock=lambda: datetime(2026, 5, 5))
+
+    newest = review.history(job)[0]
+    assert (newest.kind, newest.summary, newest.undone) == (
+        "rename",
+        "Ada is called Dan now",
+        False,
+    )
+    assert newest.done_at == datetime(2026, 5, 5)
+    assert review.redo(job) is None
+    assert len(review.history(job)) == 3
+
+
+def test_what_was_learned_for_somebody_goes_and_comes_with_them(
+    job: InMemory, opened: Store
+) -> None:
+    """Seeded, sorted, and only then undone: the decisions stay, and say who it was."""
+    seed(job, "Cleo", (3, 0.0))
+    (face,) = sort(job, [[(3, 0.1)]])
+
+    review.undo(job)
+
+    assert people.find_person(opened, "Cleo") is None
+    assert people.everyone(opened)[3] == "Cleo"
+    assert reports.counts(opened).persons["Cleo"] == 1
+    assert opened.rows("SELECT * FROM learned WHERE face_id = ?", [face]) == []
+    review.redo(job)
+    assert opened.rows("SELECT person_id FROM learned WHERE face_id = ?", [face]) == [(3,)]
+    assert opened.rows("FROM former_person") == []
+
+
+def test_an_id_is_never_given_to_somebody_else(job: InMemory, opened: Store) -> None:
+    """Else an undo would find the wrong faces under the old id."""
+    seed(job, "Cleo", (3, 0.0))
+    gallery.remove_person(job, "Cleo")
+    seed(job, "Dan", (6, 0.0))
+    dan = people.find_person(opened, "Dan")
+    assert dan is not None
+    assert dan.person_id == 4
+    sort(job, [[(6, 0.0)]])
+    for _ in range(2):
+        review.undo(job)
+    assert people.everyone(opened) == {1: "Ada", 2: "Bo", 3: "Cleo", 4: "Dan"}
+
+
+def test_whose_photos_go_to_nobody_stays_so_in_a_merge(job: InMemory, opened: Store) -> None:
+    opened.execute("UPDATE person SET deliver = false WHERE name = 'Ada'")
+    with recorded(opened, "merge", "", noon()):
+        ada, bo = people.find_person(opened, "Ada"), people.find_person(opened, "Bo")
+        assert ada is not None
+        assert bo is not None
+        gallery_edits.merge_persons(opened, ada, bo)
+    assert opened.rows("SELECT name, deliver FROM person") == [("Bo", False)]

@@ -1,0 +1,42 @@
+"""What is copied when somebody is erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from store_rows import add_people
+
+from facesort.store import Store
+from facesort.store.erasure import Erasure
+from facesort.store.rewrite import copied_whole, write_without
+
+
+def test_every_table_that_knows_faces_or_persons_is_looked_at(store: Store) -> None:
+    knows = store.rows(
+        "SELECT DISTINCT table_name FROM information_schema.columns JOIN information_schema.tables "
+        "USING (table_name) WHERE table_type = 'BASE TABLE' AND (data_type = 'BLOB' "
+        "OR column_name IN ('face_id', 'person_id', 'name', 'summary')) AND table_name <> 'schema_migration'"
+    )
+    assert len(knows) >= 13
+    assert not {name for (name,) in knows} & set(copied_whole(store))
+
+
+@pytest.mark.parametrize("erasure", [Erasure(), Erasure(persons=(1,), names=("Anna",))])
+def test_what_is_not_erased_is_copied(tmp_path: Path, erasure: Erasure) -> None:
+    with Store.open(tmp_path / "o'ld.duckdb") as store:
+        add_people(store)
+        indexes = store.rows(
+            "SELECT table_name, constraint_type FROM duckdb_constraints() ORDER BY ALL"
+        )
+
+    left_out = write_without(tmp_path / "o'ld.duckdb", tmp_path / "new.duckdb", erasure)
+
+    assert sum(left_out.values()) == left_out["person"] == len(erasure.persons)
+    with Store.open(tmp_path / "new.duckdb", read_only=True) as store:
+        names = {name for (name,) in store.rows("SELECT name FROM person")}
+        assert names == {"Anna", "Ben"} - set(erasure.names)
+        assert indexes == store.rows(
+            "SELECT table_name, constraint_type FROM duckdb_constraints() ORDER BY ALL"
+        )
+    assert {path.name for path in tmp_path.iterdir()} == {"o'ld.duckdb", "new.duckdb"}

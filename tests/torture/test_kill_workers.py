@@ -1,0 +1,88 @@
+"""Worker processes are killed from outside, as by a system that runs out of memory: the job goes on without them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from torture.campaign import Ledger, chance, share
+from torture.event import Calm, copy_of
+
+from facesort.engine.pool import LocalPool
+from facesort.engine.retry import retry_failed
+from facesort.engine.setup import open_with_pack
+from facesort.engine.sort import SortOptions, run_sort
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import PhotoStatus
+from facesort.store import reports
+from facesort.workspace import Workspace
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL"),
+    pytest.mark.timeout(900),  # a pool that waits for a dead worker waits for ever
+]
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    return Calm.of(tmp_path_factory.mktemp("event"), 400)
+
+
+class Killer:
+    """Kills workers of this process, a moment after every 20th photo, which another one may be in by then."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.kills = 0
+        self.timers: list[threading.Timer] = []
+
+    def on_photo(self, done: int, total: int) -> None:
+        if done % 20 == 0:
+            self.timers.append(threading.Timer(self.chance.uniform(0, 0.3), self.kill))
+            self.timers[-1].start()
+
+    def kill(self) -> None:
+        workers = multiprocessing.active_children()
+        for victim in self.chance.sample(workers, min(self.chance.choice([1, 1, 2]), len(workers))):
+            if victim.pid and victim.is_alive():
+                os.kill(victim.pid, signal.SIGKILL)
+                self.kills += 1
+
+
+@pytest.mark.parametrize("round_", range(share(1, 8)))
+def test_workers_are_killed(round_: int, calm: Calm, ledger: Ledger, tmp_path: Path) -> None:
+    root = copy_of(calm.prepared, tmp_path)
+    workspace, pack = open_with_pack(root)
+    killer = Killer(chance("workers", round_))
+
+    run_sort(workspace, pack, SortOptions(LocalPool(2, 60), killer.on_photo))
+
+    for timer in killer.timers:
+        timer.join()
+    ledger.count("kills survived: worker processes", killer.kills)
+    with workspace.open_store(read_only=True) as store:
+        failed = reports.failed_photos(store, limit=1000)
+    twice = [path for path, reason, _ in failed if reason == "worker_died"]
+    ledger.note(f"round {round_}: {killer.kills} kills, {len(twice)} photos lost two workers")
+    assert len(twice) <= killer.kills / 2
+    if (
+        twice
+    ):  # they are told, and can be tried again; the rows are then those of a job with a retry
+        assert_retried(workspace, pack)
+    else:
+        calm.check(root, ledger)
+
+
+def assert_retried(workspace: Workspace, pack: ModelPack) -> None:
+    retry_failed(workspace)
+    run_sort(workspace, pack, SortOptions(LocalPool(2, 60)))
+    with workspace.open_store(read_only=True) as store:
+        reasons = {reason for _, reason, _ in reports.failed_photos(store, limit=1000)}
+        assert reports.counts(store).photos[PhotoStatus.PENDING] == 0
+    assert "worker_died" not in reasons

@@ -1,0 +1,147 @@
+"""What a job gives away: nothing over the network, and nothing of a face outside the database and the output.
+
+Model files that have changed are refused: ``tests/faces/test_packs.py``.  Who may look into a workspace:
+``tests/test_workspace.py``.  What is left of a person who was forgotten: ``tests/engine/test_forget.py``.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from synthetic_event import make_event, make_workspace
+from torture import traced_sort
+from torture.trace import calls, needs_strace
+
+from facesort.lab.launch import launch
+from facesort.reasons import PhotoStatus
+from facesort.store import Store, reports
+from facesort.store.store import vector
+
+IN_THE_DARK = ["unshare", "--net", "--map-root-user"]
+
+
+def _may_unshare() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return not subprocess.run([*IN_THE_DARK, "true"], capture_output=True, check=False).returncode
+
+
+needs_dark = pytest.mark.skipif(
+    not _may_unshare(), reason="network namespaces take Linux and its permission"
+)
+
+
+def in_the_dark(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*IN_THE_DARK, *command], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@needs_dark
+def test_a_sort_needs_no_network(tmp_path: Path) -> None:
+    """With real workers, where not even the loopback device is up."""
+    make_event(tmp_path / "source", 20)
+    workspace, _ = make_workspace(tmp_path, tmp_path / "source")
+
+    done = in_the_dark(sys.executable, traced_sort.__file__, str(workspace.root), "1")
+
+    assert json.loads(done.stdout)[0] == "finished", done.stderr
+    with workspace.open_store(read_only=True) as store:
+        assert reports.counts(store).photos[PhotoStatus.PENDING] == 0
+
+
+@needs_dark
+@pytest.mark.skipif(
+    shutil.which("ip") is None, reason="ip (iproute2) brings the loopback device up"
+)
+def test_a_notebook_needs_no_network_but_this_machine(tmp_path: Path) -> None:
+    """Jupyter's processes talk through the loopback device; there is no other one."""
+    make_event(tmp_path / "source", 20)
+    workspace, _ = make_workspace(tmp_path, tmp_path / "source")
+    sort = f"{sys.executable} -m facesort.cli sort -w {workspace.root} --runs {tmp_path / 'runs'}"
+
+    done = in_the_dark("sh", "-c", f"ip link set lo up && exec {sort}")
+
+    assert done.returncode in (0, 3), done.stderr  # 3: done, and some photos failed, as they must
+    (summary,) = tmp_path.glob("runs/*/summary.json")
+    assert json.loads(summary.read_text())["state"] == "finished"
+
+
+@needs_strace
+def test_a_sort_speaks_to_nobody(tmp_path: Path) -> None:
+    make_event(tmp_path / "source", 20)
+    workspace, _ = make_workspace(tmp_path, tmp_path / "source")
+
+    asked = calls(workspace.root, ["connect", "sendto", "sendmsg", "bind"], workers=1)
+
+    assert [call for call in asked if "AF_INET" in call.flags] == []
+
+
+def embeddings(store: Store) -> list[bytes]:
+    return [
+        bytes(row[0])
+        for table in ("face", "reference")
+        for row in store.rows(f"SELECT embedding FROM {table}")
+    ]
+
+
+def crops(store: Store) -> list[bytes]:
+    return [bytes(row[0]) for row in store.rows("SELECT crop FROM face")]
+
+
+def test_logs_state_and_notebooks_hold_no_embedding_and_no_crop(tmp_path: Path) -> None:
+    """Neither as bytes, nor as text: of each embedding the first numbers are looked for, as JSON or repr has them."""
+    make_event(tmp_path / "source", 20)
+    workspace, _ = make_workspace(tmp_path, tmp_path / "source")
+    launch(
+        "03_sort",
+        {"workspace": str(workspace.root), "contact_sheet": 0},
+        runs=tmp_path / "runs",
+        job="x",
+        echo=io.StringIO(),
+    )
+    with workspace.open_store(read_only=True) as store:
+        secrets, pictures = embeddings(store), crops(store)
+    assert len(secrets) > 10
+    needles = [secret[:32] for secret in secrets] + [picture[:200] for picture in pictures]
+    needles += [base64.b64encode(secret[:30]) for secret in secrets]
+    needles += [base64.b64encode(picture[:60]) for picture in pictures]
+    for secret in secrets:
+        first, second = vector(secret)[:2]
+        needles += [f"{first:.6f}".encode(), f"{second:.6f}".encode()]
+
+    elsewhere = [tmp_path / "runs", workspace.state, workspace.staging, tmp_path / "out"]
+    files = [path for folder in elsewhere for path in folder.rglob("*") if path.is_file()]
+    found = {
+        (path.name, needle) for path in files for needle in needles if needle in path.read_bytes()
+    }
+
+    assert len([path for path in files if path.suffix in {".ipynb", ".json"}]) > 4
+    assert found == set()
+    assert any(secrets[0][:32] in path.read_bytes() for path in [workspace.database]), (
+        "they are looked for wrongly"
+    )
+
+
+def test_nothing_is_pickled_to_a_disk(checkout: Path, tmp_path: Path) -> None:
+    """No module of facesort imports a pickler; what a job leaves holds no pickle."""
+    picklers = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "torch"}
+    imported = set()
+    for path in (checkout / "facesort").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").partition(".")[0])
+            elif isinstance(node, ast.keyword):
+                assert node.arg != "allow_pickle", path
+    assert imported & picklers == set()
+    assert "numpy" in imported
