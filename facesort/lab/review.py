@@ -1,4 +1,4 @@
-"""What ``04_review`` shows: doubtful matches, persons, strangers, what if, doppelgangers, history, re-match."""
+"""What ``04_review`` shows: doubtful matches, persons, strangers, what if, doppelgangers, bursts, history, re-match."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from ipywidgets import Widget
 
 from facesort.engine.setup import open_with_pack, refuse_other_pack
+from facesort.lab.review_bursts import bursts_table
 from facesort.lab.review_doubtful import DoubtfulPanel
 from facesort.lab.review_history import HistoryPanel, RematchPanel
 from facesort.lab.review_person import PersonPanel
@@ -14,10 +15,12 @@ from facesort.lab.review_rivals import RivalsPanel
 from facesort.lab.review_session import Reviewing
 from facesort.lab.review_strangers import StrangersPanel
 from facesort.lab.review_what_if import WhatIfPanel
+from facesort.lab.tables import Table
 
 __all__ = [
     "Reviewing",
     "open_review",
+    "show_bursts",
     "show_doubtful",
     "show_history",
     "show_person",
@@ -73,6 +76,11 @@ def show_what_if(review: Reviewing) -> Widget:
 def show_rivals(review: Reviewing) -> Widget:
     """Pairs of people who competed for the same faces."""
     return RivalsPanel(review).widget
+
+
+def show_bursts(review: Reviewing) -> Table:
+    """Photos that look alike, and the sharpest of each burst."""
+    return bursts_table(review)
 
 
 def show_history(review: Reviewing) -> Widget:

@@ -397,3 +397,25 @@ def test_the_first_table_counts(desk: Reviewing) -> None:
         6,
         2,
     ]
+
+
+# --- bursts -----------------------------------------------------------------------------------
+
+
+def test_before_a_sort_there_are_no_bursts(unsorted: Reviewing) -> None:
+    table = review.show_bursts(unsorted)
+    assert (table.rows, table.note) == ([], NOT_SORTED)
+
+
+def test_photos_of_one_moment_are_shown_with_the_sharpest(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_photo(tmp_path / "src" / f"{number}.png", [1], variation=60 + number)
+    write_photo(tmp_path / "src" / "other.png", [3, 4, 2], variation=60, shade=90)
+    sort_in_threads(*make_workspace(tmp_path, tmp_path / "src"))
+
+    table = review.show_bursts(review.open_review(tmp_path / "hot"))
+
+    (row,) = table.rows
+    assert row[0] == 3
+    assert sorted([row[1], *str(row[3]).split(", ")]) == ["1.png", "2.png", "3.png"]
+    assert table.note.startswith("1 burst with 3 of 4 photos.")
