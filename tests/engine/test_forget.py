@@ -340,6 +340,26 @@ def test_whatever_reads_embeddings_copes_with_faces_that_have_none(
         assert sum(len(boxes) for boxes, _ in faces_by_photo(store, pack.pack_id)) == 9
 
 
+def test_a_sort_that_is_told_to_keeps_nothing_of_strangers(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    workspace, pack = job
+    with workspace.open_store(read_only=True) as store:
+        wanted = needles(faces_of_nobody(store))
+    assert seen(workspace.root, wanted) > 0
+    privacy = workspace.settings.privacy.model_copy(update={"keep_unknown": False})
+    settings = workspace.settings.model_copy(update={"privacy": privacy})
+    noisy_photo(settings.source / "new.jpg", [1, 9], variation=35)
+
+    sort_in_threads(replace(workspace, settings=settings), pack)
+
+    assert seen(workspace.root, wanted) == 0
+    with workspace.open_store() as store:
+        assert len(unknown_faces(store, pack.pack_id, 0.0)[0]) == 0
+        assert reports.counts(store).faces[Outcome.UNKNOWN] == 3
+        assert reports.counts(store).total == 9
+
+
 def test_delivery_is_refused_and_allowed_again(workspace: Workspace) -> None:
     set_delivery(workspace, "Ada", False)
     assert photos_of(workspace)["ada and ben.jpg"] == "unknown"
