@@ -7,22 +7,19 @@ from pathlib import Path
 
 import click
 
-from facesort.cli.terminal import runs_option, workspace_option
+from facesort.cli.terminal import (
+    parameter_option,
+    refuse_options_among,
+    runs_option,
+    workspace_option,
+)
 
 __all__ = ["audit"]
 
 
 @click.command()
 @workspace_option
-@click.option(
-    "-p",
-    "--parameter",
-    "pairs",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A parameter of the notebook, as `-p before 3`.",
-)
+@parameter_option
 @runs_option
 def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
     """Show drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
@@ -31,10 +28,7 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
 
     workspace = open_workspace(root)
     refuse_inside(runs, workspace.settings)
-    taken = {"workspace": "-w", "runs": "--runs"}
-    for name, _ in pairs:
-        if name in taken:
-            raise click.UsageError(f"{name} is given with {taken[name]}, not with -p")
+    refuse_options_among(pairs, {"workspace": "-w", "runs": "--runs"})
     places = {"workspace": str(workspace.root), "runs": str(runs.absolute())}
     notebook = launch(
         "05_audit", parse_parameters(pairs) | places, runs=runs.absolute(), job="audit"

@@ -8,7 +8,12 @@ from typing import Any
 
 import click
 
-from facesort.cli.terminal import runs_option, workspace_option
+from facesort.cli.terminal import (
+    parameter_option,
+    refuse_options_among,
+    runs_option,
+    workspace_option,
+)
 
 __all__ = ["calibrate"]
 
@@ -21,15 +26,7 @@ __all__ = ["calibrate"]
     help="A folder per person: persons of the gallery by their names, and strangers.",
 )
 @click.option("--apply", is_flag=True, help="Let the next sorts use what is suggested.")
-@click.option(
-    "-p",
-    "--parameter",
-    "pairs",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A parameter of the notebook.",
-)
+@parameter_option
 @runs_option
 def calibrate(
     root: Path,
@@ -47,9 +44,7 @@ def calibrate(
 
     workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
-    for name, option in (("workspace", "-w"), ("labelled", "--labelled"), ("apply", "--apply")):
-        if any(parameter == name for parameter, _ in pairs):
-            raise click.UsageError(f"{name} is given with {option}, not with -p")
+    refuse_options_among(pairs, {"workspace": "-w", "labelled": "--labelled", "apply": "--apply"})
     workspace.open_store().close()  # brings an older database up to date
     check_calibration(workspace, pack, labelled)
     parameters = parse_parameters(pairs) | {"workspace": str(workspace.root), "apply": apply}

@@ -11,22 +11,21 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, runs_option, workspace_option
+from facesort.cli.terminal import (
+    EXIT_SOME_FAILED,
+    json_option,
+    parameter_option,
+    refuse_options_among,
+    runs_option,
+    workspace_option,
+)
 
 __all__ = ["retry", "sort", "status", "verify"]
 
 
 @click.command()
 @workspace_option
-@click.option(
-    "-p",
-    "--parameter",
-    "pairs",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A parameter of the notebook.",
-)
+@parameter_option
 @click.option(
     "--workers", type=click.IntRange(min=0), help="Worker processes; 0 takes one per core."
 )
@@ -46,8 +45,7 @@ def sort(
 
     workspace = open_workspace(root)
     refuse_inside(runs, workspace.settings)
-    if any(parameter == "workspace" for parameter, _ in pairs):
-        raise click.UsageError("the workspace is given with -w, not with -p")
+    refuse_options_among(pairs, {"workspace": "-w"})
     parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
     if workers is not None:
         parameters["workers"] = workers

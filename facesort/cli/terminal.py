@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ __all__ = [
     "ExplainingGroup",
     "json_option",
     "pack_places",
+    "parameter_option",
+    "refuse_options_among",
     "runs_option",
     "workspace_option",
 ]
@@ -57,6 +60,36 @@ runs_option = click.option(
     show_default=True,
     help="Folder in which the executed notebook is saved.",
 )
+
+parameter_option = click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook, as `-p contact_sheet 0`.",
+)
+
+
+def refuse_options_among(pairs: Sequence[tuple[str, str]], options: Mapping[str, str]) -> None:
+    """Refuse parameters of a notebook that the command line has options of its own for.
+
+    Parameters
+    ----------
+    pairs : sequence of (name, value)
+        From `parameter_option`.
+    options : mapping of str to str
+        The option, by the name of the parameter.
+
+    Raises
+    ------
+    click.UsageError
+        With the option to use instead.
+    """
+    for name, _ in pairs:
+        if name in options:
+            raise click.UsageError(f"{name} is given with {options[name]}, not with -p")
 
 
 def pack_places(workspace: Path | None) -> list[Path]:
