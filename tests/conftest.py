@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -30,3 +34,25 @@ def assets() -> Path:
 def whole_campaign() -> bool:
     """Whether slow tests run in full; CI asks for a bounded share of them."""
     return os.environ.get("FACESORT_SLOW_SHARE") != "ci"
+
+
+@pytest.fixture
+def other_process() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Start Python code in another process; when this returns, the code has run and the process waits."""
+    with ExitStack() as stack:
+
+        def start(code: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", code + "\nprint('ready', flush=True)\ninput()"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            return process
+
+        yield start

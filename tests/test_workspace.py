@@ -4,9 +4,7 @@ import json
 import os
 import stat
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,35 +16,17 @@ from facesort.workspace import Workspace, create_workspace, open_workspace
 Start = Callable[[Path], "subprocess.Popen[str]"]
 
 SORT = """
-import sys
-from pathlib import Path
 from facesort.workspace import open_workspace
-with open_workspace(Path(sys.argv[1])).sorting_lock():
-    print("sorting", flush=True)
-    input()
+from pathlib import Path
+lock = open_workspace(Path({root!r})).sorting_lock()
+lock.__enter__()
 """
 
 
 @pytest.fixture
-def another_sort(checkout: Path) -> Iterator[Start]:
+def another_sort(other_process: Callable[[str], subprocess.Popen[str]]) -> Start:
     """Another process that sorts in a workspace until it is told to stop, or killed."""
-    with ExitStack() as stack:
-
-        def start(root: Path) -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-c", SORT, str(root)],
-                cwd=checkout,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            assert process.stdout.readline() == "sorting\n"
-            return process
-
-        yield start
+    return lambda root: other_process(SORT.format(root=str(root)))
 
 
 def make(tmp_path: Path, **places: str) -> Workspace:

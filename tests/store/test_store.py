@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -23,28 +22,6 @@ from facesort.store import Store, photos
 from facesort.store.store import blob, vector
 
 Start = Callable[[str], "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def other_process(checkout: Path) -> Iterator[Start]:
-    """Start Python code in another process; it has said ``ready`` when this returns."""
-    with ExitStack() as stack:
-
-        def start(code: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-c", code + "\nprint('ready', flush=True)\ninput()"],
-                cwd=checkout,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            return process
-
-        yield start
 
 
 def skip_names(store: Store) -> list[str]:
