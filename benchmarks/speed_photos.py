@@ -47,10 +47,13 @@ class Camera:
         Long and short edge in px.
     quality : int
         Of the JPEG.
+    first : int
+        Number of its first photo; what a photo shows follows from its number.
     """
 
     size: tuple[int, int] = (6000, 4000)
     quality: int = 92
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,12 @@ def make_jpegs(assets: Path, folder: Path, count: int, camera: Camera | None = N
         return made
     unfinished = folder / "jpeg-unfinished"
     unfinished.mkdir(parents=True, exist_ok=True)
-    make = partial(_make_jpeg, assets, unfinished, camera or Camera())
+    camera = camera or Camera()
+    make = partial(_make_jpeg, assets, unfinished, camera)
+    numbers = range(camera.first, camera.first + count)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        for _ in tqdm(pool.map(make, range(count), chunksize=4), total=count, desc="photos"):
+        for _ in tqdm(pool.map(make, numbers, chunksize=4), total=count, desc="photos"):
             pass
     unfinished.rename(source)
     return made
