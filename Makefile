@@ -24,8 +24,8 @@ help: ## Show this list
 demo: $(RUNTIME) ## Set up, then sort a sample event and say where to look
 	$(BIN)/facesort demo $(DEMO)
 
-test: $(DEV) ## Set up, then run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(DEV) ## Set up, then run the tests, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(DEV) ## Run the fault campaigns and the jobs of 16,000 photos
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

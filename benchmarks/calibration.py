@@ -3,6 +3,7 @@
     python benchmarks/calibration.py promise ../shared/models/mbf128
     python benchmarks/calibration.py forecast ../shared/models/mbf128
     python benchmarks/calibration.py worth ../shared/models/mbf128
+    python benchmarks/calibration.py worth ../shared/models/mbf128 --splits 11 30
 
 ``promise``: the people are split into halves; LOOSE is suggested for FPIR 1 % by one half, and tried on the other.
 ``forecast``: the drop rate of the whole job, expected from 200 of its photos, against the one that comes out.
@@ -234,7 +235,7 @@ def _forecast_cells(event: Event, thresholds: Thresholds, learning: bool) -> str
     )
 
 
-def worth(pack: ModelPack, album: Album) -> None:
+def worth(pack: ModelPack, album: Album, splits: range) -> None:
     """Acceptance: what calibration and learning are worth; learning must not raise wrong names."""
     print_head(
         "references",
@@ -248,24 +249,45 @@ def worth(pack: ModelPack, album: Album) -> None:
     )
     for references in (1, 2, 3):
         for calibrated in (False, True):
+            trials = [_trial(pack, album, references, calibrated, seed) for seed in splits]
             for learning in (False, True):
-                print(_worth_row(pack, album, references, calibrated, learning))
+                name = f"| {references} | {'calibrated' if calibrated else 'default'} | {'on' if learning else 'off'}"
+                print(name, "|", _worth_cells(trials, learning), flush=True)
 
 
-def _worth_row(
-    pack: ModelPack, album: Album, references: int, calibrated: bool, learning: bool
-) -> str:
-    loose, wrong_learned, given = [], 0, list[tuple[int, set[int]]]()
-    for seed in range(1, SPLITS // 2 + 1):
-        rng = random.Random(seed)
-        one, other = (
-            make_event(half, rng, references=references, unenrolled=UNENROLLED)
-            for half in split(album, rng)
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One half of the people to sort, with thresholds from the pack or from the other half.
+
+    Parameters
+    ----------
+    event : Event
+    thresholds : Thresholds
+    seed : int
+        Of the order of the photos.
+    """
+
+    event: Event
+    thresholds: Thresholds
+    seed: int
+
+
+def _trial(pack: ModelPack, album: Album, references: int, calibrated: bool, seed: int) -> Trial:
+    rng = random.Random(seed)
+    one, other = (
+        make_event(half, rng, references=references, unenrolled=UNENROLLED)
+        for half in split(album, rng)
+    )
+    return Trial(other, suggested(pack, one) if calibrated else defaults(pack), seed)
+
+
+def _worth_cells(trials: list[Trial], learning: bool) -> str:
+    wrong_learned, given = 0, list[tuple[int, set[int]]]()
+    for trial in trials:
+        quality = MatchingSettings().learn_quality if learning else None
+        done = sort_event(
+            trial.event, Rules(trial.thresholds, quality, False), random.Random(trial.seed)
         )
-        thresholds = suggested(pack, one) if calibrated else defaults(pack)
-        rules = Rules(thresholds, MatchingSettings().learn_quality if learning else None, False)
-        done = sort_event(other, rules, random.Random(seed))
-        loose.append(thresholds.loose)
         given += done.given()
         wrong_learned += sum(
             result.decisions[index].person_id != truth
@@ -275,9 +297,9 @@ def _worth_row(
         )
     known = [(truth, persons) for truth, persons in given if truth < FIRST_STRANGER]
     strangers = [persons for truth, persons in given if truth >= FIRST_STRANGER]
+    loose = statistics.mean(trial.thresholds.loose for trial in trials)
     return (
-        f"| {references} | {'calibrated' if calibrated else 'default'} | {'on' if learning else 'off'} | "
-        f"{statistics.mean(loose):.3f} | {share(sum(t not in p for t, p in known), len(known))} | "
+        f"{loose:.3f} | {share(sum(t not in p for t, p in known), len(known))} | "
         f"{share(sum(map(bool, strangers)), len(strangers))} | "
         f"{share(sum(bool(p - {t}) for t, p in known), len(known))} | {wrong_learned} |"
     )
@@ -287,17 +309,25 @@ def share(errors: int, trials: int) -> str:
     return f"{percent(errors / trials)} ({errors}/{trials})"
 
 
-TABLES = {"promise": promise, "forecast": forecast, "worth": worth}
+TABLES = {"promise": promise, "forecast": forecast}
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("table", choices=[*TABLES, "worth"])
     parser.add_argument("pack", type=Path)
     parser.add_argument("--assets", type=Path, default=Path("../shared"))
+    parser.add_argument(
+        "--splits", type=int, nargs=2, default=(1, 10), help="of worth: the first and the last"
+    )
     options = parser.parse_args(arguments)
     pack = resolve_pack(str(options.pack), [])
-    TABLES[options.table](pack, labelled_analyses(options.assets, pack))
+    album = labelled_analyses(options.assets, pack)
+    if options.table == "worth":
+        first, last = options.splits
+        worth(pack, album, range(first, last + 1))
+    else:
+        TABLES[options.table](pack, album)
 
 
 if __name__ == "__main__":

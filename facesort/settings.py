@@ -26,7 +26,7 @@ __all__ = [
 
 Distance = Annotated[float, Field(ge=0.0, le=2.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Backend = Literal["auto", "onnxruntime", "openvino"]
+Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 
 
 class _Section(BaseModel):
@@ -39,7 +39,7 @@ class MatchingSettings(_Section):
     Parameters
     ----------
     strict, loose : float or None
-        Thresholds on the distance to a person's centroid; None takes the model pack's recommendation.
+        Thresholds on the distance to a person; None takes the model pack's recommendation.
     margin : float
         A STRICT match must beat the second nearest person by this much.
     learn : bool
@@ -116,8 +116,9 @@ class RunSettings(_Section):
         Worker processes; 0 takes one per core.
     unknown_folder : bool
         Whether photos with only unknown faces go to ``_unknown/``.
-    backend : {"auto", "onnxruntime", "openvino"}
-        Runs the recogniser of an InsightFace pack; ``auto`` takes OpenVINO where it is installed, faster and as good.
+    backend : {"auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"}
+        Runs the recogniser of an InsightFace pack; ``auto`` takes OpenVINO where it is installed, faster and as good,
+        and what is asked for by name is never replaced by another.
     """
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0

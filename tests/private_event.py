@@ -57,10 +57,16 @@ def sorted_event(folder: Path) -> tuple[Workspace, ModelPack]:
 
 
 def add(
-    workspace: Workspace, pack: ModelPack, name: str, people: Sequence[int], photo: Path
+    workspace: Workspace,
+    pack: ModelPack,
+    name: str,
+    people: Sequence[int],
+    photo: Path,
+    *,
+    variation: int = 30,
 ) -> None:
     """Seed one person from one drawn photo."""
-    noisy_photo(photo, people, variation=30)
+    noisy_photo(photo, people, variation=variation)
     (report,) = seed(workspace, pack, [Candidate(name, photo)], ThreadPoolExecutor(1))
     assert report.refused is None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,9 +66,17 @@ def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
         {"name": "Ada", "folder": "Ada", "references": 1, "learned": 0, "deliver": True}
     ]
 
-    done = run("sort", "-w", workspace, "--runs", tmp_path / "runs", "--workers", "1")
+    done = run("sort", "-w", workspace, "--runs", tmp_path / "runs", "--workers", "1", "--profile")
 
     assert done.exit_code == 0, done.output
+    assert "ran on        the synthetic engine (CPU)" in done.stdout
+    rows = [line.split()[:2] for line in done.stdout.partition("ms per photo")[2].splitlines()]
+    assert ["worker", "detect"] in rows
+    assert ["coordinator", "fsync"] in rows
+    assert [where for where, stage in filter(None, rows) if stage == "all"] == [
+        "worker",
+        "coordinator",
+    ]
     assert "2 photos = 0 pending + 2 matched" in done.stdout
     assert len(tree(tmp_path / "out")) == 2
     (run_folder,) = (tmp_path / "runs").iterdir()
@@ -90,6 +101,38 @@ def test_some_photos_failed_is_exit_code_3(
     assert done.exit_code == 3, done.output
     assert "1 failed" in done.stdout
     assert "1 photos wait" in run("retry", "-w", workspace).stdout
+
+
+def too_deep(folder: Path) -> None:
+    """Folders in each other until a path is too long for the system: not even root can list it."""
+    handle = os.open(folder, os.O_RDONLY)
+    for _ in range(18):
+        os.mkdir("d" * 250, dir_fd=handle)
+        handle, outer = os.open("d" * 250, os.O_RDONLY, dir_fd=handle), handle
+        os.close(outer)
+    os.close(handle)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are made by their parent's handle")
+def test_a_folder_that_cannot_be_read_is_exit_code_3_until_it_can(
+    workspace: Path, reference: Path, source: Path, tmp_path: Path
+) -> None:
+    too_deep(source)
+    (source / "notes.txt").write_text("no photo")
+    assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
+
+    done = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
+    shutil.rmtree(source / ("d" * 250))
+    again = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
+
+    assert done.exit_code == 3, done.output
+    assert "2 photos = 0 pending + 2 matched" in done.stdout
+    assert "left out      1 other, 1 unreadable" in done.stdout
+    assert "1 folders or files of the source could not be read, and may hide photos" in done.stdout
+    assert again.exit_code == 0, again.output
+    assert "could not be read" not in again.stdout
+    status = json.loads(run("status", "-w", workspace, "--json").stdout)
+    assert status["skipped"] == {"other": 1}
 
 
 def test_a_misspelt_parameter_is_refused(workspace: Path, tmp_path: Path) -> None:

@@ -22,12 +22,13 @@ def run(folder: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, [str(part) for part in command])
 
 
-def label(folder: Path, people_of: dict[str, int]) -> Path:
-    """A labelled folder with one photo of each."""
+def label(folder: Path, people_of: dict[str, int | None]) -> Path:
+    """A labelled folder with one photo of each; of nobody for None."""
     root = folder / "labelled"
     root.mkdir()
     for name, identity in people_of.items():
-        write_photo(root / name / "photo.png", [identity], variation=90, shade=120)
+        people = [] if identity is None else [identity]
+        write_photo(root / name / "photo.png", people, variation=90, shade=120)
     return root
 
 
@@ -45,6 +46,8 @@ def test_a_calibration_is_printed_saved_and_applied(tmp_path: Path) -> None:
     )
     assert "at most 20.00% of strangers' faces, by 7 people" in done.stdout
     assert "FPIR  " in done.stdout
+    assert "5/5" in done.stderr, "the bar of the labelled photos"
+    assert "1/1" in done.stderr, "and that of the sample"
     assert "drop  0.0% of 1 photos expected" in done.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     found = json.loads((folder / "calibration.json").read_text())
@@ -83,10 +86,14 @@ def gallery(references: dict[int, list[int]]) -> Callable[[Path], object]:
         (gallery({1: [30, 60], 2: [30]}), None, "1 person can be compared"),
         (gallery({1: [30, 60], 2: [30, 60]}), {}, "no sub-folder with photos"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9}, "photos of 1 person, which says nothing"),
+        (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9, "Sea": None}, "1 person (not used: 1 no_face)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_calibrated_is_a_sentence_and_nothing_is_stored(
-    tmp_path: Path, make: Callable[[Path], object], labelled: dict[str, int] | None, sentence: str
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    labelled: dict[str, int | None] | None,
+    sentence: str,
 ) -> None:
     make(tmp_path)
     options = [] if labelled is None else ["--labelled", label(tmp_path, labelled)]

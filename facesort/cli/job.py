@@ -30,6 +30,7 @@ __all__ = ["retry", "sort", "status", "verify"]
     "--workers", type=click.IntRange(min=0), help="Worker processes; 0 takes one per core."
 )
 @runs_option
+@click.option("--profile", is_flag=True, help="Print where the time went, stage by stage.")
 @click.pass_context
 def sort(
     context: click.Context,
@@ -37,10 +38,13 @@ def sort(
     pairs: tuple[tuple[str, str], ...],
     workers: int | None,
     runs: Path,
+    profile: bool,
 ) -> None:
     """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
     from facesort.engine.status import current_status
     from facesort.lab.launch import launch, parse_parameters
+    from facesort.lab.sort_stages import stage_table
+    from facesort.store.reports import stage_times
     from facesort.workspace import open_workspace, refuse_inside
 
     workspace = open_workspace(root)
@@ -53,10 +57,16 @@ def sort(
         "03_sort", parameters, runs=runs.absolute(), job=workspace.settings.source.name or "sort"
     )
     status = current_status(workspace)
+    summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     click.echo(_status_text(status))
+    click.echo(f"ran on        {summary['backend']}")
     click.echo(f"output        {workspace.settings.output}")
     click.echo(f"run notebook  {notebook}")
-    if status["photos"]["failed"]:
+    if profile:
+        with workspace.open_store(read_only=True) as store:
+            stages = stage_times(store, summary["run"]["run_id"])
+        click.echo(f"\n{stage_table(stages)!r}")
+    if status["photos"]["failed"] or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
 
 
@@ -96,7 +106,20 @@ def _status_text(report: Mapping[str, Any]) -> str:
     faces = ", ".join(f"{n} {name}" for name, n in report["faces"].items())
     lines.append(f"faces         {faces}")
     lines += [f"{files:>6} files  {name}/" for name, files in report["persons"].items()]
+    if skipped := report.get("skipped"):
+        parts = ", ".join(f"{n} {reason}" for reason, n in skipped.items())
+        lines.append(f"left out      {parts}")
+    if unreadable := _unreadable(report):
+        lines.append(
+            f"{unreadable} folders or files of the source could not be read, and may hide photos: give this user "
+            "access (`facesort audit` lists them), then run `facesort sort` again"
+        )
     return "\n".join(lines)
+
+
+def _unreadable(report: Mapping[str, Any]) -> int:
+    """Folders and files that the scan could not look into; the progress of an older version does not say."""
+    return int(report.get("skipped", {}).get("unreadable", 0))
 
 
 @click.command()

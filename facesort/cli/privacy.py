@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesort.cli.terminal import json_option, runs_option, workspace_option
+from facesort.cli.terminal import json_option, workspace_option
 
 if TYPE_CHECKING:
     from facesort.engine.forget import Forgotten
@@ -25,7 +25,13 @@ __all__ = ["backup", "deliver", "forget", "restore"]
 @click.option("--strangers", is_flag=True, help="Every face that matches nobody.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@runs_option
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Folder of saved runs: those of this workspace are listed, never touched.",
+)
 def forget(
     root: Path, name: str | None, strangers: bool, yes: bool, as_json: bool, runs: Path
 ) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Embeddings
 
-__all__ = ["Gallery", "Person", "centroid"]
+__all__ = ["Centroids", "Gallery", "Person", "centroid"]
 
 Vector = NDArray[np.float32]
 
@@ -68,6 +68,30 @@ def centroid(embeddings: Embeddings) -> Vector:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Centroids:
+    """What faces are compared with: two centroids of each person, by `matching.distances_to_persons`.
+
+    Parameters
+    ----------
+    references : ndarray of shape (n_persons, dim), float32
+        Of what a user said.
+    everything : ndarray of shape (n_persons, dim), float32
+        Of that and of what was learned; the same row where nothing was.
+    """
+
+    references: Embeddings
+    everything: Embeddings
+
+    def __len__(self) -> int:
+        """Number of persons."""
+        return len(self.references)
+
+    def of(self, persons: NDArray[np.bool_]) -> Centroids:
+        """Those of some persons; `persons` has shape (n_persons,)."""
+        return Centroids(self.references[persons], self.everything[persons])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
     """What faces are compared with; frozen for the length of a batch.
 
@@ -92,13 +116,16 @@ class Gallery:
         """Ids of the persons that can be matched, shape (n_persons,); the columns of `centroids`."""
         return np.array([p.person_id for p in self._comparable()], dtype=np.int64)
 
-    def centroids(self) -> Embeddings:
-        """One row per id of `person_ids`; shape (n_persons, dim), L2-normalised."""
-        rows = [centroid(self._embeddings(p.person_id)) for p in self._comparable()]
-        return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+    def centroids(self) -> Centroids:
+        """One row per id of `person_ids`."""
+        ids = self.person_ids.tolist()
+        return Centroids(
+            _stacked([centroid(self.references[key]) for key in ids]),
+            _stacked([centroid(self.embeddings(key)) for key in ids]),
+        )
 
-    def centroid_without(self, person_id: int, embedding: Vector) -> Vector | None:
-        """Centroid of a person without an embedding that is one of theirs.
+    def centroids_without(self, person_id: int, embedding: Vector) -> Centroids | None:
+        """Centroids of one person without an embedding that is one of theirs.
 
         Parameters
         ----------
@@ -109,13 +136,16 @@ class Gallery:
 
         Returns
         -------
-        ndarray of shape (dim,), float32, or None
-            None if nothing else is known of the person.
+        Centroids or None
+            One row.  None if it is the only reference: what was learned alone never makes a person.
         """
-        own = self._embeddings(person_id)
-        apart = ((own.astype(np.float64) - embedding) ** 2).sum(axis=1)
-        others = own[apart > apart.min()]
-        return centroid(others) if len(others) else None
+        everything = self.embeddings(person_id)
+        apart = ((everything.astype(np.float64) - embedding) ** 2).sum(axis=1)
+        others = apart > apart.min()
+        references = everything[others & (np.arange(len(others)) < len(self.references[person_id]))]
+        if not len(references):
+            return None
+        return Centroids(centroid(references)[None], centroid(everything[others])[None])
 
     def learn(self, additions: Sequence[tuple[int, Vector]]) -> Gallery:
         """Return the gallery after a batch: first in, first out, references untouched.
@@ -132,10 +162,15 @@ class Gallery:
             learned[person_id] = rows[len(rows) - min(len(rows), self.max_learned) :]
         return Gallery(self.persons, self.references, learned, self.max_learned)
 
-    def _comparable(self) -> list[Person]:
-        return [p for p in self.persons if len(self.references.get(p.person_id, ()))]
-
-    def _embeddings(self, person_id: int) -> Embeddings:
+    def embeddings(self, person_id: int) -> Embeddings:
+        """A person's references, and then what was learned; shape (n, dim)."""
         learned = self.learned.get(person_id)
         own = self.references[person_id]
         return own if learned is None or not len(learned) else np.vstack([own, learned])
+
+    def _comparable(self) -> list[Person]:
+        return [p for p in self.persons if len(self.references.get(p.person_id, ()))]
+
+
+def _stacked(rows: list[Vector]) -> Embeddings:
+    return np.stack(rows) if rows else np.empty((0, 0), np.float32)

@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.stages import StageTime
 from facesort.reasons import Reason
 
 __all__ = [
@@ -160,8 +161,8 @@ class Analysis:
     failure : Reason or None
     detail : str
         What was found, in words, if it failed.
-    seconds : float
-        Wall time of the analysis; not stored with the result.
+    stages : tuple of StageTime
+        What it took; not stored with the result.
     phash : int or None
         Perceptual hash, 64 bits: photos that look alike differ in few of them.
     """
@@ -173,5 +174,10 @@ class Analysis:
     jpeg: bytes = b""
     failure: Reason | None = None
     detail: str = ""
-    seconds: float = 0.0
+    stages: tuple[StageTime, ...] = ()
     phash: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the analysis."""
+        return sum(took.seconds for took in self.stages)

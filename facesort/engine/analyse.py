@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, TimeoutError
@@ -19,13 +18,17 @@ from pathlib import Path
 from pebble import ProcessExpired
 
 from facesort.core.paths import from_text
-from facesort.core.records import Analysis, Photo
+from facesort.core.records import Analysis, Photo, Pixels
+from facesort.core.stages import Stage
 from facesort.engine.memory import SWOLLEN
+from facesort.engine.stopwatch import Stopwatch, TimedEngine
 from facesort.errors import ImageError
 from facesort.faces.analysis import find_faces
 from facesort.faces.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import encode_crop, encode_output, load_photo, perceptual_hash
+from facesort.images.output import OUTPUT_EDGE
+from facesort.images.resize import fit
 from facesort.reasons import Reason
 from facesort.settings import Backend, PhotoSettings
 
@@ -53,7 +56,7 @@ class Analyser:
     photos : PhotoSettings
     threads : int
         Threads per worker for the networks.
-    backend : {"onnxruntime", "openvino"}
+    backend : Backend
         Runs the recogniser (see `faces.backends`).
     """
 
@@ -117,31 +120,47 @@ def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
     PackError
         If the model pack cannot be loaded: that is no fault of the photo.
     """
-    started = time.perf_counter()
-    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
+    watch = Stopwatch()
+    with watch.during(Stage.LOAD):
+        engine = _engine(analyser.pack, analyser.threads, analyser.backend)
     digest = ""
     try:
-        data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
-        digest = hashlib.sha256(data).hexdigest()
-        loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
+        with watch.during(Stage.READ):
+            data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
+        with watch.during(Stage.HASH):
+            digest = hashlib.sha256(data).hexdigest()
+        with watch.during(Stage.DECODE):
+            loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
     except ImageError as error:
         return Analysis(
             photo.photo_id,
             digest,
             failure=error.reason,
             detail=error.detail,
-            seconds=time.perf_counter() - started,
+            stages=watch.times(),
         )
-    faces = find_faces(engine, loaded.pixels, scale=loaded.scale, crop=_CROP)
+    crop, engine = watch.timed(Stage.ENCODE, _CROP), TimedEngine(engine, watch)
+    faces = find_faces(engine, loaded.pixels, scale=loaded.scale, crop=crop)
+    jpeg = _output_jpeg(loaded.pixels, watch) if faces else b""
+    with watch.during(Stage.HASH):
+        phash = perceptual_hash(loaded.pixels)
     return Analysis(
         photo.photo_id,
         digest,
         info=loaded.info,
         faces=faces,
-        jpeg=encode_output(loaded.pixels) if faces else b"",
-        phash=perceptual_hash(loaded.pixels),
-        seconds=time.perf_counter() - started,
+        jpeg=jpeg,
+        phash=phash,
+        stages=watch.times(),
     )
+
+
+def _output_jpeg(pixels: Pixels, watch: Stopwatch) -> bytes:
+    """The output JPEG in two steps: `encode_output` takes both, and leaves what is small enough as it is."""
+    with watch.during(Stage.RESIZE):
+        small = fit(pixels, OUTPUT_EDGE)
+    with watch.during(Stage.ENCODE):
+        return encode_output(small)
 
 
 def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> bytes:

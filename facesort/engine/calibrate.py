@@ -5,6 +5,7 @@ Nothing is stored here; the numbers are made in `facesort.core.calibration`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,7 @@ from facesort.core.calibration import (
 from facesort.core.matching import Thresholds
 from facesort.engine.decide import rules_of
 from facesort.engine.forecast import frozen_gallery
-from facesort.engine.labelled import Labelled, analyse_labelled, person_numbers, refuse_folders
+from facesort.engine.labelled import Labelled, analyse_labelled, person_numbers, refuse_one_person
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
 
@@ -41,11 +42,14 @@ class CalibrationOptions:
     targets : Targets
     executor : Executor or None
         None: processes on this machine.
+    on_photo : callable of (done, total) or None
+        Told after every labelled photo.
     """
 
     labelled: Path | None = None
     targets: Targets = field(default_factory=Targets)
     executor: Executor | None = None
+    on_photo: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +94,9 @@ def run_calibration(
     gallery = frozen_gallery(workspace, pack)
     labelled = Labelled()
     if options.labelled is not None:
-        labelled = analyse_labelled(workspace, pack, options.labelled, options.executor)
+        labelled = analyse_labelled(
+            workspace, pack, options.labelled, options.executor, on_photo=options.on_photo
+        )
     ids = person_numbers(gallery, labelled.names)
     dim = next(iter(gallery.references.values())).shape[1]
     embeddings = np.array([f.embedding for f in labelled.faces], np.float32).reshape(-1, dim)
@@ -108,8 +114,10 @@ def run_calibration(
     return CalibrationRun(calibration, comparisons, labelled)
 
 
-def check_calibration(workspace: Workspace, pack: ModelPack, labelled: Path | None) -> None:
-    """Refuse what cannot be calibrated, as far as that shows without looking at a photo.
+def check_calibration(
+    workspace: Workspace, pack: ModelPack, labelled: Path | None, executor: Executor | None = None
+) -> None:
+    """Refuse what cannot be calibrated, as far as that shows in the first labelled photos.
 
     Parameters
     ----------
@@ -117,15 +125,17 @@ def check_calibration(workspace: Workspace, pack: ModelPack, labelled: Path | No
     pack : ModelPack
     labelled : Path or None
         As in `CalibrationOptions`.
+    executor : Executor, optional
+        Default: processes on this machine.
 
     Raises
     ------
     GalleryError, InsufficientTrialsError, PackMismatchError
-        As `run_calibration`; which may still raise them once it has seen the labelled photos.
+        As `run_calibration`; which may still raise them once it has seen all labelled photos.
     """
     gallery = frozen_gallery(workspace, pack)
     if labelled is not None:
-        refuse_folders(labelled)
+        refuse_one_person(workspace, pack, labelled, executor)
         return
     dim = next(iter(gallery.references.values())).shape[1]
     nothing = np.empty((0, dim), np.float32)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facesort.core.gallery import Gallery
-from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
+from facesort.core.matching import Decision, Thresholds, decide_photo, distances_to_persons
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite, output_name, plan_writes
 from facesort.errors import SettingsError
@@ -98,7 +98,7 @@ def decide_batch(
             results.append(PhotoResult(analysis, PhotoStatus.NO_FACE, Reason.NO_FACE))
         else:
             embeddings = np.stack([face.embedding for face in analysis.faces])
-            distances = centroid_distances(embeddings, centroids)
+            distances = distances_to_persons(embeddings, centroids)
             decisions = decide_photo(distances, person_ids, rules.thresholds)
             learned = _learned(analysis, decisions, rules)
             status, reason = status_of((d.person_id for d in decisions), withheld)

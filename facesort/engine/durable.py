@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,20 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and wait until it is on the disk."""
+def write_synced(path: Path, data: bytes, sync: Callable[[int], object] = os.fsync) -> None:
+    """Write a new file and wait until it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes
+    sync : callable
+        Waits for an open file; given by those who measure it.
+    """
     with path.open("wb") as stream:
         stream.write(data)
         stream.flush()
-        os.fsync(stream.fileno())
+        sync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -90,7 +100,7 @@ def publish(temporary: Path, target: Path) -> None:
 def _rename_exclusively(temporary: Path, target: Path) -> None:
     """Linux' renameat2(RENAME_NOREPLACE) and macOS' renamex_np(RENAME_EXCL), which Python does not offer."""
     source, destination = os.fsencode(temporary), os.fsencode(target)
-    library = ctypes.CDLL(None, use_errno=True)
+    library = _c_library()
     if sys.platform == "darwin":
         rename_excl = 0x4
         failed = library.renamex_np(source, destination, rename_excl)
@@ -102,6 +112,11 @@ def _rename_exclusively(temporary: Path, target: Path) -> None:
     if failed:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(target))
+
+
+@lru_cache(maxsize=1)
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _link_and_unlink(temporary: Path, target: Path) -> None:

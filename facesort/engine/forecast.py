@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -18,7 +18,7 @@ from facesort.core.calibration import (
     reference_pairs,
 )
 from facesort.core.gallery import Gallery
-from facesort.core.matching import Thresholds, centroid_distances
+from facesort.core.matching import Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, Photo
 from facesort.engine.decide import Rules, decide_batch, rules_of
 from facesort.engine.labelled import analyse_files
@@ -97,6 +97,7 @@ def sample_source(
     sample: int = SAMPLE,
     seed: int = 0,
     executor: Executor | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
 ) -> SourceSample:
     """Analyse a random sample of the source.
 
@@ -110,6 +111,8 @@ def sample_source(
         The same seed draws the same photos from the same source.
     executor : Executor, optional
         Default: processes on this machine.
+    on_photo : callable of (done, total), optional
+        Told after every photo.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def sample_source(
     if not everything:
         raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
     chosen = draw(everything, sample, seed)
-    analyses = analyse_files(workspace, pack, root, chosen, executor)
+    analyses = analyse_files(workspace, pack, root, chosen, executor, on_photo=on_photo)
     return SourceSample(
         tuple(chosen), tuple(replace(a, jpeg=b"") for a in analyses), len(everything)
     )
@@ -215,7 +218,7 @@ def forecast_from(
         usable = result.status in (PhotoStatus.MATCHED, PhotoStatus.UNKNOWN)
         faces = result.analysis.faces if usable else ()
         embeddings = np.array([face.embedding for face in faces], np.float32)
-        distances = centroid_distances(embeddings, centroids)
+        distances = distances_to_persons(embeddings, centroids)
         withheld = result.reason is Reason.DO_NOT_DELIVER
         nearest.append(np.inf if withheld else distances.min(initial=np.inf))
         for index in range(len(faces)):

@@ -107,7 +107,7 @@ class GalleryView:
     cards : tuple of PersonCard
         In the order in which the persons were added.
     distances : ndarray of shape (n_persons, n_persons), float32
-        Between the centroids of `cards`.
+        Between the centroids of `cards`, of references and learned faces together.
     thresholds : Thresholds
         That a sort would use now.
     """
@@ -172,7 +172,7 @@ def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
             for person in gallery.persons
             if person.person_id in gallery.references
         )
-    return GalleryView(cards, person_distances(gallery.centroids()), thresholds)
+    return GalleryView(cards, person_distances(gallery.centroids().everything), thresholds)
 
 
 def _card(

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.core.stages import Stage
 from facesort.engine.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.commit import Committer, stage, unstage
 from facesort.engine.decide import Rules, decide_batch, learn, plan_batch, rules_of
@@ -33,6 +33,7 @@ from facesort.engine.rematch import (
 )
 from facesort.engine.renderings import Renderings
 from facesort.engine.roots import Root, SourceWatch
+from facesort.engine.stopwatch import Stopwatch
 from facesort.errors import (
     ImageError,
 )
@@ -97,13 +98,12 @@ class Job:
     def carry_on(self, executor: Executor) -> None:
         """Finish interrupted commits, work through what is pending, and match again what is doubtful."""
         self.finish_commits(executor)
-        pending = [
-            (batch_id, photos.batch_photos(self.store, batch_id))
-            for batch_id in photos.batches_in(self.store, BatchState.PENDING)
-        ]
-        everything = itertools.chain.from_iterable(batch for _, batch in pending)
+        pending = photos.batches_in(self.store, BatchState.PENDING)
+        # Loaded as the workers come to them: between the two copies are only the photos under way.
+        batches, ahead = itertools.tee(photos.batch_photos(self.store, b) for b in pending)
+        everything = itertools.chain.from_iterable(ahead)
         analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
-        for batch_id, batch in pending:
+        for batch_id, batch in zip(pending, batches, strict=True):
             self._work(batch_id, batch, analyses, executor)
         if self.workspace.settings.matching.rematch:
             self.rematch(executor)
@@ -118,7 +118,7 @@ class Job:
         }:
             unstage(leftover)
         for batch_id in committing:
-            self._commit(batch_id, executor)
+            self._commit(batch_id, executor, Stopwatch())
 
     def rematch(self, executor: Executor, *, everything: bool = False) -> RematchReport:
         """Match stored faces again and add the copies that are missing.
@@ -147,6 +147,7 @@ class Job:
         report = RematchReport()
         while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
             report += self._rematch_batch(some, renderings)
+        self.progress.counts = reports.counts(self.store)  # once: it takes as long as a batch
         if not report.not_rendered:
             with self.store.transaction():
                 rematches.remember(self.store, fingerprint(self.store, rematch))
@@ -155,9 +156,10 @@ class Job:
 
     def _rematch_batch(self, changes: Sequence[Change], renderings: Renderings) -> RematchReport:
         """Record some changes as one batch, and take it to COMMITTED."""
-        at, started = self.options.at, time.perf_counter()
+        at, watch = self.options.at, Stopwatch()
         lacking = [change.stored for change in changes if change.targets]
-        found = zip(lacking, renderings.jpegs(lacking), strict=True)
+        with watch.during(Stage.RENDER):
+            found = zip(lacking, renderings.jpegs(lacking), strict=True)
         jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
         ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
         report = sum(
@@ -167,21 +169,17 @@ class Job:
         if not ready:
             return report
         batch_id = photos.next_batch_id(self.store)
-        stage(self._staging(batch_id), jpegs.values())
+        stage(self._staging(batch_id), jpegs.values(), watch)
         at("rematch_staged")
-        with self.store.transaction():
+        with watch.during(Stage.STORE), self.store.transaction():
             rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
             at("rematch_recording")
         at("rematch_recorded")
-        self.progress.counts = reports.counts(self.store)
-        failed = self._commit(batch_id, renderings.executor)
+        self.progress.counts.batches["COMMITTING"] += 1
+        failed = self._commit(batch_id, renderings.executor, watch)
         report += RematchReport(files=-failed, failed=failed)
-        worked = time.perf_counter() - started
-        with self.store.transaction():
-            runs.record_run_batch(
-                self.store, self.run_id, batch_id, waited=0.0, worked=worked, timings=[]
-            )
-        log.info("re-match batch %d: %s, %.1f s", batch_id, report, worked)
+        seconds = self._record_times(batch_id, watch)
+        log.info("re-match batch %d: %s, %.1f s", batch_id, report, seconds)
         return report
 
     def finish(self, state: str) -> None:
@@ -207,56 +205,60 @@ class Job:
         executor: Executor,
     ) -> None:
         """Take one batch from PENDING to COMMITTED."""
-        at = self.options.at
-        photos.mark_processing(self.store, batch_id)
+        at, watch = self.options.at, Stopwatch()
+        with watch.during(Stage.STORE):
+            photos.mark_processing(self.store, batch_id)
         self.progress.batch_moved("PENDING", "PROCESSING")
         at("processing")
-        started = time.perf_counter()
-        found = list(itertools.islice(analyses, len(batch)))
-        waited = time.perf_counter() - started
-        results = decide_batch(found, self.gallery, self.rules, self.first_with)
-        writes = plan_batch(results, batch, self.gallery, self.rules)
+        with watch.during(Stage.WAIT):
+            found = list(itertools.islice(analyses, len(batch)))
+        with watch.during(Stage.MATCH):
+            results = decide_batch(found, self.gallery, self.rules, self.first_with)
+            writes = plan_batch(results, batch, self.gallery, self.rules)
         wanted = {w.photo_id for w in writes}
-        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted))
+        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted), watch)
         at("staged")
-        with self.store.transaction():
+        with watch.during(Stage.STORE), self.store.transaction():
             photos.record_batch(
                 self.store, BatchRecord(batch_id, results, writes), self.analyser.pack.pack_id
             )
             at("recording")
         at("recorded")
-        self.gallery = learn(self.gallery, results)
+        with watch.during(Stage.MATCH):
+            self.gallery = learn(self.gallery, results)
         self.progress.batch_moved("PROCESSING", "COMMITTING")
         self.progress.batch_recorded(results)
-        self._commit(batch_id, executor)
-        worked = time.perf_counter() - started - waited
-        timings = [(a.photo_id, a.seconds) for a in found]
-        with self.store.transaction():
-            runs.record_run_batch(
-                self.store, self.run_id, batch_id, waited=waited, worked=worked, timings=timings
-            )
+        self._commit(batch_id, executor, watch)
+        seconds = self._record_times(batch_id, watch, found)
         log.info(
-            "batch %d: %d photos, %d files, %.1f s",
-            batch_id,
-            len(batch),
-            len(writes),
-            waited + worked,
+            "batch %d: %d photos, %d files, %.1f s", batch_id, len(batch), len(writes), seconds
         )
 
-    def _commit(self, batch_id: int, executor: Executor) -> int:
+    def _record_times(
+        self, batch_id: int, watch: Stopwatch, found: Sequence[Analysis] = ()
+    ) -> float:
+        """Store what a batch took; returns its seconds."""
+        took = watch.times()
+        with self.store.transaction():
+            runs.record_run_batch(self.store, self.run_id, batch_id, took, found)
+        return sum(stage.seconds for stage in took)
+
+    def _commit(self, batch_id: int, executor: Executor, watch: Stopwatch) -> int:
         """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
         at = self.options.at
-        writes = commits.planned_writes(self.store, batch_id)
+        with watch.during(Stage.STORE):
+            writes = commits.planned_writes(self.store, batch_id)
         committer = Committer(
             self.output,
             self._staging(batch_id),
             lambda plan, path: self._render(executor, plan, path),
             at,
             mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
+            watch=watch,
         )
         failures = committer.carry_out(writes)
         at("written")
-        with self.store.transaction():
+        with watch.during(Stage.STORE), self.store.transaction():
             commits.finish_batch(self.store, batch_id, failures)
             at("finishing")
         at("committed")

@@ -1,8 +1,10 @@
-"""A bound on the memory that one file may take in its worker process."""
+"""What a worker process does with memory: a bound for each file, and no giving back between files."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import sys
 import threading
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from typing import TypeVar
 
 import psutil
 
-__all__ = ["SWOLLEN", "limit_process", "watched"]
+__all__ = ["SWOLLEN", "keep_freed_memory", "limit_process", "watched"]
 
 T = TypeVar("T")
 
@@ -18,6 +20,10 @@ SWOLLEN = 77
 """Exit status of a worker that ended itself because it had come to hold too much."""
 
 _EVERY_S = 0.05
+
+# Of glibc's malloc.h. A picture of working size is 18 MB; what is larger than 32 MB still goes back at once.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT, _LARGEST_KEPT = 256 << 20, 32 << 20  # bytes
 
 
 def watched(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: object) -> T:
@@ -65,3 +71,14 @@ def limit_process(limit_mb: float) -> None:
             resource.RLIMIT_DATA,
             (most if hard == resource.RLIM_INFINITY else min(most, hard), hard),
         )
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep the memory of one photo for the next, up to 256 MB, where it would give it back and ask again.
+
+    That costs as many page faults as a picture has pages: 4 of the 185 ms that a 24 MP JPEG takes.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)

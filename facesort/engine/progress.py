@@ -54,6 +54,7 @@ def status_report(
         "images_per_second": None if rate is None else round(rate, 2),
         "eta_seconds": None if eta is None else round(eta),
         "persons": dict(counts.persons),
+        "skipped": dict(counts.skipped),
     }
 
 

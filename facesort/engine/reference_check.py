@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import centroid_distances
+from facesort.core.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Analysis, Face
 from facesort.errors import RefusedReferenceError
 from facesort.reasons import Reason
@@ -32,11 +31,11 @@ class Likeness:
     Parameters
     ----------
     own : float or None
-        Distance to the centroid of its person; None for a new person.
+        Distance to its person; None for a new person.
     other : Person or None
         The nearest person who is somebody else; None where there is nobody else.
     other_distance : float or None
-        To the centroid of `other`.
+        To `other`.
     """
 
     own: float | None
@@ -114,7 +113,7 @@ def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) 
     """
     if not known:
         return
-    distances = _distances(face, np.stack([r.embedding for r in known]))
+    distances = centroid_distances(face.embedding[None], np.stack([r.embedding for r in known]))[0]
     nearest = int(np.argmin(distances))
     if distances[nearest] < _NEAR_IDENTICAL * pack_strict:
         raise RefusedReferenceError(
@@ -135,7 +134,7 @@ def likeness(face: Face, person: Person | None, gallery: Gallery) -> Likeness:
     gallery : Gallery
     """
     own_id = None if person is None else person.person_id
-    distances = _distances(face, gallery.centroids())
+    distances = distances_to_persons(face.embedding[None], gallery.centroids())[0]
     by_id = dict(zip(gallery.person_ids.tolist(), distances.tolist(), strict=True))
     own = by_id.pop(own_id, None)
     if not by_id:
@@ -176,8 +175,3 @@ def check_identity(found: Likeness, name: str, strict: float) -> None:
             f"it looks like {found.other.name} (distance {found.other_distance:.2f}, within STRICT {strict:g}); "
             "force it only if these are two people",
         )
-
-
-def _distances(face: Face, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Distances of one face to rows of embeddings or centroids, shape (n,)."""
-    return centroid_distances(face.embedding[None], rows).reshape(len(rows))

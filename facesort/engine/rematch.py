@@ -12,9 +12,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery
-from facesort.core.matching import Decision, centroid_distances, decide_photo
-from facesort.core.records import Embeddings
+from facesort.core.gallery import Centroids, Gallery
+from facesort.core.matching import Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.engine.decide import Rules, status_of, targets_of
 from facesort.reasons import PhotoStatus, Reason
@@ -121,7 +120,7 @@ class Rematch:
     rejected: Mapping[int, list[int]]
     confirmed: Mapping[int, int]
     person_ids: NDArray[np.int64] = field(init=False)
-    centroids: Embeddings = field(init=False)
+    centroids: Centroids = field(init=False)
     withheld: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,7 +142,7 @@ class Rematch:
         embeddings = [f.embedding for faces in comparable for f in faces if f.embedding is not None]
         if not embeddings:
             return [{} for _ in photos]
-        distances = centroid_distances(np.stack(embeddings), self.centroids)
+        distances = distances_to_persons(np.stack(embeddings), self.centroids)
         ends = np.cumsum([len(faces) for faces in comparable])[:-1]
         return [
             self._changed(photo, faces, rows)
@@ -170,15 +169,15 @@ class Rematch:
     def _leave_out(self, face: StoredFace, row: NDArray[np.float32]) -> None:
         """Compare a face that is in the gallery with what is known of its person without it.
 
-        Where nothing else is known it meets itself: then a user said who it is.
+        Where it is the only reference it meets itself: a user said who it is.
         """
         for person_id in self.own.get(face.face_id, ()):
             (columns,) = np.nonzero(self.person_ids == person_id)
             for column in columns:
-                rest = self.gallery.centroid_without(person_id, np.asarray(face.embedding))
+                rest = self.gallery.centroids_without(person_id, np.asarray(face.embedding))
                 if rest is not None:
                     one = np.asarray(face.embedding)[None]
-                    row[column] = centroid_distances(one, rest[None])[0, 0]
+                    row[column] = distances_to_persons(one, rest)[0, 0]
 
     def _forbidden(
         self, photo: StoredPhoto, faces: Sequence[StoredFace]

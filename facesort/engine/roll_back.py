@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery
-from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
-from facesort.core.records import Embeddings
+from facesort.core.gallery import Centroids, Gallery
+from facesort.core.matching import Decision, Thresholds, decide_photo, distances_to_persons
 from facesort.engine.decide import rules_of
 from facesort.engine.editing import Clock, editing, utc_now
 from facesort.engine.setup import refuse_other_pack
@@ -183,15 +182,14 @@ class _Sides:
     Parameters
     ----------
     person_ids : ndarray of shape (n_persons,), int64
-    was, would_be : ndarray of shape (n_persons, dim), float32
-        Centroids.
+    was, would_be : Centroids
     changed : ndarray of shape (n_persons,), bool
         Where they may differ.
     """
 
     person_ids: NDArray[np.int64]
-    was: Embeddings
-    would_be: Embeddings
+    was: Centroids
+    would_be: Centroids
     changed: NDArray[np.bool_]
 
     @property
@@ -238,13 +236,13 @@ class _Comparison:
             max(self.thresholds.loose, self.thresholds.strict + self.thresholds.margin)
         )
         return any(
-            (centroid_distances(photo.embeddings, side[sides.changed]) <= reach).any()
+            (distances_to_persons(photo.embeddings, side.of(sides.changed)) <= reach).any()
             for side in (sides.was, sides.would_be)
         )
 
     def _decide(
-        self, photo: DecidedPhoto, person_ids: NDArray[np.int64], centroids: Embeddings
+        self, photo: DecidedPhoto, person_ids: NDArray[np.int64], centroids: Centroids
     ) -> tuple[Decision, ...]:
         rejected = [[(f, p) in self.rejected for p in person_ids.tolist()] for f in photo.face_ids]
-        distances = centroid_distances(photo.embeddings, centroids)
+        distances = distances_to_persons(photo.embeddings, centroids)
         return decide_photo(distances, person_ids, self.thresholds, np.array(rejected))

@@ -121,9 +121,10 @@ def _run_in(
             "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
         )
     runs.close_abandoned_runs(store)
-    known = list(photos.known_photos(store))
     source = (
-        check_source(settings.source, known) if kind == "sort" else Root.or_none(settings.source)
+        check_source(settings.source, list(photos.known_photos(store)))
+        if kind == "sort"
+        else Root.or_none(settings.source)
     )
     output = check_output(settings.output, commits.some_targets(store, 1000))
     if kind == "sort":

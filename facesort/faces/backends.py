@@ -1,11 +1,12 @@
 """Which runtime runs the networks: ONNX Runtime, or OpenVINO where it is installed, faster and as good.
 
-OpenVINO gets the recogniser only.  It computes in bfloat16, and a detector in bfloat16 puts the landmarks a
-thousandth of a face elsewhere, which moves embeddings more than the recogniser's own rounding does.
+OpenVINO and the accelerators get the recogniser only.  OpenVINO computes in bfloat16, and a detector in bfloat16 puts
+the landmarks a thousandth of a face elsewhere, which moves embeddings more than the recogniser's own rounding does.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import logging
 import statistics
@@ -23,7 +24,7 @@ from facesort.faces.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.settings import Backend
 
-__all__ = ["MAX_DISTANCE", "Comparison", "choose_backend", "compare"]
+__all__ = ["MAX_DISTANCE", "Comparison", "choose_backend", "compare", "describe_backend"]
 
 log = logging.getLogger(__name__)
 
@@ -55,40 +56,68 @@ class Comparison:
         return self.distance <= MAX_DISTANCE and self.gain >= _LEAST_GAIN
 
 
-def choose_backend(pack: ModelPack, wanted: Backend, *, threads: int = 1) -> Backend:
+Load = Callable[..., FaceEngine]
+
+
+def choose_backend(
+    pack: ModelPack, wanted: Backend, *, threads: int = 1, load: Load = load_engine
+) -> Backend:
     """Decide which backend a run uses; what is asked for by name is never replaced by another.
 
     Parameters
     ----------
     pack : ModelPack
-    wanted : {"auto", "onnxruntime", "openvino"}
+    wanted : Backend
         ``auto`` takes OpenVINO if on this machine it embeds the faces of InsightFace's sample picture within
-        `MAX_DISTANCE` of ONNX Runtime and at least 1.2 times as fast.
+        `MAX_DISTANCE` of ONNX Runtime and at least 1.2 times as fast.  It takes no accelerator: what that gains
+        cannot be told from CPU time.
     threads : int
         Per worker.
+    load : callable
+        As `load_engine`.
 
     Returns
     -------
-    {"onnxruntime", "openvino"}
+    Backend
+        Any but ``auto``.
 
     Raises
     ------
     PackError
-        If OpenVINO is asked for by name and cannot run this pack.
+        If what is asked for by name cannot run this pack, or an accelerator gives other embeddings.
     """
     if pack.kind != "insightface":
-        if wanted == "openvino":
-            raise PackError(f"model pack {pack.name} has no ONNX files for OpenVINO to run")
+        if wanted not in {"auto", "onnxruntime"}:
+            raise PackError(f"model pack {pack.name} has no ONNX files for {wanted} to run")
         return "onnxruntime"
     if wanted == "openvino":
-        load_engine(pack, threads=threads, backend="openvino")
-        return wanted
-    if wanted == "onnxruntime" or importlib.util.find_spec("openvino") is None:
-        return "onnxruntime"
+        load(pack, threads=threads, backend=wanted)
+    elif wanted in {"auto", "onnxruntime"}:
+        try_it = wanted == "auto" and importlib.util.find_spec("openvino") is not None
+        return _faster(pack, threads, load) if try_it else "onnxruntime"
+    else:
+        _refuse_other_embeddings(pack, wanted, threads, load)
+    return wanted
+
+
+def _refuse_other_embeddings(pack: ModelPack, wanted: Backend, threads: int, load: Load) -> None:
+    """An accelerator may be any, with any driver: see what it does here before it embeds thousands of faces."""
+    other = load(pack, threads=threads, backend=wanted)
+    reference = load(pack, threads=threads, backend="onnxruntime")
+    found = compare(reference, other, _sample_faces(reference)).distance
+    log.info("%s embeds at most %.3f from the processor", wanted, found)
+    if not found <= MAX_DISTANCE:
+        raise PackError(
+            f"{wanted} gives embeddings up to {found:.2f} from the processor's, and {MAX_DISTANCE:g} is allowed: "
+            "set run.backend to auto"
+        )
+
+
+def _faster(pack: ModelPack, threads: int, load: Load) -> Backend:
+    """OpenVINO, if it is as good and faster."""
     try:
         reference, other = (
-            load_engine(pack, threads=threads, backend=backend)
-            for backend in ("onnxruntime", "openvino")
+            load(pack, threads=threads, backend=backend) for backend in ("onnxruntime", "openvino")
         )
     except PackError as error:
         log.info("OpenVINO is not used: %s", error)
@@ -101,6 +130,27 @@ def choose_backend(pack: ModelPack, wanted: Backend, *, threads: int = 1) -> Bac
         "used" if found.accepted else "not used",
     )
     return "openvino" if found.accepted else "onnxruntime"
+
+
+def describe_backend(pack: ModelPack, backend: Backend) -> str:
+    """Say what runs the networks, for people: libraries, versions and, where it is known, the precision."""
+    if pack.kind != "insightface":
+        return f"the {pack.kind} engine (CPU)"
+    # Imported here: other packs do without it.
+    import onnxruntime
+
+    from facesort.faces.onnx_session import PROVIDERS
+
+    processor = f"ONNX Runtime {onnxruntime.__version__} (CPUExecutionProvider)"
+    if backend == "onnxruntime":
+        return processor
+    if backend == "openvino":
+        from facesort.faces.openvino_session import precision
+
+        version = importlib.metadata.version("openvino")
+        return f"OpenVINO {version} (CPU, {precision()}) for the recogniser and {processor} for the detector"
+    provider = PROVIDERS[backend][0]
+    return f"ONNX Runtime's {provider} for the recogniser and {processor} for the detector"
 
 
 def compare(reference: FaceEngine, other: FaceEngine, crops: Crops) -> Comparison:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +23,10 @@ def explain(error: ImportError) -> PackError:
 
 try:
     import cv2
-    import onnxruntime
     from insightface.model_zoo import SCRFD, ArcFaceONNX
     from insightface.utils.face_align import arcface_dst
+
+    from facesort.faces.onnx_session import Session, open_session
 except ImportError as error:
     raise explain(error) from error
 
@@ -41,24 +38,6 @@ _MIN_SCORE = 0.5
 _THINNEST = 1 / 64  # a strip thinner than this has no row left at 128 px
 
 
-class Session(Protocol):
-    """What facesort and InsightFace ask of an inference session; ONNX Runtime's has it."""
-
-    def get_inputs(self) -> Sequence[Any]:
-        """Inputs, each with its ``name`` and ``shape``."""
-        ...
-
-    def get_outputs(self) -> Sequence[Any]:
-        """Outputs, each with its ``name`` and ``shape``."""
-        ...
-
-    def run(
-        self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[np.float32]]
-    ) -> list[NDArray[Any]]:
-        """Run the model."""
-        ...
-
-
 class InsightFaceEngine:
     """Detects with SCRFD at two sizes jointly, aligns to ArcFace's template, embeds one face at a time.
 
@@ -68,25 +47,16 @@ class InsightFaceEngine:
         Of kind ``insightface``; its files are the detector and the recogniser, in this order.
     threads : int
         For the networks and OpenCV (whose number is set for the whole process).
-    backend : {"onnxruntime", "openvino"}
-        Runs the recogniser; the detector is always ONNX Runtime's (see `backends`).
-    provider : str
-        ONNX Runtime's execution provider; never replaced by another.
+    backend : Backend
+        Runs the recogniser; the detector is always ONNX Runtime's on the processor (see `backends`).
 
     Raises
     ------
     PackError
-        If the backend or the provider is not available, or refuses a file.
+        If the backend is not available, or refuses a file.
     """
 
-    def __init__(
-        self,
-        pack: ModelPack,
-        *,
-        threads: int,
-        backend: Backend = "onnxruntime",
-        provider: str = "CPUExecutionProvider",
-    ) -> None:
+    def __init__(self, pack: ModelPack, *, threads: int, backend: Backend = "onnxruntime") -> None:
         if pack.path is None or len(pack.files) != 2:
             raise ValueError(
                 f"{pack.name} is not an InsightFace pack: it needs a folder and two files"
@@ -95,14 +65,14 @@ class InsightFaceEngine:
         self._pack = pack
         cv2.setNumThreads(threads)
         # Given only a session, SCRFD runs every size through it instead of making one session per size.
-        self._detector = SCRFD(session=_open(detector, threads, provider))
+        self._detector = SCRFD(session=open_session(detector, threads))
         if backend == "openvino":
             # Imported here: it is an optional extra.
             from facesort.faces.openvino_session import OpenVINOSession
 
             session: Session = OpenVINOSession(recogniser, threads)
         else:
-            session = _open(recogniser, threads, provider)
+            session = open_session(recogniser, threads, backend)
         self._recogniser = ArcFaceONNX(str(recogniser), session)
 
     @property
@@ -224,23 +194,3 @@ def _detections(found: NDArray[np.floating], landmarks: NDArray[np.floating]) ->
         landmarks=landmarks.astype(np.float32),
         scores=found[:, 4].astype(np.float32),
     )
-
-
-def _open(path: Path, threads: int, provider: str) -> Session:
-    """Open a model for a long life in a worker: few threads, no growing arena, no silent fallback."""
-    here = onnxruntime.get_available_providers()
-    if provider not in here:
-        raise PackError(f"ONNX Runtime has no {provider} here; it has {', '.join(here)}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3  # SCRFD's files declare the output shapes of 640 x 640 only
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:
-        raise PackError(f"ONNX Runtime refuses {path}: {error}") from error
-    if provider not in session.get_providers():
-        raise PackError(f"ONNX Runtime could not start {provider} for {path}")
-    opened: Session = session
-    return opened

@@ -19,7 +19,7 @@ def load_engine(pack: ModelPack, *, threads: int, backend: Backend = "onnxruntim
         As `find_packs` or `resolve_pack` gives it.
     threads : int
         For the inference, 1 or more; dlib and synthetic use one whatever is asked.
-    backend : {"onnxruntime", "openvino"}
+    backend : Backend
         Runs the recogniser of an InsightFace pack.
 
     Raises

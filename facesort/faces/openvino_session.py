@@ -19,7 +19,7 @@ except ImportError as error:
         f"OpenVINO is not installed; pip install 'facesort[openvino]' ({error})"
     ) from error
 
-__all__ = ["OpenVINOSession"]
+__all__ = ["OpenVINOSession", "precision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,12 @@ class Port:
 
     name: str
     shape: list[int | None]
+
+
+def precision() -> str:
+    """In what the processor computes: ``bf16`` where it can, else ``f32``."""
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in able else "f32"
 
 
 class OpenVINOSession:
@@ -47,12 +53,11 @@ class OpenVINOSession:
 
     def __init__(self, path: Path, threads: int) -> None:
         core = openvino.Core()
-        able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         options = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in able else "f32",
+            "INFERENCE_PRECISION_HINT": precision(),
             "ENABLE_CPU_PINNING": False,  # every worker would be pinned to the same core
         }
         try:

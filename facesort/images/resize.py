@@ -9,9 +9,11 @@ from facesort.core.records import Pixels
 
 __all__ = ["fit", "turned"]
 
-# EXIF orientation -> what undoes it: first a transposition or none, then a flip (OpenCV's code) or none.
-_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
-_FIRST_TRANSPOSED = 5
+# EXIF orientation -> what undoes it, by OpenCV's codes: a turn, or a flip after a transposition (5 and 7) or without.
+# A turn is the same as a transposition and a flip, in half the time.
+_TURNS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_FLIPS = {2: 1, 4: 0, 7: -1}
+_TRANSPOSED = {5, 7}
 # Bilinear interpolation looks at two pixels each way: nearly enough up to this ratio (a 24 MP photo has 1.46, and is
 # then 44.0 dB from a Lanczos resize of the whole photo; averaging areas, 45.4 dB, takes seven times as long).
 _SAFE_RATIO = 1.6
@@ -50,9 +52,11 @@ def fit(pixels: Pixels, edge: int) -> Pixels:
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation (1 to 8)."""
-    flip = _FLIPS.get(orientation)
-    if orientation >= _FIRST_TRANSPOSED:
+    if orientation in _TURNS:
+        return np.asarray(cv2.rotate(pixels, _TURNS[orientation]), dtype=np.uint8)
+    if orientation in _TRANSPOSED:
         pixels = np.asarray(cv2.transpose(pixels), dtype=np.uint8)
+    flip = _FLIPS.get(orientation)
     return pixels if flip is None else np.asarray(cv2.flip(pixels, flip), dtype=np.uint8)
 
 

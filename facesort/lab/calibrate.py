@@ -36,6 +36,7 @@ from facesort.lab.calibrating import Calibrating
 from facesort.lab.draggable import DraggableChart
 from facesort.lab.front_end import somebody_watches
 from facesort.lab.plots import BLUE, GREY, ORANGE, style
+from facesort.lab.progress_bar import progress_bar
 from facesort.lab.seeding import Live
 from facesort.lab.tables import Table
 
@@ -93,8 +94,9 @@ def open_calibration(
     opened, pack = open_with_pack(Path(str(workspace)))
     opened.open_store().close()  # brings an older database up to date
     folder = None if labelled is None else Path(str(labelled))
-    options = CalibrationOptions(folder, Targets(fpir, wrong_learning), executor)
-    run = run_calibration(opened, pack, datetime.now(UTC), options)
+    with progress_bar() as on_photo:
+        options = CalibrationOptions(folder, Targets(fpir, wrong_learning), executor, on_photo)
+        run = run_calibration(opened, pack, datetime.now(UTC), options)
     start = run.calibration.thresholds
     given = {name: value for name, value in by_hand.items() if value is not None}
     try:

@@ -36,7 +36,9 @@ from facesort.engine.forecast import (
 from facesort.errors import InsufficientTrialsError, SourceGoneError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.curves import Curves, draw_curves
+from facesort.lab.progress_bar import progress_bar
 from facesort.lab.seeding import Live
+from facesort.lab.session import Session
 from facesort.workspace import Workspace
 
 __all__ = ["Calibrating"]
@@ -44,7 +46,7 @@ __all__ = ["Calibrating"]
 _QUIET_S = 0.3
 
 
-class Calibrating:
+class Calibrating(Session):
     """A calibration with thresholds that can be moved.
 
     Parameters
@@ -66,8 +68,7 @@ class Calibrating:
         thresholds: Thresholds,
         executor: Executor | None = None,
     ) -> None:
-        self.workspace = workspace
-        self.pack = pack
+        super().__init__(workspace, pack)
         self.run = run
         self.thresholds = thresholds
         self.sample: SourceSample | None = None
@@ -118,27 +119,36 @@ class Calibrating:
 
     def move(self, *, strict: float | None = None, loose: float | None = None) -> None:
         """Move a threshold; STRICT stops at LOOSE, and LOOSE at STRICT, unless both are given."""
-        now = self.thresholds
-        if strict is None and loose is not None:
-            loose = max(loose, now.strict)
-        if loose is None and strict is not None:
-            strict = min(strict, now.loose)
-        moved = replace(
-            now,
-            strict=now.strict if strict is None else strict,
-            loose=now.loose if loose is None else loose,
-        )
-        if moved != now:
-            self.thresholds = moved
-            self.changed()
+        with self.alone:
+            now = self.thresholds
+            if strict is None and loose is not None:
+                loose = max(loose, now.strict)
+            if loose is None and strict is not None:
+                strict = min(strict, now.loose)
+            moved = replace(
+                now,
+                strict=now.strict if strict is None else strict,
+                loose=now.loose if loose is None else loose,
+            )
+            if moved != now:
+                self.thresholds = moved
+                self.changed()
 
     def look(self, photos: int, seed: int) -> None:
         """Analyse a sample of the source; that there is nothing to look at is kept as a sentence."""
-        self.sample, self.no_sample = None, "`sample` is 0, so no photo of the source was looked at"
-        if photos:
+        with self.alone, progress_bar() as on_photo:
+            self.sample = None
+            self.no_sample = "`sample` is 0, so no photo of the source was looked at"
+            if not photos:
+                return
             try:
                 self.sample = sample_source(
-                    self.workspace, self.pack, sample=photos, seed=seed, executor=self._executor
+                    self.workspace,
+                    self.pack,
+                    sample=photos,
+                    seed=seed,
+                    executor=self._executor,
+                    on_photo=on_photo,
                 )
             except (SourceGoneError, InsufficientTrialsError) as error:
                 self.no_sample = str(error)
@@ -174,10 +184,11 @@ class Calibrating:
         SettingsError
             As `apply_calibration`.
         """
-        settings = apply_calibration(self.workspace, self.calibration, self.thresholds)
-        self.workspace = replace(self.workspace, settings=settings)
-        self.applied = self.thresholds
-        _call(self._followers)
+        with self.alone:
+            settings = apply_calibration(self.workspace, self.calibration, self.thresholds)
+            self.workspace = replace(self.workspace, settings=settings)
+            self.applied = self.thresholds
+            self._call(self._followers)
 
     def follow(self, key: str, refresh: Callable[[], None]) -> None:
         """Call this after every change; a cell that is run again takes the place of its earlier run."""
@@ -197,15 +208,20 @@ class Calibrating:
 
     def changed(self) -> None:
         """Let everything that is shown follow."""
-        _call(self._followers)
+        self._call(self._followers)
         if self._waiting is not None:
             self._waiting.cancel()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # not in a notebook
-            _call(self._pictures)
+            self._call(self._pictures)
         else:
-            self._waiting = loop.call_later(_QUIET_S, _call, self._pictures)
+            self._waiting = loop.call_later(_QUIET_S, self._call, self._pictures)
+
+    def _call(self, followers: Mapping[str, Callable[[], None]]) -> None:
+        with self.alone:
+            for refresh in list(followers.values()):
+                refresh()
 
     def record(self) -> dict[str, Any]:
         """What ``calibration.json`` says: plain values, no names, no embeddings."""
@@ -229,8 +245,3 @@ class Calibrating:
             },
             "crowd": crowd and {**asdict(crowd), "harder": crowd.harder},
         }  # fmt: skip
-
-
-def _call(followers: Mapping[str, Callable[[], None]]) -> None:
-    for refresh in list(followers.values()):
-        refresh()

@@ -228,6 +228,7 @@ def _execute(path: Path, saved: Path, values: dict[str, Any], echo: TextIO) -> N
         iopub_timeout=60,
         kernel_manager_class=_ThisPython,
         coalesce_streams=True,  # of a progress bar, only its last state is saved
+        store_widget_state=False,  # panels are dead without their kernel, but hold the faces that they showed
     )
 
 

@@ -123,8 +123,9 @@ class PersonEditor:
 
     def agree(self) -> None:
         """Do what was asked."""
-        if self._agreed is not None:
-            self._agreed()
+        with self._seeding.alone:  # else a second click may find the question still open
+            if self._agreed is not None:
+                self._agreed()
 
     def decline(self) -> None:
         """Leave everything as it is."""
@@ -143,16 +144,17 @@ class PersonEditor:
 
     def _carry_out(self, edit: Callable[[], object], then: str | None) -> bool:
         """Edit, let everything follow, and go on with a person; or say why it was refused."""
-        try:
-            edit()
-        except FacesortError as error:
-            self.decline()
-            self._say(str(error), good=False)
-            return False
-        self.person = then
-        self._seeding.changed()
-        self._refresh()
-        return True
+        with self._seeding.alone:
+            try:
+                edit()
+            except FacesortError as error:
+                self.decline()
+                self._say(str(error), good=False)
+                return False
+            self.person = then
+            self._seeding.changed()
+            self._refresh()
+            return True
 
     def _say(self, text: str, *, good: bool = True) -> None:
         self.message.value = notice(text, good=good)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from facesort.errors import FacesortError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.gallery_cards import notice, several
 from facesort.lab.review_faces import PAGE, page_of
+from facesort.lab.session import Session
 from facesort.lab.tables import Table
 from facesort.lab.words import decimals
 from facesort.reasons import Outcome
@@ -36,11 +36,10 @@ LOW_QUALITY = 0.2
 T = TypeVar("T")
 
 
-class Reviewing:
+class Reviewing(Session):
     """A finished sort under review.  Displays as a table of what is there.
 
-    Nothing is held open: every look and every act opens the database and closes it.  Jupyter runs what widgets ask for
-    beside the cells, in another thread; `alone` keeps the two from opening the database at the same time.
+    Nothing is held open: every look and every act opens the database and closes it.
 
     Parameters
     ----------
@@ -51,11 +50,9 @@ class Reviewing:
     """
 
     def __init__(self, workspace: Workspace, pack: ModelPack, *, quick: float = 0.7) -> None:
-        self.workspace = workspace
-        self.pack = pack
+        super().__init__(workspace, pack)
         self.quick = quick
         self._panels: dict[str, Panel] = {}
-        self.alone = threading.RLock()
         self._waiting: asyncio.TimerHandle | None = None
 
     @property

@@ -77,6 +77,10 @@ class AddPanel:
 
     def add(self) -> None:
         """Offer what was uploaded and what lies under the path; says what became of each."""
+        with self._seeding.alone:
+            self._add()
+
+    def _add(self) -> None:
         name = " ".join(self.name.value.split())
         try:
             offers = self._offers()
@@ -131,8 +135,9 @@ class AddPanel:
 
     def add_anyway(self, name: str, offer: Offer) -> None:
         """Add a photo that was refused only because it looks like somebody else."""
-        self.results.children = ()
-        self._seed(name, [offer], force=True)
+        with self._seeding.alone:
+            self.results.children = ()
+            self._seed(name, [offer], force=True)
 
 
 def _summary(name: str, reports: Sequence[SeedReport]) -> str:

@@ -16,6 +16,7 @@ from facesort.engine.pool import LocalPool
 from facesort.engine.seed import Candidate, SeedReport, seed
 from facesort.engine.uploads import private_files
 from facesort.faces.protocol import ModelPack
+from facesort.lab.session import Session
 from facesort.lab.tables import Table
 from facesort.lab.words import decimals
 from facesort.workspace import Workspace
@@ -61,7 +62,7 @@ class Live:
         self._handle = display(self.content(), display_id=True)
 
 
-class Seeding:
+class Seeding(Session):
     """A workspace whose gallery is being edited.  Displays as a table of what counts.
 
     Parameters
@@ -76,8 +77,7 @@ class Seeding:
     def __init__(
         self, workspace: Workspace, pack: ModelPack, executor: Executor | None = None
     ) -> None:
-        self.workspace = workspace
-        self.pack = pack
+        super().__init__(workspace, pack)
         self._executor = executor
         self._view: GalleryView | None = None
         self._followers: dict[str, Callable[[], None]] = {}
@@ -95,9 +95,10 @@ class Seeding:
         FacesortError
             As `facesort.engine.gallery.read_gallery`.
         """
-        if self._view is None:
-            self._view = read_gallery(self.workspace, self.pack)
-        return self._view
+        with self.alone:
+            if self._view is None:
+                self._view = read_gallery(self.workspace, self.pack)
+            return self._view
 
     def add(
         self, name: str, offers: Sequence[Offer], *, folder: str | None = None, force: bool = False
@@ -122,9 +123,10 @@ class Seeding:
 
     def changed(self) -> None:
         """Let everything that is shown follow the gallery."""
-        self._view = None
-        for refresh in list(self._followers.values()):
-            refresh()
+        with self.alone:
+            self._view = None
+            for refresh in list(self._followers.values()):
+                refresh()
 
     def live(self, key: str, content: Callable[[], object]) -> Live:
         """A display that follows the gallery."""

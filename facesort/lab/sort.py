@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+import textwrap
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from IPython.display import Image, Markdown, display
-from tqdm import tqdm
 
 from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.engine.progress import read_progress
 from facesort.engine.sort import SortOptions, run_sort
 from facesort.errors import SettingsError
 from facesort.lab.contact_sheet import plot_contact_sheet
-from facesort.lab.plots import chart, picture, plot_distances, plot_person_files, plot_rate
+from facesort.lab.plots import (
+    chart,
+    picture,
+    plot_distances,
+    plot_person_files,
+    plot_rate,
+    plot_stages,
+)
+from facesort.lab.progress_bar import progress_bar
 from facesort.lab.sort_job import SortJob, open_sort
 from facesort.lab.sort_report import SortReport, read_report
 from facesort.lab.summary import Summary
@@ -37,6 +42,7 @@ __all__ = [
     "show_failed",
     "show_files",
     "show_speed",
+    "show_stages",
 ]
 
 _STATUS_WORDS = MappingProxyType(
@@ -74,38 +80,12 @@ def run(job: SortJob, *, contact_sheet: int = 24, executor: Executor | None = No
             f"contact_sheet must be a whole number from 0 to {_MAX_SHEET}, got {contact_sheet!r}"
         )
     try:
-        with _progress_bar() as on_photo:
+        with progress_bar() as on_photo:
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
     except BaseException:
         display(_unfinished(job))
         raise
-    return read_report(job.workspace, run_id, contact_sheet=contact_sheet)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A text bar: unlike a widget, it shows in a saved notebook and on the terminal of who launched it."""
-    bar: tqdm | None = None
-
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:  # what an earlier run did counts as done, but not for the speed
-            bar = tqdm(
-                total=total,
-                initial=done - 1,
-                unit=" photos",
-                ncols=96,
-                mininterval=1.0,
-                miniters=1,
-                file=sys.stdout,
-            )
-        bar.update(done - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
+    return read_report(job.workspace, job.pack, run_id, contact_sheet=contact_sheet)
 
 
 def _unfinished(job: SortJob) -> Summary:
@@ -185,6 +165,21 @@ def show_speed(report: SortReport) -> Image | Markdown:
     waiting = percent(report.waiting_share, 1)
     text = f"{speed:.2f} images per second; {waiting} of the time spent waiting for the workers"
     figure.axes[0].set_title(text, loc="left")
+    return picture(figure, text)
+
+
+def show_stages(report: SortReport) -> Image | Markdown:
+    """Where the time went, stage by stage."""
+    stages = report.stages
+    if not stages.photos:
+        return Markdown("This run analysed no photo.")
+    draw = partial(
+        plot_stages, photos=stages.photos, workers=stages.workers, coordinator=stages.coordinator
+    )
+    rows = len(stages.workers) + len(stages.coordinator) + 2
+    text = f"Where the time of {stages.photos:,} photos went, on {report.backend}"
+    figure = chart(draw, height=1.1 + 0.26 * rows)
+    figure.axes[0].set_title("\n".join(textwrap.wrap(text, 88)), loc="left")
     return picture(figure, text)
 
 

@@ -13,11 +13,14 @@ from scipy.stats import binomtest
 
 from facesort.core.matching import Thresholds
 from facesort.engine.progress import status_report
+from facesort.faces.backends import describe_backend
+from facesort.faces.protocol import ModelPack
+from facesort.lab.sort_stages import stage_summary
 from facesort.lab.summary import Summary
 from facesort.lab.words import duration
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store import reports, review
-from facesort.store.reports import Counts, RunRecord
+from facesort.store.reports import Counts, RunRecord, RunStages
 from facesort.store.review import ReviewFace
 from facesort.workspace import Workspace
 
@@ -73,6 +76,10 @@ class SortReport:
         Of every face to the person it was given to, or else to the nearest.
     doubtful : sequence of ReviewFace or None
         None: they were not asked for.
+    stages : RunStages
+        Where the time of this run went.
+    backend : str
+        What ran the networks, in words.
     """
 
     run: RunRecord
@@ -84,6 +91,8 @@ class SortReport:
     batches: Sequence[tuple[datetime, int, float, float]]
     distances: Mapping[Outcome, NDArray[np.float32]]
     doubtful: Sequence[ReviewFace] | None
+    stages: RunStages
+    backend: str
 
     @property
     def thresholds(self) -> Thresholds:
@@ -148,6 +157,8 @@ class SortReport:
             },
             "skipped": dict(self.skipped),
             "failed_writes": len(self.failed_writes),
+            "backend": self.backend,
+            "ms_per_photo": stage_summary(self.stages),
             "settings": run.settings,
         }
 
@@ -160,15 +171,19 @@ class SortReport:
             done = "there was nothing left to sort"
         else:
             done = f"{self.analysed:,} photos in {duration(self.batch_edges[-1])}, {speed:.2f} images per second"
-        return f"Run {self.run.run_id} {self.run.state}: {done}."
+        return f"Run {self.run.run_id} {self.run.state}: {done}. It ran on {self.backend}."
 
 
-def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> SortReport:
+def read_report(
+    workspace: Workspace, pack: ModelPack, run_id: int, *, contact_sheet: int
+) -> SortReport:
     """Read everything that the notebook shows, in one short opening of the database.
 
     Parameters
     ----------
     workspace : Workspace
+    pack : ModelPack
+        That it was run with.
     run_id : int
     contact_sheet : int
         How many doubtful faces, with their pictures; 0 leaves them in the database.
@@ -191,4 +206,6 @@ def read_report(workspace: Workspace, run_id: int, *, contact_sheet: int) -> Sor
                 if contact_sheet
                 else None
             ),
+            stages=reports.stage_times(store, run_id),
+            backend=describe_backend(pack, run.settings["run"]["backend"]),
         )

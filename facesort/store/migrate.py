@@ -28,13 +28,13 @@ def newest_version() -> int:
 
 
 def _current_version(connection: duckdb.DuckDBPyConnection) -> int:
-    known = connection.execute(
+    tables = connection.execute(
         "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_migration'"
-    ).fetchone()
-    if known is None or not known[0]:
+    ).fetchall()  # all, here and below: what is not fetched to its end keeps the connection busy
+    if tables == [(0,)]:
         return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migration").fetchone()
-    return int(row[0]) if row else 0
+    newest = "SELECT coalesce(max(version), 0) FROM schema_migration"
+    return int(connection.execute(newest).fetchall()[0][0])
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:

@@ -114,6 +114,7 @@ def add_photos(store: Store, photos: Sequence[Photo]) -> None:
         },
     )
     _add_batches(store, [p.photo_id for p in photos], "sort")
+    store.make_room()
 
 
 def _add_batches(store: Store, photo_ids: Sequence[int], kind: str) -> int:

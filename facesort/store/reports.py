@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.stages import Stage, StageTime, added_up
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.store import Store
 
 __all__ = [
     "Counts",
     "RunRecord",
+    "RunStages",
     "best_distances",
     "counts",
     "distances_by_outcome",
@@ -26,6 +28,7 @@ __all__ = [
     "photo_folders",
     "run_record",
     "skipped_reasons",
+    "stage_times",
     "throughput",
 ]
 
@@ -44,12 +47,15 @@ class Counts:
     persons : dict of str to int
         Verified files per person, who answers for those merged into them; of a person who was removed, while
         there are files.  ``_unknown`` for the folder of unknown faces if it is used.
+    skipped : dict of str to int
+        Files and folders that the last scan left out, by reason; they are no photos, or nobody can tell.
     """
 
     photos: dict[PhotoStatus, int]
     faces: dict[Outcome, int]
     batches: dict[str, int]
     persons: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -69,6 +75,24 @@ class RunRecord:
     pack_name: str
     pack_id: str
     settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStages:
+    """Where the time of one run went, over all its batches.
+
+    Parameters
+    ----------
+    photos : int
+        That the run worked through.
+    workers : tuple of StageTime
+        Added up over all workers, which work at the same time.
+    coordinator : tuple of StageTime
+    """
+
+    photos: int
+    workers: tuple[StageTime, ...]
+    coordinator: tuple[StageTime, ...]
 
 
 def counts(store: Store) -> Counts:
@@ -92,6 +116,7 @@ def counts(store: Store) -> Counts:
             s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
         },
         persons=dict(persons) | ({"_unknown": unnamed} if unnamed else {}),
+        skipped=skipped_reasons(store),
     )
 
 
@@ -193,3 +218,17 @@ def throughput(store: Store, run_id: int) -> list[tuple[datetime, int, float, fl
         "ORDER BY finished_at",
         [run_id],
     )
+
+
+def stage_times(store: Store, run_id: int) -> RunStages:
+    """What each stage of a run took, in the order of `Stage`; empty for runs from before it was measured."""
+    rows = store.rows(
+        "SELECT place, stage, sum(seconds), sum(cpu_seconds) FROM stage_time WHERE run_id = ? GROUP BY ALL",
+        [run_id],
+    )
+    workers, coordinator = (
+        added_up(StageTime(Stage(stage), wall, cpu) for at, stage, wall, cpu in rows if at == place)
+        for place in ("worker", "coordinator")
+    )
+    photos = sum(batch[1] for batch in throughput(store, run_id))
+    return RunStages(photos, workers, coordinator)

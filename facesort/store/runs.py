@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from facesort.core.records import Analysis
+from facesort.core.stages import Stage, StageTime, added_up
 from facesort.store.store import Store
 
 __all__ = ["close_abandoned_runs", "finish_run", "latest_run_id", "record_run_batch", "start_run"]
@@ -57,10 +59,8 @@ def record_run_batch(
     store: Store,
     run_id: int,
     batch_id: int,
-    *,
-    waited: float,
-    worked: float,
-    timings: Sequence[tuple[int, float]],
+    coordinator: Sequence[StageTime],
+    analyses: Sequence[Analysis],
 ) -> None:
     """Record what a batch took; inside a transaction.
 
@@ -68,22 +68,35 @@ def record_run_batch(
     ----------
     store : Store
     run_id, batch_id : int
-    waited : float
-        Seconds spent waiting for the workers.
-    worked : float
-        Seconds spent matching, staging, storing and committing.
-    timings : sequence of (photo_id, seconds)
-        What the analysis of each photo took in its worker.
+    coordinator : sequence of StageTime
+        Waiting for the workers, and matching, staging, storing and committing what they found.
+    analyses : sequence of Analysis
+        With what each of them took in its worker.
     """
+    waited = sum(took.seconds for took in coordinator if took.stage is Stage.WAIT)
+    worked = sum(took.seconds for took in coordinator) - waited
     store.execute(
         "INSERT OR REPLACE INTO run_batch VALUES (?, ?, ?, ?, ?, ?)",
-        [run_id, batch_id, _now(), len(timings), waited, worked],
+        [run_id, batch_id, _now(), len(analyses), waited, worked],
     )
     store.insert(
         "timing",
         {
-            "run_id": [run_id] * len(timings),
-            "photo_id": [photo_id for photo_id, _ in timings],
-            "seconds": [seconds for _, seconds in timings],
+            "run_id": [run_id] * len(analyses),
+            "photo_id": [analysis.photo_id for analysis in analyses],
+            "seconds": [analysis.seconds for analysis in analyses],
+        },
+    )
+    workers = added_up(took for analysis in analyses for took in analysis.stages)
+    times = [("worker", t) for t in workers] + [("coordinator", t) for t in coordinator]
+    store.insert(
+        "stage_time",
+        {
+            "run_id": [run_id] * len(times),
+            "batch_id": [batch_id] * len(times),
+            "place": [place for place, _ in times],
+            "stage": [took.stage.value for _, took in times],
+            "seconds": [took.seconds for _, took in times],
+            "cpu_seconds": [took.cpu_seconds for _, took in times],
         },
     )

@@ -27,7 +27,12 @@ from facesort.core.calibration import (
     suggest,
 )
 from facesort.core.gallery import Gallery, Person, centroid
-from facesort.core.matching import Thresholds, centroid_distances, decide_photo
+from facesort.core.matching import (
+    Thresholds,
+    centroid_distances,
+    decide_photo,
+    distances_to_persons,
+)
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError, InsufficientTrialsError, SettingsError
 from facesort.faces.synthetic import synthetic_embedding
@@ -88,7 +93,7 @@ def test_labelled_faces_get_the_distances_that_the_sort_stores() -> None:
     faces = np.vstack([embed(1, 150), embed(9, 40)])
     found = compare(gallery, faces, np.array([1, 77]))
     labelled = found.distances[~found.references]
-    distances = centroid_distances(faces, gallery.centroids())
+    distances = distances_to_persons(faces, gallery.centroids())
     assert labelled.tolist() == distances.tolist()
     decisions = decide_photo(distances, gallery.person_ids, RECOMMENDED)
     assert labelled[0, 0] == np.float32(decisions[0].distance)
@@ -96,11 +101,13 @@ def test_labelled_faces_get_the_distances_that_the_sort_stores() -> None:
 
 
 def test_what_was_learned_counts_if_it_is_given() -> None:
-    gallery = make_gallery({1: embed(1, 60), 2: embed(2, 70)})
-    learned = gallery.learn([(1, synthetic_embedding(1, 100))])
+    gallery = make_gallery({1: embed(1, 60, 90), 2: embed(2, 70)})
+    learned = gallery.learn([(p, synthetic_embedding(p, 240)) for p in (1, 2)])
     found = compare(learned, *NOBODY_LABELLED)
-    expected = centroid_distances(embed(1, 60), embed(1, 100))[0, 0]
+    expected = centroid_distances(embed(1, 60), centroid(embed(1, 90, 240))[None])[0, 0]
     assert found.distances[0, 0] == pytest.approx(expected, abs=1e-6)
+    assert expected > centroid_distances(embed(1, 60), embed(1, 90))[0, 0]
+    assert np.isnan(found.distances[2, 1])  # the only reference of person 2, whatever was learned
 
 
 def test_copies_of_a_picture_prove_nothing() -> None:

@@ -29,7 +29,7 @@ def test_an_empty_gallery_has_nobody_to_compare_with() -> None:
     empty = Gallery((), {})
     assert empty.person_ids.shape == (0,)
     assert empty.person_ids.dtype == np.int64
-    assert empty.centroids().shape[0] == 0
+    assert len(empty.centroids()) == 0
 
 
 def test_a_person_without_references_is_not_compared_with() -> None:
@@ -48,8 +48,50 @@ def test_what_was_learned_alone_never_makes_a_person() -> None:
 def test_columns_follow_the_order_of_the_persons() -> None:
     known = gallery()
     assert known.person_ids.tolist() == [1, 2]
-    np.testing.assert_array_equal(known.centroids()[0], centroid(units(100, 101, 1)))
-    np.testing.assert_array_equal(known.centroids()[1], centroid(units(200)))
+    found = known.centroids()
+    np.testing.assert_array_equal(found.references[0], centroid(units(100, 101)))
+    np.testing.assert_array_equal(found.everything[0], centroid(units(100, 101, 1)))
+    np.testing.assert_array_equal(found.references[1], centroid(units(200)))
+    np.testing.assert_array_equal(found.everything[1], found.references[1])
+
+
+@pytest.mark.parametrize(
+    ("references", "learned", "left_out", "expected"),
+    [
+        # the only reference: nobody is left, whatever was learned
+        ([1], [], 1, None),
+        ([1], [5, 6], 1, None),
+        # a reference leaves both
+        ([1, 2], [], 1, ([2], [2])),
+        ([1, 2], [5], 1, ([2], [2, 5])),
+        # what was learned leaves the centroid of everything only
+        ([1], [5], 5, ([1], [1])),
+        ([1, 2], [5, 6], 5, ([1, 2], [1, 2, 6])),
+        # a reference that was learned, too
+        ([1, 2], [1, 5], 1, ([2], [2, 5])),
+    ],
+)
+def test_a_face_is_left_out_of_both_centroids(
+    references: list[int],
+    learned: list[int],
+    left_out: int,
+    expected: tuple[list[int], list[int]] | None,
+) -> None:
+    known = Gallery((ANNA,), {1: units(*references)}, {1: units(*learned)} if learned else {})
+    rest = known.centroids_without(1, unit(left_out))
+    if expected is None:
+        assert rest is None
+    else:
+        assert rest is not None
+        np.testing.assert_array_equal(rest.references, centroid(units(*expected[0]))[None])
+        np.testing.assert_array_equal(rest.everything, centroid(units(*expected[1]))[None])
+
+
+def test_centroids_of_some_persons() -> None:
+    some = gallery().centroids().of(np.array([False, True]))
+    assert len(some) == 1
+    np.testing.assert_array_equal(some.references, centroid(units(200))[None])
+    np.testing.assert_array_equal(some.everything, some.references)
 
 
 @pytest.mark.parametrize(
@@ -83,15 +125,16 @@ def test_learning_leaves_references_others_and_the_old_gallery_alone() -> None:
     assert 2 not in after.learned
     assert after.max_learned == known.max_learned
     np.testing.assert_array_equal(known.learned[1], units(1))
-    np.testing.assert_array_equal(known.centroids(), before)
-    np.testing.assert_array_equal(after.centroids()[1], before[1])
+    np.testing.assert_array_equal(known.centroids().everything, before.everything)
+    np.testing.assert_array_equal(after.centroids().references, before.references)
+    np.testing.assert_array_equal(after.centroids().everything[1], before.everything[1])
 
 
 def test_learning_nothing_at_all_keeps_the_references() -> None:
     """With `max_learned` 0, a person is what their references are."""
     known = Gallery((BEN,), {2: units(200)}, max_learned=0)
     after = known.learn([(2, unit(5))])
-    np.testing.assert_array_equal(after.centroids(), known.centroids())
+    np.testing.assert_array_equal(after.centroids().everything, known.centroids().everything)
 
 
 batches = st.lists(
@@ -109,7 +152,7 @@ def test_batch_by_batch_or_all_at_once(
         stepwise = stepwise.learn([(person, unit(seed)) for person, seed in batch])
     flat = [(person, seed) for batch in additions for person, seed in batch]
     at_once = start.learn([(person, unit(seed)) for person, seed in flat])
-    np.testing.assert_array_equal(stepwise.centroids(), at_once.centroids())
+    np.testing.assert_array_equal(stepwise.centroids().everything, at_once.centroids().everything)
     for person in (1, 2):
         newest = [seed for p, seed in flat if p == person][-max_learned:] if max_learned else []
         assert len(stepwise.learned.get(person, ())) == len(newest)

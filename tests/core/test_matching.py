@@ -10,7 +10,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from facesort.core.matching import Decision, Thresholds, centroid_distances, decide_photo
+from facesort.core.gallery import Centroids, Gallery, Person, centroid
+from facesort.core.matching import (
+    LEARNED_GAIN,
+    Decision,
+    Thresholds,
+    centroid_distances,
+    decide_photo,
+    distances_to_persons,
+)
 from facesort.reasons import FaceReason, Outcome
 
 # Powers of two, so that float32 holds them and their differences exactly.
@@ -412,3 +420,78 @@ def test_a_distance_does_not_depend_on_who_else_is_there(
     together = centroid_distances(faces, persons)
     alone = [[centroid_distances(f[None], p[None])[0, 0] for p in persons] for f in faces]
     assert (together == np.array(alone)).all(), "to the last bit, or a rematch decides otherwise"
+
+
+# --- what was learned ---------------------------------------------------------------------------
+
+TURN = math.radians(60)  # 1.0 apart
+
+
+def person(references: list[float], learned: list[float]) -> Centroids:
+    """A person in the plane, by angles."""
+    rows = {
+        key: np.stack([unit(math.cos(a), math.sin(a)) for a in angles])
+        for key, angles in (("references", references), ("learned", learned))
+        if angles
+    }
+    known = {1: rows["learned"]} if learned else {}
+    return Gallery((Person(1, "Ada", "Ada"),), {1: rows["references"]}, known).centroids()
+
+
+def at(angle: float, centroids: Centroids) -> float:
+    [[distance]] = distances_to_persons(unit(math.cos(angle), math.sin(angle))[None], centroids)
+    return float(distance)
+
+
+@pytest.mark.parametrize(
+    ("learned", "expected"),
+    [
+        # the face is at 60 degrees, the reference at 0
+        ([], 1.0),
+        ([0.0], 1.0),
+        # farther: the centroid of everything counts
+        ([-TURN / 2], 2 * math.sin(TURN * 5 / 8)),
+        # a little nearer: so it does here (0.99 apart)
+        ([math.radians(1.33)], 2 * math.sin(math.radians(60 - 0.665) / 2)),
+        # much nearer: by the gain and no more
+        ([TURN / 2], 1.0 - LEARNED_GAIN),
+        ([TURN, TURN, TURN], 1.0 - LEARNED_GAIN),
+    ],
+)  # fmt: skip
+def test_what_was_learned_brings_a_face_a_little_nearer_at_most(
+    learned: list[float], expected: float
+) -> None:
+    assert at(TURN, person([0.0], learned)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_distance_is_never_negative() -> None:
+    assert at(0.0, person([0.0], [0.0])) == 0.0
+
+
+@given(vectors, vectors)
+def test_where_nothing_was_learned_the_distance_is_that_to_the_references(
+    faces: np.ndarray, references: np.ndarray
+) -> None:
+    known = Gallery((Person(1, "Ada", "Ada"),), {1: references}).centroids()
+    expected = centroid_distances(faces, centroid(references)[None])
+    assert distances_to_persons(faces, known).tobytes() == expected.tobytes(), "to the last bit"
+
+
+@given(vectors, vectors, vectors, st.sampled_from([RULES, USUAL, Thresholds(0.5, 1.3, 0.0)]))
+def test_learning_gives_nobody_a_face_far_beyond_loose_of_their_references(
+    faces: np.ndarray, references: np.ndarray, learned: np.ndarray, thresholds: Thresholds
+) -> None:
+    """FPIR is calibrated on references: within LOOSE and the gain of them, it holds with learning."""
+    # Faces between the references and what was learned, so that the thresholds are met from both sides.
+    between = (faces + 0.9 * references[0] + 0.5 * learned[0]).astype(np.float64)
+    faces = (between / np.linalg.norm(between, axis=1, keepdims=True)).astype(np.float32)
+    known = Gallery((Person(10, "Ada", "Ada"),), {10: references}, {10: learned}).centroids()
+    to_references = centroid_distances(faces, known.references).astype(np.float64)
+
+    distances = distances_to_persons(faces, known)
+    decisions = decide_photo(distances, IDS[:1], thresholds)
+
+    assert (distances >= to_references - LEARNED_GAIN - 1e-6).all()
+    for own, decision in zip(to_references[:, 0], decisions, strict=True):
+        if own > thresholds.loose + LEARNED_GAIN + 1e-6:
+            assert decision.person_id is None

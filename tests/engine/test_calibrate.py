@@ -67,13 +67,12 @@ def seeded(folder: Path, references: dict[int, list[int]]) -> tuple[Workspace, M
     return workspace, pack
 
 
-def write_labelled(root: Path, people: dict[str, tuple[int, list[int]]]) -> Path:
+def write_labelled(root: Path, people: dict[str, tuple[int | None, list[int]]]) -> Path:
     root.mkdir()
     for name, (identity, variations) in people.items():
         for variation in variations:
-            write_photo(
-                root / name / f"{variation}.png", [identity], variation=variation, shade=120
-            )
+            found = [] if identity is None else [identity]
+            write_photo(root / name / f"{variation}.png", found, variation=variation, shade=120)
     return root
 
 
@@ -107,7 +106,7 @@ def test_references_and_labelled_photos_are_compared_as_the_sort_compares_them(
     gallery = frozen_gallery(workspace, pack)
     own = found.comparisons.distances[~found.comparisons.references][-2:, 1]
     faces = np.stack([synthetic_embedding(2, v) for v in (140, 70)])
-    expected = np.linalg.norm(faces - gallery.centroids()[1], axis=1)
+    expected = np.linalg.norm(faces - gallery.centroids().references[1], axis=1)
     assert own == pytest.approx(expected, abs=1e-6)
 
 
@@ -123,7 +122,7 @@ def test_a_calibration_names_its_pack_gallery_and_date_and_stores_nothing(tmp_pa
     assert json.loads(json.dumps(found.to_json()))["counts"]["persons"] == 20
 
 
-def make_labelled(people: dict[str, tuple[int, list[int]]]) -> Callable[[Path], Path]:
+def make_labelled(people: dict[str, tuple[int | None, list[int]]]) -> Callable[[Path], Path]:
     return lambda root: write_labelled(root / "labelled", people)
 
 
@@ -135,6 +134,12 @@ def make_labelled(people: dict[str, tuple[int, list[int]]]) -> Callable[[Path], 
         ({1: [30], 2: [30]}, None, InsufficientTrialsError, "0 persons can be compared"),
         (FOUR, make_labelled({}), GalleryError, "no sub-folder with photos"),  # no labelled data
         (FOUR, make_labelled({"Guest": (9, [50])}), InsufficientTrialsError, "photos of 1 person,"),
+        (
+            FOUR,
+            make_labelled({"Guest": (9, [50, 60]), "Nobody": (None, [1])}),
+            InsufficientTrialsError,
+            r"photos of 1 person \(not used: 1 no_face\),",
+        ),
         (FOUR, lambda root: root / "missing", GalleryError, "is not a folder"),
         (
             {1: [30, 60], 2: [30, 60]},
@@ -313,21 +318,40 @@ PHOTOS = st.lists(
 )
 
 
+def four_people(deliver: bool) -> Gallery:
+    """With two references each; the first may be somebody whose photos go to nobody."""
+    persons = tuple(Person(i, str(i), str(i), deliver or i > 1) for i in range(1, 5))
+    references = {i: np.stack([synthetic_embedding(i, v) for v in (40, 80)]) for i in range(1, 5)}
+    return Gallery(persons, references)
+
+
+@pytest.mark.parametrize(("deliver", "dropped"), [(True, 1), (False, 3)])
+def test_photos_with_somebody_who_is_not_to_be_delivered_are_expected_to_be_dropped(
+    deliver: bool, dropped: int
+) -> None:
+    faces = [[(2, 60)], [(2, 70), (1, 60)], [(1, 70)], [(9, 60)]]
+    analyses = [analysis(i, [(*f, 0.9) for f in some], None) for i, some in enumerate(faces)]
+    rules = Rules(Thresholds(0.8, 1.0, 0.05), None, False)
+
+    found = forecast_from(analyses, four_people(deliver), rules, len(analyses))
+
+    assert found.drops(1.0).dropped == dropped
+
+
 @settings(deadline=None)
-@given(PHOTOS, st.floats(0, 2), st.floats(0, 2), st.booleans())
+@given(PHOTOS, st.floats(0, 2), st.floats(0, 2), st.booleans(), st.booleans())
 def test_the_forecast_is_what_the_sort_decides(
     contents: list[tuple[list[tuple[int, int, float]], Reason | None]],
     one: float,
     other: float,
     learning: bool,
+    deliver: bool,
 ) -> None:
     analyses = [
         analysis(i, [] if failure else faces, failure)
         for i, (faces, failure) in enumerate(contents)
     ]
-    persons = tuple(Person(i, str(i), str(i)) for i in range(1, 5))
-    references = {i: np.stack([synthetic_embedding(i, v) for v in (40, 80)]) for i in range(1, 5)}
-    gallery = Gallery(persons, references)
+    gallery = four_people(deliver)
     rules = Rules(
         Thresholds(min(one, other), max(one, other), 0.05), 0.5 if learning else None, False
     )

@@ -15,6 +15,7 @@ from disks import mounted, needs_mount, remount, unprivileged
 from facesort.core.routing import PlannedWrite
 from facesort.engine.commit import Committer, stage, unstage
 from facesort.engine.roots import Root
+from facesort.engine.stopwatch import Stopwatch
 from facesort.errors import OutputError
 from facesort.reasons import Reason
 from facesort.store.commits import LoggedWrite
@@ -66,7 +67,7 @@ class Place:
         return self.root / "staging" / "000001"
 
     def stage(self, jpegs: Iterable[bytes] = (JPEG,)) -> None:
-        stage(self.staging, jpegs)
+        stage(self.staging, jpegs, Stopwatch())
 
     def render(self, plan: PlannedWrite, source_path: str) -> bytes | None:
         self.asked.append(source_path)
@@ -417,7 +418,7 @@ def test_an_unplugged_disk_is_not_replaced_by_its_mount_point(
 def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[bytes]) -> None:
     folder = tmp_path / "staging" / "000001"
     for _ in range(2):
-        stage(folder, jpegs)
+        stage(folder, jpegs, Stopwatch())
         assert tree(folder) == {f"{digest(jpeg)}.jpg": jpeg for jpeg in jpegs}
     unstage(folder)
     assert not folder.exists()
@@ -425,8 +426,8 @@ def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[b
 
 
 def test_staging_mends_what_a_power_cut_left(tmp_path: Path) -> None:
-    stage(tmp_path, [JPEG])
+    stage(tmp_path, [JPEG], Stopwatch())
     [path] = tmp_path.iterdir()
     path.write_bytes(b"")
-    stage(tmp_path, [JPEG])
+    stage(tmp_path, [JPEG], Stopwatch())
     assert path.read_bytes() == JPEG

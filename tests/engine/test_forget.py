@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from disks import mounted, needs_mount
 from private_event import (
     NAMES,
     PHOTOS,
@@ -27,12 +28,16 @@ from private_event import (
 )
 from synthetic_event import content, sort_in_threads, tree
 
+from facesort.core.matching import Thresholds
+from facesort.engine import review
+from facesort.engine.clusters import find_clusters
 from facesort.engine.forget import drop_unknown, forget, saved_runs, what_is_known
 from facesort.engine.gallery import merge_persons, remove_person, rename_person, set_delivery
 from facesort.engine.setup import open_with_pack
 from facesort.engine.sort import run_rematch
 from facesort.engine.verify import verify_output
-from facesort.errors import GalleryError, WorkspaceBusyError
+from facesort.engine.what_if import read_what_if
+from facesort.errors import FacesortError, GalleryError, WorkspaceBusyError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import commits, reports
@@ -100,6 +105,35 @@ def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
     }
     assert {file.split("/")[0] for file in done.traces.elsewhere} == {"Ben", "Cleo"}
     assert (done.rows["face"], done.rows["person"], done.rows["photo"]) == (4, 1, 0)
+
+
+def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    """Clusters and what-if questions leave nothing beside the database, and the journal does not stay."""
+    workspace, pack = job
+    with workspace.open_store(read_only=True) as store:
+        rows = faces_of_nobody(store)
+    (cluster,) = find_clusters(workspace, pack).clusters
+    faces = cluster.face_ids.tolist()
+    review.name_faces(workspace, faces[:1], "Eve")
+    review.answer(workspace, {faces[1]: "Eve"}, "yes")
+    review.use_as_reference(workspace, faces[1])
+    review.undo(workspace)
+    run_rematch(workspace, pack)
+    read_what_if(workspace, pack).changes(Thresholds(0.5, 0.9, 0.0))
+    with workspace.open_store(read_only=True) as store:
+        rows += faces_of(store, "Eve")
+    wanted = needles(rows) + as_text(row[0] for row in rows)
+    assert len(rows) == 5
+    assert seen(workspace.root, wanted) == 2 * len(rows)
+
+    done = forget(workspace, "Eve")
+
+    assert seen(workspace.root, wanted) == 0
+    assert (done.traces.references, done.traces.faces) == (1, 2)
+    with workspace.open_store(read_only=True) as store:
+        assert not [action for action in history(store) if "Eve" in action.summary]
 
 
 def test_counts_are_true_afterwards_and_the_output_verifies(workspace: Workspace) -> None:
@@ -403,6 +437,33 @@ def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path)
 
     assert saved_runs(workspace, tmp_path / "runs") == [tmp_path / "runs" / "a"]
     assert saved_runs(workspace, tmp_path / "none") == []
+
+
+@needs_mount
+@pytest.mark.parametrize("room", [0.0, 0.1, 0.8])
+def test_on_a_full_disk_everything_stays_and_one_sentence_says_so(
+    room: float, workspace: Workspace, tmp_path: Path
+) -> None:
+    """`room` is what is free, as a part of what the new database takes."""
+    with workspace.open_store() as store:
+        wanted, whole = needles(faces_of(store, "Ada")), content(store)
+    size = workspace.database.stat().st_size
+    small = replace(workspace, root=tmp_path / "disk" / "hot")
+    small.root.parent.mkdir()
+    with mounted(small.root.parent, "size=64m"):
+        shutil.copytree(workspace.root, small.root)
+        filler = small.root.parent / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(small.root).free - int(room * size)))
+        with pytest.raises(FacesortError, match=r"(?i)free some space") as caught:
+            forget(small, "Ada")
+
+        assert "\n" not in str(caught.value)
+        assert small.leftovers() == []
+        filler.unlink()
+        with small.open_store() as store:
+            assert content(store) == whole
+        assert forget(small, "Ada").rows["face"] == 4
+        assert seen(small.root, wanted) == 0
 
 
 _FORGETTING = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import sys
 import time
 from concurrent.futures import TimeoutError
@@ -38,6 +39,22 @@ def swell() -> None:
     kept = []
     while True:
         kept.append(bytearray(b"x") * 10_000_000)
+
+
+def page_faults_of_the_third_photo() -> int:
+    import resource  # not on Windows
+
+    before = 0
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        del [bytearray(18_000_000) for _ in range(5)][:]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
+def test_the_memory_of_one_photo_is_kept_for_the_next() -> None:
+    with LocalPool(1, 60) as pool:  # 22,000 without
+        assert pool.submit(page_faults_of_the_third_photo).result() < 1000
 
 
 @posix

@@ -39,6 +39,7 @@ def test_an_empty_report_has_every_key() -> None:
         "images_per_second": None,
         "eta_seconds": None,
         "persons": {"Anna": 0},
+        "skipped": {},
     }  # fmt: skip
 
 

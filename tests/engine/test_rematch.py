@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from synthetic_event import content, sort_in_threads, tree, write_photo
 
 from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds, centroid_distances, decide_photo
+from facesort.core.matching import Thresholds, decide_photo, distances_to_persons
 from facesort.core.records import Photo
 from facesort.engine import gallery, review
 from facesort.engine.decide import Rules
@@ -35,9 +35,9 @@ from facesort.workspace import Workspace
 Job = tuple[Workspace, ModelPack]
 ADA, BO, EVE = 1, 2, 3
 
-# Ada is seeded from a face that is unlike her usual ones: the first photo is too far from it, but not from what the
-# others teach of her.
-EARLY = ("00-early.png", [ADA], 227)
+# Ada is seeded from a face that is unlike her usual ones: the first photo is just too far from it, and what the others
+# teach of her makes up for that.
+EARLY = ("00-early.png", [ADA], 233)
 USUAL = [(f"{10 + n}.png", [ADA], 50 + 3 * n) for n in range(12)]
 OTHERS = [
     ("30.png", [BO], 60),
@@ -278,7 +278,7 @@ def test_a_photo_that_cannot_be_rendered_waits_for_the_next_rematch(job: Job) ->
     away.rename(job[0].settings.source)
     write_photo(job[0].settings.source / "00-early.png", [BO], variation=10)  # another photo
     assert rematch(job).not_rendered == 1
-    write_photo(job[0].settings.source / "00-early.png", [ADA], variation=227)
+    write_photo(job[0].settings.source / "00-early.png", [ADA], variation=233)
     assert rematch(job).files == 1
 
 
@@ -335,35 +335,48 @@ def stored(identities: list[tuple[int, int]]) -> StoredPhoto:
 
 
 def rematch_with(
-    people: dict[int, list[tuple[int, int]]], own: dict[int, set[int]] | None = None
+    people: dict[int, list[tuple[int, int]]],
+    own: dict[int, set[int]] | None = None,
+    learned: Sequence[tuple[int, tuple[int, int]]] = (),
 ) -> Rematch:
     known = Gallery(
         tuple(Person(key, f"Person {key}", f"Person {key}") for key in people),
         {key: np.stack([synthetic_embedding(*c) for c in codes]) for key, codes in people.items()},
     )
     rules = Rules(Thresholds(0.8, 1.0, 0.05), 0.5, False)
+    known = known.learn([(key, synthetic_embedding(*code)) for key, code in learned])
     return Rematch(known, rules, "pack", own or {}, {}, {})
 
 
-def test_a_face_in_the_gallery_does_not_meet_itself() -> None:
-    people = {1: [(1, 200), (2, 100)]}  # face 1, of identity 2, was learned by mistake
+@pytest.mark.parametrize(
+    ("references", "learned"),
+    [([(1, 200), (2, 100)], []), ([(1, 200)], [(1, (2, 100))])],
+    ids=["a reference", "a learned one"],
+)
+def test_a_face_in_the_gallery_does_not_meet_itself(
+    references: list[tuple[int, int]], learned: list[tuple[int, tuple[int, int]]]
+) -> None:
+    people = {1: references}  # face 1, of identity 2, is person 1 by mistake
     photo = stored([(2, 100)])
 
-    (met,) = rematch_with(people).decide([photo])
-    (alone,) = rematch_with(people, {1: {1}}).decide([photo])
+    (met,) = rematch_with(people, learned=learned).decide([photo])
+    (alone,) = rematch_with(people, {1: {1}}, learned).decide([photo])
 
-    assert met[0].outcome is not Outcome.UNKNOWN
+    (without,) = rematch_with({1: [(1, 200)]}).decide([photo])
     assert alone[0].outcome is Outcome.UNKNOWN
-    expected = centroid_distances(
-        photo.faces[0].embedding[None], np.stack([synthetic_embedding(1, 200)])
-    )  # type: ignore[index]
-    assert alone[0].distance == expected[0, 0]
+    assert alone[0].distance == without[0].distance
+    assert met[0].distance < alone[0].distance
 
 
-def test_a_face_that_is_all_that_is_known_of_a_person_stays_theirs() -> None:
-    (decided,) = rematch_with({1: [(2, 100)]}, {1: {1}}).decide([stored([(2, 100)])])
+@pytest.mark.parametrize("learned", [[], [(1, (1, 200))]])
+def test_a_face_that_is_the_only_reference_of_a_person_stays_theirs(
+    learned: list[tuple[int, tuple[int, int]]],
+) -> None:
+    """A user said so, and what was learned alone never makes a person."""
+    (decided,) = rematch_with({1: [(2, 100)]}, {1: {1}}, learned).decide([stored([(2, 100)])])
 
-    assert (decided[0].person_id, decided[0].distance) == (1, 0.0)
+    assert decided[0].person_id == 1
+    assert (decided[0].distance == 0.0) is (not learned)
 
 
 code = st.tuples(st.integers(1, 5), st.integers(0, 255))
@@ -381,7 +394,7 @@ def test_many_photos_at_once_are_decided_as_one_by_one(photos: list[list[tuple[i
     for photo, decided in zip(some, together, strict=True):
         if photo.faces:
             embeddings = np.stack([f.embedding for f in photo.faces if f.embedding is not None])
-            distances = centroid_distances(embeddings, centroids)
+            distances = distances_to_persons(embeddings, centroids)
             alone = decide_photo(distances, rematch.person_ids, rematch.rules.thresholds)
             assert tuple(decided[i] for i in range(len(photo.faces))) == alone
         else:

@@ -15,7 +15,9 @@ from facesort.errors import PackError
 from facesort.faces.backends import MAX_DISTANCE, Comparison, choose_backend, compare
 from facesort.faces.load import load_engine
 from facesort.faces.packs import resolve_pack
+from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.faces.synthetic import SyntheticEngine
+from facesort.settings import Backend
 
 HERE = importlib.util.find_spec("openvino") is not None
 
@@ -65,6 +67,30 @@ def test_auto_takes_what_holds_on_this_machine(assets: Path, name: str) -> None:
     assert choose_backend(pack, "auto") in (
         {"onnxruntime", "openvino"} if HERE else {"onnxruntime"}
     )
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_an_accelerator_that_embeds_otherwise_is_refused(assets: Path, noise: float) -> None:
+    @dataclass
+    class Accelerated:
+        engine: FaceEngine
+
+        def embed(self, crops: Crops) -> Embeddings:
+            return self.engine.embed(crops) + np.float32(noise)
+
+    def load(pack: ModelPack, *, threads: int, backend: Backend) -> FaceEngine:
+        engine = load_engine(pack, threads=threads)
+        return engine if backend == "onnxruntime" else Accelerated(engine)  # type: ignore[return-value]
+
+    pack = resolve_pack("mbf128", [assets / "models"])
+    if noise:
+        with pytest.raises(
+            PackError, match=r"up to 0\.57 from the processor's, and 0\.1 is allowed"
+        ):
+            choose_backend(pack, "cuda", load=load)
+    else:
+        assert choose_backend(pack, "cuda", load=load) == "cuda"
 
 
 @pytest.mark.models

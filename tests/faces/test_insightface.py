@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faces.tiny_packs import write_pack
 from hypothesis import given
 from hypothesis import strategies as st
 from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
-from facesort.faces.insightface_engine import InsightFaceEngine, explain, similarity
+from facesort.faces.insightface_engine import explain, similarity
 from facesort.faces.packs import resolve_pack
 
 OFFSETS = st.lists(st.floats(-8, 8), min_size=10, max_size=10)
@@ -43,13 +42,6 @@ def test_alignment_is_insightfaces(
 )
 def test_a_missing_library_is_explained(message: str, advice: str) -> None:
     assert advice in str(explain(ImportError(message)))
-
-
-def test_a_provider_that_is_not_there_is_no_silent_fallback(tmp_path: Path) -> None:
-    write_pack(tmp_path / "tiny")
-    pack = resolve_pack("tiny", [tmp_path])
-    with pytest.raises(PackError, match="has no NoSuchExecutionProvider here; it has"):
-        InsightFaceEngine(pack, threads=1, provider="NoSuchExecutionProvider")
 
 
 def test_importing_the_packs_imports_no_engine() -> None:

@@ -211,6 +211,15 @@ def test_without_photos_the_rest_goes_on(workspace: Workspace, photos: int) -> N
     assert desk.record()["crowd"] is None
 
 
+def test_photos_are_looked_at_behind_a_bar(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    assert capsys.readouterr().out == ""
+    calibrate.look_at_source(desk, photos=3, seed=0)
+    assert "3/3" in capsys.readouterr().out
+
+
 def test_numbers_nobody_can_mean_are_refused(desk: Calibrating) -> None:
     with pytest.raises(SettingsError, match="contact_sheet must be"):
         calibrate.show_between(desk, limit=401)

@@ -28,6 +28,7 @@ from facesort.errors import (
     SourceGoneError,
     WorkspaceError,
 )
+from facesort.faces.packs import resolve_pack
 from facesort.lab import sort
 from facesort.lab.launch import launch
 from facesort.lab.sort_report import DropRate, SortReport, read_report
@@ -35,7 +36,7 @@ from facesort.lab.summary import SUMMARY_MIME
 from facesort.lab.tables import Table
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store import reports
-from facesort.store.reports import Counts, RunRecord
+from facesort.store.reports import Counts, RunRecord, RunStages
 from facesort.workspace import Workspace, open_workspace
 
 PHOTOS = 21  # 20 and a copy
@@ -80,7 +81,7 @@ def test_the_notebook_shows_the_sort_and_summarises_it(
     (bar,) = (o.text for o in outputs["report"] if o.output_type == "stream")
     assert "\r" not in bar
     assert f"{PHOTOS}/{PHOTOS}" in bar
-    for question in ("speed", "files", "distances", "doubtful"):
+    for question in ("speed", "stages", "files", "distances", "doubtful"):
         (shown,) = outputs[f"sort.show_{question}(report)"]
         assert "image/png" in shown.data, question
     for question in ("counts", "drops", "failed"):
@@ -105,6 +106,9 @@ def check_summary(summary: dict[str, Any], workspace: Workspace) -> None:
     assert summary["state"] == "finished"
     assert summary["pack"]["name"] == "synthetic"
     assert summary["persons"] == counts.persons
+    assert summary["backend"] == "the synthetic engine (CPU)"
+    assert {"read", "decode", "detect", "embed"} < summary["ms_per_photo"]["workers"].keys()
+    assert {"match", "copy", "store", "wait"} < summary["ms_per_photo"]["coordinator"].keys()
 
 
 def test_a_notebook_that_fails_is_kept_with_the_counts_so_far(
@@ -216,6 +220,14 @@ def test_progress_is_one_line_of_text_and_goes_on_where_it_was(
     assert f"| {PHOTOS}/{PHOTOS + 2} [00:00<?" in shown_again
     assert "nothing left to sort" in nothing._repr_mimebundle_()["text/plain"]
     assert isinstance(sort.show_speed(nothing), Markdown)
+    assert isinstance(sort.show_stages(nothing), Markdown)
+    assert [r.stages.photos for r in (first, nothing, again)] == [PHOTOS, 0, 2]
+    (shown_stages, words) = (
+        sort.show_stages(again),
+        "the time of 2 photos went, on the synthetic engine",
+    )
+    assert isinstance(shown_stages, Picture)
+    assert words in str(shown_stages.alt)
 
 
 def test_a_run_that_ends_early_shows_what_is_done(
@@ -277,7 +289,9 @@ def test_reasons_that_do_not_add_up_are_not_hidden() -> None:
 def test_a_report_is_read_again_without_sorting(workspace: Workspace) -> None:
     report = run_in_threads(sort.open_sort(workspace.root, strict=0.3), contact_sheet=5)
 
-    again = read_report(workspace, report.run.run_id, contact_sheet=5)
+    again = read_report(
+        workspace, resolve_pack("synthetic", []), report.run.run_id, contact_sheet=5
+    )
     assert again.summary() == report.summary()
     assert again.doubtful == report.doubtful
     assert len(again.doubtful or ()) == 5
@@ -315,6 +329,8 @@ def report_of(
         ],
         distances={outcome: np.empty(0, np.float32) for outcome in Outcome},
         doubtful=[],
+        stages=RunStages(0, (), ()),
+        backend="the synthetic engine (CPU)",
     )
 
 
@@ -323,6 +339,7 @@ def report_of(
     [
         (sort.show_drops, "No photo has been decided yet."),
         (sort.show_failed, "No photo failed."),
+        (sort.show_stages, "analysed no photo"),
         (sort.show_speed, "everything was sorted already"),
         (sort.show_files, "Nobody is in the gallery."),
         (sort.show_distances, "No face was compared with anyone."),

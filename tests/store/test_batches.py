@@ -67,6 +67,13 @@ def test_photos_that_come_later_get_later_batches(store: Store) -> None:
     assert photos.batch_photos(store, 2) == [photo(3)]
 
 
+def test_the_cache_grows_with_the_job(store: Store) -> None:
+    limit = "SELECT current_setting('memory_limit')"
+    small = store.value(limit)
+    add(store, [photo(number) for number in range(1, 3001)])
+    assert (small, store.value(limit)) == ("114.4 MiB", "117.3 MiB")  # 120 and 123 MB
+
+
 def test_the_newest_version_of_a_path_is_the_known_one(store: Store) -> None:
     add(store, [photo(1, "a.jpg"), photo(2, "b.jpg")])
     add(store, [photo(3, "a.jpg")])

@@ -49,6 +49,8 @@ class Ledger:
     figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIGURES, 0))
     peaks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PEAKS, 0))
     notes: list[str] = field(default_factory=list)
+    _told: dict[str, int] = field(default_factory=dict)
+    _noted: int = 0
 
     def count(self, figure: str, number: int = 1) -> None:
         self.figures[figure] += number
@@ -59,6 +61,13 @@ class Ledger:
     def note(self, words: str) -> None:
         """What the reader of the table may want to know beside it."""
         self.notes.append(words)
+
+    def news(self) -> list[str]:
+        """What has been added since this was last asked."""
+        added = {name: n - self._told.get(name, 0) for name, n in self.figures.items()}
+        told = [f"+{n} {name}" for name, n in added.items() if n] + self.notes[self._noted :]
+        self._told, self._noted = dict(self.figures), len(self.notes)
+        return told
 
     def table(self) -> list[str]:
         kills = sum(n for name, n in self.figures.items() if name.startswith("kills survived"))

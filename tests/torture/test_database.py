@@ -117,16 +117,25 @@ def said_of(path: Path) -> dict[str, int] | str:
     return said
 
 
+@pytest.fixture(scope="module")
+def whole(calm: Calm) -> dict[str, int] | str:
+    return said_of(calm.prepared / "calm" / "hot" / "facesort.duckdb")
+
+
 @pytest.mark.parametrize("round_", range(share(4, 60)))
 @pytest.mark.parametrize("damage", ["truncated", "overwritten"])
 def test_a_damaged_database_is_told(
-    round_: int, damage: str, calm: Calm, ledger: Ledger, tmp_path: Path
+    round_: int,
+    damage: str,
+    calm: Calm,
+    whole: dict[str, int] | str,
+    ledger: Ledger,
+    tmp_path: Path,
 ) -> None:
     """It is refused with what to do, or what was damaged is not in use; never half of it without a word."""
     random = chance("database", damage, round_)
     path = tmp_path / "facesort.duckdb"
     shutil.copy(calm.prepared / "calm" / "hot" / "facesort.duckdb", path)
-    whole = said_of(path)
     data = bytearray(path.read_bytes())
     if damage == "truncated":
         del data[random.randrange(len(data)) :]

@@ -26,13 +26,13 @@ from facesort.store import reports
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
 
-def make_many(source: Path, photos: int) -> None:
-    """Photos of 1 to 40 faces: a few hundred drawings, and bytes after the picture that tell its copies apart."""
+def make_many(source: Path, photos: int, most: int = 40) -> None:
+    """Photos of 1 to `most` faces: a few hundred drawings, and bytes after the picture that tell its copies apart."""
     random = np.random.default_rng(7)
     drawn = []
     for number in range(200):
         pixels = np.full((420, 660, 3), 60 + number % 150, dtype=np.uint8)
-        for place in range(1 + number % 40):
+        for place in range(1 + number % most):
             left, top = 4 + place % 8 * 82, 4 + place // 8 * 82
             box = (left, top, left + 72, top + 72)
             draw_synthetic_face(
@@ -45,6 +45,11 @@ def make_many(source: Path, photos: int) -> None:
     path.unlink()
     for number in range(photos):
         (source / f"{number:05d}.jpg").write_bytes(drawn[number % 200] + b"%d" % number)
+
+
+def make_small(source: Path, photos: int) -> None:
+    """Photos of 1 to 4 faces: what is at stake is the number of photos."""
+    make_many(source, photos, 4)
 
 
 def test_memory_handles_and_threads_stay_flat(ledger: Ledger, tmp_path: Path) -> None:
@@ -80,7 +85,7 @@ def test_memory_handles_and_threads_stay_flat(ledger: Ledger, tmp_path: Path) ->
 def test_a_long_job_with_random_kills(ledger: Ledger, tmp_path: Path) -> None:
     """Sixteen thousand photos; in the end the bytes and the rows are those of a job that nobody interrupted."""
     photos, kills = share(300, 16_000), share(5, 60)
-    calm = Calm.of(tmp_path, photos, make_many)
+    calm = Calm.of(tmp_path, photos, make_small)
     random = chance("soak")
     root = copy_of(calm.prepared, tmp_path / "shaken")
     mortal = Mortal()

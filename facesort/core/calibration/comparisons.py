@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.calibration.rates import NOBODY, Trials
-from facesort.core.gallery import Gallery, centroid
-from facesort.core.matching import centroid_distances
+from facesort.core.gallery import Gallery
+from facesort.core.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 
@@ -26,8 +26,8 @@ class Comparisons:
     Parameters
     ----------
     distances : ndarray of shape (n_faces, n_persons), float32
-        To the centroids. A reference is compared with its own person's *other* embeddings; NaN where
-        there are none, or the same picture is among them.
+        As the sort has them. A reference is compared with its own person without it; NaN where it is the only
+        reference, or the same picture is among the others.
     persons : ndarray of shape (n_faces,), int64
         Whose face it is: the column of a person of the gallery, or a number from `n_persons` for a stranger.
     references : ndarray of shape (n_faces,), bool
@@ -151,7 +151,7 @@ class Comparisons:
 
 
 def compare(gallery: Gallery, faces: Embeddings, person_ids: NDArray[np.int64]) -> Comparisons:
-    """Compare the gallery's references, and labelled faces, with all centroids.
+    """Compare the gallery's references, and labelled faces, with all persons.
 
     Parameters
     ----------
@@ -177,9 +177,9 @@ def compare(gallery: Gallery, faces: Embeddings, person_ids: NDArray[np.int64]) 
     copies = _refuse_two_names(gallery, (references, owners), (faces, labelled))
     faces, labelled = faces[~copies], labelled[~copies]
     everything = np.vstack([references, faces]) if len(faces) else references
-    distances = centroid_distances(everything, gallery.centroids())
+    distances = distances_to_persons(everything, gallery.centroids())
     for row, owner in enumerate(owners):
-        distances[row, owner] = _without(gallery, references[row], row, owners)
+        distances[row, owner] = _without(gallery, references[row], int(columns[owner]))
     persons = np.concatenate([owners, labelled])
     return Comparisons(distances, persons, np.arange(len(persons)) < len(owners))
 
@@ -248,16 +248,10 @@ def _refuse_two_names(
     return np.asarray(copies.any(axis=1))
 
 
-def _without(
-    gallery: Gallery, reference: NDArray[np.float32], row: int, owners: NDArray[np.int64]
-) -> np.float32:
-    """Distance of a reference to its person's centroid without it; NaN if that says nothing."""
-    person_id = int(gallery.person_ids[owners[row]])
-    index = row - int(np.searchsorted(owners, owners[row]))
-    rest = np.delete(gallery.references[person_id], index, axis=0)
-    learned = gallery.learned.get(person_id)
-    if learned is not None and len(learned):
-        rest = np.vstack([rest, learned])
-    if not len(rest) or (centroid_distances(reference[None], rest) < _SAME_PICTURE).any():
+def _without(gallery: Gallery, reference: NDArray[np.float32], person_id: int) -> np.float32:
+    """Distance of a reference to its person without it; NaN if that says nothing."""
+    known = centroid_distances(reference[None], gallery.embeddings(person_id))
+    rest = gallery.centroids_without(person_id, reference)
+    if rest is None or np.count_nonzero(known < _SAME_PICTURE) > 1:
         return np.float32(np.nan)
-    return np.float32(centroid_distances(reference[None], centroid(rest)[None])[0, 0])
+    return np.float32(distances_to_persons(reference[None], rest)[0, 0])

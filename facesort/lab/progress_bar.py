@@ -1,0 +1,43 @@
+"""A bar for what takes its time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+__all__ = ["progress_bar"]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A text bar: unlike a widget, it shows in a saved notebook and on the terminal of who launched it.
+
+    Yields
+    ------
+    callable of (done, total)
+        To be called after every photo.
+    """
+    bar: tqdm | None = None
+
+    def show(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:  # what an earlier run did counts as done, but not for the speed
+            bar = tqdm(
+                total=total,
+                initial=done - 1,
+                unit=" photos",
+                ncols=96,
+                mininterval=1.0,
+                miniters=1,
+                file=sys.stdout,
+            )
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()

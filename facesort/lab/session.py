@@ -1,0 +1,29 @@
+"""What the panels of a notebook share: a workspace, and that one thing is done at a time."""
+
+from __future__ import annotations
+
+import threading
+
+from facesort.faces.protocol import ModelPack
+from facesort.workspace import Workspace
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A workspace that somebody works on in a notebook.
+
+    Jupyter runs what widgets ask for beside the cells, in another thread.  Whatever reads or changes the session holds
+    `alone` meanwhile, so that nothing is done between the two halves of something else, and the database is opened once
+    at a time.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    """
+
+    def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
+        self.workspace = workspace
+        self.pack = pack
+        self.alone = threading.RLock()

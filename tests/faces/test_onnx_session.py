@@ -1,0 +1,109 @@
+"""An accelerator is the one that was asked for, or an error: ONNX Runtime alone would take the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import pytest
+from faces.tiny_packs import write_pack
+
+from facesort.errors import PackError
+from facesort.faces.backends import choose_backend, describe_backend
+from facesort.faces.onnx_session import open_session
+from facesort.faces.packs import resolve_pack
+from facesort.settings import Backend
+
+CPU = "CPUExecutionProvider"
+ACCELERATORS: list[tuple[Backend, str]] = [
+    ("cuda", "CUDAExecutionProvider"),
+    ("coreml", "CoreMLExecutionProvider"),
+    ("directml", "DmlExecutionProvider"),
+]
+
+
+@dataclass
+class Session:
+    providers: list[str]
+
+    def get_providers(self) -> list[str]:
+        return self.providers
+
+
+@dataclass
+class Runtime:
+    """An ONNX Runtime with accelerators; of each session, it starts only the last ones."""
+
+    available: list[str]
+    started: list[str]
+    asked: list[Any] = field(default_factory=list)
+
+    def get_available_providers(self) -> list[str]:
+        return self.available
+
+    def SessionOptions(self) -> Any:
+        return onnxruntime.SessionOptions()
+
+    def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> Session:
+        self.asked.append((path, options, list(providers)))
+        return Session(self.started)
+
+
+@pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
+def test_an_accelerator_that_is_there_is_used(backend: Backend, provider: str) -> None:
+    runtime = Runtime([provider, CPU], [provider, CPU])
+    session = open_session(Path("x.onnx"), 2, backend, runtime)
+    ((path, options, ((asked, settings),)),) = runtime.asked
+    assert isinstance(session, Session)
+    assert (path, asked, options.intra_op_num_threads) == ("x.onnx", provider, 2)
+    assert options.enable_mem_pattern is (backend != "directml")
+    assert settings == ({"use_tf32": "0"} if backend == "cuda" else {})
+
+
+@pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
+def test_an_accelerator_that_does_not_start_is_an_error(backend: Backend, provider: str) -> None:
+    runtime = Runtime([provider, CPU], [CPU])
+    with pytest.raises(PackError, match=f"{provider} and could not start it.*run.backend to auto"):
+        open_session(Path("x.onnx"), 1, backend, runtime)
+
+
+@pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
+def test_an_accelerator_that_is_not_there_is_an_error(backend: Backend, provider: str) -> None:
+    runtime = Runtime([CPU], [CPU])
+    with pytest.raises(PackError, match=f"has no {provider} here; it has {CPU}: .*or set"):
+        open_session(Path("x.onnx"), 1, backend, runtime)
+    assert runtime.asked == []
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a model")
+    with pytest.raises(PackError, match=r"refuses .*model\.onnx"):
+        open_session(tmp_path / "model.onnx", 1)
+
+
+@pytest.mark.models
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is here"
+)
+def test_a_run_that_asks_for_what_is_not_here_does_not_start(assets: Path) -> None:
+    with pytest.raises(PackError, match="no CUDAExecutionProvider here"):
+        choose_backend(resolve_pack("mbf128", [assets / "models"]), "cuda")
+
+
+def test_a_backend_is_told_in_words(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    pack = resolve_pack("tiny", [tmp_path])
+    processor = f"ONNX Runtime {onnxruntime.__version__} (CPUExecutionProvider)"
+    assert (
+        describe_backend(resolve_pack("synthetic", []), "onnxruntime")
+        == "the synthetic engine (CPU)"
+    )
+    assert describe_backend(pack, "onnxruntime") == processor
+    for backend, provider in ACCELERATORS:
+        told = describe_backend(pack, backend)
+        assert (
+            told == f"ONNX Runtime's {provider} for the recogniser and {processor} for the detector"
+        )
