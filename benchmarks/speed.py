@@ -209,12 +209,8 @@ def main() -> None:
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--keep", type=Path, help="make the photos here, or find them here")
     options = parser.parse_args()
-    memory = PeakMemory()
-    memory.start()
     with tempfile.TemporaryDirectory(prefix="facesort-speed-") as name:
         compare(options, Path(name), options.keep or Path(name))
-    memory.done.set()
-    print(f"\npeak memory of a worker: {memory.worker / 1e6:.0f} MB")
 
 
 def compare(options: argparse.Namespace, folder: Path, photos: Path) -> None:
@@ -222,6 +218,8 @@ def compare(options: argparse.Namespace, folder: Path, photos: Path) -> None:
     kinds = [("24 MP JPEG", jpegs)]
     if options.raws:
         kinds.append(("24 MP ARW", make_raws(options.assets, jpegs, photos, options.raws)))
+    memory = PeakMemory()  # from here on: making the photos takes more than sorting them
+    memory.start()
     packs = [resolve_pack(str(path), []) for path in options.packs]
     if options.heavy:
         detector = options.assets / "models/mbf128/det_500m.onnx"
@@ -237,6 +235,8 @@ def compare(options: argparse.Namespace, folder: Path, photos: Path) -> None:
             report(title, contest.run(), options.workers)
             if options.scaling and made is jpegs:
                 scaling(contest)
+    memory.done.set()
+    print(f"\npeak memory of a worker: {memory.worker / 1e6:.0f} MB")
     if options.dlib:
         sample = sorted(jpegs.source.iterdir())[: options.dlib]
         cost = measured(lambda: sort_with_dlib(sample), len(sample))
