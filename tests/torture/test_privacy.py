@@ -16,10 +16,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthetic_event import make_event, make_workspace
+from private_event import faces_of, faces_of_nobody, needles, seen
+from synthetic_event import make_event, make_workspace, sort_in_threads
 from torture import traced_sort
+from torture.campaign import Ledger, share
+from torture.test_load import make_many
 from torture.trace import calls, needs_strace
 
+from facesort.engine.forget import forget
 from facesort.lab.launch import launch
 from facesort.reasons import PhotoStatus
 from facesort.store import Store, reports
@@ -145,3 +149,27 @@ def test_nothing_is_pickled_to_a_disk(checkout: Path, tmp_path: Path) -> None:
                 assert node.arg != "allow_pickle", path
     assert imported & picklers == set()
     assert "numpy" in imported
+
+
+def test_no_byte_of_a_forgotten_person_is_left_among_45_000_faces(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    make_many(tmp_path / "source", share(100, 2_250))
+    workspace, pack = make_workspace(tmp_path, tmp_path / "source")
+    sort_in_threads(workspace, pack)
+    with workspace.open_store() as store:
+        faces = sum(reports.counts(store).faces.values())
+        others = faces_of_nobody(store)
+        for name in ("Person 2", "Person 3", "Person 4"):
+            others += faces_of(store, name)
+        # Drawings are alike: what is also in somebody else's crop may stay.
+        kept = b"".join(bytes(part) for face in others for part in face)
+        wanted = [w for w in set(needles(faces_of(store, "Person 1"))) if w not in kept]
+    before = seen(workspace.root, wanted)
+    assert before == len(wanted) > 10
+
+    forget(workspace, "Person 1")
+
+    assert seen(workspace.root, wanted) == 0
+    assert seen(workspace.root, some := needles(others)[:40]) == len(some)
+    ledger.note(f"{faces:,} faces: {before} patterns of a forgotten person before, 0 after")
