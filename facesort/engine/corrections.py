@@ -7,7 +7,7 @@ import io
 import os
 from pathlib import Path
 
-from facesort.engine.durable import sync_folder, write_synced
+from facesort.engine.durable import replace_file, sync_folder
 from facesort.errors import WorkspaceError
 from facesort.store import Store
 from facesort.store.corrections import Correction, corrections
@@ -50,10 +50,8 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        write_synced(temporary, data)
-        temporary.replace(path)
+        replace_file(path, data)
         sync_folder(path.parent)
     except OSError as error:
         raise WorkspaceError(

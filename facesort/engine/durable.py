@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_sha256", "publish", "replace_json", "sync_folder", "write_synced"]
+__all__ = ["file_sha256", "publish", "replace_file", "replace_json", "sync_folder", "write_synced"]
 
 _CHUNK = 1 << 20
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
@@ -56,10 +56,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_json(path: Path, value: Any) -> None:
-    """Replace a small JSON file by rename, so that readers never see half of it."""
+    """Replace a small JSON file, as `replace_file`."""
+    replace_file(path, json.dumps(value, indent=1).encode())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace one of our own small files by rename, so that readers never see half of it."""
     temporary = path.with_name(f".{path.name}.new")
     try:
-        write_synced(temporary, json.dumps(value, indent=1).encode())
+        write_synced(temporary, data)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
