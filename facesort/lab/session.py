@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from facesort.faces.protocol import ModelPack
+from facesort.lab.front_end import hear_in_order
 from facesort.workspace import Workspace
 
 __all__ = ["Session"]
@@ -13,9 +14,9 @@ __all__ = ["Session"]
 class Session:
     """A workspace that somebody works on in a notebook.
 
-    Jupyter runs what widgets ask for beside the cells, in another thread.  Whatever reads or changes the session holds
-    `alone` meanwhile, so that nothing is done between the two halves of something else, and the database is opened once
-    at a time.
+    What widgets ask for is heard in order.  Whatever reads or changes the session holds `alone` meanwhile, so that
+    nothing is done between the two halves of something else, and the database is opened once at a time, also in a front
+    end that uses several threads.
 
     Parameters
     ----------
@@ -24,6 +25,7 @@ class Session:
     """
 
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
+        hear_in_order()
         self.workspace = workspace
         self.pack = pack
         self.alone = threading.RLock()
