@@ -6,6 +6,12 @@ Importing this package does no work and loads no library: what the notebooks cal
 
 from __future__ import annotations
 
+import os
+
 __all__ = ["__version__"]
 
 __version__ = "0.1.0"
+
+# ONNX Runtime's own wheels report to Microsoft since 1.29, and decide to when they are imported. Here, because nothing
+# of facesort is imported before this, in whatever process: the terminal's, a kernel, a worker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

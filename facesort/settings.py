@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -253,15 +254,33 @@ def load_settings(path: Path) -> Settings:
 
 
 def save_settings(settings: Settings, path: Path) -> None:
-    """Write ``facesort.toml``, keeping the comments of a file that is there."""
+    """Write ``facesort.toml``, keeping the comments of a file that is there.
+
+    Raises
+    ------
+    SettingsError
+        If the disk is full or fails; the file is as it was.
+    """
     document = (
         tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
     )
     values = settings.model_dump(mode="json", exclude_none=True)
     _update(document, values)
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(tomlkit.dumps(document))
+            stream.flush()
+            os.fsync(
+                stream.fileno()
+            )  # or a power cut could leave a file of that name with nothing in it
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise SettingsError(
+            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on its disk, look at its "
+            "permissions, and run the command again; it is as it was"
+        ) from error
 
 
 def _update(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ It holds biometric data, so it is readable by its owner only.  Layout::
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
-__all__ = ["Workspace", "create_workspace", "open_workspace", "refuse_inside"]
+__all__ = ["Workspace", "create_workspace", "lies_in", "open_workspace", "refuse_inside"]
+
+log = logging.getLogger(__name__)
 
 # What an interrupted `create_workspace`, or a user who brings a model pack, may have left in the folder.
 _OURS = {
@@ -102,6 +105,8 @@ class Workspace:
         ------
         WorkspaceBusyError
             If another process sorts; with its PID.
+        WorkspaceError
+            If the disk cannot be written.
         """
         owner = self.owner
         lock = FileLock(self.root / "sort.lock", timeout=0)
@@ -112,6 +117,8 @@ class Workspace:
                 f"{self.root} is being sorted by process {_owner_pid(owner)}: wait for it "
                 "(`facesort status --watch`), or stop it; an interrupted sort resumes by itself"
             ) from None
+        except OSError as error:
+            raise _unwritable(self.root / "sort.lock", error) from error
         try:
             _say_whose(owner)
             self.remove_leftovers()
@@ -137,10 +144,14 @@ def _say_whose(owner: Path) -> None:
     try:
         owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
     except OSError as error:
-        raise WorkspaceError(
-            f"{owner} cannot be written ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, "
-            "and run the command again; nothing is lost"
-        ) from error
+        raise _unwritable(owner, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(
+        f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, look at "
+        "its permissions, and run the command again; nothing is lost"
+    )
 
 
 def _owner_pid(owner: Path) -> str:
@@ -181,7 +192,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
             f"{root} is not empty: give a new folder with --workspace, it will be closed to other users"
         )
     root.mkdir(parents=True, exist_ok=True)
-    root.chmod(0o700)
+    _close_to_others(root)
     workspace = Workspace(root, settings)
     _make_folders(workspace)
     workspace.open_store().close()
@@ -206,6 +217,7 @@ def open_workspace(root: Path) -> Workspace:
         )
     settings = load_settings(root / "facesort.toml")
     _refuse_nested(root, settings)
+    _close_to_others(root)  # one that was copied, or unpacked from an archive
     workspace = Workspace(root, settings)
     _make_folders(workspace)
     if workspace.leftovers():
@@ -214,10 +226,42 @@ def open_workspace(root: Path) -> Workspace:
     return workspace
 
 
+def _close_to_others(root: Path) -> None:
+    """Let only its owner look into it, or say that this cannot be had."""
+    if not _is_open_to_others(root):
+        return
+    with suppress(OSError):  # of somebody else, or on a disk that cannot be written
+        root.chmod(0o700)
+    if _is_open_to_others(root):  # FAT and exFAT know no permissions
+        log.warning("%s can be read by other users of this machine, and holds biometric data", root)
+
+
+def _is_open_to_others(folder: Path) -> bool:
+    return os.name != "nt" and bool(folder.stat().st_mode & 0o077)
+
+
 def _make_folders(workspace: Workspace) -> None:
     """Make what is missing: copies and backups often leave out empty folders."""
     for folder in (workspace.state, workspace.staging):
         folder.mkdir(exist_ok=True)
+
+
+def lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder or file is another folder or would lie in it, by whatever name it goes there.
+
+    Names alone do not tell: links, folders that are mounted twice, and disks on which case does not count.
+    """
+    inner, outer = inner.resolve(), outer.resolve()
+    return inner.is_relative_to(outer) or any(
+        _is_same(place, outer) for place in (inner, *inner.parents)
+    )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them is not there yet
 
 
 def refuse_inside(folder: Path, settings: Settings) -> None:
@@ -229,7 +273,7 @@ def refuse_inside(folder: Path, settings: Settings) -> None:
         If the folder lies inside one of them.
     """
     for name, place in (("source", settings.source), ("output", settings.output)):
-        if folder.resolve().is_relative_to(place.resolve()):
+        if lies_in(folder, place):
             raise SettingsError(
                 f"runs would be saved in {folder}, inside the {name} {place}: give another folder with --runs"
             )
@@ -244,7 +288,7 @@ def _refuse_nested(root: Path, settings: Settings) -> None:
     }
     for inner_name, inner in places.items():
         for outer_name, outer in places.items():
-            if inner_name != outer_name and inner.is_relative_to(outer):
+            if inner_name != outer_name and lies_in(inner, outer):
                 raise SettingsError(
                     f"{inner_name} {inner} lies inside {outer_name} {outer}: source, output and workspace "
                     "must be three folders apart from each other"

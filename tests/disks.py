@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,31 @@ def bound(disk: Path, folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def pipe(path: Path) -> Iterator[list[str]]:
+    """Put a pipe in a file's place; who opens it is noted, and gets nothing instead of waiting for ever."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    opened: list[str] = []
+    over = threading.Event()
+
+    def answer() -> None:
+        while not over.is_set():
+            with path.open("wb"):  # waits until somebody reads
+                if not over.is_set():
+                    opened.append(path.name)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    try:
+        yield opened
+    finally:
+        over.set()
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # it need not wait any more
+        thread.join(10)
+        os.close(reader)
 
 
 def remount(folder: Path, options: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 from synthetic_event import sort_in_threads
 
 from facesort.engine.seed import Candidate, seed
-from facesort.engine.setup import set_up
+from facesort.engine.setup import open_with_pack, set_up
 from facesort.faces.protocol import ModelPack
 from facesort.faces.synthetic import draw_synthetic_face
 from facesort.store import Store
@@ -54,6 +55,14 @@ def sorted_event(folder: Path) -> tuple[Workspace, ModelPack]:
         add(workspace, pack, name, [identity], folder / "seeds" / f"{name}.png")
     sort_in_threads(workspace, pack)
     return workspace, pack
+
+
+def copy_of(event: Path, folder: Path) -> tuple[Workspace, ModelPack]:
+    """A copy of such an event: its workspace, its photos and its output."""
+    shutil.copytree(event, folder, dirs_exist_ok=True)
+    settings = folder / "hot" / "facesort.toml"
+    settings.write_text(settings.read_text().replace(str(event), str(folder)))
+    return open_with_pack(folder / "hot")
 
 
 def add(

@@ -135,7 +135,9 @@ def test_a_folder_that_cannot_be_read_is_exit_code_3_until_it_can(
     assert status["skipped"] == {"other": 1}
 
 
-def test_a_misspelt_parameter_is_refused(workspace: Path, tmp_path: Path) -> None:
+def test_a_misspelt_parameter_is_refused(workspace: Path, reference: Path, tmp_path: Path) -> None:
+    run("seed", "-w", workspace, "Ada", reference)
+
     done = run("sort", "-w", workspace, "-p", "losse", "0.9", "--runs", tmp_path / "runs")
 
     assert done.exit_code == 1
@@ -203,6 +205,7 @@ def test_wrong_use_of_a_workspace(
 
     assert done.exit_code == code, done.output
     assert sentence in done.stderr
+    assert not (workspace.parent / "runs").exists()  # nothing was started
 
 
 def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: Path) -> None:

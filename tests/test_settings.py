@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disks import mounted, needs_mount
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -188,6 +190,18 @@ def test_a_setting_that_is_taken_back_is_gone(tmp_path: Path) -> None:
     assert load_settings(path).matching.strict is None
 
 
+@needs_mount
+def test_settings_that_cannot_be_written_stay_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    with mounted(tmp_path, "size=64k"):
+        found = load(tmp_path, TOML)
+        (tmp_path / "filler").write_bytes(bytes(shutil.disk_usage(tmp_path).free))
+        with pytest.raises(SettingsError, match=r"No space left .*it is as it was"):
+            save_settings(found.model_copy(update={"pack": "x" * 100_000}), path)
+        assert path.read_text(encoding="utf-8") == TOML
+        assert {file.name for file in tmp_path.iterdir()} == {"facesort.toml", "filler"}
+
+
 def test_saving_what_was_loaded_changes_nothing_any_more(tmp_path: Path) -> None:
     path = tmp_path / "facesort.toml"
     save_settings(load(tmp_path, COMMENTED), path)
@@ -227,7 +241,8 @@ names = st.text(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     st.lists(

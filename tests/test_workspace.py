@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from disks import bound, needs_mount, remount
 
 from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, save_settings
@@ -94,6 +95,27 @@ def test_only_the_owner_may_look_into_a_workspace(tmp_path: Path, there: bool) -
     assert stat.S_IMODE(made.root.stat().st_mode) == 0o700
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_workspace_that_was_opened_to_others_is_closed(tmp_path: Path) -> None:
+    """Copied by hand, or unpacked from an archive."""
+    made = make(tmp_path)
+    made.root.chmod(0o755)
+    open_workspace(made.root)
+    assert stat.S_IMODE(made.root.stat().st_mode) == 0o700
+
+
+@needs_mount
+def test_a_workspace_that_cannot_be_closed_to_others_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = make(tmp_path)
+    made.root.chmod(0o755)
+    with bound(made.root, made.root):
+        remount(made.root, "bind,ro")
+        open_workspace(made.root)
+    assert "can be read by other users of this machine, and holds biometric data" in caplog.text
+
+
 @pytest.mark.parametrize(
     "places",
     [
@@ -122,6 +144,20 @@ def test_folders_inside_each_other_are_refused(tmp_path: Path, places: dict[str,
         make(tmp_path, **places)
     assert not (tmp_path / "work" / "facesort.toml").exists()
     assert list((tmp_path / "source").iterdir()) == []
+
+
+@needs_mount
+@pytest.mark.parametrize("places", [{"output": "twin/sorted"}, {"root": "twin"}], ids=str)
+def test_a_folder_that_is_mounted_twice_is_one_folder(
+    tmp_path: Path, places: dict[str, str]
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "twin").mkdir()
+    with (
+        bound(tmp_path / "source", tmp_path / "twin"),
+        pytest.raises(SettingsError, match=r"lies inside .*three folders apart"),
+    ):
+        make(tmp_path, **places)
 
 
 def test_folders_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
@@ -169,6 +205,18 @@ def test_the_lock_is_free_after_a_sort(tmp_path: Path, another_sort: Start) -> N
         raise ZeroDivisionError
     assert not (workspace.state / "owner.json").exists()
     assert another_sort(workspace.root).poll() is None
+
+
+@needs_mount
+def test_a_workspace_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    workspace = make(tmp_path)
+    with bound(workspace.root, workspace.root):
+        remount(workspace.root, "bind,ro")
+        with (
+            pytest.raises(WorkspaceError, match=r"sort\.lock cannot be written .*Read-only"),
+            workspace.sorting_lock(),
+        ):
+            pytest.fail("it was locked")
 
 
 def test_a_sort_is_refused_in_its_own_process_too(tmp_path: Path) -> None:

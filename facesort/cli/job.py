@@ -41,15 +41,18 @@ def sort(
     profile: bool,
 ) -> None:
     """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
+    from facesort.engine.setup import open_with_pack
+    from facesort.engine.sort import check_gallery
     from facesort.engine.status import current_status
     from facesort.lab.launch import launch, parse_parameters
     from facesort.lab.sort_stages import stage_table
     from facesort.store.reports import stage_times
-    from facesort.workspace import open_workspace, refuse_inside
+    from facesort.workspace import refuse_inside
 
-    workspace = open_workspace(root)
+    workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
     refuse_options_among(pairs, {"workspace": "-w"})
+    check_gallery(workspace, pack)
     parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
     if workers is not None:
         parameters["workers"] = workers

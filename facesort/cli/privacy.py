@@ -93,6 +93,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
     lines += [f"  saved run   {folder}" for folder in saved]
     lines += [
         "  backups, and deliveries made with `facesort export`, if there are any",
+        "  notebooks that you saved in JupyterLab, and its copies in .ipynb_checkpoints: they may show faces",
         f"  the photos themselves in {workspace.settings.source}",
         "The workspace keeps the names of delivered files, folder included: `facesort verify` needs them.",
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, TimeoutError
@@ -86,7 +87,10 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
         ``missing``, ``unreadable``, ``empty_file`` or ``too_large``.
     """
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device never ends
+            raise ImageError(Reason.UNREADABLE, "it is no file any more")
+        size = found.st_size
         if size > max_file_mb * 1e6:
             raise ImageError(
                 Reason.TOO_LARGE,

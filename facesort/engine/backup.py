@@ -23,7 +23,7 @@ from facesort.engine.durable import publish, sync_folder
 from facesort.errors import WorkspaceError
 from facesort.settings import load_settings
 from facesort.store import Store
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, lies_in
 
 __all__ = ["Backup", "backup", "restore"]
 
@@ -116,7 +116,7 @@ def _refuse_places(workspace: Workspace, path: Path) -> None:
         ("workspace", workspace.root),
     )
     for name, place in places:
-        if path.resolve().is_relative_to(place.resolve()):
+        if lies_in(path, place):
             raise WorkspaceError(
                 f"{path} would lie inside the {name} {place}, and it holds biometric data: give a place of its own"
             )

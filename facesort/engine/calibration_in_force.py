@@ -17,6 +17,11 @@ from facesort.workspace import Workspace
 
 __all__ = ["apply_calibration", "changes_since"]
 
+_TOO_FEW_PEOPLE = {
+    Basis.RECOMMENDED: "which the model pack recommends",
+    Basis.LOWERED: "which lies below every error that was seen",
+}
+
 
 def apply_calibration(
     workspace: Workspace, calibration: Calibration, thresholds: Thresholds | None = None
@@ -51,7 +56,7 @@ def apply_calibration(
         pack_id=calibration.pack_id,
         gallery=calibration.gallery,
         persons=calibration.counts.persons,
-        data=_data(calibration),
+        data=_data(calibration, chosen),
         strict=chosen.strict,
         loose=chosen.loose,
         by_hand=(chosen.strict, chosen.loose) != (suggested.strict, suggested.loose),
@@ -97,11 +102,15 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
     )
 
 
-def _data(calibration: Calibration) -> str:
-    """What the thresholds rest on, and which of them rest on something else."""
+def _data(calibration: Calibration, chosen: Thresholds) -> str:
+    """What the thresholds rest on, and which of those suggested rest on something else."""
     words = calibration.counts.words
-    sides = (("STRICT", calibration.suggestion.strict), ("LOOSE", calibration.suggestion.loose))
-    for name, side in sides:
-        if side.basis is Basis.RECOMMENDED:
-            words += f"; too few people for {name}, which the model pack recommends"
+    suggestion = calibration.suggestion
+    sides = (
+        ("STRICT", chosen.strict, suggestion.strict),
+        ("LOOSE", chosen.loose, suggestion.loose),
+    )
+    for name, threshold, suggested in sides:
+        if threshold == suggested.threshold and suggested.basis in _TOO_FEW_PEOPLE:
+            words += f"; too few people for {name}, {_TOO_FEW_PEOPLE[suggested.basis]}"
     return words

@@ -22,7 +22,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.store import people
 from facesort.store.deliveries import DeliveredPhoto, deliveries
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, lies_in
 
 __all__ = ["ExportOptions", "ExportReport", "export"]
 
@@ -106,7 +106,7 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
     settings = workspace.settings
     places = {"source": settings.source, "output": settings.output, "workspace": workspace.root}
     for name, place in places.items():
-        if folder.resolve().is_relative_to(place.resolve()):
+        if lies_in(folder, place):
             raise OutputError(
                 f"{folder} lies inside the {name} {place}: export to a folder of its own"
             )

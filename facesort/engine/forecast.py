@@ -10,17 +10,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.calibration import (
-    CrowdTest,
-    Forecast,
-    compare_crowd,
-    photo_pairs,
-    reference_pairs,
-)
+from facesort.core.calibration import Forecast
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, Photo
-from facesort.engine.decide import Rules, decide_batch, rules_of
+from facesort.engine.decide import Rules, decide_batch
 from facesort.engine.labelled import analyse_files
 from facesort.engine.roots import check_source
 from facesort.engine.scan import scan_source
@@ -28,18 +22,14 @@ from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store import faces as stored_faces
 from facesort.store import people, photos
 from facesort.workspace import Workspace
 
 __all__ = [
     "SAMPLE",
     "SourceSample",
-    "crowd_of_sample",
-    "crowd_of_store",
     "draw",
     "faces_by_photo",
-    "forecast",
     "forecast_from",
     "frozen_gallery",
     "sample_source",
@@ -135,45 +125,6 @@ def sample_source(
     )
 
 
-def forecast(
-    workspace: Workspace,
-    pack: ModelPack,
-    *,
-    sample: int = SAMPLE,
-    seed: int = 0,
-    rules: Rules | None = None,
-    executor: Executor | None = None,
-) -> tuple[Forecast, tuple[Analysis, ...]]:
-    """Analyse a random sample of the source, and say what a sort of all of it would give.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    pack : ModelPack
-    sample, seed, executor
-        As in `sample_source`.
-    rules : Rules, optional
-        Default: those of the workspace.
-
-    Returns
-    -------
-    Forecast
-    tuple of Analysis
-        Of the sampled photos, for showing faces and for `crowd_of_sample`.
-
-    Raises
-    ------
-    GalleryError, PackMismatchError
-        As `frozen_gallery`.
-    SourceGoneError, InsufficientTrialsError
-        As `sample_source`.
-    """
-    gallery = frozen_gallery(workspace, pack)
-    found = sample_source(workspace, pack, sample=sample, seed=seed, executor=executor)
-    chosen_rules = rules or rules_of(workspace.settings, pack)
-    return forecast_from(found.analyses, gallery, chosen_rules, found.photos_in_all), found.analyses
-
-
 def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
     """A random sample spread evenly over the items, in their order; all of them if there are fewer.
 
@@ -231,30 +182,6 @@ def forecast_from(
         np.array(learnable, np.float32),
         np.array(photo_of, np.int64),
     )
-
-
-def crowd_of_store(workspace: Workspace, pack: ModelPack, thresholds: Thresholds) -> CrowdTest:
-    """Compare impostor pairs within the photos that are sorted already with those of the seeds.
-
-    Raises
-    ------
-    InsufficientTrialsError
-        If no sorted photo has two faces, or the gallery only one person.
-    GalleryError, PackMismatchError
-        As `frozen_gallery`.
-    """
-    gallery = frozen_gallery(workspace, pack)
-    with workspace.open_store(read_only=True) as store:
-        groups = stored_faces.faces_by_photo(store, pack.pack_id)
-    return compare_crowd(photo_pairs(groups), reference_pairs(gallery), thresholds)
-
-
-def crowd_of_sample(
-    analyses: Iterable[Analysis], gallery: Gallery, thresholds: Thresholds
-) -> CrowdTest:
-    """The same from photos that were analysed for a forecast."""
-    pairs = photo_pairs(faces_by_photo(analyses))
-    return compare_crowd(pairs, reference_pairs(gallery), thresholds)
 
 
 def faces_by_photo(

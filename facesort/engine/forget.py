@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.engine.durable import sync_folder
-from facesort.errors import StoreError, StoreLockedError
+from facesort.errors import StoreError, StoreLockedError, WorkspaceError
 from facesort.store import Store, rewrite
 from facesort.store.erasure import Erasure, Traces, of_person, of_strangers, traces_of
 from facesort.workspace import Workspace
@@ -92,8 +92,8 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
         If nobody is known under that name.
     StoreLockedError
         If another program has the workspace open.
-    StoreError
-        If the disk is full; nothing is lost then.
+    StoreError, WorkspaceError
+        If the disk is full or fails; nothing is lost then.
     """
     with workspace.sorting_lock():
         with workspace.open_store() as store:
@@ -223,7 +223,15 @@ def _remove_files(workspace: Workspace) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    if not path.is_symlink() and path.stat().st_nlink == 1:  # never what has another name elsewhere
-        with path.open("rb+") as stream:
-            _overwrite(stream.fileno())
-    path.unlink()
+    try:
+        if (
+            not path.is_symlink() and path.stat().st_nlink == 1
+        ):  # never what has another name elsewhere
+            with path.open("rb+") as stream:
+                _overwrite(stream.fileno())
+        path.unlink()
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be erased ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, look "
+            "at its permissions, and run the command again; nobody is forgotten yet"
+        ) from error

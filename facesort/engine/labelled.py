@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -164,7 +165,7 @@ def analyse_files(
     """Analyse files below a root in their order, as the workspace is set; on this machine without an executor."""
     settings = workspace.settings
     analyser = Analyser(root, pack, settings.photos)
-    workers = max(min(len(files), settings.run.workers or 2), 1)
+    workers = max(min(len(files), settings.run.workers or os.cpu_count() or 1), 1)
     with executor or LocalPool.of(workers, settings.photos) as pool:
         for done, analysis in enumerate(analyse_in_order(analyser, files, pool), start=1):
             if on_photo is not None:

@@ -1,4 +1,4 @@
-"""What a worker process does with memory: a bound for each file, and no giving back between files."""
+"""What a worker process does with memory: a bound for each file, no giving back between files, no trace of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import psutil
 
-__all__ = ["SWOLLEN", "keep_freed_memory", "limit_process", "watched"]
+__all__ = ["SWOLLEN", "keep_freed_memory", "leave_no_core", "limit_process", "watched"]
 
 T = TypeVar("T")
 
@@ -71,6 +71,15 @@ def limit_process(limit_mb: float) -> None:
             resource.RLIMIT_DATA,
             (most if hard == resource.RLIM_INFINITY else min(most, hard), hard),
         )
+
+
+def leave_no_core() -> None:
+    """Have a process that crashes not write its memory, which has faces in it, to a disk."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def keep_freed_memory() -> None:

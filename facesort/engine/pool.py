@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from facesort.engine.memory import keep_freed_memory, limit_process, watched
+from facesort.engine.memory import keep_freed_memory, leave_no_core, limit_process, watched
 from facesort.settings import PhotoSettings
 
 __all__ = ["LocalPool"]
@@ -190,6 +190,7 @@ def _start_worker(max_worker_mb: float) -> None:
     # What decoders say of odd metadata is no one's business; what matters of a file ends as its reason code.
     warnings.filterwarnings("ignore", module="PIL")
     limit_process(max_worker_mb)
+    leave_no_core()
     keep_freed_memory()
     threadpool_limits(1)  # one process per core already; more threads for numpy would only fight
     parent = multiprocessing.parent_process()

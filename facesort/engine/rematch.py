@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.gallery import Centroids, Gallery
-from facesort.core.matching import Decision, decide_photo, distances_to_persons
+from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.engine.decide import Rules, status_of, targets_of
 from facesort.reasons import PhotoStatus, Reason
@@ -277,5 +277,5 @@ def _by(count: int, photos: Iterable[StoredPhoto]) -> Iterator[list[StoredPhoto]
 
 def fingerprint(store: Store, rematch: Rematch) -> str:
     """Everything that a re-match of a sort depends on; what has not changed need not be matched again."""
-    rules = (rematch.rules, rematch.pack_id, rematch.gallery.max_learned)
+    rules = (LEARNED_GAIN, rematch.rules, rematch.pack_id, rematch.gallery.max_learned)
     return f"{rules!r} {rematches.state_of_matching(store)}"

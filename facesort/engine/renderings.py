@@ -90,6 +90,8 @@ class Renderings:
 def _content(path: Path, copy: PlannedWrite) -> bytes | None:
     """Bytes of a copy, if it is there and what was written."""
     try:
+        if not path.is_file() or path.stat().st_size != copy.size:  # a pipe would be waited for
+            return None
         data = path.read_bytes()
     except OSError:
         return None  # it is rendered again

@@ -101,10 +101,18 @@ class SourceWatch:
 
     def _readable(self, paths: Sequence[str]) -> bool:
         for path in _spread(paths):
-            with suppress(OSError), (self.root.path / from_text(path)).open("rb") as stream:
-                stream.read(1)
-                return True
+            with suppress(OSError):
+                if _is_readable(self.root.path / from_text(path)):
+                    return True
         return False
+
+
+def _is_readable(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    with path.open("rb") as stream:
+        stream.read(1)
+    return True
 
 
 def _spread(paths: Sequence[str]) -> Sequence[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.paths import to_text
 from facesort.core.records import Photo
+from facesort.engine.roots import Root
+from facesort.errors import SettingsError
 from facesort.images import PhotoKind, photo_kind
 
 __all__ = ["ScanResult", "scan_source"]
@@ -40,7 +42,7 @@ class ScanResult:
     unreadable: tuple[str, ...]
 
 
-def scan_source(root: Path, known: Mapping[str, Photo]) -> ScanResult:
+def scan_source(root: Path, known: Mapping[str, Photo], apart: Sequence[Root] = ()) -> ScanResult:
     """List the source.
 
     Parameters
@@ -48,18 +50,25 @@ def scan_source(root: Path, known: Mapping[str, Photo]) -> ScanResult:
     root : Path
     known : mapping of path to Photo
         Newest version of each photo that was scanned before.
+    apart : sequence of Root
+        Folders that must not be in it.
 
     Returns
     -------
     ScanResult
         A file that was replaced by another one is a new photo under the same path.
+
+    Raises
+    ------
+    SettingsError
+        If one of the folders that must not is in it.
     """
     # Of a million, perhaps: their stat_results would take ten times the memory.
     found: list[tuple[str, int, int]] = []
     below = len(os.path.join(root, ""))
     skipped: dict[str, str] = {}
     unreadable: list[str] = []
-    for entry in _walk(root, unreadable):
+    for entry in _walk(root, unreadable, apart):
         path = to_text(entry.path[below:].replace(os.sep, "/"))
         kind = photo_kind(path)
         if kind is not PhotoKind.PHOTO:
@@ -76,12 +85,13 @@ def scan_source(root: Path, known: Mapping[str, Photo]) -> ScanResult:
     return ScanResult(new, skipped, tuple(unreadable))
 
 
-def _walk(root: Path, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
+def _walk(root: Path, unreadable: list[str], apart: Sequence[Root]) -> Iterator[os.DirEntry[str]]:
     """Every file below a folder; links to folders are not followed, so that there is no way out and no loop."""
     folders = [str(root)]
     while folders:
         folder = folders.pop()
         try:
+            _refuse_one_of(apart, folder)
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
@@ -91,6 +101,17 @@ def _walk(root: Path, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
         except OSError as error:
             log.warning("folder %s cannot be listed: %s", folder, os.strerror(error.errno or 0))
             unreadable.append(folder)
+
+
+def _refuse_one_of(apart: Sequence[Root], folder: str) -> None:
+    """Names do not tell: what is mounted twice (a container's volumes, say) has two of them."""
+    here = os.stat(folder)
+    for root in apart:
+        if (here.st_dev, here.st_ino) == (root.device, root.inode):
+            raise SettingsError(
+                f"{folder} in the source is the same folder as {root.path}: source, output and workspace must be three "
+                "folders apart from each other"
+            )
 
 
 def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +33,7 @@ from facesort.settings import Backend, Settings
 from facesort.store import Store, commits, people, photos, runs
 from facesort.workspace import Workspace
 
-__all__ = ["SortOptions", "run_rematch", "run_sort"]
+__all__ = ["SortOptions", "check_gallery", "run_rematch", "run_sort"]
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None 
         If the gallery was embedded with another pack.
     SourceGoneError, OutputError
         If a disk is not there; what is committed stays, the rest waits.
+    SettingsError
+        If the output or the workspace is a folder of the source, under another name.
     """
     with _running(workspace, pack, options or SortOptions(), "sort") as (job, executor):
         job.carry_on(executor)
@@ -98,6 +100,30 @@ def run_rematch(
     return job.run_id, report
 
 
+def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
+    """Tell before anything is started that nobody could be matched.
+
+    Raises
+    ------
+    GalleryError
+        If nobody is in the gallery.
+    PackMismatchError
+        If the gallery was embedded with another pack.
+    StoreLockedError
+        While a sort is running.
+    """
+    with workspace.open_store() as store:  # brings an older database up to date
+        _refuse_gallery(store, pack)
+
+
+def _refuse_gallery(store: Store, pack: ModelPack) -> None:
+    refuse_other_pack(store, pack)
+    if not people.pack_ids(store):
+        raise GalleryError(
+            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
+        )
+
+
 @contextmanager
 def _running(
     workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
@@ -115,11 +141,7 @@ def _run_in(
 ) -> Iterator[tuple[Job, Executor]]:
     """The part of a run that holds the database."""
     settings = workspace.settings
-    refuse_other_pack(store, pack)
-    if not people.pack_ids(store):
-        raise GalleryError(
-            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
-        )
+    _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     source = (
         check_source(settings.source, list(photos.known_photos(store)))
@@ -128,7 +150,7 @@ def _run_in(
     )
     output = check_output(settings.output, commits.some_targets(store, 1000))
     if kind == "sort":
-        _scan(store, settings.source)
+        _scan(store, settings.source, apart=(output, Root.of(workspace.root)))
     workers = settings.run.workers or os.cpu_count() or 1
     # Only a sort embeds; nothing else is worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
@@ -162,9 +184,9 @@ def _recorded_settings(settings: Settings, rules: Rules, backend: Backend) -> di
     return values
 
 
-def _scan(store: Store, source: Path) -> None:
+def _scan(store: Store, source: Path, apart: Sequence[Root]) -> None:
     """Add what is new in the source."""
-    found = scan_source(source, photos.known_photos(store))
+    found = scan_source(source, photos.known_photos(store), apart)
     with store.transaction():
         photos.add_photos(store, found.new)
         unreadable = {to_text(path): Reason.UNREADABLE.value for path in found.unreadable}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from facesort.errors import PackError
 from facesort.faces.pack_files import file_sha256
 from facesort.faces.protocol import FaceEngine, ModelPack
@@ -10,30 +12,7 @@ from facesort.settings import Backend
 __all__ = ["load_engine"]
 
 
-def load_engine(pack: ModelPack, *, threads: int, backend: Backend = "onnxruntime") -> FaceEngine:
-    """Load a pack, after making sure that its files are still the ones it was resolved with.
-
-    Parameters
-    ----------
-    pack : ModelPack
-        As `find_packs` or `resolve_pack` gives it.
-    threads : int
-        For the inference, 1 or more; dlib and synthetic use one whatever is asked.
-    backend : Backend
-        Runs the recogniser of an InsightFace pack.
-
-    Raises
-    ------
-    PackError
-        If a file has changed or is gone, or what the engine needs is not installed.
-    """
-    if pack.path is not None:
-        for name, sha256 in pack.files:
-            if file_sha256(pack.path / name) != sha256:
-                raise PackError(
-                    f"{name} of model pack {pack.name} has changed: its embeddings would no longer compare "
-                    f"with stored ones. Restore the file in {pack.path}, or make a new workspace"
-                )
+def _load(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     # Imported here: each engine's libraries take up to a second, and need not all be installed.
     if pack.kind == "insightface":
         from facesort.faces.insightface_engine import InsightFaceEngine
@@ -50,3 +29,43 @@ def load_engine(pack: ModelPack, *, threads: int, backend: Backend = "onnxruntim
     raise PackError(
         f"model pack {pack.name} is of a kind that this facesort does not know: {pack.kind}"
     )
+
+
+def load_engine(
+    pack: ModelPack,
+    *,
+    threads: int,
+    backend: Backend = "onnxruntime",
+    load: Callable[[ModelPack, int, Backend], FaceEngine] = _load,
+) -> FaceEngine:
+    """Load a pack, and make sure that its files are still the ones it was resolved with, also while they are read.
+
+    Parameters
+    ----------
+    pack : ModelPack
+        As `find_packs` or `resolve_pack` gives it.
+    threads : int
+        For the inference, 1 or more; dlib and synthetic use one whatever is asked.
+    backend : Backend
+        Runs the recogniser of an InsightFace pack.
+    load : callable
+        Reads the files.
+
+    Raises
+    ------
+    PackError
+        If a file has changed or is gone, or what the engine needs is not installed.
+    """
+    _refuse_changed(pack)  # before anything in it is parsed
+    engine = load(pack, threads, backend)
+    _refuse_changed(pack)  # the libraries open the files again, by name
+    return engine
+
+
+def _refuse_changed(pack: ModelPack) -> None:
+    for name, sha256 in pack.files:
+        if pack.path is not None and file_sha256(pack.path / name) != sha256:
+            raise PackError(
+                f"{name} of model pack {pack.name} has changed: its embeddings would no longer compare "
+                f"with stored ones. Restore the file in {pack.path}, or make a new workspace"
+            )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from facesort.errors import PackError
 
@@ -15,6 +16,26 @@ __all__ = ["Graph", "read_graph"]
 _MODEL_GRAPH = 7
 _GRAPH_INPUT = 11
 _GRAPH_OUTPUT = 12
+
+# Where onnx.proto's messages hold others, down to TensorProto.external_data: what is in another file.
+_WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
+    {
+        "model": {7: "graph", 25: "function"},
+        "function": {7: "node", 11: "attribute"},
+        "graph": {1: "node", 5: "tensor", 15: "sparse"},
+        "node": {5: "attribute"},
+        "attribute": {
+            5: "tensor",
+            6: "graph",
+            10: "tensor",
+            11: "graph",
+            22: "sparse",
+            23: "sparse",
+        },
+        "sparse": {1: "tensor", 2: "tensor"},
+        "tensor": {13: "elsewhere"},
+    }
+)
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -59,7 +80,7 @@ def read_graph(path: Path) -> Graph:
     Raises
     ------
     PackError
-        If the file cannot be read or is not ONNX.
+        If the file cannot be read, is not ONNX, or has weights in another file.
     """
     # Imported here: onnx takes 0.2 s, and a workspace with another kind of pack does not need it.
     from google.protobuf.message import DecodeError
@@ -75,10 +96,25 @@ def read_graph(path: Path) -> Graph:
                 if field == _GRAPH_INPUT:
                     inputs.append(ValueInfoProto.FromString(data[first:last]))
                 outputs += field == _GRAPH_OUTPUT
-    except (OSError, ValueError, IndexError, StopIteration, DecodeError) as error:
+            elsewhere = _has_data_elsewhere(data, 0, len(data), "model")
+    except (OSError, ValueError, IndexError, StopIteration, DecodeError, RecursionError) as error:
         raise PackError(f"{path} is not a readable ONNX file; fetch it again") from error
+    if elsewhere:  # which no hash of this one knows, and which may lie anywhere
+        raise PackError(
+            f"{path} has weights in another file: save it as one file (onnx.save does so)"
+        )
     shapes = (value.type.tensor_type.shape.dim for value in inputs)
     return Graph(tuple(tuple(int(d.dim_value) for d in dims) for dims in shapes), outputs)
+
+
+def _has_data_elsewhere(data: mmap.mmap, start: int, end: int, message: str) -> bool:
+    """Whether any tensor in a message is only named there, and kept in another file."""
+    within = _WITHIN[message]
+    return any(
+        within[field] == "elsewhere" or _has_data_elsewhere(data, first, last, within[field])
+        for field, first, last in _fields(data, start, end)
+        if field in within
+    )
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:

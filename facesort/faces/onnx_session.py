@@ -57,6 +57,10 @@ class Session(Protocol):
 class Runtime(Protocol):
     """What is asked of the module ``onnxruntime``."""
 
+    def disable_telemetry_events(self) -> None:
+        """Report nothing to Microsoft."""
+        ...
+
     def get_available_providers(self) -> list[str]:
         """Names of the execution providers that this build has."""
         ...
@@ -90,6 +94,7 @@ def open_session(
         If ONNX Runtime has no provider of that name, could not start it (it would take the processor instead and
         only log that), or refuses the file.
     """
+    runtime.disable_telemetry_events()  # for Windows: elsewhere `facesort/__init__.py` has seen to it
     provider, settings = PROVIDERS[backend]
     here = runtime.get_available_providers()
     if provider not in here:

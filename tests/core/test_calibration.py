@@ -193,7 +193,7 @@ def test_fnir_takes_references_only_where_labelled_faces_are_of_fewer_persons() 
     assert (len(all_four.fnir()), len(all_four.fnmr())) == (4, 12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 50), st.randoms(use_true_random=False))
 def test_the_order_of_persons_and_faces_does_not_matter(seed: int, random: Any) -> None:
     faces = population(8, 3, seed)
@@ -345,7 +345,7 @@ def test_a_recommendation_that_the_data_contradict_is_lowered() -> None:
     assert "too high" in suggestion.loose.sentence
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.integers(2, 12), st.integers(0, 40), st.floats(0.001, 0.5), st.floats(0, 2), st.floats(0, 2)
 )

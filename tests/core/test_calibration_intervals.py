@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -35,7 +35,6 @@ def test_no_error_in_300_trials_is_at_most_one_percent() -> None:
     assert binomial(0, 300, confidence=0.9)[1] == pytest.approx(0.01, abs=1e-4)  # one-sided 95 %
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.data())
 def test_binomial_agrees_with_scipys_exact_interval(trials: int, data: st.DataObject) -> None:
     errors = data.draw(st.integers(0, trials))
@@ -43,7 +42,6 @@ def test_binomial_agrees_with_scipys_exact_interval(trials: int, data: st.DataOb
     assert binomial(errors, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 200), st.data())
 def test_another_sample_is_less_certain_than_the_long_run(
     trials: int, new: int, data: st.DataObject
@@ -102,7 +100,6 @@ def test_without_replacement_covers_every_population(population: int, sample: in
         assert covered >= 0.95
 
 
-@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(0, 500), st.data())
 def test_without_replacement_is_narrower_than_with(
     sample: int, more: int, data: st.DataObject

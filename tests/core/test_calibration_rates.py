@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import det_curve, roc_curve
@@ -101,7 +101,6 @@ def test_errors_onto_one_gallery_person_tell_less() -> None:
     assert lamb.at(1.0).effective < base.at(1.0).effective / 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 2, width=32), min_size=1, max_size=40), st.data())
 def test_rates_are_monotone_and_lie_in_their_intervals(
     scores: list[float], data: st.DataObject
@@ -120,7 +119,6 @@ def test_rates_are_monotone_and_lie_in_their_intervals(
             assert low <= high
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 2, width=32), min_size=2, max_size=30), st.randoms(use_true_random=False)
 )
@@ -134,7 +132,6 @@ def test_the_order_of_comparisons_does_not_matter(scores: list[float], random: o
     assert one.effective == pytest.approx(other.effective)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([0.25, 0.5, 0.5000001, 0.75, 1.0, 1.25]), min_size=1, max_size=60),
     st.floats(0, 1),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from synthetic_event import add_references, make_gallery
 
-from facesort.core.calibration import Calibration
+from facesort.core.calibration import Basis, Calibration
 from facesort.core.matching import Thresholds
 from facesort.engine.calibrate import run_calibration
 from facesort.engine.calibration_in_force import apply_calibration, changes_since
@@ -70,9 +70,22 @@ def test_thresholds_chosen_by_hand_are_recorded_as_that(
     record = apply_calibration(seeded[0], calibration, chosen).calibration
     assert record is not None
     assert (record.strict, record.loose, record.by_hand) == (0.61, 0.92, True)
+    assert record.data == "6 references of 3 persons"  # nobody recommends these
     again = apply_calibration(seeded[0], calibration, calibration.thresholds).calibration
     assert again is not None
     assert not again.by_hand
+
+
+def test_a_lowered_threshold_is_recorded_as_that(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    suggestion = calibration.suggestion
+    lowered = replace(suggestion, loose=replace(suggestion.loose, basis=Basis.LOWERED))
+    record = apply_calibration(seeded[0], replace(calibration, suggestion=lowered)).calibration
+    assert record is not None
+    assert record.data.endswith(
+        "too few people for LOOSE, which lies below every error that was seen"
+    )
 
 
 def test_settings_that_have_become_invalid_are_left_alone(

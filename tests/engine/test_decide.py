@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesort.core.gallery import Gallery, Person
@@ -244,7 +244,7 @@ some_photos = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(st.lists(some_photos, max_size=4), st.sampled_from([0, 1, 2, 10]))
 def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
     reused: Store, batches: list[list[list[tuple[int, float]]]], max_learned: int

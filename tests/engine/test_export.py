@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from disks import pipe
 from PIL import Image
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
@@ -152,6 +153,21 @@ def test_a_copy_that_was_changed_is_rendered_again_or_left_out(job: Job, tmp_pat
     assert report.not_rendered == 1
     assert ("group.png", "", "render_changed", "") in left_out(tmp_path / "without")
     assert not any("group" in name for name in copies(tmp_path / "without"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_copy_that_became_a_pipe_is_not_waited_for(job: Job, tmp_path: Path) -> None:
+    shutil.copytree(job[0].settings.output, tmp_path / "sorted")
+    settings = job[0].settings.model_copy(update={"output": tmp_path / "sorted"})
+    first = min((tmp_path / "sorted").rglob("group_*.jpg"))
+
+    with pipe(first) as opened:
+        export_to((Workspace(job[0].root, settings), job[1]), tmp_path / "again")
+
+    assert opened == []
+    assert tree(tmp_path / "again").items() >= {
+        item for item in tree(job[0].settings.output).items() if "group" in item[0]
+    }
 
 
 def test_of_a_burst_everyone_gets_the_sharpest_they_are_on(job: Job, tmp_path: Path) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from disks import mounted, needs_mount
 from private_event import (
     NAMES,
     PHOTOS,
     add,
     as_text,
+    copy_of,
     faces_of,
     faces_of_nobody,
     needles,
@@ -26,25 +21,24 @@ from private_event import (
     seen,
     sorted_event,
 )
-from synthetic_event import content, sort_in_threads, tree
+from synthetic_event import sort_in_threads, tree
 
 from facesort.core.matching import Thresholds
 from facesort.engine import review
 from facesort.engine.clusters import find_clusters
 from facesort.engine.forget import drop_unknown, forget, saved_runs, what_is_known
 from facesort.engine.gallery import merge_persons, remove_person, rename_person, set_delivery
-from facesort.engine.setup import open_with_pack
 from facesort.engine.sort import run_rematch
 from facesort.engine.verify import verify_output
 from facesort.engine.what_if import read_what_if
-from facesort.errors import FacesortError, GalleryError, WorkspaceBusyError
+from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import commits, reports
 from facesort.store.face_sets import unknown_faces
 from facesort.store.faces import faces_by_photo
 from facesort.store.journal import history, recorded, redo, undo
-from facesort.workspace import Workspace, open_workspace
+from facesort.workspace import Workspace
 
 NOW = datetime(2026, 5, 4)
 
@@ -58,11 +52,7 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def job(event: Path, tmp_path: Path) -> tuple[Workspace, ModelPack]:
-    """A workspace of its own for each test, on a copy of the output."""
-    shutil.copytree(event, tmp_path, dirs_exist_ok=True)
-    settings = tmp_path / "hot" / "facesort.toml"
-    settings.write_text(settings.read_text().replace(str(event), str(tmp_path)))
-    return open_with_pack(tmp_path / "hot")
+    return copy_of(event, tmp_path)
 
 
 @pytest.fixture
@@ -401,31 +391,6 @@ def test_delivery_is_refused_and_allowed_again(workspace: Workspace) -> None:
     assert photos_of(workspace)["ada and ben.jpg"] == "matched"
 
 
-def test_nothing_is_forgotten_while_somebody_is_at_work(workspace: Workspace) -> None:
-    with workspace.sorting_lock(), pytest.raises(WorkspaceBusyError):
-        forget(workspace, "Ada")
-
-    assert what_is_known(workspace, "Ada").faces == 4
-
-
-def test_a_half_written_database_is_removed_when_the_workspace_is_opened(
-    workspace: Workspace,
-) -> None:
-    left = [workspace.root / f".facesort.duckdb.new{end}" for end in ("", ".wal", ".tmp")]
-    for path in left[:2]:
-        path.write_bytes(b"x")
-    left[2].mkdir()
-    (left[2] / "spilled").write_bytes(b"x")
-
-    with workspace.sorting_lock():
-        (workspace.new_database).write_bytes(b"somebody is at work on it")
-        open_workspace(workspace.root)
-        assert workspace.leftovers() == [workspace.new_database]
-
-    open_workspace(workspace.root)
-    assert workspace.leftovers() == []
-
-
 def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path) -> None:
     for name, text in {
         "a": f'{{"parameters": {{"workspace": "{workspace.root}"}}}}',
@@ -437,81 +402,3 @@ def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path)
 
     assert saved_runs(workspace, tmp_path / "runs") == [tmp_path / "runs" / "a"]
     assert saved_runs(workspace, tmp_path / "none") == []
-
-
-@needs_mount
-@pytest.mark.parametrize("room", [0.0, 0.1, 0.8])
-def test_on_a_full_disk_everything_stays_and_one_sentence_says_so(
-    room: float, workspace: Workspace, tmp_path: Path
-) -> None:
-    """`room` is what is free, as a part of what the new database takes."""
-    with workspace.open_store() as store:
-        wanted, whole = needles(faces_of(store, "Ada")), content(store)
-    size = workspace.database.stat().st_size
-    small = replace(workspace, root=tmp_path / "disk" / "hot")
-    small.root.parent.mkdir()
-    with mounted(small.root.parent, "size=64m"):
-        shutil.copytree(workspace.root, small.root)
-        filler = small.root.parent / "filler"
-        filler.write_bytes(bytes(shutil.disk_usage(small.root).free - int(room * size)))
-        with pytest.raises(FacesortError, match=r"(?i)free some space") as caught:
-            forget(small, "Ada")
-
-        assert "\n" not in str(caught.value)
-        assert small.leftovers() == []
-        filler.unlink()
-        with small.open_store() as store:
-            assert content(store) == whole
-        assert forget(small, "Ada").rows["face"] == 4
-        assert seen(small.root, wanted) == 0
-
-
-_FORGETTING = """
-import sys
-from pathlib import Path
-from facesort.engine.forget import forget
-from facesort.workspace import open_workspace
-workspace = open_workspace(Path(sys.argv[1]))
-print("go", flush=True)
-forget(workspace, "Ada")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_at_any_time_the_person_is_there_or_gone_and_the_rest_is_whole(
-    job: tuple[Workspace, ModelPack], tmp_path: Path, whole_campaign: bool
-) -> None:
-    workspace = job[0]
-    shutil.copytree(workspace.root, tmp_path / "untouched")
-    with workspace.open_store() as store:
-        wanted, whole = needles(faces_of(store, "Ada")), content(store)
-    expected = replace(workspace, root=tmp_path / "expected")
-    shutil.copytree(workspace.root, expected.root)
-    started = time.perf_counter()
-    forget(expected, "Ada")
-    lasts = time.perf_counter() - started
-    with expected.open_store() as store:
-        without = content(store)
-    ends = set()
-    for number in range(40 if whole_campaign else 6):
-        shutil.rmtree(workspace.root)
-        shutil.copytree(tmp_path / "untouched", workspace.root)
-        delay = random.Random(number).uniform(0, 1.2 * lasts)
-        process = subprocess.Popen(
-            [sys.executable, "-c", _FORGETTING, str(workspace.root)], stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        open_workspace(workspace.root)
-        with workspace.open_store() as store:
-            found = content(store)
-        assert found in (whole, without), f"killed after {delay} s (number {number})"
-        ends.add(found == without)
-        if found == whole:
-            forget(workspace, "Ada")
-        assert seen(workspace.root, wanted) == 0
-    assert ends == {True, False} or not whole_campaign

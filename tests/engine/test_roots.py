@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from disks import mounted, needs_mount, unprivileged
+from disks import mounted, needs_mount, pipe, unprivileged
 
 from facesort.core.paths import to_text
-from facesort.engine.roots import Root, check_output, check_source
+from facesort.engine.roots import Root, SourceWatch, check_output, check_source
 from facesort.errors import OutputError, SourceGoneError
+from facesort.reasons import Reason
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX names and permissions")
 
@@ -67,6 +69,22 @@ def test_a_source_of_names_that_are_not_utf8_is_recognised(tmp_path: Path) -> No
     name = os.fsdecode("Fête.jpg".encode("latin-1"))
     (tmp_path / name).touch()
     assert check_source(tmp_path, [to_text(name)]).is_there()
+
+
+@posix
+@pytest.mark.parametrize("there", [False, True])
+def test_photos_that_became_pipes_are_not_waited_for(tmp_path: Path, there: bool) -> None:
+    """After three photos that cannot be read others are asked; none of these may hold up the job."""
+    if there:
+        (tmp_path / "b.jpg").write_bytes(b"")
+    (tmp_path / "a.jpg").touch()
+    watch = SourceWatch(Root.of(tmp_path), ["b.jpg", "a.jpg"], [])
+    with pipe(tmp_path / "a.jpg") as opened:
+        watch.saw(Reason.UNREADABLE)
+        watch.saw(Reason.UNREADABLE)
+        with nullcontext() if there else pytest.raises(SourceGoneError, match="is gone: plug in"):
+            watch.saw(Reason.UNREADABLE)
+    assert opened == []
 
 
 # --- the output -------------------------------------------------------------------------------

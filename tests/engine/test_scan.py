@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from disks import unprivileged
 
 from facesort.core.paths import from_text
 from facesort.core.records import Photo
+from facesort.engine.roots import Root
 from facesort.engine.scan import ScanResult, scan_source
+from facesort.errors import SettingsError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, permissions and names of POSIX")
 bytes_names = pytest.mark.skipif(
@@ -303,3 +306,14 @@ def test_folders_deep_down_are_reached(tmp_path: Path) -> None:
     deep = "/".join(["d" * 50] * 40)
     put(tmp_path, f"{deep}/a.jpg")
     assert paths(scan_source(tmp_path, {})) == [f"{deep}/a.jpg"]
+
+
+@posix
+def test_a_folder_that_must_not_be_in_the_source_is_refused_under_any_name(tmp_path: Path) -> None:
+    """As a container has it whose output is a folder of the source, mounted a second time."""
+    put(tmp_path, "source/a.jpg", "source/sorted/Ada/a.jpg", "apart/b.jpg")
+    there, apart = Root.of(tmp_path / "source" / "sorted"), Root.of(tmp_path / "apart")
+    mounted_again = replace(there, path=Path("/output"))
+    with pytest.raises(SettingsError, match=r"source/sorted in the source is .*/output: .*apart"):
+        scan_source(tmp_path / "source", {}, [apart, mounted_again])
+    assert len(scan_source(tmp_path / "source", {}, [apart]).new) == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +43,10 @@ class Runtime:
     available: list[str]
     started: list[str]
     asked: list[Any] = field(default_factory=list)
+    reports: bool = True
+
+    def disable_telemetry_events(self) -> None:
+        self.reports = False
 
     def get_available_providers(self) -> list[str]:
         return self.available
@@ -48,6 +55,7 @@ class Runtime:
         return onnxruntime.SessionOptions()
 
     def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> Session:
+        assert not self.reports
         self.asked.append((path, options, list(providers)))
         return Session(self.started)
 
@@ -76,6 +84,16 @@ def test_an_accelerator_that_is_not_there_is_an_error(backend: Backend, provider
     with pytest.raises(PackError, match=f"has no {provider} here; it has {CPU}: .*or set"):
         open_session(Path("x.onnx"), 1, backend, runtime)
     assert runtime.asked == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the system reports there, not the runtime")
+def test_the_runtime_reports_to_nobody(tmp_path: Path, checkout: Path) -> None:
+    """Since 1.29 its wheels do, and keep a number of this device and what is to be sent in the user's home."""
+    # Where tests run unattended it is silent by itself: CI must not be in its environment.
+    told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    code = "import facesort.faces.onnx_session"
+    subprocess.run([sys.executable, "-c", code], cwd=checkout, env=told, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:

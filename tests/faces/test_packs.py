@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 from faces.tiny_packs import write_model, write_pack
 
@@ -11,6 +12,7 @@ from facesort.errors import PackError
 from facesort.faces.load import load_engine
 from facesort.faces.onnx_graph import read_graph
 from facesort.faces.packs import fetch_pack, find_packs, pack_roots, resolve_pack
+from facesort.faces.protocol import FaceEngine
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,41 @@ def test_a_file_that_changed_after_it_was_resolved_is_refused(tmp_path: Path) ->
     write_model(tmp_path / "tiny" / "w_tiny.onnx", 1, side=112, tag="new weights")
     with pytest.raises(PackError, match=r"w_tiny\.onnx of model pack tiny has changed"):
         load_engine(pack, threads=1)
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_refused(tmp_path: Path) -> None:
+    """Its hash is compared, and then the libraries open it by its name."""
+    write_pack(tmp_path / "tiny")
+    pack = resolve_pack("tiny", [tmp_path])
+
+    def load(*_: object) -> FaceEngine:
+        write_model(tmp_path / "tiny" / "w_tiny.onnx", 1, side=112, tag="new weights")
+        return load_engine(resolve_pack("synthetic", []), threads=1)
+
+    with pytest.raises(PackError, match=r"w_tiny\.onnx of model pack tiny has changed"):
+        load_engine(pack, threads=1, load=load)
+
+
+@pytest.mark.parametrize("place", ["initializer", "attribute", "subgraph"])
+def test_weights_in_another_file_are_refused(tmp_path: Path, place: str) -> None:
+    """No hash of the pack would know them."""
+    write_pack(tmp_path / "tiny")
+    path = tmp_path / "tiny/w_tiny.onnx"
+    model = onnx.load(path)
+    weights = onnx.TensorProto(
+        name="far", data_type=1, dims=[3], data_location=onnx.TensorProto.EXTERNAL
+    )
+    weights.external_data.add(key="location", value="../w.bin")
+    inner = onnx.GraphProto(name="inner", initializer=[weights])
+    if place == "initializer":
+        model.graph.initializer.append(weights)
+    elif place == "attribute":
+        model.graph.node[0].attribute.add(name="value", t=weights)
+    else:
+        model.graph.node[0].attribute.add(name="then_branch", g=inner)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(PackError, match=r"w_tiny\.onnx has weights in another file: save it as"):
+        resolve_pack("tiny", [tmp_path])
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_every_drawn_face_is_read_back(
     np.testing.assert_array_equal(found[in_order], np.array(expected).reshape(-1, 128)[order])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, IDENTITIES - 1), st.integers(0, 255), st.integers(32, 180))
 def test_all_codes_and_sizes(engine: FaceEngine, identity: int, variation: int, side: int) -> None:
     pixels = np.full((200, 200, 3), 128, np.uint8)

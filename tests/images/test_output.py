@@ -96,7 +96,7 @@ def test_a_crop_shows_what_is_in_its_box() -> None:
     assert np.abs(crop.mean(axis=(0, 1)) - pixels[:100, 300:].mean(axis=(0, 1))).max() < 3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(box=st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4), context=st.floats(0, 3))
 def test_any_box_gives_a_crop_within_the_edge(box: list[float], context: float) -> None:
     crop = decode_jpeg(encode_crop(np.asarray(scene()), box, context=context, edge=32, quality=80))

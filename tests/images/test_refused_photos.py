@@ -133,7 +133,7 @@ def outcome(data: bytes, name: str) -> LoadedPhoto | Reason:
         return error.reason
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), kind=st.sampled_from(sorted(_WHOLE)))
 def test_a_cut_at_any_byte_ends_in_a_photo_or_a_reason(data: st.DataObject, kind: str) -> None:
     whole = _WHOLE[kind]
@@ -144,7 +144,7 @@ def test_a_cut_at_any_byte_ends_in_a_photo_or_a_reason(data: st.DataObject, kind
         assert ended.pixels.shape == (64, 96, 3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), kind=st.sampled_from(sorted(_WHOLE)))
 def test_wrong_bytes_anywhere_end_in_a_photo_or_a_reason(data: st.DataObject, kind: str) -> None:
     broken = bytearray(_WHOLE[kind])
@@ -157,7 +157,7 @@ def test_wrong_bytes_anywhere_end_in_a_photo_or_a_reason(data: st.DataObject, ki
         assert ended.scale >= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     start=st.sampled_from(
         [whole[:16] for whole in _WHOLE.values()] + [b"", b"FUJIFILMCCD-RAW", b"IIU\0"]

@@ -23,7 +23,7 @@ def test_a_small_picture_is_given_back_as_it_is() -> None:
     assert fit(pixels, 40) is pixels
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(1, 400), height=st.integers(1, 400), edge=st.integers(1, 100))
 def test_the_long_edge_fits_and_the_shape_stays(width: int, height: int, edge: int) -> None:
     found = fit(np.zeros((height, width, 3), np.uint8), edge)

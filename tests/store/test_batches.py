@@ -10,7 +10,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_rows import (
     CORRUPT,
@@ -484,7 +484,7 @@ def emptied(store: Store) -> Store:
     return store
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(st.lists(st.sampled_from(STEPS), max_size=12), st.integers(0, 2**32 - 1))
 def test_counts_add_up_whatever_happens(reused: Store, steps: list[str], seed: int) -> None:
     model = Model(emptied(reused), random.Random(seed))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from review_event import PACK, InMemory, noon, seed, sort
 from synthetic_event import content
@@ -122,7 +122,7 @@ def carry_out(job: InMemory, act: Act, store: Store) -> bool:
     return done
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(st.lists(acts(), max_size=6))
 def test_any_actions_undone_leave_everything_as_it_was(opened: Store, chosen: list[Act]) -> None:
     job = fresh(opened)
@@ -140,7 +140,7 @@ def test_any_actions_undone_leave_everything_as_it_was(opened: Store, chosen: li
 machine = st.sampled_from(["undo", "redo", "sort"])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(st.lists(st.one_of(acts(), machine), max_size=9))
 def test_whatever_a_sort_did_in_between_stays_explained(
     opened: Store, chosen: list[Act | str]

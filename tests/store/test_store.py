@@ -325,7 +325,7 @@ def test_text_comes_back_as_it_was(store: Store) -> None:
     assert store.rows("SELECT path, reason FROM skipped ORDER BY rowid") == [(n, n) for n in NASTY]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True, max_size=8))
 def test_any_text_comes_back_as_it_was(shared: Store, names: list[str]) -> None:
     with shared.transaction():
@@ -338,7 +338,7 @@ def test_any_text_comes_back_as_it_was(shared: Store, names: list[str]) -> None:
 floats32 = st.floats(width=32, allow_nan=False)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(floats32, min_size=1, max_size=8))
 @example([float(np.float32(0.8)), float(np.nextafter(np.float32(0.8), np.float32(1)))])
 def test_a_stored_distance_is_the_distance_that_was_compared(
@@ -361,7 +361,7 @@ def test_a_stored_distance_is_the_distance_that_was_compared(
     assert [row[0] for row in rows] == distances
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(width=32), max_size=16))
 @example([0.0, -0.0, float("nan"), float("inf")])
 def test_an_embedding_comes_back_to_the_last_bit(values: list[float]) -> None:
@@ -373,7 +373,7 @@ def test_an_embedding_comes_back_to_the_last_bit(values: list[float]) -> None:
 
 
 @given(st.lists(st.binary(max_size=64), min_size=1, max_size=4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bytes_come_back_as_they_were(shared: Store, crops: list[bytes]) -> None:
     count = len(crops)
     with shared.transaction():

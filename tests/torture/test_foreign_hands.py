@@ -10,9 +10,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from disks import pipe
 from synthetic_event import content, sort_in_threads, tree, write_photo
 from torture.campaign import Ledger
 from torture.event import Calm, copy_of
@@ -143,16 +145,21 @@ def test_the_source_changes_between_scan_and_analysis(ledger: Ledger, tmp_path: 
         photos[3].rename(photos[3].with_name("renamed.JPG"))
         photos[4].unlink()
         photos[4].mkdir()
+        photos[5].unlink()
+        photos[5].symlink_to(os.devnull)
+        there.enter_context(pipe(photos[6]))
 
-    sort_in_threads(workspace, pack, at=at_last("scanned", meddle))
+    with ExitStack() as there:
+        sort_in_threads(workspace, pack, at=at_last("scanned", meddle))
     with workspace.open_store(read_only=True) as store:
         failed = {path: reason for path, reason, _ in reports.failed_photos(store, limit=100)}
-    ended = [failed.get(path.relative_to(source).as_posix()) for path in photos[:5]]
+    ended = [failed.get(path.relative_to(source).as_posix()) for path in photos[:7]]
     sort_in_threads(workspace, pack)  # what was renamed or replaced is new to it
 
-    ledger.count(FAULTS, 5)
+    ledger.count(FAULTS, 7)
     assert ended[:2] == ["missing", "truncated"]
-    assert ended[2:] == [None, "missing", "unreadable"]
+    assert ended[2:4] == [None, "missing"]
+    assert ended[4:] == ["unreadable"] * 3
     assert verdict(workspace) == (set(), set())
     with workspace.open_store(read_only=True) as store:
         counts = reports.counts(store)

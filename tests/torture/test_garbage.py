@@ -31,7 +31,7 @@ from facesort.settings import PhotoSettings
 from facesort.store import reports
 from facesort.workspace import Workspace
 
-LIMITS = PhotoSettings(timeout_s=20, max_worker_mb=1500)
+LIMITS = PhotoSettings(timeout_s=60, max_worker_mb=1500)
 # Between two looks at its memory a worker can take a little more than it may.
 SLACK_MB = 300
 FILES_PER_JOB = 500
@@ -179,7 +179,7 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_bombs_and_giants(megapixels: float, bombs: Path, ledger: Ledger, tmp_path: Path) -> None:
     """Also where somebody has raised the limit on megapixels: then the one on memory holds."""
     workspace, pack = make_workspace(tmp_path, bombs)
-    limits = LIMITS.model_copy(update={"max_megapixels": megapixels, "timeout_s": 60})
+    limits = LIMITS.model_copy(update={"max_megapixels": megapixels})
 
     ended = sort_all(limited(workspace, limits), pack, ledger)
 

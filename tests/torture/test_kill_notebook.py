@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -51,12 +52,13 @@ def kill(launcher: int, victim: str) -> bool:
     if victim == "papermill":
         os.kill(launcher, signal.SIGKILL)
         return True
-    family = psutil.Process(launcher).children(recursive=True)
     word = "ipykernel" if victim == "kernel" else "multiprocessing.spawn"
-    found = [process for process in family if word in " ".join(process.cmdline())]
-    for process in found[:1]:
-        process.kill()
-    return bool(found)
+    for process in psutil.Process(launcher).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it was ending by itself, and this is no kill
+            if word in " ".join(process.cmdline()):
+                process.kill()
+                return True
+    return False
 
 
 def wait_until_free(root: Path) -> None:

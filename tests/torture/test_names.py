@@ -185,8 +185,7 @@ def test_no_write_leaves_the_output_and_the_workspace(ledger: Ledger, tmp_path: 
 
 @settings(
     max_examples=share(200, 5000),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     person=st.text(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -17,9 +16,6 @@ __all__ = ["NOBODY", "Rate", "Trials"]
 
 NOBODY = -1
 """In `Trials.others`: the error is nobody else's."""
-
-_RESAMPLES = 1000
-_SEED = 20_261_001
 
 Numbers = NDArray[np.float64]
 
@@ -171,14 +167,14 @@ class Trials:
         return self.rates([threshold])[0]
 
     def rates(self, thresholds: Sequence[float]) -> list[Rate]:
-        """Rates at several thresholds; one set of resamples serves them all.
+        """Rates at several thresholds.
 
         Notes
         -----
-        People are resampled, not comparisons: whoever is drawn brings all of their faces, and all faces that
-        would be mistaken for them.  The variance over the resamples says how many independent trials
-        (`Rate.effective`) tell as much, and these give an exact interval, see `intervals.binomial`: percentiles
-        of resamples would claim certainty where no or few errors were seen.
+        The bootstrap over people, not comparisons: whoever is drawn brings all of their faces, and all faces that
+        would be mistaken for them.  Of a sum, its variance is known without drawing (`_variance`).  That says how
+        many independent trials (`Rate.effective`) tell as much, and these give an exact interval, see
+        `intervals.binomial`: percentiles of resamples would claim certainty where no or few errors were seen.
 
         Raises
         ------
@@ -194,12 +190,9 @@ class Trials:
             self._tally(threshold, value, blamed, pairs)
             for threshold, value in zip(thresholds, values, strict=True)
         ]
-        drawn = self._resamples() - 1
-        spread = drawn @ np.stack([tally.deviations for tally in tallies], axis=1)
-        variances = spread.var(axis=0, ddof=1) - np.array([tally.twice for tally in tallies])
         return [
-            self._rate(value, tally, units, variance / len(self) ** 2)
-            for value, tally, variance in zip(values, tallies, variances.tolist(), strict=True)
+            self._rate(value, tally, units, self._variance(tally) / len(self) ** 2)
+            for value, tally in zip(values, tallies, strict=True)
         ]
 
     def threshold_at(self, rate: float) -> float:
@@ -272,13 +265,12 @@ class Trials:
         _, numbers = np.unique(ends[0] * self._members + ends[1], return_inverse=True)
         return numbers.astype(np.int64)
 
-    def _resamples(self) -> Numbers:
-        """How often each person is drawn; the gallery and the strangers keep their sizes."""
-        seed = zlib.crc32(self.what.encode())
-        rng = np.random.default_rng([_SEED, seed, len(self)])
-        groups = [self.gallery, self._members - self.gallery]
-        parts = [rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) for n in groups if n]
-        return np.hstack(parts).astype(np.float64)
+    def _variance(self, tally: _Tally) -> float:
+        """Of the number of errors, over all draws of as many people; the gallery and the strangers keep their sizes."""
+        groups = tally.deviations[: self.gallery], tally.deviations[self.gallery :]
+        # How often each of n is drawn is multinomial: variance 1 - 1/n, covariance -1/n.
+        drawn = sum(float(((own - own.mean()) ** 2).sum()) for own in groups if len(own))
+        return drawn - tally.twice
 
     def _sum(self, members: NDArray[np.int64], amounts: Numbers) -> Numbers:
         totals = np.bincount(members, amounts, minlength=self._members)
