@@ -35,7 +35,9 @@ torture: $(DEV) ## Kill, starve and poison jobs for hours, and count what is los
 
 lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 	# JupyterLab drops uploads of more than 10 MB in one go without a word
-	$(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}"
+	# and asks the network for news and newer versions of itself.
+	$(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}" \
+		--LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 lint: $(DEV) ## Format, style, types, layers, and notebooks without outputs
 	$(BIN)/ruff format --check .

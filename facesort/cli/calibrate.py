@@ -75,6 +75,11 @@ def _text(found: Mapping[str, Any]) -> str:
         )
     if (found["crowd"] or {}).get("harder"):
         lines.append("The people of this event are harder to tell apart than the seeds promise.")
+    if found["look_alikes"]:
+        lines.append(
+            f"Names that look like one person (pairs: {found['look_alikes']}) make this too low; the run notebook says "
+            "which."
+        )
     lines.append(
         f"applied: STRICT {chosen['strict']:.3f}, LOOSE {chosen['loose']:.3f}"
         if chosen["applied"]

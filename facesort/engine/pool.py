@@ -103,7 +103,7 @@ class LocalPool(concurrent.futures.Executor):
         else:
             self._pool.close()
         if wait:
-            self._pool.join()
+            _join(self._pool)
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
         """Stop at once after an error, else when all is done."""
@@ -177,9 +177,19 @@ def _end(pool: ProcessPool) -> None:
     """End a pool's workers; in a thread of its own, for it waits for Pebble's threads."""
     pool.stop()
     try:
-        pool.join()
+        _join(pool)
     except OSError as error:  # its pipe is what was broken
         log.warning("workers that were replaced did not end in order: %s", error)
+
+
+def _join(pool: ProcessPool) -> None:
+    """Wait until all workers have ended."""
+    while True:
+        try:
+            pool.join()
+            return
+        except KeyError as pid:  # one of Pebble's threads has stopped that worker meanwhile: again, for the others
+            log.debug("worker %s had been stopped already", pid)
 
 
 def _start_worker(max_worker_mb: float) -> None:

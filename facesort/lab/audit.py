@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image, Markdown
+from ipywidgets import Widget
 from PIL import Image as Pillow
 
 from facesort.core.audit import Coverage
@@ -20,6 +21,7 @@ from facesort.lab.audit_report import AuditReport, read_audit
 from facesort.lab.audit_runs import runs_sections
 from facesort.lab.audit_tables import MAX_ROWS, Sections
 from facesort.lab.contact_sheet import plot_contact_sheet
+from facesort.lab.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
 from facesort.lab.plots import chart, picture
 from facesort.lab.tables import Table
 from facesort.lab.words import duration, explain
@@ -43,8 +45,7 @@ __all__ = [
     "show_withheld",
 ]
 
-_NOT_ASKED = "Left out: `contact_sheet` is 0, so no picture of a face is in this notebook."
-_MAX_SHEET = 400
+_MAX_MINIMUM = 1_000_000
 _THUMBNAIL = 360  # px
 
 
@@ -55,7 +56,7 @@ def open_audit(
     before: int | None = None,
     after: int | None = None,
     minimum: int = 10,
-    contact_sheet: int = 0,
+    contact_sheet: int | None = 0,
 ) -> AuditReport:
     """Read a workspace and its saved runs; nothing is stored.
 
@@ -68,8 +69,8 @@ def open_audit(
         Ids of the runs to compare; None: the run before the last, and as it stands now.
     minimum : int
         Photos that everyone should be in.
-    contact_sheet : int
-        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless`; 0: none.
+    contact_sheet : int or None
+        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`faces_asked_for`).
 
     Raises
     ------
@@ -78,14 +79,13 @@ def open_audit(
     WorkspaceError, StoreError
         If the workspace cannot be opened; while a sort is running, its database is locked.
     """
-    for name, value, most in (
-        ("minimum", minimum, 1_000_000),
-        ("contact_sheet", contact_sheet, _MAX_SHEET),
-    ):
-        if not isinstance(value, int) or not 0 <= value <= most:
-            raise SettingsError(f"{name} must be a whole number from 0 to {most}, got {value!r}")
+    if not isinstance(minimum, int) or not 0 <= minimum <= _MAX_MINIMUM:
+        raise SettingsError(
+            f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
+        )
+    faces = faces_asked_for(contact_sheet)
     return read_audit(
-        workspace, runs, compared=(before, after), minimum=minimum, contact_sheet=contact_sheet
+        workspace, runs, compared=(before, after), minimum=minimum, contact_sheet=faces
     )
 
 
@@ -96,21 +96,21 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
     return runs_sections(report.runs, report.drops_by_run, report.saved, report.saved_others)
 
 
-def show_dropped_faces(report: AuditReport) -> Image | Markdown:
+def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
     """Dropped faces that came nearest to somebody, each beside that person's best reference."""
     if report.sheet is None:
-        return Markdown(_NOT_ASKED)
+        return Markdown(NOT_ASKED)
     faces = report.sheet.faces
     if not faces:
         return Markdown("No photo was dropped for having only unknown faces.")
     text = f"The {len(faces)} dropped photos whose face came nearest to somebody in the gallery"
-    return picture(plot_contact_sheet(faces), text)
+    return faces_picture(plot_contact_sheet(faces), text)
 
 
-def show_faceless(report: AuditReport) -> Image | Markdown:
+def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
     """Photos in which no face was found, read from the source again."""
     if report.sheet is None:
-        return Markdown(_NOT_ASKED)
+        return Markdown(NOT_ASKED)
     if not report.sheet.faceless:
         return Markdown("In every photo that could be read, there is a face.")
     source = report.workspace.settings.source
@@ -119,7 +119,7 @@ def show_faceless(report: AuditReport) -> Image | Markdown:
     if not photos:
         return Markdown(f"The photos cannot be read from {source}: plug in the disk.")
     text = f"{len(photos)} photos in which no face was found"
-    return picture(plot_photos(photos), text)
+    return faces_picture(plot_photos(photos), text)
 
 
 def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:

@@ -34,6 +34,7 @@ from facesort.lab.calibrate_panel import ApplyPanel, Controls
 from facesort.lab.calibrate_plots import Group, plot_groups
 from facesort.lab.calibrating import Calibrating
 from facesort.lab.draggable import DraggableChart
+from facesort.lab.faces_shown import faces_asked_for
 from facesort.lab.front_end import somebody_watches
 from facesort.lab.plots import BLUE, GREY, ORANGE, style
 from facesort.lab.progress_bar import progress_bar
@@ -57,8 +58,6 @@ __all__ = [
     "show_suggestion",
     "write_calibration",
 ]
-
-_MAX_SHEET = 400
 
 
 def open_calibration(
@@ -129,7 +128,7 @@ def show_distances(desk: Calibrating) -> DraggableChart:
         Group("a stranger and the nearest person", comparisons.fpir().scores, ORANGE, False),
     )
     with mpl.rc_context(style()):
-        figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+        figure = Figure(figsize=(8.0, 4.2), layout="constrained")
         marks = plot_groups(figure.add_subplot(), groups, desk.thresholds)
     text = "Histograms of distances between faces of the same and of different people, with STRICT and LOOSE"
     shown = DraggableChart(figure, marks, lambda name, value: _drag(desk, name, value), text)
@@ -189,19 +188,16 @@ def show_forecast(desk: Calibrating) -> Live:
     return desk.live_picture("forecast", lambda: forecast_picture(desk))
 
 
-def show_between(desk: Calibrating, *, limit: int) -> Live:
+def show_between(desk: Calibrating, *, limit: int | None) -> Live:
     """Faces of the sample between STRICT and LOOSE; follows the thresholds.
 
     Raises
     ------
     SettingsError
-        If `limit` is not a whole number from 0 to 400.
+        As `faces_asked_for`.
     """
-    if not isinstance(limit, int) or not 0 <= limit <= _MAX_SHEET:
-        raise SettingsError(
-            f"contact_sheet must be a whole number from 0 to {_MAX_SHEET}, got {limit!r}"
-        )
-    return desk.live_picture("between", lambda: between_picture(desk, limit))
+    faces = faces_asked_for(limit)
+    return desk.live_picture("between", lambda: between_picture(desk, faces))
 
 
 def show_apply(desk: Calibrating, *, apply: bool) -> Widget | Markdown:

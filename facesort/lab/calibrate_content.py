@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from IPython.display import Image, Markdown
+from ipywidgets import Widget
 
 from facesort.core.calibration import Rate
 from facesort.lab.calibrate_faces import faces_between
 from facesort.lab.calibrate_plots import Group, plot_curves, plot_groups
 from facesort.lab.calibrating import Calibrating
 from facesort.lab.contact_sheet import plot_contact_sheet
+from facesort.lab.faces_shown import NOT_ASKED, faces_picture
 from facesort.lab.forecast_plots import plot_forecast
 from facesort.lab.plots import DARK, GREY, ORANGE, chart, picture
 from facesort.lab.summary import Summary
@@ -28,6 +30,9 @@ __all__ = [
     "rates_table",
     "suggestion_table",
 ]
+
+
+_MAX_NAMED = 5
 
 
 def data_table(desk: Calibrating) -> Table:
@@ -61,6 +66,20 @@ def data_table(desk: Calibrating) -> Table:
     )
 
 
+def _look_alikes(desk: Calibrating) -> str:
+    """Which names to look at before any number is believed."""
+    found = desk.look_alikes
+    if not found:
+        return ""
+    pairs = "; ".join(f"{a.name} and {a.person} ({a.distance:.2f})" for a in found[:_MAX_NAMED])
+    more = f"; and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
+    return (
+        f"Look at these names first, each two within the pack's STRICT of each other: {pairs}{more}. If they are one "
+        "person, who then counts as a stranger, the suggestion is too low: give them one name (merge them in 01_seed, "
+        "or name the labelled folder after the person) and calibrate again. "
+    )
+
+
 def suggestion_table(desk: Calibrating) -> Table:
     """Both thresholds: those in force, those suggested, and why."""
     found = desk.calibration
@@ -82,7 +101,8 @@ def suggestion_table(desk: Calibrating) -> Table:
             )
             for name, side in sides
         ],
-        note=(
+        note=_look_alikes(desk)
+        + (
             f"What is missing: {'; '.join(missing)}. Photos of anybody count, in a folder for each person."
             if missing
             else "Nothing is missing for the rates that were asked for."
@@ -183,19 +203,17 @@ def forecast_picture(desk: Calibrating) -> Image | Markdown:
     return picture(figure, text)
 
 
-def between_picture(desk: Calibrating, limit: int) -> Image | Markdown:
+def between_picture(desk: Calibrating, limit: int) -> Image | Widget | Markdown:
     """Faces of the sample between STRICT and LOOSE, those nearest to LOOSE first."""
     if not limit:
-        return Markdown(
-            "Left out: `contact_sheet` is 0, so no picture of a face is in this notebook."
-        )
+        return Markdown(NOT_ASKED)
     if desk.sample is None:
         return no_sample(desk)
     faces, number = faces_between(desk, limit)
     if not faces:
         return Markdown("No face of the sample lies between STRICT and LOOSE.")
     text = f"{len(faces):,} of {number:,} faces of the sample between STRICT and LOOSE, the farthest first"
-    return picture(plot_contact_sheet(faces), text)
+    return faces_picture(plot_contact_sheet(faces), text)
 
 
 def conclusion(desk: Calibrating) -> Summary:

@@ -36,6 +36,7 @@ from facesort.engine.forecast import (
 from facesort.errors import InsufficientTrialsError, SourceGoneError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.curves import Curves, draw_curves
+from facesort.lab.look_alikes import LookAlike, look_alikes
 from facesort.lab.progress_bar import progress_bar
 from facesort.lab.seeding import Live
 from facesort.lab.session import Session
@@ -94,6 +95,11 @@ class Calibrating(Session):
     def gallery(self) -> Gallery:
         """The references alone, as they are compared."""
         return frozen_gallery(self.workspace, self.pack)
+
+    @cached_property
+    def look_alikes(self) -> tuple[LookAlike, ...]:
+        """Different names that look like one person."""
+        return look_alikes(self.gallery, self.run.labelled, self.pack.strict)
 
     @cached_property
     def curves(self) -> Curves:
@@ -229,6 +235,7 @@ class Calibrating(Session):
         chosen, point = self.thresholds, self.point
         return self.calibration.to_json() | {
             "data": self.calibration.counts.words,
+            "look_alikes": len(self.look_alikes),
             "chosen": {
                 "strict": chosen.strict,
                 "loose": chosen.loose,

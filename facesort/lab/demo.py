@@ -72,9 +72,8 @@ def run_demo(
     event = _event(folder / "event")
     say(f"sample event: {len(event.truth)} files with six people in {event.source}")
     workspace = _workspace(folder, event, pack, roots, say)
-    notebook = launch(
-        "03_sort", {"workspace": str(workspace.root)}, runs=folder / "runs", job="demo"
-    )
+    asked = {"workspace": str(workspace.root), "contact_sheet": 24}
+    notebook = launch("03_sort", asked, runs=folder / "runs", job="demo")
     with workspace.open_store(read_only=True) as store:
         placed = reports.photo_folders(store)
     return DemoResult(score_demo(event, placed), workspace.settings.output, notebook)

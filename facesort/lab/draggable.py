@@ -59,6 +59,7 @@ class DraggableChart:
             ("button_press_event", self._take),
             ("motion_notify_event", self._pull),
             ("button_release_event", self._let_go),
+            ("figure_leave_event", self._let_go),  # outside nobody would hear the release
         ):
             self.canvas.mpl_connect(name, reaction)
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import comm
+import ipywidgets as widgets
 from ipykernel.comm.comm import BaseComm
 from IPython import get_ipython
 
-__all__ = ["hear_in_order", "somebody_watches"]
+__all__ = ["hear_in_order", "on_press", "somebody_watches"]
+
+_DOUBLE_CLICK_S = 0.4
 
 
 def somebody_watches() -> bool:
     """Whether a front end is there that can show widgets; a notebook that papermill runs has none.
 
     Such a front end says that it could also be asked for input (``allow_stdin`` in Jupyter's messages), which who
-    runs a notebook unattended denies.
+    runs a notebook unattended denies; or somebody has touched a widget.
     """
     kernel = getattr(get_ipython(), "kernel", None)
-    return kernel is not None and bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
+    if kernel is None:
+        return False
+    asked = kernel.get_parent()
+    touched = asked.get("header", {}).get("msg_type") == "comm_msg"
+    return touched or bool(asked.get("content", {}).get("allow_stdin"))
 
 
 def hear_in_order() -> None:
@@ -30,6 +39,35 @@ def hear_in_order() -> None:
     """
     if getattr(get_ipython(), "kernel", None) is not None:
         comm.create_comm = _HeardByMainThread  # ipykernel puts its own there
+
+
+def on_press(
+    button: widgets.Button, action: Callable[[], object], clock: Callable[[], float] = monotonic
+) -> None:
+    """Let a button do something, and do it once for a double click.
+
+    The second click is heard when the first is done, however long that took: what comes right after that was pressed
+    before anybody saw what the first one did.
+
+    Parameters
+    ----------
+    button : Button
+    action : callable
+    clock : callable
+        Seconds.
+    """
+    done = float("-inf")
+
+    def press(_: widgets.Button) -> None:
+        nonlocal done
+        if clock() - done < _DOUBLE_CLICK_S:
+            return
+        try:
+            action()
+        finally:
+            done = clock()
+
+    button.on_click(press)
 
 
 class _HeardByMainThread(BaseComm):

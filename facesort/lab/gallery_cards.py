@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from facesort.core.records import Analysis
 from facesort.engine.gallery import PersonCard
@@ -68,8 +68,7 @@ def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
         return b""
     with Image.open(io.BytesIO(analysis.jpeg)) as image:
         image.draft("RGB", (_LONG_EDGE, _LONG_EDGE))
-        small = image.convert("RGB")
-    small.thumbnail((_LONG_EDGE, _LONG_EDGE))
+        small = ImageOps.contain(image.convert("RGB"), (_LONG_EDGE, _LONG_EDGE))
     scale = small.width / analysis.info.width
     draw = ImageDraw.Draw(small)
     boxes = [face.box * np.float32(scale) for face in analysis.faces]

@@ -12,6 +12,7 @@ from facesort.lab.seeding import Seeding
 __all__ = ["GalleryPanel"]
 
 _PAGE = 48  # cards that a browser shows without effort
+_HEIGHT = "620px"  # two rows of cards, so that the editor below them is seen when it opens
 
 
 class GalleryPanel:
@@ -28,7 +29,13 @@ class GalleryPanel:
         self.find = widgets.Text(placeholder="find a name", layout={"width": "200px"})
         self.find.observe(lambda _: self.refresh(), "value")
         self.summary = widgets.HTML()
-        self.cards = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px"))
+        self.cards = widgets.Box(
+            layout=widgets.Layout(
+                flex_flow="row wrap", grid_gap="12px", max_height=_HEIGHT, overflow="hidden auto"
+            )
+        )
+        # Kept, so that the browser stays where it was scrolled to.
+        self._tiles: dict[str, widgets.VBox] = {}
         self.widget = widgets.VBox(
             [widgets.HBox([self.find, self.summary]), self.cards, self.editor.widget]
         )
@@ -50,9 +57,12 @@ class GalleryPanel:
 
     def _card(self, card: PersonCard) -> widgets.VBox:
         name = card.person.name
-        button = widgets.Button(
-            description="Edit", tooltip=f"Edit {name}", layout={"width": "auto"}
-        )
-        button.on_click(lambda _: self.editor.open(name))
-        html = widgets.HTML(person_html(card, chosen=name == self.editor.person))
-        return widgets.VBox([html, button], layout=widgets.Layout(width="190px"))
+        if name not in self._tiles:
+            button = widgets.Button(
+                description="Edit", tooltip=f"Edit {name}", layout={"width": "auto"}
+            )
+            button.on_click(lambda _: self.editor.open(name))
+            self._tiles[name] = widgets.VBox([widgets.HTML(), button], layout={"width": "190px"})
+        tile = self._tiles[name]
+        tile.children[0].value = person_html(card, chosen=name == self.editor.person)
+        return tile

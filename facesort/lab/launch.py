@@ -7,6 +7,7 @@ import difflib
 import json
 import logging
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -246,7 +247,13 @@ def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
         reported = {}
     ended = {} if record["state"] == "finished" else {"state": record["state"]}
     summary = {**record, **reported, **ended, "finished_at": _now()}
-    replace_json(saved.with_name("summary.json"), summary)
+    try:
+        replace_json(saved.with_name("summary.json"), summary)
+    except OSError as error:
+        raise NotebookError(
+            f"{saved.parent} cannot be written ({os.strerror(error.errno or 0)}): free some space there, or give "
+            "another folder with --runs, and run the command again; what is committed stays"
+        ) from error
 
 
 def _write_page(saved: Path, *, faces: bool) -> None:

@@ -9,11 +9,14 @@ import ipywidgets as widgets
 
 from facesort.engine import gallery
 from facesort.engine.gallery import PersonCard
-from facesort.errors import FacesortError
+from facesort.errors import FacesortError, GalleryError
+from facesort.lab.front_end import on_press
 from facesort.lab.gallery_cards import notice, reference_html, several
 from facesort.lab.seeding import Seeding
 
 __all__ = ["PersonEditor"]
+
+_UNDO = "`facesort undo`, or 04_review, takes it back."
 
 
 class PersonEditor:
@@ -87,7 +90,7 @@ class PersonEditor:
         """Take one reference out."""
         name, workspace = self._chosen(), self._seeding.workspace
         if self._carry_out(lambda: gallery.remove_reference(workspace, reference_id), name):
-            self._say("The reference is out of the gallery.")
+            self._say(f"The reference is out of the gallery. {_UNDO}")
 
     def merge(self) -> None:
         """Ask whether to merge into the person chosen."""
@@ -97,7 +100,7 @@ class PersonEditor:
             return
         self._ask(
             f"Merge {name} into {into}? References and learned faces move to {into}, who keeps name and folder. "
-            "Files in the output stay where they are. This cannot be undone.",
+            f"Files in the output stay where they are. {_UNDO}",
             lambda: self._merge(name, into),
         )
 
@@ -113,7 +116,7 @@ class PersonEditor:
         known = "" if card is None else f" with {several(len(card.references), 'reference')}"
         self._ask(
             f"Remove {name}{known} from the gallery? Later sorts will not find {name}. Files in the output stay, "
-            "and so do earlier decisions and the faces that sorts have found. This cannot be undone.",
+            f"and so do earlier decisions and the faces that sorts have found. {_UNDO}",
             lambda: self._remove(name),
         )
 
@@ -134,6 +137,7 @@ class PersonEditor:
 
     def _ask(self, question: str, agreed: Callable[[], None]) -> None:
         self._agreed = agreed
+        self.message.value = ""
         self.question.value = notice(question, good=False)
         self.asking.layout.display = ""
 
@@ -150,11 +154,20 @@ class PersonEditor:
             except FacesortError as error:
                 self.decline()
                 self._say(str(error), good=False)
+                if isinstance(error, GalleryError):
+                    self._look_again()
                 return False
             self.person = then
             self._seeding.changed()
             self._refresh()
             return True
+
+    def _look_again(self) -> None:
+        """Show the gallery as it is, but leave what was typed: another notebook or the terminal may have changed it."""
+        typed = self.name.value, self.folder.value
+        self._seeding.changed()
+        self._refresh()
+        self.name.value, self.folder.value = typed
 
     def _say(self, text: str, *, good: bool = True) -> None:
         self.message.value = notice(text, good=good)
@@ -180,6 +193,7 @@ class PersonEditor:
         for reference, to_rest in zip(card.references, card.to_rest, strict=True):
             key = reference.reference_id
             button = _button("Remove", lambda key=key: self.remove_reference(key))  # type: ignore[misc]
+            button.layout.width = "auto"
             button.disabled = len(card.references) == 1
             button.tooltip = "a person needs one" if button.disabled else reference.file_name
             html = widgets.HTML(reference_html(reference, to_rest))
@@ -195,5 +209,5 @@ def _field(label: str) -> widgets.Text:
 
 def _button(label: str, action: Callable[[], None], style: str = "") -> widgets.Button:
     button = widgets.Button(description=label, button_style=style, layout={"width": "150px"})
-    button.on_click(lambda _: action())
+    on_press(button, action)
     return button

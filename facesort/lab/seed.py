@@ -10,6 +10,7 @@ from ipywidgets import Widget
 
 from facesort.engine.gallery import ClosestPair
 from facesort.engine.setup import open_with_pack
+from facesort.lab.faces_shown import faces_picture
 from facesort.lab.gallery_cards import several
 from facesort.lab.gallery_panel import GalleryPanel
 from facesort.lab.plots import picture
@@ -106,7 +107,7 @@ def confusion_picture(seeding: Seeding) -> Image | Markdown:
     text = f"Distances between the centroids of {shown:,} people"
     if shown < len(view.cards):
         text += f" with the nearest neighbours, of {len(view.cards):,}"
-    figure.axes[0].set_title(text, loc="left", fontsize=10)
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10)
     return picture(figure, text)
 
 
@@ -115,13 +116,13 @@ def show_closest_pair(seeding: Seeding) -> Live:
     return seeding.live("closest", lambda: closest_picture(seeding))
 
 
-def closest_picture(seeding: Seeding) -> Image | Markdown:
+def closest_picture(seeding: Seeding) -> Image | Widget | Markdown:
     """The two people who could most easily be mistaken for each other."""
     pair = seeding.view().closest()
     if pair is None:
         return Markdown(_ALONE)
     text = _verdict(pair, seeding)
-    return picture(plot_closest_pair(pair, text), text)
+    return faces_picture(plot_closest_pair(pair, text), text)
 
 
 def _verdict(pair: ClosestPair, seeding: Seeding) -> str:

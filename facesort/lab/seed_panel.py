@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from facesort.engine.seed import SeedReport, photos_in
 from facesort.errors import FacesortError
+from facesort.lab.front_end import on_press
 from facesort.lab.gallery_cards import notice, report_html, several
 from facesort.lab.seeding import Offer, Seeding
 from facesort.reasons import Reason
@@ -55,7 +56,7 @@ class AddPanel:
         self.button = widgets.Button(
             description="Add references", button_style="primary", icon="user-plus"
         )
-        self.button.on_click(lambda _: self.add())
+        on_press(self.button, self.add)
         self.message = widgets.HTML()
         self.results = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px"))
         self.widget = widgets.VBox(
@@ -84,16 +85,21 @@ class AddPanel:
         name = " ".join(self.name.value.split())
         try:
             offers = self._offers()
-        except FacesortError as error:
+        except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)
             return
         if not name or not offers:
             self.message.value = notice("Say who it is." if not name else _NO_PHOTO, good=False)
             return
         self.results.children = ()
-        self._seed(name, offers, force=False)
-        self.upload.value = ()
-        self.path.value = self.folder.value = ""
+        self._clear(self._seed(name, offers, force=False))
+
+    def _clear(self, reports: Sequence[SeedReport]) -> None:
+        """Make room for other photos, or for the next person: a name that stayed would get somebody else's."""
+        if reports:
+            self.upload.value, self.path.value = (), ""
+        if any(report.refused is None for report in reports):
+            self.name.value = self.folder.value = ""
 
     def _offers(self) -> list[Offer]:
         """Uploads first, then what lies under the path."""
@@ -103,10 +109,10 @@ class AddPanel:
             return uploads
         return uploads + [Offer(p.name, p) for p in photos_in(Path(text).expanduser())]
 
-    def _seed(self, name: str, offers: Sequence[Offer], *, force: bool) -> None:
-        """Seed, and show each verdict as soon as it is known."""
+    def _seed(self, name: str, offers: Sequence[Offer], *, force: bool) -> list[SeedReport]:
+        """Seed, and show each verdict as soon as it is known; gives those that were reached."""
         reports: list[SeedReport] = []
-        self.button.disabled = True
+        self._disable(True)
         self.message.value = notice(
             f"Looking at {several(len(offers), 'photo')}; the first takes longest, it loads the model."
         )
@@ -119,16 +125,22 @@ class AddPanel:
         except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)
         finally:
-            self.button.disabled = False
-            if any(report.refused is None for report in reports):
-                self._seeding.changed()
+            self._disable(False)
+        if any(report.refused is None for report in reports):
+            self._seeding.changed()
+        return reports
+
+    def _disable(self, working: bool) -> None:
+        """Take nothing while photos are looked at: what was typed meanwhile would be wiped in the end."""
+        for field in (self.name, self.folder, self.upload, self.path, self.button):
+            field.disabled = working
 
     def _show(self, report: SeedReport, offer: Offer) -> None:
         """Add one verdict; where only the likeness speaks against it, with a button to overrule that."""
         parts: list[widgets.Widget] = [widgets.HTML(report_html(report, offer.name))]
         if report.refused is not None and report.refused.reason in _FORCEABLE:
             button = widgets.Button(description="Add anyway", icon="exclamation-triangle")
-            button.on_click(lambda _: self.add_anyway(report.candidate.name, offer))
+            on_press(button, lambda: self.add_anyway(report.candidate.name, offer))
             parts.append(button)
         tile = widgets.VBox(parts, layout=widgets.Layout(width="260px"))
         self.results.children = (*self.results.children, tile)

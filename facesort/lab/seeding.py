@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from IPython.display import DisplayHandle, display
+from ipywidgets import HTML
 
 from facesort.core.matching import Thresholds
 from facesort.engine.decide import rules_of
@@ -41,7 +42,9 @@ class Offer:
 
 
 class Live:
-    """A display that is drawn again in place when the gallery changes; saved like any other output.
+    """A display that is drawn again in place when the gallery changes.
+
+    Saved with the notebook like any other output, unless it is a widget.
 
     Parameters
     ----------
@@ -52,14 +55,25 @@ class Live:
     def __init__(self, content: Callable[[], object]) -> None:
         self.content = content
         self._handle: DisplayHandle | None = None
+        self._shown: object = None
 
     def refresh(self) -> None:
         """Draw again, if it is on the screen."""
-        if self._handle is not None:
-            self._handle.update(self.content())
+        if self._handle is None:
+            return
+        now = self.content()
+        if isinstance(now, HTML) and isinstance(self._shown, HTML):
+            self._shown.value = (
+                now.value
+            )  # JupyterLab does not show a widget in the place of another one
+            now.close()
+        else:
+            self._shown = now
+            self._handle.update(now)
 
     def _ipython_display_(self) -> None:
-        self._handle = display(self.content(), display_id=True)
+        self._shown = self.content()
+        self._handle = display(self._shown, display_id=True)
 
 
 class Seeding(Session):
@@ -124,7 +138,7 @@ class Seeding(Session):
     def changed(self) -> None:
         """Let everything that is shown follow the gallery."""
         with self.alone:
-            self._view = None
+            self._view = read_gallery(self.workspace, self.pack)
             for refresh in list(self._followers.values()):
                 refresh()
 

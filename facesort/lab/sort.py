@@ -9,12 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from IPython.display import Image, Markdown, display
+from ipywidgets import Widget
 
 from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.engine.progress import read_progress
 from facesort.engine.sort import SortOptions, run_sort
-from facesort.errors import SettingsError
 from facesort.lab.contact_sheet import plot_contact_sheet
+from facesort.lab.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
 from facesort.lab.plots import (
     chart,
     picture,
@@ -56,17 +57,18 @@ _STATUS_WORDS = MappingProxyType(
     }
 )
 _MAX_PERSONS = 40  # bars that can be read on one page
-_MAX_SHEET = 400
 
 
-def run(job: SortJob, *, contact_sheet: int = 24, executor: Executor | None = None) -> SortReport:
+def run(
+    job: SortJob, *, contact_sheet: int | None = None, executor: Executor | None = None
+) -> SortReport:
     """Sort what is not sorted yet, with a progress bar, and read what became of it.
 
     Parameters
     ----------
     job : SortJob
-    contact_sheet : int
-        How many doubtful faces to load for `show_doubtful`; 0: none.
+    contact_sheet : int or None
+        How many doubtful faces to load for `show_doubtful` (`faces_asked_for`).
     executor : Executor, optional
         Where to analyse; processes on this machine by default.
 
@@ -75,17 +77,14 @@ def run(job: SortJob, *, contact_sheet: int = 24, executor: Executor | None = No
     FacesortError
         As `facesort.engine.sort.run_sort`; the counts so far are displayed before.
     """
-    if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= _MAX_SHEET:
-        raise SettingsError(
-            f"contact_sheet must be a whole number from 0 to {_MAX_SHEET}, got {contact_sheet!r}"
-        )
+    faces = faces_asked_for(contact_sheet)
     try:
         with progress_bar() as on_photo:
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
     except BaseException:
         display(_unfinished(job))
         raise
-    return read_report(job.workspace, job.pack, run_id, contact_sheet=contact_sheet)
+    return read_report(job.workspace, job.pack, run_id, contact_sheet=faces)
 
 
 def _unfinished(job: SortJob) -> Summary:
@@ -213,12 +212,10 @@ def show_distances(report: SortReport) -> Image | Markdown:
     return picture(chart(draw, height=4.0), text)
 
 
-def show_doubtful(report: SortReport) -> Image | Markdown:
+def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
     """The matches a person should look at first."""
     if report.doubtful is None:
-        return Markdown(
-            "Left out: `contact_sheet` is 0, so no picture of a face is in this notebook."
-        )
+        return Markdown(NOT_ASKED)
     if not report.doubtful:
         return Markdown(
             "There is no doubtful match: every face that was given a name is within STRICT."
@@ -226,7 +223,7 @@ def show_doubtful(report: SortReport) -> Image | Markdown:
     text = (
         f"The {len(report.doubtful)} most doubtful matches, each beside the person's best reference"
     )
-    return picture(plot_contact_sheet(report.doubtful), text)
+    return faces_picture(plot_contact_sheet(report.doubtful), text)
 
 
 def show_failed(report: SortReport) -> Table | Markdown:

@@ -12,6 +12,7 @@ __all__ = ["Table", "percent"]
 _NUMBER = re.compile(r"[\d.,]+( %)?")
 _CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
 _RULE = "1px solid #888"
+_SHORT = 18  # characters
 
 
 def percent(part: float, whole: float) -> str:
@@ -51,7 +52,7 @@ class Table:
             body += self._html_row(self.total, f"font-weight:bold;border-top:{_RULE};")
         note = f'<p style="margin:6px 4px">{escape(self.note)}</p>' if self.note else ""
         return (
-            '<table style="border-collapse:collapse;margin-left:0">'
+            '<table class="mathjax_ignore" style="border-collapse:collapse;margin-left:0">'
             f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
         )
 
@@ -59,7 +60,8 @@ class Table:
         cells = []
         for number, cell in enumerate(row):
             numeric = self._is_numeric(number)
-            align, whole = ("right", "white-space:nowrap;") if numeric else ("left", "")
+            align = "right" if numeric else "left"
+            whole = "white-space:nowrap;" if numeric or self._is_short(number) else ""
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
             shown = html() if html else escape(_shown(cell))
@@ -69,6 +71,10 @@ class Table:
     def _is_numeric(self, number: int) -> bool:
         cells = [_shown(row[number]) for row in self.rows]
         return bool(cells) and all(cell == "" or _NUMBER.fullmatch(cell) for cell in cells)
+
+    def _is_short(self, number: int) -> bool:
+        """Whether a column never needs a second line."""
+        return all(len(_shown(row[number])) <= _SHORT for row in self.rows)
 
     def __repr__(self) -> str:
         rows = [self.columns, *self.rows, *([self.total] if self.total is not None else [])]

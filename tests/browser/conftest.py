@@ -30,7 +30,7 @@ OpenNotebook = Callable[[str], Page]
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium here: apt-get install chromium")
-    expect.set_options(timeout=30_000)  # two busy cores
+    expect.set_options(timeout=120_000)  # two busy cores
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -76,7 +76,7 @@ def lab_url(notebooks: Path, tmp_path: Path) -> Iterator[str]:
 
 def _address(server: subprocess.Popen[bytes], folder: Path) -> str:
     """Wait until the server says where it is."""
-    for _ in range(600):
+    for _ in range(1800):
         for file in (folder / "runtime").glob("jpserver-*.html"):
             port = file.read_text().partition("127.0.0.1:")[2].partition("/")[0]
             if port:  # else the file is being written
@@ -94,7 +94,7 @@ def open_notebook(browser: Browser, lab_url: str) -> Iterator[OpenNotebook]:
 
     def open_and_run(name: str) -> Page:
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         page.goto(f"{lab_url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
         page.get_by_role("button", name=re.compile(r"Python 3.*\| Idle")).wait_for()
         page.get_by_text("Run", exact=True).first.click()

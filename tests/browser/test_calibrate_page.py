@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 from synthetic_event import add_references, write_photo
 
 from facesort.engine.setup import set_up
@@ -15,8 +18,6 @@ from facesort.settings import load_settings
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-
-SLOW = 90_000  # ms: two cores for a kernel, a browser and worker processes
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_thresholds_are_moved_and_applied(
 ) -> None:
     page = open_notebook("02_calibrate")
     apply = page.get_by_role("button", name=re.compile("Apply STRICT"))
-    expect(apply).to_have_text(re.compile("LOOSE 1.00"), timeout=SLOW)
+    expect(apply).to_have_text(re.compile("LOOSE 1.00"))
     missed = counted(page, "known people's faces not given theirs")
     named = counted(page, "strangers' faces given anybody's name")
     expect(missed).to_have_text("0 of 12")
@@ -52,32 +53,60 @@ def test_thresholds_are_moved_and_applied(
     slider.locator(".widget-readout").fill("1.4")
     slider.locator(".widget-readout").press("Enter")
 
-    expect(named).to_have_text("12 of 12", timeout=SLOW)
-    expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"), timeout=SLOW)
+    expect(named).to_have_text("12 of 12")
+    expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"))
 
     drag_strict(page, -160)
 
     strict = page.locator(".widget-slider", has_text="STRICT").locator(".widget-readout")
-    expect(strict).not_to_have_text("0.800", timeout=SLOW)
-    expect(apply).not_to_have_text(re.compile("STRICT 0.80,"), timeout=SLOW)
+    expect(strict).not_to_have_text("0.800")
+    expect(apply).not_to_have_text(re.compile("STRICT 0.80,"))
     moved = float(strict.text_content() or "")
     assert 0.3 < moved < 0.75
 
     apply.click()
 
-    expect(page.get_by_text(re.compile("the next sort uses them"))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(re.compile("the next sort uses them"))).to_be_visible()
     settings = load_settings(workspace.root / "facesort.toml")
     assert (settings.matching.strict, settings.matching.loose) == (moved, 1.4)
     assert settings.calibration is not None
     assert settings.calibration.by_hand
+
+    sheet = page.get_by_alt_text(re.compile("faces of the sample between STRICT and LOOSE"))
+    expect(sheet).to_be_visible()
+    page.keyboard.press("Control+s")
+    saved = kept_outputs(workspace.root.parent / "02_calibrate.ipynb")
+    assert "image/png" in saved["calibrate.show_curves"]
+    assert "application/vnd.jupyter.widget-view+json" in saved["calibrate.show_between"]
+    assert "image/png" not in saved["calibrate.show_between"], "faces are seen, but not saved"
+
+
+def kept_outputs(notebook: Path) -> dict[str, str]:
+    """What each cell's outputs are in the file, once they are there."""
+    while True:
+        cells = nbformat.read(notebook, as_version=4).cells
+        found = {
+            c.source.partition("(")[0]: json.dumps(c.outputs) for c in cells if c.get("outputs")
+        }
+        if "calibrate.show_between" in found:
+            return found
+        time.sleep(0.5)
+
+
+def settled(part: Locator) -> FloatRect:
+    """Where it is once it stays there: what is drawn above and below it moves it."""
+    before, box = None, part.bounding_box()
+    while box is None or box != before:
+        part.page.wait_for_timeout(1000)
+        before, box = box, part.bounding_box()
+    return box
 
 
 def drag_strict(page: Page, by: int) -> None:
     """Take the line of STRICT, at 46 % of the chart's width, and pull it by so many px."""
     chart = page.locator(".jp-OutputArea canvas").last
     chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    assert box is not None
+    box = settled(chart)
     x, y = box["x"] + 0.457 * box["width"], box["y"] + 0.5 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()

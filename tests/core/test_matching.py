@@ -451,8 +451,8 @@ def at(angle: float, centroids: Centroids) -> float:
         ([0.0], 1.0),
         # farther: the centroid of everything counts
         ([-TURN / 2], 2 * math.sin(TURN * 5 / 8)),
-        # a little nearer: so it does here (0.99 apart)
-        ([math.radians(1.33)], 2 * math.sin(math.radians(60 - 0.665) / 2)),
+        # a little nearer: so it does here (0.994 apart)
+        ([math.radians(0.8)], 2 * math.sin(math.radians(60 - 0.4) / 2)),
         # much nearer: by the gain and no more
         ([TURN / 2], 1.0 - LEARNED_GAIN),
         ([TURN, TURN, TURN], 1.0 - LEARNED_GAIN),
@@ -491,7 +491,7 @@ def test_learning_gives_nobody_a_face_far_beyond_loose_of_their_references(
     distances = distances_to_persons(faces, known)
     decisions = decide_photo(distances, IDS[:1], thresholds)
 
-    assert (distances >= to_references - LEARNED_GAIN - 1e-6).all()
+    assert (distances >= to_references * (1 - LEARNED_GAIN) - 1e-6).all()
     for own, decision in zip(to_references[:, 0], decisions, strict=True):
-        if own > thresholds.loose + LEARNED_GAIN + 1e-6:
+        if own * (1 - LEARNED_GAIN) > thresholds.loose + 1e-6:
             assert decision.person_id is None

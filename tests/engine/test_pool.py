@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError
 from pathlib import Path
 
 import pytest
-from pebble import ProcessExpired
+from pebble import ProcessExpired, ProcessPool
 
 from facesort.engine.memory import SWOLLEN
 from facesort.engine.pool import LocalPool
@@ -55,6 +55,34 @@ def page_faults_of_the_third_photo() -> int:
 def test_the_memory_of_one_photo_is_kept_for_the_next() -> None:
     with LocalPool(1, 60) as pool:  # 22,000 without
         assert pool.submit(page_faults_of_the_third_photo).result() < 1000
+
+
+class Overtaken(ProcessPool):
+    """As Pebble's pool is on a busy machine: one of its threads has stopped a worker when `join` comes to it."""
+
+    joined = 0
+
+    def join(self, timeout: float | None = None) -> None:
+        self.joined += 1
+        if self.joined == 1:
+            raise KeyError(12345)
+        super().join(timeout)
+
+
+class OvertakenPool(LocalPool):
+    def _new_pool(self) -> ProcessPool:
+        self.last = Overtaken(2, context=multiprocessing.get_context("spawn"))
+        return self.last
+
+
+def test_a_worker_that_was_stopped_already_does_not_spoil_the_end() -> None:
+    before = set(multiprocessing.active_children())
+    pool = OvertakenPool(2, 60)
+    pool.submit(double, 2).result()
+    pool.shutdown(cancel_futures=True)
+
+    assert pool.last.joined == 2
+    assert set(multiprocessing.active_children()) <= before
 
 
 @posix

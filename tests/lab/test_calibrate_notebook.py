@@ -31,7 +31,7 @@ from facesort.lab.calibrating import Calibrating
 from facesort.lab.launch import launch
 from facesort.lab.plots import BLUE, GREY
 from facesort.lab.tables import Table
-from facesort.lab.words import share
+from facesort.lab.words import decimals, share
 from facesort.settings import load_settings
 from facesort.workspace import Workspace, open_workspace
 
@@ -74,6 +74,7 @@ def test_the_notebook_shows_everything_and_leaves_a_calibration(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     given = {"workspace": str(workspace.root), "strict": 0.3, "loose": 0.9, "apply": True}
+    given |= {"contact_sheet": 8}
 
     saved = launch("02_calibrate", given, runs=tmp_path / "runs", job="x", echo=io.StringIO())
 
@@ -144,6 +145,26 @@ def test_the_suggestion_says_what_is_missing(desk: Calibrating) -> None:
 def test_enough_people_are_not_missing(workspace: Workspace) -> None:
     enough = calibrate.open_calibration(workspace.root, fpir=0.3, wrong_learning=0.25)
     assert "Nothing is missing" in content.suggestion_table(enough).note
+
+
+def test_names_that_look_like_one_person_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    labelled = tmp_path / "labelled"
+    write_photo(labelled / "person_1" / "a.png", [1], variation=100)  # in the gallery as "Person 1"
+    write_photo(labelled / "Person 2" / "b.png", [2], variation=100)
+    write_photo(labelled / "Stranger" / "c.png", [9], variation=100)
+    desk = calibrate.open_calibration(
+        workspace.root, labelled=labelled, executor=ThreadPoolExecutor(1)
+    )
+    assert [(a.name, a.person) for a in desk.look_alikes] == [("person_1", "Person 1")]
+    note = content.suggestion_table(desk).note
+    assert note.startswith("Look at these names first")
+    assert "person_1 and Person 1 (0." in note
+    assert desk.record()["look_alikes"] == 1
+
+
+def test_nobody_looks_alike_in_a_good_gallery(desk: Calibrating) -> None:
+    assert desk.look_alikes == ()
+    assert "Look at" not in content.suggestion_table(desk).note
 
 
 def test_rates_follow_the_thresholds(desk: Calibrating) -> None:
@@ -230,7 +251,7 @@ def test_numbers_nobody_can_mean_are_refused(desk: Calibrating) -> None:
 def test_no_picture_of_a_face_if_none_is_wanted(desk: Calibrating) -> None:
     shown = content.between_picture(desk, 0)
     assert isinstance(shown, Markdown)
-    assert "`contact_sheet` is 0" in str(shown.data)
+    assert "nobody asked for pictures of faces" in str(shown.data)
 
 
 # --- sliders and the button -------------------------------------------------------------------
@@ -331,10 +352,10 @@ def test_a_line_is_dragged_and_stops_at_the_other(desk: Calibrating) -> None:
         x, y = ax.transData.transform((distance, np.mean(ax.get_ylim())))
         canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, button=1))
 
-    def drag(start: float, end: float) -> None:
+    def drag(start: float, end: float, release: str = "button_release_event") -> None:
         mouse("button_press_event", start)
         mouse("motion_notify_event", end)
-        mouse("button_release_event", end)
+        mouse(release, end)
 
     drag(0.5, 0.6)  # there is no line
     assert desk.thresholds == Thresholds(0.8, 1.0, 0.05)
@@ -342,6 +363,11 @@ def test_a_line_is_dragged_and_stops_at_the_other(desk: Calibrating) -> None:
     assert desk.thresholds.strict == pytest.approx(0.6, abs=2e-3)
     drag(1.0, 0.4)
     assert desk.thresholds.loose == desk.thresholds.strict
+    desk.move(loose=1.0)
+    drag(1.0, 0.9, "figure_leave_event")  # the browser hears no release outside
+    assert desk.thresholds.loose == pytest.approx(0.9, abs=2e-3)
+    mouse("motion_notify_event", 1.2)
+    assert ax.texts[1].get_text() == f"LOOSE {decimals(desk.thresholds.loose)}", "let go"
     desk.move(strict=0.8, loose=1.0)
     assert [text.get_text() for text in ax.texts] == ["STRICT 0.80", "LOOSE 1.00"]
     data, _ = chart._repr_mimebundle_()

@@ -1,4 +1,4 @@
-"""A real kernel, and a front end that sends widgets' messages to a subshell, as JupyterLab does."""
+"""What is done in the browser, as the kernel hears it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ipywidgets import Button
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
+
+from facesort.lab.front_end import on_press
 
 FORM = """
 import threading, time
@@ -24,6 +27,26 @@ def press(_):
 
 button.on_click(press)
 """
+
+
+@pytest.mark.parametrize(
+    ("seconds_between", "done"), [([0.0], 1), ([0.3], 1), ([0.5], 2), ([0.3, 0.3], 2), ([9, 9], 3)]
+)
+def test_a_double_click_is_one_press(seconds_between: list[float], done: int) -> None:
+    now, pressed = [100.0], []
+
+    def work() -> None:
+        pressed.append(now[0])
+        now[0] += 5.0  # the second click is heard after it
+
+    button = Button()
+    on_press(button, work, clock=lambda: now[0])
+    button.click()
+    for seconds in seconds_between:
+        now[0] += seconds
+        button.click()
+
+    assert len(pressed) == done
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 import pytest
+from disks import mounted, needs_mount
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -133,6 +135,16 @@ def test_runs_that_cannot_be_kept_are_not_started(tmp_path: Path) -> None:
         launch(write_notebook(tmp_path), {}, runs=tmp_path / "file", job="x")
 
 
+@needs_mount
+def test_a_full_disk_of_runs_is_one_sentence(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    with mounted(runs, "size=64k"):
+        (runs / "filler").write_bytes(bytes(shutil.disk_usage(runs).free))
+        with pytest.raises(NotebookError, match=r"No space left .*another folder with --runs"):
+            launch(write_notebook(tmp_path), {}, runs=runs, job="x", echo=io.StringIO())
+
+
 def rogue_kernel(folder: Path) -> None:
     """A kernel spec under the name that every notebook asks for, which cannot start."""
     spec = folder / "kernels" / "python3"
@@ -219,21 +231,26 @@ def test_an_interrupted_run_is_kept_and_leaves_no_process(tmp_path: Path, runs: 
         "import os, pathlib, time\npathlib.Path(x).write_text(str(os.getpid()))\ntime.sleep(600)",
     )
     script = (
-        "import sys; from pathlib import Path; from facesort.lab.launch import launch; "
+        "import signal, sys; from pathlib import Path; from facesort.lab.launch import launch; "
+        # Who starts the tests in the background of a shell hands down that interrupts are ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
         "launch(Path(sys.argv[1]), {'x': sys.argv[2]}, runs=Path(sys.argv[3]), job='x')"
     )
     started = tmp_path / "started"
     command = [sys.executable, "-c", script, str(notebook), str(started), str(runs)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: started.exists() and started.read_text() != "")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) != 0
+        try:
+            wait_until(lambda: started.exists() and started.read_text() != "")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(180) != 0
+        finally:
+            process.kill()
 
     assert summary_of(only_run(runs))["state"] == "interrupted"
     wait_until(lambda: not alive(int(started.read_text())))
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 180) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -53,8 +53,8 @@ def in_notebooks(rows: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
 @pytest.mark.parametrize(
     ("notebook", "parameters"),
     [
-        ("02_calibrate", {"strict": 0.3, "loose": 0.9, "apply": False, "contact_sheet": 0}),
-        ("03_sort", {"workers": 1, "contact_sheet": 0}),
+        ("02_calibrate", {"strict": 0.3, "loose": 0.9, "apply": False}),
+        ("03_sort", {"workers": 1}),
         ("04_review", {}),
         ("05_audit", {}),
     ],

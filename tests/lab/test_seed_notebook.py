@@ -70,6 +70,10 @@ def shown(panel: AddPanel) -> list[str]:
     return [tile.children[0].value for tile in panel.results.children]
 
 
+def form(panel: AddPanel) -> tuple[str, str, object, str]:
+    return panel.name.value, panel.folder.value, panel.upload.value, panel.path.value
+
+
 def names(seeding: Seeding) -> list[str]:
     return [card.person.name for card in seeding.view().cards]
 
@@ -114,7 +118,7 @@ def test_uploads_are_added_or_refused_one_by_one(empty: Seeding, tmp_path: Path)
     ]
     assert len(gallery.cards.children) == 1, "the cards follow"
     assert panel.name.options == ("Ada Berg",)
-    assert (panel.upload.value, panel.path.value, panel.folder.value) == ((), "", "")
+    assert form(panel) == ("", "", (), ""), "a name that stayed would get somebody else's photos"
     assert not panel.button.disabled
     assert files(empty.workspace) == before, "an upload leaves no file behind"
 
@@ -129,6 +133,36 @@ def test_a_folder_of_photos_is_added_by_its_path(empty: Seeding, tmp_path: Path)
 
     assert "2 references added" in panel.message.value
     assert [len(card.references) for card in empty.view().cards] == [2]
+
+
+def test_what_could_not_be_looked_at_stays_in_the_form(empty: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(empty)
+    panel.name.value = "Ada"
+    upload(panel, photo(tmp_path, "two.png", [1, 2]))
+    before = form(panel)
+    database = empty.workspace.root / "facesort.duckdb"
+    database.rename(tmp_path / "away")
+    database.mkdir()
+
+    panel.add()
+
+    assert form(panel) == before
+    database.rmdir()
+    (tmp_path / "away").rename(database)
+    panel.add()
+    assert "0 references added, 1 refused" in panel.message.value
+    assert form(panel) == ("Ada", "", (), ""), "another photo of Ada is wanted"
+
+
+def test_nothing_can_be_typed_while_photos_are_looked_at(empty: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(empty)
+    fields = (panel.name, panel.folder, panel.upload, panel.path, panel.button)
+    seen: list[set[bool]] = []
+    fields[-1].observe(lambda _: seen.append({field.disabled for field in fields}), "disabled")
+    panel.name.value = "Ada"
+    upload(panel, photo(tmp_path, "one.png", [1]))
+    panel.add()
+    assert seen == [{True}, {False}]
 
 
 def test_only_likeness_can_be_overruled(four: Seeding, tmp_path: Path) -> None:
@@ -274,6 +308,23 @@ def test_who_went_meanwhile_is_said(four: Seeding, gallery: GalleryPanel) -> Non
     gallery.editor.name.value = "Ada"
     gallery.editor.rename()
     assert "there is no &#x27;Person 1&#x27;" in gallery.editor.message.value
+    assert names(four) == ["Person 2", "Person 3", "Person 4"]
+    assert gallery.editor.body.layout.display == "none"
+
+
+def test_a_refusal_leaves_what_was_typed(gallery: GalleryPanel) -> None:
+    gallery.editor.open("Person 1")
+    gallery.editor.name.value, gallery.editor.folder.value = "Person 2", "Elsewhere"
+    gallery.editor.rename()
+    assert (gallery.editor.name.value, gallery.editor.folder.value) == ("Person 2", "Elsewhere")
+
+
+def test_cards_stay_where_they_were_scrolled_to(four: Seeding, gallery: GalleryPanel) -> None:
+    before = gallery.cards.children
+    four.changed()
+    gallery.editor.open("Person 1")
+    assert gallery.cards.children == before
+    assert "2px solid" in before[0].children[0].value, "the chosen one is marked"
 
 
 def test_names_can_be_looked_for(gallery: GalleryPanel) -> None:

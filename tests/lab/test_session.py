@@ -31,7 +31,7 @@ class Gate:
 
     def wait(self) -> None:
         self.inside.set()
-        assert self.opened.wait(30)
+        assert self.opened.wait(180)
 
 
 class Gated(ThreadPoolExecutor):
@@ -54,15 +54,15 @@ def between(
     with ThreadPoolExecutor(2) as threads:
         try:
             one = threads.submit(first)
-            assert gate.inside.wait(30)
+            assert gate.inside.wait(180)
             two = threads.submit(second)
             with pytest.raises(TimeoutError):
                 two.result(timeout=0.3)
             yield
         finally:
             gate.opened.set()
-        one.result(timeout=30)
-        two.result(timeout=30)
+        one.result(timeout=180)
+        two.result(timeout=180)
 
 
 @pytest.fixture
