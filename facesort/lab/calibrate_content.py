@@ -171,7 +171,7 @@ def crowd_picture(desk: Calibrating) -> Image | Markdown:
         )
     groups = (
         Group("references of different persons", desk.seed_pairs.scores, GREY, True),
-        Group("two faces of one photo", desk.crowd_pairs().scores, ORANGE, False),
+        Group("two faces of one photo", desk.crowd_pairs().by_photo.scores, ORANGE, False),
     )
     figure = chart(partial(plot_groups, groups=groups, thresholds=desk.thresholds), height=3.8)
     verdict = (

@@ -12,6 +12,7 @@ from typing import Any
 from facesort.core.calibration import (
     Calibration,
     Comparisons,
+    CrowdPairs,
     CrowdTest,
     Forecast,
     OperatingPoint,
@@ -171,9 +172,10 @@ class Calibrating(Session):
         """References of different persons, face to face."""
         return reference_pairs(self.gallery)
 
-    def crowd_pairs(self) -> Trials:
+    def crowd_pairs(self) -> CrowdPairs:
         """Two faces of one sampled photo."""
-        return photo_pairs(faces_by_photo(self.sample.analyses if self.sample else ()))
+        analyses = self.sample.analyses if self.sample else ()
+        return photo_pairs(faces_by_photo(analyses), self.pack.strict)
 
     def crowd(self) -> CrowdTest | None:
         """Whether the event's people are harder to tell apart; None where there is nothing to compare."""

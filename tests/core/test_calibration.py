@@ -232,6 +232,8 @@ def strangers_of(comparisons: Comparisons) -> Trials:
 
 # -- the crowd --------------------------------------------------------------------------------------------
 
+STRICT = 0.3
+
 
 def boxes(*lefts: float) -> np.ndarray:
     return np.array([[left, 0, left + 100, 100] for left in lefts], dtype=np.float32)
@@ -251,14 +253,15 @@ def boxes(*lefts: float) -> np.ndarray:
 )
 def test_pairs_within_a_photo_without_double_boxes(lefts: tuple[float, ...], pairs: int) -> None:
     faces = embed(1, *range(60, 60 + len(lefts))) if lefts else np.empty((0, 128), np.float32)
-    assert len(photo_pairs([(boxes(*lefts).reshape(-1, 4), faces)])) == pairs
+    found = photo_pairs([(boxes(*lefts).reshape(-1, 4), faces)], STRICT)
+    assert len(found.by_photo) == len(found.by_people) == pairs
 
 
 def test_pairs_have_the_distances_of_one_reference_centroids() -> None:
     one, other = embed(1, 60), embed(2, 70)
     expected = centroid_distances(one, centroid(other)[None])[0, 0]
     photo = (boxes(0, 200), np.vstack([one, other]))
-    assert photo_pairs([photo]).scores[0] == pytest.approx(expected, abs=1e-6)
+    assert photo_pairs([photo], STRICT).by_photo.scores[0] == pytest.approx(expected, abs=1e-6)
     assert reference_pairs(make_gallery({1: one, 2: other})).scores[0] == pytest.approx(
         expected, abs=1e-6
     )
@@ -278,8 +281,8 @@ def test_a_family_is_a_harder_crowd_and_other_strangers_are_not() -> None:
     family /= np.linalg.norm(family, axis=1, keepdims=True)
     thresholds = Thresholds(0.3, 1.1, 0.05)
     seeds = reference_pairs(gallery)
-    usual = compare_crowd(photo_pairs(group_photos(strangers, 4)), seeds, thresholds)
-    alike = compare_crowd(photo_pairs(group_photos(family, 4)), seeds, thresholds)
+    usual = compare_crowd(photo_pairs(group_photos(strangers, 4), STRICT), seeds, thresholds)
+    alike = compare_crowd(photo_pairs(group_photos(family, 4), STRICT), seeds, thresholds)
     assert not usual.harder and usual.low < 0 < usual.high
     assert alike.harder and alike.crowd.value > alike.seeds.value
     assert alike.crowd.persons == 60  # photos are independent, not their pairs
@@ -290,7 +293,9 @@ def test_somebody_in_a_mirror_does_not_make_a_crowd_hard() -> None:
     strangers = population(40, 1, seed=5)[:, 0]
     mirrored = [(boxes(0, 200), np.stack([face, face])) for face in strangers]
     photos = group_photos(strangers, 4) + mirrored
-    found = compare_crowd(photo_pairs(photos), reference_pairs(gallery), Thresholds(0.3, 1.1, 0.05))
+    found = compare_crowd(
+        photo_pairs(photos, STRICT), reference_pairs(gallery), Thresholds(0.3, 1.1, 0.05)
+    )
     assert not found.harder
     assert found.suspects == 40
 
@@ -300,7 +305,7 @@ def test_a_crowd_cannot_be_compared_with_nothing(photos: int, people: int) -> No
     gallery = make_gallery({i + 1: f for i, f in enumerate(population(people, 2, seed=4))})
     groups = group_photos(population(20, 1, seed=5)[:, 0], 4)[:photos]
     with pytest.raises(InsufficientTrialsError, match="pairs of"):
-        compare_crowd(photo_pairs(groups), reference_pairs(gallery), RECOMMENDED)
+        compare_crowd(photo_pairs(groups, STRICT), reference_pairs(gallery), RECOMMENDED)
 
 
 def test_chance_alone_rarely_makes_a_crowd_hard() -> None:
@@ -309,9 +314,21 @@ def test_chance_alone_rarely_makes_a_crowd_hard() -> None:
     for seed in range(60):
         faces = population(110, 2, seed=seed)
         gallery = make_gallery({i + 1: f for i, f in enumerate(faces[:30])})
-        crowd = photo_pairs(group_photos(faces[30:, 0], 4))
+        crowd = photo_pairs(group_photos(faces[30:, 0], 4), STRICT)
         cries += compare_crowd(crowd, reference_pairs(gallery), Thresholds(0.3, 1.15, 0.05)).harder
     assert cries <= 7  # 3 are expected; more than 7 has a chance of 1 %
+
+
+def test_friends_who_are_in_many_photos_do_not_make_a_crowd_hard() -> None:
+    """Twenty photos of the same four people tell little more than one does."""
+    cries, groups = 0, 5
+    for seed in range(60):
+        faces = population(30 + 4 * groups, 20, seed=seed)
+        gallery = make_gallery({i + 1: f[:2] for i, f in enumerate(faces[:30])})
+        photos = [photo for shot in range(20) for photo in group_photos(faces[30:, shot], 4)]
+        crowd = photo_pairs(photos, strict=0.8)
+        cries += compare_crowd(crowd, reference_pairs(gallery), Thresholds(0.3, 1.15, 0.05)).harder
+    assert cries <= 7  # 3 are expected; 10 if photos were taken for independent
 
 
 # -- the suggestion ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from facesort.core.calibration.calibration import (
     operating_point,
 )
 from facesort.core.calibration.comparisons import Comparisons, compare, reference_pairs
-from facesort.core.calibration.crowd import CrowdTest, compare_crowd, photo_pairs
+from facesort.core.calibration.crowd import CrowdPairs, CrowdTest, compare_crowd, photo_pairs
 from facesort.core.calibration.forecast import DropForecast, Forecast
 from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.calibration.suggestion import Basis, Suggestion, Targets, refuse_too_few, suggest
@@ -24,6 +24,7 @@ __all__ = [
     "Basis",
     "Calibration",
     "Comparisons",
+    "CrowdPairs",
     "CrowdTest",
     "DropForecast",
     "Forecast",

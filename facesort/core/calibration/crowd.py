@@ -8,25 +8,30 @@ two faces of one photo share its light and its camera, and references were chose
 One person can be in a photo twice: in a mirror, on a poster, in a collage.  Boxes that overlap are taken for two
 detections of one face and left out; pairs within STRICT are left out of the comparison, on both sides, and
 counted apart, so that somebody can look at them.
+
+Pairs of one photo are not independent of each other, nor are those of two friends who are in many photos together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+from scipy.sparse.csgraph import connected_components
 
 from facesort.core.calibration.intervals import CONFIDENCE, difference
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
 
-__all__ = ["CrowdTest", "compare_crowd", "photo_pairs"]
+__all__ = ["CrowdPairs", "CrowdTest", "compare_crowd", "photo_pairs"]
 
 # Of the smaller box: faces of two people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3
+_AT_ONCE = 1024  # faces that are compared with all others together
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +63,99 @@ class CrowdTest:
         return difference(self.crowd.value, crowd, self.seeds.value, seeds)[0] > 0
 
 
-def photo_pairs(photos: Iterable[tuple[NDArray[np.float32], Embeddings]]) -> Trials:
+@dataclass(frozen=True, slots=True, eq=False)
+class CrowdPairs:
+    """Impostor pairs within photos, in the two ways in which they hang together.
+
+    Parameters
+    ----------
+    by_photo : Trials
+        One per pair; independent are photos.
+    by_people : Trials
+        The same pairs; independent are the people that the faces seem to be of.
+    """
+
+    by_photo: Trials
+    by_people: Trials
+
+    def at(self, thresholds: Thresholds) -> Rate:
+        """Share of those beyond STRICT that lie within LOOSE, as sure as the more careful of the two ways is.
+
+        Raises
+        ------
+        InsufficientTrialsError
+            If there are none.
+        """
+        rates = [
+            _beyond(side, thresholds.strict).at(thresholds.loose)
+            for side in (self.by_photo, self.by_people)
+        ]
+        return min(rates, key=lambda rate: rate.effective)
+
+
+def photo_pairs(
+    photos: Iterable[tuple[NDArray[np.float32], Embeddings]], strict: float
+) -> CrowdPairs:
     """Impostor pairs within photos.
 
     Parameters
     ----------
     photos : iterable of (boxes of shape (n, 4), embeddings of shape (n, dim))
         One entry per photo; photos with fewer than two faces give no pair.
-
-    Returns
-    -------
-    Trials
-        One per pair; what is independent are photos, not pairs.
+    strict : float
+        Faces of different photos within it are taken to be one person.
     """
-    scores, owners = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
-    for number, (boxes, embeddings) in enumerate(photos):
-        if len(embeddings) > 1:
-            one, other = np.triu_indices(len(embeddings), k=1)
-            apart = _overlap(boxes[one], boxes[other]) <= _OVERLAP
-            scores.append(centroid_distances(embeddings, embeddings)[one, other][apart])
-            owners.append(np.full(int(apart.sum()), number, np.int64))
+    groups = [(boxes, faces) for boxes, faces in photos if len(faces) > 1]
+    scores, ends = [np.empty(0, np.float32)], [np.empty((2, 0), np.int64)]
+    owners, first = [np.empty(0, np.int64)], 0
+    for number, (boxes, faces) in enumerate(groups):
+        pairs = np.stack(np.triu_indices(len(faces), k=1))
+        pairs = pairs[:, _overlap(boxes[pairs[0]], boxes[pairs[1]]) <= _OVERLAP]
+        scores.append(centroid_distances(faces, faces)[pairs[0], pairs[1]])
+        ends.append(pairs + first)
+        owners.append(np.full(pairs.shape[1], number, np.int64))
+        first += len(faces)
     distances = np.concatenate(scores)
-    _, numbers = np.unique(np.concatenate(owners), return_inverse=True)
-    return Trials(
+    _, photo = np.unique(np.concatenate(owners), return_inverse=True)
+    by_photo = Trials(
         "pairs of faces within one photo",
         distances,
-        numbers.astype(np.int64),
+        photo.astype(np.int64),
         np.full(len(distances), NOBODY, np.int64),
         0,
         np.ones(len(distances)),
     )
+    people = _people([faces for _, faces in groups], strict)
+    one, other = people[np.concatenate(ends, axis=1)]
+    members = int(people.max(initial=-1)) + 1
+    by_people = replace(by_photo, persons=one, others=other, gallery=members, every_pair=True)
+    return CrowdPairs(by_photo, by_people)
 
 
-def compare_crowd(crowd: Trials, seeds: Trials, thresholds: Thresholds) -> CrowdTest:
+def _people(photos: Sequence[Embeddings], strict: float) -> NDArray[np.int64]:
+    """Who each face seems to be: faces within STRICT of each other, and all that hangs together so, are one person."""
+    if not photos:
+        return np.empty(0, np.int64)
+    faces = np.concatenate(photos)
+    alike = 1 - strict**2 / 2  # the cosine at that distance
+    near = [
+        csr_array(faces[at : at + _AT_ONCE] @ faces.T >= alike)
+        for at in range(0, len(faces), _AT_ONCE)
+    ]
+    _, numbers = connected_components(vstack(near), directed=False)
+    return np.asarray(numbers, np.int64)
+
+
+def _beyond(trials: Trials, strict: float) -> Trials:
+    return trials.only(trials.scores > np.float32(strict))
+
+
+def compare_crowd(crowd: CrowdPairs, seeds: Trials, thresholds: Thresholds) -> CrowdTest:
     """Compare an event's impostor pairs with those of the seeds.
 
     Parameters
     ----------
-    crowd : Trials
+    crowd : CrowdPairs
         From `photo_pairs`.
     seeds : Trials
         From `comparisons.reference_pairs`.
@@ -106,14 +166,12 @@ def compare_crowd(crowd: Trials, seeds: Trials, thresholds: Thresholds) -> Crowd
     InsufficientTrialsError
         If there is no pair on one side.
     """
-    strict = np.float32(thresholds.strict)
-    found, expected = (
-        side.only(side.scores > strict).at(thresholds.loose) for side in (crowd, seeds)
-    )
+    found, expected = crowd.at(thresholds), _beyond(seeds, thresholds.strict).at(thresholds.loose)
     low, high = difference(
         found.value, (found.low, found.high), expected.value, (expected.low, expected.high)
     )
-    return CrowdTest(found, expected, low, high, int((crowd.scores <= strict).sum()))
+    suspects = int((crowd.by_photo.scores <= np.float32(thresholds.strict)).sum())
+    return CrowdTest(found, expected, low, high, suspects)
 
 
 def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
