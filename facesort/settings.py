@@ -161,6 +161,8 @@ class CalibrationSettings(_Section):
         Thresholds that were applied; others under ``[matching]`` were written since.
     by_hand : bool
         Whether somebody chose them, instead of those that were suggested.
+    margin : float or None
+        To the runner-up, with which wrong learning was counted; None: not written down then.
     """
 
     id: str
@@ -172,6 +174,7 @@ class CalibrationSettings(_Section):
     strict: Distance
     loose: Distance
     by_hand: bool
+    margin: Distance | None = None
 
 
 class Settings(_Section):

@@ -60,6 +60,7 @@ def apply_calibration(
         strict=chosen.strict,
         loose=chosen.loose,
         by_hand=(chosen.strict, chosen.loose) != (suggested.strict, suggested.loose),
+        margin=suggested.margin,
     )
     path = workspace.root / "facesort.toml"
     values = load_settings(path).model_dump()
@@ -95,11 +96,17 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
         return (f"it was made with another model pack ({calibration.pack_id[:12]})",)
     with workspace.open_store(read_only=True) as store:
         gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
-    if calibration.gallery == gallery_fingerprint(gallery):
-        return ()
-    return (
-        f"the gallery has changed since ({calibration.persons:,} persons then, {len(gallery.person_ids):,} now)",
-    )
+    changes = []
+    if calibration.gallery != gallery_fingerprint(gallery):
+        changes.append(
+            f"the gallery has changed since ({calibration.persons:,} persons then, {len(gallery.person_ids):,} now)"
+        )
+    then, now = calibration.margin, workspace.settings.matching.margin
+    if then not in (None, now):
+        changes.append(
+            f"wrong learning was counted with a margin of {then} to the runner-up, which is {now} now"
+        )
+    return tuple(changes)
 
 
 def _data(calibration: Calibration, chosen: Thresholds) -> str:

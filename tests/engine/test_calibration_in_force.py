@@ -99,6 +99,19 @@ def test_settings_that_have_become_invalid_are_left_alone(
     assert file.read_bytes() == before
 
 
+def test_a_calibration_is_out_of_date_when_the_margin_changed(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    apply_calibration(seeded[0], calibration)
+    workspace, pack = open_workspace(seeded[0].root), seeded[1]
+    matching = workspace.settings.matching.model_copy(update={"margin": 0.0})
+    settings = workspace.settings.model_copy(update={"matching": matching})
+
+    (change,) = changes_since(replace(workspace, settings=settings), pack)
+
+    assert "a margin of 0.05 to the runner-up, which is 0.0 now" in change
+
+
 def test_a_calibration_is_out_of_date_when_references_or_the_pack_changed(
     seeded: tuple[Workspace, ModelPack], calibration: Calibration, tmp_path: Path
 ) -> None:

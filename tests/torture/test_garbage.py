@@ -258,7 +258,7 @@ def test_two_hundred_faces_in_one_photo(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_a_swarm_of_tiny_files_in_one_folder(ledger: Ledger, tmp_path: Path) -> None:
-    files = share(3_000, 100_000)
+    files = share(3_000, 1_000_000)
     source = tmp_path / "source"
     write_photo(source / "photo.jpg", [1])
     stream = io.BytesIO()
