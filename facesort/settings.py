@@ -25,7 +25,8 @@ __all__ = [
     "save_settings",
 ]
 
-Distance = Annotated[float, Field(ge=0.0, le=2.0)]
+# Strict: `strict = true` is a misunderstanding, and not a threshold of 1.0.
+Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 

@@ -183,7 +183,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
             f"{root} is a workspace already: use it, or give another folder with --workspace"
         )
     _refuse_nested(root, settings)
-    if not settings.source.is_dir():
+    if not os.path.isdir(settings.source):  # unlike Path's, it says no where a name is too long
         raise SettingsError(
             f"source {settings.source} is not a folder: check --source, or plug in the disk"
         )
@@ -279,13 +279,17 @@ def refuse_inside(folder: Path, settings: Settings) -> None:
             )
 
 
+def _resolved(name: str, path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, or a NUL in it
+        raise SettingsError(f"{name} {str(path)!r}: {error}; give another folder") from error
+
+
 def _refuse_nested(root: Path, settings: Settings) -> None:
     """Source, output and workspace must be apart: else the output would be sorted again."""
-    places = {
-        "source": settings.source.resolve(),
-        "output": settings.output.resolve(),
-        "workspace": root.resolve(),
-    }
+    named = {"source": settings.source, "output": settings.output, "workspace": root}
+    places = {name: _resolved(name, path) for name, path in named.items()}
     for inner_name, inner in places.items():
         for outer_name, outer in places.items():
             if inner_name != outer_name and lies_in(inner, outer):

@@ -99,6 +99,7 @@ def test_some_photos_failed_is_exit_code_3(
     done = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
 
     assert done.exit_code == 3, done.output
+    assert "failed: the run notebook says which and why; `facesort retry`" in done.stdout
     assert "1 failed" in done.stdout
     assert "1 photos wait" in run("retry", "-w", workspace).stdout
 
@@ -167,6 +168,9 @@ def test_verify_fails_when_a_file_is_gone(workspace: Path, reference: Path, tmp_
         (["init", "--source", "nowhere", "--output", "out", "--pack", "dlib"], 1, "not a folder"),
         (["init", "--source", ".", "--output", "./out", "--pack", "dlib"], 1, "lies inside"),
         (["init", "--source", ".", "--output", "o", "--pack", "buffalo_x"], 1, "buffalo_x"),
+        (["init", "--source", ".", "--output", "o", "--pack", "x" * 300], 1, "no model pack"),
+        (["init", "--source", ".", "--output", "o", "--pack", "~no.one/x"], 1, "no model pack"),
+        (["init", "--source", "x" * 300, "--output", "o", "--pack", "dlib"], 1, "not a folder"),
         (["frobnicate"], 2, "No such command"),
     ],
 )
@@ -192,6 +196,7 @@ def test_wrong_use_gets_a_sentence(
         (["seed"], 2, "give NAME and at least one PHOTO"),
         (["seed", "Ada"], 2, "give NAME and at least one PHOTO"),
         (["seed", "Ada", "nowhere.jpg"], 2, "nowhere.jpg"),
+        (["seed", "x" * 300, __file__], 1, "no reference was added"),
         (["seed", "--from", "nowhere"], 1, "not a folder"),
         (["sort"], 1, "nobody is in the gallery"),
     ],
@@ -223,6 +228,7 @@ def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: P
         "refused  Ada: group.png: several_faces: 2 faces were found; crop it to the one person",
         "refused  Ben: nobody.png: no_face: no face was found; use a larger or more frontal one",
     ]
+    assert "1 added, 2 refused\nnothing was added for Ben\n" in done.stderr
     assert [p["name"] for p in json.loads(run("persons", "-w", workspace, "--json").stdout)] == [
         "Ada"
     ]

@@ -75,6 +75,7 @@ def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path, text: str, na
         ("[matching]\nstrict = -0.1", "matching.strict"),
         ("[matching]\nloose = 2.1", "matching.loose"),
         ("[matching]\nloose = nan", "matching.loose"),
+        ("[matching]\nstrict = true", "matching.strict"),
         ("[matching]\nmargin = inf", "matching.margin"),
         ("[matching]\nlearn = 'perhaps'", "matching.learn"),
         ("[matching]\nlearn_quality = 1.5", "matching.learn_quality"),

@@ -160,6 +160,15 @@ def test_a_folder_that_is_mounted_twice_is_one_folder(
         make(tmp_path, **places)
 
 
+@pytest.mark.parametrize("name", ["source", "output", "root"])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        SettingsError,
+        match=rf"{name.replace('root', 'workspace')} .*give another folder",
+    ):
+        make(tmp_path, **{name: "a\0b"})
+
+
 def test_folders_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
     made = make(tmp_path, output="source-sorted", root="source-work")
     assert made.settings.output.name == "source-sorted"

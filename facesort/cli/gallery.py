@@ -58,7 +58,7 @@ def seed(
         raise click.UsageError("--from takes neither NAME, PHOTO nor --folder")
     if root_folder is None and not (name and photos):
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
-    if name and Path(name).is_file():
+    if name and os.path.isfile(name):  # unlike Path's, it says no where a name is too long
         raise click.UsageError(f"NAME comes first, but {name} is a file")
     candidates = (
         candidates_in(root_folder)
@@ -71,16 +71,19 @@ def seed(
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
     from facesort.engine.seed import seed as seed_photos
 
-    refused = 0
+    refused, without = 0, {candidate.name for candidate in candidates}
     reports = seed_photos(workspace, pack, candidates)
     for report in tqdm(reports, total=len(candidates), unit="photo", disable=len(candidates) < 5):
         who = f"{report.candidate.name}: {report.candidate.path.name}"
         if report.refused is None:
+            without.discard(report.candidate.name)
             click.echo(f"added    {who}")
         else:
             refused += 1
             click.echo(f"refused  {who}: {report.refused}")
     click.echo(f"{len(candidates) - refused} added, {refused} refused", err=True)
+    if without:
+        click.echo(f"nothing was added for {', '.join(sorted(without))}", err=True)
     if refused == len(candidates):
         raise click.ClickException("no reference was added; the reasons are above")
 

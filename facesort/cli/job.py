@@ -65,11 +65,15 @@ def sort(
     click.echo(f"ran on        {summary['backend']}")
     click.echo(f"output        {workspace.settings.output}")
     click.echo(f"run notebook  {notebook}")
+    if failed := status["photos"]["failed"]:
+        click.echo(
+            f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try again"
+        )
     if profile:
         with workspace.open_store(read_only=True) as store:
             stages = stage_times(store, summary["run"]["run_id"])
         click.echo(f"\n{stage_table(stages)!r}")
-    if status["photos"]["failed"] or _unreadable(status):
+    if failed or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
 
 

@@ -172,8 +172,8 @@ def check_output(path: Path, written: Sequence[str]) -> Root:
             f"output {path} holds none of the files that were written to it before: it looks unmounted or emptied. "
             "Mount the right disk and run `facesort sort` again"
         )
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for folder in made:  # or a power cut could take the output with all that is in it
             sync_folder(folder.parent)

@@ -90,9 +90,9 @@ def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     folder = _folders(roots).get(name_or_path)
     if folder is not None:
         return read_pack(folder)
-    given = Path(name_or_path).expanduser()
-    if given.is_dir():
-        return read_pack(given)
+    given = os.path.expanduser(name_or_path)
+    if os.path.isdir(given):  # unlike Path's, both take any text for what it is: no folder
+        return read_pack(Path(given))
     here = ", ".join(pack.name for pack in find_packs(roots))
     raise PackError(f"there is no model pack {name_or_path!r} here; there are {here}. {_HOW}")
 

@@ -12,6 +12,7 @@ from facesort.core.changes import Change, Circumstances, compare
 from facesort.core.history import Moment, drops_by_run, state_at
 from facesort.errors import SettingsError
 from facesort.lab.audit_runs import SavedRun, read_saved_runs
+from facesort.lab.notebooks import named_by_notebook
 from facesort.lab.sort_report import DropRate
 from facesort.lab.summary import Summary
 from facesort.lab.tables import percent
@@ -197,8 +198,8 @@ def read_audit(
     contact_sheet : int
         How many dropped photos of each kind to show; 0 leaves faces in the database.
     """
-    opened = open_workspace(Path(str(workspace)))
-    saved, others = read_saved_runs(Path(str(runs)), opened.root)
+    opened = open_workspace(named_by_notebook(workspace))
+    saved, others = read_saved_runs(named_by_notebook(runs), opened.root)
     with opened.open_store(read_only=True) as store:
         known, photos = audit.runs(store), audit.audited_photos(store)
         drops = drops_by_run(audit.results(store), [run.run_id for run in known])

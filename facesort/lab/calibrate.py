@@ -36,6 +36,7 @@ from facesort.lab.calibrating import Calibrating
 from facesort.lab.draggable import DraggableChart
 from facesort.lab.faces_shown import faces_asked_for
 from facesort.lab.front_end import somebody_watches
+from facesort.lab.notebooks import named_by_notebook
 from facesort.lab.plots import BLUE, GREY, ORANGE, style
 from facesort.lab.progress_bar import progress_bar
 from facesort.lab.seeding import Live
@@ -90,7 +91,7 @@ def open_calibration(
     SettingsError
         If a rate or a threshold is not valid.
     """
-    opened, pack = open_with_pack(Path(str(workspace)))
+    opened, pack = open_with_pack(named_by_notebook(workspace))
     opened.open_store().close()  # brings an older database up to date
     folder = None if labelled is None else Path(str(labelled))
     with progress_bar() as on_photo:

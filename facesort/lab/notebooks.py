@@ -1,4 +1,4 @@
-"""Where the notebooks are."""
+"""Where the notebooks are, and what they name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import facesort
 from facesort.errors import NotebookError
 
-__all__ = ["notebook_path"]
+__all__ = ["named_by_notebook", "notebook_path"]
 
 
 def notebook_path(name: str) -> Path:
@@ -36,3 +36,23 @@ def notebook_path(name: str) -> Path:
         there = ", ".join(sorted(found.stem for found in folder.glob("*.ipynb"))) or "none"
         raise NotebookError(f"there is no notebook {name!r} in {folder}; there is: {there}")
     return path
+
+
+def named_by_notebook(path: str | Path) -> Path:
+    """Find a folder that a notebook names: where it runs, else one folder above.
+
+    JupyterLab runs a notebook in the folder it lies in.  In a checkout that is ``notebooks/``, one below the folder in
+    which ``facesort init`` makes the workspace.
+
+    Parameters
+    ----------
+    path : str or Path
+        An absolute one is taken as it is.
+
+    Returns
+    -------
+    Path
+        Where neither exists, the one where the notebook runs.
+    """
+    here, above = Path(str(path)).absolute(), Path.cwd().parent / str(path)
+    return above if above.exists() and not here.exists() else here

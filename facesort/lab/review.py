@@ -7,6 +7,7 @@ from pathlib import Path
 from ipywidgets import Widget
 
 from facesort.engine.setup import open_with_pack, refuse_other_pack
+from facesort.lab.notebooks import named_by_notebook
 from facesort.lab.review_bursts import bursts_table
 from facesort.lab.review_doubtful import DoubtfulPanel
 from facesort.lab.review_history import HistoryPanel, RematchPanel
@@ -47,7 +48,7 @@ def open_review(workspace: str | Path) -> Reviewing:
     StoreLockedError
         While a sort is running.
     """
-    opened, pack = open_with_pack(Path(str(workspace)))
+    opened, pack = open_with_pack(named_by_notebook(workspace))
     with opened.open_store() as store:  # brings an older database up to date
         refuse_other_pack(store, pack)
     return Reviewing(opened, pack)

@@ -6,6 +6,7 @@ from facesort.core.bursts import Burst, find_bursts
 from facesort.lab.gallery_cards import several
 from facesort.lab.review_session import NOT_SORTED, Reviewing
 from facesort.lab.tables import Table
+from facesort.reasons import PhotoStatus
 from facesort.store.deliveries import DeliveredPhoto, deliveries
 
 __all__ = ["bursts_table"]
@@ -14,13 +15,17 @@ _MOST = 50  # rows that somebody reads
 
 
 def bursts_table(review: Reviewing) -> Table:
-    """The bursts of a job, those with most photos first.
+    """The bursts of a job, those with most photos first; a duplicate is a copy of a file, and no photo of its own.
 
     Parameters
     ----------
     review : Reviewing
     """
-    photos = {photo.shot.photo_id: photo for photo in review.read(deliveries)}
+    photos = {
+        photo.shot.photo_id: photo
+        for photo in review.read(deliveries)
+        if photo.status != PhotoStatus.DUPLICATE
+    }
     bursts = find_bursts(photo.shot for photo in photos.values())
     largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MOST]
     return Table(
@@ -42,6 +47,7 @@ def _note(photos: int, bursts: tuple[Burst, ...], is_sorted: bool) -> str:
     alike = sum(len(burst.photo_ids) for burst in bursts)
     shown = f"; the {_MOST} largest are shown" if len(bursts) > _MOST else ""
     return (
-        f"{several(len(bursts), 'burst', 'bursts')} with {alike} of {photos} photos{shown}. All of them are delivered; "
-        "`facesort export --best-of-burst` takes the sharpest of each, and lists the others."
+        f"{several(len(bursts), 'burst', 'bursts')} with {alike} of {photos} photos{shown}. "
+        "Everyone known gets all of theirs; `facesort export --best-of-burst` takes the sharpest of each, and "
+        "lists the others."
     )

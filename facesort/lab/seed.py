@@ -13,6 +13,7 @@ from facesort.engine.setup import open_with_pack
 from facesort.lab.faces_shown import faces_picture
 from facesort.lab.gallery_cards import several
 from facesort.lab.gallery_panel import GalleryPanel
+from facesort.lab.notebooks import named_by_notebook
 from facesort.lab.plots import picture
 from facesort.lab.seed_panel import AddPanel
 from facesort.lab.seed_plots import plot_closest_pair, plot_confusion, shown_persons
@@ -51,7 +52,7 @@ def open_seeding(workspace: str | Path, *, executor: Executor | None = None) -> 
     StoreLockedError
         While a sort is running.
     """
-    opened, pack = open_with_pack(Path(str(workspace)))
+    opened, pack = open_with_pack(named_by_notebook(workspace))
     opened.open_store().close()  # brings an older database up to date
     seeding = Seeding(opened, pack, executor)
     seeding.view()

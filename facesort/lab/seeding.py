@@ -61,19 +61,26 @@ class Live:
         """Draw again, if it is on the screen."""
         if self._handle is None:
             return
-        now = self.content()
-        if isinstance(now, HTML) and isinstance(self._shown, HTML):
-            self._shown.value = (
-                now.value
-            )  # JupyterLab does not show a widget in the place of another one
-            now.close()
-        else:
-            self._shown = now
-            self._handle.update(now)
+        before, now = self._shown, self.content()
+        if isinstance(now, HTML) and isinstance(before, HTML):
+            # JupyterLab does not show a widget in the place of another one.
+            before.value = now.value
+            _discard(now)
+            return
+        self._shown = now
+        self._handle.update(now)
+        if isinstance(before, HTML):
+            _discard(before)
 
     def _ipython_display_(self) -> None:
         self._shown = self.content()
         self._handle = display(self._shown, display_id=True)
+
+
+def _discard(widget: HTML) -> None:
+    """Forget a widget in kernel and browser, with the two that it is made of: it does not close them itself."""
+    for part in (widget, widget.style, widget.layout):
+        part.close()
 
 
 class Seeding(Session):

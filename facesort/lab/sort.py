@@ -158,7 +158,7 @@ def show_speed(report: SortReport) -> Image | Markdown:
     """Images per second over the time of the run."""
     speed = report.images_per_second
     if speed is None:
-        return Markdown("This run worked no batch: everything was sorted already.")
+        return Markdown("This run analysed no photo: everything was sorted already.")
     photos = [batch[1] for batch in report.batches]
     figure = chart(lambda ax: plot_rate(ax, report.batch_edges, photos), height=3.2)
     waiting = percent(report.waiting_share, 1)

@@ -15,6 +15,7 @@ from facesort.engine.decide import rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError, StoreError
 from facesort.faces.protocol import ModelPack
+from facesort.lab.notebooks import named_by_notebook
 from facesort.lab.tables import Table
 from facesort.lab.words import decimals, moment
 from facesort.settings import Settings, parse_settings
@@ -137,7 +138,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     WorkspaceError, PackError
         If the workspace or its model pack is not there.
     """
-    opened, pack = open_with_pack(Path(str(workspace)))
+    opened, pack = open_with_pack(named_by_notebook(workspace))
     given = {
         k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
     }

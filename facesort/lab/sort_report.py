@@ -119,9 +119,9 @@ class SortReport:
 
     @property
     def images_per_second(self) -> float | None:
-        """From the start of the run to the end of its last batch; None if there was none."""
+        """From the start of the run to the end of its last batch; None if no photo was analysed."""
         end = self.batch_edges[-1]
-        return self.analysed / end if end > 0 else None
+        return self.analysed / end if self.analysed and end > 0 else None
 
     @property
     def waiting_share(self) -> float:
@@ -168,7 +168,8 @@ class SortReport:
     def _sentence(self) -> str:
         speed = self.images_per_second
         if speed is None:
-            done = "there was nothing left to sort"
+            matched = ", stored faces were matched again" if self.batches else ""
+            done = f"there was nothing left to sort{matched}"
         else:
             done = f"{self.analysed:,} photos in {duration(self.batch_edges[-1])}, {speed:.2f} images per second"
         return f"Run {self.run.run_id} {self.run.state}: {done}. It ran on {self.backend}."

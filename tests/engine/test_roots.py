@@ -126,6 +126,11 @@ def test_an_output_that_cannot_be_made_is_refused(tmp_path: Path, below: bool) -
         check_output(tmp_path / "file" / "below" if below else tmp_path / "file", [])
 
 
+def test_an_output_with_a_name_that_the_disk_cannot_hold_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot be made.*change the folder"):
+        check_output(tmp_path / ("x" * 300), [])
+
+
 @posix
 def test_an_output_that_must_not_be_written_is_refused() -> None:
     with unprivileged() as folder:

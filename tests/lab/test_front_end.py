@@ -84,3 +84,27 @@ def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
     touch(name, method="update", state={"value": "Grace"})
     touch(button, method="custom", content={"event": "click"})
     assert value(kernel, "heard", "time.sleep(1)") == [("", True), ("Grace", True)]
+
+
+LIVE = """
+import ipywidgets as widgets
+from facesort.lab.seeding import Live
+
+def content():
+    return widgets.HTML(now) if now else "nobody"
+
+def alive():
+    state = widgets.Widget.get_manager_state()["state"].values()
+    return len(state), [part["state"]["value"] for part in state if part["model_name"] == "HTMLModel"]
+
+now = "Ada"
+live = Live(content)
+display(live)
+"""
+
+
+def test_what_is_drawn_again_leaves_nothing_of_what_was_there(kernel: BlockingKernelClient) -> None:
+    one = 3  # a widget, its style and its layout
+    assert value(kernel, "alive()", LIVE) == (one, ["Ada"])
+    for now, left in (("Ben", (one, ["Ben"])), ("", (0, [])), ("", (0, [])), ("Cy", (one, ["Cy"]))):
+        assert value(kernel, "alive()", f"now = {now!r}; live.refresh()") == left

@@ -411,6 +411,7 @@ def test_photos_of_one_moment_are_shown_with_the_sharpest(tmp_path: Path) -> Non
     for number in (1, 2, 3):
         write_photo(tmp_path / "src" / f"{number}.png", [1], variation=60 + number)
     write_photo(tmp_path / "src" / "other.png", [3, 4, 2], variation=60, shade=90)
+    shutil.copy(tmp_path / "src" / "1.png", tmp_path / "src" / "copy of 1.png")
     sort_in_threads(*make_workspace(tmp_path, tmp_path / "src"))
 
     table = review.show_bursts(review.open_review(tmp_path / "hot"))

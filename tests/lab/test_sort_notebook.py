@@ -379,6 +379,14 @@ def test_speed_is_photos_over_time() -> None:
     assert "4.00 images per second; 80.0 %" in str(shown.alt)
 
 
+def test_a_run_that_only_matched_again_has_no_speed() -> None:
+    report = report_of(batches=[(2, 0, 0.0)])
+
+    assert report.images_per_second is None
+    assert "stored faces were matched again" in report._repr_mimebundle_()["text/plain"]
+    assert isinstance(sort.show_speed(report), Markdown)
+
+
 @pytest.mark.parametrize(
     ("persons", "title"),
     [
