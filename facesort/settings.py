@@ -275,9 +275,8 @@ def save_settings(settings: Settings, path: Path) -> None:
         with temporary.open("w", encoding="utf-8") as stream:
             stream.write(tomlkit.dumps(document))
             stream.flush()
-            os.fsync(
-                stream.fileno()
-            )  # or a power cut could leave a file of that name with nothing in it
+            # Or a power cut could leave a file of that name with nothing in it.
+            os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

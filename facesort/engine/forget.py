@@ -224,9 +224,8 @@ def _remove_files(workspace: Workspace) -> Iterator[Path]:
 
 def _remove(path: Path) -> None:
     try:
-        if (
-            not path.is_symlink() and path.stat().st_nlink == 1
-        ):  # never what has another name elsewhere
+        # Never what has another name elsewhere.
+        if not path.is_symlink() and path.stat().st_nlink == 1:
             with path.open("rb+") as stream:
                 _overwrite(stream.fileno())
         path.unlink()

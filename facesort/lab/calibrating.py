@@ -34,10 +34,10 @@ from facesort.engine.forecast import (
     frozen_gallery,
     sample_source,
 )
+from facesort.engine.look_alikes import LookAlike, look_alikes
 from facesort.errors import InsufficientTrialsError, SourceGoneError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.curves import Curves, draw_curves
-from facesort.lab.look_alikes import LookAlike, look_alikes
 from facesort.lab.progress_bar import progress_bar
 from facesort.lab.seeding import Live
 from facesort.lab.session import Session
@@ -74,6 +74,7 @@ class Calibrating(Session):
         self.run = run
         self.thresholds = thresholds
         self.sample: SourceSample | None = None
+        self._crowd_pairs: CrowdPairs | None = None
         self.no_sample = "no photo of the source was looked at"
         self.applied: Thresholds | None = None
         self._executor = executor
@@ -144,7 +145,7 @@ class Calibrating(Session):
     def look(self, photos: int, seed: int) -> None:
         """Analyse a sample of the source; that there is nothing to look at is kept as a sentence."""
         with self.alone, progress_bar() as on_photo:
-            self.sample = None
+            self.sample = self._crowd_pairs = None
             self.no_sample = "`sample` is 0, so no photo of the source was looked at"
             if not photos:
                 return
@@ -174,8 +175,10 @@ class Calibrating(Session):
 
     def crowd_pairs(self) -> CrowdPairs:
         """Two faces of one sampled photo."""
-        analyses = self.sample.analyses if self.sample else ()
-        return photo_pairs(faces_by_photo(analyses), self.pack.strict)
+        if self._crowd_pairs is None:  # the same for all thresholds
+            analyses = self.sample.analyses if self.sample else ()
+            self._crowd_pairs = photo_pairs(faces_by_photo(analyses), self.pack.strict)
+        return self._crowd_pairs
 
     def crowd(self) -> CrowdTest | None:
         """Whether the event's people are harder to tell apart; None where there is nothing to compare."""

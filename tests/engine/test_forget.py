@@ -19,7 +19,6 @@ from private_event import (
     needles,
     noisy_photo,
     seen,
-    sorted_event,
 )
 from synthetic_event import sort_in_threads, tree
 
@@ -43,16 +42,9 @@ from facesort.workspace import Workspace
 NOW = datetime(2026, 5, 4)
 
 
-@pytest.fixture(scope="module")
-def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("private")
-    sorted_event(folder)
-    return folder
-
-
 @pytest.fixture
-def job(event: Path, tmp_path: Path) -> tuple[Workspace, ModelPack]:
-    return copy_of(event, tmp_path)
+def job(private_job: Path, tmp_path: Path) -> tuple[Workspace, ModelPack]:
+    return copy_of(private_job, tmp_path)
 
 
 @pytest.fixture

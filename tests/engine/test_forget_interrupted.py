@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from disks import mounted, needs_mount, remount
-from private_event import copy_of, faces_of, needles, seen, sorted_event
+from private_event import copy_of, faces_of, needles, seen
 from synthetic_event import content
 
 from facesort.engine.forget import forget, what_is_known
@@ -21,16 +21,9 @@ from facesort.errors import FacesortError, WorkspaceBusyError, WorkspaceError
 from facesort.workspace import Workspace, open_workspace
 
 
-@pytest.fixture(scope="module")
-def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("private")
-    sorted_event(folder)
-    return folder
-
-
 @pytest.fixture
-def workspace(event: Path, tmp_path: Path) -> Workspace:
-    return copy_of(event, tmp_path)[0]
+def workspace(private_job: Path, tmp_path: Path) -> Workspace:
+    return copy_of(private_job, tmp_path)[0]
 
 
 def test_nothing_is_forgotten_while_somebody_is_at_work(workspace: Workspace) -> None:
