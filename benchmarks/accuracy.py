@@ -23,12 +23,12 @@ from pathlib import Path
 
 from scipy.stats import binomtest
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import run_sort
 from facesort.faces.protocol import ModelPack
 from facesort.settings import MatchingSettings
-from facesort.store import reports
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}

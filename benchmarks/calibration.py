@@ -28,15 +28,16 @@ from facesort.core.calibration import Comparisons, Targets, Trials, compare, sug
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis
-from facesort.engine.decide import Rules, decide_batch, learn
-from facesort.engine.forecast import SAMPLE, draw, forecast_from
-from facesort.engine.seed import check_reference
+from facesort.engine.calibration.forecast import SAMPLE, draw, forecast_from
+from facesort.engine.gallery.seed import check_reference
+from facesort.engine.job.decide import decide_batch, learn
+from facesort.engine.rules import Rules
 from facesort.errors import RefusedReferenceError
-from facesort.faces.packs import resolve_pack
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
 from facesort.settings import MatchingSettings, SeedSettings
-from facesort.store.photos import BATCH_SIZE, PhotoResult
+from facesort.store.job.photos import BATCH_SIZE, PhotoResult
 
 Album = dict[str, list[Analysis]]
 """Photos of each person, those of strangers too."""

@@ -17,11 +17,11 @@ import psutil
 from peak_memory import PeakMemory
 from PIL import Image
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import run_sort
-from facesort.faces.synthetic import draw_synthetic_face
-from facesort.store import reports
+from facesort.faces.engines.synthetic import draw_synthetic_face
+from facesort.store.queries import reports
 
 PEOPLE = 60
 STRANGERS = 600

@@ -24,15 +24,16 @@ import numpy as np
 import psutil
 from speed_photos import Camera, make_jpegs
 
-from facesort.engine.scan import scan_source
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.delivery.verify import verify_output
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.scan import scan_source
 from facesort.engine.setup import set_up
-from facesort.engine.verify import verify_output
-from facesort.lab.sort_report import DropRate
+from facesort.lab.sort.report import DropRate
 from facesort.reasons import PhotoStatus
-from facesort.store import commits, reports
-from facesort.store import photos as photo_rows
-from facesort.store import runs as run_rows
+from facesort.store.job import commits
+from facesort.store.job import photos as photo_rows
+from facesort.store.job import runs as run_rows
+from facesort.store.queries import reports
 from facesort.workspace import Workspace, open_workspace
 
 FACESORT = Path(sys.executable).with_name("facesort")

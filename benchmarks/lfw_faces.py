@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.records import Analysis, Face, Photo
-from facesort.engine.analyse import Analyser, analyse_file
+from facesort.engine.analysis.analyse import Analyser, analyse_file
 from facesort.faces.protocol import ModelPack
 from facesort.settings import PhotoSettings
 

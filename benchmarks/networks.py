@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.faces.insightface_engine import InsightFaceEngine, detector_sizes
-from facesort.faces.load import load_engine
+from facesort.faces.engines.insightface_engine import InsightFaceEngine, detector_sizes
+from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import ModelPack
 from facesort.images import load_photo
 from facesort.settings import Backend

@@ -23,8 +23,8 @@ from PIL import Image, ImageOps
 from speed_photos import make_jpegs
 
 from facesort.core.records import Pixels
-from facesort.faces.load import load_engine
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.load import load_engine
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import load_photo
 

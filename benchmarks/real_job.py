@@ -15,10 +15,10 @@ from pathlib import Path
 from accuracy import PHOTO_SUFFIXES
 from peak_memory import PeakMemory
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import run_sort
-from facesort.store import reports
+from facesort.store.queries import reports
 
 
 def choose_photos(assets: Path, count: int) -> list[Path]:

@@ -16,11 +16,14 @@ from review import drawn_faces
 
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
-from facesort.engine.decide import Rules, decide_batch, plan_batch
-from facesort.engine.rematch import Rematch, find_changes, fingerprint
-from facesort.store import Store, commits, people, photos, rematches
-from facesort.store.corrections import corrections
-from facesort.store.photos import BatchRecord
+from facesort.engine.job.decide import decide_batch, plan_batch
+from facesort.engine.job.rematch import Rematch, find_changes, fingerprint
+from facesort.engine.rules import Rules
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.job import commits, photos, rematches
+from facesort.store.job.photos import BatchRecord
+from facesort.store.queries.corrections import corrections
 
 PACK = "pack"
 

@@ -18,7 +18,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from facesort.core.clustering import NOISE, cluster_faces
 from facesort.core.matching import Thresholds
 from facesort.core.what_if import NOBODY, StoredDistances, replay
-from facesort.faces.packs import resolve_pack
+from facesort.faces.packs.find import resolve_pack
 
 
 def peak_mb() -> float:

@@ -27,15 +27,15 @@ from peak_memory import PeakMemory
 from speed_photos import MadePhotos, make_jpegs, make_raws
 from straightforward import Straightforward, sort_with_dlib
 
-from facesort.engine.analyse import Analyser, analyse_file
-from facesort.engine.pool import LocalPool
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.analysis.analyse import Analyser, analyse_file
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import SortOptions, run_sort
-from facesort.faces.packs import resolve_pack
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend, PhotoSettings
-from facesort.store import photos as photo_rows
+from facesort.store.job import photos as photo_rows
 from facesort.workspace import Workspace
 
 

@@ -16,8 +16,8 @@ from speed_photos import make_jpegs
 
 from facesort.core.records import Photo
 from facesort.core.stages import added_up
-from facesort.engine.analyse import Analyser, analyse_file
-from facesort.faces.packs import resolve_pack
+from facesort.engine.analysis.analyse import Analyser, analyse_file
+from facesort.faces.packs.find import resolve_pack
 from facesort.settings import PhotoSettings
 
 

@@ -95,7 +95,7 @@ def examine(
     load : callable
         Imports a module by its name; raises ``ImportError`` or ``OSError`` where that fails.
     find_packs : callable or None
-        Finds the packs below the roots; None takes `facesort.faces.packs.find_packs`.
+        Finds the packs below the roots; None takes `facesort.faces.packs.find.find_packs`.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def _accelerators(load: Load) -> Finding:
 
 
 def _find_packs(roots: Sequence[Path]) -> Sequence[ModelPack]:
-    from facesort.faces.packs import find_packs
+    from facesort.faces.packs.find import find_packs
 
     return find_packs(roots)
 

@@ -12,6 +12,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesort.errors import SettingsError
+from facesort.files import replace_file
 
 __all__ = [
     "CalibrationSettings",
@@ -270,16 +271,9 @@ def save_settings(settings: Settings, path: Path) -> None:
     )
     values = settings.model_dump(mode="json", exclude_none=True)
     _update(document, values)
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(tomlkit.dumps(document))
-            stream.flush()
-            # Or a power cut could leave a file of that name with nothing in it.
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        replace_file(path, tomlkit.dumps(document).encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise SettingsError(
             f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on its disk, look at its "
             "permissions, and run the command again; it is as it was"

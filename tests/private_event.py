@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from synthetic_event import sort_in_threads
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.setup import open_with_pack, set_up
+from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
-from facesort.faces.synthetic import draw_synthetic_face
 from facesort.store import Store
 from facesort.store.store import vector
 from facesort.workspace import Workspace

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
-from facesort.engine.decide import Rules, decide_batch, plan_batch, rules_of
-from facesort.engine.editing import editing
+from facesort.engine.gallery.editing import editing
+from facesort.engine.job.decide import decide_batch, plan_batch
+from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
-from facesort.store import Store, commits, people, photos
-from facesort.store.people import NewReference
-from facesort.store.photos import BatchRecord
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.gallery.people import NewReference
+from facesort.store.job import commits, photos
+from facesort.store.job.photos import BatchRecord
 from facesort.workspace import Workspace
 
 PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
@@ -53,7 +56,7 @@ def embedding(drawn: Drawn) -> np.ndarray:
 
 
 def seed(workspace: Workspace, name: str, drawn: Drawn, file_name: str = "seed.jpg") -> None:
-    """What `facesort.engine.seed` does with a photo that is accepted."""
+    """What `facesort.engine.gallery.seed` does with a photo that is accepted."""
     with editing(workspace, "seed", f"{name} was seeded", noon) as store:
         person = people.find_person(store, name) or people.add_person(store, name, name.lower())
         reference = NewReference(

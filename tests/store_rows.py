@@ -11,8 +11,10 @@ from facesort.core.matching import Decision
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
-from facesort.store import Store, commits, people, photos
-from facesort.store.photos import BatchRecord, PhotoResult
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.job import commits, photos
+from facesort.store.job.photos import BatchRecord, PhotoResult
 
 PACK = "pack-1"
 GIVEN = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1, 2, 1.5)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import SortOptions, run_sort
+from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
-from facesort.faces.synthetic import draw_synthetic_face
 from facesort.store import Store
 from facesort.workspace import Workspace
 

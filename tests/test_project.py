@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 import facesort
 from facesort.errors import NotebookError
-from facesort.lab.notebooks import notebook_path
+from facesort.lab.shared.notebooks import notebook_path
 
 # Put together here, so that this file holds none of them itself.
 REGISTRIES = [
@@ -219,7 +219,7 @@ def test_an_installed_wheel_carries_its_notebooks(checkout: Path, tmp_path: Path
     python = venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     install = [*pip, "--python", str(python), "install", "--no-deps", "--no-index"]
     subprocess.run([*install, str(wheel)], check=True)
-    code = "from facesort.lab.notebooks import notebook_path as p; print(p('99_probe'))"
+    code = "from facesort.lab.shared.notebooks import notebook_path as p; print(p('99_probe'))"
     found = subprocess.run(
         [str(python), "-I", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )

@@ -23,7 +23,7 @@ __all__ = ["audit"]
 @runs_option
 def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
     """Show drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
-    from facesort.lab.launch import launch, parse_parameters
+    from facesort.lab.run.launch import launch, parse_parameters
     from facesort.workspace import open_workspace, refuse_inside
 
     workspace = open_workspace(root)

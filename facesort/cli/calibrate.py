@@ -36,10 +36,10 @@ def calibrate(
     runs: Path,
 ) -> None:
     """Suggest STRICT and LOOSE from your own photos, through the notebook 02_calibrate."""
-    from facesort.engine.calibrate import check_calibration
+    from facesort.engine.calibration.calibrate import check_calibration
     from facesort.engine.setup import open_with_pack
-    from facesort.lab.calibrate import write_calibration
-    from facesort.lab.launch import launch, parse_parameters
+    from facesort.lab.calibrate.cells import write_calibration
+    from facesort.lab.run.launch import launch, parse_parameters
     from facesort.workspace import refuse_inside
 
     workspace, pack = open_with_pack(root)

@@ -20,9 +20,9 @@ __all__ = ["export", "rematch"]
 @click.pass_context
 def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     """Match all stored faces again, without inference, and add the copies that are missing."""
+    from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
-    from facesort.engine.sort import run_rematch
-    from facesort.store.corrections import corrections
+    from facesort.store.queries.corrections import corrections
 
     workspace, pack = open_with_pack(root)
     _, report = run_rematch(workspace, pack)
@@ -71,8 +71,8 @@ def export(
     best_of_burst: bool,
 ) -> None:
     """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest."""
-    from facesort.engine.export import ExportOptions
-    from facesort.engine.export import export as export_to
+    from facesort.engine.delivery.export import ExportOptions
+    from facesort.engine.delivery.export import export as export_to
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)

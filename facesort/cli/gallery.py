@@ -47,7 +47,7 @@ def seed(
     force: bool,
 ) -> None:
     """Enrol persons: NAME from one or more PHOTOs with exactly one face each, or a whole folder."""
-    from facesort.engine.seed import Candidate, candidates_in, person_name
+    from facesort.engine.gallery.seed import Candidate, candidates_in, person_name
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
@@ -69,7 +69,7 @@ def seed(
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
-    from facesort.engine.seed import seed as seed_photos
+    from facesort.engine.gallery.seed import seed as seed_photos
 
     refused, without = 0, {candidate.name for candidate in candidates}
     reports = seed_photos(workspace, pack, candidates)
@@ -89,8 +89,8 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
 
 
 def _reembed(workspace: Any, pack: Any) -> None:
-    from facesort.engine.reembed import reembed
-    from facesort.faces.load import load_engine
+    from facesort.engine.gallery.reembed import reembed
+    from facesort.faces.engines.load import load_engine
 
     lost = reembed(workspace, load_engine(pack, threads=os.cpu_count() or 1))
     if lost:
@@ -107,7 +107,7 @@ def _reembed(workspace: Any, pack: Any) -> None:
 @json_option
 def persons(root: Path, as_json: bool) -> None:
     """Show who is in the gallery."""
-    from facesort.store.people import person_summaries
+    from facesort.store.gallery.people import person_summaries
     from facesort.workspace import open_workspace
 
     with open_workspace(root).open_store(read_only=True) as store:

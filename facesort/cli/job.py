@@ -41,12 +41,12 @@ def sort(
     profile: bool,
 ) -> None:
     """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
+    from facesort.engine.job.sort import check_gallery
+    from facesort.engine.job.status import current_status
     from facesort.engine.setup import open_with_pack
-    from facesort.engine.sort import check_gallery
-    from facesort.engine.status import current_status
-    from facesort.lab.launch import launch, parse_parameters
-    from facesort.lab.sort_stages import stage_table
-    from facesort.store.reports import stage_times
+    from facesort.lab.run.launch import launch, parse_parameters
+    from facesort.lab.sort.stages import stage_table
+    from facesort.store.queries.reports import stage_times
     from facesort.workspace import refuse_inside
 
     workspace, pack = open_with_pack(root)
@@ -83,7 +83,7 @@ def sort(
 @click.option("--watch", is_flag=True, help="Follow a running sort.")
 def status(root: Path, as_json: bool, watch: bool) -> None:
     """Show progress, rate, ETA and counts; works while a sort is running."""
-    from facesort.engine.status import current_status
+    from facesort.engine.job.status import current_status
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
@@ -134,8 +134,8 @@ def _unreadable(report: Mapping[str, Any]) -> int:
 @json_option
 def verify(root: Path, as_json: bool) -> None:
     """Re-hash every output file against the commit log."""
-    from facesort.engine.verify import verify_output
-    from facesort.store.commits import verified_writes
+    from facesort.engine.delivery.verify import verify_output
+    from facesort.store.job.commits import verified_writes
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
@@ -161,7 +161,7 @@ def verify(root: Path, as_json: bool) -> None:
 @workspace_option
 def retry(root: Path) -> None:
     """Put failed photos into new batches; `facesort sort` takes them up."""
-    from facesort.engine.retry import retry_failed
+    from facesort.engine.job.retry import retry_failed
     from facesort.workspace import open_workspace
 
     count = retry_failed(open_workspace(root))

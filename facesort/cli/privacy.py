@@ -13,7 +13,7 @@ import click
 from facesort.cli.terminal import json_option, workspace_option
 
 if TYPE_CHECKING:
-    from facesort.engine.forget import Forgotten
+    from facesort.engine.privacy.forget import Forgotten
     from facesort.workspace import Workspace
 
 __all__ = ["backup", "deliver", "forget", "restore"]
@@ -36,9 +36,9 @@ def forget(
     root: Path, name: str | None, strangers: bool, yes: bool, as_json: bool, runs: Path
 ) -> None:
     """Erase NAME, or all strangers, from the workspace for good; asks first."""
-    from facesort.engine.forget import forget as erase
-    from facesort.engine.forget import saved_runs, what_is_known
-    from facesort.engine.seed import person_name
+    from facesort.engine.gallery.seed import person_name
+    from facesort.engine.privacy.forget import forget as erase
+    from facesort.engine.privacy.forget import saved_runs, what_is_known
     from facesort.workspace import open_workspace
 
     if (name is None) != strangers:
@@ -106,8 +106,8 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
 @click.option("--no", "refused", is_flag=True, help="Photos with this person go to nobody.")
 def deliver(root: Path, name: str, refused: bool) -> None:
     """Deliver photos with NAME again, or (--no) to nobody: matched in order to be left out."""
-    from facesort.engine.gallery import set_delivery
-    from facesort.engine.seed import person_name
+    from facesort.engine.gallery.edit import set_delivery
+    from facesort.engine.gallery.seed import person_name
     from facesort.workspace import open_workspace
 
     set_delivery(open_workspace(root), person_name(name), not refused)
@@ -122,7 +122,7 @@ def deliver(root: Path, name: str, refused: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(root: Path, file: Path) -> None:
     """Copy the workspace's database and settings into one new FILE."""
-    from facesort.engine.backup import backup as write
+    from facesort.engine.privacy.backup import backup as write
     from facesort.workspace import open_workspace
 
     made = write(open_workspace(root), file)
@@ -138,7 +138,7 @@ def backup(root: Path, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def restore(root: Path, file: Path) -> None:
     """Make a new workspace from a backup FILE; -w says where."""
-    from facesort.engine.backup import restore as unpack
+    from facesort.engine.privacy.backup import restore as unpack
     from facesort.workspace import open_workspace
 
     found = unpack(file, root)

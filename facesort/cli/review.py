@@ -16,7 +16,7 @@ __all__ = ["history", "redo", "undo"]
 @workspace_option
 def undo(root: Path) -> None:
     """Take back what was done last in the gallery or in a review."""
-    from facesort.engine.review import undo as undo_action
+    from facesort.engine.review.answers import undo as undo_action
     from facesort.workspace import open_workspace
 
     action = undo_action(open_workspace(root))
@@ -27,7 +27,7 @@ def undo(root: Path) -> None:
 @workspace_option
 def redo(root: Path) -> None:
     """Do again what was undone last."""
-    from facesort.engine.review import redo as redo_action
+    from facesort.engine.review.answers import redo as redo_action
     from facesort.workspace import open_workspace
 
     action = redo_action(open_workspace(root))
@@ -39,7 +39,7 @@ def redo(root: Path) -> None:
 @json_option
 def history(root: Path, as_json: bool) -> None:
     """Show what was done in the gallery and in reviews, the newest first."""
-    from facesort.engine.review import history as read_history
+    from facesort.engine.review.answers import history as read_history
     from facesort.workspace import open_workspace
 
     actions = read_history(open_workspace(root))

@@ -16,7 +16,7 @@ __all__ = ["demo", "doctor", "init", "packs"]
 @click.option("--pack", help="Model pack: a name or a folder.")
 def demo(folder: Path, pack: str | None) -> None:
     """Build a sample event in FOLDER from real faces, sort it, and say where to look."""
-    from facesort.lab.demo import run_demo
+    from facesort.demo.run import run_demo
 
     result = run_demo(folder.absolute(), pack, pack_places(None), say=click.echo)
     click.echo(result.report())
@@ -58,7 +58,7 @@ def packs() -> None:
 @workspace_option
 def packs_list(root: Path) -> None:
     """Show the model packs that are here."""
-    from facesort.faces.packs import find_packs
+    from facesort.faces.packs.find import find_packs
 
     for pack in find_packs(pack_places(root)):
         note = "" if pack.calibrated else " (uncalibrated)"
@@ -73,8 +73,8 @@ def packs_list(root: Path) -> None:
 @click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
 def packs_fetch(name: str, yes: bool) -> None:
     """Download a pack through insightface's own downloader; the only thing that ever downloads."""
-    from facesort.faces.fetch import fetch_pack
-    from facesort.faces.known import INSIGHTFACE_LICENCE
+    from facesort.faces.packs.fetch import fetch_pack
+    from facesort.faces.packs.known import INSIGHTFACE_LICENCE
 
     click.echo(INSIGHTFACE_LICENCE)
     if not yes:

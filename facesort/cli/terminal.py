@@ -94,6 +94,6 @@ def refuse_options_among(pairs: Sequence[tuple[str, str]], options: Mapping[str,
 
 def pack_places(workspace: Path | None) -> list[Path]:
     """Folders in which model packs are looked for."""
-    from facesort.faces.packs import pack_roots
+    from facesort.faces.packs.find import pack_roots
 
     return pack_roots(workspace, os.environ, Path.home())

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facesort.errors import PackMismatchError
-from facesort.faces.packs import resolve_pack
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
-from facesort.store import Store, people
+from facesort.store import Store
+from facesort.store.gallery import people
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
 __all__ = ["open_with_pack", "refuse_other_pack", "set_up"]

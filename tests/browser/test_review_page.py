@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from synthetic_event import sort_in_threads, write_photo
 
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.setup import set_up
-from facesort.store import reports
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser

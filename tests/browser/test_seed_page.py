@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from synthetic_event import write_photo
 
 from facesort.engine.setup import set_up
-from facesort.store import people
+from facesort.store.gallery import people
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser

@@ -35,7 +35,7 @@ from facesort.core.matching import (
 )
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError, InsufficientTrialsError, SettingsError
-from facesort.faces.synthetic import synthetic_embedding
+from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.reasons import Outcome
 
 RECOMMENDED = Thresholds(0.8, 1.0, 0.05)

@@ -5,9 +5,9 @@ import pytest
 
 from facesort.core.quality import quality
 from facesort.faces.analysis import find_faces
-from facesort.faces.load import load_engine
-from facesort.faces.packs import resolve_pack
-from facesort.faces.synthetic import draw_synthetic_face, synthetic_embedding
+from facesort.faces.engines.load import load_engine
+from facesort.faces.engines.synthetic import draw_synthetic_face, synthetic_embedding
+from facesort.faces.packs.find import resolve_pack
 
 
 def test_find_faces_scales_to_the_photo_and_crops_in_the_image() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from facesort.core.records import Crops, Embeddings
 from facesort.errors import PackError
-from facesort.faces.backends import MAX_DISTANCE, Comparison, choose_backend, compare
-from facesort.faces.load import load_engine
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.backends import MAX_DISTANCE, Comparison, choose_backend, compare
+from facesort.faces.engines.load import load_engine
+from facesort.faces.engines.synthetic import SyntheticEngine
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine, ModelPack
-from facesort.faces.synthetic import SyntheticEngine
 from facesort.settings import Backend
 
 HERE = importlib.util.find_spec("openvino") is not None

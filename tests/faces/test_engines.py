@@ -14,10 +14,10 @@ from PIL import Image, ImageOps
 from facesort.core.records import Detections
 from facesort.errors import PackError
 from facesort.faces.analysis import find_faces
-from facesort.faces.load import load_engine
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.load import load_engine
+from facesort.faces.engines.synthetic import draw_synthetic_face
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine
-from facesort.faces.synthetic import draw_synthetic_face
 
 REAL_PACKS = [
     pytest.param(name, marks=pytest.mark.models) for name in ("mbf128", "buffalo_sc_int8")

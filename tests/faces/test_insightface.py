@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
-from facesort.faces.insightface_engine import explain, similarity
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.insightface_engine import explain, similarity
+from facesort.faces.packs.find import resolve_pack
 
 OFFSETS = st.lists(st.floats(-8, 8), min_size=10, max_size=10)
 
@@ -46,7 +46,7 @@ def test_a_missing_library_is_explained(message: str, advice: str) -> None:
 
 def test_importing_the_packs_imports_no_engine() -> None:
     code = (
-        "import sys, facesort.faces.packs, facesort.faces.load;"
+        "import sys, facesort.faces.packs.find, facesort.faces.engines.load;"
         "print(sorted({'cv2', 'dlib', 'insightface', 'onnx', 'onnxruntime'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -54,7 +54,7 @@ def test_importing_the_packs_imports_no_engine() -> None:
 
 
 def test_importing_the_engine_says_nothing() -> None:
-    code = "import facesort.faces.insightface_engine"
+    code = "import facesort.faces.engines.insightface_engine"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )

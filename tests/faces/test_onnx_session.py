@@ -15,9 +15,9 @@ import pytest
 from faces.tiny_packs import write_pack
 
 from facesort.errors import PackError
-from facesort.faces.backends import choose_backend, describe_backend
-from facesort.faces.onnx_session import open_session
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.backends import choose_backend, describe_backend
+from facesort.faces.engines.onnx_session import open_session
+from facesort.faces.packs.find import resolve_pack
 from facesort.settings import Backend
 
 CPU = "CPUExecutionProvider"
@@ -91,7 +91,7 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path, checkout: Path) -> None:
     """Since 1.29 its wheels do, and keep a number of this device and what is to be sent in the user's home."""
     # Where tests run unattended it is silent by itself: CI must not be in its environment.
     told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    code = "import facesort.faces.onnx_session"
+    code = "import facesort.faces.engines.onnx_session"
     subprocess.run([sys.executable, "-c", code], cwd=checkout, env=told, check=True)
     assert list(tmp_path.rglob("*")) == []
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesort.faces.load import load_engine
-from facesort.faces.packs import resolve_pack
+from facesort.faces.engines.load import load_engine
+from facesort.faces.engines.synthetic import IDENTITIES, draw_synthetic_face, synthetic_embedding
+from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine
-from facesort.faces.synthetic import IDENTITIES, draw_synthetic_face, synthetic_embedding
 
 
 @pytest.fixture(scope="module")

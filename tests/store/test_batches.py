@@ -32,8 +32,10 @@ from store_rows import (
 
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store import Store, commits, photos, reports
-from facesort.store.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
+from facesort.store import Store
+from facesort.store.job import commits, photos
+from facesort.store.job.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
+from facesort.store.queries import reports
 
 
 def states(store: Store) -> dict[int, tuple[str, str | None]]:

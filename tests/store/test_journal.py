@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from review_event import PACK, InMemory, noon, seed, sort
 from synthetic_event import content
 
-from facesort.engine import gallery, review
-from facesort.engine.roll_back import roll_back
+from facesort.engine.gallery import edit as gallery
+from facesort.engine.review import answers as review
+from facesort.engine.review.roll_back import roll_back
 from facesort.errors import GalleryError
-from facesort.store import Store, gallery_edits, journal, people, reports, verdicts
-from facesort.store.journal import recorded
+from facesort.store import Store
+from facesort.store.gallery import answers as verdicts
+from facesort.store.gallery import edits as gallery_edits
+from facesort.store.gallery import journal, people
+from facesort.store.gallery.journal import recorded
+from facesort.store.queries import reports
 
 JOURNAL = {
     f"{table}_edit"

@@ -8,8 +8,9 @@ from store_rows import add as add_photos
 from facesort.core.gallery import Person
 from facesort.core.routing import safe_folder
 from facesort.errors import GalleryError
-from facesort.store import Store, people
-from facesort.store.people import NewReference
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.gallery.people import NewReference
 
 
 def unit(seed: int) -> np.ndarray:

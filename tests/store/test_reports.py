@@ -23,8 +23,10 @@ from store_rows import (
 from facesort.core.records import Analysis
 from facesort.core.stages import Stage, StageTime
 from facesort.reasons import Outcome, PhotoStatus, Reason
-from facesort.store import Store, photos, reports, runs
-from facesort.store.reports import RunStages
+from facesort.store import Store
+from facesort.store.job import photos, runs
+from facesort.store.queries import reports
+from facesort.store.queries.reports import RunStages
 
 
 def test_nothing_is_told_of_nothing(store: Store) -> None:

@@ -8,8 +8,8 @@ import pytest
 from store_rows import add_people
 
 from facesort.store import Store
-from facesort.store.erasure import Erasure
-from facesort.store.rewrite import copied_whole, write_without
+from facesort.store.privacy.erasure import Erasure
+from facesort.store.privacy.rewrite import copied_whole, write_without
 
 
 def test_every_table_that_knows_faces_or_persons_is_looked_at(store: Store) -> None:

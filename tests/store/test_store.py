@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from facesort.core.records import Photo
 from facesort.errors import StoreError, StoreLockedError
-from facesort.store import Store, photos
+from facesort.store import Store
+from facesort.store.job import photos
 from facesort.store.store import blob, vector
 
 Start = Callable[[str], "subprocess.Popen[str]"]

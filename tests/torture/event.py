@@ -10,10 +10,10 @@ from pathlib import Path
 from synthetic_event import content, make_event, make_workspace, sort_in_threads, tree
 from torture.campaign import Ledger
 
+from facesort.engine.delivery.verify import verify_output
 from facesort.engine.setup import open_with_pack
-from facesort.engine.verify import verify_output
 from facesort.settings import load_settings, save_settings
-from facesort.store.commits import verified_writes
+from facesort.store.job.commits import verified_writes
 
 Rows = dict[str, list[tuple[object, ...]]]
 

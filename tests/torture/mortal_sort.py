@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import open_with_pack
-from facesort.engine.sort import SortOptions, run_sort
 
 # Audit events of Python that are operations on files; `ctypes` is how a file is renamed without replacing.
 FILE_EVENTS = {

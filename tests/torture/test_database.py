@@ -21,8 +21,9 @@ from torture.event import Calm, copy_of
 
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
-from facesort.store import Store, reports
+from facesort.store import Store
 from facesort.store.migrate import newest_version
+from facesort.store.queries import reports
 
 FAULTS = "faults injected: database"
 FIRST_RELEASE = 1

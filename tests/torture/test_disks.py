@@ -1,7 +1,7 @@
 """Disks that fill up, fail, slow down, turn read-only or go away under a whole job.
 
 It stops with a sentence that says what to do, and when the cause is gone it ends as if nothing had happened.  What one
-batch makes of such a disk is in ``tests/engine/test_commit.py``, the checks of the roots in ``test_roots.py``.
+batch makes of such a disk is in ``tests/engine/job/test_commit.py``, the checks of the roots in ``test_roots.py``.
 """
 
 from __future__ import annotations

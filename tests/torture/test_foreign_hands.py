@@ -1,7 +1,7 @@
 """Others change the source, the output or the clock meanwhile: nothing of theirs is touched, none of ours is lost.
 
-What one write makes of a name that is taken is in ``tests/engine/test_commit.py``; links and loops in the source are in
-``tests/engine/test_scan.py``; source, output and workspace inside each other in ``tests/test_workspace.py``.
+What one write makes of a name that is taken is in ``tests/engine/job/test_commit.py``; links and loops in the source are in
+``tests/engine/job/test_scan.py``; source, output and workspace inside each other in ``tests/test_workspace.py``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from synthetic_event import content, sort_in_threads, tree, write_photo
 from torture.campaign import Ledger
 from torture.event import Calm, copy_of
 
+from facesort.engine.delivery.verify import verify_output
 from facesort.engine.setup import open_with_pack
-from facesort.engine.verify import verify_output
 from facesort.reasons import PhotoStatus
-from facesort.store import reports
-from facesort.store.commits import verified_writes
+from facesort.store.job.commits import verified_writes
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 FAULTS = "faults injected: foreign hands"

@@ -19,16 +19,16 @@ from torture.campaign import Ledger, chance, share
 from torture.mutations import mutated
 from torture.processes import peak_memory
 
-from facesort.engine.pool import LocalPool
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import set_up
-from facesort.engine.sort import SortOptions, run_sort
+from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
-from facesort.faces.synthetic import draw_synthetic_face
 from facesort.images import photo_kind
 from facesort.reasons import PhotoStatus, Reason
 from facesort.settings import PhotoSettings
-from facesort.store import reports
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 LIMITS = PhotoSettings(timeout_s=60, max_worker_mb=1500)
@@ -110,7 +110,7 @@ def test_mutated_photos(job: int, assets: Path, ledger: Ledger, tmp_path: Path) 
 
 @pytest.mark.models
 def test_broken_files_and_every_format(assets: Path, ledger: Ledger, tmp_path: Path) -> None:
-    """With the limits of this campaign; what each must end as is in ``tests/engine/test_real_files.py``."""
+    """With the limits of this campaign; what each must end as is in ``tests/engine/job/test_real_files.py``."""
     for name in ("formats", "broken"):
         shutil.copytree(assets / name, tmp_path / "source" / name)
     workspace, pack = make_workspace(tmp_path, tmp_path / "source")

@@ -15,13 +15,13 @@ import pytest
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
 
-from facesort.engine.pool import LocalPool
-from facesort.engine.retry import retry_failed
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.job.retry import retry_failed
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import open_with_pack
-from facesort.engine.sort import SortOptions, run_sort
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
-from facesort.store import reports
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 pytestmark = [

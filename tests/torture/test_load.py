@@ -17,11 +17,11 @@ from torture.event import Calm, copy_of
 from torture.processes import peak_memory
 from torture.test_kill_coordinator import Mortal
 
-from facesort.engine.pool import LocalPool
-from facesort.engine.sort import SortOptions, run_sort
-from facesort.faces.synthetic import draw_synthetic_face
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.job.sort import SortOptions, run_sort
+from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.reasons import PhotoStatus
-from facesort.store import reports
+from facesort.store.queries import reports
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 

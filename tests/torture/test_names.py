@@ -19,14 +19,14 @@ from torture.campaign import Ledger, share
 from torture.trace import calls, needs_strace
 
 from facesort.core.routing import output_name, safe_folder
-from facesort.engine.seed import Candidate, seed
+from facesort.engine.delivery.verify import verify_output
+from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.setup import set_up
-from facesort.engine.verify import verify_output
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
-from facesort.store import reports
-from facesort.store.commits import verified_writes
+from facesort.store.job.commits import verified_writes
+from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no other system allows them all")

@@ -1,7 +1,7 @@
 """What a job gives away: nothing over the network, and nothing of a face outside the database and the output.
 
 Model files that have changed are refused: ``tests/faces/test_packs.py``.  Who may look into a workspace:
-``tests/test_workspace.py``.  What is left of a person who was forgotten: ``tests/engine/test_forget.py``.
+``tests/test_workspace.py``.  What is left of a person who was forgotten: ``tests/engine/privacy/test_forget.py``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from torture.campaign import Ledger, share
 from torture.test_load import make_many
 from torture.trace import calls, needs_strace
 
-from facesort.engine.forget import forget
-from facesort.lab.launch import launch
+from facesort.engine.privacy.forget import forget
+from facesort.lab.run.launch import launch
 from facesort.reasons import PhotoStatus
-from facesort.store import Store, reports
+from facesort.store import Store
+from facesort.store.queries import reports
 from facesort.store.store import vector
 
 IN_THE_DARK = ["unshare", "--net", "--map-root-user"]

@@ -10,9 +10,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from facesort.engine.pool import LocalPool
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import open_with_pack
-from facesort.engine.sort import SortOptions, run_sort
 from facesort.errors import FacesortError
 
 

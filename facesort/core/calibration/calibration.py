@@ -15,6 +15,7 @@ from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.suggestion import Suggestion, Targets, suggest
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
+from facesort.core.words import several
 
 __all__ = [
     "Calibration",
@@ -54,11 +55,13 @@ class Counts:
     @property
     def words(self) -> str:
         """In one line, without names."""
-        text = f"{_several(self.references, 'reference')} of {_several(self.persons, 'person')}"
+        text = f"{several(self.references, 'reference')} of {several(self.persons, 'person')}"
         if self.labelled_faces:
-            text += f"; {_several(self.labelled_faces, 'labelled face')} of {self.labelled_persons:,} of them"
+            text += f"; {several(self.labelled_faces, 'labelled face')} of {self.labelled_persons:,} of them"
         if self.stranger_faces:
-            text += f"; {_several(self.stranger_faces, 'face')} of {_several(self.strangers, 'stranger')}"
+            text += (
+                f"; {several(self.stranger_faces, 'face')} of {several(self.strangers, 'stranger')}"
+            )
         return text
 
 
@@ -219,7 +222,3 @@ def _counts(comparisons: Comparisons) -> Counts:
         genuine=len(comparisons.fnmr()),
         impostor=len(comparisons.fmr()),
     )
-
-
-def _several(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ from math import ceil, floor
 from facesort.core.calibration.comparisons import Comparisons
 from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.matching import Thresholds
+from facesort.core.words import several
 from facesort.errors import InsufficientTrialsError, SettingsError
 
 __all__ = ["Basis", "Suggested", "Suggestion", "Targets", "refuse_too_few", "suggest"]
@@ -130,19 +131,15 @@ def refuse_too_few(comparisons: Comparisons) -> None:
     if strangers < 2:
         raise InsufficientTrialsError(
             "there is nobody to be mistaken for anybody: the gallery has one person, and labelled photos of "
-            f"{_count(strangers, 'stranger')}. Seed a second person, or give photos of at least two others with "
+            f"{several(strangers, 'stranger')}. Seed a second person, or give photos of at least two others with "
             "--labelled (a folder per person)"
         )
     if genuine < 2:
         raise InsufficientTrialsError(
-            f"{_count(genuine, 'person')} can be compared with another photo of their own, at least two are needed "
+            f"{several(genuine, 'person')} can be compared with another photo of their own, at least two are needed "
             "(copies of one picture do not count): add a second reference with `facesort seed NAME PHOTO`, or "
             "photos of the gallery's persons with --labelled (a folder per person, named as in the gallery)"
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Suggested:

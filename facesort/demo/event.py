@@ -1,0 +1,291 @@
+"""The sample event that ``facesort demo`` sorts: photos with a known truth.
+
+Nothing is downloaded and no photo is part of facesort: the pixels come from pictures that
+InsightFace, scikit-image and scikit-learn bring along (see `demo_pictures`), and are written only
+into the folder the user names.  All six persons come from **one** picture, so light, crop, focus,
+scale and grain differ between the photos, but pose, expression and age do not: the event shows how
+sorting works and that the counts are right.  It says nothing about how well a model pack does on a
+real event; that is what ``calibrate`` is for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+from numpy.random import Generator
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from facesort.errors import FacesortError, OutputError
+from facesort.demo.pictures import HEADS, REACH, cut_reference, open_pictures, take_photo
+
+__all__ = ["DemoEvent", "DemoScore", "build_demo_event", "load_demo_event", "score_demo"]
+
+# A shot is one view, or several side by side as a photo booth prints them.
+_SHOTS: tuple[tuple[str, ...], ...] = (
+    *((name,) for name in HEADS for _ in range(4)),
+    *((pair,) for pair in ("AB", "BC", "CD", "DE", "EF") for _ in range(2)),
+    *((name,) for name in ("ABC", "BCD", "CDE", "DEF", "ABCD", "CDEF", "ABCDE", "BCDEF")),
+    *(("ABCDEF",) for _ in range(4)),
+    ("A", "F"),
+    ("E", "B"),
+    ("C", "stranger"),
+    ("D", "B", "F"),
+    *(("stranger",) for _ in range(3)),
+    *((name,) for name in ("coffee", "venue", "flowers")),
+)
+_FORMATS = {10: "PNG", 20: "HEIC", 30: "grey", 40: "CMYK"}  # place in the evening -> format
+_SUFFIXES = {"grey": "JPG", "CMYK": "JPG"}
+_FLAGS = {4: 6, 9: 8, 14: 3, 19: 6, 24: 8, 29: 2, 34: 4, 39: 5, 44: 7, 49: 6}  # -> EXIF orientation
+_WIDE_EVERY = 7  # every so many photos: from further away
+_INVERSE_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+_CAMERAS = ("Camera One", "Camera Two")
+_BEGIN = datetime(2026, 9, 12, 18, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEvent:
+    """A sample event on disk, and what is true about it.
+
+    Parameters
+    ----------
+    source : Path
+        The photos, in one sub-folder per memory card.
+    seeds : Path
+        One sub-folder per person with one reference photo, with exactly one face in it.
+    truth : mapping of str to frozenset of str
+        Photo path (POSIX, relative to `source`) to the names of the persons in it; an empty set
+        for strangers, for photos without faces and for files that cannot be read.
+    expected_failed : frozenset of str
+        Paths of the broken files.
+    expected_duplicates : frozenset of str
+        Paths of the files that repeat an earlier one.
+    """
+
+    source: Path
+    seeds: Path
+    truth: Mapping[str, frozenset[str]]
+    expected_failed: frozenset[str]
+    expected_duplicates: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoScore:
+    """How the sorted output agrees with the truth, counted in (photo, person) pairs.
+
+    Parameters
+    ----------
+    true_positives, false_positives, false_negatives : int
+        Pairs that are right, that should not be there, and that are missing.
+    """
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the placed pairs that are right; None where nothing was placed."""
+        placed = self.true_positives + self.false_positives
+        return self.true_positives / placed if placed else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the true pairs that were placed; None where there are none."""
+        true = self.true_positives + self.false_negatives
+        return self.true_positives / true if true else None
+
+
+def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoScore:
+    """Compare where the photos went with who is in them.
+
+    Expected duplicates are left out: their photo counts once, under its first path.
+
+    Parameters
+    ----------
+    event : DemoEvent
+    placed : mapping of str to frozenset of str
+        Photo path to the persons whose folders it reached; a photo that is absent reached none.
+
+    Returns
+    -------
+    DemoScore
+
+    Raises
+    ------
+    ValueError
+        If `placed` names a photo that is not in the event.
+    """
+    if strange := sorted(placed.keys() - event.truth.keys()):
+        raise ValueError(f"not photos of this sample event: {', '.join(strange)}")
+    right = wrong = missing = 0
+    for path in event.truth.keys() - event.expected_duplicates:
+        got, true = placed.get(path, frozenset()), event.truth[path]
+        right += len(got & true)
+        wrong += len(got - true)
+        missing += len(true - got)
+    return DemoScore(right, wrong, missing)
+
+
+def load_demo_event(folder: Path) -> DemoEvent:
+    """Read back an event that `build_demo_event` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        As given to `build_demo_event`.
+
+    Returns
+    -------
+    DemoEvent
+
+    Raises
+    ------
+    FacesortError
+        If there is no complete sample event in the folder.
+    """
+    try:
+        saved = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        return DemoEvent(
+            source=folder / "source",
+            seeds=folder / "seeds",
+            truth={path: frozenset(names) for path, names in saved["truth"].items()},
+            expected_failed=frozenset(saved["expected_failed"]),
+            expected_duplicates=frozenset(saved["expected_duplicates"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FacesortError(
+            f"{folder} holds no complete sample event ({error!r}); "
+            "build one in an empty folder with `facesort demo`"
+        ) from error
+
+
+def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
+    """Write about 60 photos, six references and their truth into a folder.
+
+    The same seed and the same installed packages give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``source/``, ``seeds/`` and ``truth.json``; made if it is missing.
+    seed : int, optional
+        Of the random choices: order, crop, light, focus, scale, grain.
+
+    Returns
+    -------
+    DemoEvent
+
+    Raises
+    ------
+    FacesortError
+        If an installed picture is missing, or is not the one the coordinates were measured in.
+    OutputError
+        If one of the three is already in the folder: nothing is ever overwritten.
+    """
+    for name in ("source", "seeds", "truth.json"):
+        if (folder / name).exists():
+            raise OutputError(
+                f"{folder / name} exists already; choose an empty folder for the sample event"
+            )
+    pictures = open_pictures()
+    rng = np.random.default_rng(seed)
+    _write_seeds(folder / "seeds", pictures)
+    truth = _write_photos(folder / "source", pictures, rng)
+    failed, duplicates = _write_oddities(folder / "source", truth)
+    saved = {
+        "truth": {path: sorted(names) for path, names in sorted(truth.items())},
+        "expected_failed": sorted(failed),
+        "expected_duplicates": sorted(duplicates),
+    }
+    # last, so that an event that was cut short is not taken for a complete one
+    (folder / "truth.json").write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    return load_demo_event(folder)
+
+
+def _write_seeds(folder: Path, pictures: Mapping[str, Image.Image]) -> None:
+    for name in HEADS:
+        (folder / _person(name)).mkdir(parents=True)
+        cut_reference(pictures, name).save(folder / _person(name) / "reference.jpg", quality=92)
+
+
+def _person(name: str) -> str:
+    return f"Person {name}"
+
+
+def _people(views: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_person(name) for view in views if view in REACH for name in view)
+
+
+def _write_photos(
+    folder: Path, pictures: Mapping[str, Image.Image], rng: Generator
+) -> dict[str, frozenset[str]]:
+    """Take the shots in a random order through one evening, on two cameras."""
+    truth = {}
+    time, counts = _BEGIN, [0, 0]
+    for place, index in enumerate(rng.permutation(len(_SHOTS))):
+        views = _SHOTS[index]
+        photo = take_photo(pictures, views, rng, wide=place % _WIDE_EVERY == 0)
+        time += timedelta(seconds=int(rng.integers(20, 400)))
+        camera = int(rng.integers(2)) if place else 0  # the oddities are made of card-1's first
+        counts[camera] += 1
+        kind = _FORMATS.get(place, "JPG")
+        name = f"card-{camera + 1}/DSC{counts[camera]:04d}.{_SUFFIXES.get(kind, kind)}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        exif = _exif(time, _CAMERAS[camera], _FLAGS.get(place, 1))
+        _save(photo, folder / name, exif, kind=kind, quality=int(rng.integers(70, 96)))
+        truth[name] = _people(views)
+    return truth
+
+
+def _exif(time: datetime, camera: str, flag: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[Base.Make], exif[Base.Model], exif[Base.Orientation] = "Sample", camera, flag
+    exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = time.strftime("%Y:%m:%d %H:%M:%S")
+    return exif
+
+
+def _save(photo: Image.Image, path: Path, exif: Image.Exif, *, kind: str, quality: int) -> None:
+    """Store an upright photo turned, so that its orientation flag turns it back."""
+    turn = _INVERSE_TURNS.get(exif[Base.Orientation])
+    if turn is not None:
+        photo = photo.transpose(turn)
+    if kind == "HEIC":
+        heif = pillow_heif.from_pillow(photo)
+        fast = {"preset": "ultrafast"}  # else this one file takes longer than all others together
+        heif.save(path, quality=quality, exif=exif.tobytes(), enc_params=fast)
+    elif kind == "PNG":
+        photo.save(path, exif=exif)
+    else:
+        mode = {"grey": "L", "CMYK": "CMYK"}.get(kind, "RGB")
+        photo.convert(mode).save(path, format="JPEG", quality=quality, exif=exif)
+
+
+def _write_oddities(folder: Path, truth: dict[str, frozenset[str]]) -> tuple[set[str], set[str]]:
+    """Add what real cards also hold; return the paths that fail, and those that are duplicates."""
+    first = "card-1/DSC0001.JPG"
+    data = (folder / first).read_bytes()
+    failed = {"card-1/DSC0901.JPG": data[: len(data) * 2 // 5], "card-2/DSC0902.JPG": b""}
+    copies = {"card-2/DSC0001 copy.JPG": data}
+    skipped = {
+        "card-1/._DSC0001.JPG": b"\x00\x05\x16\x07\x00\x02\x00\x00" + bytes(4088),  # AppleDouble
+        "card-1/Thumbs.db": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504),
+    }
+    for name, content in (failed | copies | skipped).items():
+        (folder / name).write_bytes(content)
+    truth |= dict.fromkeys(failed, frozenset[str]()) | dict.fromkeys(copies, truth[first])
+    return set(failed), set(copies)

@@ -1,0 +1,1 @@
+"""One file becomes an analysis: in worker processes that may die."""

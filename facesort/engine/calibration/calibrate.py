@@ -1,0 +1,147 @@
+"""Calibrate a workspace: its references and labelled photos, and what follows from their distances.
+
+Nothing is stored here; the numbers are made in `facesort.core.calibration`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from facesort.core.calibration import (
+    Calibration,
+    Comparisons,
+    Targets,
+    calibrate,
+    compare,
+    refuse_too_few,
+)
+from facesort.core.matching import Thresholds
+from facesort.engine.calibration.forecast import frozen_gallery
+from facesort.engine.calibration.labelled import (
+    Labelled,
+    analyse_labelled,
+    person_numbers,
+    refuse_one_person,
+)
+from facesort.engine.rules import rules_of
+from facesort.faces.protocol import ModelPack
+from facesort.workspace import Workspace
+
+__all__ = ["CalibrationOptions", "CalibrationRun", "check_calibration", "run_calibration"]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """What a caller may choose.
+
+    Parameters
+    ----------
+    labelled : Path or None
+        A folder per person: persons of the gallery by their names, and strangers.
+    targets : Targets
+    executor : Executor or None
+        None: processes on this machine.
+    on_photo : callable of (done, total) or None
+        Told after every labelled photo.
+    """
+
+    labelled: Path | None = None
+    targets: Targets = field(default_factory=Targets)
+    executor: Executor | None = None
+    on_photo: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationRun:
+    """A calibration, with the distances behind it for the plots.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    comparisons : Comparisons
+    labelled : Labelled
+    """
+
+    calibration: Calibration
+    comparisons: Comparisons
+    labelled: Labelled
+
+
+def run_calibration(
+    workspace: Workspace, pack: ModelPack, date: datetime, options: CalibrationOptions | None = None
+) -> CalibrationRun:
+    """Calibrate a workspace; stores nothing.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    date : datetime
+        Goes into the result.
+    options : CalibrationOptions, optional
+
+    Raises
+    ------
+    GalleryError
+        If nobody was seeded, the labelled folder holds no photos, or one picture has two names.
+    InsufficientTrialsError
+        If there is too little to compare.
+    PackMismatchError
+        If the gallery was embedded with another pack.
+    """
+    options = options or CalibrationOptions()
+    gallery = frozen_gallery(workspace, pack)
+    labelled = Labelled()
+    if options.labelled is not None:
+        labelled = analyse_labelled(
+            workspace, pack, options.labelled, options.executor, on_photo=options.on_photo
+        )
+    ids = person_numbers(gallery, labelled.names)
+    dim = next(iter(gallery.references.values())).shape[1]
+    embeddings = np.array([f.embedding for f in labelled.faces], np.float32).reshape(-1, dim)
+    comparisons = compare(gallery, embeddings, ids)
+    current = rules_of(workspace.settings, pack).thresholds
+    calibration = calibrate(
+        comparisons,
+        gallery,
+        pack=(pack.name, pack.pack_id),
+        recommended=Thresholds(pack.strict, pack.loose, workspace.settings.matching.margin),
+        current=current,
+        targets=options.targets,
+        date=date,
+    )
+    return CalibrationRun(calibration, comparisons, labelled)
+
+
+def check_calibration(
+    workspace: Workspace, pack: ModelPack, labelled: Path | None, executor: Executor | None = None
+) -> None:
+    """Refuse what cannot be calibrated, as far as that shows in the first labelled photos.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    labelled : Path or None
+        As in `CalibrationOptions`.
+    executor : Executor, optional
+        Default: processes on this machine.
+
+    Raises
+    ------
+    GalleryError, InsufficientTrialsError, PackMismatchError
+        As `run_calibration`; which may still raise them once it has seen all labelled photos.
+    """
+    gallery = frozen_gallery(workspace, pack)
+    if labelled is not None:
+        refuse_one_person(workspace, pack, labelled, executor)
+        return
+    dim = next(iter(gallery.references.values())).shape[1]
+    nothing = np.empty((0, dim), np.float32)
+    refuse_too_few(compare(gallery, nothing, np.empty(0, np.int64)))

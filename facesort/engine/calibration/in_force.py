@@ -1,0 +1,123 @@
+"""The calibration that a workspace runs on: put into its settings, and asked whether it still holds."""
+
+from __future__ import annotations
+
+from facesort.core.calibration import Basis, Calibration, gallery_fingerprint
+from facesort.core.matching import Thresholds
+from facesort.faces.protocol import ModelPack
+from facesort.settings import (
+    CalibrationSettings,
+    Settings,
+    load_settings,
+    parse_settings,
+    save_settings,
+)
+from facesort.store.gallery import people
+from facesort.workspace import Workspace
+
+__all__ = ["apply_calibration", "changes_since"]
+
+_TOO_FEW_PEOPLE = {
+    Basis.RECOMMENDED: "which the model pack recommends",
+    Basis.LOWERED: "which lies below every error that was seen",
+}
+
+
+def apply_calibration(
+    workspace: Workspace, calibration: Calibration, thresholds: Thresholds | None = None
+) -> Settings:
+    """Make the next sorts of a workspace use a calibration's thresholds.
+
+    They go into ``facesort.toml`` as ``matching.strict`` and ``matching.loose``, with where they come from under
+    ``[calibration]``.  Other settings are kept as the file has them now.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    calibration : Calibration
+    thresholds : Thresholds, optional
+        Chosen by hand instead of those suggested, and recorded as that if they differ; the margin stays as it is.
+
+    Returns
+    -------
+    Settings
+        As they were saved.
+
+    Raises
+    ------
+    SettingsError
+        If the settings have become invalid, or STRICT is above LOOSE.
+    """
+    chosen = thresholds or calibration.thresholds
+    suggested = calibration.thresholds
+    record = CalibrationSettings(
+        id=calibration.calibration_id,
+        date=calibration.date,
+        pack_id=calibration.pack_id,
+        gallery=calibration.gallery,
+        persons=calibration.counts.persons,
+        data=_data(calibration, chosen),
+        strict=chosen.strict,
+        loose=chosen.loose,
+        by_hand=(chosen.strict, chosen.loose) != (suggested.strict, suggested.loose),
+        margin=suggested.margin,
+    )
+    path = workspace.root / "facesort.toml"
+    values = load_settings(path).model_dump()
+    values["matching"] |= {"strict": chosen.strict, "loose": chosen.loose}
+    settings = parse_settings(values | {"calibration": record.model_dump()}, "the calibration")
+    save_settings(settings, path)
+    return settings
+
+
+def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    """What makes the calibration in the workspace's settings out of date, in words.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+        That a sort would use now.
+
+    Returns
+    -------
+    tuple of str
+        Empty if nothing has changed, or there is no calibration.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be read.
+    """
+    calibration = workspace.settings.calibration
+    if calibration is None:
+        return ()
+    if calibration.pack_id != pack.pack_id:
+        return (f"it was made with another model pack ({calibration.pack_id[:12]})",)
+    with workspace.open_store(read_only=True) as store:
+        gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
+    changes = []
+    if calibration.gallery != gallery_fingerprint(gallery):
+        changes.append(
+            f"the gallery has changed since ({calibration.persons:,} persons then, {len(gallery.person_ids):,} now)"
+        )
+    then, now = calibration.margin, workspace.settings.matching.margin
+    if then not in (None, now):
+        changes.append(
+            f"wrong learning was counted with a margin of {then} to the runner-up, which is {now} now"
+        )
+    return tuple(changes)
+
+
+def _data(calibration: Calibration, chosen: Thresholds) -> str:
+    """What the thresholds rest on, and which of those suggested rest on something else."""
+    words = calibration.counts.words
+    suggestion = calibration.suggestion
+    sides = (
+        ("STRICT", chosen.strict, suggestion.strict),
+        ("LOOSE", chosen.loose, suggestion.loose),
+    )
+    for name, threshold, suggested in sides:
+        if threshold == suggested.threshold and suggested.basis in _TOO_FEW_PEOPLE:
+            words += f"; too few people for {name}, {_TOO_FEW_PEOPLE[suggested.basis]}"
+    return words

@@ -1,0 +1,204 @@
+"""Labelled photos: a folder per person, the photos in it with exactly one face."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.gallery import Gallery
+from facesort.core.paths import to_text
+from facesort.core.records import Analysis, Face, Photo
+from facesort.core.routing import folder_key
+from facesort.engine.analysis.analyse import Analyser, analyse_in_order
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.gallery.seed import Candidate, candidates_in
+from facesort.errors import InsufficientTrialsError
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import Reason
+from facesort.workspace import Workspace
+
+__all__ = ["Labelled", "analyse_files", "analyse_labelled", "person_numbers", "refuse_one_person"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Faces of labelled photos.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the person's folder, one per face.
+    faces : tuple of Face
+    refused : mapping of Reason to int
+        Photos that gave no face, and why.
+    """
+
+    names: tuple[str, ...] = ()
+    faces: tuple[Face, ...] = ()
+    refused: Mapping[Reason, int] = field(default_factory=dict)
+
+
+def analyse_labelled(
+    workspace: Workspace,
+    pack: ModelPack,
+    root: Path,
+    executor: Executor | None = None,
+    *,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Labelled:
+    """Analyse labelled photos; each counts that has exactly one face.
+
+    The same file twice in one person's folder counts once.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    root : Path
+        A folder per person: persons of the gallery by their names, and strangers.
+    executor : Executor, optional
+        Default: processes on this machine.
+    on_photo : callable of (done, total), optional
+        Told after every photo.
+
+    Raises
+    ------
+    GalleryError
+        If there is no sub-folder with photos.
+    InsufficientTrialsError
+        If usable photos are of fewer than two people.
+    """
+    candidates = candidates_in(root)
+    files = _files(candidates)
+    names, faces, refused = list[str](), list[Face](), Counter[Reason]()
+    seen: set[tuple[str, str]] = set()
+    analyses = analyse_files(workspace, pack, Path("/"), files, executor, on_photo=on_photo)
+    for candidate, analysis in zip(candidates, analyses, strict=True):
+        reason = _refusal(analysis)
+        if (candidate.name, analysis.sha256) in seen:
+            reason = reason or Reason.DUPLICATE
+        seen.add((candidate.name, analysis.sha256))
+        if reason is None:
+            names.append(candidate.name)
+            faces.append(analysis.faces[0])
+        else:
+            refused[reason] += 1
+            log.info("%s is not used: %s", candidate.path.name, reason.value)
+    if len(set(names)) < 2:
+        raise _one_person(root, set(names), refused)
+    return Labelled(tuple(names), tuple(faces), dict(refused))
+
+
+def refuse_one_person(
+    workspace: Workspace, pack: ModelPack, root: Path, executor: Executor | None = None
+) -> None:
+    """Refuse folders without usable photos of two people.
+
+    Everybody's first photos are looked at first, and no more than it takes to see two people.
+
+    Parameters
+    ----------
+    workspace, pack, root, executor
+        As in `analyse_labelled`.
+
+    Raises
+    ------
+    GalleryError
+        If there is no sub-folder with photos.
+    InsufficientTrialsError
+        If usable photos are of fewer than two people.
+    """
+    candidates = candidates_in(root)
+    folders = {candidate.name for candidate in candidates}
+    if len(folders) < 2:
+        raise _one_person(root, folders, {})
+    candidates = _in_turns(candidates)
+    usable, refused = set[str](), Counter[Reason]()
+    analyses = analyse_files(workspace, pack, Path("/"), _files(candidates), executor)
+    with closing(analyses):
+        for candidate, analysis in zip(candidates, analyses, strict=True):
+            reason = _refusal(analysis)
+            if reason is None:
+                usable.add(candidate.name)
+            else:
+                refused[reason] += 1
+            if len(usable) == 2:
+                return
+    raise _one_person(root, usable, refused)
+
+
+def _in_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The first photos of everybody, then the second ones, and so on."""
+    taken = Counter[str]()
+    turns = []
+    for candidate in candidates:
+        turns.append(taken[candidate.name])
+        taken[candidate.name] += 1
+    order = sorted(range(len(candidates)), key=turns.__getitem__)
+    return [candidates[place] for place in order]
+
+
+def _files(candidates: Sequence[Candidate]) -> list[Photo]:
+    return [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
+
+
+def analyse_files(
+    workspace: Workspace,
+    pack: ModelPack,
+    root: Path,
+    files: Sequence[Photo],
+    executor: Executor | None,
+    *,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Generator[Analysis]:
+    """Analyse files below a root in their order, as the workspace is set; on this machine without an executor."""
+    settings = workspace.settings
+    analyser = Analyser(root, pack, settings.photos)
+    workers = max(min(len(files), settings.run.workers or os.cpu_count() or 1), 1)
+    with executor or LocalPool.of(workers, settings.photos) as pool:
+        for done, analysis in enumerate(analyse_in_order(analyser, files, pool), start=1):
+            if on_photo is not None:
+                on_photo(done, len(files))
+            yield analysis
+
+
+def person_numbers(gallery: Gallery, names: Sequence[str]) -> NDArray[np.int64]:
+    """Ids of the persons with these names; a number of its own for every other name."""
+    ids = {folder_key(p.folder): p.person_id for p in gallery.persons}
+    ids |= {folder_key(p.name): p.person_id for p in gallery.persons}
+    next_id = max(ids.values(), default=0) + 1
+    for name in names:
+        if ids.setdefault(folder_key(name), next_id) == next_id:
+            next_id += 1
+    return np.array([ids[folder_key(name)] for name in names], dtype=np.int64)
+
+
+def _refusal(analysis: Analysis) -> Reason | None:
+    if analysis.failure is not None:
+        return analysis.failure
+    if not analysis.faces:
+        return Reason.NO_FACE
+    return Reason.SEVERAL_FACES if len(analysis.faces) > 1 else None
+
+
+def _one_person(
+    root: Path, persons: set[str], refused: Mapping[Reason, int]
+) -> InsufficientTrialsError:
+    reasons = ", ".join(f"{n} {reason.value}" for reason, n in refused.items())
+    return InsufficientTrialsError(
+        f"{root} has usable photos of {len(persons)} person{'s' * (len(persons) != 1)}"
+        f"{f' (not used: {reasons})' if refused else ''}, which says nothing about others: at least two are "
+        "needed, each in a folder of their own with photos of one face; without --labelled the references "
+        "alone are used"
+    )

@@ -1,0 +1,1 @@
+"""What is in the output and in an export: corrections, verification, fresh deliveries."""

@@ -1,0 +1,142 @@
+"""Export: a fresh delivery of what counts now, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.core.bursts import find_bursts
+from facesort.core.delivery import LeftOut, best_of_bursts
+from facesort.core.gallery import Gallery
+from facesort.engine.analysis.analyse import Analyser
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.delivery.files import Delivery, ExportOptions, ExportPlan
+from facesort.engine.delivery.renderings import Renderings
+from facesort.engine.rules import Rules, rules_of, status_of, targets_of
+from facesort.errors import OutputError
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import Reason
+from facesort.store.gallery import people
+from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
+from facesort.workspace import Workspace, lies_in
+
+__all__ = ["ExportOptions", "ExportReport", "export"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export holds.
+
+    Parameters
+    ----------
+    files : int
+        Copies, links among them.
+    linked : int
+    left_out : dict of str to int
+        Photos that are not there or not in a folder where they could be, by reason.
+    no_links : str
+        Why hard links were not possible; empty if they were, or nobody asked.
+    """
+
+    files: int
+    linked: int
+    left_out: dict[str, int]
+    no_links: str = ""
+
+    @property
+    def not_rendered(self) -> int:
+        """Photos whose copy cannot be had any more."""
+        return self.left_out.get(Reason.RENDER_CHANGED.value, 0)
+
+
+def export(
+    workspace: Workspace,
+    pack: ModelPack,
+    folder: Path,
+    options: ExportOptions,
+    executor: Executor | None = None,
+) -> ExportReport:
+    """Write a fresh delivery.
+
+    Nothing else can write to the workspace's database meanwhile.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    folder : Path
+        Made if it is missing; must be empty, and apart from source, output and workspace.
+    options : ExportOptions
+    executor : Executor, optional
+        Renders what is not in the output any more; default: processes on this machine.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be used, or the disk is full: what is there is then not whole.
+    """
+    settings = workspace.settings
+    _refuse(folder, workspace)
+    workers = settings.run.workers or os.cpu_count() or 1
+    analyser = Analyser(settings.source, pack, settings.photos)
+    with (
+        workspace.open_store(read_only=True) as store,
+        executor or LocalPool.of(workers, settings.photos) as pool,
+    ):
+        gallery = people.load_gallery(store, pack.pack_id, settings.matching.max_learned)
+        plan = _plan(deliveries(store), gallery, rules_of(settings, pack), options)
+        renderings = Renderings(analyser, pool, settings.output, lambda _: None)
+        delivery = Delivery(folder, options, renderings)
+        try:
+            delivery.write(plan, store)
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or folder} cannot be written ({os.strerror(error.errno or 0)}): the export is "
+                "not whole. Free some space or choose another disk, empty the folder, and run the command again"
+            ) from error
+    counted = Counter(left.why for left in plan.left_out)
+    return ExportReport(len(delivery.copies), delivery.linked, dict(counted), delivery.no_links)
+
+
+def _refuse(folder: Path, workspace: Workspace) -> None:
+    settings = workspace.settings
+    places = {"source": settings.source, "output": settings.output, "workspace": workspace.root}
+    for name, place in places.items():
+        if lies_in(folder, place):
+            raise OutputError(
+                f"{folder} lies inside the {name} {place}: export to a folder of its own"
+            )
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if os.path.lexists(folder):
+        raise OutputError(
+            f"{folder} is not an empty folder: give a new one, nothing is ever overwritten"
+        )
+
+
+def _plan(
+    found: Iterable[DeliveredPhoto], gallery: Gallery, rules: Rules, options: ExportOptions
+) -> ExportPlan:
+    """Folders that each photo belongs in, and the photos that belong in none."""
+    photos = {photo.shot.photo_id: photo for photo in found}
+    withheld = {person.person_id for person in gallery.persons if not person.deliver}
+    folders: dict[int, tuple[str, ...]] = {}
+    left_out = []
+    for key, photo in photos.items():
+        persons = [face.person_id for face in photo.faces]
+        _, reason = status_of(persons, withheld)
+        targets = targets_of(reason, persons, gallery, rules) if persons else []
+        if targets:
+            folders[key] = tuple(folder for _, folder in targets)
+        else:
+            why = (reason.value if reason else "removed_person") if persons else photo.reason
+            left_out.append(LeftOut(key, "", why or photo.status))
+    bursts = find_bursts(photos[key].shot for key in folders)
+    if options.best_of_burst:
+        folders, alike = best_of_bursts(folders, [photos[key].shot for key in folders], bursts)
+        left_out += alike
+    return ExportPlan(photos, folders, left_out, bursts)

@@ -1,0 +1,199 @@
+"""The files of an export.
+
+::
+
+    DIR/
+    ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
+    ├── _left_out.csv     every photo that is not here, or not in a folder where it could be, and why
+    ├── _results.*        on request: all photos, who is in them and how near
+    └── _SHA256SUMS       for `sha256sum -c`; written last, so an export without it is not whole
+
+No person's folder starts with ``_``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from facesort.core.bursts import Burst
+from facesort.core.delivery import LeftOut
+from facesort.core.records import Photo
+from facesort.core.routing import output_name
+from facesort.core.xmp import Region, sidecar
+from facesort.engine.delivery.renderings import Renderings
+from facesort.files import file_sha256, sync_folder, write_synced
+from facesort.images import jpeg_size
+from facesort.reasons import Reason
+from facesort.store import Store
+from facesort.store.job.rematches import StoredPhoto
+from facesort.store.queries.deliveries import DeliveredPhoto, write_results
+
+__all__ = ["Delivery", "ExportOptions", "ExportPlan"]
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "_SHA256SUMS"
+LEFT_OUT = "_left_out.csv"
+_AT_ONCE = 32  # photos whose JPEGs are in memory
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What is written besides the copies, and how.
+
+    Parameters
+    ----------
+    hard_links : bool
+        Link to the files of the output where that is possible, instead of copying them.
+    xmp : bool
+        Write the regions of everyone recognised beside each copy.
+    results : {'parquet', 'csv'} or None
+        Write a table of all photos.
+    best_of_burst : bool
+        Of photos that look alike and were taken at once, deliver the sharpest of each person.
+    """
+
+    hard_links: bool = False
+    xmp: bool = False
+    results: Literal["parquet", "csv"] | None = None
+    best_of_burst: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """What an export holds; `left_out` grows with what cannot be rendered.
+
+    Parameters
+    ----------
+    photos : dict of photo_id to DeliveredPhoto
+        All of them.
+    folders : dict of photo_id to tuple of str
+    left_out : list of LeftOut
+    bursts : tuple of Burst
+    """
+
+    photos: dict[int, DeliveredPhoto]
+    folders: dict[int, tuple[str, ...]]
+    left_out: list[LeftOut]
+    bursts: tuple[Burst, ...]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """An export in the making.
+
+    Parameters
+    ----------
+    folder : Path
+    options : ExportOptions
+    renderings : Renderings
+    """
+
+    folder: Path
+    options: ExportOptions
+    renderings: Renderings
+    copies: list[tuple[int, str]] = field(default_factory=list)
+    sums: list[tuple[str, str]] = field(default_factory=list)
+    linked: int = 0
+    no_links: str = ""
+
+    def write(self, plan: ExportPlan, store: Store) -> None:
+        """Write everything, the manifest last."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        wanted = sorted(plan.folders)
+        for start in range(0, len(wanted), _AT_ONCE):
+            plan.left_out.extend(self._copy(plan, wanted[start : start + _AT_ONCE]))
+        self._list_left_out(plan)
+        if self.options.results:
+            table = self.folder / f"_results.{self.options.results}"
+            best = {key: burst.best for burst in plan.bursts for key in burst.photo_ids}
+            write_results(store, table, self.copies, best)
+            self.sums.append((file_sha256(table), table.name))
+        self._write_manifest()
+
+    def _copy(self, plan: ExportPlan, keys: Sequence[int]) -> list[LeftOut]:
+        """Write the copies of some photos; returns those that cannot be rendered any more."""
+        some = [plan.photos[key] for key in keys]
+        stored = [
+            StoredPhoto(Photo(p.shot.photo_id, p.path, 0, 0), p.sha256, (), p.copies) for p in some
+        ]
+        missing = []
+        for photo, source, jpeg in zip(some, stored, self.renderings.jpegs(stored), strict=True):
+            key = photo.shot.photo_id
+            if jpeg is None:
+                missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
+            else:
+                self._copy_photo(photo, plan.folders[key], source, jpeg)
+        return missing
+
+    def _copy_photo(
+        self, photo: DeliveredPhoto, folders: Sequence[str], source: StoredPhoto, jpeg: bytes
+    ) -> None:
+        name = output_name(photo.path, photo.sha256)
+        digest = hashlib.sha256(jpeg).hexdigest()
+        regions = _regions(photo, jpeg) if self.options.xmp else b""
+        original = self.renderings.intact(source) if self.options.hard_links else None
+        for folder in folders:
+            (self.folder / folder).mkdir(exist_ok=True)
+            file = f"{folder}/{name}"
+            if original is None or not self._link(original, self.folder / file):
+                write_synced(self.folder / file, jpeg)
+            self.sums.append((digest, file))
+            self.copies.append((photo.shot.photo_id, file))
+            if regions:
+                self._add(f"{file.removesuffix('.jpg')}.xmp", regions)
+
+    def _link(self, original: Path, target: Path) -> bool:
+        if self.no_links:
+            return False
+        try:
+            os.link(original, target)
+        except OSError as error:
+            self.no_links = os.strerror(error.errno or 0)
+            log.warning("hard links are not possible (%s): copying instead", self.no_links)
+            return False
+        self.linked += 1
+        return True
+
+    def _add(self, file: str, data: bytes) -> None:
+        """Write one more file, and list it in the manifest."""
+        write_synced(self.folder / file, data)
+        self.sums.append((hashlib.sha256(data).hexdigest(), file))
+
+    def _list_left_out(self, plan: ExportPlan) -> None:
+        """Write what is not there, and why."""
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("photo", "folder", "why", "instead"))
+        for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
+            instead = "" if left.instead is None else plan.photos[left.instead].path
+            rows.writerow((plan.photos[left.photo_id].path, left.folder, left.why, instead))
+        self._add(LEFT_OUT, text.getvalue().encode("utf-8-sig"))
+
+    def _write_manifest(self) -> None:
+        """Write the hash of every file, and wait until all names are on the disk."""
+        lines = "".join(f"{digest}  {file}\n" for digest, file in sorted(self.sums, key=_file))
+        for folder in sorted({self.folder / file.rpartition("/")[0] for _, file in self.sums}):
+            sync_folder(folder)
+        write_synced(self.folder / MANIFEST, lines.encode("utf-8"))
+        sync_folder(self.folder)
+
+
+def _file(entry: tuple[str, str]) -> str:
+    return entry[1]
+
+
+def _regions(photo: DeliveredPhoto, jpeg: bytes) -> bytes:
+    """XMP with everyone who was recognised."""
+    size = photo.size
+    named = [] if size is None else [f for f in photo.faces if f.name is not None]
+    regions = [Region.of(f.name or "", f.box, size or (1, 1)) for f in named]
+    return sidecar(regions, jpeg_size(jpeg))

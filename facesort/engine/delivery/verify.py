@@ -1,0 +1,62 @@
+"""Verify that every file of the commit log is in the output, with the right content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.files import file_sha256
+from facesort.store.job.commits import LoggedWrite
+
+__all__ = ["Verification", "verify_output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Result of re-hashing the output.
+
+    Parameters
+    ----------
+    verified : int
+        Files with the logged content.
+    missing, changed : tuple of str
+        Targets that are not there, or hold something else.
+    """
+
+    verified: int
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every logged file is there and unchanged."""
+        return not self.missing and not self.changed
+
+
+def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
+    """Re-hash the output against the commit log.
+
+    Parameters
+    ----------
+    output : Path
+    writes : iterable of LoggedWrite
+        From `facesort.store.job.commits.verified_writes`.
+    """
+    verdicts = list(_verdicts(output, writes))
+    return Verification(
+        verified=sum(verdict == "verified" for _, verdict in verdicts),
+        missing=tuple(target for target, verdict in verdicts if verdict == "missing"),
+        changed=tuple(target for target, verdict in verdicts if verdict == "changed"),
+    )
+
+
+def _verdicts(output: Path, writes: Iterable[LoggedWrite]) -> Iterator[tuple[str, str]]:
+    for write in writes:
+        path = output / write.plan.target
+        if not path.is_file():
+            yield write.plan.target, "missing"
+        elif path.stat().st_size != write.plan.size or file_sha256(path) != write.plan.sha256:
+            yield write.plan.target, "changed"
+        else:
+            yield write.plan.target, "verified"

@@ -1,0 +1,50 @@
+"""Embed what is in the gallery again, with another model pack."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facesort.clock import utc_now
+from facesort.engine.gallery.editing import Clock, editing
+from facesort.faces.protocol import FaceEngine
+from facesort.images import decode_jpeg
+from facesort.store.gallery import people
+from facesort.workspace import Workspace
+
+__all__ = ["reembed"]
+
+
+def reembed(
+    workspace: Workspace, engine: FaceEngine, *, clock: Clock = utc_now
+) -> list[tuple[str, str]]:
+    """Embed all stored reference crops again with another pack, all or none.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    engine : FaceEngine
+        Of the new pack.
+
+    Returns
+    -------
+    list of (person, file name)
+        References in which the new pack finds no face; nothing was changed if there are any.
+    """
+    summary = f"all references were embedded with {engine.pack.name}"
+    with editing(workspace, "reembed", summary, clock) as store:
+        crops = people.reference_crops(store)
+        found = [(item, _largest_face(engine, decode_jpeg(item[3]))) for item in crops]
+        lost = [(item[1], item[2]) for item, embedding in found if embedding is None]
+        for item, embedding in found:
+            if not lost and embedding is not None:
+                people.replace_embedding(store, item[0], embedding, engine.pack.pack_id)
+    return lost
+
+
+def _largest_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
+    detections = engine.detect(pixels)
+    if not len(detections):
+        return None
+    sizes = (detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1)
+    largest = int(np.argmax(sizes))
+    return np.asarray(engine.embed(engine.align(pixels, detections))[largest])

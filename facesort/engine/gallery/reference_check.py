@@ -1,0 +1,177 @@
+"""Whether a photo can be a reference: one good face, new, and of the person it is offered for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facesort.core.gallery import Gallery, Person
+from facesort.core.matching import centroid_distances, distances_to_persons
+from facesort.core.records import Analysis, Face
+from facesort.errors import RefusedReferenceError
+from facesort.reasons import Reason
+from facesort.settings import SeedSettings
+from facesort.store.gallery.people import StoredReference
+
+__all__ = ["Likeness", "check_identity", "check_new", "check_reference", "likeness"]
+
+# Share of the pack's recommended STRICT within which two pictures count as one.  Measured on LFW (40 people): a photo
+# saved again at JPEG quality 85 or 60, or at half its size, moves its embedding by 0.06 to 0.24 (95th percentiles;
+# mbf128, STRICT 0.80, and buffalo_sc_int8, STRICT 0.90), while of 240 pairs of different photos of one person 1 % are
+# within 0.41 and 0.48: at 0.24 and 0.27 the copies are found, and what differs at all is kept.
+_NEAR_IDENTICAL = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How far a face is from the person it is offered for, and from the nearest other one.
+
+    Parameters
+    ----------
+    own : float or None
+        Distance to its person; None for a new person.
+    other : Person or None
+        The nearest person who is somebody else; None where there is nobody else.
+    other_distance : float or None
+        To `other`.
+    """
+
+    own: float | None
+    other: Person | None
+    other_distance: float | None
+
+
+def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
+    """Accept the one good face of a reference photo.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    limits : SeedSettings
+
+    Returns
+    -------
+    Face
+
+    Raises
+    ------
+    RefusedReferenceError
+        With the reason: unreadable, no face, several, too small, blurred, extreme pose.
+    """
+    if analysis.failure is not None:
+        raise RefusedReferenceError(analysis.failure, analysis.detail)
+    if not analysis.faces:
+        raise RefusedReferenceError(
+            Reason.NO_FACE, "no face was found; use a larger or more frontal one"
+        )
+    if len(analysis.faces) > 1:
+        raise RefusedReferenceError(
+            Reason.SEVERAL_FACES,
+            f"{len(analysis.faces)} faces were found; crop it to the one person",
+        )
+    face = analysis.faces[0]
+    _check_quality(face, limits)
+    return face
+
+
+def _check_quality(face: Face, limits: SeedSettings) -> None:
+    side = float(min(face.box[2] - face.box[0], face.box[3] - face.box[1]))
+    if side < limits.min_face_px:
+        raise RefusedReferenceError(
+            Reason.TOO_SMALL,
+            f"the face is {side:.0f} px wide, at least {limits.min_face_px:g} are needed",
+        )
+    if face.sharpness < limits.min_sharpness:
+        raise RefusedReferenceError(
+            Reason.BLURRED,
+            f"its sharpness is {face.sharpness:.0f}, at least {limits.min_sharpness:g} is needed",
+        )
+    if face.yaw > limits.max_yaw:
+        raise RefusedReferenceError(
+            Reason.EXTREME_POSE,
+            f"the head is turned by {face.yaw:.2f}, at most {limits.max_yaw:g} is usable",
+        )
+
+
+def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) -> None:
+    """Refuse what the person's references show already: it would only count double in the centroid.
+
+    Parameters
+    ----------
+    face : Face
+    known : sequence of StoredReference
+        The person's own.
+    pack_strict : float
+        STRICT as the pack recommends it, which gives the scale of its distances.
+
+    Raises
+    ------
+    RefusedReferenceError
+        If it is nearly the same picture as one that is there: saved again, resized, or the next of a burst.
+    """
+    if not known:
+        return
+    distances = centroid_distances(face.embedding[None], np.stack([r.embedding for r in known]))[0]
+    nearest = int(np.argmin(distances))
+    if distances[nearest] < _NEAR_IDENTICAL * pack_strict:
+        raise RefusedReferenceError(
+            Reason.NEAR_IDENTICAL,
+            f"nearly the same picture as {known[nearest].file_name} (distance {distances[nearest]:.2f}); "
+            "one from another moment teaches more",
+        )
+
+
+def likeness(face: Face, person: Person | None, gallery: Gallery) -> Likeness:
+    """Compare a face with the person it is offered for, and with everybody else.
+
+    Parameters
+    ----------
+    face : Face
+    person : Person or None
+        None for a new one.
+    gallery : Gallery
+    """
+    own_id = None if person is None else person.person_id
+    distances = distances_to_persons(face.embedding[None], gallery.centroids())[0]
+    by_id = dict(zip(gallery.person_ids.tolist(), distances.tolist(), strict=True))
+    own = by_id.pop(own_id, None)
+    if not by_id:
+        return Likeness(own, None, None)
+    other_id = min(by_id, key=lambda key: by_id[key])
+    other = next(p for p in gallery.persons if p.person_id == other_id)
+    return Likeness(own, other, by_id[other_id])
+
+
+def check_identity(found: Likeness, name: str, strict: float) -> None:
+    """Refuse a face that is rather somebody else's than of the person it is offered for.
+
+    Parameters
+    ----------
+    found : Likeness
+    name : str
+        Of the person it is offered for.
+    strict : float
+        STRICT of the workspace: a face this near to a person is matched and learned, so a new person who looks
+        that much like a known one is most likely the same person under two names.
+
+    Raises
+    ------
+    RefusedReferenceError
+        ``closer_to_other`` for a person with references, ``looks_like_other`` for a new one.
+    """
+    if found.other is None or found.other_distance is None:
+        return
+    if found.own is not None and found.other_distance < found.own:
+        raise RefusedReferenceError(
+            Reason.CLOSER_TO_OTHER,
+            f"it is closer to {found.other.name} ({found.other_distance:.2f}) than to {name} ({found.own:.2f}); "
+            "force it only if you are sure",
+        )
+    if found.own is None and np.float32(found.other_distance) <= np.float32(strict):
+        raise RefusedReferenceError(
+            Reason.LOOKS_LIKE_OTHER,
+            f"it looks like {found.other.name} (distance {found.other_distance:.2f}, within STRICT {strict:g}); "
+            "force it only if these are two people",
+        )

@@ -1,0 +1,271 @@
+"""Seed: enrol persons from reference photos with exactly one good face each.
+
+Nothing here prints or asks; the command line and the notebook's panel show what comes back.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from facesort.clock import utc_now
+from facesort.core.gallery import Person
+from facesort.core.paths import to_text
+from facesort.core.records import Analysis, Face, Photo
+from facesort.core.routing import safe_folder
+from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.gallery.editing import Clock, editing
+from facesort.engine.gallery.reference_check import (
+    Likeness,
+    check_identity,
+    check_new,
+    check_reference,
+    likeness,
+)
+from facesort.engine.rules import rules_of
+from facesort.engine.setup import refuse_other_pack
+from facesort.errors import GalleryError, ImageError, RefusedReferenceError
+from facesort.faces.protocol import ModelPack
+from facesort.images import PhotoKind, decode_jpeg, encode_crop, photo_kind
+from facesort.reasons import Reason
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.gallery.people import NewReference
+from facesort.workspace import Workspace
+
+__all__ = [
+    "Candidate",
+    "SeedReport",
+    "candidates_in",
+    "check_reference",
+    "person_name",
+    "photos_in",
+    "seed",
+]
+
+# Kept for embedding again with another pack: enough context for another detector.
+_REFERENCE_CROP = partial(encode_crop, context=0.6, edge=512, quality=95)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A photo offered as a reference.
+
+    Parameters
+    ----------
+    name : str
+        Of the person.
+    path : Path
+    folder : str or None
+        Output folder; None: after the name, or as it is.
+    force : bool
+        Take it although it looks like somebody else; what is wrong with the photo itself is never forced.
+    """
+
+    name: str
+    path: Path
+    folder: str | None = None
+    force: bool = False
+
+
+def person_name(text: str) -> str:
+    """A person's name as it is stored: composed (NFC), so that it is found again however it was typed."""
+    return to_text(unicodedata.normalize("NFC", text))
+
+
+@dataclass(frozen=True, slots=True)
+class SeedReport:
+    """What became of one candidate.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    analysis : Analysis
+        With a JPEG of the photo whenever it could be decoded, also where no face was found.
+    refused : RefusedReferenceError or None
+        None: it is in the gallery now.
+    likeness : Likeness or None
+        To whom it is how near, as the gallery was before; None where it was refused before that was asked.
+    """
+
+    candidate: Candidate
+    analysis: Analysis
+    refused: RefusedReferenceError | None
+    likeness: Likeness | None = None
+
+
+def photos_in(path: Path) -> list[Path]:
+    """A photo itself, or the photos directly in a folder, by name.
+
+    Raises
+    ------
+    GalleryError
+        If there is nothing of that name, or no photo in the folder.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise GalleryError(f"{path} is neither a photo nor a folder")
+    found = _photos_directly_in(path)
+    if not found:
+        raise GalleryError(f"there is no photo in {path}")
+    return found
+
+
+def _photos_directly_in(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and photo_kind(path.name) is PhotoKind.PHOTO
+    ]
+
+
+def candidates_in(root: Path) -> list[Candidate]:
+    """One person per sub-folder, each photo in it a candidate.
+
+    Raises
+    ------
+    GalleryError
+        If there is no sub-folder with a photo.
+    """
+    if not root.is_dir():
+        raise GalleryError(f"{root} is not a folder")
+    found = [
+        Candidate(person_name(folder.name), path)
+        for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        for path in _photos_directly_in(folder)
+    ]
+    if not found:
+        raise GalleryError(
+            f"{root} has no sub-folder with photos: make one per person, named after them"
+        )
+    return found
+
+
+def seed(
+    workspace: Workspace,
+    pack: ModelPack,
+    candidates: Sequence[Candidate],
+    executor: Executor | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> Iterator[SeedReport]:
+    """Analyse candidates and add the accepted ones to the gallery, one by one.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+    candidates : sequence of Candidate
+    executor : Executor, optional
+        Where to analyse, and left open; default: processes on this machine.
+    clock : Clock
+        For the journal.
+
+    Yields
+    ------
+    SeedReport
+        One per candidate, in order.
+
+    Raises
+    ------
+    PackMismatchError
+        If the gallery was embedded with another pack.
+    """
+    with workspace.open_store() as store:
+        refuse_other_pack(store, pack)
+    settings = workspace.settings
+    analyser = Analyser(Path("/"), pack, settings.photos)
+    photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
+    workers = max(min(len(candidates), settings.run.workers or 2), 1)
+    with nullcontext(executor) if executor else LocalPool.of(workers, settings.photos) as pool:
+        analyses = analyse_in_order(analyser, photos, pool)
+        for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
+            shown = _with_picture(analysis, analyser, photo, pool)
+            yield _enrol(workspace, pack, candidate, shown, clock)
+
+
+def _with_picture(
+    analysis: Analysis, analyser: Analyser, photo: Photo, executor: Executor
+) -> Analysis:
+    """Add the picture that an analysis without faces leaves out: who is refused wants to see why."""
+    if analysis.failure is not None or analysis.jpeg:
+        return analysis
+    try:
+        return replace(analysis, jpeg=render_again(analyser, photo, executor))
+    except ImageError:
+        return analysis  # gone between two reads
+
+
+def _enrol(
+    workspace: Workspace, pack: ModelPack, candidate: Candidate, analysis: Analysis, clock: Clock
+) -> SeedReport:
+    """Store one accepted reference; a new person comes with their first one."""
+    found = None
+    summary = f"{candidate.path.name} was added as a reference of {candidate.name}"
+    with editing(workspace, "seed", summary, clock) as store:
+        person = people.find_person(store, candidate.name)
+        try:
+            face = check_reference(analysis, workspace.settings.seed)
+            if person is not None:
+                _refuse_known(store, pack, person, analysis)
+            gallery = people.load_gallery(
+                store, pack.pack_id, workspace.settings.matching.max_learned
+            )
+            found = likeness(face, person, gallery)
+            if not candidate.force:
+                strict = rules_of(workspace.settings, pack).thresholds.strict
+                check_identity(found, candidate.name, strict)
+            person = _person(store, candidate, person)
+        except RefusedReferenceError as refused:
+            return SeedReport(candidate, analysis, refused, found)
+        except GalleryError as error:  # the others of a whole folder of people are still wanted
+            taken = RefusedReferenceError(Reason.FOLDER_TAKEN, str(error))
+            return SeedReport(candidate, analysis, taken, found)
+        people.add_reference(store, person.person_id, _reference(candidate, analysis, face, pack))
+    return SeedReport(candidate, analysis, None, found)
+
+
+def _refuse_known(store: Store, pack: ModelPack, person: Person, analysis: Analysis) -> None:
+    """Refuse a file, or nearly the same picture, that is a reference of this person already."""
+    if people.has_reference(store, person.person_id, analysis.sha256):
+        raise RefusedReferenceError(
+            Reason.ALREADY_THERE, f"this file is a reference of {person.name} already"
+        )
+    known = people.references_of(store, person.person_id, pack.pack_id)
+    check_new(analysis.faces[0], known, pack.strict)
+
+
+def _person(store: Store, candidate: Candidate, known: Person | None) -> Person:
+    if known is None:
+        folder = safe_folder(candidate.folder or candidate.name)
+        return people.add_person(store, candidate.name, folder)
+    if candidate.folder is not None and safe_folder(candidate.folder) != known.folder:
+        people.set_folder(store, known, safe_folder(candidate.folder))
+    return known
+
+
+def _reference(
+    candidate: Candidate, analysis: Analysis, face: Face, pack: ModelPack
+) -> NewReference:
+    pixels = decode_jpeg(analysis.jpeg)
+    scale = 1.0 if analysis.info is None else pixels.shape[1] / analysis.info.width
+    return NewReference(
+        file_name=to_text(candidate.path.name),
+        sha256=analysis.sha256,
+        sharpness=face.sharpness,
+        yaw=face.yaw,
+        quality=face.quality,
+        pack_id=pack.pack_id,
+        embedding=face.embedding,
+        crop=_REFERENCE_CROP(pixels, face.box * np.float32(scale)),
+        captured_at=None if analysis.info is None else analysis.info.captured_at,
+    )

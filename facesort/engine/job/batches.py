@@ -1,0 +1,294 @@
+"""The batch state machine: PENDING -> PROCESSING -> COMMITTING -> COMMITTED.
+
+PROCESSING writes nothing outside the workspace.  One transaction stores what a batch found, learned and plans;
+COMMITTING carries the plan out and can be repeated from any point.  See the README for the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facesort.core.gallery import Gallery
+from facesort.core.records import Analysis, Photo
+from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.core.stages import Stage
+from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.analysis.stopwatch import Stopwatch
+from facesort.engine.delivery.renderings import Renderings
+from facesort.engine.job.commit import Committer, stage, unstage
+from facesort.engine.job.decide import decide_batch, learn, plan_batch
+from facesort.engine.job.progress import Progress
+from facesort.engine.job.rematch import (
+    Change,
+    Rematch,
+    RematchReport,
+    find_changes,
+    fingerprint,
+    recorded,
+)
+from facesort.engine.job.roots import Root, SourceWatch
+from facesort.engine.rules import Rules, rules_of
+from facesort.errors import (
+    ImageError,
+)
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.job import commits, photos, rematches, runs
+from facesort.store.job.photos import BatchRecord, BatchState
+from facesort.store.queries import reports
+from facesort.workspace import Workspace
+
+__all__ = ["Job", "SortOptions"]
+
+log = logging.getLogger(__name__)
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SortOptions:
+    """What a caller may inject.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        None: processes on this machine, as many as the settings say.
+    on_photo : callable of (done, total)
+        Told after every analysed photo; drives progress bars.
+    at : callable of str
+        Told the name of each point of the state machine that is passed; tests kill the process there.
+    """
+
+    executor: Executor | None = None
+    on_photo: Callable[[int, int], None] = _ignore
+    at: Callable[[str], None] = _ignore
+
+
+@dataclass(slots=True)
+class Job:
+    """One execution of the state machine; everything it needs and nothing that outlives it."""
+
+    workspace: Workspace
+    store: Store
+    analyser: Analyser
+    options: SortOptions
+    source: Root
+    output: Root
+    run_id: int
+    progress: Progress = field(init=False)
+    gallery: Gallery = field(init=False)
+    rules: Rules = field(init=False)
+    first_with: dict[str, int] = field(init=False)
+    watch: SourceWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings, pack = self.workspace.settings, self.analyser.pack
+        photos.reset_processing(self.store)
+        self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
+        self.rules = rules_of(settings, pack)
+        self.gallery = people.load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
+        self.first_with = photos.known_sha256(self.store)
+        self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
+
+    def carry_on(self, executor: Executor) -> None:
+        """Finish interrupted commits, work through what is pending, and match again what is doubtful."""
+        self.finish_commits(executor)
+        pending = photos.batches_in(self.store, BatchState.PENDING)
+        # Loaded as the workers come to them: between the two copies are only the photos under way.
+        batches, ahead = itertools.tee(photos.batch_photos(self.store, b) for b in pending)
+        everything = itertools.chain.from_iterable(ahead)
+        analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
+        for batch_id, batch in zip(pending, batches, strict=True):
+            self._work(batch_id, batch, analyses, executor)
+        if self.workspace.settings.matching.rematch:
+            self.rematch(executor)
+
+    def finish_commits(self, executor: Executor) -> None:
+        """Take up what an interrupted job was committing."""
+        self.progress.write("running")
+        self.options.at("scanned")
+        committing = photos.batches_in(self.store, BatchState.COMMITTING)
+        for leftover in set(self.workspace.staging.iterdir()) - {
+            self._staging(b) for b in committing
+        }:
+            unstage(leftover)
+        for batch_id in committing:
+            self._commit(batch_id, executor, Stopwatch())
+
+    def rematch(self, executor: Executor, *, everything: bool = False) -> RematchReport:
+        """Match stored faces again and add the copies that are missing.
+
+        Parameters
+        ----------
+        executor : Executor
+        everything : bool
+            All photos with faces, whatever happened before; else those with unknown, LOOSE or corrected faces, and
+            nothing at all if nothing has changed since the last time.
+
+        Raises
+        ------
+        SourceGoneError
+            If the source disappears; a re-match of everything goes on without it.
+        """
+        rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
+        if not everything and fingerprint(self.store, rematch) == rematches.last_fingerprint(
+            self.store
+        ):
+            return RematchReport()
+        renderings = Renderings(
+            self.analyser, executor, self.output.path, _ignore if everything else self.watch.saw
+        )
+        changes = find_changes(self.store, rematch, everything=everything)
+        report = RematchReport()
+        while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
+            report += self._rematch_batch(some, renderings)
+        self.progress.counts = reports.counts(self.store)  # once: it takes as long as a batch
+        if not report.not_rendered:
+            with self.store.transaction():
+                rematches.remember(self.store, fingerprint(self.store, rematch))
+            self.options.at("rematched")
+        return report
+
+    def _rematch_batch(self, changes: Sequence[Change], renderings: Renderings) -> RematchReport:
+        """Record some changes as one batch, and take it to COMMITTED."""
+        at, watch = self.options.at, Stopwatch()
+        lacking = [change.stored for change in changes if change.targets]
+        with watch.during(Stage.RENDER):
+            found = zip(lacking, renderings.jpegs(lacking), strict=True)
+        jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
+        ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
+        report = sum(
+            (change.report() for change in ready),
+            RematchReport(not_rendered=len(changes) - len(ready)),
+        )
+        if not ready:
+            return report
+        batch_id = photos.next_batch_id(self.store)
+        stage(self._staging(batch_id), jpegs.values(), watch)
+        at("rematch_staged")
+        with watch.during(Stage.STORE), self.store.transaction():
+            rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
+            at("rematch_recording")
+        at("rematch_recorded")
+        self.progress.counts.batches["COMMITTING"] += 1
+        failed = self._commit(batch_id, renderings.executor, watch)
+        report += RematchReport(files=-failed, failed=failed)
+        seconds = self._record_times(batch_id, watch)
+        log.info("re-match batch %d: %s, %.1f s", batch_id, report, seconds)
+        return report
+
+    def finish(self, state: str) -> None:
+        """Record how the run ended."""
+        runs.finish_run(self.store, self.run_id, state)
+        self.progress.write(state)
+
+    def _watched(self, analyses: Iterator[Analysis]) -> Iterator[Analysis]:
+        """Report each analysis, and stop the job if the source has disappeared."""
+        total = self.progress.counts.total
+        done = sum(n for s, n in self.progress.counts.photos.items() if s != "pending")
+        for count, analysis in enumerate(analyses, start=done + 1):
+            self.watch.saw(analysis.failure)
+            self.progress.photo_analysed()
+            self.options.on_photo(count, total)
+            yield analysis
+
+    def _work(
+        self,
+        batch_id: int,
+        batch: Sequence[Photo],
+        analyses: Iterator[Analysis],
+        executor: Executor,
+    ) -> None:
+        """Take one batch from PENDING to COMMITTED."""
+        at, watch = self.options.at, Stopwatch()
+        with watch.during(Stage.STORE):
+            photos.mark_processing(self.store, batch_id)
+        self.progress.batch_moved("PENDING", "PROCESSING")
+        at("processing")
+        with watch.during(Stage.WAIT):
+            found = list(itertools.islice(analyses, len(batch)))
+        with watch.during(Stage.MATCH):
+            results = decide_batch(found, self.gallery, self.rules, self.first_with)
+            writes = plan_batch(results, batch, self.gallery, self.rules)
+        wanted = {w.photo_id for w in writes}
+        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted), watch)
+        at("staged")
+        with watch.during(Stage.STORE), self.store.transaction():
+            photos.record_batch(
+                self.store, BatchRecord(batch_id, results, writes), self.analyser.pack.pack_id
+            )
+            at("recording")
+        at("recorded")
+        with watch.during(Stage.MATCH):
+            self.gallery = learn(self.gallery, results)
+        self.progress.batch_moved("PROCESSING", "COMMITTING")
+        self.progress.batch_recorded(results)
+        self._commit(batch_id, executor, watch)
+        seconds = self._record_times(batch_id, watch, found)
+        log.info(
+            "batch %d: %d photos, %d files, %.1f s", batch_id, len(batch), len(writes), seconds
+        )
+
+    def _record_times(
+        self, batch_id: int, watch: Stopwatch, found: Sequence[Analysis] = ()
+    ) -> float:
+        """Store what a batch took; returns its seconds."""
+        took = watch.times()
+        with self.store.transaction():
+            runs.record_run_batch(self.store, self.run_id, batch_id, took, found)
+        return sum(stage.seconds for stage in took)
+
+    def _commit(self, batch_id: int, executor: Executor, watch: Stopwatch) -> int:
+        """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
+        at = self.options.at
+        with watch.during(Stage.STORE):
+            writes = commits.planned_writes(self.store, batch_id)
+        committer = Committer(
+            self.output,
+            self._staging(batch_id),
+            lambda plan, path: self._render(executor, plan, path),
+            at,
+            mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
+            watch=watch,
+        )
+        failures = committer.carry_out(writes)
+        at("written")
+        with watch.during(Stage.STORE), self.store.transaction():
+            commits.finish_batch(self.store, batch_id, failures)
+            at("finishing")
+        at("committed")
+        unstage(self._staging(batch_id))
+        self.progress.batch_moved("COMMITTING", "COMMITTED")
+        self._count_files(batch_id, [w.plan for w in writes if w.write_id not in failures])
+        if failures:
+            self.progress.counts = reports.counts(self.store)
+        self.progress.write("running")
+        return len(failures)
+
+    def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
+        names = people.everyone(self.store)
+        self.progress.batch_committed(
+            batch_id,
+            [UNKNOWN_FOLDER if w.person_id is None else names[w.person_id] for w in written],
+        )
+
+    def _render(self, executor: Executor, plan: PlannedWrite, path: str) -> bytes | None:
+        """Render a lost staged JPEG again; None if that is not possible any more."""
+        try:
+            return render_again(self.analyser, Photo(plan.photo_id, path, 0, 0), executor)
+        except ImageError as error:
+            self.watch.saw(error.reason)
+            log.warning("%s cannot be rendered again: %s", path, error)
+            return None
+
+    def _staging(self, batch_id: int) -> Path:
+        return self.workspace.staging / f"{batch_id:06d}"

@@ -1,0 +1,205 @@
+"""COMMITTING: carry out planned writes so that nothing is lost, doubled or replaced.
+
+Every step can be repeated: a write that is found done is verified, one that is half done is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facesort.core.routing import PlannedWrite
+from facesort.core.stages import Stage
+from facesort.engine.analysis.stopwatch import Stopwatch
+from facesort.engine.job.roots import Root
+from facesort.errors import OutputError, WorkspaceError
+from facesort.files import file_sha256, publish, sync_folder, write_synced
+from facesort.reasons import Reason
+from facesort.store.job.commits import LoggedWrite
+
+__all__ = ["Committer", "stage", "unstage"]
+
+log = logging.getLogger(__name__)
+
+PARTIAL = ".facesort-part"
+
+
+def _staged_path(folder: Path, sha256: str) -> Path:
+    return folder / f"{sha256}.jpg"
+
+
+def stage(folder: Path, jpegs: Iterable[bytes], watch: Stopwatch) -> None:
+    """Put a batch's output JPEGs on the workspace's disk, durably, before the transaction that plans them."""
+    sha256 = watch.timed(Stage.HASH, hashlib.sha256)
+    sync = watch.timed(Stage.FSYNC, os.fsync)
+    try:
+        with watch.during(Stage.COPY):
+            folder.mkdir(parents=True, exist_ok=True)
+            for jpeg in jpegs:
+                write_synced(_staged_path(folder, sha256(jpeg).hexdigest()), jpeg, sync)
+        with watch.during(Stage.FSYNC):
+            sync_folder(folder)
+    except OSError as error:
+        raise WorkspaceError(
+            f"the workspace's staging folder {folder} cannot be written ({os.strerror(error.errno or 0)}): free some "
+            "space on its disk and run `facesort sort` again; nothing is lost"
+        ) from error
+
+
+def unstage(folder: Path) -> None:
+    """Remove a batch's staging; it is not needed once the batch is COMMITTED."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Committer:
+    """Carries out the planned writes of one batch.
+
+    Parameters
+    ----------
+    output : Root
+        As it was when the job started; files are only ever added.
+    staging : Path
+        The batch's folder in the workspace.
+    render : callable of (PlannedWrite, source path) to bytes or None
+        Renders a photo again if its staged JPEG is lost; None if it cannot.
+    at : callable of str
+        Told the name of each point that is passed; tests kill the process there.
+    mark : str
+        Goes into temporary names, so that two workspaces on one output do not take each other's.
+    watch : Stopwatch
+        Charged with what copying, hashing and syncing take.
+    """
+
+    output: Root
+    staging: Path
+    render: Callable[[PlannedWrite, str], bytes | None]
+    at: Callable[[str], None]
+    mark: str = ""
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
+        """Do what is planned and not done yet.
+
+        Returns
+        -------
+        dict of write_id to Reason
+            Writes that cannot be done, because something else has the name or the photo cannot be rendered again.
+
+        Raises
+        ------
+        OutputError
+            If the output is gone or cannot be written: the batch stays COMMITTING and is taken up again by the
+            next sort.
+        """
+        with self.watch.during(Stage.COPY):
+            return self._carry_out(writes)
+
+    def _carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
+        failures: dict[int, Reason] = {}
+        # Its own entries too: a kill may have come between a mkdir and its fsync.
+        folders = {self.output.path}
+        for write in writes:
+            target = self.output.path / write.plan.target
+            try:
+                folders.add(self._folder(target.parent))
+                reason = self._write(write, target)
+            except OSError as error:
+                raise _unwritable(target, error) from error
+            if reason is not None:
+                log.warning("%s: %s", write.plan.target, reason.value)
+                failures[write.write_id] = reason
+        for folder in folders:
+            try:
+                with self.watch.during(Stage.FSYNC):
+                    sync_folder(folder)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+        self._refuse_gone()
+        return failures
+
+    def _refuse_gone(self) -> None:
+        """Tell the output from its mount point, which after an unplugged disk is a folder like any other."""
+        if not self.output.is_there():
+            raise OutputError(
+                f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
+            )
+
+    def _folder(self, folder: Path) -> Path:
+        """Make a person's folder; refuse one that leads out of the output root."""
+        self._refuse_gone()
+        if not os.path.lexists(folder):
+            folder.mkdir()
+        if not folder.resolve().is_relative_to(self.output.path.resolve()):
+            raise OutputError(
+                f"{folder} leads out of the output folder (it is a link): remove the link and run `facesort sort` again"
+            )
+        return folder
+
+    def _write(self, write: LoggedWrite, target: Path) -> Reason | None:
+        plan = write.plan
+        if not target.parent.is_dir():
+            return Reason.NAME_TAKEN  # a file has the name of the person's folder
+        partial = target.with_name(f".{target.name}{self.mark}{PARTIAL}")
+        if os.path.lexists(target):
+            partial.unlink(missing_ok=True)
+            return self._verdict(target, plan)
+        data = self._jpeg(write)
+        if data is None:
+            return Reason.RENDER_CHANGED
+        self.at("before_copy")
+        partial.unlink(missing_ok=True)  # a link there must not be written through
+        write_synced(partial, data, self.watch.timed(Stage.FSYNC, os.fsync))
+        self.at("after_copy")
+        try:
+            publish(partial, target)
+        except FileExistsError:  # somebody was faster
+            partial.unlink(missing_ok=True)
+        self.at("after_rename")
+        return self._verdict(target, plan)
+
+    def _verdict(self, target: Path, plan: PlannedWrite) -> Reason | None:
+        """Whether the target is a file with the planned content, or somebody else's."""
+        with self.watch.during(Stage.HASH):
+            return None if _holds(target, plan) else Reason.NAME_TAKEN
+
+    def _jpeg(self, write: LoggedWrite) -> bytes | None:
+        """The staged bytes, or else the same bytes rendered again; None if they cannot be had any more."""
+        plan = write.plan
+        try:
+            data = _staged_path(self.staging, plan.sha256).read_bytes()
+        except FileNotFoundError:
+            data = b""
+        with self.watch.during(Stage.HASH):
+            intact = hashlib.sha256(data).hexdigest() == plan.sha256
+        if intact:
+            return data
+        log.warning("the staged copy of %s is lost: rendering it again", plan.target)
+        with self.watch.during(Stage.RENDER):
+            rendered = self.render(plan, write.source_path)
+        if rendered is not None and hashlib.sha256(rendered).hexdigest() == plan.sha256:
+            return rendered
+        return None
+
+
+def _holds(target: Path, plan: PlannedWrite) -> bool:
+    """Whether the target is a file with the planned content."""
+    return (
+        target.is_file()
+        and target.stat().st_size == plan.size
+        and file_sha256(target) == plan.sha256
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or plug in the disk, "
+        "then run `facesort sort` again; nothing is lost and nothing will be doubled"
+    )

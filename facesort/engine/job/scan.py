@@ -1,0 +1,139 @@
+"""Scan: which photos are there, in a stable order.  Looks at names and sizes only; contents are read once, later."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.core.paths import to_text
+from facesort.core.records import Photo
+from facesort.engine.job.roots import Root
+from facesort.errors import SettingsError
+from facesort.images import PhotoKind, photo_kind
+
+__all__ = ["ScanResult", "scan_source"]
+
+log = logging.getLogger(__name__)
+
+_SECOND = 1_000_000_000
+_QUARTER_HOUR = 900 * _SECOND
+_WIDEST_SHIFT = 26 * 3600 * _SECOND + 2 * _SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan found that was not known.
+
+    Parameters
+    ----------
+    new : tuple of Photo
+        In the order of their paths, with ids that follow those already given.
+    skipped : dict of str to str
+        Path to reason, of every file that is not taken for a photo.
+    unreadable : tuple of str
+        Folders that could not be listed, and files that could not even be asked for their size.
+    """
+
+    new: tuple[Photo, ...]
+    skipped: dict[str, str]
+    unreadable: tuple[str, ...]
+
+
+def scan_source(root: Path, known: Mapping[str, Photo], apart: Sequence[Root] = ()) -> ScanResult:
+    """List the source.
+
+    Parameters
+    ----------
+    root : Path
+    known : mapping of path to Photo
+        Newest version of each photo that was scanned before.
+    apart : sequence of Root
+        Folders that must not be in it.
+
+    Returns
+    -------
+    ScanResult
+        A file that was replaced by another one is a new photo under the same path.
+
+    Raises
+    ------
+    SettingsError
+        If one of the folders that must not is in it.
+    """
+    # Of a million, perhaps: their stat_results would take ten times the memory.
+    found: list[tuple[str, int, int]] = []
+    below = len(os.path.join(root, ""))
+    skipped: dict[str, str] = {}
+    unreadable: list[str] = []
+    for entry in _walk(root, unreadable, apart):
+        path = to_text(entry.path[below:].replace(os.sep, "/"))
+        kind = photo_kind(path)
+        if kind is not PhotoKind.PHOTO:
+            skipped[path] = kind.value
+        elif entry.is_symlink():
+            skipped[path] = "symbolic_link"
+        elif (stat := _stat(entry, unreadable)) is not None and not (
+            path in known and _same_file(known[path], stat)
+        ):
+            found.append((path, stat.st_size, stat.st_mtime_ns))
+    found.sort()
+    first = max((photo.photo_id for photo in known.values()), default=0) + 1
+    new = tuple(Photo(first + i, *file) for i, file in enumerate(found))
+    return ScanResult(new, skipped, tuple(unreadable))
+
+
+def _walk(root: Path, unreadable: list[str], apart: Sequence[Root]) -> Iterator[os.DirEntry[str]]:
+    """Every file below a folder; links to folders are not followed, so that there is no way out and no loop."""
+    folders = [str(root)]
+    while folders:
+        folder = folders.pop()
+        try:
+            _refuse_one_of(apart, folder)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_symlink() or entry.is_file():
+                        yield entry
+        except OSError as error:
+            log.warning("folder %s cannot be listed: %s", folder, os.strerror(error.errno or 0))
+            unreadable.append(folder)
+
+
+def _refuse_one_of(apart: Sequence[Root], folder: str) -> None:
+    """Names do not tell: what is mounted twice (a container's volumes, say) has two of them."""
+    here = os.stat(folder)
+    for root in apart:
+        if (here.st_dev, here.st_ino) == (root.device, root.inode):
+            raise SettingsError(
+                f"{folder} in the source is the same folder as {root.path}: source, output and workspace must be three "
+                "folders apart from each other"
+            )
+
+
+def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | None:
+    """Size and time of a file; None if it has gone since its folder was listed, or cannot be asked."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("file %s cannot be read: %s", entry.path, os.strerror(error.errno or 0))
+        unreadable.append(entry.path)
+        return None
+
+
+def _same_file(known: Photo, stat: os.stat_result) -> bool:
+    """Whether a file is the one that was scanned before.
+
+    FAT and exFAT keep local time in steps of two seconds, so the same file may appear moved by whole quarter
+    hours after a journey or a change to summer time; by 26 hours at most, which is as far apart as time zones are.
+    """
+    moved = abs(known.mtime_ns - stat.st_mtime_ns)
+    if known.size != stat.st_size or moved > _WIDEST_SHIFT:
+        return False
+    shift = moved % _QUARTER_HOUR
+    return min(shift, _QUARTER_HOUR - shift) <= 2 * _SECOND

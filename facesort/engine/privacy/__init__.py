@@ -1,0 +1,1 @@
+"""Erasing people for good; backups."""

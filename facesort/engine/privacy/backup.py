@@ -1,0 +1,244 @@
+"""Backup and restore: one file with a workspace's database and settings, and hashes that tell whether it is whole.
+
+What a sort can make again is left out: staged copies, progress files, the list of corrections.  So are model packs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from facesort import __version__
+from facesort.clock import utc_text
+from facesort.errors import WorkspaceError
+from facesort.files import publish, sync_folder
+from facesort.settings import load_settings
+from facesort.store import Store
+from facesort.workspace import Workspace, lies_in
+
+__all__ = ["Backup", "backup", "restore"]
+
+_MANIFEST = "manifest.json"
+_MEMBERS = ("facesort.duckdb", "facesort.toml")
+_FORMAT = 1
+_CHUNK = 1 << 20
+_MANIFEST_BYTES = 1 << 16
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What is in a backup.
+
+    Parameters
+    ----------
+    path : Path
+    created_at : str
+        ISO 8601, UTC.
+    version : str
+        Of the facesort that wrote it.
+    sizes : dict of str to int
+        Bytes of each file in it.
+    """
+
+    path: Path
+    created_at: str
+    version: str
+    sizes: dict[str, int]
+
+
+def backup(workspace: Workspace, path: Path) -> Backup:
+    """Copy the database and the settings into one new file that only its owner can read.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    path : Path
+        Must not be there; a zip archive whatever its name.
+
+    Raises
+    ------
+    WorkspaceError
+        If the file is there, cannot be written, or would lie in the source, the output or the workspace.
+    WorkspaceBusyError
+        While a sort is running.
+    StoreLockedError
+        If another program has the workspace open.
+    """
+    path = path.absolute()
+    _refuse_places(workspace, path)
+    with workspace.sorting_lock():
+        workspace.open_store().close()  # everything is in the one file then, and none in its log
+        # Held meanwhile, so that nobody writes.
+        with workspace.open_store(read_only=True), _new_archive(path) as archive:
+            files = {name: _add(archive, name, workspace.root / name) for name in _MEMBERS}
+            manifest = {
+                "format": _FORMAT,
+                "facesort": __version__,
+                "created_at": utc_text(),
+                "files": files,
+            }
+            archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
+    return _described(path, manifest)
+
+
+def _described(path: Path, manifest: dict[str, Any]) -> Backup:
+    sizes = {name: int(manifest["files"][name]["size"]) for name in _MEMBERS}
+    return Backup(path, str(manifest["created_at"]), str(manifest["facesort"]), sizes)
+
+
+def _refuse_places(workspace: Workspace, path: Path) -> None:
+    settings = workspace.settings
+    places = (
+        ("source", settings.source),
+        ("output", settings.output),
+        ("workspace", workspace.root),
+    )
+    for name, place in places:
+        if lies_in(path, place):
+            raise WorkspaceError(
+                f"{path} would lie inside the {name} {place}, and it holds biometric data: give a place of its own"
+            )
+
+
+@contextmanager
+def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Write an archive beside its place, and put it there when it is complete and on the disk."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)  # of a backup that was interrupted
+        with _private_file(temporary) as stream:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                yield archive
+            stream.flush()
+            os.fsync(stream.fileno())
+        publish(temporary, path)
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise WorkspaceError(f"{path} is there already: give another name") from error
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or give another place; "
+            "the workspace is as it was"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _private_file(path: Path) -> BinaryIO:
+    """A new file that only its owner can read, from its first byte on."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb")
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # on Windows
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
+    """Add one file; returns its size and hash, of what was read."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as member:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            member.write(chunk)
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+def restore(path: Path, root: Path) -> Backup:
+    """Make a workspace from a backup, as it was; complete, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `backup` wrote.
+    root : Path
+        Must not be there, or be empty.
+
+    Raises
+    ------
+    WorkspaceError
+        If the place is not empty, or the file is no backup, or is damaged.
+    SchemaVersionError
+        If a newer facesort wrote it.
+    StoreError, SettingsError
+        If what is in it cannot be used.
+    """
+    root = root.absolute()
+    if os.path.lexists(root) and not (root.is_dir() and not any(root.iterdir())):
+        raise WorkspaceError(f"{root} is not empty: give a new folder with --workspace")
+    # Beside its place, and moved there when it is complete.
+    folder = root.with_name(f".{root.name}.restoring")
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)  # of a restore that was interrupted
+        folder.mkdir(parents=True, mode=0o700)
+        found = _unpack(path, folder)
+        Store.open(folder / "facesort.duckdb").close()
+        load_settings(folder / "facesort.toml")
+        if root.is_dir():
+            root.rmdir()
+        folder.rename(root)
+        sync_folder(root.parent)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be restored to {root}: {error.strerror}. Check the file and the disk, and try again"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def _unpack(path: Path, folder: Path) -> Backup:
+    """Write the files that a backup must have, under names of our own, and compare their hashes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = _manifest(archive)
+            for name in _MEMBERS:
+                told = manifest["files"][name]
+                _extract(archive, name, folder / name, (int(told["size"]), str(told["sha256"])))
+            return _described(path, manifest)
+    except _UNREADABLE as error:
+        raise WorkspaceError(
+            f"{path} is not a whole backup of facesort ({error}): take another one; nothing was changed"
+        ) from error
+
+
+def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    with archive.open(_MANIFEST) as member:
+        manifest = json.loads(member.read(_MANIFEST_BYTES))
+    if manifest["format"] != _FORMAT:
+        raise ValueError(f"its format is {manifest['format']}, this facesort reads {_FORMAT}")
+    return dict(manifest)
+
+
+def _extract(archive: zipfile.ZipFile, name: str, path: Path, told: tuple[int, str]) -> None:
+    digest, left = hashlib.sha256(), told[0]
+    with archive.open(name) as member, _private_file(path) as target:
+        # Never more than was announced: a small file can unpack to any size.
+        while chunk := member.read(min(_CHUNK, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                break
+            digest.update(chunk)
+            target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
+    if left or digest.hexdigest() != told[1]:
+        raise ValueError(f"{name} in it is not what was put there")

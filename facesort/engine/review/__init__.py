@@ -1,0 +1,1 @@
+"""What users say of single faces, and people nobody seeded."""

@@ -1,0 +1,263 @@
+"""What people do with single faces: answer, ignore, name, take away.  Every verb is one action that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from facesort.clock import utc_now
+from facesort.core.gallery import Person
+from facesort.core.representatives import representatives
+from facesort.core.routing import safe_folder
+from facesort.core.words import several
+from facesort.engine.gallery.editing import Clock, editing, known_person
+from facesort.engine.gallery.seed import person_name
+from facesort.errors import GalleryError
+from facesort.store import Store
+from facesort.store.gallery import answers as verdicts
+from facesort.store.gallery import journal, learned, people
+from facesort.store.gallery.journal import Action
+from facesort.store.gallery.people import NewReference
+from facesort.store.queries import review
+from facesort.store.queries.review import FaceRecord
+from facesort.workspace import Workspace
+
+__all__ = [
+    "Answer",
+    "answer",
+    "history",
+    "ignore",
+    "name_faces",
+    "redo",
+    "take_away",
+    "undo",
+    "use_as_reference",
+]
+
+Answer = Literal["yes", "no", "unsure"]
+
+_REFERENCES = 5  # of a person who is made from faces of the job; more teach little
+
+
+def answer(
+    workspace: Workspace, persons: Mapping[int, str], said: Answer, *, clock: Clock = utc_now
+) -> None:
+    """Say of faces whether they are these persons.
+
+    A *no* is for good: the face is never given to that person again.  A *yes* is for that person alone, and corrects
+    the machine where it said somebody else.  The last answer counts.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    persons : mapping of face_id to name
+    said : {'yes', 'no', 'unsure'}
+    clock : Clock
+
+    Raises
+    ------
+    GalleryError
+        If there is no such face or person, or a face that is the only reference of a person is said to be
+        somebody else.
+    """
+    names = sorted(set(persons.values()))
+    whom = ", ".join(names) if len(names) <= 3 else f"{len(names)} persons"
+    summary = f"{said} for {several(len(persons), 'face')}: {whom}"
+    with editing(workspace, "answer", summary, clock) as store:
+        _refuse_missing(store, persons)
+        ids = {name: known_person(store, name).person_id for name in set(persons.values())}
+        verdicts.set_answers(store, {face: ids[name] for face, name in persons.items()}, said)
+
+
+def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
+    """Never ask about these faces again.
+
+    Raises
+    ------
+    GalleryError
+        If there is no such face.
+    """
+    with editing(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
+        _refuse_missing(store, face_ids)
+        verdicts.ignore_faces(store, list(face_ids))
+
+
+def name_faces(
+    workspace: Workspace,
+    face_ids: Sequence[int],
+    name: str,
+    folder: str | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> Person:
+    """Make a person of faces that are the same one, or let them join somebody who is there.
+
+    A few of them, good and unlike each other, become references and are confirmed; a re-match gives the person the
+    others.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    face_ids : sequence of int
+    name : str
+    folder : str, optional
+        Of a new person; default: after the name.
+    clock : Clock
+
+    Returns
+    -------
+    Person
+
+    Raises
+    ------
+    GalleryError
+        If there is no such face, none of them can be compared, or the name or the folder cannot be used.
+    """
+    wanted = person_name(name).strip()
+    with editing(
+        workspace, "name", f"{several(len(face_ids), 'face')} named {wanted}", clock
+    ) as store:
+        return _name(store, face_ids, wanted, folder)
+
+
+def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_now) -> Person:
+    """Add a face of the job to the references of the person whose it is, and confirm it.
+
+    Raises
+    ------
+    GalleryError
+        If it is nobody's, or cannot be compared.
+    """
+    with editing(workspace, "reference", f"face {face_id} became a reference", clock) as store:
+        shown = next(iter(review.review_faces(store, [face_id])), None)
+        if shown is None or shown.person is None:
+            raise GalleryError(f"face {face_id} is nobody's yet: say first who it is")
+        person = known_person(store, shown.person)
+        if not _enrol(store, person, _comparable(store, [face_id])):
+            raise GalleryError(f"{shown.path} is a reference of {person.name!r} already")
+        return person
+
+
+def take_away(
+    workspace: Workspace,
+    face_ids: Sequence[int],
+    name: str,
+    to: str | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> Person | None:
+    """Split faces off a person: they are never given to that person again.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    face_ids : sequence of int
+    name : str
+        Whose they are not.
+    to : str, optional
+        Whose they are, as `name_faces`.
+    clock : Clock
+
+    Returns
+    -------
+    Person or None
+        Whose they are now.
+
+    Raises
+    ------
+    GalleryError
+        As `answer` and `name_faces`.
+    """
+    wanted = None if to is None else person_name(to).strip()
+    summary = f"{several(len(face_ids), 'face')} taken away from {name}" + (
+        f" for {wanted}" if wanted else ""
+    )
+    with editing(workspace, "take_away", summary, clock) as store:
+        _refuse_missing(store, face_ids)
+        person = known_person(store, name)
+        if wanted == name:
+            raise GalleryError(f"the faces cannot be taken away from {name!r} and be {name!r}")
+        verdicts.set_answers(store, dict.fromkeys(face_ids, person.person_id), "no")
+        return None if wanted is None else _name(store, face_ids, wanted, None)
+
+
+def undo(workspace: Workspace) -> Action | None:
+    """Take back the newest action that stands; None if there is none."""
+    with workspace.open_store() as store:
+        return journal.undo(store)
+
+
+def redo(workspace: Workspace) -> Action | None:
+    """Do again what was undone last; None if there is nothing."""
+    with workspace.open_store() as store:
+        return journal.redo(store)
+
+
+def history(workspace: Workspace) -> list[Action]:
+    """All actions, the newest first."""
+    with workspace.open_store(read_only=True) as store:
+        return journal.history(store)
+
+
+def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
+    missing = verdicts.missing_faces(store, list(face_ids))
+    if missing:
+        raise GalleryError(
+            f"there is no face {missing[0]} in this workspace; look at the faces again, they have changed"
+        )
+
+
+def _comparable(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
+    """The faces whose embeddings are there and of the gallery's pack."""
+    packs = people.pack_ids(store)
+    found = [f for f in review.face_records(store, face_ids) if not packs or f.pack_id in packs]
+    if not found:
+        raise GalleryError(
+            "none of these faces can be compared: they were erased, or are of another model pack than the gallery"
+        )
+    return found
+
+
+def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) -> Person:
+    if not name:
+        raise GalleryError("a person needs a name")
+    _refuse_missing(store, face_ids)
+    person = people.find_person(store, name)
+    if person is None:
+        person = people.add_person(store, name, safe_folder(folder or name))
+    faces = _comparable(store, face_ids)
+    qualities = np.array([face.quality for face in faces], dtype=np.float32)
+    rows = representatives(np.stack([face.embedding for face in faces]), qualities, _REFERENCES)
+    _enrol(store, person, [faces[row] for row in rows])
+    verdicts.notice_faces(store, face_ids)
+    return person
+
+
+def _enrol(store: Store, person: Person, faces: Sequence[FaceRecord]) -> int:
+    """Confirm faces and make references of them, one per photo; returns how many are new."""
+    verdicts.set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
+    new = []
+    for face in faces:
+        if not people.has_reference(store, person.person_id, face.sha256):
+            people.add_reference(store, person.person_id, _reference(face))
+            new.append(face.face_id)
+    # What is a reference for good must not count a second time as learned.
+    learned.forget_learned(store, person.person_id, new)
+    return len(new)
+
+
+def _reference(face: FaceRecord) -> NewReference:
+    return NewReference(
+        file_name=face.path.rpartition("/")[2],
+        sha256=face.sha256,
+        sharpness=face.sharpness,
+        yaw=face.yaw,
+        quality=face.quality,
+        pack_id=face.pack_id,
+        embedding=face.embedding,
+        crop=face.crop,
+        captured_at=face.captured_at,
+        face_id=face.face_id,
+    )

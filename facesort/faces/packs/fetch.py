@@ -1,0 +1,91 @@
+"""The one place that downloads: InsightFace's published packs, through InsightFace's own downloader."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from facesort.errors import PackError
+from facesort.faces.packs.files import MANIFEST, model_sha256, read_pack
+from facesort.faces.packs.known import FETCHABLE, expected_hashes
+from facesort.faces.protocol import ModelPack
+
+__all__ = ["Downloader", "fetch_pack", "insightface_download"]
+
+log = logging.getLogger(__name__)
+
+Downloader = Callable[[str, Path], None]
+"""Puts the files of the named pack into ``folder / name``."""
+
+
+def insightface_download(name: str, folder: Path) -> None:
+    """Download and unpack one of InsightFace's zips; what it prints goes to stderr."""
+    from insightface.utils.storage import download  # takes 1 s to import
+
+    with contextlib.redirect_stdout(sys.stderr):
+        download("", name, force=True, root=str(folder))
+
+
+def fetch_pack(name: str, root: Path, *, download: Downloader = insightface_download) -> ModelPack:
+    """Download a pack into ``root / "models" / name``, check it, and record the hashes of its files.
+
+    The pack appears under its name only when it is whole and checked.  One that is there already is
+    only read again.
+
+    Parameters
+    ----------
+    name : str
+        One of `FETCHABLE`.
+    root : Path
+        InsightFace's own is ``~/.insightface``; made if it is missing.
+    download : callable
+        What downloads.
+
+    Raises
+    ------
+    PackError
+        If the name is not one that InsightFace publishes, the download fails, or a file is not the one
+        that InsightFace published under its name.
+    """
+    if name not in FETCHABLE:
+        raise PackError(
+            f"there is no model pack {name!r} to fetch; there are {', '.join(FETCHABLE)}"
+        )
+    target = root / "models" / name
+    if target.exists():
+        return read_pack(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent) as scratch:
+        folder = _download(name, Path(scratch), download)
+        hashes = {path.name: model_sha256(path) for path in sorted(folder.glob("*.onnx"))}
+        for file, expected in expected_hashes(list(hashes)).items():
+            if hashes[file] != expected:
+                raise PackError(
+                    f"{file} of {name} is not the file that InsightFace published "
+                    f"(SHA-256 {hashes[file]}); nothing was kept, try again"
+                )
+        read_pack(folder)
+        record = json.dumps({"name": name, "files": hashes}, indent=2) + "\n"
+        (folder / MANIFEST).write_text(record, encoding="utf-8")
+        folder.rename(target)
+    log.info("fetched %s into %s", name, target)
+    return read_pack(target)
+
+
+def _download(name: str, scratch: Path, download: Downloader) -> Path:
+    """Download into a scratch folder; give the folder that holds the models."""
+    try:
+        download(name, scratch)  # an error of requests is an OSError
+    except (ImportError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+        raise PackError(
+            f"{name} could not be downloaded ({error}); try again, or unpack InsightFace's {name}.zip "
+            f"into {scratch.parent / name} yourself"
+        ) from error
+    nested = scratch / name / name  # antelopev2.zip holds a folder of its own name
+    return nested if nested.is_dir() else scratch / name

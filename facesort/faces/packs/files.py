@@ -1,0 +1,129 @@
+"""One model pack: its files, their hashes, and so who it is."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from facesort.errors import PackError
+from facesort.faces.packs.known import UNCALIBRATED, Thresholds, licence_of, thresholds_of
+from facesort.faces.packs.onnx_graph import read_graph
+from facesort.faces.protocol import ModelPack
+from facesort.files import file_sha256
+
+__all__ = ["MANIFEST", "dlib_pack", "model_sha256", "read_pack", "synthetic_pack"]
+
+MANIFEST = "pack.json"
+"""File beside a fetched pack's models: the SHA-256 they had when they came."""
+
+# Raise a version when the same files start to give other embeddings.
+_PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
+_DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
+
+
+def read_pack(folder: Path) -> ModelPack:
+    """Read an InsightFace folder: only the first detector and the first recogniser by name are used.
+
+    Raises
+    ------
+    PackError
+        If one of the two is missing, a file is not ONNX, or a hash is not the one in ``pack.json``.
+    """
+    folder = folder.absolute()  # workers may be started elsewhere
+    detector = recogniser = None
+    for path in sorted(folder.glob("*.onnx")):
+        graph = read_graph(path)
+        if graph.is_detector:
+            detector = detector or path
+        elif graph.is_recogniser:
+            recogniser = recogniser or path
+    if detector is None or recogniser is None:
+        lacks = " and ".join(
+            what
+            for what, path in (("detector", detector), ("recogniser", recogniser))
+            if path is None
+        )
+        raise PackError(
+            f"{folder} has no {lacks} among its .onnx files; a model pack needs both: an SCRFD detector "
+            f"with landmarks and an ArcFace recogniser"
+        )
+    files = tuple((path.name, model_sha256(path)) for path in (detector, recogniser))
+    _check_manifest(folder, files)
+    hashes = [sha256 for _, sha256 in files]
+    return _pack("insightface", folder, files, thresholds_of(hashes[1:]))
+
+
+def dlib_pack() -> ModelPack | None:
+    """Read the dlib pack; None unless both packages are installed.
+
+    face_recognition_models is only located: importing it fails since Python 3.12.
+    """
+    models = importlib.util.find_spec("face_recognition_models")
+    if importlib.util.find_spec("dlib") is None or models is None or models.origin is None:
+        return None
+    folder = Path(models.origin).parent / "models"
+    if not all((folder / name).is_file() for name in _DLIB_FILES):
+        return None
+    files = tuple((name, model_sha256(folder / name)) for name in _DLIB_FILES)
+    return _pack("dlib", folder, files, thresholds_of([sha256 for _, sha256 in files]))
+
+
+def synthetic_pack() -> ModelPack:
+    """Describe the synthetic pack, which is always there."""
+    return _pack("synthetic", None, (), Thresholds(UNCALIBRATED.strict, UNCALIBRATED.loose))
+
+
+def model_sha256(path: Path) -> str:
+    """SHA-256 of a file of a model pack, in hex.
+
+    Raises
+    ------
+    PackError
+        If it cannot be read.
+    """
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise PackError(f"{path} of a model pack cannot be read: {error.strerror}") from error
+
+
+def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
+    """Refuse files that are not what `fetch_pack` recorded."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return
+    try:
+        recorded = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackError(
+            f"{path} cannot be read; delete {folder} and fetch the pack again"
+        ) from error
+    for name, sha256 in files:
+        if recorded.get(name) != sha256:
+            raise PackError(
+                f"{folder / name} has changed since it was fetched; delete {folder} and fetch it again"
+            )
+
+
+def _pack(
+    kind: str, path: Path | None, files: tuple[tuple[str, str], ...], thresholds: Thresholds
+) -> ModelPack:
+    hashes = sorted(sha256 for _, sha256 in files)
+    name = path.name if kind == "insightface" and path is not None else kind
+    identity = "\n".join([*hashes, _PREPROCESSING[kind]])
+    return ModelPack(
+        name=name,
+        kind=kind,
+        path=path,
+        pack_id=hashlib.sha256(identity.encode()).hexdigest(),
+        files=files,
+        strict=thresholds.strict,
+        loose=thresholds.loose,
+        calibrated=thresholds.calibrated,
+        licence="Drawn by facesort itself; free."
+        if kind == "synthetic"
+        else licence_of(name, hashes),
+    )

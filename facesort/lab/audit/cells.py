@@ -1,0 +1,243 @@
+"""What ``05_audit`` shows: every run, every drop, what changed between two runs, and who is missing."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Image, Markdown
+from ipywidgets import Widget
+from PIL import Image as Pillow
+
+from facesort.core.audit import Coverage
+from facesort.core.records import Pixels
+from facesort.errors import ImageError, SettingsError
+from facesort.images import load_photo
+from facesort.lab.audit.changes import comparison_sections
+from facesort.lab.audit.drops import show_hours, show_persons, show_places, show_reasons
+from facesort.lab.audit.plots import plot_coverage, plot_photos
+from facesort.lab.audit.report import AuditReport, read_audit
+from facesort.lab.audit.runs import runs_sections
+from facesort.lab.audit.tables import MAX_ROWS, Sections
+from facesort.lab.shared.contact_sheet import plot_contact_sheet
+from facesort.lab.shared.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
+from facesort.lab.shared.plots import chart, picture
+from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import duration, explain
+from facesort.reasons import PhotoStatus
+
+__all__ = [
+    "AuditReport",
+    "open_audit",
+    "show_changes",
+    "show_coverage",
+    "show_dropped_faces",
+    "show_faceless",
+    "show_hours",
+    "show_persons",
+    "show_places",
+    "show_reasons",
+    "show_runs",
+    "show_short",
+    "show_slowest",
+    "show_unusable",
+    "show_withheld",
+]
+
+_MAX_MINIMUM = 1_000_000
+_THUMBNAIL = 360  # px
+
+
+def open_audit(
+    workspace: str | Path,
+    runs: str | Path,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    minimum: int = 10,
+    contact_sheet: int | None = 0,
+) -> AuditReport:
+    """Read a workspace and its saved runs; nothing is stored.
+
+    Parameters
+    ----------
+    workspace : str or Path
+    runs : str or Path
+        Folder of saved runs; may be missing.
+    before, after : int or None
+        Ids of the runs to compare; None: the run before the last, and as it stands now.
+    minimum : int
+        Photos that everyone should be in.
+    contact_sheet : int or None
+        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`faces_asked_for`).
+
+    Raises
+    ------
+    SettingsError
+        If a number cannot be meant, or there is no such run.
+    WorkspaceError, StoreError
+        If the workspace cannot be opened; while a sort is running, its database is locked.
+    """
+    if not isinstance(minimum, int) or not 0 <= minimum <= _MAX_MINIMUM:
+        raise SettingsError(
+            f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
+        )
+    faces = faces_asked_for(contact_sheet)
+    return read_audit(
+        workspace, runs, compared=(before, after), minimum=minimum, contact_sheet=faces
+    )
+
+
+def show_runs(report: AuditReport) -> Sections | Markdown:
+    """Every run of the workspace, with what was saved of it."""
+    if not report.runs and not report.saved:
+        return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
+    return runs_sections(report.runs, report.drops_by_run, report.saved, report.saved_others)
+
+
+def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
+    """Dropped faces that came nearest to somebody, each beside that person's best reference."""
+    if report.sheet is None:
+        return Markdown(NOT_ASKED)
+    faces = report.sheet.faces
+    if not faces:
+        return Markdown("No photo was dropped for having only unknown faces.")
+    text = f"The {len(faces)} dropped photos whose face came nearest to somebody in the gallery"
+    return faces_picture(plot_contact_sheet(faces), text)
+
+
+def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
+    """Photos in which no face was found, read from the source again."""
+    if report.sheet is None:
+        return Markdown(NOT_ASKED)
+    if not report.sheet.faceless:
+        return Markdown("In every photo that could be read, there is a face.")
+    source = report.workspace.settings.source
+    found = [(path, _thumbnail(source / path, report)) for path in report.sheet.faceless]
+    photos = [(path, pixels) for path, pixels in found if pixels is not None]
+    if not photos:
+        return Markdown(f"The photos cannot be read from {source}: plug in the disk.")
+    text = f"{len(photos)} photos in which no face was found"
+    return faces_picture(plot_photos(photos), text)
+
+
+def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:
+    """A small copy of a photo; None if it cannot be read any more."""
+    limit = report.workspace.settings.photos.max_megapixels
+    try:
+        loaded = load_photo(path.read_bytes(), path.name, max_megapixels=limit)
+    except (OSError, ImageError):
+        return None
+    image = Pillow.fromarray(loaded.pixels)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return np.asarray(image)
+
+
+def show_unusable(report: AuditReport) -> Sections:
+    """Photos that failed, and files that the scan passed over."""
+    failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.skipped.values())
+    by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
+    return Sections(
+        (
+            ("Photos that failed", _failed(report, failed) if failed else "No photo failed."),
+            (
+                "Files and folders that are no photos, or could not be opened",
+                Table(
+                    ("Path", "Reason"),
+                    report.skipped_files,
+                    note=f"{skipped:,} in all: {by_reason}. An unreadable folder may hide photos.",
+                )
+                if skipped
+                else "None.",
+            ),
+        )
+    )
+
+
+def _failed(report: AuditReport, failed: int) -> Table:
+    rest = failed - len(report.failed)
+    return Table(
+        ("Photo", "Reason", "Detail"),
+        [(path, reason, detail or explain(reason)) for path, reason, detail in report.failed],
+        note=f"{failed:,} in all" + (f"; {rest:,} more are not shown." if rest else "."),
+    )
+
+
+def show_slowest(report: AuditReport) -> Table | Markdown:
+    """The photos whose analysis took longest."""
+    number, median, late, total = report.seconds
+    if not number:
+        return Markdown("No photo was analysed yet.")
+    return Table(
+        ("Photo", "Seconds", "Run", "State", "Format", "Megapixels", "MB"),
+        [
+            (
+                photo.path,
+                f"{photo.seconds:.2f}",
+                photo.run_id,
+                photo.status,
+                photo.format or "",
+                f"{photo.width * photo.height / 1e6:.1f}" if photo.width and photo.height else "",
+                f"{photo.size / 1e6:.1f}",
+            )
+            for photo in report.slowest
+        ],
+        note=f"Of {number:,} analyses: half took less than {median:.2f} s, one in a hundred more than {late:.2f} s; "
+        f"{duration(total)} of work in all.",
+    )
+
+
+def show_withheld(report: AuditReport) -> Table | Markdown:
+    """Who is not to be delivered, and what that held back."""
+    if not report.withheld:
+        return Markdown("Nobody is marked as not to be delivered.")
+    return Table(
+        ("Person", "Photos withheld", "Files of them that are in the output from before"),
+        [(person.name, person.photos, person.delivered) for person in report.withheld],
+        note="A photo with two such persons counts for both. Files from before stay: the output is append-only; "
+        "corrections.csv lists them.",
+    )
+
+
+def show_changes(report: AuditReport) -> Sections | Markdown:
+    """Which photos are decided otherwise than at an earlier run, and why."""
+    if report.comparison is None:
+        return Markdown("There is no run to compare yet.")
+    return comparison_sections(report, report.comparison)
+
+
+def show_coverage(report: AuditReport) -> Image | Markdown:
+    """Photos of everyone, hour by hour."""
+    people = [person for person in report.coverage if person.photos]
+    if not people:
+        return Markdown("Nobody is in a photo yet.")
+    shown = people[:MAX_ROWS]
+    title = "Photos per person and hour"
+    if len(people) > len(shown):
+        title += f"; of {len(people):,} people, the {len(shown)} in fewest"
+    height = 1.4 + 0.28 * len(shown)
+    figure = chart(partial(plot_coverage, people=shown), height=height)
+    figure.axes[0].set_title(title, loc="left")
+    return picture(figure, title)
+
+
+def show_short(report: AuditReport) -> Table | Markdown:
+    """Who is in how many photos, those in fewest first."""
+    if not report.coverage:
+        return Markdown("Nobody is in the gallery.")
+    good = report.workspace.settings.matching.learn_quality
+    shown = report.coverage[: max(MAX_ROWS, len(report.short))]
+    short = f"{len(report.short):,} of {len(report.coverage):,} people are in fewer than {report.minimum:,} photos."
+    return Table(
+        ("Person", "Photos", "Good", "Solo", "Group", "What is missing"),
+        [(p.name, p.photos, p.good, p.solo, p.group, _missing(report, p)) for p in shown],
+        note=f"{short} Good: the quality of the face is {good:g} or more. Solo: nobody else's face in the photo.",
+    )
+
+
+def _missing(report: AuditReport, person: Coverage) -> str:
+    if person.name in {withheld.name for withheld in report.withheld}:
+        return "not to be delivered"
+    gap = report.minimum - person.photos
+    return f"{gap:,} more" if gap > 0 else ""

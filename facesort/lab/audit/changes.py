@@ -1,0 +1,126 @@
+"""Two moments of a job side by side, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from facesort.core.changes import Circumstances, different_settings
+from facesort.core.history import PhotoAnswer
+from facesort.lab.audit.report import LISTED, AuditReport, Comparison
+from facesort.lab.audit.tables import Sections
+from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import moment
+
+__all__ = ["comparison_sections"]
+
+# What can differ without any photo being decided otherwise.
+_HARMLESS = ("run.workers", "photos.timeout_s", "output")
+
+
+def comparison_sections(report: AuditReport, compared: Comparison) -> Sections:
+    """What was different, and which photos it touched."""
+    return Sections(
+        (
+            (f"From {_before(compared)} to {_after(compared)}", _circumstances(report, compared)),
+            ("Why photos changed", _causes(compared)),
+            ("Which photos changed", _changes(report, compared)),
+        )
+    )
+
+
+def _before(compared: Comparison) -> str:
+    return f"run {compared.before.run_id} ({moment(compared.before.started_at)})"
+
+
+def _after(compared: Comparison) -> str:
+    run = f"run {compared.after.run_id} ({moment(compared.after.started_at)})"
+    if not compared.until_now:
+        return run
+    same = compared.before.run_id == compared.after.run_id
+    return "now" if same else f"{run}, and now"
+
+
+def _circumstances(report: AuditReport, compared: Comparison) -> Table | str:
+    before, after = compared.circumstances
+    rows = [("gallery", then, now) for then, now in _gallery(before, after, report.names)]
+    if before.pack_id != after.pack_id:
+        rows.append(("model pack", before.pack_id[:12], after.pack_id[:12]))
+    rows += [
+        (f"setting {name}", _shown(then), _shown(now))
+        for name, then, now in different_settings(before, after)
+        if name not in _HARMLESS
+    ]
+    if not rows:
+        return "The same settings, the same model pack and the same gallery."
+    return Table(("What", "Before", "After"), rows)
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _gallery(
+    before: Circumstances, after: Circumstances, names: Mapping[int, str]
+) -> list[tuple[str, str]]:
+    """How the gallery differed when the two runs started."""
+    if before.gallery is None or after.gallery is None:
+        return [("not recorded by one of the runs: an older facesort", "")]
+    then, now = before.gallery, after.gallery
+    rows = []
+    if len(then) != len(now):
+        rows.append((f"{len(then):,} persons", f"{len(now):,} persons"))
+    added = [names.get(key, f"person {key}") for key in now if key not in then]
+    gone = [names.get(key, f"person {key}") for key in then if key not in now]
+    rows += [("", f"+ {name}") for name in added] + [(f"- {name}", "") for name in gone]
+    for key in then.keys() & now.keys():
+        if then[key][0] != now[key][0]:
+            name = names.get(key, f"person {key}")
+            rows.append((f"references of {name}: {then[key][0]}", f"{now[key][0]}"))
+    learned = [sum(person[1] for person in each.values()) for each in (then, now)]
+    if learned[0] != learned[1]:
+        rows.append((f"{learned[0]:,} faces learned", f"{learned[1]:,} faces learned"))
+    return rows
+
+
+def _causes(compared: Comparison) -> Table | str:
+    """How many photos changed for which causes; a photo can have several."""
+    new = f" {compared.new:,} others were decided for the first time." if compared.new else ""
+    if not compared.changes:
+        return f"No photo is decided otherwise than before.{new}"
+    causes = Counter("; ".join(change.causes) for change in compared.changes)
+    return Table(
+        ("Because of", "Photos"),
+        causes.most_common(),
+        ("changed", len(compared.changes)),
+        new.strip(),
+    )
+
+
+def _changes(report: AuditReport, compared: Comparison) -> Table | str:
+    if not compared.changes:
+        return "None."
+    paths = {photo.photo_id: photo.path for photo in report.photos}
+    shown = compared.changes[:LISTED]
+    rest = len(compared.changes) - len(shown)
+    return Table(
+        ("Photo", "Before", "After", "Because of"),
+        [
+            (
+                paths[change.photo_id],
+                _answer(change.before, report.names),
+                _answer(change.after, report.names),
+                "; ".join(change.causes),
+            )
+            for change in shown
+        ],
+        note=f"{rest:,} more are not shown." if rest else "",
+    )
+
+
+def _answer(answer: PhotoAnswer, names: Mapping[int, str]) -> str:
+    """Who is in it; and why it reached no folder, if it did not."""
+    persons = ", ".join(sorted(names.get(key, f"person {key}") for key in answer.persons))
+    if answer.reason is None:
+        return persons or answer.status.value
+    return f"{persons} ({answer.reason})" if persons else answer.reason

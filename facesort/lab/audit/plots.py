@@ -1,0 +1,98 @@
+"""Pictures of the audit: who was photographed when, and photos in which no face was found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from facesort.core.audit import Coverage
+from facesort.core.records import Pixels
+from facesort.lab.shared.plots import BLUE, DARK, shorten, style
+
+__all__ = ["plot_coverage", "plot_photos"]
+
+_COLUMNS = 6
+_FIGURES = 26  # columns beyond which figures in the cells cannot be read
+
+
+def plot_coverage(ax: Axes, people: Sequence[Coverage]) -> None:
+    """Photos of everyone by the hour on the camera's clock, as a heat map with figures in it.
+
+    Parameters
+    ----------
+    ax : Axes
+    people : sequence of Coverage
+        From top to bottom; at least one of them in a photo.
+    """
+    hours = _in_order({hour for person in people for hour in person.hours})
+    counts = np.array([[person.hours.get(hour, 0) for hour in hours] for person in people])
+    shades = LinearSegmentedColormap.from_list("photos", ["white", BLUE])
+    ax.pcolormesh(counts, cmap=shades, vmin=0, edgecolors="#E6E6E6", linewidth=0.8)
+    if len(hours) <= _FIGURES:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            dark = counts[row, column] > 0.8 * counts.max()
+            ax.text(
+                column + 0.5, row + 0.5, f"{counts[row, column]:,}",
+                ha="center", va="center", fontsize=8, color="white" if dark else DARK,
+            )  # fmt: skip
+    names = [f"{shorten(person.name, 28)}  {person.photos:,}" for person in people]
+    ax.set_yticks(np.arange(len(names)) + 0.5, names)
+    for label in ax.get_yticklabels():
+        label.set_parse_math(False)  # a name may hold dollar signs
+    _label_hours(ax, hours)
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _in_order(hours: set[datetime | None]) -> list[datetime | None]:
+    timed = sorted(hour for hour in hours if hour is not None)
+    return [*timed, None] if None in hours else [*timed]
+
+
+def _label_hours(ax: Axes, hours: Sequence[datetime | None]) -> None:
+    """Name the hours below the map, and the day where it begins; as many as there is room for."""
+    every = math.ceil(len(hours) / 24)
+    shown = range(0, len(hours), every)
+    ax.set_xticks(np.asarray(shown) + 0.5, [_hour(hours, at) for at in shown])
+    ax.set_xlabel(
+        "hour on the camera's clock; hours without any photo of these people are left out"
+    )
+
+
+def _hour(hours: Sequence[datetime | None], at: int) -> str:
+    hour = hours[at]
+    if hour is None:
+        return "no\ntime"
+    before = hours[at - 1] if at else None
+    begins = before is None or before.date() != hour.date()
+    return f"{hour:%H}" + (f"\n{hour:%b} {hour.day}" if begins else "")
+
+
+def plot_photos(photos: Sequence[tuple[str, Pixels]]) -> Figure:
+    """Draw photos with their names below.
+
+    Parameters
+    ----------
+    photos : sequence of (path, pixels)
+        At least one.
+    """
+    rows = math.ceil(len(photos) / _COLUMNS)
+    with mpl.rc_context(style() | {"font.size": 7}):
+        figure = Figure(figsize=(8.4, 1.5 * rows), layout="constrained")
+        grid = figure.subplots(rows, _COLUMNS, squeeze=False)
+        for ax in grid.flat:
+            ax.set_axis_off()
+        for ax, (path, pixels) in zip(grid.flat, photos, strict=False):
+            ax.imshow(pixels, aspect="equal")
+            name = shorten(path.rpartition("/")[2], 24)
+            ax.set_title(name, loc="center", y=0, pad=-3, va="top", fontsize=7, parse_math=False)
+        return figure

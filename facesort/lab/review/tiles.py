@@ -1,0 +1,124 @@
+"""Stored faces as tiles of a page: what stands below each, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from facesort.core.words import several
+from facesort.lab.review.sheet import Tile
+from facesort.lab.shared.plots import shorten
+from facesort.reasons import FaceReason, Outcome
+from facesort.store.queries.review import Doppelgangers, ReviewFace
+
+__all__ = ["between_tile", "face_tile", "group_tile", "moving_tile", "pair_tile", "rivals_tile"]
+
+_BADGES = MappingProxyType(
+    {
+        FaceReason.WITHIN_MARGIN: "close call",
+        FaceReason.NOT_NEAREST_FACE: "another face is nearer",
+        FaceReason.PERSON_TAKEN: "another face was nearer",
+        FaceReason.REJECTED_BY_USER: "you said no",
+        FaceReason.CONFIRMED_BY_USER: "you said yes",
+    }
+)
+_FILE = 30
+
+
+def _file(path: str) -> str:
+    return shorten(path.rpartition("/")[2], _FILE)
+
+
+def _distance(face: ReviewFace) -> str:
+    own = "not compared yet" if face.distance is None else f"{face.distance:.2f}"
+    if face.runner_up is None or face.runner_up_distance is None:
+        return own
+    return f"{own} · next {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
+
+
+def _badges(face: ReviewFace) -> list[str]:
+    found = [_BADGES[reason] for reason in _BADGES if reason.value == face.reason]
+    if not found and face.outcome == Outcome.LOOSE.value:
+        found.append("LOOSE")
+    if face.answer == "unsure":
+        found.append("not sure")
+    if face.learned:
+        found.append("learned")
+    if face.reference:
+        found.append("reference")
+    return found
+
+
+def pair_tile(face: ReviewFace, *, low_quality: float = 0.0) -> Tile:
+    """A face beside the best reference of whom it was given to."""
+    badges = _badges(face)
+    if face.quality < low_quality:
+        badges.append("poor picture")
+    return Tile(
+        face.face_id,
+        (face.crop, face.reference_crop),
+        face.person or "nobody",
+        (_distance(face), _file(face.path)),
+        badges,
+        ("", "reference" if face.person else ""),
+        "pair",
+        face.path,
+    )
+
+
+def face_tile(face: ReviewFace) -> Tile:
+    """One face of a person, or of nobody."""
+    lines = (_distance(face), f"quality {face.quality:.2f}")
+    return Tile(face.face_id, (face.crop,), _file(face.path), lines, _badges(face), hint=face.path)
+
+
+def moving_tile(face: ReviewFace, name: str, reference: bytes) -> Tile:
+    """A face beside the best reference of the person who would get or lose it."""
+    now = f"now {face.person}" if face.person else "now nobody's"
+    return Tile(
+        face.face_id,
+        (face.crop, reference),
+        _file(face.path),
+        (_distance(face), now),
+        _badges(face),
+        ("", name),
+        "pair",
+        face.path,
+    )
+
+
+def group_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
+    """Faces that seem to be one person."""
+    return Tile(
+        key,
+        [*crops, *[b""] * (4 - len(crops))],
+        f"{size:,} faces",
+        (f"spread {spread:.2f}",),
+        layout="many",
+    )
+
+
+def rivals_tile(key: int, rivals: Doppelgangers, crops: Sequence[bytes]) -> Tile:
+    """Two persons who competed for faces."""
+    return Tile(
+        key,
+        crops,
+        f"{rivals.first} and {rivals.second}",
+        (f"{several(rivals.count, 'face')} within LOOSE of both",),
+        alts=(rivals.first, rivals.second),
+        layout="pair",
+    )
+
+
+def between_tile(face: ReviewFace, names: tuple[str, str], crops: tuple[bytes, bytes]) -> Tile:
+    """A face between the best references of two persons."""
+    return Tile(
+        face.face_id,
+        (crops[0], face.crop, crops[1]),
+        f"given to {face.person}" if face.person else "given to nobody",
+        (_distance(face), _file(face.path)),
+        _badges(face),
+        (names[0], "who is this?", names[1]),
+        "trio",
+        face.path,
+    )

@@ -1,0 +1,1 @@
+"""Runs notebooks through papermill and keeps them, as notebooks and as web pages."""

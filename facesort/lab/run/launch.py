@@ -1,0 +1,265 @@
+"""Runs a notebook through papermill and keeps the result, also when it fails."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import Any, TextIO
+
+import nbformat
+import papermill
+import zmq
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from papermill.exceptions import PapermillExecutionError
+from pathvalidate import sanitize_filename
+from traitlets import default
+
+from facesort.clock import utc_text
+from facesort.errors import NotebookError
+from facesort.files import replace_json
+from facesort.lab.run.page import save_page
+from facesort.lab.shared.notebooks import notebook_path
+from facesort.lab.shared.summary import find_summary
+
+__all__ = ["launch", "parse_parameters"]
+
+log = logging.getLogger(__name__)
+
+_START_TIMEOUT_S = 180  # a cold disk and a virus scanner
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+
+
+class _ThisPython(AsyncKernelManager):
+    """Starts kernels with the interpreter that runs now.
+
+    A kernel spec called ``python3`` in the user's home or on ``JUPYTER_PATH`` goes before that of the environment,
+    and may start an interpreter that has no facesort.
+    """
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        return KernelSpec(**get_kernel_dict())
+
+    @default("transport_encryption")
+    def _encrypt_where_possible(self) -> str:
+        """What passes between the processes has faces in it."""
+        return "auto" if zmq.has("curve") else "disabled"
+
+
+def parse_parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """Turn ``-p NAME VALUE`` into values.
+
+    Parameters
+    ----------
+    pairs : sequence of (name, value)
+        Of a name that is given twice, the last counts.
+
+    Returns
+    -------
+    dict
+        Finite numbers, ``true``, ``false`` and ``none`` (in any case) become what they say, a text in double quotes
+        what is between them; all else stays text.
+    """
+    return {name: _value(text) for name, text in pairs}
+
+
+def _value(text: str) -> object:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    return text
+
+
+def launch(
+    notebook: str | Path,
+    parameters: Mapping[str, object],
+    *,
+    runs: Path,
+    job: str,
+    echo: TextIO | None = None,
+) -> Path:
+    """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page of it beside it.
+
+    The page shows faces only if the parameters given ask for a ``contact_sheet``.  The notebook is saved after every
+    cell, and kept when it fails.  This process must hold no database open: the notebook's own process needs it.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        Name of one of facesort's notebooks (``03_sort``), or any notebook's path.
+    parameters : mapping of str to plain values
+        What replaces the values of the cell tagged ``parameters``; data, never code.
+    runs : Path
+        Made if missing.
+    job : str
+        Goes into the folder's name.
+    echo : text stream, optional
+        Where to show what the notebook prints while it runs, its progress bar above all; standard error by default.
+
+    Returns
+    -------
+    Path
+        The executed notebook.
+
+    Raises
+    ------
+    NotebookError
+        If there is no such notebook, it has no ``parameters`` cell or no parameter of that name, or a cell fails.
+    """
+    path = notebook if isinstance(notebook, Path) else notebook_path(notebook)
+    values = _plain(parameters)
+    _refuse_unknown(path, values)
+    saved = _new_folder(runs, job) / path.name
+    record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
+    record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
+    try:
+        _execute(path, saved, values, echo or sys.stderr)
+        record["state"] = "finished"
+    except PapermillExecutionError as error:
+        record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
+        raise NotebookError(_failure(path, saved, record["error"])) from error
+    except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
+        record |= {"state": "failed", "error": f"it could not be run to its end: {error}"}
+        raise NotebookError(_failure(path, saved, record["error"])) from error
+    finally:
+        _write_summary(saved, record)
+        _write_page(saved, faces=bool(values.get("contact_sheet")))
+    return saved
+
+
+def _plain(parameters: Mapping[str, object]) -> dict[str, Any]:
+    """What JSON can hold, and paths as text: papermill would paste anything else into the code unescaped."""
+    plain = {name: str(v) if isinstance(v, PurePath) else v for name, v in parameters.items()}
+    try:
+        text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
+        return dict(json.loads(text.encode("utf-8")))  # a notebook cannot hold what is not UTF-8
+    except (TypeError, ValueError) as error:
+        raise NotebookError(
+            f"parameters must be numbers, texts or lists of them: {error}"
+        ) from error
+
+
+def _failure(path: Path, saved: Path, error: str) -> str:
+    return f"{path.stem} failed: {error}\nThe notebook as far as it came is saved: {saved}"
+
+
+def _refuse_unknown(path: Path, values: Mapping[str, object]) -> None:
+    """Papermill alone only warns of a misspelt name, and runs on with the default."""
+    known = _parameter_names(path)
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotebookError(
+                f"{path.name} has no parameter {name!r}.{hint} It has: {', '.join(known) or 'none'}"
+            )
+
+
+def _parameter_names(path: Path) -> list[str]:
+    """Names that the cell tagged ``parameters`` assigns.
+
+    Read from the syntax tree: papermill's own reader silently drops a line with two equals signs, one of them in a
+    comment or a text.
+    """
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError, nbformat.validator.NotebookValidationError) as error:
+        raise NotebookError(f"{path} cannot be read as a notebook: {error}") from error
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", ())]
+    if len(tagged) != 1:
+        raise NotebookError(
+            f"{path.name} must have one cell tagged 'parameters', but has {len(tagged)}: its parameters cannot be set"
+        )
+    try:
+        statements = ast.parse(tagged[0].source).body
+    except SyntaxError as error:
+        raise NotebookError(f"{path.name}: the parameters cell is not Python: {error}") from error
+    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
+    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _new_folder(runs: Path, job: str) -> Path:
+    """Make the run's folder, readable by its owner only: the notebook may show faces."""
+    stem = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ") + "-" + (sanitize_filename(job) or "run")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 100):
+            folder = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return folder.absolute()
+    except OSError as error:
+        raise NotebookError(
+            f"{runs} cannot hold runs ({error.strerror}): give another folder"
+        ) from error
+    raise NotebookError(f"{runs / stem} exists already, a hundred times over")
+
+
+def _execute(path: Path, saved: Path, values: dict[str, Any], echo: TextIO) -> None:
+    log.info("%s is being saved to %s", path.stem, saved)
+    papermill.execute_notebook(
+        _literal(path),
+        _literal(saved),
+        parameters=values,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        stdout_file=echo,
+        stderr_file=echo,
+        start_timeout=_START_TIMEOUT_S,
+        iopub_timeout=60,
+        kernel_manager_class=_ThisPython,
+        coalesce_streams=True,  # of a progress bar, only its last state is saved
+        store_widget_state=False,  # panels are dead without their kernel, but hold the faces that they showed
+    )
+
+
+def _literal(path: Path) -> str:
+    """A path that papermill, which takes paths for format strings, leaves as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
+    """Write what the notebook said about itself, and how its execution ended."""
+    try:
+        reported = find_summary(nbformat.read(saved, as_version=4))
+    except (OSError, ValueError) as error:  # nothing, or only a part of it, was saved
+        log.warning("%s cannot be read: %s", saved, error)
+        reported = {}
+    ended = {} if record["state"] == "finished" else {"state": record["state"]}
+    summary = {**record, **reported, **ended, "finished_at": utc_text()}
+    try:
+        replace_json(saved.with_name("summary.json"), summary)
+    except OSError as error:
+        raise NotebookError(
+            f"{saved.parent} cannot be written ({os.strerror(error.errno or 0)}): free some space there, or give "
+            "another folder with --runs, and run the command again; what is committed stays"
+        ) from error
+
+
+def _write_page(saved: Path, *, faces: bool) -> None:
+    """Write what can be sent to somebody who has no Jupyter; the notebook itself matters more."""
+    try:
+        save_page(saved, faces=faces)
+    except (OSError, ValueError) as error:
+        log.warning("%s has no page: %s", saved, error)

@@ -1,0 +1,149 @@
+"""Persons, references and offered photos as small pieces of HTML."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageOps
+
+from facesort.core.records import Analysis
+from facesort.core.words import several
+from facesort.engine.gallery.edit import PersonCard
+from facesort.engine.gallery.seed import SeedReport
+from facesort.lab.shared.html import TEXT_STYLE
+from facesort.lab.shared.plots import GREEN, RED, shorten
+from facesort.store.gallery.people import StoredReference
+
+__all__ = ["boxed_photo", "person_html", "reference_html", "report_html"]
+
+_LONG_EDGE = 520  # px of a shown photo: twice what the page gives it, for sharp screens
+_PAPER = "#EEEEEE"
+_SMALL = (
+    "color:var(--jp-ui-font-color2,#555);font-size:12px;line-height:1.35;overflow-wrap:anywhere"
+)
+
+
+def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
+    style = f"width:100%;height:{height}px;object-fit:{fit};background:{_PAPER};display:block"
+    if not jpeg:
+        return f'<div style="{style}"></div>'
+    data = base64.b64encode(jpeg).decode()
+    return f'<img alt="{escape(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'
+
+
+def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
+    """The photo, made small, with a box around every face that was found.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    accepted : bool
+        Chooses the colour.
+
+    Returns
+    -------
+    bytes
+        JPEG; empty where the photo could not be decoded.
+    """
+    if not analysis.jpeg or analysis.info is None:
+        return b""
+    with Image.open(io.BytesIO(analysis.jpeg)) as image:
+        image.draft("RGB", (_LONG_EDGE, _LONG_EDGE))
+        small = ImageOps.contain(image.convert("RGB"), (_LONG_EDGE, _LONG_EDGE))
+    scale = small.width / analysis.info.width
+    draw = ImageDraw.Draw(small)
+    boxes = [face.box * np.float32(scale) for face in analysis.faces]
+    for box in boxes:
+        _draw_box(draw, box, GREEN if accepted else RED)
+    if len(boxes) > 1:
+        for number, box in enumerate(boxes, start=1):  # on top of all boxes
+            _draw_number(draw, box, number)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], colour: str) -> None:
+    edges = [float(edge) for edge in box]
+    for grown, ink, width in ((2, "white", 8), (0, colour, 4)):  # seen on every background
+        x_min, y_min, x_max, y_max = edges
+        draw.rectangle(
+            (x_min - grown, y_min - grown, x_max + grown, y_max + grown), None, ink, width
+        )
+
+
+def _draw_number(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], number: int) -> None:
+    corner = (float(box[0]), float(box[1]))
+    draw.rectangle((*corner, corner[0] + 26, corner[1] + 30), RED)
+    draw.text((corner[0] + 7, corner[1] + 2), str(number), "white", font_size=24)
+
+
+def report_html(report: SeedReport, file_name: str) -> str:
+    """What became of one offered photo: the photo with its boxes, the verdict, and why."""
+    refused = report.refused
+    accepted = refused is None
+    colour = GREEN if accepted else RED
+    verdict = "added" if refused is None else "refused"
+    code = "" if refused is None else f" <code>{escape(refused.reason.value)}</code>"
+    detail = _distances(report) if refused is None else refused.detail
+    photo = _picture(boxed_photo(report.analysis, accepted=accepted), 190, file_name, "contain")
+    return (
+        f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
+        f'border-radius:4px;overflow:hidden">{photo}<div style="padding:8px 10px;{TEXT_STYLE}">'
+        f'<b style="color:{colour}">{verdict}</b>{code}<br>{escape(shorten(file_name, 40))}'
+        f'<div style="{_SMALL};margin-top:4px">{escape(detail)}</div></div></div>'
+    )
+
+
+def _distances(report: SeedReport) -> str:
+    """To whom an accepted face is how near, as far as there was anyone to compare with."""
+    found = report.likeness
+    if found is None:
+        return ""
+    parts = []
+    if found.own is not None:
+        parts.append(f"{found.own:.2f} from {report.candidate.name}")
+    if found.other is not None and found.other_distance is not None:
+        parts.append(f"{found.other_distance:.2f} from the nearest other, {found.other.name}")
+    return "; ".join(parts) or "the first person in the gallery"
+
+
+def person_html(card: PersonCard, *, chosen: bool = False) -> str:
+    """A person: best face, name, folder, and how well known they are."""
+    spread = "" if card.spread is None else f" · spread {card.spread:.2f}"
+    missing = "".join(_badge(a.gap.value.replace("_", " "), a.text) for a in card.advice)
+    border = "2px solid #0072B2" if chosen else "1px solid #CCC"
+    return (
+        f'<div class="facesort-person" style="border:{border};border-radius:4px;overflow:hidden;{TEXT_STYLE}">'
+        f"{_picture(card.best.crop, 150, card.person.name)}"
+        f'<div style="padding:8px 10px;min-height:96px"><b>{escape(shorten(card.person.name, 40))}</b>'
+        f'<div style="{_SMALL}">{escape(shorten(card.person.folder, 40))}/</div>'
+        f'<div style="{_SMALL}">{several(len(card.references), "reference")} · {card.learned:,} learned'
+        f"{spread}</div>{missing}</div></div>"
+    )
+
+
+def _badge(text: str, explanation: str) -> str:
+    return (
+        f'<span title="{escape(explanation)}" style="display:inline-block;margin:4px 4px 0 0;padding:0 6px;'
+        f'border-radius:8px;background:#FBE3C2;color:#6B3F00;font-size:11px">{escape(text)}</span>'
+    )
+
+
+def reference_html(reference: StoredReference, to_rest: float | None) -> str:
+    """One reference of a person, and how far it is from their others."""
+    lines = [shorten(reference.file_name, 30), f"quality {reference.quality:.2f}"]
+    if to_rest is not None:
+        lines.append(f"{to_rest:.2f} from the others")
+    if reference.captured_at is not None:
+        lines.append(f"{reference.captured_at:%Y-%m-%d}")
+    text = "<br>".join(escape(line) for line in lines)
+    return (
+        '<div style="border:1px solid #CCC;border-radius:4px;overflow:hidden">'
+        f'{_picture(reference.crop, 110, reference.file_name)}<div style="padding:6px 8px;{_SMALL}">{text}'
+        "</div></div>"
+    )

@@ -1,0 +1,70 @@
+"""The gallery as cards, with an editor for the one that is chosen."""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+
+from facesort.core.words import several
+from facesort.engine.gallery.edit import PersonCard
+from facesort.lab.seed.cards import person_html
+from facesort.lab.seed.person_editor import PersonEditor
+from facesort.lab.seed.seeding import Seeding
+from facesort.lab.shared.html import notice
+
+__all__ = ["GalleryPanel"]
+
+_PAGE = 48  # cards that a browser shows without effort
+_HEIGHT = "620px"  # two rows of cards, so that the editor below them is seen when it opens
+
+
+class GalleryPanel:
+    """Everybody in the gallery.
+
+    Parameters
+    ----------
+    seeding : Seeding
+    """
+
+    def __init__(self, seeding: Seeding) -> None:
+        self._seeding = seeding
+        self.editor = PersonEditor(seeding, self.refresh)
+        self.find = widgets.Text(placeholder="find a name", layout={"width": "200px"})
+        self.find.observe(lambda _: self.refresh(), "value")
+        self.summary = widgets.HTML()
+        self.cards = widgets.Box(
+            layout=widgets.Layout(
+                flex_flow="row wrap", grid_gap="12px", max_height=_HEIGHT, overflow="hidden auto"
+            )
+        )
+        # Kept, so that the browser stays where it was scrolled to.
+        self._tiles: dict[str, widgets.VBox] = {}
+        self.widget = widgets.VBox(
+            [widgets.HBox([self.find, self.summary]), self.cards, self.editor.widget]
+        )
+        seeding.follow("gallery", self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the cards as the gallery is now."""
+        everybody = self._seeding.view().cards
+        wanted = self.find.value.strip().casefold()
+        found = [card for card in everybody if wanted in card.person.name.casefold()]
+        shown = found[:_PAGE]
+        text = several(len(found), "person", "people")
+        if len(found) > len(shown):
+            text += f", the first {len(shown)} are shown: look for a name"
+        self.find.layout.display = "" if len(everybody) > 6 else "none"
+        self.summary.value = notice(text if everybody else "Nobody is in the gallery yet.")
+        self.cards.children = [self._card(card) for card in shown]
+
+    def _card(self, card: PersonCard) -> widgets.VBox:
+        name = card.person.name
+        if name not in self._tiles:
+            button = widgets.Button(
+                description="Edit", tooltip=f"Edit {name}", layout={"width": "auto"}
+            )
+            button.on_click(lambda _: self.editor.open(name))
+            self._tiles[name] = widgets.VBox([widgets.HTML(), button], layout={"width": "190px"})
+        tile = self._tiles[name]
+        tile.children[0].value = person_html(card, chosen=name == self.editor.person)
+        return tile

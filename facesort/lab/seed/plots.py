@@ -1,0 +1,139 @@
+"""Figures of the gallery: who could be mistaken for whom."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from facesort.core.matching import Thresholds
+from facesort.engine.gallery.edit import ClosestPair, GalleryView
+from facesort.lab.shared.plots import DARK, ORANGE, RED, shorten, style
+
+__all__ = ["plot_closest_pair", "plot_confusion", "shown_persons"]
+
+_MAX_PERSONS = 40  # names that can be read on one page
+_MAX_WRITTEN = 14  # persons up to which the distances themselves fit into the cells
+_SIDE = 320  # px
+
+
+def shown_persons(distances: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Choose and order the rows of the matrix: those with the nearest neighbours, alike ones side by side.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_persons, n_persons), float32
+
+    Returns
+    -------
+    ndarray of shape (at most 40,), int64
+        In the order of an average-linkage tree with optimal leaf ordering (Bar-Joseph et al., "Fast optimal leaf
+        ordering for hierarchical clustering", Bioinformatics 2001).
+    """
+    apart = distances.astype(np.float64)
+    np.fill_diagonal(apart, np.inf)
+    rows = np.sort(np.argsort(apart.min(axis=1), kind="stable")[:_MAX_PERSONS])
+    if len(rows) < 3:
+        return rows
+    chosen = distances[np.ix_(rows, rows)].astype(np.float64)
+    np.fill_diagonal(chosen, 0.0)
+    tree = linkage(squareform(chosen, checks=False), "average", optimal_ordering=True)
+    return np.asarray(rows[leaves_list(tree)])
+
+
+def plot_confusion(view: GalleryView) -> Figure:
+    """Draw the distances between persons as a matrix, dark where two are near.
+
+    Parameters
+    ----------
+    view : GalleryView
+        Of at least two persons.
+    """
+    rows = shown_persons(view.distances)
+    side = float(np.clip(1.6 + 0.42 * len(rows), 3.4, 8.2))
+    with mpl.rc_context(style() | {"axes.grid": False}):
+        figure = Figure(figsize=(min(side + 1.6, 8.8), side), layout="constrained")
+        ax = figure.add_subplot()
+        apart = view.distances[np.ix_(rows, rows)]
+        own = [view.cards[row].spread for row in rows]
+        _draw_matrix(ax, apart, own, view.thresholds)
+        names = [shorten(view.cards[row].person.name, 22) for row in rows]
+        _label(ax, names)
+        return figure
+
+
+def _draw_matrix(
+    ax: Axes, apart: NDArray[np.float32], own: Sequence[float | None], thresholds: Thresholds
+) -> None:
+    n = len(apart)
+    masked = np.ma.masked_array(apart, mask=np.eye(n, dtype=bool))
+    low, high = thresholds.strict, max(float(masked.max()), thresholds.loose + 0.1)
+    image = ax.imshow(
+        masked, cmap=mpl.colormaps["Blues_r"].with_extremes(bad="#F4F4F4"), vmin=low, vmax=high
+    )
+    for row, column in np.ndindex(n, n):
+        value = own[row] if row == column else float(apart[row, column])
+        if row != column and value is not None and value <= thresholds.loose:
+            colour = RED if value <= thresholds.strict else ORANGE
+            frame = Rectangle(
+                (column - 0.47, row - 0.47), 0.94, 0.94, fill=False, ec=colour, lw=2.2
+            )
+            ax.add_patch(frame)
+        if n <= _MAX_WRITTEN:
+            dark = row != column and value is not None and value < low + 0.45 * (high - low)
+            text = "-" if value is None else f"{value:.2f}"
+            ax.text(
+                column, row, text, ha="center", va="center", fontsize=8.5,
+                fontstyle="italic" if row == column else "normal", color="white" if dark else DARK,
+            )  # fmt: skip
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75, pad=0.02)
+    bar.set_label("distance between persons")
+    bar.outline.set_visible(False)
+
+
+def _label(ax: Axes, names: Sequence[str]) -> None:
+    size = 9 if len(names) <= 20 else 7
+    ticks = range(len(names))
+    ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+    ax.set_yticks(ticks, names, fontsize=size)
+    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        label.set_parse_math(False)  # a name may hold dollar signs
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
+    """Draw the two references, one of each of two persons, that are nearest to each other.
+
+    Parameters
+    ----------
+    pair : ClosestPair
+    title : str
+        At most two lines.
+    """
+    with mpl.rc_context(style() | {"axes.grid": False}):
+        figure = Figure(figsize=(6.4, 4.1))
+        figure.text(0.02, 0.98, title, va="top", parse_math=False)
+        axes = figure.subplots(
+            1, 2, gridspec_kw={"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.12}
+        )
+        sides = ((pair.first, pair.first_face), (pair.second, pair.second_face))
+        for ax, (card, face) in zip(axes, sides, strict=True):
+            with Image.open(io.BytesIO(face.crop)) as image:
+                ax.imshow(np.asarray(ImageOps.fit(image.convert("RGB"), (_SIDE, _SIDE))))
+            ax.set_axis_off()
+            ax.text(0.5, -0.04, shorten(card.person.name, 28), transform=ax.transAxes, ha="center", va="top",
+                    fontweight="bold", parse_math=False)  # fmt: skip
+            ax.text(0.5, -0.12, shorten(face.file_name, 34), transform=ax.transAxes, ha="center",
+                    va="top", fontsize=8, parse_math=False)  # fmt: skip
+        return figure

@@ -1,0 +1,73 @@
+"""A contact sheet: each doubtful face beside the person it was given to."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from facesort.lab.shared.plots import shorten, style
+from facesort.store.queries.review import ReviewFace
+
+__all__ = ["plot_contact_sheet"]
+
+_COLUMNS = 4
+_SIDE = 160  # px
+_PAPER = (238, 238, 238)
+
+
+def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
+    """Draw pairs: the face as it is in the photo, and the best reference of its person.
+
+    Parameters
+    ----------
+    faces : sequence of ReviewFace
+        At least one.
+    """
+    rows = math.ceil(len(faces) / _COLUMNS)
+    with mpl.rc_context(style() | {"font.size": 8}):
+        figure = Figure(figsize=(8.4, 1.62 * rows))
+        # Absolute margins, so that a sheet of one row looks like one of six.
+        grid = figure.subfigures(rows, _COLUMNS, squeeze=False, wspace=0, hspace=0)
+        for cell, face in zip(grid.flat, faces, strict=False):
+            _draw_pair(cell, face)
+        return figure
+
+
+def _draw_pair(cell: SubFigure, face: ReviewFace) -> None:
+    axes = cell.subplots(
+        1, 2, gridspec_kw={"left": 0.03, "right": 0.97, "bottom": 0.36, "top": 0.98, "wspace": 0.04}
+    )
+    for ax, jpeg in zip(axes, (face.crop, face.reference_crop), strict=True):
+        _draw_crop(ax, jpeg)
+    runner_up = "nobody else to compare with"
+    if face.runner_up is not None and face.runner_up_distance is not None:
+        runner_up = f"next: {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
+    distance = "" if face.distance is None else f" {face.distance:.2f}"
+    lines = [
+        (f"{shorten(face.person or 'nobody', 22)}{distance}", "bold"),
+        (runner_up, "normal"),
+        (shorten(face.path.rpartition("/")[2], 28), "normal"),
+    ]
+    for number, (text, weight) in enumerate(lines):
+        cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight, parse_math=False)
+
+
+def _draw_crop(ax: Axes, jpeg: bytes) -> None:
+    ax.imshow(_square(jpeg), aspect="equal")
+    ax.set_axis_off()
+
+
+def _square(jpeg: bytes) -> NDArray[np.uint8]:
+    """Fit a picture into a square, whole; no picture gives an empty one."""
+    if not jpeg:
+        return np.full((_SIDE, _SIDE, 3), _PAPER, dtype=np.uint8)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.asarray(ImageOps.pad(image.convert("RGB"), (_SIDE, _SIDE), color=_PAPER))

@@ -1,0 +1,24 @@
+"""Small pieces of HTML that several notebooks show."""
+
+from __future__ import annotations
+
+from html import escape
+
+from facesort.lab.shared.plots import GREEN, RED
+
+__all__ = ["TEXT_STYLE", "notice"]
+
+TEXT_STYLE = (
+    "color:var(--jp-ui-font-color1,#222);line-height:1.35;font-size:13px;overflow-wrap:anywhere"
+)
+
+
+def notice(text: str, *, good: bool | None = None) -> str:
+    """One line that says how something went; None: neither well nor badly."""
+    colour = {None: "#888888", True: GREEN, False: RED}[good]
+    return (
+        f'<div role="status" style="{TEXT_STYLE};border-left:4px solid {colour};padding:4px 10px">'
+        f"{escape(text)}</div>"
+        if text
+        else ""
+    )

@@ -1,0 +1,242 @@
+"""What ``03_sort`` shows: the job, its progress, and what an analyst looks at first."""
+
+from __future__ import annotations
+
+import textwrap
+from concurrent.futures import Executor
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from IPython.display import Image, Markdown, display
+from ipywidgets import Widget
+
+from facesort.core.routing import UNKNOWN_FOLDER
+from facesort.core.words import several
+from facesort.engine.job.progress import read_progress
+from facesort.engine.job.sort import SortOptions, run_sort
+from facesort.lab.shared.contact_sheet import plot_contact_sheet
+from facesort.lab.shared.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
+from facesort.lab.shared.plots import (
+    chart,
+    picture,
+    plot_distances,
+    plot_person_files,
+    plot_rate,
+    plot_stages,
+)
+from facesort.lab.shared.progress_bar import progress_bar
+from facesort.lab.shared.summary import Summary
+from facesort.lab.shared.tables import Table, percent
+from facesort.lab.shared.words import explain
+from facesort.lab.sort.job import SortJob, open_sort
+from facesort.lab.sort.report import SortReport, read_report
+from facesort.reasons import PhotoStatus
+
+__all__ = [
+    "SortJob",
+    "open_sort",
+    "run",
+    "show_counts",
+    "show_distances",
+    "show_doubtful",
+    "show_drops",
+    "show_failed",
+    "show_files",
+    "show_speed",
+    "show_stages",
+]
+
+_STATUS_WORDS = MappingProxyType(
+    {
+        PhotoStatus.MATCHED: "copied to the folder of everyone recognised in it",
+        PhotoStatus.UNKNOWN: "faces, but of nobody in the gallery",
+        PhotoStatus.NO_FACE: "no face was found",
+        PhotoStatus.DUPLICATE: "the same file as one that was sorted",
+        PhotoStatus.FAILED: "could not be read or written; `facesort retry` tries again",
+        PhotoStatus.PENDING: "not looked at yet; the next sort goes on with them",
+    }
+)
+_MAX_PERSONS = 40  # bars that can be read on one page
+
+
+def run(
+    job: SortJob, *, contact_sheet: int | None = None, executor: Executor | None = None
+) -> SortReport:
+    """Sort what is not sorted yet, with a progress bar, and read what became of it.
+
+    Parameters
+    ----------
+    job : SortJob
+    contact_sheet : int or None
+        How many doubtful faces to load for `show_doubtful` (`faces_asked_for`).
+    executor : Executor, optional
+        Where to analyse; processes on this machine by default.
+
+    Raises
+    ------
+    FacesortError
+        As `facesort.engine.job.sort.run_sort`; the counts so far are displayed before.
+    """
+    faces = faces_asked_for(contact_sheet)
+    try:
+        with progress_bar() as on_photo:
+            run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
+    except BaseException:
+        display(_unfinished(job))
+        raise
+    return read_report(job.workspace, job.pack, run_id, contact_sheet=faces)
+
+
+def _unfinished(job: SortJob) -> Summary:
+    """What is known when a run ends early, from the progress files: the database may be somebody else's."""
+    progress = read_progress(job.workspace.state) or {}
+    counts: dict[str, Any] = {
+        k: progress[k] for k in ("photos", "faces", "batches", "persons") if k in progress
+    }
+    if not counts:
+        return Summary({}, "The run ended before anything was sorted.")
+    photos = counts["photos"]
+    done = photos["total"] - photos["pending"]
+    return Summary(
+        counts,
+        f"The run ended early, with {done:,} of {photos['total']:,} photos done. What is done stays done; "
+        "the next sort goes on from here.",
+    )
+
+
+def show_counts(report: SortReport) -> Table:
+    """Where every photo stands; the rows add up to the total."""
+    counts, faces, batches = report.counts, report.counts.faces, report.counts.batches
+    equation = " + ".join(f"{counts.photos[status]:,}" for status in _STATUS_WORDS)
+    outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
+    return Table(
+        ("Photos", "Number", "Share", "What it means"),
+        [
+            (
+                status.value,
+                counts.photos[status],
+                percent(counts.photos[status], counts.total),
+                _STATUS_WORDS[status],
+            )
+            for status in _STATUS_WORDS
+        ],
+        ("total", counts.total, percent(counts.total, counts.total), f"= {equation}"),
+        f"{sum(faces.values()):,} faces = {outcomes}. {sum(counts.persons.values()):,} files in the output, each "
+        f"verified by its SHA-256. {batches['COMMITTED']:,} of {sum(batches.values()):,} batches committed.",
+    )
+
+
+def show_drops(report: SortReport) -> Table | Markdown:
+    """How many photos reached no person's folder, and why."""
+    drop = report.drop_rate
+    if drop.interval is None:
+        return Markdown("No photo has been decided yet.")
+    low, high = drop.interval
+    reasons = sum(report.drops.values())
+    check = (
+        ""
+        if reasons == drop.dropped
+        else f" THE REASONS ADD UP TO {reasons:,}: please report this."
+    )
+    skipped = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
+    aside = f" Not counted, because they are no photos: {skipped}." if skipped else ""
+    return Table(
+        ("Reason", "Photos", "Share of decided", "What it means"),
+        [(code, n, percent(n, drop.decided), explain(code)) for code, n in report.drops.items()],
+        (
+            "dropped",
+            drop.dropped,
+            percent(drop.dropped, drop.decided),
+            f"of {drop.decided:,} decided photos",
+        ),
+        f"Drop rate {percent(drop.dropped, drop.decided)}; for photos like these, between {100 * low:.1f} % and "
+        f"{100 * high:.1f} % (Wilson, 95 %).{aside}{check}",
+    )
+
+
+def show_speed(report: SortReport) -> Image | Markdown:
+    """Images per second over the time of the run."""
+    speed = report.images_per_second
+    if speed is None:
+        return Markdown("This run analysed no photo: everything was sorted already.")
+    photos = [batch[1] for batch in report.batches]
+    figure = chart(lambda ax: plot_rate(ax, report.batch_edges, photos), height=3.2)
+    waiting = percent(report.waiting_share, 1)
+    text = f"{speed:.2f} images per second; {waiting} of the time spent waiting for the workers"
+    figure.axes[0].set_title(text, loc="left")
+    return picture(figure, text)
+
+
+def show_stages(report: SortReport) -> Image | Markdown:
+    """Where the time went, stage by stage."""
+    stages = report.stages
+    if not stages.photos:
+        return Markdown("This run analysed no photo.")
+    draw = partial(
+        plot_stages, photos=stages.photos, workers=stages.workers, coordinator=stages.coordinator
+    )
+    rows = len(stages.workers) + len(stages.coordinator) + 2
+    text = f"Where the time of {stages.photos:,} photos went, on {report.backend}"
+    figure = chart(draw, height=1.1 + 0.26 * rows)
+    figure.axes[0].set_title("\n".join(textwrap.wrap(text, 88)), loc="left")
+    return picture(figure, text)
+
+
+def show_files(report: SortReport) -> Image | Markdown:
+    """Files per person, most first."""
+    people = {name: n for name, n in report.counts.persons.items() if name != UNKNOWN_FOLDER}
+    if not people:
+        return Markdown("Nobody is in the gallery.")
+    ranked = sorted(people.items(), key=lambda item: -item[1])
+    shown = dict(ranked[:_MAX_PERSONS])
+    lines = [
+        f"{several(sum(people.values()), 'file')} for {several(len(people), 'person', 'people')}"
+    ]
+    if len(ranked) > len(shown):
+        lines.append(f"only the {len(shown)} with most are shown")
+    if UNKNOWN_FOLDER in report.counts.persons:
+        lines.append(
+            f"{report.counts.persons[UNKNOWN_FOLDER]:,} more files are in {UNKNOWN_FOLDER}"
+        )
+    figure = chart(partial(plot_person_files, files=shown), height=1.2 + 0.26 * len(shown))
+    figure.axes[0].set_title("\n".join(lines), loc="left")
+    return picture(figure, "; ".join(lines))
+
+
+def show_distances(report: SortReport) -> Image | Markdown:
+    """How near every face came to its person, and where the thresholds cut."""
+    faces = sum(len(values) for values in report.distances.values())
+    if not faces:
+        return Markdown("No face was compared with anyone.")
+    draw = partial(plot_distances, distances=report.distances, thresholds=report.thresholds)
+    text = f"Best distance of {faces:,} faces, stacked by outcome, with STRICT and LOOSE"
+    return picture(chart(draw, height=4.0), text)
+
+
+def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
+    """The matches a person should look at first."""
+    if report.doubtful is None:
+        return Markdown(NOT_ASKED)
+    if not report.doubtful:
+        return Markdown(
+            "There is no doubtful match: every face that was given a name is within STRICT."
+        )
+    text = (
+        f"The {len(report.doubtful)} most doubtful matches, each beside the person's best reference"
+    )
+    return faces_picture(plot_contact_sheet(report.doubtful), text)
+
+
+def show_failed(report: SortReport) -> Table | Markdown:
+    """Photos and files that failed, at most 100 of them."""
+    failed = report.counts.photos[PhotoStatus.FAILED]
+    if not failed:
+        return Markdown("No photo failed.")
+    note = (
+        f"{failed - len(report.failed):,} more are not shown."
+        if failed > len(report.failed)
+        else ""
+    )
+    rows = [(path, reason, detail or explain(reason)) for path, reason, detail in report.failed]
+    return Table(("Photo", "Reason", "Detail"), rows, note=note)

@@ -1,0 +1,171 @@
+"""A workspace about to be sorted, with the settings of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from facesort.engine.calibration.in_force import changes_since
+from facesort.engine.rules import rules_of
+from facesort.engine.setup import open_with_pack
+from facesort.errors import SettingsError, StoreError
+from facesort.faces.protocol import ModelPack
+from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import decimals, moment
+from facesort.settings import Settings, parse_settings
+from facesort.workspace import Workspace
+
+__all__ = ["SortJob", "open_sort"]
+
+log = logging.getLogger(__name__)
+
+_SECTIONS = MappingProxyType(
+    {
+        "workers": "run",
+        "unknown_folder": "run",
+        "strict": "matching",
+        "loose": "matching",
+        "margin": "matching",
+        "learn": "matching",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SortJob:
+    """A workspace about to be sorted.  Displays as a table of what will count.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With the settings of this run.
+    pack : ModelPack
+    given : frozenset of str
+        Names of the settings that come from this run's parameters, not from the workspace.
+    opened_at : datetime
+    outdated : tuple of str
+        What speaks against the calibration that the workspace runs on.
+    """
+
+    workspace: Workspace
+    pack: ModelPack
+    given: frozenset[str]
+    opened_at: datetime
+    outdated: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """Everything that decides, and where it comes from."""
+        settings, rules = self.workspace.settings, rules_of(self.workspace.settings, self.pack)
+        thresholds, workers = rules.thresholds, settings.run.workers
+        return Table(
+            ("Setting", "Value", "Comes from"),
+            (
+                ("Source (never written to)", settings.source, "facesort.toml"),
+                ("Output (only added to)", settings.output, "facesort.toml"),
+                ("Workspace", self.workspace.root, "parameter"),
+                ("Model pack", f"{self.pack.name} ({self.pack.pack_id[:12]})", "facesort.toml"),
+                ("STRICT", decimals(thresholds.strict), self._threshold_origin("strict")),
+                ("LOOSE", decimals(thresholds.loose), self._threshold_origin("loose")),
+                self._calibration(),
+                ("Margin to the runner-up", decimals(thresholds.margin), self._origin("margin")),
+                ("Learn from STRICT faces", _yes(settings.matching.learn), self._origin("learn")),
+                (
+                    "Folder for unknown faces",
+                    _yes(rules.unknown_folder),
+                    self._origin("unknown_folder"),
+                ),
+                ("Worker processes", workers or "one per core", self._origin("workers")),
+            ),
+            note=f"{moment(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
+        )
+
+    def _origin(self, name: str) -> str:
+        return "parameter of this run" if name in self.given else "facesort.toml"
+
+    def _calibration(self) -> tuple[str, str, str]:
+        """The row that says which calibration this run is on."""
+        used = self.workspace.settings.calibration
+        if used is None:
+            return "Calibration", "none", "`facesort calibrate` makes one from your own photos"
+        value = f"{used.id} of {used.date[:10]}"
+        if self.outdated:
+            value = f"{value}, OUT OF DATE: {'; '.join(self.outdated)}"
+        return "Calibration", value, used.data
+
+    def _threshold_origin(self, name: str) -> str:
+        settings = self.workspace.settings
+        value, used = getattr(settings.matching, name), settings.calibration
+        if value is not None:
+            if used is None or name in self.given:
+                return self._origin(name)
+            if value != getattr(used, name):
+                return "facesort.toml, changed since the calibration"
+            return f"calibration {used.id}{', chosen by hand' if used.by_hand else ''}"
+        how = "calibrated" if self.pack.calibrated else "a default, not calibrated"
+        return f"the model pack's recommendation ({how})"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
+    """Open a workspace with the settings of one run; nothing is stored.
+
+    Parameters
+    ----------
+    workspace : str or Path
+    **overrides
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``unknown_folder``; None, and 0 workers, mean: as in
+        the workspace's ``facesort.toml``.
+
+    Raises
+    ------
+    SettingsError
+        If a name or a value is not valid.
+    WorkspaceError, PackError
+        If the workspace or its model pack is not there.
+    """
+    opened, pack = open_with_pack(named_by_notebook(workspace))
+    given = {
+        k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
+    }
+    job = dataclasses.replace(opened, settings=_overridden(opened.settings, given))
+    outdated = _outdated(job, pack)
+    if outdated:
+        log.warning(
+            "the thresholds come from a calibration that is out of date: %s; "
+            "`facesort calibrate` makes a new one",
+            "; ".join(outdated),
+        )
+    return SortJob(job, pack, frozenset(given), datetime.now(UTC), outdated)
+
+
+def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    """What speaks against the calibration; that the database is in use must not hide why it is."""
+    try:
+        return changes_since(workspace, pack)
+    except StoreError as error:
+        return (f"whether the gallery has changed since is not known ({error})",)
+
+
+def _overridden(settings: Settings, given: Mapping[str, object]) -> Settings:
+    """Validate a copy of the settings in which some values are replaced."""
+    values = settings.model_dump()
+    for name, value in given.items():
+        if name not in _SECTIONS:
+            raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_SECTIONS)}")
+        values[_SECTIONS[name]][name] = value
+    return parse_settings(values, "the run's parameters")

@@ -1,0 +1,183 @@
+"""What a sort gave, read from the store at once, so that the database is free again while people look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.matching import Thresholds
+from facesort.engine.job.progress import status_report
+from facesort.faces.engines.backends import describe_backend
+from facesort.faces.protocol import ModelPack
+from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.summary import Summary
+from facesort.lab.shared.words import duration
+from facesort.lab.sort.stages import stage_summary
+from facesort.reasons import Outcome, PhotoStatus
+from facesort.store.queries import reports, review
+from facesort.store.queries.reports import Counts, RunRecord, RunStages
+from facesort.store.queries.review import ReviewFace
+from facesort.workspace import Workspace
+
+__all__ = ["SortReport", "read_report"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SortReport:
+    """A run, and the workspace as it stands after it.  Displays as one sentence, with a summary for programs.
+
+    Parameters
+    ----------
+    run : RunRecord
+    counts : Counts
+        Of the whole job, earlier runs included.
+    drops, skipped : mapping of reason to int
+        Photos that reached no person's folder; files that are no photos.
+    failed : sequence of (path, reason, detail)
+        At most 100 failed photos.
+    failed_writes : sequence of (target, reason)
+    batches : sequence of (finished_at, photos, seconds waited for workers, seconds worked)
+        Of this run.
+    distances : mapping of Outcome to ndarray of shape (n,), float32
+        Of every face to the person it was given to, or else to the nearest.
+    doubtful : sequence of ReviewFace or None
+        None: they were not asked for.
+    stages : RunStages
+        Where the time of this run went.
+    backend : str
+        What ran the networks, in words.
+    """
+
+    run: RunRecord
+    counts: Counts
+    drops: Mapping[str, int]
+    skipped: Mapping[str, int]
+    failed: Sequence[tuple[str, str, str]]
+    failed_writes: Sequence[tuple[str, str]]
+    batches: Sequence[tuple[datetime, int, float, float]]
+    distances: Mapping[Outcome, NDArray[np.float32]]
+    doubtful: Sequence[ReviewFace] | None
+    stages: RunStages
+    backend: str
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those of this run; faces of earlier runs may have been decided with others."""
+        matching = self.run.settings["matching"]
+        return Thresholds(matching["strict"], matching["loose"], matching["margin"])
+
+    @property
+    def drop_rate(self) -> DropRate:
+        """Of all photos that are decided."""
+        photos = self.counts.photos
+        decided = self.counts.total - photos[PhotoStatus.PENDING]
+        return DropRate(decided - photos[PhotoStatus.MATCHED], decided)
+
+    @property
+    def analysed(self) -> int:
+        """Photos that this run worked through."""
+        return sum(photos for _, photos, _, _ in self.batches)
+
+    @property
+    def batch_edges(self) -> list[float]:
+        """Seconds since the start of the run: 0, then the end of each batch."""
+        return [0.0, *((end - self.run.started_at).total_seconds() for end, *_ in self.batches)]
+
+    @property
+    def images_per_second(self) -> float | None:
+        """From the start of the run to the end of its last batch; None if no photo was analysed."""
+        end = self.batch_edges[-1]
+        return self.analysed / end if self.analysed and end > 0 else None
+
+    @property
+    def waiting_share(self) -> float:
+        """Share of the time in batches that went into waiting for the workers, in [0, 1]."""
+        waited = sum(batch[2] for batch in self.batches)
+        everything = waited + sum(batch[3] for batch in self.batches)
+        return waited / everything if everything > 0 else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` says; plain values, no embeddings and no pictures."""
+        run, drop = self.run, self.drop_rate
+        return status_report(run.state, self.counts, self.images_per_second) | {
+            "run": {
+                "run_id": run.run_id,
+                "started_at": run.started_at.isoformat(timespec="seconds") + "+00:00",
+                "finished_at": run.finished_at
+                and run.finished_at.isoformat(timespec="seconds") + "+00:00",
+                "version": run.version,
+                "photos": self.analysed,
+            },
+            "pack": {"name": run.pack_name, "pack_id": run.pack_id},
+            "thresholds": {
+                "strict": self.thresholds.strict,
+                "loose": self.thresholds.loose,
+                "margin": self.thresholds.margin,
+            },
+            "drops": {
+                "photos": drop.dropped,
+                "of": drop.decided,
+                "rate": drop.rate,
+                "interval_95": drop.interval,
+                "reasons": dict(self.drops),
+            },
+            "skipped": dict(self.skipped),
+            "failed_writes": len(self.failed_writes),
+            "backend": self.backend,
+            "ms_per_photo": stage_summary(self.stages),
+            "settings": run.settings,
+        }
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, Any]:
+        return Summary(self.summary(), self._sentence())._repr_mimebundle_(**options)
+
+    def _sentence(self) -> str:
+        speed = self.images_per_second
+        if speed is None:
+            matched = ", stored faces were matched again" if self.batches else ""
+            done = f"there was nothing left to sort{matched}"
+        else:
+            done = f"{self.analysed:,} photos in {duration(self.batch_edges[-1])}, {speed:.2f} images per second"
+        return f"Run {self.run.run_id} {self.run.state}: {done}. It ran on {self.backend}."
+
+
+def read_report(
+    workspace: Workspace, pack: ModelPack, run_id: int, *, contact_sheet: int
+) -> SortReport:
+    """Read everything that the notebook shows, in one short opening of the database.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pack : ModelPack
+        That it was run with.
+    run_id : int
+    contact_sheet : int
+        How many doubtful faces, with their pictures; 0 leaves them in the database.
+    """
+    with workspace.open_store(read_only=True) as store:
+        run = reports.run_record(store, run_id)
+        return SortReport(
+            run=run,
+            counts=reports.counts(store),
+            drops=reports.drop_reasons(store),
+            skipped=reports.skipped_reasons(store),
+            failed=reports.failed_photos(store),
+            failed_writes=reports.failed_writes(store),
+            batches=reports.throughput(store, run_id),
+            distances=reports.distances_by_outcome(store),
+            doubtful=(
+                review.doubtful_faces(
+                    store, loose=run.settings["matching"]["loose"], limit=contact_sheet
+                )
+                if contact_sheet
+                else None
+            ),
+            stages=reports.stage_times(store, run_id),
+            backend=describe_backend(pack, run.settings["run"]["backend"]),
+        )

@@ -1,0 +1,1 @@
+"""Persons, references, answers, and the journal of edits."""

@@ -1,0 +1,118 @@
+"""What users say of faces; the machine never writes here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from facesort.store.gallery import edits as gallery_edits
+from facesort.store.store import Store
+
+__all__ = [
+    "confirmed",
+    "ignore_faces",
+    "missing_faces",
+    "notice_faces",
+    "rejected_pairs",
+    "set_answers",
+]
+
+_PAIRS = "(SELECT unnest(?::BIGINT[]) AS face_id, unnest(?::INTEGER[]) AS person_id)"
+
+
+def rejected_pairs(store: Store) -> set[tuple[int, int]]:
+    """Pairs of a face and a person that are never to be matched again.
+
+    Returns
+    -------
+    set of (face_id, person_id)
+        The person who answers today for the one who was rejected.  Where two persons were merged of whom one was
+        confirmed and one rejected, the confirmation counts.
+    """
+    rows = store.rows(
+        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) "
+        "GROUP BY v.face_id, e.current_id HAVING bool_or(v.answer = 'no') AND NOT bool_or(v.answer = 'yes')"
+    )
+    return {(face_id, person_id) for face_id, person_id in rows}
+
+
+def confirmed(store: Store) -> dict[int, int]:
+    """Who a user said that a face is: face_id to the person who answers today.
+
+    A person who was removed since answers for themselves, and is not in the gallery.
+    """
+    rows = store.rows(
+        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"
+    )
+    return dict(rows)
+
+
+def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
+    """Store what a user says of faces, in place of what they said before; inside a transaction.
+
+    What contradicts the answer leaves the gallery: a face that was learned for, or is a reference of, somebody it is
+    not.
+
+    Parameters
+    ----------
+    store : Store
+    persons : mapping of face_id to person_id
+        Of persons in the gallery.
+    answer : {'yes', 'no', 'unsure'}
+
+    Raises
+    ------
+    GalleryError
+        If a face is the only reference of a person that it is not.
+    """
+    pairs = [list(map(int, persons)), list(persons.values())]
+    earlier = f"SELECT (a.face_id, e.person_id) FROM {_PAIRS} a JOIN everyone e ON e.current_id = a.person_id"  # noqa: S608
+    store.execute(f"DELETE FROM verdict WHERE (face_id, person_id) IN ({earlier})", pairs)  # noqa: S608
+    if answer == "yes":
+        store.execute(
+            "DELETE FROM verdict WHERE answer = 'yes' AND face_id IN (SELECT unnest(?::BIGINT[]))",
+            pairs[:1],
+        )
+    store.insert(
+        "verdict",
+        {"face_id": pairs[0], "person_id": pairs[1], "answer": [answer] * len(persons)},
+    )
+    if answer != "unsure":
+        _take_out(store, pairs, wrong="=" if answer == "no" else "<>")
+
+
+def _take_out(store: Store, pairs: list[list[int]], *, wrong: str) -> None:
+    """Take faces out of the gallery where they stand for the persons given, or for others."""
+    found = (
+        f"FROM {{}} t JOIN {_PAIRS} a ON a.face_id = t.face_id AND t.person_id {wrong} a.person_id"
+    )
+    references = store.rows(
+        f"SELECT t.reference_id {found.format('reference')} ORDER BY ALL", pairs
+    )
+    for (reference_id,) in references:
+        gallery_edits.delete_reference(store, reference_id)
+    store.execute(
+        f"DELETE FROM learned WHERE learned_id IN (SELECT t.learned_id {found.format('learned')})",  # noqa: S608
+        pairs,
+    )
+
+
+def missing_faces(store: Store, face_ids: Sequence[int]) -> list[int]:
+    """Those of these ids that no face has."""
+    sql = "SELECT unnest(?::BIGINT[]) EXCEPT SELECT face_id FROM face ORDER BY 1"
+    return [row[0] for row in store.rows(sql, [list(map(int, face_ids))])]
+
+
+def ignore_faces(store: Store, face_ids: Sequence[int]) -> None:
+    """Never ask about these faces again; inside a transaction."""
+    store.execute(
+        "INSERT INTO ignored SELECT DISTINCT unnest(?::BIGINT[]) ON CONFLICT DO NOTHING",
+        [list(map(int, face_ids))],
+    )
+
+
+def notice_faces(store: Store, face_ids: Sequence[int]) -> None:
+    """Take faces off the list of those that are ignored; inside a transaction."""
+    store.execute(
+        "DELETE FROM ignored WHERE face_id IN (SELECT unnest(?::BIGINT[]))",
+        [list(map(int, face_ids))],
+    )

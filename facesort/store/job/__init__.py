@@ -1,0 +1,1 @@
+"""Photos, batches, faces, decisions and the commit log."""

@@ -1,0 +1,98 @@
+"""Executions of the sort, and their timings: the only tables that depend on the clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from facesort.clock import utc_now
+from facesort.core.records import Analysis
+from facesort.core.stages import Stage, StageTime, added_up
+from facesort.store.store import Store
+
+__all__ = ["close_abandoned_runs", "finish_run", "latest_run_id", "record_run_batch", "start_run"]
+
+
+def start_run(
+    store: Store,
+    kind: str = "sort",
+    *,
+    version: str,
+    pack_name: str,
+    pack_id: str,
+    settings: Mapping[str, Any],
+) -> int:
+    """Record that a run starts, with all its settings; a ``sort`` or a ``rematch``.  Returns its id."""
+    run_id = store.next_id("run", "run_id")
+    store.execute(
+        "INSERT INTO run (run_id, started_at, state, version, pack_name, pack_id, settings, kind) "
+        "VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+        [run_id, utc_now(), version, pack_name, pack_id, json.dumps(settings), kind],
+    )
+    return run_id
+
+
+def close_abandoned_runs(store: Store) -> None:
+    """Mark runs that were killed; called while the sorting lock is held."""
+    store.execute("UPDATE run SET state = 'interrupted' WHERE state = 'running'")
+
+
+def finish_run(store: Store, run_id: int, state: str) -> None:
+    """Record how a run ended: ``finished``, ``failed`` or ``interrupted``."""
+    store.execute(
+        "UPDATE run SET state = ?, finished_at = ? WHERE run_id = ?", [state, utc_now(), run_id]
+    )
+
+
+def latest_run_id(store: Store) -> int | None:
+    """Id of the newest run, if there is any."""
+    found = store.value("SELECT max(run_id) FROM run")
+    return None if found is None else int(found)
+
+
+def record_run_batch(
+    store: Store,
+    run_id: int,
+    batch_id: int,
+    coordinator: Sequence[StageTime],
+    analyses: Sequence[Analysis],
+) -> None:
+    """Record what a batch took; inside a transaction.
+
+    Parameters
+    ----------
+    store : Store
+    run_id, batch_id : int
+    coordinator : sequence of StageTime
+        Waiting for the workers, and matching, staging, storing and committing what they found.
+    analyses : sequence of Analysis
+        With what each of them took in its worker.
+    """
+    waited = sum(took.seconds for took in coordinator if took.stage is Stage.WAIT)
+    worked = sum(took.seconds for took in coordinator) - waited
+    store.execute(
+        "INSERT OR REPLACE INTO run_batch VALUES (?, ?, ?, ?, ?, ?)",
+        [run_id, batch_id, utc_now(), len(analyses), waited, worked],
+    )
+    store.insert(
+        "timing",
+        {
+            "run_id": [run_id] * len(analyses),
+            "photo_id": [analysis.photo_id for analysis in analyses],
+            "seconds": [analysis.seconds for analysis in analyses],
+        },
+    )
+    workers = added_up(took for analysis in analyses for took in analysis.stages)
+    times = [("worker", t) for t in workers] + [("coordinator", t) for t in coordinator]
+    store.insert(
+        "stage_time",
+        {
+            "run_id": [run_id] * len(times),
+            "batch_id": [batch_id] * len(times),
+            "place": [place for place, _ in times],
+            "stage": [took.stage.value for _, took in times],
+            "seconds": [took.seconds for _, took in times],
+            "cpu_seconds": [took.cpu_seconds for _, took in times],
+        },
+    )

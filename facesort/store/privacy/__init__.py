@@ -1,0 +1,1 @@
+"""A database without what was erased."""

@@ -1,0 +1,1 @@
+"""Questions about what is stored. Anybody may ask them; none of them changes anything."""

@@ -1,0 +1,100 @@
+"""Many faces at once, as arrays: for questions about the whole job."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.records import Embeddings
+from facesort.core.what_if import NOBODY, StoredDistances
+from facesort.store.gallery.answers import confirmed, rejected_pairs
+from facesort.store.store import Store, vector
+
+__all__ = ["count_by_person", "crops_of", "stored_distances", "unknown_faces"]
+
+Ids = NDArray[np.int64]
+
+
+def unknown_faces(
+    store: Store, pack_id: str, min_quality: float
+) -> tuple[Ids, Ids, NDArray[np.float32], Embeddings]:
+    """Faces that are nobody's, and that nobody wants to forget.
+
+    Parameters
+    ----------
+    store : Store
+    pack_id : str
+        Only faces of this pack: others cannot be compared.
+    min_quality : float
+        Poorer faces are left out: their embeddings say more of the blur than of the person.
+
+    Returns
+    -------
+    face_ids, photo_ids : ndarray of shape (n,), int64
+    qualities : ndarray of shape (n,), float32
+    embeddings : ndarray of shape (n, dim), float32
+    """
+    rows = store.rows(
+        "SELECT f.face_id, f.photo_id, f.quality, f.embedding FROM face_answer a JOIN face f USING (face_id) "
+        "WHERE a.person_id IS NULL AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
+        "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
+        [pack_id, min_quality],
+    )
+    embeddings = [vector(row[3]) for row in rows]
+    return (
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([row[1] for row in rows], dtype=np.int64),
+        np.array([row[2] for row in rows], dtype=np.float32),
+        np.stack(embeddings) if embeddings else np.empty((0, 0), dtype=np.float32),
+    )
+
+
+def count_by_person(store: Store) -> dict[int, int]:
+    """How many faces each person has, by what counts now."""
+    return dict(
+        store.rows(
+            "SELECT person_id, count(*) FROM face_answer WHERE person_id IS NOT NULL GROUP BY person_id"
+        )
+    )
+
+
+def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
+    """The photo's path and the picture of each face; the picture is empty where it was forgotten."""
+    rows = store.rows(
+        "SELECT f.face_id, p.path, f.crop FROM face f JOIN photo p USING (photo_id) "
+        "WHERE list_contains(?, f.face_id)",
+        [face_ids.tolist()],
+    )
+    return {face_id: (path, bytes(crop)) for face_id, path, crop in rows}
+
+
+def stored_distances(store: Store) -> StoredDistances:
+    """The two nearest persons of every face, as they were when it was last decided.
+
+    Persons are those who answer today; whoever was removed, or rejected for the face, is nobody.
+    """
+    rows = store.rows(
+        "SELECT d.face_id, d.photo_id, coalesce(d.person_id, d.nearest_id), d.distance, d.runner_up_id, "
+        "d.runner_up_distance FROM face_decision d ORDER BY d.photo_id, d.face_id"
+    )
+    current = dict(
+        store.rows(
+            "SELECT e.person_id, e.current_id FROM everyone e JOIN person p ON p.person_id = e.current_id"
+        )
+    )
+    rejected, said = rejected_pairs(store), confirmed(store)
+    person_ids = np.full((len(rows), 2), NOBODY, dtype=np.int64)
+    distances = np.full((len(rows), 2), np.inf, dtype=np.float32)
+    for row, (face_id, _, *candidates) in enumerate(rows):
+        for place in (0, 1):
+            person = current.get(candidates[2 * place], NOBODY)
+            if person != NOBODY and (face_id, person) not in rejected:
+                person_ids[row, place] = person
+                distances[row, place] = candidates[2 * place + 1]
+    return StoredDistances(
+        face_ids=np.array([row[0] for row in rows], dtype=np.int64),
+        photo_ids=np.array([row[1] for row in rows], dtype=np.int64),
+        person_ids=person_ids,
+        distances=distances,
+        answers=np.array([said.get(row[0], NOBODY) for row in rows], dtype=np.int64),
+    )

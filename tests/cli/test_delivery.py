@@ -1,0 +1,59 @@
+"""`rematch` and `export` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from synthetic_event import make_workspace, sort_in_threads, write_photo
+
+from facesort.cli import cli
+from facesort.engine.review import answers as review
+from facesort.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A sorted event with a stranger whom a user then named."""
+    write_photo(tmp_path / "source" / "a.png", [1], variation=40)
+    for name, variation in (("b", 40), ("c", 50)):
+        write_photo(tmp_path / "source" / f"{name}.png", [9], variation=variation)
+    workspace, pack = make_workspace(tmp_path, tmp_path / "source")
+    sort_in_threads(workspace, pack)
+    with workspace.open_store() as store:
+        face = store.value(
+            "SELECT face_id FROM face JOIN photo USING (photo_id) WHERE path = 'b.png'"
+        )
+    review.name_faces(workspace, [face], "Nine")
+    return workspace
+
+
+def run(workspace: Workspace, *arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, [*arguments, "-w", str(workspace.root)])
+    return done.exit_code, done.stdout
+
+
+def test_rematch_says_what_came_and_what_waits(workspace: Workspace) -> None:
+    source = workspace.settings.source
+    source.rename(source.with_name("away"))
+    code, text = run(workspace, "rematch", "--json")
+    assert (code, json.loads(text)["not_rendered"]) == (3, 2)
+
+    source.with_name("away").rename(source)
+    code, text = run(workspace, "rematch")
+
+    assert code == 0
+    assert "2 files added" in text
+    assert len(list((workspace.settings.output / "Nine").iterdir())) == 2
+
+
+def test_export_lists_what_is_left_out(workspace: Workspace, tmp_path: Path) -> None:
+    assert run(workspace, "rematch")[0] == 0
+
+    code, text = run(workspace, "export", str(tmp_path / "new"), "--results", "csv", "--json")
+
+    assert code == 0
+    assert json.loads(text) == {"files": 3, "linked": 0, "left_out": {}, "no_links": ""}
+    assert run(workspace, "export", str(tmp_path / "new"))[0] == 1

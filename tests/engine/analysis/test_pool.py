@@ -1,0 +1,145 @@
+"""What becomes of calls whose worker processes do not live to finish them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import sys
+import time
+from concurrent.futures import TimeoutError
+from pathlib import Path
+
+import pytest
+from pebble import ProcessExpired, ProcessPool
+
+from facesort.engine.analysis.memory import SWOLLEN
+from facesort.engine.analysis.pool import LocalPool
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def killed_once(mark: Path) -> str:
+    """Be killed from outside the first time, as the system does it that runs out of memory."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), 9)
+    return "alive"
+
+
+def crash() -> None:
+    os._exit(11)
+
+
+def swell() -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(b"x") * 10_000_000)
+
+
+def page_faults_of_the_third_photo() -> int:
+    import resource  # not on Windows
+
+    before = 0
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        del [bytearray(18_000_000) for _ in range(5)][:]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
+def test_the_memory_of_one_photo_is_kept_for_the_next() -> None:
+    with LocalPool(1, 60) as pool:  # 22,000 without
+        assert pool.submit(page_faults_of_the_third_photo).result() < 1000
+
+
+class Overtaken(ProcessPool):
+    """As Pebble's pool is on a busy machine: one of its threads has stopped a worker when `join` comes to it."""
+
+    joined = 0
+
+    def join(self, timeout: float | None = None) -> None:
+        self.joined += 1
+        if self.joined == 1:
+            raise KeyError(12345)
+        super().join(timeout)
+
+
+class OvertakenPool(LocalPool):
+    def _new_pool(self) -> ProcessPool:
+        self.last = Overtaken(2, context=multiprocessing.get_context("spawn"))
+        return self.last
+
+
+def test_a_worker_that_was_stopped_already_does_not_spoil_the_end() -> None:
+    before = set(multiprocessing.active_children())
+    pool = OvertakenPool(2, 60)
+    pool.submit(double, 2).result()
+    pool.shutdown(cancel_futures=True)
+
+    assert pool.last.joined == 2
+    assert set(multiprocessing.active_children()) <= before
+
+
+@posix
+def test_workers_that_are_all_lost_before_they_began_are_replaced() -> None:
+    with LocalPool(2, 60) as pool:
+        calls = [pool.submit(double, number) for number in range(50)]
+        workers = multiprocessing.active_children()
+        assert len(workers) >= 2
+        for worker in workers:
+            worker.kill()
+        assert [call.result() for call in calls] == [2 * number for number in range(50)]
+
+
+@posix
+def test_a_worker_that_is_killed_takes_one_call_with_it(tmp_path: Path) -> None:
+    with LocalPool(2, 60) as pool:
+        before = [pool.submit(double, number) for number in range(10)]
+        victim = pool.submit(killed_once, tmp_path / "mark")
+        after = [pool.submit(double, number) for number in range(10)]
+        with pytest.raises(ProcessExpired):
+            victim.result()
+        assert [call.result() for call in before + after] == [2 * n for n in range(10)] * 2
+        assert pool.submit(killed_once, tmp_path / "mark").result() == "alive"
+
+
+def test_a_call_that_crashes_or_swells_fails_alone() -> None:
+    with LocalPool(1, 60, max_worker_mb=600) as pool:
+        calls = [pool.submit(crash), pool.submit(swell)]
+        good = pool.submit(double, 21)
+        with pytest.raises(ProcessExpired) as crashed:
+            calls[0].result()
+        with pytest.raises(ProcessExpired) as swollen:
+            calls[1].result()
+        assert good.result() == 42
+    assert (crashed.value.exitcode, swollen.value.exitcode) == (11, SWOLLEN)
+
+
+def test_a_call_that_hangs_fails_alone() -> None:
+    with LocalPool(1, 5) as pool:
+        hangs, good = pool.submit(time.sleep, 600), pool.submit(double, 21)
+        with pytest.raises(TimeoutError):
+            hangs.result()
+        assert good.result() == 42
+
+
+@posix
+def test_a_worker_that_crashes_leaves_no_core() -> None:
+    """Its memory has faces in it, and the system's folder of cores is not the workspace."""
+    import resource  # not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    if before[1] == 0:
+        pytest.skip("no process may leave one here")
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        with LocalPool(1, 60) as pool:
+            allowed, _ = pool.submit(resource.getrlimit, resource.RLIMIT_CORE).result()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert allowed == 0

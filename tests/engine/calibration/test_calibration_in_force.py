@@ -1,0 +1,130 @@
+"""A calibration that was applied: what the settings say about it, and when it no longer holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from synthetic_event import add_references, make_gallery
+
+from facesort.core.calibration import Basis, Calibration
+from facesort.core.matching import Thresholds
+from facesort.engine.calibration.calibrate import run_calibration
+from facesort.engine.calibration.in_force import apply_calibration, changes_since
+from facesort.engine.gallery.edit import rename_person
+from facesort.errors import SettingsError
+from facesort.faces.protocol import ModelPack
+from facesort.settings import load_settings
+from facesort.workspace import Workspace, open_workspace
+
+DATE = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def seeded(tmp_path: Path) -> tuple[Workspace, ModelPack]:
+    return make_gallery(tmp_path, {identity: [30, 60] for identity in (1, 2, 3)})
+
+
+@pytest.fixture
+def calibration(seeded: tuple[Workspace, ModelPack]) -> Calibration:
+    return run_calibration(*seeded, DATE).calibration
+
+
+def test_nothing_applied_is_nothing_to_check(seeded: tuple[Workspace, ModelPack]) -> None:
+    assert seeded[0].settings.calibration is None
+    assert changes_since(*seeded) == ()
+
+
+def test_what_is_applied_is_in_the_settings_with_where_it_comes_from(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    workspace, pack = seeded
+    file = workspace.root / "facesort.toml"
+    text = file.read_text().replace("learn = true", "learn = false  # while we look")
+    file.write_text(text)  # after the workspace was opened
+
+    saved = apply_calibration(workspace, calibration)
+
+    assert saved == load_settings(file)
+    assert "while we look" in file.read_text()
+    thresholds = calibration.thresholds
+    assert saved.matching == workspace.settings.matching.model_copy(
+        update={"strict": thresholds.strict, "loose": thresholds.loose, "learn": False}
+    )
+    record = saved.calibration
+    assert record is not None
+    assert (record.id, record.date) == (calibration.calibration_id, "2026-10-01T00:00:00+00:00")
+    assert (record.pack_id, record.gallery) == (pack.pack_id, calibration.gallery)
+    assert record.persons == 3
+    assert record.data.startswith("6 references of 3 persons; too few people for STRICT, ")
+    assert (record.strict, record.loose) == (thresholds.strict, thresholds.loose)
+    assert not record.by_hand
+
+
+def test_thresholds_chosen_by_hand_are_recorded_as_that(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    chosen = Thresholds(0.61, 0.92, 0.05)
+    record = apply_calibration(seeded[0], calibration, chosen).calibration
+    assert record is not None
+    assert (record.strict, record.loose, record.by_hand) == (0.61, 0.92, True)
+    assert record.data == "6 references of 3 persons"  # nobody recommends these
+    again = apply_calibration(seeded[0], calibration, calibration.thresholds).calibration
+    assert again is not None
+    assert not again.by_hand
+
+
+def test_a_lowered_threshold_is_recorded_as_that(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    suggestion = calibration.suggestion
+    lowered = replace(suggestion, loose=replace(suggestion.loose, basis=Basis.LOWERED))
+    record = apply_calibration(seeded[0], replace(calibration, suggestion=lowered)).calibration
+    assert record is not None
+    assert record.data.endswith(
+        "too few people for LOOSE, which lies below every error that was seen"
+    )
+
+
+def test_settings_that_have_become_invalid_are_left_alone(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    file = seeded[0].root / "facesort.toml"
+    file.write_text(file.read_text() + "\n[matchin]\n")
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match="matchin"):
+        apply_calibration(seeded[0], calibration)
+    assert file.read_bytes() == before
+
+
+def test_a_calibration_is_out_of_date_when_the_margin_changed(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    apply_calibration(seeded[0], calibration)
+    workspace, pack = open_workspace(seeded[0].root), seeded[1]
+    matching = workspace.settings.matching.model_copy(update={"margin": 0.0})
+    settings = workspace.settings.model_copy(update={"matching": matching})
+
+    (change,) = changes_since(replace(workspace, settings=settings), pack)
+
+    assert "a margin of 0.05 to the runner-up, which is 0.0 now" in change
+
+
+def test_a_calibration_is_out_of_date_when_references_or_the_pack_changed(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration, tmp_path: Path
+) -> None:
+    apply_calibration(seeded[0], calibration)
+    workspace, pack = open_workspace(seeded[0].root), seeded[1]
+    assert changes_since(workspace, pack) == ()
+
+    rename_person(workspace, "Person 1", "Ada")  # a name decides nothing
+    assert changes_since(workspace, pack) == ()
+
+    add_references(workspace, pack, tmp_path, {4: [30]})
+    (change,) = changes_since(workspace, pack)
+    assert change == "the gallery has changed since (3 persons then, 4 now)"
+
+    (change,) = changes_since(workspace, replace(pack, pack_id="f" * 64))
+    assert change.startswith("it was made with another model pack (")

@@ -1,0 +1,433 @@
+"""Copies into the output: nothing lost, nothing doubled, nothing replaced."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from disks import mounted, needs_mount, remount, unprivileged
+
+from facesort.core.routing import PlannedWrite
+from facesort.engine.analysis.stopwatch import Stopwatch
+from facesort.engine.job.commit import Committer, stage, unstage
+from facesort.engine.job.roots import Root
+from facesort.errors import OutputError
+from facesort.reasons import Reason
+from facesort.store.job.commits import LoggedWrite
+
+posix = pytest.mark.skipif(os.name == "nt", reason="links and permissions of POSIX")
+
+JPEG, OTHER = b"\xff\xd8 one photo" * 200, b"\xff\xd8 another photo" * 200
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def planned(write_id: int, target: str, data: bytes = JPEG) -> LoggedWrite:
+    plan = PlannedWrite(7, 1, target, digest(data), len(data))
+    return LoggedWrite(write_id, plan, "day/a.jpg")
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if not p.is_dir()
+    }
+
+
+class Killed(BaseException):
+    """The process ends here; no code of the program runs after it."""
+
+
+@dataclass
+class Place:
+    """An output, a staging folder, and what the committer asked for."""
+
+    root: Path
+    rendered: bytes | None = None
+    asked: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    kill_at: str | None = None
+
+    def __post_init__(self) -> None:
+        self.output.mkdir(exist_ok=True)
+        self.at_the_start = Root.of(self.output)
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    @property
+    def staging(self) -> Path:
+        return self.root / "staging" / "000001"
+
+    def stage(self, jpegs: Iterable[bytes] = (JPEG,)) -> None:
+        stage(self.staging, jpegs, Stopwatch())
+
+    def render(self, plan: PlannedWrite, source_path: str) -> bytes | None:
+        self.asked.append(source_path)
+        return self.rendered
+
+    def at(self, point: str) -> None:
+        self.passed.append(point)
+        if point == self.kill_at:
+            raise Killed
+
+    def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
+        return Committer(self.at_the_start, self.staging, self.render, self.at).carry_out(writes)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+TWO = [planned(1, "Anna/a_1.jpg"), planned(2, "Ben/a_1.jpg")]
+
+
+def test_nothing_planned_nothing_done(place: Place) -> None:
+    assert place.carry_out([]) == {}
+    assert list(place.output.iterdir()) == []
+
+
+def test_every_copy_is_made(place: Place) -> None:
+    place.stage([JPEG, OTHER])
+    writes = [*TWO, planned(3, "Anna/b_2.jpg", OTHER)]
+    assert place.carry_out(writes) == {}
+    assert tree(place.output) == {
+        "Anna/a_1.jpg": JPEG,
+        "Ben/a_1.jpg": JPEG,
+        "Anna/b_2.jpg": OTHER,
+    }
+    assert place.asked == []
+    assert place.passed == ["before_copy", "after_copy", "after_rename"] * 3
+
+
+def test_what_is_done_is_verified_and_not_touched(place: Place) -> None:
+    place.stage()
+    place.carry_out(TWO)
+    before = [(place.output / w.plan.target).stat() for w in TWO]
+    unstage(place.staging)
+    assert place.carry_out(TWO) == {}
+    after = [(place.output / w.plan.target).stat() for w in TWO]
+    assert [(s.st_ino, s.st_mtime_ns) for s in after] == [(s.st_ino, s.st_mtime_ns) for s in before]
+    assert place.asked == [], "it was found, not rendered"
+
+
+@pytest.mark.parametrize(
+    "foreign", [b"", b"mine", JPEG[:-1], JPEG + b"x", bytes(len(JPEG))], ids=len
+)
+def test_a_foreign_file_keeps_its_name_and_its_content(place: Place, foreign: bytes) -> None:
+    place.stage()
+    (place.output / "Anna").mkdir()
+    target = place.output / "Anna" / "a_1.jpg"
+    target.write_bytes(foreign)
+    before = target.stat()
+    assert place.carry_out(TWO) == {1: Reason.NAME_TAKEN}
+    assert tree(place.output) == {"Anna/a_1.jpg": foreign, "Ben/a_1.jpg": JPEG}
+    assert (target.stat().st_ino, target.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@posix
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to a photo"])
+def test_what_is_no_file_keeps_its_name_too(place: Place, kind: str) -> None:
+    place.stage()
+    (place.output / "Anna").mkdir()
+    target, photo = place.output / "Anna" / "a_1.jpg", place.root / "photo.jpg"
+    photo.write_bytes(OTHER)
+    if kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to(photo if kind == "link to a photo" else "nowhere")
+    assert place.carry_out(TWO) == {1: Reason.NAME_TAKEN}
+    assert photo.read_bytes() == OTHER
+    assert target.is_dir() if kind == "folder" else target.is_symlink()
+    assert (place.output / "Ben" / "a_1.jpg").read_bytes() == JPEG
+
+
+def test_somebody_who_is_faster_keeps_the_name(place: Place) -> None:
+    """The target appears after it was found missing and before the rename."""
+    place.stage()
+    target = place.output / "Anna" / "a_1.jpg"
+
+    class Racing(Place):
+        def at(self, point: str) -> None:
+            if point == "after_copy" and not target.exists():
+                target.write_bytes(b"theirs")
+
+    racing = Racing(place.root)
+    assert racing.carry_out(TWO) == {1: Reason.NAME_TAKEN}
+    assert tree(place.output) == {"Anna/a_1.jpg": b"theirs", "Ben/a_1.jpg": JPEG}
+
+
+def test_somebody_who_wrote_the_same_is_welcome(place: Place) -> None:
+    place.stage()
+    (place.output / "Anna").mkdir()
+    (place.output / "Anna" / "a_1.jpg").write_bytes(JPEG)
+    assert place.carry_out(TWO) == {}
+
+
+# --- interruptions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", ["before_copy", "after_copy", "after_rename"])
+@pytest.mark.parametrize("staging_lost", [False, True])
+def test_killed_and_taken_up_again(place: Place, point: str, staging_lost: bool) -> None:
+    place.stage()
+    place.kill_at = point
+    with pytest.raises(Killed):
+        place.carry_out(TWO)
+    if staging_lost:
+        unstage(place.staging)
+        place.rendered = JPEG
+    place.kill_at = None
+    assert place.carry_out(TWO) == {}
+    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+
+
+@pytest.mark.parametrize("leftover", [b"", JPEG[:100], OTHER * 3], ids=len)
+@pytest.mark.parametrize("done", [False, True])
+def test_a_half_copy_of_an_earlier_run_is_cleared(
+    place: Place, leftover: bytes, done: bool
+) -> None:
+    place.stage()
+    (place.output / "Anna").mkdir()
+    (place.output / "Anna" / ".a_1.jpg.facesort-part").write_bytes(leftover)
+    if done:
+        (place.output / "Anna" / "a_1.jpg").write_bytes(JPEG)
+    assert place.carry_out(TWO) == {}
+    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+
+
+@posix
+def test_a_half_copy_that_is_a_link_is_not_written_through(place: Place) -> None:
+    """Whoever put it there: what it leads to is a photo, or another file that must stay."""
+    photo = place.root / "photo.jpg"
+    photo.write_bytes(OTHER)
+    place.stage()
+    (place.output / "Anna").mkdir()
+    (place.output / "Anna" / ".a_1.jpg.facesort-part").symlink_to(photo)
+    assert place.carry_out(TWO) == {}
+    assert photo.read_bytes() == OTHER
+    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+    assert not (place.output / "Anna" / "a_1.jpg").is_symlink()
+
+
+@posix
+def test_a_half_copy_that_is_another_name_of_a_file_is_not_written_through(place: Place) -> None:
+    place.stage()
+    (place.output / "Anna").mkdir()
+    (place.output / "Anna" / "mine.jpg").write_bytes(OTHER)
+    os.link(place.output / "Anna" / "mine.jpg", place.output / "Anna" / ".a_1.jpg.facesort-part")
+    assert place.carry_out(TWO) == {}
+    assert tree(place.output) == {
+        "Anna/mine.jpg": OTHER,
+        "Anna/a_1.jpg": JPEG,
+        "Ben/a_1.jpg": JPEG,
+    }
+
+
+# --- lost staging -----------------------------------------------------------------------------
+
+
+def lose(place: Place) -> None:
+    unstage(place.staging)
+
+
+def truncate(place: Place) -> None:
+    [path] = place.staging.iterdir()
+    path.write_bytes(JPEG[:-1])
+
+
+def empty(place: Place) -> None:
+    [path] = place.staging.iterdir()
+    path.write_bytes(b"")
+
+
+damages = pytest.mark.parametrize("damage", [lose, truncate, empty])
+
+
+@damages
+def test_a_lost_staged_copy_is_rendered_again(
+    place: Place, damage: Callable[[Place], None]
+) -> None:
+    place.stage()
+    damage(place)
+    place.rendered = JPEG
+    assert place.carry_out(TWO) == {}
+    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+    assert set(place.asked) == {"day/a.jpg"}
+
+
+@damages
+@pytest.mark.parametrize("rendered", [None, b"", OTHER, JPEG[:-1]])
+def test_a_copy_that_cannot_be_had_any_more_is_never_replaced_by_another(
+    place: Place, damage: Callable[[Place], None], rendered: bytes | None
+) -> None:
+    place.stage()
+    damage(place)
+    place.rendered = rendered
+    assert place.carry_out(TWO) == {1: Reason.RENDER_CHANGED, 2: Reason.RENDER_CHANGED}
+    assert tree(place.output) == {}
+
+
+def test_one_photo_that_cannot_be_had_stops_no_other(place: Place) -> None:
+    place.stage([OTHER])
+    writes = [*TWO, planned(3, "Anna/b_2.jpg", OTHER)]
+    assert place.carry_out(writes) == {1: Reason.RENDER_CHANGED, 2: Reason.RENDER_CHANGED}
+    assert tree(place.output) == {"Anna/b_2.jpg": OTHER}
+
+
+# --- the output itself ------------------------------------------------------------------------
+
+
+def test_an_output_that_is_gone_is_not_made_again(place: Place) -> None:
+    place.stage()
+    place.output.rmdir()
+    with pytest.raises(OutputError, match="is gone: plug in the disk"):
+        place.carry_out(TWO)
+    assert not place.output.exists()
+
+
+@posix
+@pytest.mark.parametrize("where", ["outside", "source", "nowhere"])
+def test_a_folder_that_leads_out_of_the_output_is_refused(place: Place, where: str) -> None:
+    place.stage()
+    outside = place.root / where
+    if where != "nowhere":
+        outside.mkdir()
+    (place.output / "Anna").symlink_to(outside, target_is_directory=True)
+    with pytest.raises(OutputError, match="Anna"):
+        place.carry_out(TWO)
+    assert not outside.exists() or list(outside.iterdir()) == []
+    (place.output / "Anna").unlink()
+    assert place.carry_out(TWO) == {}
+
+
+@posix
+def test_a_folder_that_is_a_link_within_the_output_is_the_users_wish(place: Place) -> None:
+    place.stage()
+    (place.output / "Ben").mkdir()
+    (place.output / "Anna").symlink_to("Ben")
+    assert place.carry_out(TWO) == {}
+    assert {p.as_posix() for p in (place.output / "Ben").iterdir()} == {
+        (place.output / "Ben" / "a_1.jpg").as_posix()
+    }
+
+
+@posix
+def test_an_output_that_is_a_link_is_the_users_wish(place: Place) -> None:
+    place.stage()
+    real = place.root / "disk"
+    place.output.rename(real)
+    place.output.symlink_to(real, target_is_directory=True)
+    assert place.carry_out(TWO) == {}
+    assert tree(real) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+
+
+def test_a_file_that_has_the_name_of_a_folder_keeps_it(place: Place) -> None:
+    place.stage()
+    (place.output / "Anna").write_bytes(b"mine")
+    assert place.carry_out(TWO) == {1: Reason.NAME_TAKEN}
+    assert tree(place.output) == {"Anna": b"mine", "Ben/a_1.jpg": JPEG}
+
+
+@posix
+def test_an_output_that_must_not_be_written_is_taken_up_again() -> None:
+    with unprivileged() as folder:
+        place = Place(folder)
+        place.stage()
+        place.output.chmod(0o555)
+        with pytest.raises(OutputError, match=r"Permission denied.*nothing is lost"):
+            place.carry_out(TWO)
+        assert tree(place.output) == {}
+        place.output.chmod(0o755)
+        assert place.carry_out(TWO) == {}
+        assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+
+
+@needs_mount
+def test_a_disk_that_turns_read_only_is_taken_up_again(place: Place) -> None:
+    place.stage()
+    with mounted(place.output, "size=1m"):
+        place = Place(place.root)  # a job that starts with the disk in place
+        place.carry_out(TWO[:1])
+        remount(place.output, "ro")
+        with pytest.raises(OutputError, match=r"Read-only file system.*run `facesort sort` again"):
+            place.carry_out(TWO)
+        assert tree(place.output) == {"Anna/a_1.jpg": JPEG}
+        remount(place.output, "rw")
+        assert place.carry_out(TWO) == {}
+        assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+
+
+@needs_mount
+@pytest.mark.parametrize("kilobytes", [4, 64, 100])
+def test_a_full_disk_is_taken_up_again_when_there_is_space(place: Place, kilobytes: int) -> None:
+    """A folder takes a page of 4 KiB in tmpfs, or none; a photo here takes 40."""
+    jpegs = [bytes([i]) * 40_000 for i in range(4)]
+    writes = [planned(i, f"Anna/{i}.jpg", jpeg) for i, jpeg in enumerate(jpegs)]
+    place.stage(jpegs)
+    with mounted(place.output, f"size={kilobytes}k"):
+        place = Place(place.root)  # a job that starts with the disk in place
+        with pytest.raises(OutputError, match=r"No space left.*free some space"):
+            place.carry_out(writes)
+        whole = {p: d for p, d in tree(place.output).items() if p.endswith(".jpg")}
+        assert set(whole.values()) <= set(jpegs), "a file under its final name is always whole"
+        with pytest.raises(OutputError, match="No space left"):
+            place.carry_out(writes)
+        remount(place.output, "size=1m")
+        assert place.carry_out(writes) == {}
+        assert tree(place.output) == {f"Anna/{i}.jpg": jpeg for i, jpeg in enumerate(jpegs)}
+
+
+@needs_mount
+@pytest.mark.parametrize("point", ["before_copy", "after_copy", "after_rename"])
+@pytest.mark.parametrize("passing", [1, 2, 3])
+def test_an_unplugged_disk_is_not_replaced_by_its_mount_point(
+    place: Place, point: str, passing: int
+) -> None:
+    place.stage()
+    writes = [*TWO, planned(3, "Anna/b_1.jpg")]
+    with ExitStack() as disk:
+        disk.enter_context(mounted(place.output, "size=1m"))
+
+        class Unplugging(Place):
+            def at(self, name: str) -> None:
+                super().at(name)
+                if name == point and self.passed.count(name) == passing:
+                    disk.close()
+
+        with pytest.raises(OutputError, match="plug in the disk"):
+            Unplugging(place.root).carry_out(writes)
+    assert tree(place.output) == {}, "the internal disk got a copy that nobody will look for"
+    with mounted(place.output, "size=1m"):
+        assert Place(place.root).carry_out(writes) == {}
+        assert set(tree(place.output)) == {w.plan.target for w in writes}
+
+
+# --- staging ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jpegs", [[], [JPEG], [JPEG, JPEG], [JPEG, OTHER]])
+def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[bytes]) -> None:
+    folder = tmp_path / "staging" / "000001"
+    for _ in range(2):
+        stage(folder, jpegs, Stopwatch())
+        assert tree(folder) == {f"{digest(jpeg)}.jpg": jpeg for jpeg in jpegs}
+    unstage(folder)
+    assert not folder.exists()
+    unstage(folder)
+
+
+def test_staging_mends_what_a_power_cut_left(tmp_path: Path) -> None:
+    stage(tmp_path, [JPEG], Stopwatch())
+    [path] = tmp_path.iterdir()
+    path.write_bytes(b"")
+    stage(tmp_path, [JPEG], Stopwatch())
+    assert path.read_bytes() == JPEG

@@ -1,0 +1,278 @@
+"""What a batch means: results, what is learned, what is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesort.core.gallery import Gallery, Person
+from facesort.core.matching import Thresholds
+from facesort.core.records import Analysis, Face, Photo
+from facesort.engine.job.decide import decide_batch, learn, plan_batch
+from facesort.engine.rules import Rules
+from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.store import Store
+from facesort.store.gallery import people
+from facesort.store.gallery.people import NewReference
+from facesort.store.job import photos
+from facesort.store.job.photos import BatchRecord, BatchState
+
+PACK = "pack"
+ANNA, BEN = Person(1, "Anna", "anna-folder"), Person(2, "Ben", "ben-folder")
+RULES = Rules(Thresholds(0.75, 1.0, 0.125), learn_quality=0.5, unknown_folder=False)
+
+
+def axis(index: int, tilt: float = 0.0) -> np.ndarray:
+    """A unit vector along an axis, turned by an angle (rad) towards one that nobody else uses."""
+    vector = np.zeros(16, np.float64)
+    vector[index], vector[15] = np.cos(tilt), np.sin(tilt)
+    return vector.astype(np.float32)
+
+
+def turned(distance: float) -> float:
+    """The angle at which two unit vectors are this far apart."""
+    return float(2 * np.arcsin(distance / 2))
+
+
+GALLERY = Gallery((ANNA, BEN), {1: axis(1)[None], 2: axis(2)[None]}, max_learned=3)
+A_STRICT, A_LOOSE = axis(1, turned(0.5)), axis(1, turned(0.875))
+B_STRICT, STRANGER = axis(2, turned(0.25)), axis(5)
+
+
+def face(embedding: np.ndarray, quality: float = 0.75) -> Face:
+    return Face(
+        box=np.array([0, 0, 50, 50], np.float32),
+        landmarks=np.zeros((5, 2), np.float32),
+        score=0.9,
+        sharpness=50.0,
+        yaw=0.0,
+        quality=quality,
+        embedding=embedding,
+        crop=b"crop",
+    )
+
+
+def analysis(photo_id: int, *embeddings: np.ndarray, sha256: str | None = None) -> Analysis:
+    return Analysis(
+        photo_id,
+        hashlib.sha256(b"%d" % photo_id).hexdigest() if sha256 is None else sha256,
+        faces=tuple(face(e) for e in embeddings),
+        jpeg=b"jpeg %d" % photo_id if embeddings else b"",
+    )
+
+
+def failed(photo_id: int, reason: Reason, sha256: str = "") -> Analysis:
+    return Analysis(photo_id, sha256, failure=reason, detail="why")
+
+
+def test_no_photos_no_results() -> None:
+    assert decide_batch([], GALLERY, RULES, {}) == ()
+    assert plan_batch([], [], GALLERY, RULES) == ()
+    assert learn(GALLERY, []).learned == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "reason", "learned"),
+    [
+        (analysis(1), PhotoStatus.NO_FACE, Reason.NO_FACE, ()),
+        (failed(1, Reason.TIMEOUT), PhotoStatus.FAILED, Reason.TIMEOUT, ()),
+        (analysis(1, STRANGER), PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES, ()),
+        (analysis(1, A_STRICT), PhotoStatus.MATCHED, None, (0,)),
+        (analysis(1, A_LOOSE), PhotoStatus.MATCHED, None, ()),
+        (analysis(1, STRANGER, B_STRICT, A_LOOSE), PhotoStatus.MATCHED, None, (1,)),
+        (analysis(1, B_STRICT, A_STRICT), PhotoStatus.MATCHED, None, (0, 1)),
+    ],
+)
+def test_one_photo(
+    found: Analysis, status: PhotoStatus, reason: Reason | None, learned: tuple[int, ...]
+) -> None:
+    [result] = decide_batch([found], GALLERY, RULES, {})
+    assert (result.status, result.reason, result.learned) == (status, reason, learned)
+    assert len(result.decisions) == len(found.faces)
+
+
+@pytest.mark.parametrize(
+    ("learn_quality", "quality", "learned"),
+    [
+        (0.5, 0.5, (0,)),
+        (0.5, 0.499, ()),
+        (0.0, 0.0, (0,)),
+        (None, 1.0, ()),
+        (0.5, float("nan"), ()),
+    ],
+)
+def test_only_good_faces_are_learned(
+    learn_quality: float | None, quality: float, learned: tuple[int, ...]
+) -> None:
+    found = replace(analysis(1), faces=(face(A_STRICT, quality),))
+    [result] = decide_batch([found], GALLERY, replace(RULES, learn_quality=learn_quality), {})
+    assert result.status is PhotoStatus.MATCHED
+    assert result.learned == learned
+
+
+def test_an_empty_gallery_matches_nobody() -> None:
+    [result] = decide_batch([analysis(1, A_STRICT)], Gallery((), {}), RULES, {})
+    assert result.status is PhotoStatus.UNKNOWN
+    assert [d.outcome for d in result.decisions] == [Outcome.UNKNOWN]
+
+
+def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
+    """What is learned from the first photo must not help the second one of the same batch."""
+    near, further = axis(1, turned(0.5)), axis(1, turned(1.01))
+    first, second = analysis(1, near), analysis(2, further)
+    together = decide_batch([first, second], GALLERY, RULES, {})
+    assert [r.status for r in together] == [PhotoStatus.MATCHED, PhotoStatus.UNKNOWN]
+    [later] = decide_batch([second], learn(GALLERY, together), RULES, {})
+    assert later.status is PhotoStatus.MATCHED
+
+
+# --- duplicates -------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_are_one_photo() -> None:
+    known = {"b": 1}
+    found = [
+        analysis(5, A_STRICT, sha256="a"),
+        analysis(6, A_STRICT, sha256="a"),
+        analysis(7, A_STRICT, sha256="b"),
+        analysis(8, A_STRICT, sha256="a"),
+    ]
+    results = decide_batch(found, GALLERY, RULES, known)
+    assert [r.duplicate_of for r in results] == [None, 5, 1, 5]
+    assert [r.reason for r in results[1:]] == [Reason.DUPLICATE] * 3
+    assert all(r.decisions == () and r.learned == () for r in results[1:])
+    assert known == {"a": 5, "b": 1}, "the next batch knows them"
+
+
+def test_files_that_could_not_be_read_are_not_duplicates_of_each_other() -> None:
+    known: dict[str, int] = {}
+    results = decide_batch(
+        [failed(1, Reason.MISSING), failed(2, Reason.WORKER_DIED)], GALLERY, RULES, known
+    )
+    assert [r.status for r in results] == [PhotoStatus.FAILED] * 2
+    assert known == {}
+
+
+def test_a_photo_is_not_a_duplicate_of_itself() -> None:
+    """It is analysed again after an interruption, or by a retry."""
+    known = {"a": 5}
+    [result] = decide_batch([analysis(5, A_STRICT, sha256="a")], GALLERY, RULES, known)
+    assert result.status is PhotoStatus.MATCHED
+
+
+# --- writes -----------------------------------------------------------------------------------
+
+
+def planned(found: list[Analysis], rules: Rules = RULES, path: str = "d/IMG.ARW") -> list[str]:
+    results = decide_batch(found, GALLERY, rules, {})
+    originals = [Photo(a.photo_id, path, 1, 1) for a in found]
+    return [w.target for w in plan_batch(results, originals, GALLERY, rules)]
+
+
+@pytest.mark.parametrize(
+    ("found", "unknown_folder", "folders"),
+    [
+        (analysis(1), True, []),
+        (failed(1, Reason.CORRUPT, "a"), True, []),
+        (analysis(1, STRANGER), False, []),
+        (analysis(1, STRANGER), True, ["_unknown"]),
+        (analysis(1, A_LOOSE), True, ["anna-folder"]),
+        (analysis(1, STRANGER, A_STRICT), True, ["anna-folder"]),
+        (analysis(1, B_STRICT, A_STRICT, STRANGER), False, ["ben-folder", "anna-folder"]),
+    ],
+)
+def test_which_copies_are_planned(
+    found: Analysis, unknown_folder: bool, folders: list[str]
+) -> None:
+    name = f"IMG_{found.sha256[:12]}.jpg"
+    rules = replace(RULES, unknown_folder=unknown_folder)
+    assert planned([found], rules) == [f"{folder}/{name}" for folder in folders]
+
+
+def test_a_duplicate_is_written_once() -> None:
+    same = [analysis(1, A_STRICT, sha256="a" * 64), analysis(2, A_STRICT, sha256="a" * 64)]
+    assert planned(same) == ["anna-folder/IMG_aaaaaaaaaaaa.jpg"]
+
+
+def test_every_copy_is_of_the_same_bytes() -> None:
+    found = analysis(1, A_STRICT, B_STRICT)
+    results = decide_batch([found], GALLERY, RULES, {})
+    writes = plan_batch(results, [Photo(1, "a.jpg", 1, 1)], GALLERY, RULES)
+    digest = hashlib.sha256(found.jpeg).hexdigest()
+    assert [(w.person_id, w.sha256, w.size) for w in writes] == [(1, digest, 6), (2, digest, 6)]
+
+
+def test_photos_and_results_must_belong_together() -> None:
+    results = decide_batch([analysis(1, A_STRICT)], GALLERY, RULES, {})
+    with pytest.raises(ValueError, match="zip"):
+        plan_batch(results, [], GALLERY, RULES)
+
+
+# --- the gallery in memory and in the store -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reused() -> Iterator[Store]:
+    with Store.open(None) as opened:
+        yield opened
+
+
+def with_people(store: Store) -> Store:
+    with store.transaction():
+        for table in ("photo", "batch", "batch_photo", "result", "face", "decision", "learned"):
+            store.execute(f"DELETE FROM {table}")
+        for table in ("reference", "person"):
+            store.execute(f"DELETE FROM {table}")
+        for person in (ANNA, BEN):
+            added = people.add_person(store, person.name, person.folder)
+            for tilt in (0.0, 0.3, -0.2):
+                vector = axis(added.person_id, tilt)
+                people.add_reference(
+                    store,
+                    added.person_id,
+                    NewReference("r.jpg", f"{tilt}", 1.0, 0.0, 1.0, PACK, vector, b""),
+                )
+    return store
+
+
+tilts = st.floats(-1.0, 1.0).map(lambda x: round(x, 3))
+some_photos = st.lists(
+    st.lists(st.tuples(st.sampled_from([1, 2, 5]), tilts), max_size=3), max_size=5
+)
+
+
+@settings(max_examples=15)
+@given(st.lists(some_photos, max_size=4), st.sampled_from([0, 1, 2, 10]))
+def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
+    reused: Store, batches: list[list[list[tuple[int, float]]]], max_learned: int
+) -> None:
+    store = with_people(reused)
+    gallery = people.load_gallery(store, PACK, max_learned)
+    first_with: dict[str, int] = {}
+    for number, batch in enumerate(batches):
+        found = [
+            analysis(100 * number + i + 1, *(axis(a, tilt) for a, tilt in faces))
+            for i, faces in enumerate(batch)
+        ]
+        with store.transaction():
+            photos.add_photos(store, [Photo(a.photo_id, f"{a.photo_id}.jpg", 1, 1) for a in found])
+        results = decide_batch(found, gallery, RULES, first_with)
+        gallery = learn(gallery, results)
+        for batch_id in photos.batches_in(store, BatchState.PENDING):
+            with store.transaction():
+                photos.record_batch(store, BatchRecord(batch_id, results, ()), PACK)
+        resumed = people.load_gallery(store, PACK, max_learned)
+        assert resumed.person_ids.tolist() == gallery.person_ids.tolist()
+        there, here = resumed.centroids(), gallery.centroids()
+        assert there.references.tobytes() == here.references.tobytes(), "to the last bit"
+        assert there.everything.tobytes() == here.everything.tobytes(), "to the last bit"
+        assert {k: v.tobytes() for k, v in resumed.learned.items()} == {
+            k: v.tobytes() for k, v in gallery.learned.items() if len(v)
+        }
+        assert photos.known_sha256(store) == first_with

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from facesort.core.matching import Decision
+from facesort.core.records import Analysis
+from facesort.engine.job.progress import Progress, read_progress, status_report
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.store.job.photos import PhotoResult
+from facesort.store.queries.reports import Counts
+
+
+def counts(pending: int = 0) -> Counts:
+    photos = dict.fromkeys(PhotoStatus, 0) | {PhotoStatus.PENDING: pending}
+    batches = dict.fromkeys(("PENDING", "PROCESSING", "COMMITTING", "COMMITTED"), 0)
+    return Counts(photos, dict.fromkeys(Outcome, 0), batches | {"PENDING": 1}, {"Anna": 0})
+
+
+@pytest.fixture
+def progress(tmp_path: Path) -> Progress:
+    (tmp_path / "batches").mkdir()
+    return Progress(tmp_path, counts(pending=4), run_id=3)
+
+
+def test_before_the_first_sort_there_is_no_progress(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) is None
+
+
+def test_an_empty_report_has_every_key() -> None:
+    assert status_report("idle", counts()) == {
+        "state": "idle",
+        "photos": {"total": 0, "pending": 0, "matched": 0, "unknown": 0, "no_face": 0, "duplicate": 0, "failed": 0},
+        "faces": {"total": 0, "strict": 0, "loose": 0, "unknown": 0},
+        "batches": {"pending": 1, "processing": 0, "committing": 0, "committed": 0},
+        "images_per_second": None,
+        "eta_seconds": None,
+        "persons": {"Anna": 0},
+        "skipped": {},
+    }  # fmt: skip
+
+
+def test_progress_is_what_was_written(progress: Progress, tmp_path: Path) -> None:
+    written = progress.write("running")
+    assert read_progress(tmp_path) == json.loads(json.dumps(written))
+    assert written["pid"] == os.getpid()
+    assert written["run_id"] == 3
+    assert written["photos"]["total"] == 4
+
+
+def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
+    given = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1)
+    nobody = Decision(Outcome.UNKNOWN, FaceReason.PERSON_TAKEN, None, 0.5, 1)
+    results = [
+        PhotoResult(Analysis(1, "a"), PhotoStatus.MATCHED, decisions=(given, nobody)),
+        PhotoResult(Analysis(2, "b"), PhotoStatus.NO_FACE, Reason.NO_FACE),
+        PhotoResult(Analysis(3, ""), PhotoStatus.FAILED, Reason.MISSING),
+    ]
+    for old, new in (("PENDING", "PROCESSING"), ("PROCESSING", "COMMITTING")):
+        progress.batch_moved(old, new)
+    progress.batch_recorded(results)
+    progress.batch_moved("COMMITTING", "COMMITTED")
+    progress.batch_committed(1, ["Anna", "_unknown", "Anna"])
+    told = progress.write("running")
+    assert told["photos"] == {
+        "total": 4, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 0, "failed": 1,
+    }  # fmt: skip
+    assert told["faces"] == {"total": 2, "strict": 1, "loose": 0, "unknown": 1}
+    assert told["batches"] == {"pending": 0, "processing": 0, "committing": 0, "committed": 1}
+    assert told["persons"] == {"Anna": 2, "_unknown": 1}
+    summary = json.loads((progress.folder / "batches" / "000001.json").read_text())
+    assert (summary["batch_id"], summary["files"]) == (1, 3)
+
+
+def test_rate_and_time_left_come_from_what_was_analysed(progress: Progress) -> None:
+    progress._times.clear()
+    progress._times.extend([(100.0, 0), (101.0, 5), (110.0, 20)])
+    told = progress.write("running")
+    assert told["images_per_second"] == 2.0
+    assert told["eta_seconds"] == 2, "4 photos are pending"
+
+
+@pytest.mark.parametrize(
+    "times", [[(100.0, 0)], [(100.0, 0), (100.0, 1)], [(100.0, 3), (101.0, 3)]]
+)
+def test_no_rate_without_time_or_photos(progress: Progress, times: list[tuple[float, int]]) -> None:
+    progress._times.clear()
+    progress._times.extend(times)
+    told = progress.write("running")
+    assert (told["images_per_second"], told["eta_seconds"]) == (None, None)
+
+
+def test_a_long_job_remembers_only_its_last_photos(progress: Progress, tmp_path: Path) -> None:
+    for _ in range(2000):
+        progress.photo_analysed()
+    assert len(progress._times) <= 500
+    heartbeat = json.loads((tmp_path / "heartbeat.json").read_text())
+    assert heartbeat["pid"] == os.getpid()
+    assert 1 <= heartbeat["analysed"] <= 2000
+    assert not list(tmp_path.glob(".*")), "no temporary file is left"

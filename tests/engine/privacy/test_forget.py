@@ -1,0 +1,397 @@
+"""A forgotten person is gone from every file of the workspace, as bytes; everything else is as it was."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from private_event import (
+    NAMES,
+    PHOTOS,
+    add,
+    as_text,
+    copy_of,
+    faces_of,
+    faces_of_nobody,
+    needles,
+    noisy_photo,
+    seen,
+)
+from synthetic_event import sort_in_threads, tree
+
+from facesort.core.matching import Thresholds
+from facesort.engine.delivery.verify import verify_output
+from facesort.engine.gallery.edit import merge_persons, remove_person, rename_person, set_delivery
+from facesort.engine.job.sort import run_rematch
+from facesort.engine.privacy.forget import drop_unknown, forget, saved_runs, what_is_known
+from facesort.engine.review import answers as review
+from facesort.engine.review.clusters import find_clusters
+from facesort.engine.review.what_if import read_what_if
+from facesort.errors import GalleryError
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.store.gallery.journal import history, recorded, redo, undo
+from facesort.store.job import commits
+from facesort.store.job.faces import faces_by_photo
+from facesort.store.queries import reports
+from facesort.store.queries.face_sets import unknown_faces
+from facesort.workspace import Workspace
+
+NOW = datetime(2026, 5, 4)
+
+
+@pytest.fixture
+def job(private_job: Path, tmp_path: Path) -> tuple[Workspace, ModelPack]:
+    return copy_of(private_job, tmp_path)
+
+
+@pytest.fixture
+def workspace(job: tuple[Workspace, ModelPack]) -> Workspace:
+    return job[0]
+
+
+def photos_of(workspace: Workspace) -> dict[str, str]:
+    """Where every photo stands."""
+    with workspace.open_store(read_only=True) as store:
+        return dict(store.rows("SELECT path, status FROM photo_state"))
+
+
+def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
+    (workspace.staging / "000009").mkdir()
+    (workspace.root / "upload-x").mkdir()
+    with workspace.open_store() as store:
+        rows = faces_of(store, "Ada")
+        others = needles(faces_of(store, "Ben") + faces_of(store, "Cleo") + faces_of_nobody(store))
+    (workspace.staging / "000009" / "x.jpg").write_bytes(rows[0][1])
+    (workspace.root / "upload-x" / "ada.png").write_bytes(rows[-1][1])
+    wanted = needles(rows)
+    assert len(rows) == 5  # four photos and a reference
+    assert seen(workspace.root, wanted) == len(wanted)
+    before = (workspace.database.stat().st_ino, tree(workspace.settings.output))
+
+    done = forget(workspace, "Ada")
+
+    assert seen(workspace.root, wanted) == 0
+    assert seen(workspace.root, as_text(row[0] for row in rows)) == 0
+    assert seen(workspace.root, others) == len(others)
+    assert workspace.database.stat().st_ino != before[0]
+    assert {path.name for path in workspace.root.iterdir()} == {
+        "facesort.toml", "facesort.duckdb", "sort.lock", "staging", "state",
+    }  # fmt: skip
+    assert tree(workspace.settings.output) == before[1]
+    assert (done.traces.references, done.traces.faces, done.traces.photos) == (1, 4, 4)
+    assert {"ada", "ada again", "ada and ben", "ada and cleo"} == {
+        file.split("/")[1].rpartition("_")[0] for file in done.traces.delivered
+    }
+    assert {file.split("/")[0] for file in done.traces.elsewhere} == {"Ben", "Cleo"}
+    assert (done.rows["face"], done.rows["person"], done.rows["photo"]) == (4, 1, 0)
+
+
+def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    """Clusters and what-if questions leave nothing beside the database, and the journal does not stay."""
+    workspace, pack = job
+    with workspace.open_store(read_only=True) as store:
+        rows = faces_of_nobody(store)
+    (cluster,) = find_clusters(workspace, pack).clusters
+    faces = cluster.face_ids.tolist()
+    review.name_faces(workspace, faces[:1], "Eve")
+    review.answer(workspace, {faces[1]: "Eve"}, "yes")
+    review.use_as_reference(workspace, faces[1])
+    review.undo(workspace)
+    run_rematch(workspace, pack)
+    read_what_if(workspace, pack).changes(Thresholds(0.5, 0.9, 0.0))
+    with workspace.open_store(read_only=True) as store:
+        rows += faces_of(store, "Eve")
+    wanted = needles(rows) + as_text(row[0] for row in rows)
+    assert len(rows) == 5
+    assert seen(workspace.root, wanted) == 2 * len(rows)
+
+    done = forget(workspace, "Eve")
+
+    assert seen(workspace.root, wanted) == 0
+    assert (done.traces.references, done.traces.faces) == (1, 2)
+    with workspace.open_store(read_only=True) as store:
+        assert not [action for action in history(store) if "Eve" in action.summary]
+
+
+def test_counts_are_true_afterwards_and_the_output_verifies(workspace: Workspace) -> None:
+    photos = photos_of(workspace)
+
+    forget(workspace, "Ada")
+
+    alone = {"ada.jpg": "unknown", "ada again.jpg": "unknown"}
+    assert photos_of(workspace) == photos | alone
+    with workspace.open_store() as store:
+        counts = reports.counts(store)
+        assert counts.total == len(PHOTOS)
+        assert counts.photos[PhotoStatus.MATCHED] == 4
+        assert counts.faces[Outcome.UNKNOWN] == 2
+        assert counts.persons == {"Ben": 3, "Cleo": 1}
+        assert store.value("SELECT count(*) FROM everyone WHERE name = 'Ada'") == 0
+        assert (
+            store.value("SELECT count(*) FROM decision WHERE 1 IN (nearest_id, runner_up_id)") == 0
+        )
+        assert verify_output(workspace.settings.output, commits.verified_writes(store)).passed
+
+
+def test_a_sort_afterwards_brings_nobody_back_and_analyses_nothing_again(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    workspace, pack = job
+    forget(workspace, "Ada")
+    output, photos = tree(workspace.settings.output), photos_of(workspace)
+    analysed: list[int] = []
+
+    sort_in_threads(workspace, pack, on_photo=lambda done, _: analysed.append(done))
+
+    assert not analysed
+    assert tree(workspace.settings.output) == output
+    assert photos_of(workspace) == photos
+    with workspace.open_store() as store:
+        assert [name for (name,) in store.rows("SELECT name FROM person ORDER BY 1")] == [
+            "Ben",
+            "Cleo",
+        ]
+
+
+def test_who_is_seeded_next_is_not_taken_for_who_was_forgotten(
+    job: tuple[Workspace, ModelPack], tmp_path: Path
+) -> None:
+    workspace, pack = job
+    for name in NAMES.values():
+        forget(workspace, name)
+
+    add(workspace, pack, "Dora", [7], tmp_path / "dora.png")
+    noisy_photo(workspace.settings.source / "dora.jpg", [7])
+    sort_in_threads(workspace, pack)
+
+    with workspace.open_store() as store:
+        assert reports.counts(store).persons == {"Dora": 1}
+
+
+def test_strangers_are_forgotten_and_known_people_stay(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        wanted = needles(faces_of_nobody(store))
+        others = needles(row for name in NAMES.values() for row in faces_of(store, name))
+    photos = photos_of(workspace)
+    assert seen(workspace.root, wanted) == len(wanted) == 4
+
+    done = forget(workspace, None)
+
+    assert seen(workspace.root, wanted) == 0
+    assert seen(workspace.root, others) == len(others)
+    assert (done.rows["face"], done.traces.delivered) == (2, ())
+    assert photos_of(workspace) == photos
+
+
+def test_a_rejected_face_leaves_a_photo_that_counts_as_unknown(workspace: Workspace) -> None:
+    with workspace.open_store() as store, recorded(store, "say", "Ben: no", NOW):
+        store.execute(
+            "INSERT INTO verdict SELECT face_id, 2, 'no' FROM face_answer JOIN photo USING (photo_id) "
+            "WHERE path = 'ben.jpg'"
+        )
+    assert photos_of(workspace)["ben.jpg"] == "unknown"
+
+    forget(workspace, None)
+
+    assert photos_of(workspace)["ben.jpg"] == "unknown"
+
+
+def test_a_rejected_face_is_not_the_forgotten_persons(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        (face,) = store.rows(
+            "SELECT face_id, embedding FROM face JOIN photo USING (photo_id) WHERE path = 'ada.jpg'"
+        )
+        with recorded(store, "say", "not Ada", NOW):
+            store.execute("INSERT INTO verdict VALUES (?, 1, 'no')", [face[0]])
+            store.execute("DELETE FROM learned WHERE face_id = ?", [face[0]])
+
+    forget(workspace, "Ada")
+
+    assert seen(workspace.root, [bytes(face[1])]) == 1
+    with workspace.open_store() as store:
+        answer = store.rows(
+            "SELECT outcome, person_id, nearest_id, distance FROM face_answer WHERE face_id = ?",
+            [face[0]],
+        )
+        assert answer == [("unknown", None, None, None)]
+        assert {action.summary for action in history(store)} == {
+            "Ben.png was added as a reference of Ben",
+            "Cleo.png was added as a reference of Cleo",
+        }
+
+
+def test_who_was_merged_goes_with_the_person(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        wanted = needles(faces_of(store, "Ada") + faces_of(store, "Ben"))
+    merge_persons(workspace, "Ada", "Ben")
+    with pytest.raises(GalleryError, match="'Ada' was merged into 'Ben'"):
+        forget(workspace, "Ada")
+    assert seen(workspace.root, wanted) == len(wanted)
+
+    forget(workspace, "Ben")
+
+    assert seen(workspace.root, wanted) == 0
+    with workspace.open_store() as store:
+        (action,) = history(store)
+        assert action.summary == "Cleo.png was added as a reference of Cleo"
+        assert reports.counts(store).photos[PhotoStatus.MATCHED] == 1
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_who_was_removed_is_forgotten_with_their_faces_and_the_journal(
+    workspace: Workspace, undone: bool
+) -> None:
+    with workspace.open_store() as store:
+        wanted = needles(faces_of(store, "Ada"))
+    remove_person(workspace, "Ada")
+    if undone:
+        with workspace.open_store() as store:
+            undo(store)
+    assert seen(workspace.root, wanted) == len(wanted)  # in the journal
+
+    forget(workspace, "Ada")
+
+    assert seen(workspace.root, wanted) == 0
+    with workspace.open_store() as store:
+        assert redo(store) is None
+        assert not any("Ada" in action.summary for action in history(store))
+        assert store.value("SELECT count(*) FROM everyone WHERE name = 'Ada'") == 0
+
+
+def test_the_former_name_of_somebody_else_is_not_theirs(workspace: Workspace) -> None:
+    rename_person(workspace, "Ada", "Adele")
+
+    with pytest.raises(GalleryError, match="'Ada' was merged into 'Adele', or has that name now"):
+        forget(workspace, "Ada")
+    with pytest.raises(GalleryError, match="known under 'Zoe'"):
+        what_is_known(workspace, "Zoe")
+
+    assert what_is_known(workspace, "Adele").faces == 4
+
+
+def test_other_actions_can_still_be_undone(workspace: Workspace) -> None:
+    rename_person(workspace, "Cleo", "Clea")
+    rename_person(workspace, "Ada", "Adele")
+
+    forget(workspace, "Adele")
+
+    with workspace.open_store() as store:
+        action = undo(store)
+        assert action is not None
+        assert action.summary == "Cleo is called Clea now"
+        assert reports.counts(store).persons == {"Ben": 3, "Cleo": 1}
+
+
+def test_planned_copies_of_the_person_are_not_carried_out(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    workspace, pack = job
+    shutil.rmtree(workspace.settings.output / "Ada")
+    with workspace.open_store() as store:
+        store.execute("UPDATE batch SET state = 'COMMITTING'")
+        store.execute("UPDATE write SET status = 'planned'")
+    output = tree(workspace.settings.output)
+
+    forget(workspace, "Ada")
+    sort_in_threads(workspace, pack)
+
+    assert tree(workspace.settings.output) == output
+    with workspace.open_store() as store:
+        assert (
+            verify_output(workspace.settings.output, commits.verified_writes(store)).verified == 4
+        )
+
+
+def test_a_photo_that_failed_only_for_the_person_has_not_failed(workspace: Workspace) -> None:
+    with workspace.open_store() as store, store.transaction():
+        writes = store.rows("SELECT write_id FROM write WHERE person_id = 1")
+        store.execute("UPDATE batch SET state = 'COMMITTING'")
+        commits.finish_batch(store, 1, {row[0]: Reason.NAME_TAKEN for row in writes})
+    assert photos_of(workspace)["ada and ben.jpg"] == "failed"
+
+    forget(workspace, "Ada")
+
+    assert photos_of(workspace)["ada and ben.jpg"] == "matched"
+    assert photos_of(workspace)["ada.jpg"] == "unknown"
+    assert seen(workspace.root, [b"Ada/"]) == 0
+
+
+def test_unknown_faces_lose_what_makes_them_recognisable_and_are_still_counted(
+    workspace: Workspace,
+) -> None:
+    with workspace.open_store() as store:
+        wanted, counts = needles(faces_of_nobody(store)), reports.counts(store)
+        boxes = reports.face_boxes(store)
+    with workspace.sorting_lock():
+        assert drop_unknown(workspace) == 2
+        kept = workspace.database.stat().st_ino
+        assert drop_unknown(workspace) == 0
+    assert seen(workspace.root, wanted) == 0
+    assert workspace.database.stat().st_ino == kept
+    with workspace.open_store() as store:
+        assert reports.counts(store) == counts
+        assert reports.face_boxes(store) == boxes
+
+
+def test_whatever_reads_embeddings_copes_with_faces_that_have_none(
+    job: tuple[Workspace, ModelPack], tmp_path: Path
+) -> None:
+    workspace, pack = job
+    with workspace.sorting_lock():
+        drop_unknown(workspace)
+    add(workspace, pack, "Stranger", [9], tmp_path / "stranger.png")
+    noisy_photo(workspace.settings.source / "new.jpg", [9], variation=35)
+
+    sort_in_threads(workspace, pack)
+    run_rematch(workspace, pack)
+
+    with workspace.open_store() as store:
+        assert reports.counts(store).persons["Stranger"] == 1
+        assert len(unknown_faces(store, pack.pack_id, 0.0)[0]) == 0
+        assert sum(len(boxes) for boxes, _ in faces_by_photo(store, pack.pack_id)) == 9
+
+
+def test_a_sort_that_is_told_to_keeps_nothing_of_strangers(
+    job: tuple[Workspace, ModelPack],
+) -> None:
+    workspace, pack = job
+    with workspace.open_store(read_only=True) as store:
+        wanted = needles(faces_of_nobody(store))
+    assert seen(workspace.root, wanted) > 0
+    privacy = workspace.settings.privacy.model_copy(update={"keep_unknown": False})
+    settings = workspace.settings.model_copy(update={"privacy": privacy})
+    noisy_photo(settings.source / "new.jpg", [1, 9], variation=35)
+
+    sort_in_threads(replace(workspace, settings=settings), pack)
+
+    assert seen(workspace.root, wanted) == 0
+    with workspace.open_store() as store:
+        assert len(unknown_faces(store, pack.pack_id, 0.0)[0]) == 0
+        assert reports.counts(store).faces[Outcome.UNKNOWN] == 3
+        assert reports.counts(store).total == 9
+
+
+def test_delivery_is_refused_and_allowed_again(workspace: Workspace) -> None:
+    set_delivery(workspace, "Ada", False)
+    assert photos_of(workspace)["ada and ben.jpg"] == "unknown"
+    set_delivery(workspace, "Ada", True)
+    assert photos_of(workspace)["ada and ben.jpg"] == "matched"
+
+
+def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path) -> None:
+    for name, text in {
+        "a": f'{{"parameters": {{"workspace": "{workspace.root}"}}}}',
+        "b": '{"parameters": {"workspace": "/elsewhere"}}',
+        "c": "half a",
+    }.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "summary.json").write_text(text)
+
+    assert saved_runs(workspace, tmp_path / "runs") == [tmp_path / "runs" / "a"]
+    assert saved_runs(workspace, tmp_path / "none") == []

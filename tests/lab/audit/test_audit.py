@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from IPython.display import Image as Picture
+from IPython.display import Markdown
+from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
+
+from facesort.core.audit import AuditedPhoto, Coverage, Group
+from facesort.core.history import Moment, state_at
+from facesort.engine.gallery.edit import set_delivery
+from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.job.sort import SortOptions, run_rematch
+from facesort.engine.review.answers import answer
+from facesort.engine.setup import set_up
+from facesort.errors import SettingsError
+from facesort.lab import audit
+from facesort.lab.audit.plots import plot_coverage
+from facesort.lab.audit.report import AuditReport
+from facesort.lab.audit.runs import read_saved_runs, runs_sections
+from facesort.lab.audit.tables import Sections, Whisker, rate_table
+from facesort.lab.shared.plots import chart
+from facesort.lab.shared.tables import Table
+from facesort.lab.sort.report import DropRate
+from facesort.reasons import PhotoStatus
+from facesort.store import Store
+from facesort.store.queries import audit as rows
+from facesort.workspace import Workspace
+
+PHOTOS = 31  # 30 and a copy
+SHOWN = [name for name in audit.__all__ if name.startswith("show_")]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A workspace that was sorted, re-matched and corrected, and where every photo stood in between."""
+
+    workspace: Workspace
+    stood: dict[str, dict[int, tuple[str, str | None]]]
+
+    def report(self, **options: Any) -> AuditReport:
+        return audit.open_audit(self.workspace.root, "nowhere", **options)
+
+
+def states(workspace: Workspace) -> dict[int, tuple[str, str | None]]:
+    with workspace.open_store(read_only=True) as store:
+        found = store.rows("SELECT photo_id, status, reason FROM photo_state")
+    return {photo_id: (status, reason) for photo_id, status, reason in found}
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    root = tmp_path_factory.mktemp("audit")
+    make_event(root / "src", photos=PHOTOS - 1)
+    (root / "src" / "notes.txt").write_text("x")
+    workspace, pack = make_workspace(root, root / "src")
+    stood = {}
+    sort_in_threads(with_loose(workspace, 0.5), pack)
+    stood["sorted"] = states(workspace)
+    write_photo(root / "seeds" / "5.png", [5], variation=30)
+    stranger = Candidate("Person 5", root / "seeds" / "5.png")
+    assert [r.refused for r in seed(workspace, pack, [stranger], ThreadPoolExecutor(1))] == [None]
+    run_rematch(with_loose(workspace, 0.9), pack, SortOptions(executor=ThreadPoolExecutor(1)))
+    stood["re-matched"] = states(workspace)
+    with workspace.open_store(read_only=True) as store:
+        (face_id,) = store.rows("SELECT min(face_id) FROM face_answer WHERE person_id = 1")[0]
+    answer(workspace, {face_id: "Person 1"}, "no")
+    set_delivery(workspace, "Person 2", False)
+    stood["corrected"] = states(workspace)
+    return Job(workspace, stood)
+
+
+def with_loose(workspace: Workspace, loose: float) -> Workspace:
+    matching = workspace.settings.matching.model_copy(update={"strict": 0.3, "loose": loose})
+    return replace(workspace, settings=workspace.settings.model_copy(update={"matching": matching}))
+
+
+def column(table: Table, name: str) -> list[object]:
+    return [row[list(table.columns).index(name)] for row in table.rows]
+
+
+def total(table: Table, name: str) -> object:
+    assert table.total is not None
+    return table.total[list(table.columns).index(name)]
+
+
+def test_every_way_of_counting_adds_up(job: Job) -> None:
+    report = job.report()
+
+    dropped = sum(
+        status not in ("matched", "pending") for status, _ in job.stood["corrected"].values()
+    )
+    places = audit.show_places(report)
+    assert isinstance(places, Sections)
+    tables = [part for _, part in places.parts if isinstance(part, Table)]
+    tables += [audit.show_hours(report)]
+    assert len(tables) == 5
+    for table in tables:
+        assert sum(column(table, "Photos")) == total(table, "Photos") == PHOTOS
+        assert sum(column(table, "Dropped")) == total(table, "Dropped") == dropped
+        for kind in ("unknown", "withheld", "no face", "failed"):
+            assert sum(n for n in column(table, kind) if n != "") == total(table, kind)
+    persons = audit.show_persons(report)
+    assert isinstance(persons, Table)
+    assert sum(column(persons, "Dropped near them")) == dropped
+    reasons = audit.show_reasons(report)
+    assert isinstance(reasons, Table)
+    assert sum(column(reasons, "Photos")) == total(reasons, "Photos") == dropped
+    assert (
+        f"Check: {PHOTOS} photos = {PHOTOS - dropped} matched + {dropped} dropped" in reasons.note
+    )
+    assert "one burst are not" in reasons.note
+
+
+def test_counts_that_do_not_add_up_are_not_hidden(job: Job) -> None:
+    report = job.report()
+
+    reasons = audit.show_reasons(replace(report, drops={"no_face": 1}))
+
+    assert isinstance(reasons, Table)
+    assert "THE COUNTS DO NOT ADD UP" in reasons.note
+
+
+def test_where_every_photo_stood_is_known_for_every_moment(job: Job) -> None:
+    with job.workspace.open_store(read_only=True) as store:
+        runs = rows.runs(store)
+        moments = {
+            "sorted": moment(store, runs[0].run_id, runs[0].ended_at),
+            "re-matched": moment(store, runs[1].run_id, runs[1].ended_at),
+            "corrected": moment(store, None, None),
+        }
+        results, decisions = rows.results(store), rows.decisions(store)
+
+    found = {
+        name: {
+            photo_id: (answer.status.value, answer.reason)
+            for photo_id, answer in state_at(at, results, decisions).items()
+        }
+        for name, at in moments.items()
+    }
+    assert found == job.stood
+    assert job.stood["sorted"] != job.stood["re-matched"] != job.stood["corrected"]
+
+
+def moment(store: Store, run_id: int | None, at: datetime | None) -> Moment:
+    return Moment(run_id, rows.said_at(store, at), rows.withheld_at(store, at))
+
+
+def test_two_runs_are_told_apart_by_setting_and_gallery(job: Job) -> None:
+    shown = repr(audit.show_changes(job.report(before=1, after=2)))
+
+    assert "setting matching.loose  0.5" in shown
+    assert "+ Person 5" in shown
+    assert "re-match; gallery: + Person 5" in shown
+    assert "re-match; setting matching.loose: 0.5 -> 0.9" in shown
+    assert "user's answer" not in shown
+
+
+def test_what_users_said_since_is_told_from_what_runs_did(job: Job) -> None:
+    shown = repr(audit.show_changes(job.report(before=2)))
+
+    assert "user's answer: Person 2 not to be delivered" in shown
+    assert "re-match" not in shown
+    assert "The same settings" in shown
+
+
+def test_a_run_records_the_gallery_without_names(job: Job) -> None:
+    with job.workspace.open_store(read_only=True) as store:
+        first, second = (run.settings["gallery"] for run in rows.runs(store))
+
+    assert first["persons"] == {str(i): {"references": 1, "learned": 0} for i in range(1, 5)}
+    assert second["persons"].keys() == {"1", "2", "3", "4", "5"}
+    assert second["persons"]["1"]["learned"] > 0
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+def test_the_default_compares_the_run_before_the_last_with_now(job: Job) -> None:
+    comparison = job.report().comparison
+
+    assert comparison is not None
+    assert (comparison.before.run_id, comparison.after.run_id) == (1, 2)
+    assert comparison.until_now
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"before": 7}, "there is no run 7 in this workspace: it has 1, 2"),
+        ({"after": 0}, "there is no run 0"),
+        ({"minimum": -1}, "minimum must be a whole number"),
+        ({"contact_sheet": 401}, "contact_sheet must be a whole number from 0 to 400"),
+        ({"contact_sheet": "all"}, "contact_sheet must be"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(job: Job, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        job.report(**options)
+
+
+def test_who_is_in_too_few_photos_is_shown_first(job: Job) -> None:
+    report = job.report(minimum=1000)
+
+    table = audit.show_short(report)
+    assert isinstance(table, Table)
+    assert len(table.rows) == 5
+    assert column(table, "Photos") == sorted(column(table, "Photos"))
+    missing = dict(zip(column(table, "Person"), column(table, "What is missing"), strict=True))
+    assert missing["Person 2"] == "not to be delivered"
+    assert "more" in str(missing["Person 5"])
+    assert "5 of 5 people" in table.note
+
+
+def test_what_was_held_back_is_shown(job: Job) -> None:
+    held = sum(reason == "do_not_deliver" for _, reason in job.stood["corrected"].values())
+
+    table = audit.show_withheld(job.report())
+
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [("Person 2", held)]
+    assert held > 0
+    assert int(str(table.rows[0][2])) >= held
+
+
+def test_files_that_failed_or_were_passed_over_are_listed(job: Job) -> None:
+    shown = repr(audit.show_unusable(job.report()))
+
+    assert "notes.txt" in shown
+    assert shown.count("not_an_image") == 3
+
+
+def test_the_slowest_photos_come_first(job: Job) -> None:
+    table = audit.show_slowest(job.report())
+
+    assert isinstance(table, Table)
+    seconds = [float(str(s)) for s in column(table, "Seconds")]
+    assert seconds == sorted(seconds, reverse=True)
+    assert f"Of {PHOTOS} analyses" in table.note
+
+
+def test_dropped_photos_are_shown_only_when_asked(job: Job) -> None:
+    asked, not_asked = job.report(contact_sheet=3), job.report()
+
+    for show in (audit.show_dropped_faces, audit.show_faceless):
+        assert isinstance(show(not_asked), Markdown)
+        assert isinstance(show(asked), Picture)
+    assert asked.sheet is not None
+    assert 0 < len(asked.sheet.faces) <= 3
+    assert all(face.crop and face.reference_crop for face in asked.sheet.faces)
+    distances = [face.distance for face in asked.sheet.faces]
+    assert distances == sorted(distances, key=lambda d: d or 0)
+
+
+def test_photos_on_a_disk_that_is_gone_are_said_to_be(job: Job, tmp_path: Path) -> None:
+    report = job.report(contact_sheet=2)
+    gone = report.workspace.settings.model_copy(update={"source": tmp_path / "gone"})
+
+    shown = audit.show_faceless(replace(report, workspace=replace(report.workspace, settings=gone)))
+
+    assert isinstance(shown, Markdown)
+    assert "plug in the disk" in str(shown.data)
+
+
+def test_an_empty_workspace_is_shown_in_words(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    workspace = set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])[0]
+    report = audit.open_audit(workspace.root, tmp_path / "runs")
+
+    for name in set(SHOWN) - {"show_unusable"}:
+        shown = getattr(audit, name)(report)
+        assert isinstance(shown, Markdown), name
+        assert str(shown.data).endswith("."), name
+    assert "No photo failed." in repr(audit.show_unusable(report))
+    assert "Nothing was sorted" in report._repr_mimebundle_()["text/plain"]
+    assert json.loads(json.dumps(report.summary()))["drops"]["rate"] is None
+
+
+def save_run(runs: Path, name: str, summary: dict[str, Any] | str) -> None:
+    (runs / name).mkdir(parents=True)
+    text = summary if isinstance(summary, str) else json.dumps(summary)
+    (runs / name / "summary.json").write_text(text, encoding="utf-8")
+
+
+def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> None:
+    mine = {"notebook": "03_sort", "parameters": {"workspace": str(job.workspace.root)}}
+    with job.workspace.open_store(read_only=True) as store:
+        first, second = rows.runs(store)
+    around = {
+        "started_at": second.started_at.isoformat(timespec="seconds") + "+00:00",
+        "finished_at": "2999-01-01T00:00:00+00:00",
+    }
+    save_run(tmp_path, "1-numbered", mine | {"run": {"run_id": 1}})
+    save_run(tmp_path, "2-failed", mine | around | {"state": "failed", "error": "E: gone"})
+    save_run(
+        tmp_path,
+        "3-early",
+        mine
+        | around
+        | {"started_at": "2998-01-01T00:00:00+00:00", "state": "failed", "error": "F"},
+    )
+    save_run(tmp_path, "4-other", mine | {"parameters": {"workspace": str(tmp_path)}})
+    save_run(tmp_path, "5-broken", "{")
+    save_run(tmp_path, "6-audit", mine | {"notebook": "05_audit"})
+
+    saved, others = read_saved_runs(tmp_path, job.workspace.root)
+    sections = runs_sections(
+        (first, second), {1: DropRate(9, 31), 2: DropRate(5, 31)}, saved, others
+    )
+
+    did, decided, wrong = (part for _, part in sections.parts)
+    assert isinstance(did, Table)
+    assert isinstance(decided, Table)
+    assert isinstance(wrong, Table)
+    assert column(decided, "Saved in") == ["1-numbered", "2-failed"]
+    assert column(decided, "STRICT / LOOSE / margin") == [
+        "0.30 / 0.50 / 0.05",
+        "0.30 / 0.90 / 0.05",
+    ]
+    assert column(did, "Run") == ["1 sort", "2 rematch", "3-early"]
+    assert column(did, "Dropped by then") == ["9 of 31", "5 of 31", ""]
+    assert [row[1] for row in wrong.rows] == ["E: gone", "F"]
+    assert "2 saved runs are of other workspaces" in did.note
+
+
+def test_without_saved_runs_the_workspace_still_knows_its_own(job: Job) -> None:
+    shown = audit.show_runs(job.report())
+
+    assert isinstance(shown, Sections)
+    did = shown.parts[0][1]
+    assert isinstance(did, Table)
+    before = sum(status != "matched" for status, _ in job.stood["sorted"].values())
+    assert column(did, "Dropped by then")[0] == f"{before} of {PHOTOS}"
+
+
+def test_a_table_of_rates_shows_counts_and_intervals() -> None:
+    groups = [Group("A", 20, {}), Group("B", 29, {"no_face": 1})]
+
+    table = rate_table("Camera", groups, total=Group("all", 49, {"no_face": 1}))
+
+    assert table.columns == ("Camera", "Photos", "Dropped", "Rate", "", "95 % interval", "no face")
+    assert column(table, "Rate") == ["0.0 %", "3.4 %"]
+    intervals = [str(text).split() for text in column(table, "95 % interval")]
+    assert intervals == [["0.0", "to", "16.1", "%"], ["0.6", "to", "17.2", "%"]]
+    assert table._repr_html_().count("<svg") == 2
+    assert "<svg" not in repr(table)
+
+
+def test_an_interval_is_drawn_where_it_is() -> None:
+    drawn = Whisker(DropRate(10, 10), overall=0.5, end=1.0)._repr_html_()
+
+    assert 'cx="116.0"' in drawn
+    assert 'x1="60.0" x2="60.0"' in drawn
+    assert Whisker(DropRate(0, 0), overall=0.5, end=1.0)._repr_html_() == ""
+
+
+def test_the_heat_map_has_a_cell_per_person_and_hour() -> None:
+    nine, midnight = datetime(2026, 5, 2, 9), datetime(2026, 5, 3)
+    people = [
+        Coverage("$x$ Bo", 1, 1, 1, {None: 1}),
+        Coverage("Ada", 12, 1, 1, {midnight: 2, nine: 10}),
+    ]
+
+    (ax,) = chart(lambda ax: plot_coverage(ax, people)).axes
+
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "09\nMay 2",
+        "00\nMay 3",
+        "no\ntime",
+    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["$x$ Bo  1", "Ada  12"]
+    (mesh,) = ax.collections
+    assert np.asarray(mesh.get_array()).reshape(2, 3).tolist() == [[0, 0, 1], [10, 2, 0]]
+    assert sorted(text.get_text() for text in ax.texts) == ["1", "10", "2"]
+
+
+def test_a_batch_that_a_killed_run_left_counts_to_the_run_that_finished_it(
+    job: Job, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.duckdb"
+    shutil.copy(job.workspace.database, copy)
+    with Store.open(copy) as store:
+        store.execute("DELETE FROM run_batch WHERE run_id = 2")
+        found = rows.results(store)
+
+    assert {result.run_id for result in found} == {1, 2}
+    assert [result.run_id for result in found] == sorted(r.run_id or 0 for r in found)
+
+
+def test_photos_know_their_run_and_who_was_near(job: Job) -> None:
+    with job.workspace.open_store(read_only=True) as store:
+        found = rows.audited_photos(store)
+
+    assert [photo.photo_id for photo in found] == sorted(job.stood["corrected"])
+    assert {photo.run_id for photo in found} == {1}
+    held = [photo for photo in found if photo.reason == "do_not_deliver"]
+    assert {photo.person for photo in held} == {"Person 2"}
+    assert all(person_and_distance(photo) for photo in found)
+
+
+def person_and_distance(photo: AuditedPhoto) -> bool:
+    """Whether exactly those photos name somebody that were dropped with faces in them."""
+    return (photo.status is PhotoStatus.UNKNOWN) == (photo.person is not None)

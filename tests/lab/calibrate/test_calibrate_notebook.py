@@ -1,0 +1,390 @@
+"""02_calibrate: what it shows, what follows the thresholds, and what is left of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from IPython.display import Image as Picture
+from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import MouseEvent
+from matplotlib.figure import Figure
+from PIL import Image
+from synthetic_event import make_gallery, write_photo
+
+from facesort.core.matching import Thresholds
+from facesort.errors import FacesortError, InsufficientTrialsError, SettingsError
+from facesort.lab import calibrate
+from facesort.lab.calibrate import content
+from facesort.lab.calibrate.calibrating import Calibrating
+from facesort.lab.calibrate.faces import faces_between
+from facesort.lab.calibrate.panel import ApplyPanel, Controls
+from facesort.lab.calibrate.plots import Group, ThresholdMark, plot_curves, plot_groups
+from facesort.lab.run.launch import launch
+from facesort.lab.shared.plots import BLUE, GREY
+from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import decimals, share
+from facesort.settings import load_settings
+from facesort.workspace import Workspace, open_workspace
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Calibrating:
+    """Four persons with three references each, and eight photos of two of six people; nobody changes them."""
+    folder = tmp_path_factory.mktemp("event")
+    made, _ = make_gallery(folder, {identity: [30, 60, 120] for identity in range(1, 5)})
+    for number in range(8):
+        people = [1 + number % 6, 1 + (number + 3) % 6]
+        path = folder / "source" / f"{number}.jpg"
+        write_photo(path, people, variation=160, shade=90 + number)
+    desk = calibrate.open_calibration(made.root, executor=ThreadPoolExecutor(1))
+    calibrate.look_at_source(desk, photos=200, seed=0)
+    return desk
+
+
+@pytest.fixture
+def workspace(opened: Calibrating, tmp_path: Path) -> Workspace:
+    """A copy, with a source of its own."""
+    for name in ("hot", "source"):
+        shutil.copytree(opened.workspace.root.parent / name, tmp_path / name)
+    file = tmp_path / "hot" / "facesort.toml"
+    file.write_text(file.read_text().replace(str(opened.workspace.root.parent), str(tmp_path)))
+    return open_workspace(tmp_path / "hot")
+
+
+@pytest.fixture
+def desk(opened: Calibrating, workspace: Workspace) -> Calibrating:
+    desk = Calibrating(workspace, opened.pack, opened.run, opened.calibration.thresholds)
+    desk.sample = opened.sample
+    return desk
+
+
+# --- the notebook -----------------------------------------------------------------------------
+
+
+def test_the_notebook_shows_everything_and_leaves_a_calibration(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    given = {"workspace": str(workspace.root), "strict": 0.3, "loose": 0.9, "apply": True}
+    given |= {"contact_sheet": 8}
+
+    saved = launch("02_calibrate", given, runs=tmp_path / "runs", job="x", echo=io.StringIO())
+
+    cells = nbformat.read(saved, 4).cells
+    outputs = {c.source.split("(")[0]: c.outputs for c in cells if c.get("outputs")}
+    assert [o for shown in outputs.values() for o in shown if o.output_type == "error"] == []
+    for question in ("distances", "curves", "crowd", "forecast", "between"):
+        (shown,) = outputs[f"calibrate.show_{question}"]
+        assert "image/png" in shown.data, question
+    for question in ("suggestion", "rates"):
+        (shown,) = outputs[f"calibrate.show_{question}"]
+        assert "<table" in shown.data["text/html"], question
+    assert "chosen by hand" in outputs["calibrate.show_controls"][0].data["text/markdown"]
+    assert "the next sort uses them" in outputs["calibrate.show_apply"][0].data["text/markdown"]
+    found = calibrate.write_calibration(saved)
+    assert json.loads((saved.parent / "calibration.json").read_text()) == found
+    assert found["counts"]["persons"] == 4
+    assert found["chosen"] | {"rates": None} == {
+        "strict": 0.3, "loose": 0.9, "by_hand": True, "applied": True, "rates": None,
+    }  # fmt: skip
+    assert found["chosen"]["rates"]["fpir"]["trials"] == 12
+    assert found["forecast"]["drops"]["photos"] == 8
+    assert "Person" not in json.dumps(found)
+    settings = load_settings(workspace.root / "facesort.toml")
+    assert (settings.matching.strict, settings.matching.loose) == (0.3, 0.9)
+    assert settings.calibration is not None
+    assert settings.calibration.id == found["calibration_id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"strict": 1.2, "loose": 1.0}, "strict <= loose"),
+        ({"loose": 3.0}, "<= 2"),
+        ({"margin": 0.1}, "has no threshold margin"),
+        ({"fpir": 0.0}, "target for fpir"),
+        ({"labelled": "nowhere"}, "is not a folder"),
+    ],
+)
+def test_what_is_not_valid_is_refused(
+    workspace: Workspace, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FacesortError, match=message):
+        calibrate.open_calibration(workspace.root, **given)
+
+
+def test_too_little_is_refused(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        store.execute("DELETE FROM reference WHERE person_id > 1")
+        store.execute("DELETE FROM person WHERE person_id > 1")
+    with pytest.raises(InsufficientTrialsError, match="the gallery has one person"):
+        calibrate.open_calibration(workspace.root)
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+def test_the_suggestion_says_what_is_missing(desk: Calibrating) -> None:
+    table = content.suggestion_table(desk)
+    assert [row[:3] for row in table.rows] == [
+        ("STRICT", "0.80", "0.80"),
+        ("LOOSE", "1.00", "1.00"),
+    ]
+    assert "recommendation stays: 4 people cannot support" in str(table.rows[1][3])
+    assert "LOOSE at 1 % takes 99 people, and there are 4" in table.note
+
+
+def test_enough_people_are_not_missing(workspace: Workspace) -> None:
+    enough = calibrate.open_calibration(workspace.root, fpir=0.3, wrong_learning=0.25)
+    assert "Nothing is missing" in content.suggestion_table(enough).note
+
+
+def test_names_that_look_like_one_person_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    labelled = tmp_path / "labelled"
+    write_photo(labelled / "person_1" / "a.png", [1], variation=100)  # in the gallery as "Person 1"
+    write_photo(labelled / "Person 2" / "b.png", [2], variation=100)
+    write_photo(labelled / "Stranger" / "c.png", [9], variation=100)
+    desk = calibrate.open_calibration(
+        workspace.root, labelled=labelled, executor=ThreadPoolExecutor(1)
+    )
+    assert [(a.name, a.person) for a in desk.look_alikes] == [("person_1", "Person 1")]
+    note = content.suggestion_table(desk).note
+    assert note.startswith("Look at these names first")
+    assert "person_1 and Person 1 (0." in note
+    assert desk.record()["look_alikes"] == 1
+
+
+def test_nobody_looks_alike_in_a_good_gallery(desk: Calibrating) -> None:
+    assert desk.look_alikes == ()
+    assert "Look at" not in content.suggestion_table(desk).note
+
+
+def test_rates_follow_the_thresholds(desk: Calibrating) -> None:
+    def counted() -> list[str]:
+        return [str(row[3]) for row in content.rates_table(desk).rows]
+
+    assert counted() == ["0 of 12", "0 of 12", "0 of 36", "0 of 12", "0 of 12"]
+    desk.move(strict=0.0, loose=0.1)
+    assert counted() == ["0 of 12", "12 of 12", "0 of 36", "12 of 12", "0 of 12"]
+    desk.move(loose=2.0)
+    assert counted()[0] == "12 of 12"
+    assert desk.point.thresholds == desk.thresholds
+
+
+@pytest.mark.parametrize(
+    ("start", "move", "expected"),
+    [
+        ((0.8, 1.0), {}, (0.8, 1.0)),
+        ((0.8, 1.0), {"strict": 0.5}, (0.5, 1.0)),
+        ((0.8, 1.0), {"strict": 1.5}, (1.0, 1.0)),
+        ((0.8, 1.0), {"loose": 0.5}, (0.8, 0.8)),
+        ((0.8, 1.0), {"strict": 1.2, "loose": 1.4}, (1.2, 1.4)),
+    ],
+)
+def test_no_threshold_passes_the_other(
+    desk: Calibrating,
+    start: tuple[float, float],
+    move: dict[str, float],
+    expected: tuple[float, float],
+) -> None:
+    told: list[Thresholds] = []
+    desk.follow("test", lambda: told.append(desk.thresholds))
+    desk.move(strict=start[0], loose=start[1])
+    told.clear()
+    desk.move(**move)
+    assert (desk.thresholds.strict, desk.thresholds.loose) == expected
+    assert told == ([desk.thresholds] if expected != start else [])
+
+
+def test_the_forecast_and_the_faces_between_are_of_one_sample(desk: Calibrating) -> None:
+    desk.move(strict=0.0, loose=2.0)
+    faces, number = faces_between(desk, 3)
+    assert (len(faces), number) == (3, 16), "every face has a name, and none is learned"
+    distances = [face.distance or 0.0 for face in faces]
+    assert distances == sorted(distances, reverse=True)
+    assert all(face.crop and face.reference_crop for face in faces)
+    desk.move(loose=0.01)
+    assert faces_between(desk, 3) == ([], 0)
+    forecast = desk.forecast()
+    assert forecast is not None
+    assert forecast.drops(0.01).dropped == 8
+
+
+@pytest.mark.parametrize("photos", [0, 5])
+def test_without_photos_the_rest_goes_on(workspace: Workspace, photos: int) -> None:
+    for path in workspace.settings.source.iterdir():
+        path.unlink()
+    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    said = calibrate.look_at_source(desk, photos=photos, seed=0)
+    assert ("is empty: check the folder" if photos else "`sample` is 0") in str(said.data)
+    for show in (content.crowd_picture, content.forecast_picture):
+        assert isinstance(show(desk), Markdown)
+    assert isinstance(content.between_picture(desk, 24), Markdown)
+    assert desk.record()["forecast"] is None
+    assert desk.record()["crowd"] is None
+
+
+def test_photos_are_looked_at_behind_a_bar(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    assert capsys.readouterr().out == ""
+    calibrate.look_at_source(desk, photos=3, seed=0)
+    assert "3/3" in capsys.readouterr().out
+
+
+def test_numbers_nobody_can_mean_are_refused(desk: Calibrating) -> None:
+    with pytest.raises(SettingsError, match="contact_sheet must be"):
+        calibrate.show_between(desk, limit=401)
+    with pytest.raises(SettingsError, match="sample must be"):
+        calibrate.look_at_source(desk, photos=-1, seed=0)
+
+
+def test_no_picture_of_a_face_if_none_is_wanted(desk: Calibrating) -> None:
+    shown = content.between_picture(desk, 0)
+    assert isinstance(shown, Markdown)
+    assert "nobody asked for pictures of faces" in str(shown.data)
+
+
+# --- sliders and the button -------------------------------------------------------------------
+
+
+def test_sliders_and_thresholds_follow_each_other(desk: Calibrating) -> None:
+    controls = Controls(desk)
+    controls.loose.value = 1.3
+    assert desk.thresholds.loose == 1.3
+    assert "chosen by hand" in controls.message.value
+    controls.strict.value = 1.9
+    assert (desk.thresholds.strict, controls.strict.value) == (1.3, 1.3)
+    controls.suggested.click()
+    assert desk.thresholds == desk.calibration.thresholds
+    assert (controls.strict.value, controls.loose.value) == (0.8, 1.0)
+    assert "as suggested" in controls.message.value
+
+
+def test_the_button_stores_once(desk: Calibrating) -> None:
+    file = desk.workspace.root / "facesort.toml"
+    panel = ApplyPanel(desk)
+    desk.move(loose=0.97)
+    assert panel.button.description == "Apply STRICT 0.80, LOOSE 0.97"
+    panel.button.click()
+    assert panel.button.disabled
+    assert load_settings(file).matching.loose == 0.97
+    desk.move(loose=0.9)
+    assert not panel.button.disabled
+    assert "Nothing is stored yet" in panel.message.value
+    file.write_text("[")
+    panel.button.click()
+    assert "is not valid TOML" in panel.message.value
+
+
+def test_nothing_is_stored_without_the_button(workspace: Workspace) -> None:
+    before = (workspace.root / "facesort.toml").read_bytes()
+    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    said = calibrate.show_apply(desk, apply=False)
+    assert isinstance(said, Markdown)
+    assert said.data == "Nothing is stored yet."
+    assert (workspace.root / "facesort.toml").read_bytes() == before
+
+
+# --- charts -----------------------------------------------------------------------------------
+
+
+def axes() -> Axes:
+    return Figure().add_subplot()
+
+
+def test_histograms_are_shares_of_each_kind() -> None:
+    ax = axes()
+    scores = np.array([0.5, 0.5, 0.6, np.inf], np.float32)
+    groups = [Group("one", scores, BLUE, True), Group("none", scores[:0], GREY, False)]
+    plot_groups(ax, groups, Thresholds(0.8, 1.0, 0.05))
+    one, none = ax.patches[1], ax.patches[2]
+    assert sum(one.get_data().values) == pytest.approx(3 / 4)
+    assert sum(none.get_data().values) == 0
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["one (4)", "none (0)"]
+    assert [text.get_text() for text in ax.texts] == ["STRICT 0.80", "LOOSE 1.00"]
+
+
+def test_a_chart_grows_with_its_thresholds() -> None:
+    ax = axes()
+    ax.set_xlim(0.5, 1.5)
+    mark = ThresholdMark(ax, "LOOSE", 1.0)
+    assert ax.get_xlim() == (0.5, 1.5)
+    mark.move(1.9)
+    assert ax.get_xlim() == (0.5, 2.0)
+    assert mark.value == 1.9
+
+
+def test_det_reaches_below_what_was_asked_for(desk: Calibrating) -> None:
+    figure = plot_curves(desk.curves, desk.point, 0.01)
+    roc, det = figure.axes
+    assert det.get_xlim()[0] < 0.01
+    assert roc.get_xlim()[0] <= 1e-4
+    assert len(desk.curves.bands) <= 20
+
+
+def test_pictures_say_what_they_show(desk: Calibrating) -> None:
+    desk.move(strict=0.2)
+    shows = [content.curves_picture, content.crowd_picture, content.forecast_picture]
+    for shown in [*(show(desk) for show in shows), content.between_picture(desk, 4)]:
+        assert isinstance(shown, Picture)
+        assert Image.open(io.BytesIO(shown.data)).width > 1000
+        assert len(shown.alt) > 20
+    assert isinstance(content.data_table(desk), Table)
+
+
+def test_a_line_is_dragged_and_stops_at_the_other(desk: Calibrating) -> None:
+    chart = calibrate.show_distances(desk)
+    canvas, (ax,) = chart.canvas, chart.canvas.figure.axes
+    canvas.figure.draw_without_rendering()
+
+    def mouse(name: str, distance: float) -> None:
+        x, y = ax.transData.transform((distance, np.mean(ax.get_ylim())))
+        canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, button=1))
+
+    def drag(start: float, end: float, release: str = "button_release_event") -> None:
+        mouse("button_press_event", start)
+        mouse("motion_notify_event", end)
+        mouse(release, end)
+
+    drag(0.5, 0.6)  # there is no line
+    assert desk.thresholds == Thresholds(0.8, 1.0, 0.05)
+    drag(0.8, 0.6)
+    assert desk.thresholds.strict == pytest.approx(0.6, abs=2e-3)
+    drag(1.0, 0.4)
+    assert desk.thresholds.loose == desk.thresholds.strict
+    desk.move(loose=1.0)
+    drag(1.0, 0.9, "figure_leave_event")  # the browser hears no release outside
+    assert desk.thresholds.loose == pytest.approx(0.9, abs=2e-3)
+    mouse("motion_notify_event", 1.2)
+    assert ax.texts[1].get_text() == f"LOOSE {decimals(desk.thresholds.loose)}", "let go"
+    desk.move(strict=0.8, loose=1.0)
+    assert [text.get_text() for text in ax.texts] == ["STRICT 0.80", "LOOSE 1.00"]
+    data, _ = chart._repr_mimebundle_()
+    assert list(data) == ["image/png"], "nobody watches"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.1275, "12.8 %"),
+        (0.01, "1 %"),
+        (0.0040, "0.4 %"),
+        (0.000031, "0.0031 %"),
+        (1.2e-9, "0.00000012 %"),
+    ],
+)
+def test_small_shares_keep_two_digits(value: float, expected: str) -> None:
+    assert share(value) == expected

@@ -1,0 +1,422 @@
+"""04_review: what the notebook shows, and what its panels do when somebody uses them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from synthetic_event import make_workspace, sort_in_threads, write_photo
+
+from facesort.engine.review.answers import history
+from facesort.errors import WorkspaceError
+from facesort.lab import review
+from facesort.lab.review.choice import Choice
+from facesort.lab.review.doubtful import DoubtfulPanel
+from facesort.lab.review.history import HistoryPanel, RematchPanel
+from facesort.lab.review.person import PersonPanel
+from facesort.lab.review.reviewing import NOT_SORTED, Reviewing
+from facesort.lab.review.rivals import RivalsPanel
+from facesort.lab.review.sheet import FaceSheet, Tile, page_of
+from facesort.lab.review.strangers import StrangersPanel
+from facesort.lab.review.what_if import WhatIfPanel
+from facesort.lab.run.launch import launch
+
+PANELS = (
+    DoubtfulPanel, PersonPanel, StrangersPanel, WhatIfPanel, RivalsPanel, HistoryPanel, RematchPanel,
+)  # fmt: skip
+
+
+@pytest.fixture
+def unsorted(tmp_path: Path) -> Reviewing:
+    """Person 1 to Person 4 are seeded, and nothing is sorted."""
+    (tmp_path / "src").mkdir()
+    make_workspace(tmp_path, tmp_path / "src")
+    return review.open_review(tmp_path / "hot")
+
+
+@pytest.fixture(scope="module")
+def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1 and 2 are sorted, and far from their references in one photo each; 7 and 8 are strangers, 9 is alone."""
+    folder = tmp_path_factory.mktemp("event")
+    shown = {"a": [1], "b": [2], "c": [7], "d": [7, 1], "e": [7], "f": [8], "g": [8, 2], "h": [9]}
+    for number, (name, people) in enumerate(shown.items()):
+        write_photo(folder / "src" / f"{name}.png", people, variation=60 + number)
+    for identity in (1, 2):
+        write_photo(folder / "src" / f"far{identity}.png", [identity], variation=230)
+    sort_in_threads(*make_workspace(folder, folder / "src"))
+    return folder
+
+
+@pytest.fixture
+def desk(event: Path, tmp_path: Path) -> Reviewing:
+    """A sorted event of its own for every test."""
+    shutil.copytree(event, tmp_path, dirs_exist_ok=True)
+    toml = tmp_path / "hot" / "facesort.toml"
+    toml.write_text(toml.read_text().replace(event.as_posix(), tmp_path.as_posix()))
+    opened = review.open_review(tmp_path / "hot")
+    opened.quick = math.inf  # however busy this machine is
+    return opened
+
+
+def ids(sheet: FaceSheet) -> list[int]:
+    return [tile["id"] for tile in sheet.tiles]
+
+
+def words(sheet: FaceSheet) -> list[str]:
+    return [" ".join((tile["title"], *tile["lines"], *tile["badges"])) for tile in sheet.tiles]
+
+
+def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
+    """What the browser sends."""
+    sheet._handle_custom_msg({"action": act, "ids": list(face_ids)}, [])
+
+
+def done(desk: Reviewing) -> list[tuple[str, bool]]:
+    """Kinds of what was done after seeding, newest first, and whether it was undone."""
+    return [(a.kind, a.undone) for a in history(desk.workspace)][:-4]
+
+
+# --- a page of faces --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "total", "expected"),
+    [
+        (0, 0, (0, 1, slice(0, 48))),
+        (0, 48, (0, 1, slice(0, 48))),
+        (1, 49, (1, 2, slice(48, 96))),
+        (7, 49, (1, 2, slice(48, 96))),  # the faces before it have gone
+        (-1, 49, (0, 2, slice(0, 48))),
+    ],
+)
+def test_pages(number: int, total: int, expected: tuple[int, int, slice]) -> None:
+    assert page_of(number, total) == expected
+
+
+def test_what_the_browser_sends_reaches_the_panel() -> None:
+    heard: list[object] = []
+    sheet = FaceSheet("x", done=lambda *what: heard.append(what), turned=heard.append)
+    sheet.show([Tile(3, (b"jpeg",), "Ada")], 1, 2)
+    press(sheet, "yes", 3)
+    sheet._handle_custom_msg({"action": "page", "page": 1}, [])
+    assert heard == [("yes", [3]), 1]
+    assert (ids(sheet), sheet.page, sheet.pages) == ([3], 1, 2)
+
+
+def test_a_choice_stays_while_its_options_change() -> None:
+    heard: list[object] = []
+    choice = Choice("Person", lambda: heard.append(choice.value))
+    choice.offer([("Ada (2)", "Ada"), ("Ben (1)", "Ben")])
+    choice.widget.value = "Ben"
+    choice.offer([("Ada (2)", "Ada"), ("Ben (0)", "Ben")])
+    assert choice.value == "Ben"
+    choice.offer([("Ada (2)", "Ada")])
+    assert choice.value == "Ada"
+    choice.offer([])
+    assert choice.value is None
+    assert heard == ["Ben"]
+
+
+# --- doubtful matches -------------------------------------------------------------------------
+
+
+def test_answers_are_stored_and_the_faces_leave(desk: Reviewing) -> None:
+    panel, log = DoubtfulPanel(desk), HistoryPanel(desk)
+    first, second = ids(panel.sheet)
+    assert all("LOOSE" in text and "far" in text for text in words(panel.sheet))
+    assert all(len(tile["pictures"]) == 2 for tile in panel.sheet.tiles)
+
+    press(panel.sheet, "no", first)
+
+    assert ids(panel.sheet) == [second]
+    assert "No: 1 face. 1 match to look at" in panel.message.value
+    press(panel.sheet, "yes", second)
+    assert "No match is doubtful." in panel.message.value
+    assert "no for 1 face" in log.table.value, "the history follows"
+    assert done(desk) == [("answer", False)] * 2
+
+
+def test_many_are_answered_at_once_and_taken_back_at_once(desk: Reviewing) -> None:
+    panel = DoubtfulPanel(desk)
+    both = ids(panel.sheet)
+    press(panel.sheet, "yes", *both)
+    assert "Yes: 2 faces." in panel.message.value
+    press(panel.sheet, "undo")
+    assert "Undone: yes for 2 faces" in panel.message.value
+    assert ids(panel.sheet) == both
+    assert done(desk) == [("answer", True)]
+
+
+def test_who_is_not_sure_is_asked_last(desk: Reviewing) -> None:
+    panel = DoubtfulPanel(desk)
+    first, second = ids(panel.sheet)
+    press(panel.sheet, "unsure", first)
+    assert ids(panel.sheet) == [second, first]
+    assert "not sure" in words(panel.sheet)[1]
+
+
+# --- one person -------------------------------------------------------------------------------
+
+
+def test_a_person_is_shown_worst_first_with_what_was_learned(desk: Reviewing) -> None:
+    panel = PersonPanel(desk)
+    assert [text for text, _ in panel.who.widget.options] == [
+        "Person 1 (3)", "Person 2 (3)", "Person 3 (0)", "Person 4 (0)",
+    ]  # fmt: skip
+    shown = words(panel.sheet)
+    assert "far1.png" in shown[0]
+    assert ["learned" in text for text in shown] == [False, True, True]
+    panel.who.widget.value = "Person 3"
+    assert ids(panel.sheet) == []
+    assert "0 faces of Person 3" in panel.message.value
+
+
+def test_a_face_is_taken_away_and_given_to_somebody_else(desk: Reviewing) -> None:
+    panel = PersonPanel(desk)
+    worst = ids(panel.sheet)[0]
+    panel.to.value = "Grace"
+    press(panel.sheet, "take", worst)
+    assert "taken away from Person 1 and given to Grace" in panel.message.value
+    assert worst not in ids(panel.sheet)
+    assert panel.to.value == ""
+    panel.who.widget.value = "Grace"
+    assert ids(panel.sheet) == [worst]
+
+
+def test_a_face_becomes_a_reference(desk: Reviewing) -> None:
+    panel = PersonPanel(desk)
+    worst = ids(panel.sheet)[0]
+    press(panel.sheet, "reference", worst)
+    assert "reference" in words(panel.sheet)[ids(panel.sheet).index(worst)]
+    press(panel.sheet, "reference", worst)
+    assert "is a reference of &#x27;Person 1&#x27; already" in panel.message.value
+
+
+def test_what_rests_on_a_learned_face_is_shown_before_it_goes(desk: Reviewing) -> None:
+    panel = PersonPanel(desk)
+    worst, learned, _ = ids(panel.sheet)
+    press(panel.sheet, "back", worst)
+    assert "was not learned" in panel.message.value
+    press(panel.sheet, "back", worst, learned)
+    assert "one face at a time" in panel.message.value
+    press(panel.sheet, "back", learned)
+    assert panel.preview.widget.layout.display == ""
+    assert learned in ids(panel.preview.sheet)
+    assert done(desk) == []
+
+    panel.preview.yes.click()
+
+    assert panel.preview.widget.layout.display == "none"
+    assert "1 face unlearned" in panel.message.value
+    assert sum("learned" in text for text in words(panel.sheet)) == 1
+    assert done(desk) == [("roll_back", False)]
+
+
+# --- strangers --------------------------------------------------------------------------------
+
+
+def test_a_group_is_named_and_the_re_match_brings_its_photos(desk: Reviewing) -> None:
+    panel, rematch = StrangersPanel(desk), RematchPanel(desk)
+    assert [tile["title"] for tile in panel.groups.tiles] == ["3 faces", "2 faces"]
+    press(panel.groups, "name", 0)
+    assert "Say who it is" in panel.message.value
+    panel.name.value, panel.folder.value = " Grace ", "G"
+    press(panel.groups, "name", 0)
+    assert "3 faces named Grace" in panel.message.value
+    assert [tile["title"] for tile in panel.groups.tiles] == ["2 faces"]
+    assert (panel.name.value, panel.folder.value) == ("", "")
+
+    rematch.button.click()
+
+    assert "3 files came." in rematch.message.value
+    assert sorted(p.name[0] for p in (desk.workspace.settings.output / "G").iterdir()) == list(
+        "cde"
+    )
+
+
+def test_a_group_is_opened_and_only_some_of_it_is_named(desk: Reviewing) -> None:
+    panel = StrangersPanel(desk)
+    press(panel.groups, "open", 0)
+    assert len(ids(panel.opened)) == 3
+    panel.name.value = "Grace"
+    press(panel.opened, "name", *ids(panel.opened)[:2])
+    assert "2 faces named Grace" in panel.message.value
+    assert panel.opened.layout.display == "none"
+
+
+def test_who_is_ignored_is_gone_until_it_is_undone(desk: Reviewing) -> None:
+    panel = StrangersPanel(desk)
+    press(panel.groups, "ignore", 0, 1)
+    assert "5 faces ignored for good. No unknown face is there twice." in panel.message.value
+    press(panel.groups, "undo")
+    assert len(panel.groups.tiles) == 2
+
+
+# --- what if ----------------------------------------------------------------------------------
+
+
+def test_what_would_come_and_go_is_shown_face_by_face(desk: Reviewing) -> None:
+    panel = WhatIfPanel(desk)
+    assert "nothing would come or go" in panel.table.value
+    panel.loose.value = 0.5
+    assert [text for text, _ in panel.which.widget.options] == [
+        "Person 1: 1 face that would go", "Person 2: 1 face that would go",
+    ]  # fmt: skip
+    panel.which.widget.value = ("Person 2", "go")
+    assert ["far2.png" in text for text in words(panel.sheet)] == [True]
+    panel.loose.value = 2.0
+    assert sum(int(text.split()[2]) for text, _ in panel.which.widget.options) == 6
+    panel.back.click()
+    assert (panel.strict.value, panel.loose.value) == (0.8, 1.0)
+    assert ids(panel.sheet) == []
+
+
+# --- doppelgangers ----------------------------------------------------------------------------
+
+
+def test_pairs_that_competed_are_shown_with_their_faces(desk: Reviewing, tmp_path: Path) -> None:
+    panel = RivalsPanel(desk)
+    assert "No two people competed for a face." in panel.message.value
+    toml = tmp_path / "hot" / "facesort.toml"
+    toml.write_text(toml.read_text().replace("[matching]", "[matching]\nloose = 2.0"))
+    panel = RivalsPanel(review.open_review(tmp_path / "hot"))
+    before = [tile["title"] for tile in panel.pairs.tiles]
+    assert "Person 1 and Person 2" in before
+
+    press(panel.pairs, "open", before.index("Person 1 and Person 2"))
+    face = ids(panel.opened)[0]
+    assert len(panel.opened.tiles[0]["pictures"]) == 3
+    assert [a["label"] for a in panel.opened.actions][:2] == ["It is Person 1", "It is Person 2"]
+    press(panel.opened, "second", face)
+
+    assert "1 face: Person 2." in panel.message.value
+    assert "you said yes" in words(panel.opened)[ids(panel.opened).index(face)]
+    press(panel.opened, "neither", face)
+    assert done(panel.review) == [("answer", False)] * 3
+
+
+# --- history and re-match ---------------------------------------------------------------------
+
+
+def test_undo_and_redo(desk: Reviewing) -> None:
+    doubtful, log = DoubtfulPanel(desk), HistoryPanel(desk)
+    press(doubtful.sheet, "yes", *ids(doubtful.sheet))
+    assert log.redo_it.disabled
+    log.undo_it.click()
+    assert len(ids(doubtful.sheet)) == 2
+    assert "1 undone" in log.message.value
+    log.redo_it.click()
+    assert ids(doubtful.sheet) == []
+    assert done(desk) == [("answer", False)]
+
+
+def test_what_is_wrong_in_the_output_is_listed_and_stays_there(desk: Reviewing) -> None:
+    doubtful, rematch = DoubtfulPanel(desk), RematchPanel(desk)
+    before = sorted(p for p in desk.workspace.settings.output.rglob("*") if p.is_file())
+    press(doubtful.sheet, "no", *ids(doubtful.sheet))
+
+    rematch.run()
+
+    assert "0 files came." in rematch.message.value
+    assert "2 files in the output are not right any more" in rematch.result.value
+    with desk.workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
+        listed = [row["photo"] for row in csv.DictReader(stream)]
+    assert sorted(listed) == ["far1.png", "far2.png"]
+    assert sorted(p for p in desk.workspace.settings.output.rglob("*") if p.is_file()) == before
+    assert not rematch.button.disabled
+
+
+def test_a_panel_that_is_slow_only_says_that_it_is_out_of_date(desk: Reviewing) -> None:
+    doubtful, slow = DoubtfulPanel(desk), StrangersPanel(desk)
+    desk.quick = 0.0
+    shown = slow.groups.drawn
+    press(doubtful.sheet, "yes", *ids(doubtful.sheet))
+    assert (slow.groups.drawn, slow.again.layout.display) == (shown, "")
+    slow.again.click()
+    assert (slow.groups.drawn, slow.again.layout.display) == (shown + 1, "none")
+
+
+def test_what_is_refused_is_said_and_the_faces_come_back(desk: Reviewing) -> None:
+    panel = DoubtfulPanel(desk)
+    with desk.workspace.open_store() as store:
+        store.execute("DELETE FROM person WHERE name = 'Person 1'")
+    drawn = panel.sheet.drawn
+    persons = dict(panel._persons)
+    press(panel.sheet, "yes", *[i for i in persons if persons[i] == "Person 1"])
+    assert "there is no &#x27;Person 1&#x27;" in panel.message.value
+    assert panel.sheet.drawn > drawn
+
+
+# --- the notebook -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_an_unsorted_workspace_is_said(unsorted: Reviewing, panel: type) -> None:
+    said = panel(unsorted).message.value
+    assert NOT_SORTED.split("`")[0] in said or panel in (HistoryPanel, RematchPanel)
+    assert "border-left:4px solid #888888" in said, "nothing went wrong"
+
+
+@pytest.mark.parametrize("state", ["unsorted", "desk"])
+def test_the_notebook_runs_without_anybody_watching(
+    state: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    desk: Reviewing = request.getfixturevalue(state)
+
+    saved = launch(
+        "04_review",
+        {"workspace": str(desk.workspace.root)},
+        runs=tmp_path / "runs",
+        job="x",
+        echo=io.StringIO(),
+    )
+
+    outputs = [o for cell in nbformat.read(saved, 4).cells for o in cell.get("outputs", ())]
+    assert [o.output_type for o in outputs if o.output_type in {"error", "stream"}] == []
+    assert sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs) == 7
+    assert done(desk) == []
+
+
+def test_opening_explains_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="facesort init"):
+        review.open_review(tmp_path / "nowhere")
+
+
+def test_the_first_table_counts(desk: Reviewing) -> None:
+    rows = {row[0]: row[1] for row in desk.table().rows}
+    assert [rows[k] for k in ("People", "Photos", "STRICT", "LOOSE", "Unknown", "Doubtful")] == [
+        4,
+        10,
+        4,
+        2,
+        6,
+        2,
+    ]
+
+
+# --- bursts -----------------------------------------------------------------------------------
+
+
+def test_before_a_sort_there_are_no_bursts(unsorted: Reviewing) -> None:
+    table = review.show_bursts(unsorted)
+    assert (table.rows, table.note) == ([], NOT_SORTED)
+
+
+def test_photos_of_one_moment_are_shown_with_the_sharpest(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_photo(tmp_path / "src" / f"{number}.png", [1], variation=60 + number)
+    write_photo(tmp_path / "src" / "other.png", [3, 4, 2], variation=60, shade=90)
+    shutil.copy(tmp_path / "src" / "1.png", tmp_path / "src" / "copy of 1.png")
+    sort_in_threads(*make_workspace(tmp_path, tmp_path / "src"))
+
+    table = review.show_bursts(review.open_review(tmp_path / "hot"))
+
+    (row,) = table.rows
+    assert row[0] == 3
+    assert sorted([row[1], *str(row[3]).split(", ")]) == ["1.png", "2.png", "3.png"]
+    assert table.note.startswith("1 burst with 3 of 4 photos.")

@@ -1,0 +1,434 @@
+"""01_seed: what the notebook shows, and what its panels do when somebody uses them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import nbformat
+import numpy as np
+import pytest
+from IPython.display import Image as Picture
+from IPython.display import Markdown
+from PIL import Image
+from synthetic_event import make_workspace, write_photo
+
+from facesort.engine.gallery.edit import GalleryView, read_gallery
+from facesort.engine.setup import set_up
+from facesort.errors import PackMismatchError, WorkspaceError
+from facesort.lab.run.launch import launch
+from facesort.lab.seed import cells as seed
+from facesort.lab.seed.add_panel import AddPanel
+from facesort.lab.seed.gallery_panel import GalleryPanel
+from facesort.lab.seed.plots import shown_persons
+from facesort.lab.seed.seeding import Seeding
+from facesort.lab.shared.tables import Table
+from facesort.workspace import Workspace
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Seeding:
+    """Nobody is in the gallery."""
+    (tmp_path / "src").mkdir()
+    set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])
+    return seed.open_seeding(tmp_path / "hot", executor=ThreadPoolExecutor(1))
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Seeding:
+    """Person 1 to Person 4, one reference each."""
+    (tmp_path / "src").mkdir()
+    make_workspace(tmp_path, tmp_path / "src")
+    return seed.open_seeding(tmp_path / "hot", executor=ThreadPoolExecutor(1))
+
+
+def photo(folder: Path, name: str, people: list[int], variation: int = 90) -> Path:
+    write_photo(folder / name, people, variation=variation)
+    return folder / name
+
+
+def upload(panel: AddPanel, *photos: Path) -> None:
+    """What the browser sends."""
+    panel.upload.value = tuple(
+        {
+            "name": path.name,
+            "type": "image/png",
+            "size": path.stat().st_size,
+            "content": memoryview(path.read_bytes()),
+            "last_modified": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        for path in photos
+    )
+
+
+def shown(panel: AddPanel) -> list[str]:
+    return [tile.children[0].value for tile in panel.results.children]
+
+
+def form(panel: AddPanel) -> tuple[str, str, object, str]:
+    return panel.name.value, panel.folder.value, panel.upload.value, panel.path.value
+
+
+def names(seeding: Seeding) -> list[str]:
+    return [card.person.name for card in seeding.view().cards]
+
+
+def files(workspace: Workspace) -> set[str]:
+    return {path.name for path in workspace.root.rglob("*") if path.is_file()}
+
+
+# --- adding -----------------------------------------------------------------------------------
+
+
+def test_what_is_missing_in_the_form_is_said(empty: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(empty)
+    panel.add()
+    assert "Say who it is." in panel.message.value
+    panel.name.value = "Ada"
+    panel.add()
+    assert "Choose photos, or give a path." in panel.message.value
+    panel.path.value = str(tmp_path / "nowhere")
+    panel.add()
+    assert "neither a photo nor a folder" in panel.message.value
+    assert panel.results.children == ()
+    assert names(empty) == []
+
+
+def test_uploads_are_added_or_refused_one_by_one(empty: Seeding, tmp_path: Path) -> None:
+    panel, gallery = AddPanel(empty), GalleryPanel(empty)
+    before = files(empty.workspace)
+    panel.name.value = "  Ada   Berg "
+    panel.folder.value = "Family"
+    upload(panel, photo(tmp_path, "one.png", [1]), photo(tmp_path, "two.png", [1, 2]))
+
+    panel.add()
+
+    first, second = shown(panel)
+    assert ">added<" in first
+    assert "several_faces" in second
+    assert "2 faces were found" in second
+    assert "1 reference added, 1 refused" in panel.message.value
+    assert [(c.person.name, c.person.folder) for c in empty.view().cards] == [
+        ("Ada Berg", "Family")
+    ]
+    assert len(gallery.cards.children) == 1, "the cards follow"
+    assert panel.name.options == ("Ada Berg",)
+    assert form(panel) == ("", "", (), ""), "a name that stayed would get somebody else's photos"
+    assert not panel.button.disabled
+    assert files(empty.workspace) == before, "an upload leaves no file behind"
+
+
+def test_a_folder_of_photos_is_added_by_its_path(empty: Seeding, tmp_path: Path) -> None:
+    photo(tmp_path / "ada", "a.png", [1], 90)
+    photo(tmp_path / "ada", "b.png", [1], 120)
+    panel = AddPanel(empty)
+    panel.name.value, panel.path.value = "Ada", f' "{tmp_path / "ada"}" '
+
+    panel.add()
+
+    assert "2 references added" in panel.message.value
+    assert [len(card.references) for card in empty.view().cards] == [2]
+
+
+def test_what_could_not_be_looked_at_stays_in_the_form(empty: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(empty)
+    panel.name.value = "Ada"
+    upload(panel, photo(tmp_path, "two.png", [1, 2]))
+    before = form(panel)
+    database = empty.workspace.root / "facesort.duckdb"
+    database.rename(tmp_path / "away")
+    database.mkdir()
+
+    panel.add()
+
+    assert form(panel) == before
+    database.rmdir()
+    (tmp_path / "away").rename(database)
+    panel.add()
+    assert "0 references added, 1 refused" in panel.message.value
+    assert form(panel) == ("Ada", "", (), ""), "another photo of Ada is wanted"
+
+
+def test_nothing_can_be_typed_while_photos_are_looked_at(empty: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(empty)
+    fields = (panel.name, panel.folder, panel.upload, panel.path, panel.button)
+    seen: list[set[bool]] = []
+    fields[-1].observe(lambda _: seen.append({field.disabled for field in fields}), "disabled")
+    panel.name.value = "Ada"
+    upload(panel, photo(tmp_path, "one.png", [1]))
+    panel.add()
+    assert seen == [{True}, {False}]
+
+
+def test_only_likeness_can_be_overruled(four: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(four)
+    panel.name.value = "Twin"
+    upload(panel, photo(tmp_path, "two.png", [1, 2]), photo(tmp_path, "twin.png", [1], 100))
+    panel.add()
+    refused, alike = panel.results.children
+    assert [type(w) for w in refused.children] == [widgets.HTML]
+    assert "looks_like_other" in alike.children[0].value
+    assert "Twin" not in names(four)
+
+    alike.children[1].click()
+
+    assert "Twin" in names(four)
+    assert [">added<" in tile for tile in shown(panel)] == [True]
+
+
+def test_a_taken_folder_is_said_and_nothing_is_added(four: Seeding, tmp_path: Path) -> None:
+    panel = AddPanel(four)
+    panel.name.value, panel.folder.value = "Zoe", "person 1"
+    upload(panel, photo(tmp_path, "zoe.png", [9]))
+
+    panel.add()
+
+    (tile,) = shown(panel)
+    assert "folder_taken" in tile
+    assert "is taken by &#x27;Person 1&#x27;" in tile
+    assert "0 references added" in panel.message.value
+    assert "Zoe" not in names(four)
+    assert not panel.button.disabled
+
+
+def test_what_users_write_is_never_html(empty: Seeding, tmp_path: Path) -> None:
+    panel, gallery = AddPanel(empty), GalleryPanel(empty)
+    panel.name.value, panel.folder.value = "<b>Ada</b>", "ada"
+    upload(panel, photo(tmp_path, "<i>.png", [1]))
+    panel.add()
+    gallery.editor.open("<b>Ada</b>")
+
+    pages = [*shown(panel), panel.message.value, gallery.cards.children[0].children[0].value]
+    pages += [gallery.editor.heading.value]
+    pages += [tile.children[0].value for tile in gallery.editor.references.children]
+    assert len(pages) == 5
+    assert not any("<b>Ada" in page or "<i>" in page for page in pages)
+
+
+# --- editing ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gallery(four: Seeding) -> GalleryPanel:
+    return GalleryPanel(four)
+
+
+def test_the_editor_is_closed_until_somebody_is_chosen(gallery: GalleryPanel) -> None:
+    assert gallery.editor.body.layout.display == "none"
+    gallery.cards.children[1].children[1].click()
+    assert gallery.editor.body.layout.display == ""
+    assert gallery.editor.name.value == "Person 2"
+    gallery.editor.open(None)
+    assert gallery.editor.body.layout.display == "none"
+
+
+def test_rename_and_move(four: Seeding, gallery: GalleryPanel) -> None:
+    editor = gallery.editor
+    editor.open("Person 1")
+    editor.name.value = "Person 2"
+    editor.rename()
+    assert "there is a &#x27;Person 2&#x27;" in editor.message.value
+    assert editor.person == "Person 1"
+    editor.name.value = " Ada "
+    editor.rename()
+    assert "is called Ada now" in editor.message.value
+    editor.folder.value = "A/B"
+    editor.move()
+    assert editor.folder.value == "A_B"
+    assert (four.view().cards[0].person.name, four.view().cards[0].person.folder) == ("Ada", "A_B")
+
+
+def test_removing_a_person_asks_first(four: Seeding, gallery: GalleryPanel) -> None:
+    editor = gallery.editor
+    editor.open("Person 1")
+    editor.remove()
+    assert "Remove Person 1 with 1 reference" in editor.question.value
+    assert len(names(four)) == 4
+    editor.decline()
+    editor.agree()  # nothing is asked any more
+    assert len(names(four)) == 4
+    editor.remove()
+    editor.agree()
+    assert names(four) == ["Person 2", "Person 3", "Person 4"]
+    assert editor.body.layout.display == "none"
+    assert len(gallery.cards.children) == 3
+
+
+def test_a_question_about_one_person_never_counts_for_another(
+    four: Seeding, gallery: GalleryPanel
+) -> None:
+    gallery.editor.open("Person 1")
+    gallery.editor.remove()
+    gallery.editor.open("Person 2")
+    gallery.editor.agree()
+    assert len(names(four)) == 4
+
+
+def test_merging_asks_first(four: Seeding, gallery: GalleryPanel) -> None:
+    editor = gallery.editor
+    editor.open("Person 1")
+    editor.merge()
+    assert "Choose into whom" in editor.message.value
+    editor.into.value = "Person 3"
+    editor.merge()
+    assert "Merge Person 1 into Person 3?" in editor.question.value
+    assert len(names(four)) == 4
+    editor.agree()
+    assert names(four) == ["Person 2", "Person 3", "Person 4"]
+    assert editor.person == "Person 3"
+    assert len(editor.references.children) == 2
+
+
+def test_a_reference_is_removed_but_never_the_last(
+    four: Seeding, gallery: GalleryPanel, tmp_path: Path
+) -> None:
+    panel = AddPanel(four)
+    panel.name.value = "Person 1"
+    upload(panel, photo(tmp_path, "more.png", [1], 120))
+    panel.add()
+    gallery.editor.open("Person 1")
+    first, _ = gallery.editor.references.children
+
+    first.children[1].click()
+
+    assert [r.file_name for r in four.view().cards[0].references] == ["more.png"]
+    (last,) = gallery.editor.references.children
+    assert last.children[1].disabled
+
+
+def test_who_went_meanwhile_is_said(four: Seeding, gallery: GalleryPanel) -> None:
+    gallery.editor.open("Person 1")
+    with four.workspace.open_store() as store:
+        store.execute("DELETE FROM person WHERE name = 'Person 1'")
+    gallery.editor.name.value = "Ada"
+    gallery.editor.rename()
+    assert "there is no &#x27;Person 1&#x27;" in gallery.editor.message.value
+    assert names(four) == ["Person 2", "Person 3", "Person 4"]
+    assert gallery.editor.body.layout.display == "none"
+
+
+def test_a_refusal_leaves_what_was_typed(gallery: GalleryPanel) -> None:
+    gallery.editor.open("Person 1")
+    gallery.editor.name.value, gallery.editor.folder.value = "Person 2", "Elsewhere"
+    gallery.editor.rename()
+    assert (gallery.editor.name.value, gallery.editor.folder.value) == ("Person 2", "Elsewhere")
+
+
+def test_cards_stay_where_they_were_scrolled_to(four: Seeding, gallery: GalleryPanel) -> None:
+    before = gallery.cards.children
+    four.changed()
+    gallery.editor.open("Person 1")
+    assert gallery.cards.children == before
+    assert "2px solid" in before[0].children[0].value, "the chosen one is marked"
+
+
+def test_names_can_be_looked_for(gallery: GalleryPanel) -> None:
+    gallery.find.value = "SON 3"
+    assert len(gallery.cards.children) == 1
+    assert "1 person" in gallery.summary.value
+    gallery.find.value = ""
+    assert "4 people" in gallery.summary.value
+
+
+# --- the coach --------------------------------------------------------------------------------
+
+CONTENT: list[Callable[[Seeding], Any]] = [
+    seed.coach_table,
+    seed.confusion_picture,
+    seed.closest_picture,
+]
+
+
+@pytest.mark.parametrize("content", CONTENT)
+def test_an_empty_gallery_is_said(empty: Seeding, content: Callable[[Seeding], Any]) -> None:
+    assert isinstance(content(empty), Markdown)
+
+
+def test_the_coach_names_what_is_missing(four: Seeding) -> None:
+    table = seed.coach_table(four)
+    assert isinstance(table, Table)
+    assert [row[:3] for row in table.rows] == [
+        (f"Person {i}", 1, "one_reference") for i in range(1, 5)
+    ]
+    assert table.note == "Nothing is missing for 0 of 4."
+
+
+@pytest.mark.parametrize("content", CONTENT[1:])
+def test_figures_have_an_alternative_text(four: Seeding, content: Callable[[Seeding], Any]) -> None:
+    found = content(four)
+    assert isinstance(found, Picture)
+    assert Image.open(io.BytesIO(found.data)).width > 500
+    assert "people" in found.alt or "apart, beyond LOOSE" in found.alt
+
+
+def test_displays_follow_the_gallery(four: Seeding) -> None:
+    calls: list[int] = []
+    live = four.live("x", lambda: calls.append(len(names(four))))
+    four.live("x", lambda: calls.append(-1))  # the cell is run again
+    live.refresh()  # not on the screen
+    four.changed()
+    assert calls == []
+    assert live.content() is None
+    assert calls == [4]
+
+
+@pytest.mark.parametrize("people", [2, 3, 45])
+def test_the_matrix_shows_those_with_the_nearest_neighbours(people: int) -> None:
+    rng = np.random.default_rng(people)
+    distances = rng.uniform(1.0, 1.5, (people, people)).astype(np.float32)
+    distances = np.minimum(distances, distances.T)
+    np.fill_diagonal(distances, 0)
+    distances[0, -1] = distances[-1, 0] = 0.5
+
+    rows = shown_persons(distances).tolist()
+
+    assert len(rows) == len(set(rows)) == min(people, 40)
+    assert abs(rows.index(0) - rows.index(people - 1)) == 1, "alike ones stand side by side"
+
+
+# --- the notebook -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("people", [0, 4])
+def test_the_notebook_runs_without_anybody_watching(
+    people: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    seeding: Seeding = request.getfixturevalue("four" if people else "empty")
+
+    saved = launch(
+        "01_seed",
+        {"workspace": str(seeding.workspace.root)},
+        runs=tmp_path / "runs",
+        job="x",
+        echo=io.StringIO(),
+    )
+
+    notebook = nbformat.read(saved, 4)
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
+    assert [o.output_type for o in outputs if o.output_type in {"error", "stream"}] == []
+    pictures = sum("image/png" in o.data for o in outputs)
+    panels = sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs)
+    assert (panels, pictures) == (2, 2 if people else 0)
+    assert len(read_gallery(seeding.workspace, seeding.pack).cards) == people
+
+
+def test_opening_explains_what_is_wrong(four: Seeding, tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="facesort init"):
+        seed.open_seeding(tmp_path / "nowhere")
+    with four.workspace.open_store() as store:
+        store.execute("UPDATE reference SET pack_id = 'other'")
+    with pytest.raises(PackMismatchError):
+        seed.open_seeding(four.workspace.root)
+
+
+def test_the_first_table_says_what_counts(four: Seeding) -> None:
+    rows = {row[0]: row[1:] for row in four.table().rows}
+    assert rows["STRICT"] == ("0.80", "matched and learned; recommended for this pack")
+    assert rows["Smallest face"][0] == "40 px"
+    view: GalleryView = four.view()
+    assert view.thresholds == four.thresholds

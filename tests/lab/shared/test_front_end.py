@@ -1,0 +1,110 @@
+"""What is done in the browser, as the kernel hears it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ipywidgets import Button
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
+from facesort.lab.shared.front_end import on_press
+
+FORM = """
+import threading, time
+import ipywidgets as widgets
+from facesort.lab.shared.front_end import hear_in_order
+
+hear_in_order()
+name, button, heard = widgets.Text(), widgets.Button(), []
+
+def press(_):
+    heard.append((name.value, threading.current_thread() is threading.main_thread()))
+    button.tooltip = name.value  # who writes to a widget is who ipykernel would let hear it from then on
+
+button.on_click(press)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds_between", "done"), [([0.0], 1), ([0.3], 1), ([0.5], 2), ([0.3, 0.3], 2), ([9, 9], 3)]
+)
+def test_a_double_click_is_one_press(seconds_between: list[float], done: int) -> None:
+    now, pressed = [100.0], []
+
+    def work() -> None:
+        pressed.append(now[0])
+        now[0] += 5.0  # the second click is heard after it
+
+    button = Button()
+    on_press(button, work, clock=lambda: now[0])
+    button.click()
+    for seconds in seconds_between:
+        now[0] += seconds
+        button.click()
+
+    assert len(pressed) == done
+
+
+@pytest.fixture
+def kernel() -> Iterator[BlockingKernelClient]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def value(kernel: BlockingKernelClient, expression: str, code: str = "") -> Any:
+    """What it is once the code, and all that was asked before it, has run."""
+    reply = kernel.execute_interactive(
+        code, user_expressions={"it": expression}, timeout=60, output_hook=lambda _: None
+    )["content"]
+    assert reply["status"] == "ok", reply
+    return ast.literal_eval(reply["user_expressions"]["it"]["data"]["text/plain"])
+
+
+def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
+    kernel: BlockingKernelClient,
+) -> None:
+    name, button = value(kernel, "(name.comm.comm_id, button.comm.comm_id)", FORM)
+    kernel.control_channel.send(kernel.session.msg("create_subshell_request", {}))
+    subshell = kernel.get_control_msg(timeout=60)["content"]["subshell_id"]
+
+    def touch(widget: str, **data: Any) -> None:
+        message = kernel.session.msg("comm_msg", {"comm_id": widget, "data": data})
+        message["header"]["subshell_id"] = subshell
+        kernel.shell_channel.send(message)
+
+    touch(button, method="custom", content={"event": "click"})
+    assert value(kernel, "heard") == [("", True)]
+    kernel.execute("time.sleep(1)")  # the main thread is busy
+    touch(name, method="update", state={"value": "Grace"})
+    touch(button, method="custom", content={"event": "click"})
+    assert value(kernel, "heard", "time.sleep(1)") == [("", True), ("Grace", True)]
+
+
+LIVE = """
+import ipywidgets as widgets
+from facesort.lab.seed.seeding import Live
+
+def content():
+    return widgets.HTML(now) if now else "nobody"
+
+def alive():
+    state = widgets.Widget.get_manager_state()["state"].values()
+    return len(state), [part["state"]["value"] for part in state if part["model_name"] == "HTMLModel"]
+
+now = "Ada"
+live = Live(content)
+display(live)
+"""
+
+
+def test_what_is_drawn_again_leaves_nothing_of_what_was_there(kernel: BlockingKernelClient) -> None:
+    one = 3  # a widget, its style and its layout
+    assert value(kernel, "alive()", LIVE) == (one, ["Ada"])
+    for now, left in (("Ben", (one, ["Ben"])), ("", (0, [])), ("", (0, [])), ("Cy", (one, ["Cy"]))):
+        assert value(kernel, "alive()", f"now = {now!r}; live.refresh()") == left

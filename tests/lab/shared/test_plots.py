@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesort.core.matching import Thresholds
+from facesort.core.stages import Stage, StageTime
+from facesort.lab.shared.contact_sheet import plot_contact_sheet
+from facesort.lab.shared.plots import (
+    chart,
+    picture,
+    plot_distances,
+    plot_person_files,
+    plot_rate,
+    plot_stages,
+    shorten,
+)
+from facesort.lab.shared.tables import Table, percent
+from facesort.lab.shared.words import decimals, duration, explain
+from facesort.reasons import Outcome, Reason
+from facesort.store.queries.review import ReviewFace
+
+STRANGE_NAMES = {
+    "$x_": 3,
+    "a$b^$": 2,
+    "<b>&amp;": 1,
+    "名前": 0,
+    "": 4,
+    "n" * 300: 5,
+    "two\nlines": 6,
+}
+
+
+def floats(*values: float) -> NDArray[np.float32]:
+    return np.array(values, dtype=np.float32)
+
+
+def only_axes(figure: Figure) -> Axes:
+    (axes,) = figure.axes
+    return axes
+
+
+def pixels_of(figure: Figure) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(picture(figure, "alt").data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def took(stage: Stage, seconds: float) -> StageTime:
+    return StageTime(stage, seconds, seconds / 4)
+
+
+def jpeg(shade: int, size: tuple[int, int] = (60, 80)) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", size, (shade, 0, 0)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def doubtful(**changes: object) -> ReviewFace:
+    values: dict[str, object] = {
+        "face_id": 1,
+        "photo_id": 1,
+        "path": "card/DSC1.JPG",
+        "person": "Ada",
+        "runner_up": "Bo",
+        "outcome": "loose",
+        "reason": "above_strict",
+        "distance": 0.934,
+        "runner_up_distance": 1.2,
+        "quality": 0.5,
+        "crop": jpeg(250),
+        "reference_crop": jpeg(90),
+    }
+    return ReviewFace(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("strict", "loose", "unknown"),
+    [
+        (floats(), floats(), floats(1.3)),
+        (floats(0.5), floats(), floats()),
+        (floats(0.1, 0.55, 0.5), floats(0.81, 0.99), floats(1.2, 1.2, 1.2, 2.0)),
+        (floats(0.0), floats(0.8), floats(0.8, 2.0)),
+    ],
+)
+def test_every_face_is_in_the_histogram_once(
+    strict: NDArray[np.float32], loose: NDArray[np.float32], unknown: NDArray[np.float32]
+) -> None:
+    distances = {Outcome.STRICT: strict, Outcome.LOOSE: loose, Outcome.UNKNOWN: unknown}
+
+    axes = only_axes(chart(lambda ax: plot_distances(ax, distances, Thresholds(0.8, 1.0, 0.05))))
+
+    drawn = [sum(bar.get_height() for bar in container) for container in axes.containers]
+    assert drawn == [len(strict), len(loose), len(unknown)]
+
+
+def test_the_thresholds_are_drawn_where_they_are_and_on_edges_of_bins() -> None:
+    distances = dict.fromkeys(Outcome, floats(0.7, 0.9))
+
+    axes = only_axes(chart(lambda ax: plot_distances(ax, distances, Thresholds(0.8, 0.975, 0.05))))
+
+    assert [line.get_xdata()[0] for line in axes.lines] == [0.8, 0.975]
+    assert [text.get_text() for text in axes.texts] == ["STRICT 0.80", "LOOSE 0.975"]
+    edges = np.array([bar.get_x() for bar in axes.containers[0]])
+    assert np.abs(edges - 0.8).min() < 1e-9
+    assert np.abs(edges - 0.975).min() < 1e-9
+    low, high = axes.get_xlim()
+    assert low < 0.7
+    assert high > 0.975
+
+
+def test_the_rate_of_each_batch_is_its_photos_over_its_time() -> None:
+    axes = only_axes(chart(lambda ax: plot_rate(ax, [0.0, 10.0, 15.0], [50, 50])))
+
+    values, edges, _ = axes.patches[0].get_data()
+    assert list(values) == [5, 10]
+    assert list(edges) == [0, 10, 15]
+    assert axes.get_legend().get_texts()[1].get_text() == "mean 6.67"
+    assert "seconds" in axes.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("edges", "unit", "last"),
+    [
+        ([0.0, 0.0], "seconds", 0.001),
+        ([0.0, 299.0], "seconds", 299.0),
+        ([0.0, 600.0], "minutes", 10.0),
+    ],
+)
+def test_the_time_axis_suits_the_run(edges: list[float], unit: str, last: float) -> None:
+    axes = only_axes(chart(lambda ax: plot_rate(ax, edges, [1])))
+
+    assert unit in axes.get_xlabel()
+    assert axes.get_xlim() == (0.0, last)
+
+
+@pytest.mark.parametrize(
+    ("workers", "coordinator", "labels"),
+    [
+        ((), (took(Stage.WAIT, 0),), ["wait"]),
+        ((took(Stage.READ, 1),), (), ["read"]),
+        (
+            (took(Stage.DECODE, 3), took(Stage.EMBED, 1)),
+            (took(Stage.STORE, 1), took(Stage.WAIT, 4)),
+            ["decode", "embed", "store", "wait"],
+        ),
+    ],
+)
+def test_each_stage_is_a_bar_of_its_milliseconds_per_photo(
+    workers: tuple[StageTime, ...], coordinator: tuple[StageTime, ...], labels: list[str]
+) -> None:
+    axes = only_axes(chart(lambda ax: plot_stages(ax, 50, workers, coordinator)))
+    assert [label.get_text() for label in axes.get_yticklabels()] == labels
+    widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert sorted(widths) == pytest.approx(
+        sorted(20 * s for t in (*workers, *coordinator) for s in (t.seconds, t.cpu_seconds))
+    )
+
+
+def test_stages_have_their_share_and_their_place_its_sum() -> None:
+    times = (took(Stage.DECODE, 3), took(Stage.EMBED, 1))
+    axes = only_axes(chart(lambda ax: plot_stages(ax, 100, times, times[:1])))
+    texts = [text.get_text() for text in axes.texts]
+    assert "30 ms (75 %)" in texts
+    assert any(text.startswith("in the workers: 40.0 ms") for text in texts)
+    assert any(text.startswith("in the coordinator: 30.0 ms") for text in texts)
+
+
+def test_names_are_text_and_never_formulas() -> None:
+    figure = chart(lambda ax: plot_person_files(ax, STRANGE_NAMES))
+
+    axes = only_axes(figure)
+    assert [bar.get_width() for bar in axes.containers[0]] == list(STRANGE_NAMES.values())
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[:2] == ["$x_", "a$b^$"]
+    assert labels[-1] == "two lines"
+    assert pixels_of(figure).std() > 0
+
+
+def test_a_person_without_files_is_shown() -> None:
+    axes = only_axes(chart(lambda ax: plot_person_files(ax, {"Ada": 0})))
+
+    assert [text.get_text() for text in axes.texts] == ["0"]
+    assert axes.get_xlim()[1] > 0
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 24])
+def test_every_doubtful_face_stands_beside_its_reference(count: int) -> None:
+    figure = plot_contact_sheet([doubtful(person=f"P{i}") for i in range(count)])
+
+    pictures = [axes.images[0].get_array() for axes in figure.axes]
+    assert [int(np.max(p[..., 0][p[..., 1] < 50])) // 10 for p in pictures] == [25, 9] * count
+    captions = [text.get_text() for cell in figure.subfigs for text in cell.texts]
+    assert captions[::3] == [f"P{i} 0.93" for i in range(count)]
+    assert captions[1::3] == ["next: Bo 1.20"] * count
+    assert captions[2::3] == ["DSC1.JPG"] * count
+
+
+@pytest.mark.parametrize(
+    ("changes", "caption"),
+    [
+        ({"runner_up": None, "runner_up_distance": None}, "nobody else to compare with"),
+        ({"reference_crop": b""}, "next: Bo 1.20"),
+        ({"runner_up": "$\\frac"}, "next: $\\frac 1.20"),
+    ],
+)
+def test_a_contact_sheet_takes_what_there_is(changes: dict[str, object], caption: str) -> None:
+    figure = plot_contact_sheet([doubtful(**changes)])
+
+    assert figure.subfigs[0].texts[1].get_text() == caption
+    assert pixels_of(figure).std() > 0
+
+
+def test_a_picture_says_what_it_shows() -> None:
+    image = picture(Figure((2, 1)), "what it shows")
+
+    data, metadata = image._repr_mimebundle_()
+    assert list(data) == ["image/png"]
+    assert metadata["image/png"]["alt"] == "what it shows"
+    assert metadata["image/png"]["width"] == 192
+
+
+@given(st.text(), st.integers(min_value=3, max_value=40))
+def test_a_short_text_is_one_line_of_at_most_that_length(text: str, length: int) -> None:
+    short = shorten(text, length)
+
+    assert len(short) <= length
+    assert "\n" not in short
+    line = " ".join(text.split())
+    assert short == line if len(line) <= length else (short[0], short[-1]) == (line[0], line[-1])
+
+
+def test_a_table_shows_text_as_text() -> None:
+    table = Table(("Name", "Files"), [("<script>", 12345), ("b", 1)], ("all", 12346), "a & b")
+
+    html = table._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "12,345" in html
+    assert "a &amp; b" in html
+    assert repr(table).splitlines() == [
+        "Name       Files",
+        "<script>  12,345",
+        "b              1",
+        "all       12,346",
+        "a & b",
+    ]
+
+
+def test_an_empty_table_has_its_headings() -> None:
+    table = Table(("Name", "Files"), [])
+
+    assert repr(table) == "Name  Files"
+    assert "<td" in table._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "expected"),
+    [(0, 0, ""), (0, 5, "0.0 %"), (1, 3, "33.3 %"), (2, 2, "100.0 %")],
+)
+def test_shares(part: int, whole: int, expected: str) -> None:
+    assert percent(part, whole) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (90061, "25 h 01 min"),
+    ],
+)
+def test_durations(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [(0, "0.00"), (1, "1.00"), (0.8, "0.80"), (0.875, "0.875"), (0.80004, "0.80")],
+)
+def test_distances_have_two_decimals_or_more(distance: float, expected: str) -> None:
+    assert decimals(distance) == expected
+
+
+def test_codes_are_explained_and_unknown_ones_left_alone() -> None:
+    assert explain(Reason.NO_FACE) == "no face was found"
+    assert explain("from a newer facesort") == ""

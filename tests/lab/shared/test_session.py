@@ -1,0 +1,136 @@
+"""Jupyter runs what widgets ask for beside the cells: two things at once must not mix."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_event import make_gallery, write_photo
+
+from facesort.engine.gallery.edit import read_gallery
+from facesort.faces.protocol import ModelPack
+from facesort.lab import calibrate, seed
+from facesort.lab.review.reviewing import Panel, Reviewing
+from facesort.lab.seed.add_panel import AddPanel
+from facesort.lab.seed.gallery_panel import GalleryPanel
+from facesort.workspace import Workspace
+
+Job = tuple[Workspace, ModelPack]
+
+
+class Gate:
+    """Somebody who waits at it is inside until it is opened."""
+
+    def __init__(self) -> None:
+        self.inside, self.opened = threading.Event(), threading.Event()
+
+    def wait(self) -> None:
+        self.inside.set()
+        assert self.opened.wait(180)
+
+
+class Gated(ThreadPoolExecutor):
+    """Analyses nothing before its gate is open."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(1)
+        self._gate = gate
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._gate.wait()
+        return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def between(
+    gate: Gate, first: Callable[[], object], second: Callable[[], object]
+) -> Iterator[None]:
+    """What is so while the first action is half done and the second one has been asked for; both end after it."""
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            one = threads.submit(first)
+            assert gate.inside.wait(180)
+            two = threads.submit(second)
+            with pytest.raises(TimeoutError):
+                two.result(timeout=0.3)
+            yield
+        finally:
+            gate.opened.set()
+        one.result(timeout=180)
+        two.result(timeout=180)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Person 1 to Person 3, two references each."""
+    made = make_gallery(tmp_path, {identity: [30, 60] for identity in (1, 2, 3)})
+    write_photo(tmp_path / "source" / "a.png", [1, 2], variation=90)
+    return made
+
+
+def people(job: Job) -> dict[str, int]:
+    return {card.person.name: len(card.references) for card in read_gallery(*job).cards}
+
+
+def test_seeding_and_editing_take_turns(job: Job, tmp_path: Path) -> None:
+    gate = Gate()
+    seeding = seed.open_seeding(job[0].root, executor=Gated(gate))
+    panel, editor = AddPanel(seeding), GalleryPanel(seeding).editor
+    write_photo(tmp_path / "new.png", [1], variation=120)
+    panel.name.value, panel.path.value = "Person 1", str(tmp_path / "new.png")
+    editor.open("Person 1")
+    editor.name.value = "Ada"
+
+    with between(gate, panel.add, editor.rename):
+        assert people(job) == {"Person 1": 2, "Person 2": 2, "Person 3": 2}
+
+    assert people(job) == {"Ada": 3, "Person 2": 2, "Person 3": 2}
+    assert "1 reference added" in panel.message.value
+    assert "is called Ada now" in editor.message.value
+
+
+def test_looking_at_the_source_and_moving_a_threshold_take_turns(job: Job) -> None:
+    gate = Gate()
+    desk = calibrate.open_calibration(job[0].root, executor=Gated(gate))
+    before = desk.thresholds
+
+    with between(
+        gate,
+        lambda: calibrate.look_at_source(desk, photos=1, seed=0),
+        lambda: desk.move(strict=0.25, loose=0.5),
+    ):
+        assert (desk.thresholds, desk.sample) == (before, None)
+
+    assert (desk.thresholds.strict, desk.thresholds.loose) == (0.25, 0.5)
+    assert desk.sample is not None
+
+
+class Quiet(Panel):
+    """Shows nothing."""
+
+    def refresh(self) -> str:
+        return ""
+
+
+def test_two_panels_of_the_review_take_turns(job: Job) -> None:
+    gate, done = Gate(), list[str]()
+    review = Reviewing(*job)
+    one, other = Quiet(review, "one"), Quiet(review, "other")
+
+    def slowly() -> None:
+        gate.wait()
+        done.append("one")
+
+    with between(
+        gate,
+        lambda: one.act(slowly, lambda _: "done"),
+        lambda: other.act(lambda: done.append("other"), lambda _: "done"),
+    ):
+        assert done == []
+
+    assert done == ["one", "other"]
