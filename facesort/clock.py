@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["utc_now", "utc_text"]
-
 
 def utc_now() -> datetime:
     """UTC without a time zone, as the database stores it."""

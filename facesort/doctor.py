@@ -24,7 +24,6 @@ from facesort.errors import PackError
 if TYPE_CHECKING:
     from facesort.faces.protocol import ModelPack
 
-__all__ = ["Finding", "State", "examine"]
 
 OLDEST_PYTHON = (3, 11)
 ENOUGH_FREE_BYTES = 2_000_000_000  # faces and crops of 16,000 photos, and one batch in staging
@@ -64,7 +63,6 @@ class Finding:
     ----------
     subject : str
         What was looked at: ``Python``, a library, ``model pack`` ...
-    state : State
     detail : str
         A version, or what is wrong, in words.
     remedy : str

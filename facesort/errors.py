@@ -25,25 +25,6 @@ from __future__ import annotations
 
 from facesort.reasons import Reason
 
-__all__ = [
-    "FacesortError",
-    "GalleryError",
-    "ImageError",
-    "InsufficientTrialsError",
-    "NotebookError",
-    "OutputError",
-    "PackError",
-    "PackMismatchError",
-    "RefusedReferenceError",
-    "SchemaVersionError",
-    "SettingsError",
-    "SourceGoneError",
-    "StoreError",
-    "StoreLockedError",
-    "WorkspaceBusyError",
-    "WorkspaceError",
-]
-
 
 class FacesortError(Exception):
     """Base of everything facesort raises on purpose."""

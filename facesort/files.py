@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_sha256", "publish", "replace_file", "replace_json", "sync_folder", "write_synced"]
-
 _CHUNK = 1 << 20
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
@@ -30,8 +28,6 @@ def write_synced(path: Path, data: bytes, sync: Callable[[int], object] = os.fsy
 
     Parameters
     ----------
-    path : Path
-    data : bytes
     sync : callable
         Waits for an open file; given by those who measure it.
     """

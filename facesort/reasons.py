@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["FaceReason", "Outcome", "PhotoStatus", "Reason"]
-
 
 class PhotoStatus(StrEnum):
     """Where a photo stands.  `total` is always the sum over these."""

@@ -14,18 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from facesort.errors import SettingsError
 from facesort.files import replace_file
 
-__all__ = [
-    "CalibrationSettings",
-    "MatchingSettings",
-    "PhotoSettings",
-    "PrivacySettings",
-    "RunSettings",
-    "SeedSettings",
-    "Settings",
-    "load_settings",
-    "save_settings",
-]
-
 # Strict: `strict = true` is a misunderstanding, and not a threshold of 1.0.
 Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -214,10 +202,6 @@ def parse_settings(values: dict[str, Any], origin: str) -> Settings:
         As read from TOML.
     origin : str
         Where they come from, for the message.
-
-    Returns
-    -------
-    Settings
 
     Raises
     ------

@@ -29,8 +29,6 @@ from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
-__all__ = ["Workspace", "create_workspace", "lies_in", "open_workspace", "refuse_inside"]
-
 log = logging.getLogger(__name__)
 
 # What an interrupted `create_workspace`, or a user who brings a model pack, may have left in the folder.
@@ -52,7 +50,6 @@ class Workspace:
     ----------
     root : Path
         Absolute.
-    settings : Settings
     """
 
     root: Path
@@ -168,7 +165,6 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     ----------
     root : Path
         Made if missing; must not hold a workspace yet.
-    settings : Settings
 
     Raises
     ------

@@ -14,8 +14,6 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 
-__all__ = ["audit"]
-
 
 @click.command()
 @workspace_option

@@ -15,8 +15,6 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 
-__all__ = ["calibrate"]
-
 
 @click.command()
 @workspace_option

@@ -11,8 +11,6 @@ import click
 
 from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, workspace_option
 
-__all__ = ["export", "rematch"]
-
 
 @click.command()
 @workspace_option
@@ -71,8 +69,8 @@ def export(
     best_of_burst: bool,
 ) -> None:
     """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest."""
-    from facesort.engine.delivery.export import ExportOptions
     from facesort.engine.delivery.export import export as export_to
+    from facesort.engine.delivery.files import ExportOptions
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)

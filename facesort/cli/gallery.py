@@ -13,8 +13,6 @@ from tqdm import tqdm
 
 from facesort.cli.terminal import json_option, workspace_option
 
-__all__ = ["persons", "seed"]
-
 
 @click.command()
 @workspace_option

@@ -20,8 +20,6 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 
-__all__ = ["retry", "sort", "status", "verify"]
-
 
 @click.command()
 @workspace_option

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from facesort.engine.privacy.forget import Forgotten
     from facesort.workspace import Workspace
 
-__all__ = ["backup", "deliver", "forget", "restore"]
-
 
 @click.command()
 @workspace_option

@@ -9,8 +9,6 @@ import click
 
 from facesort.cli.terminal import json_option, workspace_option
 
-__all__ = ["history", "redo", "undo"]
-
 
 @click.command()
 @workspace_option

@@ -8,8 +8,6 @@ import click
 
 from facesort.cli.terminal import pack_places, workspace_option
 
-__all__ = ["demo", "doctor", "init", "packs"]
-
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="facesort-demo")

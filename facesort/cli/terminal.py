@@ -11,17 +11,6 @@ import click
 
 from facesort.errors import FacesortError
 
-__all__ = [
-    "EXIT_SOME_FAILED",
-    "ExplainingGroup",
-    "json_option",
-    "pack_places",
-    "parameter_option",
-    "refuse_options_among",
-    "runs_option",
-    "workspace_option",
-]
-
 EXIT_SOME_FAILED = 3
 
 

@@ -9,19 +9,6 @@ from datetime import datetime
 
 from facesort.reasons import PhotoStatus
 
-__all__ = [
-    "AuditedPhoto",
-    "Coverage",
-    "Group",
-    "Shot",
-    "coverage",
-    "day_of",
-    "fold",
-    "folder_of",
-    "group_by",
-    "hour_of",
-]
-
 NO_REASON = "(no reason)"  # must never be seen: every drop has one
 TOP_FOLDER = "(top folder)"
 
@@ -32,7 +19,6 @@ class AuditedPhoto:
 
     Parameters
     ----------
-    photo_id : int
     path : str
         POSIX, relative to the source root.
     reason : str or None
@@ -45,7 +31,6 @@ class AuditedPhoto:
         Of a dropped photo with faces: who was to be left out, or else whom a face came nearest to.
     distance : float or None
         How near.
-    status : PhotoStatus
     run_id : int or None
         The run that analysed it last; None while it is pending.
     """
@@ -78,7 +63,6 @@ class Group:
 
     Parameters
     ----------
-    name : str
     decided : int
         Photos.
     reasons : mapping of reason code to int
@@ -159,9 +143,6 @@ class Shot:
 
     Parameters
     ----------
-    person : str
-    photo_id : int
-    captured_at : datetime or None
     quality : float
         Of the person's face, in [0, 1].
     faces : int
@@ -181,7 +162,6 @@ class Coverage:
 
     Parameters
     ----------
-    name : str
     photos, good, solo : int
         All photos with them; with a good face of theirs; with nobody else in it.
     hours : mapping of datetime to int

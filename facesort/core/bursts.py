@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-__all__ = ["Burst", "Shot", "best_of", "find_bursts"]
-
 # Of the 64 bits of a perceptual hash, those in which neighbours may differ; unrelated photos differ in about 32.
 MOST_BITS = 10
 # Cameras write whole seconds; a photographer who waits longer than this has seen the first one.
@@ -25,8 +23,6 @@ class Shot:
         Also the order of the photos.
     phash : int or None
         Perceptual hash; a photo without one is in no burst.
-    captured_at : datetime or None
-    camera : str
     sharpness : float
         Mean over its faces.
     """

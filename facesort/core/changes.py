@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from facesort.core.history import Decided, FaceAnswer, PhotoAnswer
 from facesort.reasons import FaceReason, PhotoStatus
 
-__all__ = ["Change", "Circumstances", "compare", "different_settings"]
-
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -19,7 +17,6 @@ class Circumstances:
     ----------
     settings : mapping of dotted name to value
         As they took effect.
-    pack_id : str
     gallery : mapping of person_id to (references, learned), or None
         None: an older facesort did not record it.
     """
@@ -49,8 +46,6 @@ class Change:
 
     Parameters
     ----------
-    photo_id : int
-    before, after : PhotoAnswer
     causes : tuple of str
         In words, at least one.
     """

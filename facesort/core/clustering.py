@@ -16,8 +16,6 @@ from sklearn.neighbors import sort_graph_by_row_values
 from facesort.core.gallery import centroid
 from facesort.core.records import Embeddings
 
-__all__ = ["NOISE", "cluster_faces"]
-
 NOISE = -1
 Labels = NDArray[np.int64]
 

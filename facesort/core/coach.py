@@ -14,17 +14,6 @@ from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
 
-__all__ = [
-    "Advice",
-    "Gap",
-    "ReferenceFacts",
-    "advise",
-    "closest_pair",
-    "distances_to_rest",
-    "person_distances",
-    "spread",
-]
-
 # Half of LFW's faces have a yaw below 0.17, two thirds below 0.25: three photos of one person at random are all
 # below it in about one case of four.
 _FRONTAL = 0.25
@@ -71,7 +60,6 @@ class Advice:
 
     Parameters
     ----------
-    gap : Gap
     text : str
         One sentence.
     """

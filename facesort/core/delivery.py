@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from facesort.core.bursts import Burst, Shot, best_of
 
-__all__ = ["LeftOut", "best_of_bursts"]
-
 Folders = Mapping[int, tuple[str, ...]]
 """Folders that each photo belongs in, by photo_id."""
 
@@ -19,10 +17,8 @@ class LeftOut:
 
     Parameters
     ----------
-    photo_id : int
     folder : str
         Empty: it is in no folder at all.
-    why : str
     instead : int or None
         The photo that is there in its place.
     """

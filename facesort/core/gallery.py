@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Embeddings
 
-__all__ = ["Centroids", "Gallery", "Person", "centroid"]
-
 Vector = NDArray[np.float32]
 
 
@@ -21,7 +19,6 @@ class Person:
 
     Parameters
     ----------
-    person_id : int
     name : str
         As the user wrote it.
     folder : str
@@ -103,7 +100,6 @@ class Gallery:
         Permanent.
     learned : mapping of person_id to ndarray of shape (n, dim)
         Oldest first, at most `max_learned`.
-    max_learned : int
     """
 
     persons: tuple[Person, ...]

@@ -11,17 +11,6 @@ from dataclasses import dataclass, field
 
 from facesort.reasons import PhotoStatus, Reason
 
-__all__ = [
-    "Decided",
-    "FaceAnswer",
-    "Moment",
-    "PhotoAnswer",
-    "Resulted",
-    "Said",
-    "drops_by_run",
-    "state_at",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Resulted:
@@ -39,15 +28,12 @@ class Decided:
 
     Parameters
     ----------
-    photo_id, face_id, round : int
     kind : str
         Of the batch: ``sort``, ``retry`` or ``rematch``.
-    reason : str
     person_id : int or None
         Whom the face was given to.
     distance : float or None
         To that person, or else to the nearest.
-    nearest_id : int or None
     run_id : int or None
         None if no run recorded it.
     """
@@ -106,7 +92,6 @@ class PhotoAnswer:
 
     Parameters
     ----------
-    status : PhotoStatus
     reason : str or None
         Why it reached no folder.
     faces : mapping of face_id to what counts for the face
@@ -132,7 +117,6 @@ def state_at(
 
     Parameters
     ----------
-    moment : Moment
     results, decisions : iterable
         In the order they were made.
 

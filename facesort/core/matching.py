@@ -16,15 +16,6 @@ from facesort.core.gallery import Centroids
 from facesort.core.records import Embeddings
 from facesort.reasons import FaceReason, Outcome
 
-__all__ = [
-    "LEARNED_GAIN",
-    "Decision",
-    "Thresholds",
-    "centroid_distances",
-    "decide_photo",
-    "distances_to_persons",
-]
-
 LEARNED_GAIN = 0.01
 """By how much of its distance what was learned may bring a face nearer to a person, at most.
 
@@ -66,8 +57,6 @@ class Decision:
 
     Parameters
     ----------
-    outcome : Outcome
-    reason : FaceReason
     person_id : int or None
         The person the face is given to; None for UNKNOWN.
     distance : float or None
@@ -121,7 +110,6 @@ def distances_to_persons(embeddings: Embeddings, centroids: Centroids) -> Distan
     ----------
     embeddings : ndarray of shape (n_faces, dim), float32
         L2-normalised.
-    centroids : Centroids
 
     Returns
     -------
@@ -173,7 +161,6 @@ def decide_photo(
         From `distances_to_persons`.
     person_ids : ndarray of shape (n_persons,), int64
         Who each column is.
-    thresholds : Thresholds
     rejected : ndarray of shape (n_faces, n_persons), bool, optional
         Pairs that a user has rejected; they are never given.
 

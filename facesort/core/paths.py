@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["from_text", "to_text"]
-
 # A POSIX file name is bytes; Python shows bytes that are not UTF-8 as lone surrogates U+DC80..U+DCFF, which no UTF-8
 # text can hold. They are stored as private-use characters instead (the mapping is our own; a name that really
 # contains one of these 128 characters does not come back and ends as `missing`, with a reason, not lost).

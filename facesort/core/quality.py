@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Pixels
 
-__all__ = ["quality", "sharpness", "yaw"]
-
 _SIDE = 112  # px; crops of every engine are judged at this size
 _INNER = slice(21, 91)  # without the black corners that faces at the edge of a photo get
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601

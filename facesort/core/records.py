@@ -14,17 +14,6 @@ from numpy.typing import NDArray
 from facesort.core.stages import StageTime
 from facesort.reasons import Reason
 
-__all__ = [
-    "Analysis",
-    "Crops",
-    "Detections",
-    "Embeddings",
-    "Face",
-    "Photo",
-    "PhotoInfo",
-    "Pixels",
-]
-
 Pixels = NDArray[np.uint8]
 """(height, width, 3) uint8, sRGB, upright."""
 
@@ -151,14 +140,11 @@ class Analysis:
 
     Parameters
     ----------
-    photo_id : int
     sha256 : str
         Hex digest of the whole file; empty if it could not be read.
-    info : PhotoInfo or None
     faces : tuple of Face
     jpeg : bytes
         The output JPEG; empty where the photo has no face or failed.
-    failure : Reason or None
     detail : str
         What was found, in words, if it failed.
     stages : tuple of StageTime

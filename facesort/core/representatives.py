@@ -9,8 +9,6 @@ from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
 
-__all__ = ["representatives"]
-
 _CORE = 0.75  # of the faces, the nearest to their centroid: what slipped into a cluster is not among them
 _APART = 0.5  # of the median distance to the centroid; the next picture of a burst is nearer
 
@@ -25,7 +23,6 @@ def representatives(
     embeddings : ndarray of shape (n, dim), float32
         L2-normalised, of one person.
     qualities : ndarray of shape (n,), float32
-    at_most : int
 
     Returns
     -------

@@ -12,15 +12,6 @@ from pathvalidate import sanitize_filename
 
 from facesort.errors import GalleryError
 
-__all__ = [
-    "UNKNOWN_FOLDER",
-    "PlannedWrite",
-    "folder_key",
-    "output_name",
-    "plan_writes",
-    "safe_folder",
-]
-
 UNKNOWN_FOLDER = "_unknown"
 MAX_STEM_BYTES = 180  # with hash, suffix and a temporary name this stays under the 255 bytes of every file system
 MAX_FOLDER_BYTES = 120
@@ -32,7 +23,6 @@ class PlannedWrite:
 
     Parameters
     ----------
-    photo_id : int
     person_id : int or None
         None for the folder of unknown faces.
     target : str
@@ -115,11 +105,9 @@ def plan_writes(
 
     Parameters
     ----------
-    photo_id : int
     name : str
         From `output_name`.
     folders : iterable of (person_id or None, folder)
-    jpeg : bytes
     """
     digest = hashlib.sha256(jpeg).hexdigest()
     return tuple(

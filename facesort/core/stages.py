@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Stage", "StageTime", "added_up"]
-
 
 class Stage(StrEnum):
     """What is being done at a moment, in the order in which people should read it."""
@@ -36,7 +34,6 @@ class StageTime:
 
     Parameters
     ----------
-    stage : Stage
     seconds : float
         Wall time.
     cpu_seconds : float

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds, decide_photo
 
-__all__ = ["NOBODY", "StoredDistances", "replay"]
-
 NOBODY = 0
 
 Ids = NDArray[np.int64]
@@ -49,7 +47,6 @@ def replay(stored: StoredDistances, thresholds: Thresholds) -> Ids:
 
     Parameters
     ----------
-    stored : StoredDistances
     thresholds : Thresholds
         STRICT and the margin do not move a face between persons; they count for learning only.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["several"]
-
 
 def several(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 reference``, ``2,000 references``, ``2 people``."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
-__all__ = ["Region", "sidecar"]
-
 # The prefixes are written out below: ElementTree can only choose them for the whole process.
 _NAMESPACES: Mapping[str, str] = MappingProxyType(
     {
@@ -29,7 +27,6 @@ class Region:
 
     Parameters
     ----------
-    name : str
     left, top, width, height : float
         As shares of the picture's width and height, within [0, 1].
     """
@@ -46,7 +43,6 @@ class Region:
 
         Parameters
         ----------
-        name : str
         box : tuple of four float
             ``x_min, y_min, x_max, y_max`` in px.
         size : tuple of (width, height)

@@ -25,7 +25,6 @@ from PIL.ExifTags import IFD, Base
 from facesort.errors import FacesortError, OutputError
 from facesort.demo.pictures import HEADS, REACH, cut_reference, open_pictures, take_photo
 
-__all__ = ["DemoEvent", "DemoScore", "build_demo_event", "load_demo_event", "score_demo"]
 
 # A shot is one view, or several side by side as a photo booth prints them.
 _SHOTS: tuple[tuple[str, ...], ...] = (
@@ -117,13 +116,8 @@ def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoSc
 
     Parameters
     ----------
-    event : DemoEvent
     placed : mapping of str to frozenset of str
         Photo path to the persons whose folders it reached; a photo that is absent reached none.
-
-    Returns
-    -------
-    DemoScore
 
     Raises
     ------
@@ -148,10 +142,6 @@ def load_demo_event(folder: Path) -> DemoEvent:
     ----------
     folder : Path
         As given to `build_demo_event`.
-
-    Returns
-    -------
-    DemoEvent
 
     Raises
     ------
@@ -185,10 +175,6 @@ def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
         Gets ``source/``, ``seeds/`` and ``truth.json``; made if it is missing.
     seed : int, optional
         Of the random choices: order, crop, light, focus, scale, grain.
-
-    Returns
-    -------
-    DemoEvent
 
     Raises
     ------

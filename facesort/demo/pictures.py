@@ -21,7 +21,6 @@ from PIL import Image, ImageChops, ImageFilter
 
 from facesort.errors import FacesortError
 
-__all__ = ["HEADS", "REACH", "SOURCES", "Source", "cut_reference", "open_pictures", "take_photo"]
 
 _Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in px of a source picture
 
@@ -174,10 +173,6 @@ def cut_reference(pictures: Mapping[str, Image.Image], person: str) -> Image.Ima
         From `open_pictures`.
     person : str
         Key of `HEADS`.
-
-    Returns
-    -------
-    PIL.Image.Image
     """
     cut = pictures["group"].crop(REACH[person])
     return cut.resize((cut.width * 2, cut.height * 2), Image.Resampling.LANCZOS)
@@ -194,7 +189,6 @@ def take_photo(
         From `open_pictures`.
     views : tuple of str
         One view, or several that a photo booth prints side by side.
-    rng : numpy.random.Generator
     wide : bool
         From further away; ignored for several views.
 

@@ -23,18 +23,11 @@ from facesort.store.gallery import people
 from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
-__all__ = ["DemoResult", "run_demo"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """How the demo went, and where to look.
-
-    Parameters
-    ----------
-    score : DemoScore
-    output, notebook : Path
-    """
+    """How the demo went, and where to look."""
 
     score: DemoScore
     output: Path

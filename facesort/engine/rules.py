@@ -13,8 +13,6 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus, Reason
 from facesort.settings import Settings
 
-__all__ = ["Rules", "rules_of", "status_of", "targets_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -22,7 +20,6 @@ class Rules:
 
     Parameters
     ----------
-    thresholds : Thresholds
     learn_quality : float or None
         None: nothing is learned.
     unknown_folder : bool
@@ -82,8 +79,6 @@ def targets_of(
         From `status_of`.
     persons : iterable of (person_id or None)
         One per face; whoever is not in the gallery gets nothing.
-    gallery : Gallery
-    rules : Rules
     """
     if reason is Reason.DO_NOT_DELIVER:
         return []

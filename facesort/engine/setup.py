@@ -13,8 +13,6 @@ from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
-__all__ = ["open_with_pack", "refuse_other_pack", "set_up"]
-
 
 def set_up(
     root: Path, source: Path, output: Path, pack: str | None, roots: Sequence[Path]

@@ -11,8 +11,6 @@ from facesort.core.quality import quality, sharpness, yaw
 from facesort.core.records import Face, Pixels
 from facesort.faces.protocol import FaceEngine
 
-__all__ = ["CropEncoder", "find_faces"]
-
 CropEncoder = Callable[[Pixels, NDArray[np.float32]], bytes]
 """Encodes a small picture of one face, given the image and a box in its px (`facesort.images`)."""
 
@@ -24,7 +22,6 @@ def find_faces(
 
     Parameters
     ----------
-    engine : FaceEngine
     pixels : ndarray of shape (height, width, 3), uint8
         Upright sRGB; may be smaller than the photo.
     scale : float

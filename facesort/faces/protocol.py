@@ -8,8 +8,6 @@ from typing import Protocol
 
 from facesort.core.records import Crops, Detections, Embeddings, Pixels
 
-__all__ = ["FaceEngine", "ModelPack"]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelPack:

@@ -8,8 +8,6 @@ import logging
 import numpy as np
 from PIL import Image, ImageCms
 
-__all__ = ["to_plain", "to_srgb"]
-
 _log = logging.getLogger(__name__)
 
 _LEVELS = 9

@@ -23,8 +23,6 @@ from facesort.images.tiff import (
 )
 from facesort.reasons import Reason
 
-__all__ = ["Content", "identify"]
-
 _RASTER_MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

@@ -8,8 +8,6 @@ import zlib
 import rawpy
 from PIL import Image
 
-__all__ = ["DECODER_ERRORS"]
-
 # Pillow's plugins, pillow-heif and rawpy promise OSError, SyntaxError and their own families, but read
 # lengths, offsets and enumerations straight out of the file: a bad value surfaces as whatever it breaks
 # first.  Only calls into decoders are guarded with this tuple.

@@ -13,8 +13,6 @@ import simplejpeg
 
 from facesort.core.records import Pixels
 
-__all__ = ["decode_jpeg", "decode_scaled", "encode_jpeg", "jpeg_size"]
-
 _log = logging.getLogger(__name__)
 
 
@@ -23,10 +21,8 @@ def decode_scaled(data: bytes, size: tuple[int, int], divisor: int) -> Pixels | 
 
     Parameters
     ----------
-    data : bytes
     size : (int, int)
         Width and height in px, as the header says.
-    divisor : int
 
     Returns
     -------

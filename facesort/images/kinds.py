@@ -5,8 +5,6 @@ from __future__ import annotations
 import posixpath
 from enum import StrEnum
 
-__all__ = ["RAW_SUFFIXES", "PhotoKind", "photo_kind"]
-
 
 class PhotoKind(StrEnum):
     """What a name promises.  Everything but ``PHOTO`` is left out, and the value says why."""

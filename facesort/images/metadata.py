@@ -9,8 +9,6 @@ from PIL import ExifTags, Image
 
 from facesort.images.decoder_errors import DECODER_ERRORS
 
-__all__ = ["camera", "captured_at", "orientation"]
-
 _log = logging.getLogger(__name__)
 
 

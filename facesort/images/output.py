@@ -9,8 +9,6 @@ from facesort.core.records import Pixels
 from facesort.images.jpeg import encode_jpeg
 from facesort.images.resize import fit
 
-__all__ = ["OUTPUT_EDGE", "OUTPUT_QUALITY", "encode_crop", "encode_output"]
-
 OUTPUT_EDGE = 2048
 """Longest side of an output file in px."""
 

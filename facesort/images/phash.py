@@ -8,8 +8,6 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.images.resize import fit
 
-__all__ = ["perceptual_hash"]
-
 _EDGE = 128  # px; the hash looks at 32 x 32
 
 
@@ -18,10 +16,6 @@ def perceptual_hash(pixels: Pixels) -> int:
 
     The signs of the 64 lowest frequencies of its discrete cosine transform, against their median: Zauner,
     "Implementation and benchmarking of perceptual image hash functions" (2010), as in ImageHash.
-
-    Parameters
-    ----------
-    pixels : Pixels
 
     Returns
     -------

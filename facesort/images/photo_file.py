@@ -26,8 +26,6 @@ from facesort.images.raster import Picture, decode_raster
 from facesort.images.raw import decode_raw
 from facesort.reasons import Reason
 
-__all__ = ["LoadedPhoto", "load_photo"]
-
 _OUT_OF_BOUNDS: tuple[type[Exception], ...] = (
     MemoryError,
     Image.DecompressionBombError,

@@ -31,8 +31,6 @@ from facesort.images.jpeg import decode_scaled
 from facesort.images.resize import turned
 from facesort.reasons import Reason
 
-__all__ = ["WORKING_EDGE", "Picture", "check_size", "decode_raster", "shrunk"]
-
 WORKING_EDGE = 2048
 """The long edge of a working image is at least this, and at most twice this, where the photo has it."""
 

@@ -25,8 +25,6 @@ from facesort.images.raster import WORKING_EDGE, Picture, check_size, decode_ras
 from facesort.images.tiff import exif_of, is_tiff
 from facesort.reasons import Reason
 
-__all__ = ["decode_raw"]
-
 _log = logging.getLogger(__name__)
 
 # LibRaw's flip: 1 mirrors the columns, 2 the rows, 4 swaps both; as EXIF orientations (the table that

@@ -7,8 +7,6 @@ import numpy as np
 
 from facesort.core.records import Pixels
 
-__all__ = ["fit", "turned"]
-
 # EXIF orientation -> what undoes it, by OpenCV's codes: a turn, or a flip after a transposition (5 and 7) or without.
 # A turn is the same as a transposition and a flip, in half the time.
 _TURNS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -28,7 +26,6 @@ def fit(pixels: Pixels, edge: int) -> Pixels:
     ----------
     pixels : Pixels
         Shape (height, width, 3).
-    edge : int
 
     Returns
     -------

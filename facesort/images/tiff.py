@@ -12,15 +12,6 @@ import io
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-__all__ = [
-    "Directories",
-    "exif_of",
-    "holds_raw",
-    "is_tiff",
-    "main_data_is_complete",
-    "read_directories",
-]
-
 Directories = tuple[ImageFileDirectory_v2, ...]
 """The directories that could be reached; an empty one stands for one that lies outside the file."""
 

@@ -9,8 +9,6 @@ import duckdb
 
 from facesort.errors import SchemaVersionError, StoreError
 
-__all__ = ["migrate", "newest_version"]
-
 
 def _steps() -> list[tuple[int, str, str]]:
     """Version, name and SQL of every migration, in order."""
@@ -42,7 +40,6 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
 
     Parameters
     ----------
-    connection : DuckDBPyConnection
     read_only : bool
         Only check.
 

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from facesort.errors import StoreError, StoreLockedError
 from facesort.store.migrate import migrate
 
-__all__ = ["Store", "blob", "vector"]
-
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
 _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
 

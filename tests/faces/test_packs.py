@@ -10,7 +10,8 @@ from faces.tiny_packs import write_model, write_pack
 
 from facesort.errors import PackError
 from facesort.faces.engines.load import load_engine
-from facesort.faces.packs.find import fetch_pack, find_packs, pack_roots, resolve_pack
+from facesort.faces.packs.fetch import fetch_pack
+from facesort.faces.packs.find import find_packs, pack_roots, resolve_pack
 from facesort.faces.packs.onnx_graph import read_graph
 from facesort.faces.protocol import FaceEngine
 

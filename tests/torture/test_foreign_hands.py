@@ -1,7 +1,8 @@
 """Others change the source, the output or the clock meanwhile: nothing of theirs is touched, none of ours is lost.
 
-What one write makes of a name that is taken is in ``tests/engine/job/test_commit.py``; links and loops in the source are in
-``tests/engine/job/test_scan.py``; source, output and workspace inside each other in ``tests/test_workspace.py``.
+What one write makes of a name that is taken is in ``tests/engine/job/test_commit.py``; links and loops in the
+source are in ``tests/engine/job/test_scan.py``; source, output and workspace
+inside each other in ``tests/test_workspace.py``.
 """
 
 from __future__ import annotations

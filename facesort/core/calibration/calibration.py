@@ -17,15 +17,6 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
 from facesort.core.words import several
 
-__all__ = [
-    "Calibration",
-    "Counts",
-    "OperatingPoint",
-    "calibrate",
-    "gallery_fingerprint",
-    "operating_point",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -71,7 +62,6 @@ class OperatingPoint:
 
     Parameters
     ----------
-    thresholds : Thresholds
     fpir, fnir, fmr, fnmr : Rate
         At LOOSE.
     wrong_learning : Rate
@@ -96,14 +86,10 @@ class Calibration:
         12 hex digits; the same for the same data, pack, targets and date.
     date : str
         ISO 8601.
-    pack_name, pack_id : str
     gallery : str
         `gallery_fingerprint`: another one means that the gallery has changed since.
-    targets : Targets
-    counts : Counts
     current, suggested : OperatingPoint
         At the thresholds in force, and at those suggested.
-    suggestion : Suggestion
     """
 
     calibration_id: str
@@ -141,15 +127,12 @@ def calibrate(
 
     Parameters
     ----------
-    comparisons : Comparisons
     gallery : Gallery
         That the comparisons were made with.
     pack : tuple of str
         Name and id.
     recommended, current : Thresholds
         The pack's, and those in force.
-    targets : Targets
-    date : datetime
 
     Raises
     ------

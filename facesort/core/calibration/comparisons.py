@@ -13,8 +13,6 @@ from facesort.core.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 
-__all__ = ["Comparisons", "compare", "reference_pairs"]
-
 # Nearer than any two photos are; a copy of a picture proves nothing.
 _SAME_PICTURE = 1e-3
 

@@ -27,8 +27,6 @@ from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
 
-__all__ = ["CrowdPairs", "CrowdTest", "compare_crowd", "photo_pairs"]
-
 # Of the smaller box: faces of two people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3
 _AT_ONCE = 1024  # faces that are compared with all others together
@@ -159,7 +157,6 @@ def compare_crowd(crowd: CrowdPairs, seeds: Trials, thresholds: Thresholds) -> C
         From `photo_pairs`.
     seeds : Trials
         From `comparisons.reference_pairs`.
-    thresholds : Thresholds
 
     Raises
     ------

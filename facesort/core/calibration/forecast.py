@@ -11,8 +11,6 @@ from facesort.core.calibration.intervals import without_replacement
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.errors import InsufficientTrialsError
 
-__all__ = ["DropForecast", "Forecast"]
-
 
 @dataclass(frozen=True, slots=True)
 class DropForecast:

@@ -6,8 +6,6 @@ from bisect import bisect_left
 
 from scipy import stats
 
-__all__ = ["CONFIDENCE", "binomial", "difference", "new_sample", "without_replacement"]
-
 CONFIDENCE = 0.95
 
 Interval = tuple[float, float]

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from facesort.core.calibration.intervals import CONFIDENCE, binomial, new_sample
 from facesort.errors import InsufficientTrialsError
 
-__all__ = ["NOBODY", "Rate", "Trials"]
-
 NOBODY = -1
 """In `Trials.others`: the error is nobody else's."""
 

@@ -12,8 +12,6 @@ from facesort.core.matching import Thresholds
 from facesort.core.words import several
 from facesort.errors import InsufficientTrialsError, SettingsError
 
-__all__ = ["Basis", "Suggested", "Suggestion", "Targets", "refuse_too_few", "suggest"]
-
 _STEP = 1000  # thresholds are suggested in thousandths, rounded down
 
 
@@ -60,8 +58,6 @@ class Suggested:
 
     Parameters
     ----------
-    threshold : float
-    basis : Basis
     target : float
         The rate that was asked for.
     rate : Rate
@@ -93,10 +89,8 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
 
     Parameters
     ----------
-    comparisons : Comparisons
     recommended : Thresholds
         The pack's; kept where there are too few people to say better. The margin is used as it is.
-    targets : Targets
 
     Raises
     ------

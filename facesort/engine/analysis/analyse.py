@@ -33,8 +33,6 @@ from facesort.images.resize import fit
 from facesort.reasons import Reason
 from facesort.settings import Backend, PhotoSettings
 
-__all__ = ["Analyser", "analyse_file", "analyse_in_order", "render_again"]
-
 log = logging.getLogger(__name__)
 
 # A crop for people to look at: the face with 40 % more on each side, at most 160 px, about 5 kB.
@@ -53,8 +51,6 @@ class Analyser:
     ----------
     root : Path
         Source root.
-    pack : ModelPack
-    photos : PhotoSettings
     threads : int
         Threads per worker for the networks.
     backend : Backend
@@ -108,11 +104,6 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
 
 def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
     """Find and embed the faces of one file, and render its output JPEG.
-
-    Parameters
-    ----------
-    analyser : Analyser
-    photo : Photo
 
     Returns
     -------
@@ -205,14 +196,9 @@ def analyse_in_order(
 
     Parameters
     ----------
-    analyser : Analyser
     photos : iterable of Photo
     executor : Executor
         At most 64 photos are under way at a time, whatever its size.
-
-    Yields
-    ------
-    Analysis
     """
     waiting: deque[tuple[Photo, Future[Analysis]]] = deque()
     for photo in photos:

@@ -12,8 +12,6 @@ from typing import TypeVar
 
 import psutil
 
-__all__ = ["SWOLLEN", "keep_freed_memory", "leave_no_core", "limit_process", "watched"]
-
 T = TypeVar("T")
 
 SWOLLEN = 77
@@ -36,7 +34,6 @@ def watched(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: obje
     ----------
     limit_mb : float
         Resident memory of the whole process, in MB.
-    fn : callable
     *args, **kwargs
         For `fn`.
     """

@@ -22,8 +22,6 @@ from threadpoolctl import threadpool_limits
 from facesort.engine.analysis.memory import keep_freed_memory, leave_no_core, limit_process, watched
 from facesort.settings import PhotoSettings
 
-__all__ = ["LocalPool"]
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 

@@ -12,8 +12,6 @@ from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.core.stages import Stage, StageTime
 from facesort.faces.protocol import FaceEngine, ModelPack
 
-__all__ = ["Stopwatch", "TimedEngine"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -76,13 +74,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class TimedEngine:
-    """A `FaceEngine` that charges a stopwatch with what each of its steps takes.
-
-    Parameters
-    ----------
-    engine : FaceEngine
-    watch : Stopwatch
-    """
+    """A `FaceEngine` that charges a stopwatch with what each of its steps takes."""
 
     engine: FaceEngine
     watch: Stopwatch

@@ -33,8 +33,6 @@ from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
 
-__all__ = ["CalibrationOptions", "CalibrationRun", "check_calibration", "run_calibration"]
-
 
 @dataclass(frozen=True, slots=True)
 class CalibrationOptions:
@@ -44,7 +42,6 @@ class CalibrationOptions:
     ----------
     labelled : Path or None
         A folder per person: persons of the gallery by their names, and strangers.
-    targets : Targets
     executor : Executor or None
         None: processes on this machine.
     on_photo : callable of (done, total) or None
@@ -59,14 +56,7 @@ class CalibrationOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRun:
-    """A calibration, with the distances behind it for the plots.
-
-    Parameters
-    ----------
-    calibration : Calibration
-    comparisons : Comparisons
-    labelled : Labelled
-    """
+    """A calibration, with the distances behind it for the plots."""
 
     calibration: Calibration
     comparisons: Comparisons
@@ -80,11 +70,8 @@ def run_calibration(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     date : datetime
         Goes into the result.
-    options : CalibrationOptions, optional
 
     Raises
     ------
@@ -126,8 +113,6 @@ def check_calibration(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     labelled : Path or None
         As in `CalibrationOptions`.
     executor : Executor, optional

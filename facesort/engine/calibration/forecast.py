@@ -27,16 +27,6 @@ from facesort.store.gallery import people
 from facesort.store.job import photos
 from facesort.workspace import Workspace
 
-__all__ = [
-    "SAMPLE",
-    "SourceSample",
-    "draw",
-    "faces_by_photo",
-    "forecast_from",
-    "frozen_gallery",
-    "sample_source",
-]
-
 T = TypeVar("T")
 
 SAMPLE = 200
@@ -95,8 +85,6 @@ def sample_source(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     sample : int
         Number of photos; all of them if there are fewer. See `draw`.
     seed : int
@@ -154,7 +142,6 @@ def forecast_from(
     ----------
     analyses : sequence of Analysis
         The sample.
-    gallery : Gallery
     rules : Rules
         Its LOOSE, margin and quality hold for `Forecast.learnable`; its STRICT is free.  Its LOOSE also says which
         photos go to nobody, because somebody in them is not to be delivered.

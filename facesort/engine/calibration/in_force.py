@@ -15,8 +15,6 @@ from facesort.settings import (
 from facesort.store.gallery import people
 from facesort.workspace import Workspace
 
-__all__ = ["apply_calibration", "changes_since"]
-
 _TOO_FEW_PEOPLE = {
     Basis.RECOMMENDED: "which the model pack recommends",
     Basis.LOWERED: "which lies below every error that was seen",
@@ -33,8 +31,6 @@ def apply_calibration(
 
     Parameters
     ----------
-    workspace : Workspace
-    calibration : Calibration
     thresholds : Thresholds, optional
         Chosen by hand instead of those suggested, and recorded as that if they differ; the margin stays as it is.
 
@@ -75,7 +71,6 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
 
     Parameters
     ----------
-    workspace : Workspace
     pack : ModelPack
         That a sort would use now.
 

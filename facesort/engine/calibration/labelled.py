@@ -26,8 +26,6 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.workspace import Workspace
 
-__all__ = ["Labelled", "analyse_files", "analyse_labelled", "person_numbers", "refuse_one_person"]
-
 log = logging.getLogger(__name__)
 
 
@@ -63,8 +61,6 @@ def analyse_labelled(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     root : Path
         A folder per person: persons of the gallery by their names, and strangers.
     executor : Executor, optional

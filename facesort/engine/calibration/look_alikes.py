@@ -10,8 +10,6 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import distances_to_persons
 from facesort.engine.calibration.labelled import Labelled, person_numbers
 
-__all__ = ["LookAlike", "look_alikes"]
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class LookAlike:
@@ -39,7 +37,6 @@ def look_alikes(gallery: Gallery, labelled: Labelled, strict: float) -> tuple[Lo
     ----------
     gallery : Gallery
         Of references alone.
-    labelled : Labelled
     strict : float
         STRICT as the pack recommends it.
 

@@ -13,18 +13,11 @@ from facesort.store import Store
 from facesort.store.queries.corrections import Correction, corrections
 from facesort.workspace import Workspace
 
-__all__ = ["write_corrections"]
-
 _COLUMNS = ("file", "photo", "person", "why", "belongs_to")
 
 
 def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
     """Write the list of files that are not right any more, in place of the last one.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    store : Store
 
     Returns
     -------

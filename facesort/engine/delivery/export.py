@@ -24,8 +24,6 @@ from facesort.store.gallery import people
 from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
 from facesort.workspace import Workspace, lies_in
 
-__all__ = ["ExportOptions", "ExportReport", "export"]
-
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
@@ -35,7 +33,6 @@ class ExportReport:
     ----------
     files : int
         Copies, links among them.
-    linked : int
     left_out : dict of str to int
         Photos that are not there or not in a folder where they could be, by reason.
     no_links : str
@@ -66,11 +63,8 @@ def export(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     folder : Path
         Made if it is missing; must be empty, and apart from source, output and workspace.
-    options : ExportOptions
     executor : Executor, optional
         Renders what is not in the output any more; default: processes on this machine.
 

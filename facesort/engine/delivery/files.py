@@ -36,8 +36,6 @@ from facesort.store import Store
 from facesort.store.job.rematches import StoredPhoto
 from facesort.store.queries.deliveries import DeliveredPhoto, write_results
 
-__all__ = ["Delivery", "ExportOptions", "ExportPlan"]
-
 log = logging.getLogger(__name__)
 
 MANIFEST = "_SHA256SUMS"
@@ -88,14 +86,7 @@ class ExportPlan:
 
 @dataclass(slots=True)
 class Delivery:
-    """An export in the making.
-
-    Parameters
-    ----------
-    folder : Path
-    options : ExportOptions
-    renderings : Renderings
-    """
+    """An export in the making."""
 
     folder: Path
     options: ExportOptions

@@ -15,8 +15,6 @@ from facesort.errors import ImageError
 from facesort.reasons import Reason
 from facesort.store.job.rematches import StoredPhoto
 
-__all__ = ["Renderings"]
-
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 16  # threads that wait for workers, or read copies
@@ -28,7 +26,6 @@ class Renderings:
 
     Parameters
     ----------
-    analyser : Analyser
     executor : Executor
         Renders from the source.
     output : Path

@@ -9,8 +9,6 @@ from pathlib import Path
 from facesort.files import file_sha256
 from facesort.store.job.commits import LoggedWrite
 
-__all__ = ["Verification", "verify_output"]
-
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -39,7 +37,6 @@ def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
 
     Parameters
     ----------
-    output : Path
     writes : iterable of LoggedWrite
         From `facesort.store.job.commits.verified_writes`.
     """

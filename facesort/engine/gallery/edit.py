@@ -31,19 +31,6 @@ from facesort.store.gallery import people
 from facesort.store.gallery.people import StoredReference
 from facesort.workspace import Workspace
 
-__all__ = [
-    "ClosestPair",
-    "GalleryView",
-    "PersonCard",
-    "merge_persons",
-    "move_folder",
-    "read_gallery",
-    "remove_person",
-    "remove_reference",
-    "rename_person",
-    "set_delivery",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonCard:
@@ -51,7 +38,6 @@ class PersonCard:
 
     Parameters
     ----------
-    person : Person
     references : tuple of StoredReference
         In the order they were added; at least one.
     to_rest : tuple of float or None
@@ -83,7 +69,6 @@ class ClosestPair:
 
     Parameters
     ----------
-    first, second : PersonCard
     distance : float
         Between their centroids.
     first_face, second_face : StoredReference
@@ -146,11 +131,6 @@ def _stacked(references: tuple[StoredReference, ...]) -> NDArray[np.float32]:
 
 def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
     """Read the gallery as a sort would find it now.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    pack : ModelPack
 
     Raises
     ------

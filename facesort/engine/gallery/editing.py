@@ -13,8 +13,6 @@ from facesort.store.gallery import people
 from facesort.store.gallery.journal import recorded
 from facesort.workspace import Workspace
 
-__all__ = ["Clock", "editing", "known_person"]
-
 Clock = Callable[[], datetime]
 """Gives the time in UTC, without time zone; what is done does not depend on it."""
 
@@ -25,10 +23,8 @@ def editing(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Iter
 
     Parameters
     ----------
-    workspace : Workspace
     kind, summary : str
         As in `facesort.store.gallery.journal.Action`.
-    clock : Clock
 
     Raises
     ------

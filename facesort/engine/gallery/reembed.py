@@ -11,8 +11,6 @@ from facesort.images import decode_jpeg
 from facesort.store.gallery import people
 from facesort.workspace import Workspace
 
-__all__ = ["reembed"]
-
 
 def reembed(
     workspace: Workspace, engine: FaceEngine, *, clock: Clock = utc_now
@@ -21,7 +19,6 @@ def reembed(
 
     Parameters
     ----------
-    workspace : Workspace
     engine : FaceEngine
         Of the new pack.
 

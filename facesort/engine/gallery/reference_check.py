@@ -15,8 +15,6 @@ from facesort.reasons import Reason
 from facesort.settings import SeedSettings
 from facesort.store.gallery.people import StoredReference
 
-__all__ = ["Likeness", "check_identity", "check_new", "check_reference", "likeness"]
-
 # Share of the pack's recommended STRICT within which two pictures count as one.  Measured on LFW (40 people): a photo
 # saved again at JPEG quality 85 or 60, or at half its size, moves its embedding by 0.06 to 0.24 (95th percentiles;
 # mbf128, STRICT 0.80, and buffalo_sc_int8, STRICT 0.90), while of 240 pairs of different photos of one person 1 % are
@@ -45,15 +43,6 @@ class Likeness:
 
 def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
     """Accept the one good face of a reference photo.
-
-    Parameters
-    ----------
-    analysis : Analysis
-    limits : SeedSettings
-
-    Returns
-    -------
-    Face
 
     Raises
     ------
@@ -100,7 +89,6 @@ def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) 
 
     Parameters
     ----------
-    face : Face
     known : sequence of StoredReference
         The person's own.
     pack_strict : float
@@ -128,10 +116,8 @@ def likeness(face: Face, person: Person | None, gallery: Gallery) -> Likeness:
 
     Parameters
     ----------
-    face : Face
     person : Person or None
         None for a new one.
-    gallery : Gallery
     """
     own_id = None if person is None else person.person_id
     distances = distances_to_persons(face.embedding[None], gallery.centroids())[0]
@@ -149,7 +135,6 @@ def check_identity(found: Likeness, name: str, strict: float) -> None:
 
     Parameters
     ----------
-    found : Likeness
     name : str
         Of the person it is offered for.
     strict : float

@@ -41,16 +41,6 @@ from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.workspace import Workspace
 
-__all__ = [
-    "Candidate",
-    "SeedReport",
-    "candidates_in",
-    "check_reference",
-    "person_name",
-    "photos_in",
-    "seed",
-]
-
 # Kept for embedding again with another pack: enough context for another detector.
 _REFERENCE_CROP = partial(encode_crop, context=0.6, edge=512, quality=95)
 
@@ -63,7 +53,6 @@ class Candidate:
     ----------
     name : str
         Of the person.
-    path : Path
     folder : str or None
         Output folder; None: after the name, or as it is.
     force : bool
@@ -87,7 +76,6 @@ class SeedReport:
 
     Parameters
     ----------
-    candidate : Candidate
     analysis : Analysis
         With a JPEG of the photo whenever it could be decoded, also where no face was found.
     refused : RefusedReferenceError or None
@@ -162,8 +150,6 @@ def seed(
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     candidates : sequence of Candidate
     executor : Executor, optional
         Where to analyse, and left open; default: processes on this machine.

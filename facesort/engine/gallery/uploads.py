@@ -11,8 +11,6 @@ from pathvalidate import sanitize_filename
 
 from facesort.workspace import Workspace
 
-__all__ = ["private_files"]
-
 
 @contextmanager
 def private_files(
@@ -22,7 +20,6 @@ def private_files(
 
     Parameters
     ----------
-    workspace : Workspace
     uploads : sequence of (file name, content)
         Names as a browser sends them: never trusted as paths, and two may be the same.
 

@@ -45,8 +45,6 @@ from facesort.store.job.photos import BatchRecord, BatchState
 from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
-__all__ = ["Job", "SortOptions"]
-
 log = logging.getLogger(__name__)
 
 
@@ -129,7 +127,6 @@ class Job:
 
         Parameters
         ----------
-        executor : Executor
         everything : bool
             All photos with faces, whatever happened before; else those with unknown, LOOSE or corrected faces, and
             nothing at all if nothing has changed since the last time.

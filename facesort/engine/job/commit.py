@@ -21,8 +21,6 @@ from facesort.files import file_sha256, publish, sync_folder, write_synced
 from facesort.reasons import Reason
 from facesort.store.job.commits import LoggedWrite
 
-__all__ = ["Committer", "stage", "unstage"]
-
 log = logging.getLogger(__name__)
 
 PARTIAL = ".facesort-part"

@@ -14,12 +14,6 @@ from facesort.engine.rules import Rules, status_of, targets_of
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store.job.photos import PhotoResult
 
-__all__ = [
-    "decide_batch",
-    "learn",
-    "plan_batch",
-]
-
 
 def decide_batch(
     analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, first_with: dict[str, int]
@@ -30,8 +24,6 @@ def decide_batch(
     ----------
     analyses : sequence of Analysis
         In the order of the photos.
-    gallery : Gallery
-    rules : Rules
     first_with : dict of SHA-256 to photo_id
         The first photo with each content; the batch's own are added.
 

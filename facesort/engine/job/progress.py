@@ -21,8 +21,6 @@ from facesort.reasons import PhotoStatus
 from facesort.store.job.photos import PhotoResult
 from facesort.store.queries.reports import Counts
 
-__all__ = ["Progress", "is_running", "read_progress", "status_report"]
-
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 1.0
@@ -39,7 +37,6 @@ def status_report(
     ----------
     state : str
         ``running``, ``idle``, ``finished``, ``failed`` or ``interrupted``.
-    counts : Counts
     rate : float or None
         Images per second.
     eta : float or None
@@ -78,7 +75,6 @@ class Progress:
     counts : Counts
         As the store has them at the start; kept up to date batch by batch, so that the cost per batch does not
         grow with the job.
-    run_id : int
     """
 
     folder: Path
@@ -126,7 +122,6 @@ class Progress:
 
         Parameters
         ----------
-        batch_id : int
         names : sequence of str
             Person's name of each verified file.
         """

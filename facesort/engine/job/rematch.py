@@ -22,8 +22,6 @@ from facesort.store.gallery.answers import confirmed, rejected_pairs
 from facesort.store.job import rematches
 from facesort.store.job.rematches import Rematched, StoredFace, StoredPhoto
 
-__all__ = ["Change", "Rematch", "RematchReport", "find_changes", "fingerprint", "recorded"]
-
 _AT_ONCE = 256  # photos whose distances are computed together
 
 
@@ -68,11 +66,8 @@ class Change:
 
     Parameters
     ----------
-    stored : StoredPhoto
     decisions : mapping of int to Decision
         Those that changed, by index of the face.
-    status : PhotoStatus
-    reason : Reason or None
     targets : tuple of (person_id or None, folder)
         Where a copy is missing.
     """
@@ -105,9 +100,6 @@ class Rematch:
 
     Parameters
     ----------
-    gallery : Gallery
-    rules : Rules
-    pack_id : str
     own : mapping of face_id to set of person_id
         Faces that are themselves in the gallery: they must not meet themselves.
     rejected : mapping of face_id to list of person_id
@@ -222,7 +214,6 @@ def recorded(change: Change, jpegs: Mapping[int, bytes]) -> Rematched:
 
     Parameters
     ----------
-    change : Change
     jpegs : mapping of photo_id to bytes
         Of the photos of which a copy is missing.
     """
@@ -246,14 +237,9 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
     ----------
     store : Store
         What was yielded may be recorded meanwhile.
-    rematch : Rematch
     everything : bool
         Decide all photos with faces again; else only those with an unknown or LOOSE face, or one of which a user
         said something.  Copies that are missing are found of all photos.
-
-    Yields
-    ------
-    Change
     """
     found = rematches.candidates(
         store, everything=everything, unknown_folder=rematch.rules.unknown_folder

@@ -5,8 +5,6 @@ from __future__ import annotations
 from facesort.store.job import photos
 from facesort.workspace import Workspace
 
-__all__ = ["retry_failed"]
-
 
 def retry_failed(workspace: Workspace) -> int:
     """Give every failed photo another chance; the next sort takes them up.

@@ -13,8 +13,6 @@ from facesort.errors import OutputError, SourceGoneError
 from facesort.files import sync_folder
 from facesort.reasons import Reason
 
-__all__ = ["Root", "SourceWatch", "check_output", "check_source"]
-
 _SUSPICIOUS = {Reason.MISSING, Reason.UNREADABLE}
 _IN_A_ROW = 3
 _SAMPLE = 20
@@ -26,7 +24,6 @@ class Root:
 
     Parameters
     ----------
-    path : Path
     device, inode : int
         Another pair later means that a disk was unplugged, or another one mounted.
     """
@@ -63,7 +60,6 @@ class SourceWatch:
 
     Parameters
     ----------
-    root : Root
     pending, done : sequence of str
         Photos of the job, relative to the root; a few spread over each are asked before the disk is given up.
     """
@@ -125,7 +121,6 @@ def check_source(path: Path, known: Sequence[str]) -> Root:
 
     Parameters
     ----------
-    path : Path
     known : sequence of str
         Paths of photos that were there before, relative to the root.
 
@@ -158,7 +153,6 @@ def check_output(path: Path, written: Sequence[str]) -> Root:
 
     Parameters
     ----------
-    path : Path
     written : sequence of str
         A few files that must be there, relative to the root.
 

@@ -8,15 +8,12 @@ from facesort.core.calibration import gallery_fingerprint
 from facesort.store import Store
 from facesort.store.gallery import people
 
-__all__ = ["gallery_record"]
-
 
 def gallery_record(store: Store, pack_id: str) -> dict[str, Any]:
     """Tell who is in the gallery, in figures: no names, no embeddings.
 
     Parameters
     ----------
-    store : Store
     pack_id : str
         Of the references that the run compares with.
 

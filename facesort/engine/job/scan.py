@@ -14,8 +14,6 @@ from facesort.engine.job.roots import Root
 from facesort.errors import SettingsError
 from facesort.images import PhotoKind, photo_kind
 
-__all__ = ["ScanResult", "scan_source"]
-
 log = logging.getLogger(__name__)
 
 _SECOND = 1_000_000_000
@@ -47,7 +45,6 @@ def scan_source(root: Path, known: Mapping[str, Photo], apart: Sequence[Root] = 
 
     Parameters
     ----------
-    root : Path
     known : mapping of path to Photo
         Newest version of each photo that was scanned before.
     apart : sequence of Root

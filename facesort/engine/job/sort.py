@@ -35,19 +35,11 @@ from facesort.store.gallery import people
 from facesort.store.job import commits, photos, runs
 from facesort.workspace import Workspace
 
-__all__ = ["SortOptions", "check_gallery", "run_rematch", "run_sort"]
-
 log = logging.getLogger(__name__)
 
 
 def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None = None) -> int:
     """Sort what is not sorted yet; resumes by itself after any interruption.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    pack : ModelPack
-    options : SortOptions, optional
 
     Returns
     -------
@@ -79,12 +71,6 @@ def run_rematch(
 
     Nothing is learned, so a second one changes nothing.  It needs the source only for photos that are in no folder
     yet.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    pack : ModelPack
-    options : SortOptions, optional
 
     Returns
     -------

@@ -10,15 +10,9 @@ from facesort.store.job import runs
 from facesort.store.queries import reports
 from facesort.workspace import Workspace
 
-__all__ = ["current_status"]
-
 
 def current_status(workspace: Workspace) -> dict[str, Any]:
     """Counts, rate and ETA of a workspace.
-
-    Parameters
-    ----------
-    workspace : Workspace
 
     Returns
     -------

@@ -25,8 +25,6 @@ from facesort.settings import load_settings
 from facesort.store import Store
 from facesort.workspace import Workspace, lies_in
 
-__all__ = ["Backup", "backup", "restore"]
-
 _MANIFEST = "manifest.json"
 _MEMBERS = ("facesort.duckdb", "facesort.toml")
 _FORMAT = 1
@@ -49,7 +47,6 @@ class Backup:
 
     Parameters
     ----------
-    path : Path
     created_at : str
         ISO 8601, UTC.
     version : str
@@ -69,7 +66,6 @@ def backup(workspace: Workspace, path: Path) -> Backup:
 
     Parameters
     ----------
-    workspace : Workspace
     path : Path
         Must not be there; a zip archive whatever its name.
 

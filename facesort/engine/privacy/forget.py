@@ -23,8 +23,6 @@ from facesort.store.privacy import rewrite
 from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_strangers, traces_of
 from facesort.workspace import Workspace
 
-__all__ = ["Forgotten", "drop_unknown", "forget", "saved_runs", "what_is_known"]
-
 log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
@@ -54,7 +52,6 @@ def what_is_known(workspace: Workspace, name: str | None) -> Traces:
 
     Parameters
     ----------
-    workspace : Workspace
     name : str or None
         Of a person; None: all faces that are nobody's.
 
@@ -81,7 +78,6 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
 
     Parameters
     ----------
-    workspace : Workspace
     name : str or None
         Of a person; None: all faces that are nobody's.
 
@@ -108,10 +104,6 @@ def drop_unknown(workspace: Workspace) -> int:
 
     To be called with the sorting lock held and no database open.
 
-    Parameters
-    ----------
-    workspace : Workspace
-
     Returns
     -------
     int
@@ -130,7 +122,6 @@ def saved_runs(workspace: Workspace, runs: Path) -> list[Path]:
 
     Parameters
     ----------
-    workspace : Workspace
     runs : Path
         Folder with one folder per run.
     """

@@ -24,18 +24,6 @@ from facesort.store.queries import review
 from facesort.store.queries.review import FaceRecord
 from facesort.workspace import Workspace
 
-__all__ = [
-    "Answer",
-    "answer",
-    "history",
-    "ignore",
-    "name_faces",
-    "redo",
-    "take_away",
-    "undo",
-    "use_as_reference",
-]
-
 Answer = Literal["yes", "no", "unsure"]
 
 _REFERENCES = 5  # of a person who is made from faces of the job; more teach little
@@ -51,10 +39,8 @@ def answer(
 
     Parameters
     ----------
-    workspace : Workspace
     persons : mapping of face_id to name
     said : {'yes', 'no', 'unsure'}
-    clock : Clock
 
     Raises
     ------
@@ -99,16 +85,9 @@ def name_faces(
 
     Parameters
     ----------
-    workspace : Workspace
     face_ids : sequence of int
-    name : str
     folder : str, optional
         Of a new person; default: after the name.
-    clock : Clock
-
-    Returns
-    -------
-    Person
 
     Raises
     ------
@@ -152,13 +131,11 @@ def take_away(
 
     Parameters
     ----------
-    workspace : Workspace
     face_ids : sequence of int
     name : str
         Whose they are not.
     to : str, optional
         Whose they are, as `name_faces`.
-    clock : Clock
 
     Returns
     -------

@@ -16,8 +16,6 @@ from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets
 from facesort.workspace import Workspace
 
-__all__ = ["Cluster", "Clusters", "find_clusters"]
-
 # Two single faces are further apart than a face and a centroid; measured on LFW (`benchmarks/README.md`).
 _EPS_PER_LOOSE = 0.9
 _MIN_QUALITY = 0.2
@@ -66,8 +64,6 @@ def find_clusters(workspace: Workspace, pack: ModelPack, *, min_faces: int = 2) 
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     min_faces : int
         Smallest cluster.
 

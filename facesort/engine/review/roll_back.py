@@ -31,8 +31,6 @@ from facesort.store.queries import review
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace
 
-__all__ = ["RestsOn", "roll_back", "what_rests_on"]
-
 _BATCHES = 40  # read at a time: 2,000 photos
 
 
@@ -139,8 +137,6 @@ class _Photos:
 
     Parameters
     ----------
-    store : Store
-    pack_id : str
     batch_ids : sequence of int
         In the order in which they are asked for.
     """
@@ -186,7 +182,6 @@ class _Sides:
     Parameters
     ----------
     person_ids : ndarray of shape (n_persons,), int64
-    was, would_be : Centroids
     changed : ndarray of shape (n_persons,), bool
         Where they may differ.
     """
@@ -208,7 +203,6 @@ class _Comparison:
 
     Parameters
     ----------
-    thresholds : Thresholds
     rejected, confirmed : set of (face_id, person_id)
         What users said; what they confirmed rests on nothing else.
     """

@@ -15,8 +15,6 @@ from facesort.store.gallery import people
 from facesort.store.queries import face_sets
 from facesort.workspace import Workspace
 
-__all__ = ["Change", "WhatIf", "read_what_if"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
@@ -24,7 +22,6 @@ class Change:
 
     Parameters
     ----------
-    name : str
     files : int
         Photos they are in, by the thresholds that count now.
     come, go : ndarray of shape (n,), int64
@@ -47,7 +44,6 @@ class WhatIf:
 
     Parameters
     ----------
-    stored : StoredDistances
     names : dict of int to str
         Of the persons in the gallery.
     thresholds : Thresholds

@@ -24,8 +24,6 @@ from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.settings import Backend
 
-__all__ = ["MAX_DISTANCE", "Comparison", "choose_backend", "compare", "describe_backend"]
-
 log = logging.getLogger(__name__)
 
 MAX_DISTANCE = 0.1
@@ -66,7 +64,6 @@ def choose_backend(
 
     Parameters
     ----------
-    pack : ModelPack
     wanted : Backend
         ``auto`` takes OpenVINO if on this machine it embeds the faces of InsightFace's sample picture within
         `MAX_DISTANCE` of ONNX Runtime and at least 1.2 times as fast.  It takes no accelerator: what that gains

@@ -16,7 +16,6 @@ try:
 except ImportError as error:
     raise PackError(f"dlib cannot be used; pip install dlib-bin ({error})") from error
 
-__all__ = ["DlibEngine"]
 
 _DETECT_SIDE = 2000  # px of the long edge
 _MOST_ENLARGED = 2.0

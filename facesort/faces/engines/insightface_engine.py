@@ -30,7 +30,6 @@ try:
 except ImportError as error:
     raise explain(error) from error
 
-__all__ = ["InsightFaceEngine", "detector_sizes", "explain", "similarity"]
 
 _DETECT_SIDES = (128, 640)  # px of the long edge; 640 alone loses faces that fill the frame
 _STRIDE = 32  # SCRFD's coarsest; input sides are multiples of it

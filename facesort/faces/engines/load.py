@@ -9,8 +9,6 @@ from facesort.faces.packs.files import model_sha256
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.settings import Backend
 
-__all__ = ["load_engine"]
-
 
 def _load(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     # Imported here: each engine's libraries take up to a second, and need not all be installed.

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from facesort.errors import PackError
 from facesort.settings import Backend
 
-__all__ = ["PROVIDERS", "Runtime", "Session", "open_session"]
-
 PROVIDERS = MappingProxyType[Backend, tuple[str, dict[str, str]]](
     {
         "onnxruntime": ("CPUExecutionProvider", {}),
@@ -86,7 +84,6 @@ def open_session(
     threads : int
         On the processor.
     backend : {"onnxruntime", "cuda", "coreml", "directml"}
-    runtime : Runtime
 
     Raises
     ------

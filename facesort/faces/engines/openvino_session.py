@@ -19,8 +19,6 @@ except ImportError as error:
         f"OpenVINO is not installed; pip install 'facesort[openvino]' ({error})"
     ) from error
 
-__all__ = ["OpenVINOSession", "precision"]
-
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -43,7 +41,6 @@ class OpenVINOSession:
     ----------
     path : Path
         An ONNX file.
-    threads : int
 
     Raises
     ------

@@ -21,8 +21,6 @@ from scipy import ndimage
 from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.faces.protocol import ModelPack
 
-__all__ = ["IDENTITIES", "SyntheticEngine", "draw_synthetic_face", "synthetic_embedding"]
-
 IDENTITIES = 4096
 """How many people there can be: identities are below this."""
 

@@ -16,8 +16,6 @@ from facesort.faces.packs.files import MANIFEST, model_sha256, read_pack
 from facesort.faces.packs.known import FETCHABLE, expected_hashes
 from facesort.faces.protocol import ModelPack
 
-__all__ = ["Downloader", "fetch_pack", "insightface_download"]
-
 log = logging.getLogger(__name__)
 
 Downloader = Callable[[str, Path], None]

@@ -14,8 +14,6 @@ from facesort.faces.packs.onnx_graph import read_graph
 from facesort.faces.protocol import ModelPack
 from facesort.files import file_sha256
 
-__all__ = ["MANIFEST", "dlib_pack", "model_sha256", "read_pack", "synthetic_pack"]
-
 MANIFEST = "pack.json"
 """File beside a fetched pack's models: the SHA-256 they had when they came."""
 

@@ -13,12 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from facesort.errors import PackError
-from facesort.faces.packs.fetch import fetch_pack
 from facesort.faces.packs.files import dlib_pack, read_pack, synthetic_pack
-from facesort.faces.packs.known import INSIGHTFACE_LICENCE
 from facesort.faces.protocol import ModelPack
-
-__all__ = ["INSIGHTFACE_LICENCE", "fetch_pack", "find_packs", "pack_roots", "resolve_pack"]
 
 log = logging.getLogger(__name__)
 

@@ -6,16 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = [
-    "FETCHABLE",
-    "INSIGHTFACE_LICENCE",
-    "UNCALIBRATED",
-    "Thresholds",
-    "expected_hashes",
-    "licence_of",
-    "thresholds_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:

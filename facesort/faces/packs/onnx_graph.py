@@ -10,8 +10,6 @@ from types import MappingProxyType
 
 from facesort.errors import PackError
 
-__all__ = ["Graph", "read_graph"]
-
 # field numbers of onnx.proto's ModelProto and GraphProto
 _MODEL_GRAPH = 7
 _GRAPH_INPUT = 11

@@ -1,37 +1,44 @@
-"""What ``05_audit`` shows."""
+"""What the cells of ``05_audit`` call."""
 
 from facesort.lab.audit.cells import (
-    AuditReport,
-    open_audit,
-    show_changes,
-    show_coverage,
-    show_dropped_faces,
-    show_faceless,
-    show_hours,
-    show_persons,
-    show_places,
-    show_reasons,
-    show_runs,
-    show_short,
-    show_slowest,
-    show_unusable,
-    show_withheld,
+    open_audit as open_audit,
 )
-
-__all__ = [
-    "AuditReport",
-    "open_audit",
-    "show_changes",
-    "show_coverage",
-    "show_dropped_faces",
-    "show_faceless",
-    "show_hours",
-    "show_persons",
-    "show_places",
-    "show_reasons",
-    "show_runs",
-    "show_short",
-    "show_slowest",
-    "show_unusable",
-    "show_withheld",
-]
+from facesort.lab.audit.cells import (
+    show_changes as show_changes,
+)
+from facesort.lab.audit.cells import (
+    show_coverage as show_coverage,
+)
+from facesort.lab.audit.cells import (
+    show_dropped_faces as show_dropped_faces,
+)
+from facesort.lab.audit.cells import (
+    show_faceless as show_faceless,
+)
+from facesort.lab.audit.cells import (
+    show_runs as show_runs,
+)
+from facesort.lab.audit.cells import (
+    show_short as show_short,
+)
+from facesort.lab.audit.cells import (
+    show_slowest as show_slowest,
+)
+from facesort.lab.audit.cells import (
+    show_unusable as show_unusable,
+)
+from facesort.lab.audit.cells import (
+    show_withheld as show_withheld,
+)
+from facesort.lab.audit.drops import (
+    show_hours as show_hours,
+)
+from facesort.lab.audit.drops import (
+    show_persons as show_persons,
+)
+from facesort.lab.audit.drops import (
+    show_places as show_places,
+)
+from facesort.lab.audit.drops import (
+    show_reasons as show_reasons,
+)

@@ -15,7 +15,6 @@ from facesort.core.records import Pixels
 from facesort.errors import ImageError, SettingsError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections
-from facesort.lab.audit.drops import show_hours, show_persons, show_places, show_reasons
 from facesort.lab.audit.plots import plot_coverage, plot_photos
 from facesort.lab.audit.report import AuditReport, read_audit
 from facesort.lab.audit.runs import runs_sections
@@ -26,24 +25,6 @@ from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
-
-__all__ = [
-    "AuditReport",
-    "open_audit",
-    "show_changes",
-    "show_coverage",
-    "show_dropped_faces",
-    "show_faceless",
-    "show_hours",
-    "show_persons",
-    "show_places",
-    "show_reasons",
-    "show_runs",
-    "show_short",
-    "show_slowest",
-    "show_unusable",
-    "show_withheld",
-]
 
 _MAX_MINIMUM = 1_000_000
 _THUMBNAIL = 360  # px

@@ -12,8 +12,6 @@ from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import moment
 
-__all__ = ["comparison_sections"]
-
 # What can differ without any photo being decided otherwise.
 _HARMLESS = ("run.workers", "photos.timeout_s", "output")
 

@@ -15,8 +15,6 @@ from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, explain
 from facesort.reasons import PhotoStatus
 
-__all__ = ["show_hours", "show_persons", "show_places", "show_reasons"]
-
 _NOTHING = "No photo has been decided yet."
 _MAX_HOURS = 48
 

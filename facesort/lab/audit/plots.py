@@ -16,8 +16,6 @@ from facesort.core.audit import Coverage
 from facesort.core.records import Pixels
 from facesort.lab.shared.plots import BLUE, DARK, shorten, style
 
-__all__ = ["plot_coverage", "plot_photos"]
-
 _COLUMNS = 6
 _FIGURES = 26  # columns beyond which figures in the cells cannot be read
 
@@ -27,7 +25,6 @@ def plot_coverage(ax: Axes, people: Sequence[Coverage]) -> None:
 
     Parameters
     ----------
-    ax : Axes
     people : sequence of Coverage
         From top to bottom; at least one of them in a photo.
     """

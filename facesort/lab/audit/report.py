@@ -25,8 +25,6 @@ from facesort.store.queries.reports import Counts
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace
 
-__all__ = ["AuditReport", "Comparison", "Sheet", "read_audit"]
-
 LISTED = 100  # rows of a list of files
 SLOWEST = 20
 
@@ -37,7 +35,6 @@ class Comparison:
 
     Parameters
     ----------
-    before, after : AuditedRun
     until_now : bool
         Whether what users said since the later run counts as well.
     circumstances : pair of Circumstances
@@ -76,7 +73,6 @@ class AuditReport:
 
     Parameters
     ----------
-    workspace : Workspace
     minimum : int
         Photos that everyone should be in.
     names : mapping of person_id to str
@@ -196,7 +192,6 @@ def read_audit(
     workspace, runs : str or Path
     compared : pair of run ids or None
         None: the run before the last; as it stands now.
-    minimum : int
     contact_sheet : int
         How many dropped photos of each kind to show; 0 leaves faces in the database.
     """

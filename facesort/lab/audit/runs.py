@@ -16,8 +16,6 @@ from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, moment
 from facesort.store.queries.audit import AuditedRun
 
-__all__ = ["SavedRun", "read_saved_runs", "runs_sections"]
-
 log = logging.getLogger(__name__)
 
 _SORT = "03_sort"
@@ -31,8 +29,6 @@ class SavedRun:
     ----------
     folder : str
         Name of the folder.
-    notebook : str
-    summary : mapping
     """
 
     folder: str

@@ -13,8 +13,6 @@ from facesort.lab.shared.plots import BLUE, DARK
 from facesort.lab.shared.tables import Table, percent
 from facesort.reasons import Reason
 
-__all__ = ["INDEPENDENCE", "MAX_ROWS", "Sections", "Whisker", "interval", "rate_table"]
-
 INDEPENDENCE = (
     "Intervals are Wilson's, 95 %, and take photos for independent. Photos of one burst are not: "
     "where there are many, the truth is wider than the bar."
@@ -37,7 +35,6 @@ class Whisker:
 
     Parameters
     ----------
-    drop : DropRate
     overall : float
         In [0, 1].
     end : float
@@ -111,7 +108,6 @@ def rate_table(what: str, groups: Iterable[Group], *, total: Group) -> Table:
     what : str
         What the groups have in common, for the heading.
     groups : iterable of Group
-    total : Group
     """
     listed, overall = list(groups), _rate(total).rate or 0.0
     ends = [drop.interval[1] for drop in map(_rate, listed) if drop.interval is not None]

@@ -43,8 +43,6 @@ from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.session import Session
 from facesort.workspace import Workspace
 
-__all__ = ["Calibrating"]
-
 _QUIET_S = 0.3
 
 
@@ -53,9 +51,6 @@ class Calibrating(Session):
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
-    run : CalibrationRun
     thresholds : Thresholds
         To begin with.
     executor : Executor, optional

@@ -42,24 +42,6 @@ from facesort.lab.shared.plots import BLUE, GREY, ORANGE, style
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.tables import Table
 
-__all__ = [
-    "Calibrating",
-    "conclude",
-    "look_at_source",
-    "open_calibration",
-    "show_apply",
-    "show_between",
-    "show_controls",
-    "show_crowd",
-    "show_curves",
-    "show_data",
-    "show_distances",
-    "show_forecast",
-    "show_rates",
-    "show_suggestion",
-    "write_calibration",
-]
-
 
 def open_calibration(
     workspace: str | Path,

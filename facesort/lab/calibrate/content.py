@@ -19,19 +19,6 @@ from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, share
 
-__all__ = [
-    "between_picture",
-    "conclusion",
-    "crowd_picture",
-    "curves_picture",
-    "data_table",
-    "forecast_picture",
-    "no_sample",
-    "rates_table",
-    "suggestion_table",
-]
-
-
 _MAX_NAMED = 5
 
 

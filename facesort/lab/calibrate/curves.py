@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration import Comparisons, Rate
 
-__all__ = ["Curves", "draw_curves"]
-
 _STEP = 0.0025
 _BANDS = 20  # intervals take time in a large gallery
 

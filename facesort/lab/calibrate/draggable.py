@@ -17,8 +17,6 @@ from facesort.lab.calibrate.plots import ThresholdMark
 from facesort.lab.shared.front_end import somebody_watches
 from facesort.lab.shared.plots import picture
 
-__all__ = ["DraggableChart"]
-
 _REACH = 12  # px from a line at which the mouse takes it
 _STEP = 1000  # thresholds are set in thousandths, as they are suggested
 
@@ -28,7 +26,6 @@ class DraggableChart:
 
     Parameters
     ----------
-    figure : Figure
     marks : sequence of ThresholdMark
         STRICT and LOOSE, in one Axes.
     dropped : callable of (name, value)

@@ -11,8 +11,6 @@ from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.queries.review import ReviewFace
 
-__all__ = ["faces_between"]
-
 
 def faces_between(desk: Calibrating, limit: int) -> tuple[list[ReviewFace], int]:
     """Faces of the sample that a sort would match without learning them, those nearest to LOOSE first.
@@ -21,7 +19,6 @@ def faces_between(desk: Calibrating, limit: int) -> tuple[list[ReviewFace], int]
     ----------
     desk : Calibrating
         With a sample.
-    limit : int
 
     Returns
     -------

@@ -17,8 +17,6 @@ from facesort.lab.calibrate.plots import ThresholdMark
 from facesort.lab.shared.plots import BLUE, DARK, style
 from facesort.lab.shared.words import share
 
-__all__ = ["plot_forecast"]
-
 _POINTS = 41
 _BANDS = 20  # intervals take time
 _WIDTH = 8.4  # inches: that of a page

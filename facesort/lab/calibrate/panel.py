@@ -9,18 +9,11 @@ from facesort.lab.calibrate.calibrating import Calibrating
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.words import decimals
 
-__all__ = ["ApplyPanel", "Controls"]
-
 _WIDE = {"width": "760px"}
 
 
 class Controls:
-    """Two sliders, and ways back.
-
-    Parameters
-    ----------
-    desk : Calibrating
-    """
+    """Two sliders, and ways back."""
 
     def __init__(self, desk: Calibrating) -> None:
         self._desk = desk
@@ -76,12 +69,7 @@ class Controls:
 
 
 class ApplyPanel:
-    """The button that lets the next sorts use the thresholds.
-
-    Parameters
-    ----------
-    desk : Calibrating
-    """
+    """The button that lets the next sorts use the thresholds."""
 
     def __init__(self, desk: Calibrating) -> None:
         self._desk = desk

@@ -18,8 +18,6 @@ from facesort.lab.calibrate.curves import Curves
 from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, style
 from facesort.lab.shared.words import decimals, share
 
-__all__ = ["Group", "ThresholdMark", "plot_curves", "plot_groups"]
-
 _BIN = 0.025  # of distance, as in the histogram of a sort
 _NAME = 0.1  # of distance: room for the name of a threshold beside it
 _WIDTH = 8.4  # inches: that of a page
@@ -30,10 +28,8 @@ class Group(NamedTuple):
 
     Parameters
     ----------
-    label : str
     scores : ndarray of shape (n,), float32
         What is infinite is not drawn.
-    colour : str
     filled : bool
         Else an outline.
     """
@@ -45,14 +41,7 @@ class Group(NamedTuple):
 
 
 class ThresholdMark:
-    """One threshold as a line with its name, which can be moved.
-
-    Parameters
-    ----------
-    ax : Axes
-    name : str
-    value : float
-    """
+    """One threshold as a line with its name, which can be moved."""
 
     def __init__(self, ax: Axes, name: str, value: float) -> None:
         self.name = name
@@ -89,10 +78,8 @@ def plot_groups(ax: Axes, groups: Sequence[Group], thresholds: Thresholds) -> li
 
     Parameters
     ----------
-    ax : Axes
     groups : sequence of Group
         At least one of them not empty.
-    thresholds : Thresholds
 
     Returns
     -------
@@ -130,7 +117,6 @@ def plot_curves(curves: Curves, point: OperatingPoint, target: float) -> Figure:
 
     Parameters
     ----------
-    curves : Curves
     point : OperatingPoint
         Marked in both.
     target : float

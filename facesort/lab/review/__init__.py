@@ -1,27 +1,29 @@
-"""What ``04_review`` shows."""
+"""What the cells of ``04_review`` call."""
 
 from facesort.lab.review.cells import (
-    Reviewing,
-    open_review,
-    show_bursts,
-    show_doubtful,
-    show_history,
-    show_person,
-    show_rematch,
-    show_rivals,
-    show_strangers,
-    show_what_if,
+    open_review as open_review,
 )
-
-__all__ = [
-    "Reviewing",
-    "open_review",
-    "show_bursts",
-    "show_doubtful",
-    "show_history",
-    "show_person",
-    "show_rematch",
-    "show_rivals",
-    "show_strangers",
-    "show_what_if",
-]
+from facesort.lab.review.cells import (
+    show_bursts as show_bursts,
+)
+from facesort.lab.review.cells import (
+    show_doubtful as show_doubtful,
+)
+from facesort.lab.review.cells import (
+    show_history as show_history,
+)
+from facesort.lab.review.cells import (
+    show_person as show_person,
+)
+from facesort.lab.review.cells import (
+    show_rematch as show_rematch,
+)
+from facesort.lab.review.cells import (
+    show_rivals as show_rivals,
+)
+from facesort.lab.review.cells import (
+    show_strangers as show_strangers,
+)
+from facesort.lab.review.cells import (
+    show_what_if as show_what_if,
+)

@@ -9,18 +9,11 @@ from facesort.lab.shared.tables import Table
 from facesort.reasons import PhotoStatus
 from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
 
-__all__ = ["bursts_table"]
-
 _MOST = 50  # rows that somebody reads
 
 
 def bursts_table(review: Reviewing) -> Table:
-    """The bursts of a job, those with most photos first; a duplicate is a copy of a file, and no photo of its own.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """The bursts of a job, those with most photos first; a duplicate is a copy of a file, and no photo of its own."""
     photos = {
         photo.shot.photo_id: photo
         for photo in review.read(deliveries)

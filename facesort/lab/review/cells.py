@@ -18,19 +18,6 @@ from facesort.lab.review.what_if import WhatIfPanel
 from facesort.lab.shared.notebooks import named_by_notebook
 from facesort.lab.shared.tables import Table
 
-__all__ = [
-    "Reviewing",
-    "open_review",
-    "show_bursts",
-    "show_doubtful",
-    "show_history",
-    "show_person",
-    "show_rematch",
-    "show_rivals",
-    "show_strangers",
-    "show_what_if",
-]
-
 
 def open_review(workspace: str | Path) -> Reviewing:
     """Open a workspace to look at what a sort decided, and to correct it.

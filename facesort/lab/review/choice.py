@@ -7,15 +7,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["Choice"]
-
 
 class Choice:
     """Chooses one of several.
 
     Parameters
     ----------
-    label : str
     chosen : callable
         Called when the user chooses, not when the options change.
     """

@@ -12,8 +12,6 @@ from facesort.lab.review.reviewing import LOW_QUALITY, NOT_SORTED, Panel, Review
 from facesort.lab.review.sheet import Act, FaceSheet
 from facesort.lab.review.tiles import pair_tile
 
-__all__ = ["DoubtfulPanel"]
-
 _ACTS = (
     Act("yes", "Yes, it is", "y", "good", "it is this person", takes=True),
     Act("no", "No", "n", "bad", "it is never given to this person again", takes=True),
@@ -24,12 +22,7 @@ _SAID = MappingProxyType({"yes": "Yes", "no": "No", "unsure": "Not sure"})
 
 
 class DoubtfulPanel(Panel):
-    """Matches that somebody should look at.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """Matches that somebody should look at."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "doubtful")

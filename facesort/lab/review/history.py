@@ -16,18 +16,11 @@ from facesort.store.gallery.journal import Action
 from facesort.store.queries import reports
 from facesort.store.queries.corrections import corrections
 
-__all__ = ["HistoryPanel", "RematchPanel"]
-
 _SHOWN = 15  # actions
 
 
 class HistoryPanel(Panel):
-    """The newest actions, with undo and redo.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """The newest actions, with undo and redo."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "history")
@@ -69,12 +62,7 @@ def _table(actions: list[Action]) -> Table:
 
 
 class RematchPanel(Panel):
-    """A button that matches stored faces again, and what came of it.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """A button that matches stored faces again, and what came of it."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "rematch")

@@ -14,8 +14,6 @@ from facesort.lab.review.reviewing import NOT_SORTED, Panel, Reviewing, faces
 from facesort.lab.review.sheet import PAGE, Act, FaceSheet, page_of
 from facesort.lab.review.tiles import face_tile
 
-__all__ = ["PersonPanel"]
-
 _ACTS = (
     Act("take", "Take away", "t", "bad", "never given to this person again", takes=True),
     Act("reference", "Use as reference", "r", "good", "the person is recognised by it from now on"),
@@ -25,12 +23,7 @@ _ACTS = (
 
 
 class PersonPanel(Panel):
-    """One person's faces.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """One person's faces."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "person")

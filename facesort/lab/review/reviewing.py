@@ -29,8 +29,6 @@ from facesort.store.gallery.journal import Action
 from facesort.store.queries import face_sets, reports, review
 from facesort.workspace import Workspace
 
-__all__ = ["LOW_QUALITY", "NOT_SORTED", "Panel", "Reviewing", "faces"]
-
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
 _PAUSE = 0.8  # seconds without an answer, after which the other panels look again
 LOW_QUALITY = 0.2
@@ -46,8 +44,6 @@ class Reviewing(Session):
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     quick : float
         Seconds; a panel that takes longer to look again does not follow every key that is pressed.
     """
@@ -191,7 +187,6 @@ class Panel:
 
     Parameters
     ----------
-    review : Reviewing
     key : str
         Its place on the page.
     """
@@ -241,7 +236,6 @@ class Panel:
 
         Parameters
         ----------
-        edit : callable
         said : callable
             Turns what `edit` returned into a sentence.
         """

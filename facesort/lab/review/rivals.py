@@ -14,8 +14,6 @@ from facesort.lab.review.tiles import between_tile, rivals_tile
 from facesort.lab.shared.plots import shorten
 from facesort.store.queries.review import Doppelgangers
 
-__all__ = ["RivalsPanel"]
-
 _PAIRS = 6  # on a page
 _CLOSEST = 24  # faces of a pair
 _PAIR_ACTS = (
@@ -24,12 +22,7 @@ _PAIR_ACTS = (
 
 
 class RivalsPanel(Panel):
-    """Pairs of people, and the faces that were within reach of both.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """Pairs of people, and the faces that were within reach of both."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "rivals")

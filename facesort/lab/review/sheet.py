@@ -14,8 +14,6 @@ from typing import Any
 import anywidget
 import traitlets
 
-__all__ = ["PAGE", "Act", "FaceSheet", "Tile", "page_of"]
-
 PAGE = 48
 """Faces on one page: more would take the browser long, and the eye longer."""
 
@@ -30,7 +28,6 @@ class Tile:
         What an action is told.
     pictures : sequence of bytes
         JPEG; an empty one leaves its place empty.
-    title : str
     lines : sequence of str
         Below the title.
     badges : sequence of str
@@ -59,7 +56,6 @@ class Act:
 
     Parameters
     ----------
-    name : str
     label : str
         On the button.
     key : str

@@ -15,8 +15,6 @@ from facesort.lab.review.sheet import PAGE, Act, FaceSheet, page_of
 from facesort.lab.review.tiles import face_tile, group_tile
 from facesort.store.queries import face_sets
 
-__all__ = ["StrangersPanel"]
-
 _SHOWN = 4  # faces of a group
 _GROUPS = PAGE // _SHOWN
 _GROUP_ACTS = (
@@ -33,12 +31,7 @@ _FACE_ACTS = (
 
 
 class StrangersPanel(Panel):
-    """Groups of unknown faces.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """Groups of unknown faces."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "strangers")

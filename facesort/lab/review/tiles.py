@@ -11,8 +11,6 @@ from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
 from facesort.store.queries.review import Doppelgangers, ReviewFace
 
-__all__ = ["between_tile", "face_tile", "group_tile", "moving_tile", "pair_tile", "rivals_tile"]
-
 _BADGES = MappingProxyType(
     {
         FaceReason.WITHIN_MARGIN: "close call",

@@ -16,18 +16,11 @@ from facesort.lab.shared.html import notice
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 
-__all__ = ["WhatIfPanel"]
-
 _MAX_ROWS = 100  # people in the table
 
 
 class WhatIfPanel(Panel):
-    """Sliders for STRICT and LOOSE, and what they would change.
-
-    Parameters
-    ----------
-    review : Reviewing
-    """
+    """Sliders for STRICT and LOOSE, and what they would change."""
 
     def __init__(self, review: Reviewing) -> None:
         super().__init__(review, "what_if")

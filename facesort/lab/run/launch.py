@@ -31,8 +31,6 @@ from facesort.lab.run.page import save_page
 from facesort.lab.shared.notebooks import notebook_path
 from facesort.lab.shared.summary import find_summary
 
-__all__ = ["launch", "parse_parameters"]
-
 log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 180  # a cold disk and a virus scanner

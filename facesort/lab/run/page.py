@@ -15,8 +15,6 @@ from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-__all__ = ["FACES_TAG", "save_page"]
-
 FACES_TAG = "faces"
 
 _LEFT_OUT = (

@@ -1,21 +1,20 @@
-"""What ``01_seed`` shows."""
+"""What the cells of ``01_seed`` call."""
 
 from facesort.lab.seed.cells import (
-    Seeding,
-    open_seeding,
-    show_add,
-    show_closest_pair,
-    show_coach,
-    show_confusion,
-    show_gallery,
+    open_seeding as open_seeding,
 )
-
-__all__ = [
-    "Seeding",
-    "open_seeding",
-    "show_add",
-    "show_closest_pair",
-    "show_coach",
-    "show_confusion",
-    "show_gallery",
-]
+from facesort.lab.seed.cells import (
+    show_add as show_add,
+)
+from facesort.lab.seed.cells import (
+    show_closest_pair as show_closest_pair,
+)
+from facesort.lab.seed.cells import (
+    show_coach as show_coach,
+)
+from facesort.lab.seed.cells import (
+    show_confusion as show_confusion,
+)
+from facesort.lab.seed.cells import (
+    show_gallery as show_gallery,
+)

@@ -16,8 +16,6 @@ from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
 from facesort.reasons import Reason
 
-__all__ = ["AddPanel"]
-
 _FORCEABLE = {Reason.CLOSER_TO_OTHER, Reason.LOOKS_LIKE_OTHER}
 # JupyterLab's server closes the connection on longer messages (tornado's websocket_max_message_size), and the browser
 # forgets what was chosen: nothing arrives here, not even an error.
@@ -29,12 +27,7 @@ _ACCEPT = "image/*,.arw,.cr2,.cr3,.dng,.heic,.heif,.nef,.orf,.raf,.rw2"
 
 
 class AddPanel:
-    """A form that seeds persons.
-
-    Parameters
-    ----------
-    seeding : Seeding
-    """
+    """A form that seeds persons."""
 
     def __init__(self, seeding: Seeding) -> None:
         self._seeding = seeding

@@ -18,8 +18,6 @@ from facesort.lab.shared.html import TEXT_STYLE
 from facesort.lab.shared.plots import GREEN, RED, shorten
 from facesort.store.gallery.people import StoredReference
 
-__all__ = ["boxed_photo", "person_html", "reference_html", "report_html"]
-
 _LONG_EDGE = 520  # px of a shown photo: twice what the page gives it, for sharp screens
 _PAPER = "#EEEEEE"
 _SMALL = (
@@ -40,7 +38,6 @@ def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
 
     Parameters
     ----------
-    analysis : Analysis
     accepted : bool
         Chooses the colour.
 

@@ -21,16 +21,6 @@ from facesort.lab.shared.notebooks import named_by_notebook
 from facesort.lab.shared.plots import picture
 from facesort.lab.shared.tables import Table
 
-__all__ = [
-    "Seeding",
-    "open_seeding",
-    "show_add",
-    "show_closest_pair",
-    "show_coach",
-    "show_confusion",
-    "show_gallery",
-]
-
 _MAX_ADVISED = 100
 _ALONE = "Nobody could be mistaken for anybody: there are fewer than two people in the gallery."
 

@@ -11,19 +11,12 @@ from facesort.lab.seed.person_editor import PersonEditor
 from facesort.lab.seed.seeding import Seeding
 from facesort.lab.shared.html import notice
 
-__all__ = ["GalleryPanel"]
-
 _PAGE = 48  # cards that a browser shows without effort
 _HEIGHT = "620px"  # two rows of cards, so that the editor below them is seen when it opens
 
 
 class GalleryPanel:
-    """Everybody in the gallery.
-
-    Parameters
-    ----------
-    seeding : Seeding
-    """
+    """Everybody in the gallery."""
 
     def __init__(self, seeding: Seeding) -> None:
         self._seeding = seeding

@@ -16,8 +16,6 @@ from facesort.lab.seed.seeding import Seeding
 from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
 
-__all__ = ["PersonEditor"]
-
 _UNDO = "`facesort undo`, or 04_review, takes it back."
 
 
@@ -26,7 +24,6 @@ class PersonEditor:
 
     Parameters
     ----------
-    seeding : Seeding
     on_open : callable, optional
         Told when another person is edited, or nobody any more.
     """

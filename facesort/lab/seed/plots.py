@@ -19,8 +19,6 @@ from facesort.core.matching import Thresholds
 from facesort.engine.gallery.edit import ClosestPair, GalleryView
 from facesort.lab.shared.plots import DARK, ORANGE, RED, shorten, style
 
-__all__ = ["plot_closest_pair", "plot_confusion", "shown_persons"]
-
 _MAX_PERSONS = 40  # names that can be read on one page
 _MAX_WRITTEN = 14  # persons up to which the distances themselves fit into the cells
 _SIDE = 320  # px
@@ -117,7 +115,6 @@ def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
 
     Parameters
     ----------
-    pair : ClosestPair
     title : str
         At most two lines.
     """

@@ -20,8 +20,6 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.workspace import Workspace
 
-__all__ = ["Offer", "Seeding"]
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -44,8 +42,6 @@ class Seeding(Session):
 
     Parameters
     ----------
-    workspace : Workspace
-    pack : ModelPack
     executor : Executor, optional
         Where to analyse; by default one process on this machine, started with the first photo and kept, so that
         only the first has to wait for the model.

@@ -16,8 +16,6 @@ from PIL import Image, ImageOps
 from facesort.lab.shared.plots import shorten, style
 from facesort.store.queries.review import ReviewFace
 
-__all__ = ["plot_contact_sheet"]
-
 _COLUMNS = 4
 _SIDE = 160  # px
 _PAPER = (238, 238, 238)

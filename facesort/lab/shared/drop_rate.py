@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from facesort.core.calibration.intervals import binomial
 
-__all__ = ["DropRate"]
-
 
 @dataclass(frozen=True, slots=True)
 class DropRate:

@@ -13,8 +13,6 @@ from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import somebody_watches
 from facesort.lab.shared.plots import picture
 
-__all__ = ["NOT_ASKED", "faces_asked_for", "faces_picture"]
-
 NOT_ASKED = (
     "Left out: nobody asked for pictures of faces in this notebook. `contact_sheet = 24`, or `-p contact_sheet 24` "
     "at the terminal, shows them."
@@ -55,7 +53,6 @@ def faces_picture(figure: Figure, alt: str) -> Image | widgets.Widget:
 
     Parameters
     ----------
-    figure : Figure
     alt : str
         What it shows, for those who cannot see it.
     """

@@ -11,8 +11,6 @@ import ipywidgets as widgets
 from ipykernel.comm.comm import BaseComm
 from IPython import get_ipython
 
-__all__ = ["hear_in_order", "on_press", "somebody_watches"]
-
 _DOUBLE_CLICK_S = 0.4
 
 
@@ -51,8 +49,6 @@ def on_press(
 
     Parameters
     ----------
-    button : Button
-    action : callable
     clock : callable
         Seconds.
     """

@@ -6,8 +6,6 @@ from html import escape
 
 from facesort.lab.shared.plots import GREEN, RED
 
-__all__ = ["TEXT_STYLE", "notice"]
-
 TEXT_STYLE = (
     "color:var(--jp-ui-font-color1,#222);line-height:1.35;font-size:13px;overflow-wrap:anywhere"
 )

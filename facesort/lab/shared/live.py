@@ -7,8 +7,6 @@ from collections.abc import Callable
 from IPython.display import DisplayHandle, display
 from ipywidgets import HTML
 
-__all__ = ["Live"]
-
 
 class Live:
     """A display that is drawn again in place when the gallery changes.

@@ -7,8 +7,6 @@ from pathlib import Path
 import facesort
 from facesort.errors import NotebookError
 
-__all__ = ["named_by_notebook", "notebook_path"]
-
 
 def notebook_path(name: str) -> Path:
     """Find a notebook, in an installed package as in a checkout.

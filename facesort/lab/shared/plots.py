@@ -27,17 +27,6 @@ from facesort.core.stages import Stage, StageTime
 from facesort.lab.shared.words import decimals, share
 from facesort.reasons import Outcome
 
-__all__ = [
-    "chart",
-    "picture",
-    "plot_distances",
-    "plot_person_files",
-    "plot_rate",
-    "plot_stages",
-    "shorten",
-    "style",
-]
-
 BLUE, ORANGE, GREY, DARK = "#0072B2", "#E69F00", "#B3B3B3", "#222222"
 GREEN, RED = "#009E73", "#D55E00"
 
@@ -90,7 +79,6 @@ def picture(figure: Figure, alt: str) -> Image:
 
     Parameters
     ----------
-    figure : Figure
     alt : str
         What it shows, for those who cannot see it.
     """
@@ -138,7 +126,6 @@ def plot_rate(ax: Axes, edges_s: Sequence[float], photos: Sequence[int]) -> None
 
     Parameters
     ----------
-    ax : Axes
     edges_s : sequence of n + 1 float
         Seconds since the start of the run at which batches ended, the start first.
     photos : sequence of n int
@@ -162,7 +149,6 @@ def plot_person_files(ax: Axes, files: Mapping[str, int]) -> None:
 
     Parameters
     ----------
-    ax : Axes
     files : mapping of name to number of files
         From top to bottom; not empty.
     """
@@ -188,7 +174,6 @@ def plot_stages(
 
     Parameters
     ----------
-    ax : Axes
     photos : int
         At least 1.
     workers, coordinator : sequence of StageTime
@@ -238,10 +223,8 @@ def plot_distances(
 
     Parameters
     ----------
-    ax : Axes
     distances : mapping of Outcome to ndarray of shape (n,), float32
         At least one of them not empty.
-    thresholds : Thresholds
     """
     everything = np.concatenate([distances[outcome] for outcome in _OUTCOMES])
     first = np.floor(min(float(everything.min()), thresholds.strict) / _BIN - 2)

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-__all__ = ["progress_bar"]
-
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None]]:

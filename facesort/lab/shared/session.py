@@ -8,8 +8,6 @@ from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.front_end import hear_in_order
 from facesort.workspace import Workspace
 
-__all__ = ["Session"]
-
 
 class Session:
     """A workspace that somebody works on in a notebook.
@@ -17,11 +15,6 @@ class Session:
     What widgets ask for is heard in order.  Whatever reads or changes the session holds `alone` meanwhile, so that
     nothing is done between the two halves of something else, and the database is opened once at a time, also in a front
     end that uses several threads.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    pack : ModelPack
     """
 
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:

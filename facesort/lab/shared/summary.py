@@ -13,8 +13,6 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-__all__ = ["SUMMARY_MIME", "Summary", "find_summary"]
-
 SUMMARY_MIME = "application/vnd.facesort.summary+json"
 
 
@@ -43,10 +41,6 @@ class Summary:
 
 def find_summary(notebook: NotebookNode) -> dict[str, Any]:
     """Everything that the cells of an executed notebook displayed as a `Summary`; later ones win.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
 
     Returns
     -------

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Table", "percent"]
-
 _NUMBER = re.compile(r"[\d.,]+( %)?")
 _CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
 _RULE = "1px solid #888"

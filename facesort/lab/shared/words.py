@@ -9,8 +9,6 @@ import numpy as np
 
 from facesort.reasons import Reason
 
-__all__ = ["decimals", "duration", "explain", "moment", "share"]
-
 _MEANINGS = MappingProxyType(
     {
         Reason.NO_FACE: "no face was found",

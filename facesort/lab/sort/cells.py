@@ -13,8 +13,9 @@ from ipywidgets import Widget
 
 from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.core.words import several
+from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
-from facesort.engine.job.sort import SortOptions, run_sort
+from facesort.engine.job.sort import run_sort
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
 from facesort.lab.shared.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
 from facesort.lab.shared.plots import (
@@ -29,23 +30,9 @@ from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import explain
-from facesort.lab.sort.job import SortJob, open_sort
+from facesort.lab.sort.job import SortJob
 from facesort.lab.sort.report import SortReport, read_report
 from facesort.reasons import PhotoStatus
-
-__all__ = [
-    "SortJob",
-    "open_sort",
-    "run",
-    "show_counts",
-    "show_distances",
-    "show_doubtful",
-    "show_drops",
-    "show_failed",
-    "show_files",
-    "show_speed",
-    "show_stages",
-]
 
 _STATUS_WORDS = MappingProxyType(
     {
@@ -67,7 +54,6 @@ def run(
 
     Parameters
     ----------
-    job : SortJob
     contact_sheet : int or None
         How many doubtful faces to load for `show_doubtful` (`faces_asked_for`).
     executor : Executor, optional

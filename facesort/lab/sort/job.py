@@ -21,8 +21,6 @@ from facesort.lab.shared.words import decimals, moment
 from facesort.settings import Settings, parse_settings
 from facesort.workspace import Workspace
 
-__all__ = ["SortJob", "open_sort"]
-
 log = logging.getLogger(__name__)
 
 _SECTIONS = MappingProxyType(
@@ -45,10 +43,8 @@ class SortJob:
     ----------
     workspace : Workspace
         With the settings of this run.
-    pack : ModelPack
     given : frozenset of str
         Names of the settings that come from this run's parameters, not from the workspace.
-    opened_at : datetime
     outdated : tuple of str
         What speaks against the calibration that the workspace runs on.
     """

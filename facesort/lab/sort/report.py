@@ -24,8 +24,6 @@ from facesort.store.queries.reports import Counts, RunRecord, RunStages
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace
 
-__all__ = ["SortReport", "read_report"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SortReport:
@@ -33,7 +31,6 @@ class SortReport:
 
     Parameters
     ----------
-    run : RunRecord
     counts : Counts
         Of the whole job, earlier runs included.
     drops, skipped : mapping of reason to int
@@ -153,10 +150,8 @@ def read_report(
 
     Parameters
     ----------
-    workspace : Workspace
     pack : ModelPack
         That it was run with.
-    run_id : int
     contact_sheet : int
         How many doubtful faces, with their pictures; 0 leaves them in the database.
     """

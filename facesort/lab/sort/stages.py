@@ -8,8 +8,6 @@ from facesort.core.stages import Stage, StageTime
 from facesort.lab.shared.tables import Table, percent
 from facesort.store.queries.reports import RunStages
 
-__all__ = ["stage_summary", "stage_table"]
-
 _WORDS = MappingProxyType(
     {
         Stage.LOAD: "the model pack is loaded, once per worker",

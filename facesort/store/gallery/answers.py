@@ -7,15 +7,6 @@ from collections.abc import Mapping, Sequence
 from facesort.store.gallery import edits as gallery_edits
 from facesort.store.store import Store
 
-__all__ = [
-    "confirmed",
-    "ignore_faces",
-    "missing_faces",
-    "notice_faces",
-    "rejected_pairs",
-    "set_answers",
-]
-
 _PAIRS = "(SELECT unnest(?::BIGINT[]) AS face_id, unnest(?::INTEGER[]) AS person_id)"
 
 
@@ -54,7 +45,6 @@ def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
 
     Parameters
     ----------
-    store : Store
     persons : mapping of face_id to person_id
         Of persons in the gallery.
     answer : {'yes', 'no', 'unsure'}

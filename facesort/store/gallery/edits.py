@@ -6,8 +6,6 @@ from facesort.core.gallery import Person
 from facesort.errors import GalleryError
 from facesort.store.store import Store
 
-__all__ = ["delete_reference", "merge_persons", "remove_person", "rename_person", "set_delivery"]
-
 
 def rename_person(store: Store, person: Person, name: str) -> None:
     """Call a person by another name; their folder keeps its own.
@@ -62,7 +60,6 @@ def merge_persons(store: Store, person: Person, into: Person) -> None:
 
     Parameters
     ----------
-    store : Store
     person : Person
         Leaves the gallery.
     into : Person

@@ -16,8 +16,6 @@ from typing import Any
 
 from facesort.store.store import Store
 
-__all__ = ["Action", "history", "recorded", "redo", "undo"]
-
 # The tables that users edit, and what identifies a row.
 _KEYS = {
     "person": ("person_id",),
@@ -40,7 +38,6 @@ class Action:
 
     Parameters
     ----------
-    action_id : int
     done_at : datetime
         UTC, without time zone.
     kind : str

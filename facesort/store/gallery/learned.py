@@ -12,15 +12,6 @@ from numpy.typing import NDArray
 from facesort.core.records import Embeddings
 from facesort.store.store import Store, vector
 
-__all__ = [
-    "DecidedPhoto",
-    "LearnedFace",
-    "batches_after",
-    "decided_in",
-    "forget_learned",
-    "learned",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnedFace:
@@ -28,7 +19,6 @@ class LearnedFace:
 
     Parameters
     ----------
-    face_id, person_id : int
     batch_id : int
         That learned it; later ones saw it.
     embedding : ndarray of shape (dim,), float32
@@ -82,9 +72,7 @@ def decided_in(
 
     Parameters
     ----------
-    store : Store
     batch_ids : sequence of int
-    pack_id : str
     person_ids : collection of int
         Who was the nearest, the second nearest or the one who was given a face.
 

@@ -14,25 +14,6 @@ from facesort.core.routing import folder_key
 from facesort.errors import GalleryError
 from facesort.store.store import Store, blob, vector
 
-__all__ = [
-    "NewReference",
-    "PersonSummary",
-    "StoredReference",
-    "add_person",
-    "add_reference",
-    "event_day",
-    "everyone",
-    "find_person",
-    "has_reference",
-    "load_gallery",
-    "pack_ids",
-    "person_summaries",
-    "reference_crops",
-    "references_of",
-    "replace_embedding",
-    "set_folder",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
@@ -56,8 +37,6 @@ class StoredReference:
 
     Parameters
     ----------
-    reference_id : int
-    file_name : str
     yaw, quality : float
         As in `Face`.
     captured_at : datetime or None
@@ -235,7 +214,6 @@ def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
 
     Parameters
     ----------
-    store : Store
     pack_id : str
         Only embeddings of this pack are loaded: others cannot be compared.
     max_learned : int

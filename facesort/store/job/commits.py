@@ -9,15 +9,6 @@ from facesort.core.routing import PlannedWrite
 from facesort.reasons import Reason
 from facesort.store.store import Store
 
-__all__ = [
-    "LoggedWrite",
-    "finish_batch",
-    "insert_writes",
-    "planned_writes",
-    "some_targets",
-    "verified_writes",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class LoggedWrite:
@@ -82,8 +73,6 @@ def finish_batch(store: Store, batch_id: int, failures: Mapping[int, Reason]) ->
 
     Parameters
     ----------
-    store : Store
-    batch_id : int
     failures : mapping of write_id to Reason
         Writes that could not be carried out; all others of the batch are verified.
 

@@ -12,8 +12,6 @@ from facesort.core.matching import Decision
 from facesort.core.records import Embeddings
 from facesort.store.store import Store, vector
 
-__all__ = ["faces_by_photo", "insert_decisions"]
-
 
 def faces_by_photo(store: Store, pack_id: str) -> list[tuple[NDArray[np.float32], Embeddings]]:
     """Boxes and embeddings of every photo that has faces, in the order of the photos.
@@ -22,7 +20,6 @@ def faces_by_photo(store: Store, pack_id: str) -> list[tuple[NDArray[np.float32]
 
     Parameters
     ----------
-    store : Store
     pack_id : str
         Only faces of this pack: others cannot be compared.
 
@@ -53,8 +50,6 @@ def insert_decisions(
 
     Parameters
     ----------
-    store : Store
-    batch_id : int
     decided : sequence of (face_id, round, Decision)
     """
     decisions = [decision for _, _, decision in decided]

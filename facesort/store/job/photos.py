@@ -15,25 +15,6 @@ from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
 from facesort.store.store import Store, blob
 
-__all__ = [
-    "BATCH_SIZE",
-    "BatchRecord",
-    "BatchState",
-    "PhotoResult",
-    "add_photos",
-    "add_retry_batches",
-    "batch_photos",
-    "batches_in",
-    "known_photos",
-    "known_sha256",
-    "mark_processing",
-    "next_batch_id",
-    "pending_and_done",
-    "record_batch",
-    "reset_processing",
-    "set_skipped",
-]
-
 BATCH_SIZE = 50
 
 
@@ -52,8 +33,6 @@ class PhotoResult:
 
     Parameters
     ----------
-    analysis : Analysis
-    status : PhotoStatus
     reason : Reason or None
         Why it reached no folder.
     duplicate_of : int or None

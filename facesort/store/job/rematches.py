@@ -18,20 +18,6 @@ from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
 from facesort.store.store import Store, vector
 
-__all__ = [
-    "Candidates",
-    "Rematched",
-    "StoredFace",
-    "StoredPhoto",
-    "candidates",
-    "gallery_faces",
-    "last_fingerprint",
-    "record_rematch",
-    "remember",
-    "state_of_matching",
-    "stored_photos",
-]
-
 _CHUNK = 1000  # photos whose embeddings are in memory at a time
 
 
@@ -57,7 +43,6 @@ class StoredFace:
 
     Parameters
     ----------
-    face_id, round : int
     decided : tuple of (outcome, reason, person_id or None)
         The machine's; persons who were merged are named by who answers for them.
     answer : int or None
@@ -82,7 +67,6 @@ class StoredPhoto:
 
     Parameters
     ----------
-    photo : Photo
     sha256 : str
         Of the source file.
     faces : tuple of StoredFace
@@ -102,9 +86,6 @@ class Rematched:
 
     Parameters
     ----------
-    photo_id : int
-    status : PhotoStatus
-    reason : Reason or None
     decisions : tuple of (face_id, round, Decision)
         Those that changed.
     writes : tuple of PlannedWrite
@@ -123,7 +104,6 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
 
     Parameters
     ----------
-    store : Store
     everything : bool
         Decide all photos with faces again; else only those with an unknown or LOOSE face, or one of which a user
         said something.
@@ -213,8 +193,6 @@ def gallery_faces(store: Store, pack_id: str, max_learned: int) -> dict[int, set
 
     Parameters
     ----------
-    store : Store
-    pack_id : str
     max_learned : int
         Newest learned embeddings kept per person, as in `facesort.store.gallery.people.load_gallery`.
     """

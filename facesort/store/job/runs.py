@@ -11,8 +11,6 @@ from facesort.core.records import Analysis
 from facesort.core.stages import Stage, StageTime, added_up
 from facesort.store.store import Store
 
-__all__ = ["close_abandoned_runs", "finish_run", "latest_run_id", "record_run_batch", "start_run"]
-
 
 def start_run(
     store: Store,
@@ -62,8 +60,6 @@ def record_run_batch(
 
     Parameters
     ----------
-    store : Store
-    run_id, batch_id : int
     coordinator : sequence of StageTime
         Waiting for the workers, and matching, staging, storing and committing what they found.
     analyses : sequence of Analysis

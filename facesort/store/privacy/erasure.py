@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from facesort.errors import GalleryError
 from facesort.store.store import Store
 
-__all__ = ["Erasure", "Traces", "of_person", "of_strangers", "traces_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -127,7 +125,6 @@ def of_strangers(store: Store, *, keep_boxes: bool = False) -> Erasure:
 
     Parameters
     ----------
-    store : Store
     keep_boxes : bool
         Only what makes a face recognisable is to go; faces that have lost it already are not chosen.
     """

@@ -15,8 +15,6 @@ from facesort.errors import StoreError
 from facesort.store.privacy.erasure import Erasure
 from facesort.store.store import Store
 
-__all__ = ["copied_whole", "write_without"]
-
 # Temporary tables, in memory: what goes, and what follows from that.
 _CHOSEN = (
     # An action is taken out whole, so that no half of it can be undone.  What a user rolled back is also the memory of
@@ -161,7 +159,6 @@ def write_without(old: Path, new: Path, erasure: Erasure) -> dict[str, int]:
         With the newest schema, and held by nobody; it is only read.
     new : Path
         Must not be there.
-    erasure : Erasure
 
     Returns
     -------

@@ -13,24 +13,6 @@ from facesort.reasons import PhotoStatus
 from facesort.store.queries.review import ReviewFace
 from facesort.store.store import Store
 
-__all__ = [
-    "AuditedRun",
-    "TimedPhoto",
-    "Withheld",
-    "audited_photos",
-    "decisions",
-    "dropped_faces",
-    "results",
-    "runs",
-    "said_at",
-    "seconds_per_photo",
-    "shots",
-    "skipped_files",
-    "slowest_photos",
-    "withheld_at",
-    "withheld_persons",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class AuditedRun:
@@ -38,14 +20,12 @@ class AuditedRun:
 
     Parameters
     ----------
-    run_id : int
     kind : str
         ``sort`` or ``rematch``.
     started_at : datetime
         UTC, without time zone.
     ended_at : datetime or None
         Of a run that was killed: the end of its last batch, if it finished one.
-    state, version, pack_name, pack_id : str
     photos : int
         That it worked through.
     seconds : float
@@ -87,7 +67,6 @@ class Withheld:
 
     Parameters
     ----------
-    name : str
     photos : int
         That reach nobody because the person is in them.
     delivered : int

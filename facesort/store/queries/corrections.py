@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from facesort.store.store import Store
 
-__all__ = ["Correction", "corrections"]
-
 
 @dataclass(frozen=True, slots=True)
 class Correction:

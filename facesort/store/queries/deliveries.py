@@ -11,8 +11,6 @@ from facesort.core.bursts import Shot
 from facesort.core.routing import PlannedWrite
 from facesort.store.store import Store
 
-__all__ = ["DeliveredFace", "DeliveredPhoto", "deliveries", "write_results"]
-
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFace:
@@ -22,7 +20,6 @@ class DeliveredFace:
     ----------
     person_id : int or None
         None for an unknown one.
-    name : str or None
     box : tuple of four float
         ``x_min, y_min, x_max, y_max`` in px of the upright, full-size photo; may reach outside.
     """
@@ -38,10 +35,8 @@ class DeliveredPhoto:
 
     Parameters
     ----------
-    shot : Shot
     path : str
         POSIX path relative to the source root.
-    status : str
     reason : str or None
         Why it reached no folder.
     sha256 : str

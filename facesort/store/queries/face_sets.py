@@ -10,8 +10,6 @@ from facesort.core.what_if import NOBODY, StoredDistances
 from facesort.store.gallery.answers import confirmed, rejected_pairs
 from facesort.store.store import Store, vector
 
-__all__ = ["count_by_person", "crops_of", "stored_distances", "unknown_faces"]
-
 Ids = NDArray[np.int64]
 
 
@@ -22,7 +20,6 @@ def unknown_faces(
 
     Parameters
     ----------
-    store : Store
     pack_id : str
         Only faces of this pack: others cannot be compared.
     min_quality : float

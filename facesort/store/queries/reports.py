@@ -14,24 +14,6 @@ from facesort.core.stages import Stage, StageTime, added_up
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.store import Store
 
-__all__ = [
-    "Counts",
-    "RunRecord",
-    "RunStages",
-    "best_distances",
-    "counts",
-    "distances_by_outcome",
-    "drop_reasons",
-    "face_boxes",
-    "failed_photos",
-    "failed_writes",
-    "photo_folders",
-    "run_record",
-    "skipped_reasons",
-    "stage_times",
-    "throughput",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:

@@ -16,18 +16,6 @@ from numpy.typing import NDArray
 
 from facesort.store.store import Store, vector
 
-__all__ = [
-    "Doppelgangers",
-    "FaceRecord",
-    "ReviewFace",
-    "count_doubtful",
-    "doppelgangers",
-    "doubtful_faces",
-    "face_records",
-    "faces_of_person",
-    "review_faces",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ReviewFace:
@@ -35,7 +23,6 @@ class ReviewFace:
 
     Parameters
     ----------
-    face_id, photo_id : int
     path : str
         Of the photo.
     person : str or None
@@ -46,8 +33,6 @@ class ReviewFace:
         By what counts now.
     distance : float or None
         To `person`; of a face that is nobody's, to the nearest.  None where it was never compared with them.
-    runner_up_distance : float or None
-    quality : float
     answer : str or None
         What a user said of this face and this person.
     learned, reference : bool
@@ -131,7 +116,6 @@ def doubtful_faces(
 
     Parameters
     ----------
-    store : Store
     loose : float
         LOOSE of the run.
     low_quality : float
@@ -176,7 +160,6 @@ def doppelgangers(store: Store, loose: float, faces_per_pair: int) -> list[Doppe
 
     Parameters
     ----------
-    store : Store
     loose : float
         LOOSE of the run.
     faces_per_pair : int

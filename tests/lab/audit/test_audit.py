@@ -36,7 +36,7 @@ from facesort.store.queries import audit as rows
 from facesort.workspace import Workspace
 
 PHOTOS = 31  # 30 and a copy
-SHOWN = [name for name in audit.__all__ if name.startswith("show_")]
+SHOWN = [name for name in dir(audit) if name.startswith("show_")]
 
 
 @dataclass(frozen=True)
