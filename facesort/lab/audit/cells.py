@@ -20,7 +20,7 @@ from facesort.lab.audit.report import AuditReport, read_audit
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
@@ -51,7 +51,7 @@ def open_audit(
     minimum : int
         Photos that everyone should be in.
     contact_sheet : int or None
-        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`faces_asked_for`).
+        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`face_limit`).
 
     Raises
     ------
@@ -64,7 +64,7 @@ def open_audit(
         raise SettingsError(
             f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
         )
-    faces = faces_asked_for(contact_sheet)
+    faces = face_limit(contact_sheet)
     return read_audit(
         workspace, runs, compared=(before, after), minimum=minimum, contact_sheet=faces
     )
@@ -80,7 +80,7 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
     """Dropped faces that came nearest to somebody, each beside that person's best reference."""
     if report.sheet is None:
-        return Markdown(NOT_ASKED)
+        return Markdown(NOT_REQUESTED)
     faces = report.sheet.faces
     if not faces:
         return Markdown("No photo was dropped for having only unknown faces.")
@@ -91,7 +91,7 @@ def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
 def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
     """Photos in which no face was found, read from the source again."""
     if report.sheet is None:
-        return Markdown(NOT_ASKED)
+        return Markdown(NOT_REQUESTED)
     if not report.sheet.faceless:
         return Markdown("In every photo that could be read, there is a face.")
     source = report.workspace.settings.source

@@ -10,7 +10,7 @@ from facesort.core.history import PhotoAnswer
 from facesort.lab.audit.report import LISTED, AuditReport, Comparison
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import moment
+from facesort.lab.shared.words import timestamp
 
 # What can differ without any photo being decided otherwise.
 _HARMLESS = ("run.workers", "photos.timeout_s", "output")
@@ -28,11 +28,11 @@ def comparison_sections(report: AuditReport, compared: Comparison) -> Sections:
 
 
 def _before(compared: Comparison) -> str:
-    return f"run {compared.before.run_id} ({moment(compared.before.started_at)})"
+    return f"run {compared.before.run_id} ({timestamp(compared.before.started_at)})"
 
 
 def _after(compared: Comparison) -> str:
-    run = f"run {compared.after.run_id} ({moment(compared.after.started_at)})"
+    run = f"run {compared.after.run_id} ({timestamp(compared.after.started_at)})"
     if not compared.until_now:
         return run
     same = compared.before.run_id == compared.after.run_id

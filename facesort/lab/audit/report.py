@@ -13,7 +13,7 @@ from facesort.core.history import Moment, drops_by_run, state_at
 from facesort.errors import SettingsError
 from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.shared.drop_rate import DropRate
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import PhotoStatus, Reason
@@ -195,8 +195,8 @@ def read_audit(
     contact_sheet : int
         How many dropped photos of each kind to show; 0 leaves faces in the database.
     """
-    opened = open_workspace(named_by_notebook(workspace))
-    saved, others = read_saved_runs(named_by_notebook(runs), opened.root)
+    opened = open_workspace(find_folder(workspace))
+    saved, others = read_saved_runs(find_folder(runs), opened.root)
     with opened.open_store(read_only=True) as store:
         known, photos = audit.runs(store), audit.audited_photos(store)
         drops = drops_by_run(audit.results(store), [run.run_id for run in known])

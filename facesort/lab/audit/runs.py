@@ -13,7 +13,7 @@ from typing import Any
 from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.tables import Table, percent
-from facesort.lab.shared.words import decimals, moment
+from facesort.lab.shared.words import decimals, timestamp
 from facesort.store.queries.audit import AuditedRun
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def runs_sections(
 def _did(run: AuditedRun, drop: DropRate) -> tuple[object, ...]:
     return (
         f"{run.run_id} {run.kind}",
-        moment(run.started_at),
+        timestamp(run.started_at),
         run.state,
         run.photos,
         f"{run.photos / run.seconds:.2f}" if run.photos and run.seconds > 0 else "",
@@ -159,6 +159,6 @@ def _decided(run: AuditedRun, saved: SavedRun | None) -> tuple[object, ...]:
 
 
 def _unstarted(saved: SavedRun) -> tuple[object, ...]:
-    started = moment(saved.started_at) if saved.started_at else ""
+    started = timestamp(saved.started_at) if saved.started_at else ""
     state = f"{saved.summary.get('state')} before it sorted"
     return (saved.folder, started, state, 0, "", "", "", "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -38,12 +36,9 @@ from facesort.engine.rules import Rules, rules_of
 from facesort.errors import InsufficientTrialsError, SourceGoneError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.calibrate.curves import Curves, draw_curves
-from facesort.lab.shared.live import Live
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.session import Session
 from facesort.workspace import Workspace
-
-_QUIET_S = 0.3
 
 
 class Calibrating(Session):
@@ -74,9 +69,6 @@ class Calibrating(Session):
         self.applied: Thresholds | None = None
         self._executor = executor
         self._point: OperatingPoint | None = None
-        self._followers: dict[str, Callable[[], None]] = {}
-        self._pictures: dict[str, Callable[[], None]] = {}
-        self._waiting: asyncio.TimerHandle | None = None
 
     @property
     def calibration(self) -> Calibration:
@@ -122,7 +114,7 @@ class Calibrating(Session):
 
     def move(self, *, strict: float | None = None, loose: float | None = None) -> None:
         """Move a threshold; STRICT stops at LOOSE, and LOOSE at STRICT, unless both are given."""
-        with self.alone:
+        with self.lock:
             now = self.thresholds
             if strict is None and loose is not None:
                 loose = max(loose, now.strict)
@@ -139,7 +131,7 @@ class Calibrating(Session):
 
     def look(self, photos: int, seed: int) -> None:
         """Analyse a sample of the source; that there is nothing to look at is kept as a sentence."""
-        with self.alone, progress_bar() as on_photo:
+        with self.lock, progress_bar() as on_photo:
             self.sample = self._crowd_pairs = None
             self.no_sample = "`sample` is 0, so no photo of the source was looked at"
             if not photos:
@@ -190,44 +182,11 @@ class Calibrating(Session):
         SettingsError
             As `apply_calibration`.
         """
-        with self.alone:
+        with self.lock:
             settings = apply_calibration(self.workspace, self.calibration, self.thresholds)
             self.workspace = replace(self.workspace, settings=settings)
             self.applied = self.thresholds
-            self._call(self._followers)
-
-    def follow(self, key: str, refresh: Callable[[], None]) -> None:
-        """Call this after every change; a cell that is run again takes the place of its earlier run."""
-        self._followers[key] = refresh
-
-    def live(self, key: str, content: Callable[[], object]) -> Live:
-        """A display that follows the thresholds."""
-        shown = Live(content)
-        self.follow(key, shown.refresh)
-        return shown
-
-    def live_picture(self, key: str, content: Callable[[], object]) -> Live:
-        """The same for what takes its time: in a notebook it follows as soon as nothing moves."""
-        shown = Live(content)
-        self._pictures[key] = shown.refresh
-        return shown
-
-    def changed(self) -> None:
-        """Let everything that is shown follow."""
-        self._call(self._followers)
-        if self._waiting is not None:
-            self._waiting.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # not in a notebook
-            self._call(self._pictures)
-        else:
-            self._waiting = loop.call_later(_QUIET_S, self._call, self._pictures)
-
-    def _call(self, followers: Mapping[str, Callable[[], None]]) -> None:
-        with self.alone:
-            for refresh in list(followers.values()):
-                refresh()
+            self._notify(self._observers)
 
     def record(self) -> dict[str, Any]:
         """What ``calibration.json`` says: plain values, no names, no embeddings."""

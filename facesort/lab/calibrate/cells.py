@@ -34,10 +34,10 @@ from facesort.lab.calibrate.content import (
 from facesort.lab.calibrate.draggable import DraggableChart
 from facesort.lab.calibrate.panel import ApplyPanel, Controls
 from facesort.lab.calibrate.plots import Group, plot_groups
-from facesort.lab.shared.faces_shown import faces_asked_for
-from facesort.lab.shared.front_end import somebody_watches
+from facesort.lab.shared.face_pictures import face_limit
+from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.live import Live
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.plots import BLUE, GREY, ORANGE, style
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.tables import Table
@@ -73,7 +73,7 @@ def open_calibration(
     SettingsError
         If a rate or a threshold is not valid.
     """
-    opened, pack = open_with_pack(named_by_notebook(workspace))
+    opened, pack = open_with_pack(find_folder(workspace))
     opened.open_store().close()  # brings an older database up to date
     folder = None if labelled is None else Path(str(labelled))
     with progress_bar() as on_photo:
@@ -126,7 +126,7 @@ def _drag(desk: Calibrating, name: str, value: float) -> None:
 def show_controls(desk: Calibrating) -> Widget | Markdown:
     """Sliders for both thresholds; words in a run that nobody watches."""
     controls = Controls(desk)
-    return controls.widget if somebody_watches() else Markdown(controls.text())
+    return controls.widget if is_interactive() else Markdown(controls.text())
 
 
 def show_rates(desk: Calibrating) -> Live:
@@ -136,7 +136,7 @@ def show_rates(desk: Calibrating) -> Live:
 
 def show_curves(desk: Calibrating) -> Live:
     """ROC and DET with the operating point; follow the thresholds."""
-    return desk.live_picture("curves", lambda: curves_picture(desk))
+    return desk.live("curves", lambda: curves_picture(desk), deferred=True)
 
 
 def look_at_source(desk: Calibrating, *, photos: int, seed: int) -> Markdown:
@@ -163,12 +163,12 @@ def look_at_source(desk: Calibrating, *, photos: int, seed: int) -> Markdown:
 
 def show_crowd(desk: Calibrating) -> Live:
     """Whether the event's people are harder to tell apart than the seeds promise; follows the thresholds."""
-    return desk.live_picture("crowd", lambda: crowd_picture(desk))
+    return desk.live("crowd", lambda: crowd_picture(desk), deferred=True)
 
 
 def show_forecast(desk: Calibrating) -> Live:
     """What a sort of the whole source would give; follows the thresholds."""
-    return desk.live_picture("forecast", lambda: forecast_picture(desk))
+    return desk.live("forecast", lambda: forecast_picture(desk), deferred=True)
 
 
 def show_between(desk: Calibrating, *, limit: int | None) -> Live:
@@ -177,10 +177,10 @@ def show_between(desk: Calibrating, *, limit: int | None) -> Live:
     Raises
     ------
     SettingsError
-        As `faces_asked_for`.
+        As `face_limit`.
     """
-    faces = faces_asked_for(limit)
-    return desk.live_picture("between", lambda: between_picture(desk, faces))
+    faces = face_limit(limit)
+    return desk.live("between", lambda: between_picture(desk, faces), deferred=True)
 
 
 def show_apply(desk: Calibrating, *, apply: bool) -> Widget | Markdown:
@@ -194,7 +194,7 @@ def show_apply(desk: Calibrating, *, apply: bool) -> Widget | Markdown:
     panel = ApplyPanel(desk)
     if apply:
         desk.apply()
-    return panel.widget if somebody_watches() else Markdown(panel.text())
+    return panel.widget if is_interactive() else Markdown(panel.text())
 
 
 def conclude(desk: Calibrating) -> Live:

@@ -13,7 +13,7 @@ from facesort.lab.calibrate.faces import faces_between
 from facesort.lab.calibrate.forecast_plots import plot_forecast
 from facesort.lab.calibrate.plots import Group, plot_curves, plot_groups
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.faces_shown import NOT_ASKED, faces_picture
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture
 from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table
@@ -193,7 +193,7 @@ def forecast_picture(desk: Calibrating) -> Image | Markdown:
 def between_picture(desk: Calibrating, limit: int) -> Image | Widget | Markdown:
     """Faces of the sample between STRICT and LOOSE, those nearest to LOOSE first."""
     if not limit:
-        return Markdown(NOT_ASKED)
+        return Markdown(NOT_REQUESTED)
     if desk.sample is None:
         return no_sample(desk)
     faces, number = faces_between(desk, limit)

@@ -14,7 +14,7 @@ from matplotlib.backend_bases import Event, LocationEvent, cursors
 from matplotlib.figure import Figure
 
 from facesort.lab.calibrate.plots import ThresholdMark
-from facesort.lab.shared.front_end import somebody_watches
+from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.plots import picture
 
 _REACH = 12  # px from a line at which the mouse takes it
@@ -104,6 +104,6 @@ class DraggableChart:
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         # A picture wherever no widget would work: in a run that nobody watches, and when it is printed.
-        if somebody_watches():
+        if is_interactive():
             return self.canvas._repr_mimebundle_(**options)
         return picture(self._figure, self._alt)._repr_mimebundle_()

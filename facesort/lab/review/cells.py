@@ -15,7 +15,7 @@ from facesort.lab.review.reviewing import Reviewing
 from facesort.lab.review.rivals import RivalsPanel
 from facesort.lab.review.strangers import StrangersPanel
 from facesort.lab.review.what_if import WhatIfPanel
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 
 
@@ -35,7 +35,7 @@ def open_review(workspace: str | Path) -> Reviewing:
     StoreLockedError
         While a sort is running.
     """
-    opened, pack = open_with_pack(named_by_notebook(workspace))
+    opened, pack = open_with_pack(find_folder(workspace))
     with opened.open_store() as store:  # brings an older database up to date
         refuse_other_pack(store, pack)
     return Reviewing(opened, pack)

@@ -83,7 +83,7 @@ class RematchPanel(Panel):
         self.button.disabled = True
         self.say("Matching stored faces again …")
         try:
-            with self.review.alone:
+            with self.review.lock:
                 _, report = run_rematch(self.review.workspace, self.review.pack)
         except (FacesortError, OSError) as error:
             self.say(str(error), good=False)
@@ -97,7 +97,7 @@ class RematchPanel(Panel):
         ]
         table = Table(("Person", "Files before", "came", "now"), rows)
         self.result.value = table._repr_html_() + notice(self._told(report))
-        self.review.changed(self)
+        self.review.changed(self.key)
 
     def _told(self, report: RematchReport) -> str:
         """The figures in sentences."""

@@ -87,7 +87,7 @@ class PersonPanel(Panel):
             self.say("Roll back one face at a time: what rests on it is shown first.", good=False)
             return
         try:
-            with self.review.alone:
+            with self.review.lock:
                 found = what_rests_on(self.review.workspace, self.review.pack, face_ids[0])
         except FacesortError as error:
             self.say(str(error), good=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,6 @@ from facesort.store.queries import face_sets, reports, review
 from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
-_PAUSE = 0.8  # seconds without an answer, after which the other panels look again
 LOW_QUALITY = 0.2
 """Below it a face says more of the blur than of the person."""
 
@@ -48,11 +46,11 @@ class Reviewing(Session):
         Seconds; a panel that takes longer to look again does not follow every key that is pressed.
     """
 
+    pause_s = 0.8
+
     def __init__(self, workspace: Workspace, pack: ModelPack, *, quick: float = 0.7) -> None:
         super().__init__(workspace, pack)
         self.quick = quick
-        self._panels: dict[str, Panel] = {}
-        self._waiting: asyncio.TimerHandle | None = None
 
     @property
     def thresholds(self) -> Thresholds:
@@ -72,7 +70,7 @@ class Reviewing(Session):
 
     @contextmanager
     def _store(self) -> Iterator[Store]:
-        with self.alone, self.workspace.open_store(read_only=True) as store:
+        with self.lock, self.workspace.open_store(read_only=True) as store:
             yield store
 
     def sizes(self) -> dict[str, int]:
@@ -128,26 +126,6 @@ class Reviewing(Session):
         """Whether there is any face to look at."""
         return sum(self.read(reports.counts).faces.values()) > 0
 
-    def follow(self, key: str, panel: Panel) -> None:
-        """Let a panel follow what is done; a cell that is run again takes the place of its earlier run."""
-        self._panels[key] = panel
-
-    def changed(self, by: Panel) -> None:
-        """Let all other panels follow what was done in one, once the user pauses."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # nobody is at the keyboard
-            self._follow(by)
-        else:
-            self._waiting = loop.call_later(_PAUSE, self._follow, by)
-
-    def _follow(self, by: Panel) -> None:
-        for panel in list(self._panels.values()):
-            if panel is not by:
-                panel.follow()
-
     def table(self) -> Table:
         """What is there, and by what it was decided."""
         with self._store() as store:
@@ -199,7 +177,8 @@ class Panel:
         self.again.layout.display = "none"
         self.widget = widgets.VBox(layout=widgets.Layout(grid_gap="4px"))
         self._seconds = 0.0
-        review.follow(key, self)
+        self.key = key
+        review.follow(key, self.follow, deferred=True)
 
     def compose(self, *parts: widgets.Widget) -> None:
         """Put these below the message, and look for the first time."""
@@ -214,7 +193,7 @@ class Panel:
         """Look again, and say what was done before; or say why not."""
         started = time.perf_counter()
         try:
-            with self.review.alone:
+            with self.review.lock:
                 sentence = self.refresh()
         except FacesortError as error:
             self.say(f"{said} {error}".strip(), good=False)
@@ -240,14 +219,14 @@ class Panel:
             Turns what `edit` returned into a sentence.
         """
         try:
-            with self.review.alone:
+            with self.review.lock:
                 result = edit()
         except FacesortError as error:
             self.look()
             self.say(str(error), good=False)
             return False
         self.look(said(result))
-        self.review.changed(self)
+        self.review.changed(self.key)
         return True
 
     def undo(self) -> None:

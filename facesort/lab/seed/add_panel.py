@@ -73,7 +73,7 @@ class AddPanel:
 
     def add(self) -> None:
         """Offer what was uploaded and what lies under the path; says what became of each."""
-        with self._seeding.alone:
+        with self._seeding.lock:
             self._add()
 
     def _add(self) -> None:
@@ -142,7 +142,7 @@ class AddPanel:
 
     def add_anyway(self, name: str, offer: Offer) -> None:
         """Add a photo that was refused only because it looks like somebody else."""
-        with self._seeding.alone:
+        with self._seeding.lock:
             self.results.children = ()
             self._seed(name, [offer], force=True)
 

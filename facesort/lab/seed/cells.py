@@ -15,9 +15,9 @@ from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import plot_closest_pair, plot_confusion, shown_persons
 from facesort.lab.seed.seeding import Seeding
-from facesort.lab.shared.faces_shown import faces_picture
+from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.live import Live
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.plots import picture
 from facesort.lab.shared.tables import Table
 
@@ -43,7 +43,7 @@ def open_seeding(workspace: str | Path, *, executor: Executor | None = None) -> 
     StoreLockedError
         While a sort is running.
     """
-    opened, pack = open_with_pack(named_by_notebook(workspace))
+    opened, pack = open_with_pack(find_folder(workspace))
     opened.open_store().close()  # brings an older database up to date
     seeding = Seeding(opened, pack, executor)
     seeding.view()

@@ -125,7 +125,7 @@ class PersonEditor:
 
     def agree(self) -> None:
         """Do what was asked."""
-        with self._seeding.alone:  # else a second click may find the question still open
+        with self._seeding.lock:  # else a second click may find the question still open
             if self._agreed is not None:
                 self._agreed()
 
@@ -147,7 +147,7 @@ class PersonEditor:
 
     def _carry_out(self, edit: Callable[[], object], then: str | None) -> bool:
         """Edit, let everything follow, and go on with a person; or say why it was refused."""
-        with self._seeding.alone:
+        with self._seeding.lock:
             try:
                 edit()
             except FacesortError as error:

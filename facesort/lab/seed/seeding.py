@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from facesort.engine.gallery.seed import Candidate, SeedReport, seed
 from facesort.engine.gallery.uploads import private_files
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
-from facesort.lab.shared.live import Live
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -53,7 +52,6 @@ class Seeding(Session):
         super().__init__(workspace, pack)
         self._executor = executor
         self._view: GalleryView | None = None
-        self._followers: dict[str, Callable[[], None]] = {}
 
     @property
     def thresholds(self) -> Thresholds:
@@ -68,7 +66,7 @@ class Seeding(Session):
         FacesortError
             As `facesort.engine.gallery.edit.read_gallery`.
         """
-        with self.alone:
+        with self.lock:
             if self._view is None:
                 self._view = read_gallery(self.workspace, self.pack)
             return self._view
@@ -90,22 +88,11 @@ class Seeding(Session):
             ]
             yield from seed(self.workspace, self.pack, candidates, self._executor)
 
-    def follow(self, key: str, refresh: Callable[[], None]) -> None:
-        """Call this after every change; a cell that is run again takes the place of its earlier run."""
-        self._followers[key] = refresh
-
-    def changed(self) -> None:
-        """Let everything that is shown follow the gallery."""
-        with self.alone:
+    def changed(self, by: str = "") -> None:
+        """Read the gallery again, and refresh everything that shows it."""
+        with self.lock:
             self._view = read_gallery(self.workspace, self.pack)
-            for refresh in list(self._followers.values()):
-                refresh()
-
-    def live(self, key: str, content: Callable[[], object]) -> Live:
-        """A display that follows the gallery."""
-        shown = Live(content)
-        self.follow(key, shown.refresh)
-        return shown
+            super().changed(by)
 
     def table(self) -> Table:
         """What counts here, and where it comes from."""

@@ -14,7 +14,7 @@ from IPython import get_ipython
 _DOUBLE_CLICK_S = 0.4
 
 
-def somebody_watches() -> bool:
+def is_interactive() -> bool:
     """Whether a front end is there that can show widgets; a notebook that papermill runs has none.
 
     Such a front end says that it could also be asked for input (``allow_stdin`` in Jupyter's messages), which who
@@ -28,7 +28,7 @@ def somebody_watches() -> bool:
     return touched or bool(asked.get("content", {}).get("allow_stdin"))
 
 
-def hear_in_order() -> None:
+def serialize_widget_events() -> None:
     """Let the kernel hear all widgets made from now on in one thread, in the order in which they were touched.
 
     JupyterLab addresses what widgets send to a second thread of the kernel (a *subshell*), and ipykernel hands it to
@@ -36,7 +36,7 @@ def hear_in_order() -> None:
     can end in two threads, and the button is heard first.  Outside a Jupyter kernel nothing is changed.
     """
     if getattr(get_ipython(), "kernel", None) is not None:
-        comm.create_comm = _HeardByMainThread  # ipykernel puts its own there
+        comm.create_comm = _MainThreadComm  # ipykernel puts its own there
 
 
 def on_press(
@@ -66,7 +66,7 @@ def on_press(
     button.on_click(press)
 
 
-class _HeardByMainThread(BaseComm):
+class _MainThreadComm(BaseComm):
     """A widget's line to the browser; the kernel's main thread hears it, whatever the browser asks for."""
 
     def _reply_subshell_for(self, data: Any, default: str | None) -> None:

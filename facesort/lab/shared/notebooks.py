@@ -36,7 +36,7 @@ def notebook_path(name: str) -> Path:
     return path
 
 
-def named_by_notebook(path: str | Path) -> Path:
+def find_folder(path: str | Path) -> Path:
     """Find a folder that a notebook names: where it runs, else one folder above.
 
     JupyterLab runs a notebook in the folder it lies in.  In a checkout that is ``notebooks/``, one below the folder in

@@ -1,24 +1,74 @@
-"""What the panels of a notebook share: a workspace, and that one thing is done at a time."""
+"""The workspace that a notebook works on, and the displays that follow its changes."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 
 from facesort.faces.protocol import ModelPack
-from facesort.lab.shared.front_end import hear_in_order
+from facesort.lab.shared.front_end import serialize_widget_events
+from facesort.lab.shared.live import Live
 from facesort.workspace import Workspace
+
+Refresh = Callable[[], object]
 
 
 class Session:
-    """A workspace that somebody works on in a notebook.
+    """A workspace that a user works on in a notebook.
 
-    What widgets ask for is heard in order.  Whatever reads or changes the session holds `alone` meanwhile, so that
-    nothing is done between the two halves of something else, and the database is opened once at a time, also in a front
-    end that uses several threads.
+    Whatever reads or changes the session holds its `lock`: widget callbacks run one after the other, and the database
+    is opened once at a time, even if the front end uses several threads.
+
+    Attributes
+    ----------
+    pause_s : float
+        How long nothing must change before deferred displays are refreshed.
     """
 
+    pause_s = 0.3
+
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
-        hear_in_order()
+        serialize_widget_events()
         self.workspace = workspace
         self.pack = pack
-        self.alone = threading.RLock()
+        self.lock = threading.RLock()
+        self._observers: dict[str, Refresh] = {}
+        self._deferred: dict[str, Refresh] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def follow(self, key: str, refresh: Refresh, *, deferred: bool = False) -> None:
+        """Call `refresh` after every change.
+
+        Parameters
+        ----------
+        key : str
+            A cell that is run again replaces the observer of its earlier run.
+        deferred : bool
+            For what is slow: in a notebook it is called once, when changes pause.
+        """
+        (self._deferred if deferred else self._observers)[key] = refresh
+
+    def live(self, key: str, content: Callable[[], object], *, deferred: bool = False) -> Live:
+        """A display that follows the session."""
+        shown = Live(content)
+        self.follow(key, shown.refresh, deferred=deferred)
+        return shown
+
+    def changed(self, by: str = "") -> None:
+        """Refresh everything that follows, except the observer `by` that made the change."""
+        self._notify(self._observers, by)
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # not in a notebook
+            self._notify(self._deferred, by)
+        else:
+            self._timer = loop.call_later(self.pause_s, self._notify, self._deferred, by)
+
+    def _notify(self, observers: dict[str, Refresh], by: str = "") -> None:
+        with self.lock:
+            for key, refresh in list(observers.items()):
+                if key != by:
+                    refresh()

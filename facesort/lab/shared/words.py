@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def moment(time: datetime) -> str:
+def timestamp(time: datetime) -> str:
     """A time as stored, in UTC."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 

@@ -17,7 +17,7 @@ from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.faces_shown import NOT_ASKED, faces_asked_for, faces_picture
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
 from facesort.lab.shared.plots import (
     chart,
     picture,
@@ -55,7 +55,7 @@ def run(
     Parameters
     ----------
     contact_sheet : int or None
-        How many doubtful faces to load for `show_doubtful` (`faces_asked_for`).
+        How many doubtful faces to load for `show_doubtful` (`face_limit`).
     executor : Executor, optional
         Where to analyse; processes on this machine by default.
 
@@ -64,7 +64,7 @@ def run(
     FacesortError
         As `facesort.engine.job.sort.run_sort`; the counts so far are displayed before.
     """
-    faces = faces_asked_for(contact_sheet)
+    faces = face_limit(contact_sheet)
     try:
         with progress_bar() as on_photo:
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
@@ -203,7 +203,7 @@ def show_distances(report: SortReport) -> Image | Markdown:
 def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
     """The matches a person should look at first."""
     if report.doubtful is None:
-        return Markdown(NOT_ASKED)
+        return Markdown(NOT_REQUESTED)
     if not report.doubtful:
         return Markdown(
             "There is no doubtful match: every face that was given a name is within STRICT."

@@ -15,9 +15,9 @@ from facesort.engine.rules import rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError, StoreError
 from facesort.faces.protocol import ModelPack
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import decimals, moment
+from facesort.lab.shared.words import decimals, timestamp
 from facesort.settings import Settings, parse_settings
 from facesort.workspace import Workspace
 
@@ -78,7 +78,7 @@ class SortJob:
                 ),
                 ("Worker processes", workers or "one per core", self._origin("workers")),
             ),
-            note=f"{moment(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
+            note=f"{timestamp(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
         )
 
     def _origin(self, name: str) -> str:
@@ -134,7 +134,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     WorkspaceError, PackError
         If the workspace or its model pack is not there.
     """
-    opened, pack = open_with_pack(named_by_notebook(workspace))
+    opened, pack = open_with_pack(find_folder(workspace))
     given = {
         k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
     }

@@ -25,6 +25,7 @@ from facesort.errors import FacesortError, InsufficientTrialsError, SettingsErro
 from facesort.lab import calibrate
 from facesort.lab.calibrate import content
 from facesort.lab.calibrate.calibrating import Calibrating
+from facesort.lab.calibrate.cells import write_calibration
 from facesort.lab.calibrate.faces import faces_between
 from facesort.lab.calibrate.panel import ApplyPanel, Controls
 from facesort.lab.calibrate.plots import Group, ThresholdMark, plot_curves, plot_groups
@@ -89,7 +90,7 @@ def test_the_notebook_shows_everything_and_leaves_a_calibration(
         assert "<table" in shown.data["text/html"], question
     assert "chosen by hand" in outputs["calibrate.show_controls"][0].data["text/markdown"]
     assert "the next sort uses them" in outputs["calibrate.show_apply"][0].data["text/markdown"]
-    found = calibrate.write_calibration(saved)
+    found = write_calibration(saved)
     assert json.loads((saved.parent / "calibration.json").read_text()) == found
     assert found["counts"]["persons"] == 4
     assert found["chosen"] | {"rates": None} == {

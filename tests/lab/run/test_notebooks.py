@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from facesort.lab.shared.notebooks import named_by_notebook
+from facesort.lab.shared.notebooks import find_folder
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_a_workspace_is_found_beside_the_notebook_or_one_folder_above(
         (tmp_path / folder).mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path / "notebooks")
 
-    assert named_by_notebook("hot") == tmp_path / found
-    assert named_by_notebook(tmp_path / "far") == tmp_path / "far"  # an absolute one as it is
+    assert find_folder("hot") == tmp_path / found
+    assert find_folder(tmp_path / "far") == tmp_path / "far"  # an absolute one as it is

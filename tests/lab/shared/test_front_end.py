@@ -16,9 +16,9 @@ from facesort.lab.shared.front_end import on_press
 FORM = """
 import threading, time
 import ipywidgets as widgets
-from facesort.lab.shared.front_end import hear_in_order
+from facesort.lab.shared.front_end import serialize_widget_events
 
-hear_in_order()
+serialize_widget_events()
 name, button, heard = widgets.Text(), widgets.Button(), []
 
 def press(_):
@@ -88,7 +88,7 @@ def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
 
 LIVE = """
 import ipywidgets as widgets
-from facesort.lab.seed.seeding import Live
+from facesort.lab.shared.live import Live
 
 def content():
     return widgets.HTML(now) if now else "nobody"

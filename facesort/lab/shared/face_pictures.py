@@ -10,10 +10,10 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 
 from facesort.errors import SettingsError
-from facesort.lab.shared.front_end import somebody_watches
+from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.plots import picture
 
-NOT_ASKED = (
+NOT_REQUESTED = (
     "Left out: nobody asked for pictures of faces in this notebook. `contact_sheet = 24`, or `-p contact_sheet 24` "
     "at the terminal, shows them."
 )
@@ -21,7 +21,7 @@ _WATCHED = 24  # faces that are shown to somebody who sits before the notebook
 _MAX = 400  # more nobody can look at
 
 
-def faces_asked_for(contact_sheet: int | None) -> int:
+def face_limit(contact_sheet: int | None) -> int:
     """How many faces to show.
 
     Parameters
@@ -36,7 +36,7 @@ def faces_asked_for(contact_sheet: int | None) -> int:
         If it is no whole number from 0 to 400.
     """
     if contact_sheet is None:
-        return _WATCHED if somebody_watches() else 0
+        return _WATCHED if is_interactive() else 0
     if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= _MAX:
         raise SettingsError(
             f"contact_sheet must be a whole number from 0 to {_MAX}, got {contact_sheet!r}"
@@ -57,7 +57,7 @@ def faces_picture(figure: Figure, alt: str) -> Image | widgets.Widget:
         What it shows, for those who cannot see it.
     """
     image = picture(figure, alt)
-    if not somebody_watches():
+    if not is_interactive():
         return image
     data = base64.b64encode(image.data).decode("ascii")
     return widgets.HTML(
