@@ -22,9 +22,8 @@ from numpy.random import Generator
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from facesort.errors import FacesortError, OutputError
 from facesort.demo.pictures import HEADS, REACH, cut_reference, open_pictures, take_photo
-
+from facesort.errors import FacesortError, OutputError
 
 # A shot is one view, or several side by side as a photo booth prints them.
 _SHOTS: tuple[tuple[str, ...], ...] = (

@@ -21,7 +21,6 @@ from PIL import Image, ImageChops, ImageFilter
 
 from facesort.errors import FacesortError
 
-
 _Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in px of a source picture
 
 

@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.engine.gallery.seed import candidates_in, seed
-from facesort.engine.setup import open_with_pack, set_up
-from facesort.errors import GalleryError
 from facesort.demo.event import (
     DemoEvent,
     DemoScore,
@@ -17,12 +14,14 @@ from facesort.demo.event import (
     load_demo_event,
     score_demo,
 )
+from facesort.engine.gallery.seed import candidates_in, seed
+from facesort.engine.setup import open_with_pack, set_up
+from facesort.errors import GalleryError
 from facesort.lab.run.launch import launch
 from facesort.settings import save_settings
 from facesort.store.gallery import people
 from facesort.store.queries import reports
 from facesort.workspace import Workspace
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The sample event that `facesort demo` builds, sorts and scores."""
