@@ -1,6 +1,6 @@
-"""What a review costs and is worth: clusters of unknown faces, and the what-if question.
+"""What grouping the unknown faces costs, and how good the groups are.
 
-python benchmarks/review.py scale                                        100,000 faces, 50,000 decisions
+python benchmarks/review.py scale                                             up to 100,000 faces
 python benchmarks/review.py lfw --pack ASSETS/models/mbf128 --assets ASSETS   clusters against LFW's labels
 """
 
@@ -16,8 +16,6 @@ from lfw_faces import labelled_analyses
 from sklearn.cluster import DBSCAN, HDBSCAN
 
 from facesort.core.clustering import NOISE, cluster_faces
-from facesort.core.matching import Thresholds
-from facesort.core.what_if import NOBODY, StoredDistances, replay
 from facesort.faces.packs.find import resolve_pack
 
 
@@ -56,28 +54,6 @@ def scale() -> None:
             f"| {right / faces:.1%} |",
             flush=True,
         )
-    what_if()
-
-
-def what_if(faces: int = 50_000, people: int = 60) -> None:
-    rng = np.random.default_rng(2)
-    stored = StoredDistances(
-        face_ids=np.arange(faces),
-        photo_ids=np.sort(rng.integers(0, faces // 3, faces)),
-        person_ids=np.argsort(rng.random((faces, people)), axis=1)[:, :2] + 1,
-        distances=np.sort(rng.uniform(0.5, 1.5, (faces, 2)).astype(np.float32), axis=1),
-        answers=np.full(faces, NOBODY),
-    )
-    seconds = []
-    for loose in np.linspace(0.6, 1.4, 9):
-        started = time.perf_counter()
-        replay(stored, Thresholds(0.5, float(loose), 0.05))
-        seconds.append(time.perf_counter() - started)
-    print(
-        f"\nwhat-if, {faces} faces, {people} persons, LOOSE 0.6 to 1.4: median {np.median(seconds):.2f} s, ",
-        end="",
-    )
-    print(f"{min(seconds):.2f} to {max(seconds):.2f} s")
 
 
 def lfw(pack_path: Path, assets: Path) -> None:

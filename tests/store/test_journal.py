@@ -8,12 +8,11 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from review_event import PACK, InMemory, noon, seed, sort
+from review_event import InMemory, noon, seed, sort
 from synthetic_event import content
 
 from facesort.engine.gallery import edit as gallery
 from facesort.engine.review import answers as review
-from facesort.engine.review.roll_back import roll_back
 from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import answers as verdicts
@@ -50,7 +49,7 @@ def acts() -> st.SearchStrategy[Act]:
         lambda job, f, a, b, n: review.name_faces(job, f, a),
         lambda job, f, a, b, n: review.use_as_reference(job, n),
         lambda job, f, a, b, n: review.take_away(job, f, a, b if n % 2 else None),
-        lambda job, f, a, b, n: roll_back(job, PACK, n),
+        lambda job, f, a, b, n: review.unlearn(job, f),
     ]
     return st.tuples(st.sampled_from(verbs), some).map(
         lambda drawn: (
@@ -240,6 +239,22 @@ def test_an_id_is_never_given_to_somebody_else(job: InMemory, opened: Store) -> 
     for _ in range(2):
         review.undo(job)
     assert people.everyone(opened) == {1: "Ada", 2: "Bo", 3: "Cleo", 4: "Dan"}
+
+
+def test_an_older_version_s_roll_back_can_be_undone_and_redone(
+    job: InMemory, opened: Store
+) -> None:
+    """An earlier version took out what was learned only because of a face, too: one action, several rows."""
+    learned = opened.rows("FROM learned ORDER BY ALL")
+    assert len(learned) > 1
+    with recorded(opened, "roll_back", "what was learned from face 1 was rolled back", noon()):
+        opened.execute("DELETE FROM learned")
+
+    assert review.history(job)[0].kind == "roll_back"
+    review.undo(job)
+    assert opened.rows("FROM learned ORDER BY ALL") == learned
+    review.redo(job)
+    assert opened.rows("FROM learned") == []
 
 
 def test_whose_photos_go_to_nobody_stays_so_in_a_merge(job: InMemory, opened: Store) -> None:

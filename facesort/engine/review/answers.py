@@ -16,8 +16,14 @@ from facesort.engine.gallery.editing import Clock, editing, known_person
 from facesort.engine.gallery.seed import person_name
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.gallery import answers as verdicts
-from facesort.store.gallery import journal, learned, people
+from facesort.store.gallery import journal, people
+from facesort.store.gallery.answers import (
+    ignore_faces,
+    missing_faces,
+    notice_faces,
+    set_answers,
+    unlearn_faces,
+)
 from facesort.store.gallery.journal import Action
 from facesort.store.gallery.people import NewReference
 from facesort.store.queries import review
@@ -54,7 +60,7 @@ def answer(
     with editing(workspace, "answer", summary, clock) as store:
         _refuse_missing(store, persons)
         ids = {name: known_person(store, name).person_id for name in set(persons.values())}
-        verdicts.set_answers(store, {face: ids[name] for face, name in persons.items()}, said)
+        set_answers(store, {face: ids[name] for face, name in persons.items()}, said)
 
 
 def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
@@ -67,7 +73,7 @@ def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = ut
     """
     with editing(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
         _refuse_missing(store, face_ids)
-        verdicts.ignore_faces(store, list(face_ids))
+        ignore_faces(store, list(face_ids))
 
 
 def name_faces(
@@ -119,6 +125,24 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
         return person
 
 
+def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
+    """Take learned faces out of the gallery.
+
+    Their decisions, and those of faces that were matched with their help, stay until the next re-match.  An unlearned
+    face is not learned again: only faces that a sort has just detected are.
+
+    Raises
+    ------
+    GalleryError
+        If one of them was not learned.
+    """
+    summary = f"{several(len(face_ids), 'face')} unlearned"
+    with editing(workspace, "unlearn", summary, clock) as store:
+        others = sorted(set(face_ids) - unlearn_faces(store, face_ids))
+        if others:
+            raise GalleryError(f"face {others[0]} was not learned: select learned faces only")
+
+
 def take_away(
     workspace: Workspace,
     face_ids: Sequence[int],
@@ -156,7 +180,7 @@ def take_away(
         person = known_person(store, name)
         if wanted == name:
             raise GalleryError(f"the faces cannot be taken away from {name!r} and be {name!r}")
-        verdicts.set_answers(store, dict.fromkeys(face_ids, person.person_id), "no")
+        set_answers(store, dict.fromkeys(face_ids, person.person_id), "no")
         return None if wanted is None else _name(store, face_ids, wanted, None)
 
 
@@ -179,7 +203,7 @@ def history(workspace: Workspace) -> list[Action]:
 
 
 def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
-    missing = verdicts.missing_faces(store, list(face_ids))
+    missing = missing_faces(store, list(face_ids))
     if missing:
         raise GalleryError(
             f"there is no face {missing[0]} in this workspace; look at the faces again, they have changed"
@@ -208,20 +232,19 @@ def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) 
     qualities = np.array([face.quality for face in faces], dtype=np.float32)
     rows = representatives(np.stack([face.embedding for face in faces]), qualities, _REFERENCES)
     _enrol(store, person, [faces[row] for row in rows])
-    verdicts.notice_faces(store, face_ids)
+    notice_faces(store, face_ids)
     return person
 
 
 def _enrol(store: Store, person: Person, faces: Sequence[FaceRecord]) -> int:
     """Confirm faces and make references of them, one per photo; returns how many are new."""
-    verdicts.set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
+    set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
     new = []
     for face in faces:
         if not people.has_reference(store, person.person_id, face.sha256):
             people.add_reference(store, person.person_id, _reference(face))
             new.append(face.face_id)
-    # What is a reference for good must not count a second time as learned.
-    learned.forget_learned(store, person.person_id, new)
+    unlearn_faces(store, new)  # a face must not count twice, as a reference and as learned
     return len(new)
 
 

@@ -24,6 +24,3 @@ from facesort.lab.review.cells import (
 from facesort.lab.review.cells import (
     show_strangers as show_strangers,
 )
-from facesort.lab.review.cells import (
-    show_what_if as show_what_if,
-)

@@ -1,4 +1,4 @@
-"""What ``04_review`` shows: doubtful matches, persons, strangers, what if, doppelgangers, bursts, history, re-match."""
+"""What ``04_review`` shows: doubtful matches, persons, strangers, doppelgangers, bursts, history, re-match."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from facesort.lab.review.person import PersonPanel
 from facesort.lab.review.reviewing import Reviewing
 from facesort.lab.review.rivals import RivalsPanel
 from facesort.lab.review.strangers import StrangersPanel
-from facesort.lab.review.what_if import WhatIfPanel
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 
@@ -54,11 +53,6 @@ def show_person(review: Reviewing) -> Widget:
 def show_strangers(review: Reviewing) -> Widget:
     """People whom nobody seeded."""
     return StrangersPanel(review).widget
-
-
-def show_what_if(review: Reviewing) -> Widget:
-    """Other thresholds, and what they would change."""
-    return WhatIfPanel(review).widget
 
 
 def show_rivals(review: Reviewing) -> Widget:

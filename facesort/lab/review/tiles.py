@@ -70,21 +70,6 @@ def face_tile(face: ReviewFace) -> Tile:
     return Tile(face.face_id, (face.crop,), _file(face.path), lines, _badges(face), hint=face.path)
 
 
-def moving_tile(face: ReviewFace, name: str, reference: bytes) -> Tile:
-    """A face beside the best reference of the person who would get or lose it."""
-    now = f"now {face.person}" if face.person else "now nobody's"
-    return Tile(
-        face.face_id,
-        (face.crop, reference),
-        _file(face.path),
-        (_distance(face), now),
-        _badges(face),
-        ("", name),
-        "pair",
-        face.path,
-    )
-
-
 def group_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
     """Faces that seem to be one person."""
     return Tile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from facesort.store.gallery import edits as gallery_edits
 from facesort.store.store import Store
@@ -84,6 +84,15 @@ def _take_out(store: Store, pairs: list[list[int]], *, wrong: str) -> None:
         f"DELETE FROM learned WHERE learned_id IN (SELECT t.learned_id {found.format('learned')})",  # noqa: S608
         pairs,
     )
+
+
+def unlearn_faces(store: Store, face_ids: Collection[int]) -> set[int]:
+    """Take faces out of what was learned; inside a transaction.  Returns those that were there."""
+    rows = store.rows(
+        "DELETE FROM learned WHERE face_id IN (SELECT unnest(?::BIGINT[])) RETURNING face_id",
+        [list(map(int, face_ids))],
+    )
+    return {row[0] for row in rows}
 
 
 def missing_faces(store: Store, face_ids: Sequence[int]) -> list[int]:

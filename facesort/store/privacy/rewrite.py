@@ -17,8 +17,8 @@ from facesort.store.store import Store
 
 # Temporary tables, in memory: what goes, and what follows from that.
 _CHOSEN = (
-    # An action is taken out whole, so that no half of it can be undone.  What a user rolled back is also the memory of
-    # what is never to be learned again: it only loses the rows of those who go.
+    # An action is taken out whole, so that no half of it can be undone; except a roll-back, which earlier versions made
+    # of the learned faces of several persons: it only loses the rows of those who go.
     """
 CREATE TEMP TABLE touched AS
 SELECT DISTINCT a.action_id, a.kind, a.undone FROM old.action a JOIN (

@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.records import Embeddings
-from facesort.core.what_if import NOBODY, StoredDistances
-from facesort.store.gallery.answers import confirmed, rejected_pairs
 from facesort.store.store import Store, vector
 
 Ids = NDArray[np.int64]
@@ -63,35 +61,3 @@ def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
         [face_ids.tolist()],
     )
     return {face_id: (path, bytes(crop)) for face_id, path, crop in rows}
-
-
-def stored_distances(store: Store) -> StoredDistances:
-    """The two nearest persons of every face, as they were when it was last decided.
-
-    Persons are those who answer today; whoever was removed, or rejected for the face, is nobody.
-    """
-    rows = store.rows(
-        "SELECT d.face_id, d.photo_id, coalesce(d.person_id, d.nearest_id), d.distance, d.runner_up_id, "
-        "d.runner_up_distance FROM face_decision d ORDER BY d.photo_id, d.face_id"
-    )
-    current = dict(
-        store.rows(
-            "SELECT e.person_id, e.current_id FROM everyone e JOIN person p ON p.person_id = e.current_id"
-        )
-    )
-    rejected, said = rejected_pairs(store), confirmed(store)
-    person_ids = np.full((len(rows), 2), NOBODY, dtype=np.int64)
-    distances = np.full((len(rows), 2), np.inf, dtype=np.float32)
-    for row, (face_id, _, *candidates) in enumerate(rows):
-        for place in (0, 1):
-            person = current.get(candidates[2 * place], NOBODY)
-            if person != NOBODY and (face_id, person) not in rejected:
-                person_ids[row, place] = person
-                distances[row, place] = candidates[2 * place + 1]
-    return StoredDistances(
-        face_ids=np.array([row[0] for row in rows], dtype=np.int64),
-        photo_ids=np.array([row[1] for row in rows], dtype=np.int64),
-        person_ids=person_ids,
-        distances=distances,
-        answers=np.array([said.get(row[0], NOBODY) for row in rows], dtype=np.int64),
-    )

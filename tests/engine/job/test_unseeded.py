@@ -1,16 +1,13 @@
-"""Questions about a finished job: who else is in it, and what other thresholds would have done."""
+"""Who else is in a finished job: the unknown faces, grouped."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
-from facesort.core.matching import Thresholds
 from facesort.engine.review.clusters import find_clusters
-from facesort.engine.review.what_if import read_what_if
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets
 from facesort.workspace import Workspace
@@ -39,7 +36,6 @@ def job(tmp_path: Path) -> Job:
 def test_before_a_sort_there_is_nobody(job: Job) -> None:
     found = find_clusters(*job)
     assert (found.clusters, found.single, found.faces) == ((), 0, 0)
-    assert [c.files for c in read_what_if(*job).changes(Thresholds(0.1, 2.0, 0.05))] == [0] * 4
 
 
 def test_strangers_are_grouped_largest_first(job: Job) -> None:
@@ -60,35 +56,3 @@ def test_who_is_ignored_is_in_no_cluster(job: Job) -> None:
     with job[0].open_store() as store, store.transaction():
         store.insert("ignored", {"face_id": largest.face_ids.tolist()})
     assert [len(c) for c in find_clusters(*job).clusters] == [2]
-
-
-def test_the_thresholds_of_now_change_nothing(job: Job) -> None:
-    sort_in_threads(*job)
-    question = read_what_if(*job)
-    changes = question.changes(question.thresholds)
-    assert [(c.name, c.files) for c in changes] == [
-        ("Person 1", 2),
-        ("Person 2", 2),
-        ("Person 3", 0),
-        ("Person 4", 0),
-    ]
-    assert all(len(c.come) == len(c.go) == c.files_come == c.files_go == 0 for c in changes)
-
-
-def test_other_thresholds_show_exactly_the_faces_that_come_and_go(job: Job) -> None:
-    sort_in_threads(*job)
-    question = read_what_if(*job)
-    nothing = question.changes(Thresholds(0.0, 0.0, 0.05))
-    assert [(len(c.go), c.files_go, len(c.come)) for c in nothing] == [
-        (2, 2, 0),
-        (2, 2, 0),
-        (0, 0, 0),
-        (0, 0, 0),
-    ]
-    everything = question.changes(Thresholds(0.1, 2.0, 0.05))
-    came = np.concatenate([c.come for c in everything])
-    assert len(came) == 7  # every stranger is somebody's then
-    assert sum(c.files_go for c in everything) == 0
-    with job[0].open_store(read_only=True) as store:
-        paths = {path for path, _ in face_sets.crops_of(store, came).values()}
-    assert paths == {"b.png", "c.png", "d.png", "e.png", "f.png", "g.png"}

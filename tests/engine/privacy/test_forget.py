@@ -22,14 +22,12 @@ from private_event import (
 )
 from synthetic_event import sort_in_threads, tree
 
-from facesort.core.matching import Thresholds
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery.edit import merge_persons, remove_person, rename_person, set_delivery
 from facesort.engine.job.sort import run_rematch
 from facesort.engine.privacy.forget import drop_unknown, forget, saved_runs, what_is_known
 from facesort.engine.review import answers as review
 from facesort.engine.review.clusters import find_clusters
-from facesort.engine.review.what_if import read_what_if
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
@@ -93,7 +91,7 @@ def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
 def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     job: tuple[Workspace, ModelPack],
 ) -> None:
-    """Clusters and what-if questions leave nothing beside the database, and the journal does not stay."""
+    """Clusters leave nothing beside the database, and the journal does not stay."""
     workspace, pack = job
     with workspace.open_store(read_only=True) as store:
         rows = faces_of_nobody(store)
@@ -104,7 +102,6 @@ def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     review.use_as_reference(workspace, faces[1])
     review.undo(workspace)
     run_rematch(workspace, pack)
-    read_what_if(workspace, pack).changes(Thresholds(0.5, 0.9, 0.0))
     with workspace.open_store(read_only=True) as store:
         rows += faces_of(store, "Eve")
     wanted = needles(rows) + as_text(row[0] for row in rows)
@@ -286,6 +283,36 @@ def test_other_actions_can_still_be_undone(workspace: Workspace) -> None:
         assert action is not None
         assert action.summary == "Cleo is called Clea now"
         assert reports.counts(store).persons == {"Ben": 3, "Cleo": 1}
+
+
+def test_an_older_version_s_roll_back_loses_only_the_rows_of_who_goes(
+    workspace: Workspace,
+) -> None:
+    with workspace.open_store() as store:
+        learned = store.rows("FROM learned WHERE person_id = 2")
+        assert learned and store.value("SELECT count(*) FROM learned WHERE person_id = 1")
+        with recorded(store, "roll_back", "2 faces", NOW):
+            store.execute("DELETE FROM learned WHERE person_id IN (1, 2)")
+
+    forget(workspace, "Ada")
+
+    with workspace.open_store() as store:
+        assert store.rows("FROM learned WHERE person_id = 2") == []
+        assert undo(store) is not None
+        assert store.rows("FROM learned WHERE person_id = 2") == learned
+        assert store.value("SELECT count(*) FROM learned WHERE person_id = 1") == 0
+
+
+def test_who_was_unlearned_is_forgotten_with_the_action(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        faces = [row[0] for row in store.rows("SELECT face_id FROM learned WHERE person_id = 1")]
+    review.unlearn(workspace, faces)
+
+    forget(workspace, "Ada")
+
+    with workspace.open_store() as store:
+        assert "unlearn" not in {action.kind for action in history(store)}
+        assert store.value("SELECT count(*) FROM learned_edit") == 0
 
 
 def test_planned_copies_of_the_person_are_not_carried_out(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from review_event import PACK, Drawn, InMemory, noon, seed, sort
+from review_event import PACK, InMemory, noon, seed, sort
 
 from facesort.engine.gallery import edit as gallery
+from facesort.engine.job.rematch import Rematch, find_changes, recorded
 from facesort.engine.review import answers as review
-from facesort.engine.review.roll_back import roll_back, what_rests_on
+from facesort.engine.rules import rules_of
 from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import answers as verdicts
 from facesort.store.gallery import people
+from facesort.store.job.rematches import record_rematch
 from facesort.store.queries import review as shown
 
 
@@ -63,6 +65,17 @@ def references(job: InMemory, name: str) -> list[int | None]:
 def learned(job: InMemory) -> set[int]:
     with job.open_store() as store:
         return {row[0] for row in store.rows("SELECT face_id FROM learned")}
+
+
+def rematch(job: InMemory) -> None:
+    """What `facesort.engine.job.sort.run_rematch` records of the decisions."""
+    with job.open_store() as store:
+        rules = rules_of(job.settings, PACK)
+        gallery = people.load_gallery(store, PACK.pack_id, job.settings.matching.max_learned)
+        found = Rematch.of(store, gallery, rules, PACK.pack_id)
+        changes = [recorded(c, {}) for c in find_changes(store, found, everything=True)]
+        with store.transaction():
+            record_rematch(store, store.next_id("batch", "batch_id"), changes)
 
 
 def test_the_machine_said(job: InMemory) -> None:
@@ -125,6 +138,29 @@ def test_a_yes_for_somebody_else_is_a_correction(job: InMemory) -> None:
     with job.open_store() as store:
         assert verdicts.confirmed(store) == {1: 2, 5: 1}
     assert learned(job) == {2}, "what was learned as Ada is Bo"
+
+
+@pytest.mark.parametrize(("first", "last"), [("Ada", "Bo"), ("Bo", "Ada")])
+def test_a_face_is_at_most_one_person(job: InMemory, first: str, last: str) -> None:
+    """Two yes answers would put the face into two folders."""
+    for name in (first, last):
+        review.answer(job, {5: name}, "yes")
+
+    with job.open_store() as store:
+        assert [
+            name
+            for name in ("Ada", "Bo")
+            for face in shown.faces_of_person(store, person_id(job, name))
+            if face.face_id == 5
+        ] == [last]
+    review.answer(job, {5: last}, "no")
+    assert (
+        answers(job)[5]
+        == {
+            "Ada": ("unknown", "rejected_by_user", None),
+            "Bo": ("loose", "above_strict", "Ada"),  # what the machine decided counts again
+        }[last]
+    )
 
 
 def test_a_rejected_face_is_not_learned_from(job: InMemory) -> None:
@@ -261,64 +297,46 @@ def test_what_was_made_of_a_wrong_face_goes_with_it(job: InMemory) -> None:
     assert references(job, "Ada") == [None]
 
 
-# --- rolling back -------------------------------------------------------------------------------
+# --- unlearning ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def chain() -> Iterator[InMemory]:
-    """1 is learned as Ada; 2 is STRICT only because of it, 3 because of both; 4 is Ada anyway, and 5 LOOSE by 2.
+def test_an_unlearned_face_leaves_the_gallery_until_it_is_undone(job: InMemory) -> None:
+    before = answers(job)
 
-    What was learned brings a face nearer by 1 % at most, so 2 and 3 are just beyond STRICT of the reference (at an
-    angle of 0.823), and 5 just beyond LOOSE (1.047).
-    """
-    turned: list[list[list[Drawn]]] = [
-        [[(0, 0.01)]],
-        [[(0, 0.826)]],
-        [[(0, 0.83)], [(0, 0.1)], [(0, 1.056)]],
-    ]
-    with Store.open(None) as store:
-        workspace = InMemory(store)
-        seed(workspace, "Ada", (0, 0.0))
-        seed(workspace, "Bo", (4, 0.0))
-        assert [sort(workspace, batch) for batch in turned] == [[1], [2], [3, 4, 5]]
-        yield workspace
+    review.unlearn(job, [1], clock=noon)
+
+    assert learned(job) == {2}
+    assert answers(job) == before, "until the next re-match"
+    action = review.history(job)[0]
+    assert (action.kind, action.summary) == ("unlearn", "1 face unlearned")
+    review.undo(job)
+    assert learned(job) == {1, 2}
+    review.redo(job)
+    assert learned(job) == {2}
 
 
-def test_everything_that_rests_on_a_face_goes_with_it(chain: InMemory) -> None:
-    before = answers(chain)
-    assert {face: said[0] for face, said in before.items()} == {
-        1: "strict", 2: "strict", 3: "strict", 4: "strict", 5: "loose",
-    }  # fmt: skip
-    rests = what_rests_on(chain, PACK, 1)
-    assert [face.face_id for face in rests.learned] == [1, 2, 3]
-    assert [face.face_id for face in rests.matched] == [5]
-    assert learned(chain) == {1, 2, 3, 4}, "only a preview"
+def test_a_re_match_decides_the_faces_again_and_learns_nothing(job: InMemory) -> None:
+    """The face itself stays matched by the reference; one that was LOOSE only because of it is unknown then."""
+    (near,) = sort(job, [[(0, 1.056)]])
+    assert answers(job)[near] == ("loose", "above_strict", "Ada")
 
-    assert roll_back(chain, PACK, 1, clock=noon) == rests
+    review.unlearn(job, [1])
+    rematch(job)
 
-    assert learned(chain) == {4}
-    assert answers(chain) == before, "until the next re-match"
-    review.undo(chain)
-    assert learned(chain) == {1, 2, 3, 4}
+    assert answers(job)[1] == ("strict", "within_strict", "Ada")
+    assert answers(job)[near] == ("unknown", "above_loose", None)
+    sort(job, [[(0, 0.9)]])
+    rematch(job)
+    assert learned(job) == {2}, "an unlearned face is not learned again"
 
 
-@pytest.mark.parametrize(("face", "expected"), [(2, [2, 3]), (3, [3]), (4, [4])])
-def test_what_came_before_stays(chain: InMemory, face: int, expected: list[int]) -> None:
-    assert [f.face_id for f in what_rests_on(chain, PACK, face).learned] == expected
-
-
-def test_what_a_user_confirmed_rests_on_nothing(chain: InMemory) -> None:
-    review.answer(chain, {2: "Ada"}, "yes")
-    rests = what_rests_on(chain, PACK, 1)
-    assert [face.face_id for face in rests.learned] == [1], (
-        "3 is near enough to 2 and the reference"
-    )
-    assert [face.face_id for face in rests.matched] == []
-
-
-def test_only_a_learned_face_can_be_rolled_back(chain: InMemory) -> None:
+@pytest.mark.parametrize("faces", [[99], [5], [1, 5]])
+def test_only_learned_faces_are_unlearned(job: InMemory, faces: list[int]) -> None:
+    before = review.history(job)
     with pytest.raises(GalleryError, match="was not learned"):
-        roll_back(chain, PACK, 99)
+        review.unlearn(job, faces)
+    assert learned(job) == {1, 2}
+    assert review.history(job) == before
 
 
 # --- what the panel reads -----------------------------------------------------------------------

@@ -23,11 +23,10 @@ from facesort.lab.review.reviewing import NOT_SORTED, Reviewing
 from facesort.lab.review.rivals import RivalsPanel
 from facesort.lab.review.sheet import FaceSheet, Tile, page_of
 from facesort.lab.review.strangers import StrangersPanel
-from facesort.lab.review.what_if import WhatIfPanel
 from facesort.lab.run.launch import launch
 
 PANELS = (
-    DoubtfulPanel, PersonPanel, StrangersPanel, WhatIfPanel, RivalsPanel, HistoryPanel, RematchPanel,
+    DoubtfulPanel, PersonPanel, StrangersPanel, RivalsPanel, HistoryPanel, RematchPanel,
 )  # fmt: skip
 
 
@@ -197,24 +196,20 @@ def test_a_face_becomes_a_reference(desk: Reviewing) -> None:
     assert "is a reference of &#x27;Person 1&#x27; already" in panel.message.value
 
 
-def test_what_rests_on_a_learned_face_is_shown_before_it_goes(desk: Reviewing) -> None:
+def test_a_learned_face_is_unlearned(desk: Reviewing) -> None:
     panel = PersonPanel(desk)
     worst, learned, _ = ids(panel.sheet)
-    press(panel.sheet, "back", worst)
-    assert "was not learned" in panel.message.value
-    press(panel.sheet, "back", worst, learned)
-    assert "one face at a time" in panel.message.value
-    press(panel.sheet, "back", learned)
-    assert panel.preview.widget.layout.display == ""
-    assert learned in ids(panel.preview.sheet)
+    press(panel.sheet, "unlearn", worst, learned)
+    assert f"face {worst} was not learned" in panel.message.value
     assert done(desk) == []
 
-    panel.preview.yes.click()
+    press(panel.sheet, "unlearn", learned)
 
-    assert panel.preview.widget.layout.display == "none"
-    assert "1 face unlearned" in panel.message.value
+    assert "1 face unlearned; a re-match decides the faces again." in panel.message.value
     assert sum("learned" in text for text in words(panel.sheet)) == 1
-    assert done(desk) == [("roll_back", False)]
+    assert done(desk) == [("unlearn", False)]
+    press(panel.sheet, "undo")
+    assert sum("learned" in text for text in words(panel.sheet)) == 2
 
 
 # --- strangers --------------------------------------------------------------------------------
@@ -255,25 +250,6 @@ def test_who_is_ignored_is_gone_until_it_is_undone(desk: Reviewing) -> None:
     assert "5 faces ignored for good. No unknown face is there twice." in panel.message.value
     press(panel.groups, "undo")
     assert len(panel.groups.tiles) == 2
-
-
-# --- what if ----------------------------------------------------------------------------------
-
-
-def test_what_would_come_and_go_is_shown_face_by_face(desk: Reviewing) -> None:
-    panel = WhatIfPanel(desk)
-    assert "nothing would come or go" in panel.table.value
-    panel.loose.value = 0.5
-    assert [text for text, _ in panel.which.widget.options] == [
-        "Person 1: 1 face that would go", "Person 2: 1 face that would go",
-    ]  # fmt: skip
-    panel.which.widget.value = ("Person 2", "go")
-    assert ["far2.png" in text for text in words(panel.sheet)] == [True]
-    panel.loose.value = 2.0
-    assert sum(int(text.split()[2]) for text, _ in panel.which.widget.options) == 6
-    panel.back.click()
-    assert (panel.strict.value, panel.loose.value) == (0.8, 1.0)
-    assert ids(panel.sheet) == []
 
 
 # --- doppelgangers ----------------------------------------------------------------------------
@@ -378,7 +354,7 @@ def test_the_notebook_runs_without_anybody_watching(
 
     outputs = [o for cell in nbformat.read(saved, 4).cells for o in cell.get("outputs", ())]
     assert [o.output_type for o in outputs if o.output_type in {"error", "stream"}] == []
-    assert sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs) == 7
+    assert sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs) == 6
     assert done(desk) == []
 
 
