@@ -1,17 +1,65 @@
 """Sorts an event's photos by face into one folder per known person.
 
-Importing this package does no work and loads no library: what the notebooks call is in
-`facesort.lab`, what the terminal calls is in `facesort.cli`.
+What is listed in ``__all__`` is the public surface; the notebooks use `facesort.lab`, the terminal `facesort.cli`.
+Importing this package loads no library: a name is loaded when it is first used.
+
+Examples
+--------
+>>> import facesort
+>>> with facesort.open("hot_storage") as event:
+...     event.persons.select("person, files").fetchall()
+[('Person 1', 5), ('Person 2', 6), ('Person 3', 3), ('Person 4', 4)]
 """
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-__all__ = ["__version__"]
+from facesort.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from facesort.api import (
+        ExportReport,
+        FacesortError,
+        RematchReport,
+        SortResult,
+        WorkspaceView,
+        export,
+        open,
+        rematch,
+        sort,
+    )
+
+__all__ = [
+    "ExportReport",
+    "FacesortError",
+    "RematchReport",
+    "SortResult",
+    "WorkspaceView",
+    "__version__",
+    "export",
+    "open",
+    "rematch",
+    "sort",
+]
 
 # ONNX Runtime's own wheels report to Microsoft since 1.29, and decide to when they are imported. Here, because nothing
 # of facesort is imported before this, in whatever process: the terminal's, a kernel, a worker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from facesort import api
+
+    value = getattr(api, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return [*globals(), *__all__]

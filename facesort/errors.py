@@ -27,7 +27,16 @@ from facesort.reasons import Reason
 
 
 class FacesortError(Exception):
-    """Base of everything facesort raises on purpose."""
+    """Base of everything facesort raises on purpose.
+
+    Examples
+    --------
+    >>> try:
+    ...     facesort.open("nowhere")
+    ... except facesort.FacesortError as error:
+    ...     print(error)
+    /...nowhere is not a workspace: make one with `facesort init ...`
+    """
 
 
 class SettingsError(FacesortError, ValueError):

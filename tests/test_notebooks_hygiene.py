@@ -40,11 +40,23 @@ def code_problems(source: str, *, paths_allowed: bool = False) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if type(node) in FORBIDDEN:
             yield FORBIDDEN[type(node)]
+        if any(not name.startswith("facesort.lab.") for name in imported_of_facesort(node)):
+            yield "import"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if SQL.search(node.value):
                 yield "SQL"
             if PATH.match(node.value) and not paths_allowed:
                 yield "path"
+
+
+def imported_of_facesort(node: ast.AST) -> list[str]:
+    """What an import takes from the package; of that, notebooks use `facesort.lab` alone."""
+    names = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    return [f"{name}." for name in names if name.partition(".")[0] == "facesort"]
 
 
 def problems(notebook: nbformat.NotebookNode) -> Iterator[str]:
@@ -85,6 +97,12 @@ def parameters(source: str = "workspace = './hot_storage'") -> nbformat.Notebook
         ([parameters(), new_code_cell("show('/media/disk')")], ["path"]),
         ([parameters(), new_code_cell("show('C:\\\\photos')")], ["path"]),
         ([parameters(), new_code_cell("show('faces/second')")], []),
+        ([parameters(), new_code_cell("from facesort.lab import sort")], []),
+        ([parameters(), new_code_cell("from facesort import lab")], []),
+        ([parameters(), new_code_cell("import facesort")], ["import"]),
+        ([parameters(), new_code_cell("import facesort.engine.rules as r")], ["import"]),
+        ([parameters(), new_code_cell("from facesort.store import Store")], ["import"]),
+        ([parameters(), new_code_cell("from facesort.labels import sort")], ["import"]),
         ([parameters(), new_code_cell("show()", execution_count=1)], ["output"]),
         ([parameters(), new_code_cell("show()", outputs=[new_output("stream")])], ["output"]),
     ],

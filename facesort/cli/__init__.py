@@ -10,9 +10,9 @@ import sys
 
 import click
 
-from facesort import __version__
 from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
 from facesort.cli.terminal import ExplainingGroup
+from facesort.version import __version__
 
 __all__ = ["cli", "main"]
 

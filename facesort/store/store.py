@@ -22,6 +22,7 @@ from facesort.store.migrate import migrate
 
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
 _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
+_HELD_BY_OURSELVES = "different configuration than existing connections"
 
 # What it says of a file that lacks a part, holds something else, or cannot be read.
 _DAMAGED = "Could not read|Corrupt database|[Cc]hecksum|not a valid DuckDB|[Ss]erializ|Extension .* not found"
@@ -186,10 +187,14 @@ class Store:
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
 
+    def relation(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyRelation:
+        """Lazy relation over a query: it runs whenever it is read, until the store is closed."""
+        return self._connection.sql(sql, params=list(parameters))
+
     def write_table(self, path: Path, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Write the rows of a query to a file that ends in ``.parquet`` or ``.csv``."""
         with _disk_trouble_explained():
-            table = self._connection.sql(sql, params=list(parameters))
+            table = self.relation(sql, parameters)
             if path.suffix == ".parquet":
                 table.write_parquet(str(path))
             else:
@@ -276,6 +281,11 @@ def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
         return StoreLockedError(
             f"{path} is in use by {who}. A notebook that has the workspace open, or a running sort, holds it; "
             "close it and try again (`facesort status` works meanwhile)."
+        )
+    if re.search(_HELD_BY_OURSELVES, text):
+        return StoreLockedError(
+            f"{path} is open in this process: leave the `with facesort.open(...)` block, or close what was opened, "
+            "and try again"
         )
     if re.search(_DAMAGED, text):
         return StoreError(f"{path} cannot be opened as a database: {_first_line(error)} {_RESTORE}")

@@ -37,6 +37,11 @@ class ExportReport:
         Photos that are not there or not in a folder where they could be, by reason.
     no_links : str
         Why hard links were not possible; empty if they were, or nobody asked.
+
+    Examples
+    --------
+    >>> facesort.ExportReport(files=5, linked=0, left_out={"render_changed": 1}).not_rendered
+    1
     """
 
     files: int

@@ -43,6 +43,11 @@ class RematchReport:
         Copies that could not be written, as another file has their name; they wait for a retry.
     not_rendered : int
         Photos that wait for the next re-match, because their copy cannot be had.
+
+    Examples
+    --------
+    >>> (facesort.RematchReport(photos=2, files=3) + facesort.RematchReport(photos=1)).photos
+    3
     """
 
     photos: int = 0

@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
-from facesort import __version__
 from facesort.core.paths import to_text
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import LocalPool
@@ -33,6 +32,7 @@ from facesort.settings import Backend, Settings
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.job import commits, photos, runs
+from facesort.version import __version__
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from facesort import __version__
 from facesort.clock import utc_text
 from facesort.errors import WorkspaceError
 from facesort.files import publish, sync_folder
 from facesort.settings import load_settings
 from facesort.store import Store
+from facesort.version import __version__
 from facesort.workspace import Workspace, lies_in
 
 _MANIFEST = "manifest.json"

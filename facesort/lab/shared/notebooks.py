@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import facesort
 from facesort.errors import NotebookError
 
 
@@ -26,7 +25,7 @@ def notebook_path(name: str) -> Path:
     NotebookError
         If there is no such notebook; the message lists those that there are.
     """
-    package = Path(facesort.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[2]
     inside = package / "notebooks"  # the wheel carries them there
     folder = inside if inside.is_dir() else package.parent / "notebooks"
     path = folder / f"{name.removesuffix('.ipynb')}.ipynb"

@@ -1,0 +1,374 @@
+"""The public surface: what ``import facesort`` offers to scripts and notebooks of your own.
+
+Everything here can be had from `facesort` itself.  The rest of the package may change without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from facesort.engine.delivery.export import ExportReport as ExportReport
+from facesort.engine.delivery.export import export as write_export
+from facesort.engine.delivery.files import ExportOptions
+from facesort.engine.job.batches import SortOptions
+from facesort.engine.job.rematch import RematchReport as RematchReport
+from facesort.engine.job.sort import run_rematch, run_sort
+from facesort.engine.setup import open_with_pack
+from facesort.errors import FacesortError as FacesortError
+from facesort.errors import WorkspaceError
+from facesort.store import Store
+from facesort.store.queries.reports import counts
+from facesort.store.queries.tables import Relation, table
+from facesort.workspace import open_workspace
+
+
+class WorkspaceView:
+    """Read-only tables of a workspace, as `open` returns it.
+
+    Each table is a DuckDB relation: a lazy query.  ``.df()`` gives a pandas DataFrame, ``.pl()`` a Polars one,
+    ``.to_arrow_table()`` and ``.arrow()`` Arrow data (``pip install 'facesort[frames]'`` brings all three);
+    ``.fetchall()``, ``.filter()``, ``.aggregate()``, ``.join()`` and ``.write_parquet()`` need nothing else.
+
+    Persons have the names they have today, and photos their path in the source.  `faces` and `photos` take the
+    machine's decisions and your answers together.  Times are UTC, except ``captured_at``: that is what the camera
+    wrote.
+
+    Notes
+    -----
+    A relation reads the workspace whenever it is asked, on the connection of this view, so it ends with the view.
+    An Arrow reader that was begun should be read to its end.  While a view is open no other process can sort, review
+    or seed: keep the ``with`` block short, and take data frames out of it.
+
+    Examples
+    --------
+    >>> with facesort.open("hot_storage") as event:
+    ...     event.photos.aggregate("status, count(*) AS photos").order("status").df()
+          status  photos
+    0  duplicate       1
+    1     failed       2
+    2    matched      12
+    3    no_face       2
+    4    unknown       4
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._workspace = open_workspace(root)
+        self._store: Store | None = self._workspace.open_store(read_only=True)
+
+    @property
+    def path(self) -> Path:
+        """The workspace's folder."""
+        return self._workspace.root
+
+    @property
+    def photos(self) -> Relation:
+        """One row per photo, as it stands now.
+
+        ``photo_id``, ``path``, ``status``, ``reason`` (why it is in nobody's folder), ``detail``, ``faces`` (number),
+        ``persons`` (list of names), ``captured_at``, ``camera``, ``format``, ``width``, ``height``, ``size`` (bytes),
+        ``sha256``, ``duplicate_of`` (path).
+        """
+        return self._table("photos")
+
+    @property
+    def faces(self) -> Relation:
+        """One row per face, as it counts now.
+
+        ``face_id``, ``photo_id``, ``path``, ``person`` (null: unknown), ``outcome``, ``reason``, ``distance`` (to
+        ``person``; of an unknown face, to ``candidate``, the person it came nearest to), ``candidate``, ``runner_up``,
+        ``runner_up_distance``, ``by_user`` (whether your answer decided), ``answer`` (yours about ``person``),
+        ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``,
+        ``x_max``, ``y_max`` in px of the upright photo.
+        """
+        return self._table("faces")
+
+    @property
+    def decisions(self) -> Relation:
+        """One row per face and round: everything the machine ever decided, without your answers.
+
+        ``face_id``, ``round`` (0: the sort), ``kind`` (``sort``, ``retry``, ``rematch``), ``path``, ``outcome``,
+        ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``, ``runner_up_distance``.
+        """
+        return self._table("decisions")
+
+    @property
+    def persons(self) -> Relation:
+        """One row per person in the gallery.
+
+        ``person_id``, ``person``, ``folder``, ``withheld``, ``reference_faces``, ``learned_faces``, ``photos`` (with
+        the person in them) and ``files`` (verified copies in the output).
+        """
+        return self._table("persons")
+
+    @property
+    def runs(self) -> Relation:
+        """One row per sort and re-match.
+
+        ``run_id``, ``kind``, ``state``, ``started_at``, ``ended_at``, ``photos`` (analysed), ``strict``, ``loose``,
+        ``pack``, ``pack_id``, ``version``, ``settings`` (JSON, as they took effect).
+        """
+        return self._table("runs")
+
+    @property
+    def commits(self) -> Relation:
+        """The commit log: one row per copy in the output, planned, verified or failed.
+
+        ``commit_id``, ``file`` (path in the output), ``photo`` (path in the source), ``person`` (null: the folder of
+        unknown faces, or somebody who was forgotten), ``status``, ``reason``, ``sha256``, ``size``, ``photo_id``.
+        """
+        return self._table("commits")
+
+    def biometrics(self) -> Relation:
+        """One row per face with its embedding and crop: biometric data, which no other table holds.
+
+        ``face_id``, ``photo_id``, ``pack_id``, ``embedding`` (``numpy.frombuffer(embedding, "<f4")``; embeddings of
+        different packs cannot be compared), ``crop`` (a small JPEG).
+        """
+        return self._table("biometrics")
+
+    def close(self) -> None:
+        """Let other processes write to the workspace again; relations of this view end."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{'closed ' if self._store is None else ''}workspace {self.path}>"
+
+    def _table(self, name: str) -> Relation:
+        if self._store is None:
+            raise WorkspaceError(
+                f"the view of {self.path} is closed: open it again with facesort.open()"
+            )
+        return table(self._store, name)
+
+    @contextmanager
+    def _released(self) -> Iterator[Path]:
+        """Free the database for something that writes, and take it up again."""
+        was_open = self._store is not None
+        self.close()
+        try:
+            yield self.path
+        finally:
+            if was_open:
+                self._store = self._workspace.open_store(read_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SortResult:
+    """What a workspace holds after a sort.
+
+    Parameters
+    ----------
+    run_id : int
+        As in `WorkspaceView.runs`.
+    photos : dict of str to int
+        By status; adds up to all photos of the source.
+    faces : dict of str to int
+        By outcome.
+    files : dict of str to int
+        Verified copies by person.
+
+    Examples
+    --------
+    >>> result = facesort.sort("hot_storage")
+    >>> result.photos
+    {'pending': 0, 'matched': 12, 'unknown': 4, 'no_face': 2, 'duplicate': 1, 'failed': 2}
+    >>> result.files["Person 1"]
+    5
+    """
+
+    run_id: int
+    photos: dict[str, int]
+    faces: dict[str, int]
+    files: dict[str, int]
+
+
+def open(path: str | Path = "hot_storage") -> WorkspaceView:
+    """Open a workspace for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        The workspace's folder, as given to ``facesort init -w``.
+
+    Returns
+    -------
+    WorkspaceView
+        A context manager; it keeps other processes from writing until it is closed.
+
+    Raises
+    ------
+    StoreLockedError
+        While the workspace is being sorted, or a notebook works on it.
+    WorkspaceError, StoreError
+        If the folder is not a workspace, or its database is damaged, or too old or too new for this version.
+
+    Examples
+    --------
+    >>> with facesort.open("hot_storage") as event:
+    ...     nearest = event.faces.filter("person IS NULL").order("distance").limit(2)
+    ...     nearest.select("path, candidate, round(distance, 2) AS distance").df()
+                      path candidate  distance
+    0  card-1/DSC00007.JPG  Person 4      1.29
+    1  card-2/DSC00002.JPG  Person 4      1.32
+    """
+    return WorkspaceView(Path(path))
+
+
+def sort(
+    workspace: str | Path | WorkspaceView = "hot_storage",
+    *,
+    executor: Executor | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> SortResult:
+    """Sort what is not sorted yet; resumes by itself after any interruption.
+
+    This is the sort alone: unlike ``facesort sort`` it runs no notebook and saves none under ``runs/``.
+
+    Parameters
+    ----------
+    workspace : str, Path or WorkspaceView
+        A view is closed meanwhile: ask it for its tables again afterwards.
+    executor : Executor, optional
+        Where photos are analysed; processes on this machine by default.  They are spawned, so a script has to call
+        this under ``if __name__ == "__main__":``.
+    on_photo : callable of (done, total), optional
+        Called after every analysed photo.
+
+    Raises
+    ------
+    WorkspaceBusyError, StoreLockedError
+        If another process sorts in this workspace or has it open.
+    GalleryError
+        If nobody was seeded.
+    PackError, PackMismatchError
+        If the model pack is not here, or is not the one that the gallery was embedded with.
+    SourceGoneError, OutputError
+        If a disk is not there; what is committed stays, the rest waits.
+
+    Examples
+    --------
+    >>> facesort.sort("hot_storage").faces
+    {'strict': 18, 'loose': 0, 'unknown': 12}
+    """
+    options = SortOptions(executor, on_photo) if on_photo else SortOptions(executor)
+    with _released(workspace) as root:
+        opened, pack = open_with_pack(root)
+        run_id = run_sort(opened, pack, options)
+        with opened.open_store(read_only=True) as store:
+            found = counts(store)
+    return SortResult(
+        run_id,
+        {status.value: n for status, n in found.photos.items()},
+        {outcome.value: n for outcome, n in found.faces.items()},
+        found.persons,
+    )
+
+
+def rematch(
+    workspace: str | Path | WorkspaceView = "hot_storage", *, executor: Executor | None = None
+) -> RematchReport:
+    """Match all stored faces again, without inference, and add the copies that are missing.
+
+    Call it after the gallery or the thresholds changed.  A second one changes nothing.
+
+    Parameters
+    ----------
+    workspace : str, Path or WorkspaceView
+        A view is closed meanwhile: ask it for its tables again afterwards.
+    executor : Executor, optional
+        Where photos are rendered again that are in no folder yet; processes on this machine by default.
+
+    Returns
+    -------
+    RematchReport
+        Which faces got a name, another one or none, and how many copies were added.
+
+    Raises
+    ------
+    WorkspaceBusyError, StoreLockedError, GalleryError, PackError, PackMismatchError, OutputError
+        As `sort`.
+
+    Examples
+    --------
+    >>> facesort.rematch("hot_storage").files
+    0
+    """
+    with _released(workspace) as root:
+        opened, pack = open_with_pack(root)
+        return run_rematch(opened, pack, SortOptions(executor))[1]
+
+
+def export(
+    workspace: str | Path | WorkspaceView,
+    folder: str | Path,
+    *,
+    hard_links: bool = False,
+    xmp: bool = False,
+    results: Literal["parquet", "csv"] | None = None,
+    best_of_burst: bool = False,
+    executor: Executor | None = None,
+) -> ExportReport:
+    """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest.
+
+    Parameters
+    ----------
+    workspace : str, Path or WorkspaceView
+        A view stays open.
+    folder : str or Path
+        Made if it is missing; apart from source, output and workspace.
+    hard_links : bool
+        Link to the files of the output where that is possible, instead of copying them.
+    xmp : bool
+        Write face regions beside each file.
+    results : {'parquet', 'csv'}, optional
+        Write a table of all photos.
+    best_of_burst : bool
+        Of photos that look alike and were taken at once, deliver the sharpest of each person.
+    executor : Executor, optional
+        Where photos are rendered that are not in the output any more; processes on this machine by default.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be used, or the disk is full: what is there is then not whole.
+    StoreLockedError
+        While the workspace is being sorted.
+
+    Examples
+    --------
+    >>> report = facesort.export("hot_storage", "delivery", results="csv")
+    >>> report.files, report.left_out
+    (18, {'only_unknown_faces': 4, 'no_face': 2, 'not_an_image': 2, 'duplicate': 1})
+    """
+    root = workspace.path if isinstance(workspace, WorkspaceView) else Path(workspace)
+    opened, pack = open_with_pack(root)
+    options = ExportOptions(hard_links, xmp, results, best_of_burst)
+    return write_export(opened, pack, Path(folder).absolute(), options, executor)
+
+
+@contextmanager
+def _released(workspace: str | Path | WorkspaceView) -> Iterator[Path]:
+    if isinstance(workspace, WorkspaceView):
+        with workspace._released() as root:
+            yield root
+    else:
+        yield Path(workspace)

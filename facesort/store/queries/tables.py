@@ -1,0 +1,82 @@
+"""Tables for analysts: names instead of ids, and neither embeddings nor crops."""
+
+from __future__ import annotations
+
+from duckdb import DuckDBPyRelation
+
+from facesort.store.store import Store
+
+Relation = DuckDBPyRelation
+
+_TABLES = {
+    "photos": """
+        WITH who AS (
+            SELECT a.photo_id, count(*) AS faces,
+                   coalesce(list(p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
+            FROM face_answer a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
+        )
+        SELECT s.photo_id, s.path, s.status, s.reason, s.detail,
+               coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
+               s.captured_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
+               d.path AS duplicate_of
+        FROM photo_state s LEFT JOIN who USING (photo_id)
+        LEFT JOIN photo d ON d.photo_id = s.duplicate_of
+        ORDER BY s.photo_id""",
+    "faces": """
+        SELECT s.face_id, s.photo_id, s.path, s.person, s.outcome, s.reason, s.distance,
+               c.name AS candidate, s.runner_up, s.runner_up_distance, s.by_user, s.answer,
+               s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
+               f.x_min, f.y_min, f.x_max, f.y_max
+        FROM face_shown s JOIN face f USING (face_id)
+        LEFT JOIN everyone c ON c.person_id = s.candidate_id
+        ORDER BY s.face_id""",
+    "decisions": """
+        SELECT d.face_id, d.round, b.kind, p.path, d.outcome, d.reason, m.name AS person, d.distance,
+               n.name AS nearest, u.name AS runner_up, d.runner_up_distance
+        FROM decision d JOIN face f USING (face_id) JOIN photo p USING (photo_id)
+        JOIN batch b ON b.batch_id = d.batch_id
+        LEFT JOIN everyone m ON m.person_id = d.person_id
+        LEFT JOIN everyone n ON n.person_id = d.nearest_id
+        LEFT JOIN everyone u ON u.person_id = d.runner_up_id
+        ORDER BY d.face_id, d.round""",
+    "persons": """
+        WITH seen AS (
+            SELECT person_id, count(DISTINCT photo_id) AS photos FROM face_answer GROUP BY person_id
+        ), delivered AS (
+            SELECT e.current_id AS person_id, count(DISTINCT w.target) AS files
+            FROM write w JOIN everyone e USING (person_id) WHERE w.status = 'verified' GROUP BY ALL
+        ), enrolled AS (
+            SELECT person_id, count(*) AS n FROM reference GROUP BY person_id
+        ), taught AS (
+            SELECT person_id, count(*) AS n FROM learned GROUP BY person_id
+        )
+        SELECT p.person_id, p.name AS person, p.folder, NOT p.deliver AS withheld,
+               coalesce(enrolled.n, 0) AS reference_faces, coalesce(taught.n, 0) AS learned_faces,
+               coalesce(seen.photos, 0) AS photos, coalesce(delivered.files, 0) AS files
+        FROM person p LEFT JOIN seen USING (person_id) LEFT JOIN delivered USING (person_id)
+        LEFT JOIN enrolled USING (person_id) LEFT JOIN taught USING (person_id)
+        ORDER BY p.person_id""",
+    "runs": """
+        WITH worked AS (
+            SELECT run_id, max(finished_at) AS ended_at, sum(photos)::BIGINT AS photos
+            FROM run_batch GROUP BY run_id
+        )
+        SELECT r.run_id, r.kind, r.state, r.started_at, coalesce(r.finished_at, w.ended_at) AS ended_at,
+               coalesce(w.photos, 0) AS photos,
+               (r.settings->>'$.matching.strict')::DOUBLE AS strict,
+               (r.settings->>'$.matching.loose')::DOUBLE AS loose,
+               r.pack_name AS pack, r.pack_id, r.version, r.settings
+        FROM run r LEFT JOIN worked w USING (run_id)
+        ORDER BY r.run_id""",
+    "commits": """
+        SELECT w.write_id AS commit_id, w.target AS file, p.path AS photo, e.name AS person,
+               w.status, w.reason, w.sha256, w.size, w.photo_id
+        FROM write w JOIN photo p USING (photo_id) LEFT JOIN everyone e ON e.person_id = w.person_id
+        ORDER BY w.write_id""",
+    "biometrics": "SELECT face_id, photo_id, pack_id, embedding, crop FROM face ORDER BY face_id",
+}
+
+
+def table(store: Store, name: str) -> Relation:
+    """Lazy relation over a table for analysts; it lives as long as the store is open."""
+    return store.relation(_TABLES[name])
