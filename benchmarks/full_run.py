@@ -30,10 +30,10 @@ from facesort.engine.job.scan import scan_source
 from facesort.engine.setup import set_up
 from facesort.lab.sort.report import DropRate
 from facesort.reasons import PhotoStatus
-from facesort.store.job import commits
 from facesort.store.job import photos as photo_rows
 from facesort.store.job import runs as run_rows
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace, open_workspace
 
 FACESORT = Path(sys.executable).with_name("facesort")
@@ -143,7 +143,7 @@ def report(workspace: Workspace, attempts: Sequence[Processes], seconds: float) 
         found = reports.counts(store)
         run_ids = range(1, (run_rows.latest_run_id(store) or 0) + 1)
         batches = [batch for run_id in run_ids for batch in reports.throughput(store, run_id)]
-        writes = commits.verified_writes(store)
+        writes = verified_writes(store)
     batches = [batch for batch in batches if batch[1]]  # those of the re-match analyse nothing
     print({status.value: n for status, n in found.photos.items()})
     dropped = DropRate(found.total - found.photos[PhotoStatus.MATCHED], found.total)

@@ -24,6 +24,7 @@ from facesort.store.gallery import people
 from facesort.store.job import commits, photos, rematches
 from facesort.store.job.photos import BatchRecord
 from facesort.store.queries.corrections import corrections
+from facesort.store.queries.gallery import load_gallery
 
 PACK = "pack"
 
@@ -51,7 +52,7 @@ def fill(store: Store, count: int, persons: int) -> Rules:
                 people.NewReference("r.jpg", f"{person}", 1, 0, 1, PACK, own, b""),
             )
     rules = Rules(Thresholds(0.8, 1.0, 0.05), None, False)
-    gallery = people.load_gallery(store, PACK, 10)
+    gallery = load_gallery(store, PACK, 10)
     starts = np.flatnonzero(np.diff(owner_photo, prepend=-1))
     groups = np.split(embeddings, starts[1:])[:count]
     names = [Photo(i + 1, f"{i + 1:05d}.jpg", 1, 1) for i in range(len(groups))]
@@ -79,7 +80,7 @@ def fill(store: Store, count: int, persons: int) -> Rules:
 
 def measure(store: Store, rules: Rules, what: str, everything: bool) -> None:
     before, started = peak_mb(), time.perf_counter()
-    rematch = Rematch.of(store, people.load_gallery(store, PACK, 10), rules, PACK)
+    rematch = Rematch.of(store, load_gallery(store, PACK, 10), rules, PACK)
     found = sum(1 for _ in find_changes(store, rematch, everything=everything))
     seconds = time.perf_counter() - started
     print(f"| {what} | {found} | {seconds:.2f} | {before:.0f} / {peak_mb():.0f} MB |", flush=True)
@@ -104,7 +105,7 @@ def main() -> None:
         print("|---|---|---|---|")
         measure(store, rules, "of a sort, nothing to do", False)
         measure(store, rules, "of everything, nothing to do", True)
-        rematch = Rematch.of(store, people.load_gallery(store, PACK, 10), rules, PACK)
+        rematch = Rematch.of(store, load_gallery(store, PACK, 10), rules, PACK)
         with store.transaction():
             rematches.remember(store, fingerprint(store, rematch))
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
-from facesort.engine.gallery.editing import editing
+from facesort.engine.gallery.action import undoable
 from facesort.engine.job.decide import decide_batch, plan_batch
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
@@ -20,6 +20,8 @@ from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.store.job import commits, photos
 from facesort.store.job.photos import BatchRecord
+from facesort.store.queries.gallery import find_person, load_gallery
+from facesort.store.queries.journal import Action, history
 from facesort.workspace import Workspace
 
 PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
@@ -57,13 +59,19 @@ def embedding(drawn: Drawn) -> np.ndarray:
 
 def seed(workspace: Workspace, name: str, drawn: Drawn, file_name: str = "seed.jpg") -> None:
     """What `facesort.engine.gallery.seed` does with a photo that is accepted."""
-    with editing(workspace, "seed", f"{name} was seeded", noon) as store:
-        person = people.find_person(store, name) or people.add_person(store, name, name.lower())
+    with undoable(workspace, "seed", f"{name} was seeded", noon) as store:
+        person = find_person(store, name) or people.add_person(store, name, name.lower())
         reference = NewReference(
             file_name, f"{name}-{file_name}", 90.0, 0.1, 0.7, PACK.pack_id, embedding(drawn), b"jpg"
         )
         if not people.has_reference(store, person.person_id, reference.sha256):
             people.add_reference(store, person.person_id, reference)
+
+
+def actions(workspace: Workspace) -> list[Action]:
+    """Everything in the journal, the newest first."""
+    with workspace.open_store(read_only=True) as store:
+        return history(store)
 
 
 def sort(
@@ -77,7 +85,7 @@ def sort(
             photos.add_photos(store, batch)
         (batch_id,) = photos.batches_in(store, photos.BatchState.PENDING)
         photos.mark_processing(store, batch_id)
-        gallery = people.load_gallery(store, PACK.pack_id, 10)
+        gallery = load_gallery(store, PACK.pack_id, 10)
         rules: Rules = rules_of(workspace.settings, PACK)
         analyses = [_analysis(p, drawn, quality) for p, drawn in zip(batch, found, strict=True)]
         results = decide_batch(analyses, gallery, rules, {})

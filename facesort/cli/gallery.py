@@ -105,7 +105,7 @@ def _reembed(workspace: Any, pack: Any) -> None:
 @json_option
 def persons(root: Path, as_json: bool) -> None:
     """Show who is in the gallery."""
-    from facesort.store.gallery.people import person_summaries
+    from facesort.store.queries.gallery import person_summaries
     from facesort.workspace import open_workspace
 
     with open_workspace(root).open_store(read_only=True) as store:

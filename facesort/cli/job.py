@@ -133,7 +133,7 @@ def _unreadable(report: Mapping[str, Any]) -> int:
 def verify(root: Path, as_json: bool) -> None:
     """Re-hash every output file against the commit log."""
     from facesort.engine.delivery.verify import verify_output
-    from facesort.store.job.commits import verified_writes
+    from facesort.store.queries.commit_log import verified_writes
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)

@@ -104,7 +104,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
 @click.option("--no", "refused", is_flag=True, help="Photos with this person go to nobody.")
 def deliver(root: Path, name: str, refused: bool) -> None:
     """Deliver photos with NAME again, or (--no) to nobody: matched in order to be left out."""
-    from facesort.engine.gallery.edit import set_delivery
+    from facesort.engine.gallery.persons import set_delivery
     from facesort.engine.gallery.seed import person_name
     from facesort.workspace import open_workspace
 

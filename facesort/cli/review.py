@@ -14,7 +14,7 @@ from facesort.cli.terminal import json_option, workspace_option
 @workspace_option
 def undo(root: Path) -> None:
     """Take back what was done last in the gallery or in a review."""
-    from facesort.engine.review.answers import undo as undo_action
+    from facesort.engine.gallery.action import undo as undo_action
     from facesort.workspace import open_workspace
 
     action = undo_action(open_workspace(root))
@@ -25,7 +25,7 @@ def undo(root: Path) -> None:
 @workspace_option
 def redo(root: Path) -> None:
     """Do again what was undone last."""
-    from facesort.engine.review.answers import redo as redo_action
+    from facesort.engine.gallery.action import redo as redo_action
     from facesort.workspace import open_workspace
 
     action = redo_action(open_workspace(root))
@@ -37,10 +37,11 @@ def redo(root: Path) -> None:
 @json_option
 def history(root: Path, as_json: bool) -> None:
     """Show what was done in the gallery and in reviews, the newest first."""
-    from facesort.engine.review.answers import history as read_history
+    from facesort.store.queries.journal import history as actions_done
     from facesort.workspace import open_workspace
 
-    actions = read_history(open_workspace(root))
+    with open_workspace(root).open_store(read_only=True) as store:
+        actions = actions_done(store)
     if as_json:
         rows = [
             {

@@ -19,8 +19,8 @@ from facesort.engine.setup import open_with_pack, set_up
 from facesort.errors import GalleryError
 from facesort.lab.run.launch import launch
 from facesort.settings import save_settings
-from facesort.store.gallery import people
 from facesort.store.queries import reports
+from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 
 
@@ -100,7 +100,7 @@ def _workspace(
     workspace, chosen = open_with_pack(root)
     say(f"model pack: {chosen.name} ({chosen.licence})")
     with workspace.open_store(read_only=True) as store:
-        known = {s.person.name for s in people.person_summaries(store) if s.references}
+        known = {s.person.name for s in person_summaries(store) if s.references}
     missing = [c for c in candidates_in(event.seeds) if c.name not in known]
     for report in seed(workspace, chosen, missing):
         if report.refused is not None:

@@ -10,7 +10,7 @@ from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
 from facesort.store import Store
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import pack_ids
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
 
@@ -63,7 +63,7 @@ def refuse_other_pack(store: Store, pack: ModelPack) -> None:
     PackMismatchError
         If a reference was embedded with another pack.
     """
-    if people.pack_ids(store) - {pack.pack_id}:
+    if pack_ids(store) - {pack.pack_id}:
         raise PackMismatchError(
             f"the references in this workspace were embedded with another model pack than {pack.name!r} "
             f"({pack.pack_id[:12]}): go back to that pack in facesort.toml, or run `facesort seed --reembed`"

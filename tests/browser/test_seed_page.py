@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from synthetic_event import write_photo
 
 from facesort.engine.setup import set_up
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import reference_crops
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
 
 def references(workspace: Workspace) -> list[tuple[str, str]]:
     with workspace.open_store(read_only=True) as store:
-        return [(name, file) for _, name, file, _ in people.reference_crops(store)]
+        return [(name, file) for _, name, file, _ in reference_crops(store)]
 
 
 def add(page: Page, name: str, *photos: Path) -> None:

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from synthetic_event import content, make_workspace, write_photo
 
 from facesort.cli import cli
-from facesort.engine.gallery import edit as gallery
+from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.reembed import reembed
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import ModelPack
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import pack_ids, person_summaries
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]
@@ -32,7 +32,7 @@ def run(job: Job, *arguments: str) -> Result:
 
 def names(job: Job) -> list[str]:
     with job[0].open_store(read_only=True) as store:
-        return [summary.person.name for summary in people.person_summaries(store)]
+        return [summary.person.name for summary in person_summaries(store)]
 
 
 def test_a_merge_is_undone_and_done_again(job: Job) -> None:
@@ -90,7 +90,7 @@ def test_another_pack_is_an_action_too(job: Job) -> None:
 
     def packs() -> set[str]:
         with job[0].open_store(read_only=True) as store:
-            return people.pack_ids(store)
+            return pack_ids(store)
 
     assert packs() == {job[1].pack_id}
     assert run(job, "undo").stdout == "undone: all references were embedded with synthetic\n"

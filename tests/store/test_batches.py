@@ -33,9 +33,10 @@ from store_rows import (
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.job import commits, photos
+from facesort.store.job import photos
 from facesort.store.job.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import planned_writes, verified_writes
 
 
 def states(store: Store) -> dict[int, tuple[str, str | None]]:
@@ -148,8 +149,8 @@ def test_everything_about_a_batch_is_stored(store: Store) -> None:
         (1, 0, "strict", "within_strict", 1, 0.5, 1, 2, 1.5, 1)
     ]
     assert store.rows("SELECT * FROM learned") == [(1, 1, 1)]
-    assert [w.plan for w in commits.planned_writes(store, 1)] == [write(2), write(2, None)]
-    assert {w.source_path for w in commits.planned_writes(store, 1)} == {"00002.jpg"}
+    assert [w.plan for w in planned_writes(store, 1)] == [write(2), write(2, None)]
+    assert {w.source_path for w in planned_writes(store, 1)} == {"00002.jpg"}
 
 
 def test_a_person_that_is_not_in_the_failed_batch_has_no_file(store: Store) -> None:
@@ -173,7 +174,7 @@ def test_a_photo_with_a_failed_write_has_failed(store: Store) -> None:
     assert states(store) == {1: ("failed", "name_taken"), 2: ("matched", None)}
     [(path, _, detail)] = reports.failed_photos(store)
     assert (path, detail) == ("00001.jpg", "person-2/00001_abc.jpg")
-    assert [w.plan.photo_id for w in commits.verified_writes(store)] == [2]
+    assert [w.plan.photo_id for w in verified_writes(store)] == [2]
     assert reports.failed_writes(store) == [
         ("person-1/00001_abc.jpg", "render_changed"),
         ("person-2/00001_abc.jpg", "name_taken"),
@@ -282,7 +283,7 @@ def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> No
         3: ("unknown", "only_unknown_faces"),
     }
     assert photos.batches_in(store, BatchState.COMMITTING) == [2]
-    again = commits.planned_writes(store, 2)
+    again = planned_writes(store, 2)
     assert [w.plan for w in again] == [write(1, 2), write(3, None)]
     assert [w.write_id for w in again] == [5, 6]
     assert [w.source_path for w in again] == ["00001.jpg", "00003.jpg"]
@@ -302,7 +303,7 @@ def test_a_write_may_fail_again_and_again(store: Store) -> None:
     finish(store, 2, {3: Reason.NAME_TAKEN})  # write 4, to Ben, succeeds
     assert states(store) == {1: ("failed", "name_taken")}
     assert retry(store) == 1
-    [last] = commits.planned_writes(store, 3)
+    [last] = planned_writes(store, 3)
     assert last.plan == write(1, 1)
     finish(store, 3)
     assert states(store) == {1: ("matched", None)}
@@ -409,7 +410,7 @@ class Model:
 
     def commit(self) -> None:
         for batch_id in photos.batches_in(self.store, BatchState.COMMITTING)[:1]:
-            planned = commits.planned_writes(self.store, batch_id)
+            planned = planned_writes(self.store, batch_id)
             failures = {
                 w.write_id: Reason.NAME_TAKEN for w in planned if self.chance.random() < 0.2
             }
@@ -451,7 +452,7 @@ class Model:
     def check_everything(self) -> None:
         self.check()
         assert {i: PhotoStatus(s) for i, (s, _) in states(self.store).items()} == self.status
-        assert {w.plan for w in commits.verified_writes(self.store)} == self.done
+        assert {w.plan for w in verified_writes(self.store)} == self.done
         reasons = reports.drop_reasons(self.store)
         kept = {PhotoStatus.MATCHED, PhotoStatus.PENDING}
         assert sum(reasons.values()) == sum(s not in kept for s in self.status.values())

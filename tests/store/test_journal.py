@@ -8,18 +8,20 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from review_event import InMemory, noon, seed, sort
+from review_event import InMemory, actions, noon, seed, sort
 from synthetic_event import content
 
-from facesort.engine.gallery import edit as gallery
+from facesort.engine.gallery import persons as gallery
+from facesort.engine.gallery.action import redo, undo
 from facesort.engine.review import answers as review
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.gallery import answers as verdicts
-from facesort.store.gallery import edits as gallery_edits
 from facesort.store.gallery import journal, people
 from facesort.store.gallery.journal import recorded
 from facesort.store.queries import reports
+from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.gallery import everyone, find_person, person_summaries
+from facesort.store.queries.journal import history
 
 JOURNAL = {
     f"{table}_edit"
@@ -91,14 +93,14 @@ def check(store: Store) -> None:
     counts = reports.counts(store)
     assert counts.total == store.value("SELECT count(*) FROM photo")
     assert sum(counts.faces.values()) == store.value("SELECT count(*) FROM face")
-    everyone = set(people.everyone(store))
-    assert len(everyone) == store.value(
+    known = set(everyone(store))
+    assert len(known) == store.value(
         "SELECT (SELECT count(*) FROM person) + (SELECT count(*) FROM former_person)"
     )
     pointed = store.rows(
         "SELECT person_id FROM mentioned WHERE person_id IS NOT NULL UNION SELECT person_id FROM verdict"
     )
-    assert {row[0] for row in pointed} <= everyone
+    assert {row[0] for row in pointed} <= known
     here = {row[0] for row in store.rows("SELECT person_id FROM person")}
     for table in ("reference", "learned"):
         held = store.rows(f"SELECT person_id FROM {table}")
@@ -106,22 +108,22 @@ def check(store: Store) -> None:
     assert store.rows("SELECT person_id FROM person ANTI JOIN reference USING (person_id)") == []
     twice = "SELECT face_id FROM verdict WHERE answer = 'yes' GROUP BY face_id HAVING count(*) > 1"
     assert store.rows(twice) == []
-    confirmed, rejected = verdicts.confirmed(store), verdicts.rejected_pairs(store)
-    assert not set(confirmed.items()) & rejected
+    yes, no = confirmed(store), rejected_pairs(store)
+    assert not set(yes.items()) & no
     given_ = dict(store.rows("SELECT face_id, person_id FROM face_answer"))
-    assert not set(given_.items()) & rejected
-    assert confirmed.items() <= given_.items()
+    assert not set(given_.items()) & no
+    assert yes.items() <= given_.items()
 
 
 def carry_out(job: InMemory, act: Act, store: Store) -> bool:
     """Whether it was an action; what is refused changes nothing."""
-    before, actions = data(store), journal.history(store)
+    before, known = data(store), history(store)
     try:
         act(job)
     except GalleryError:
         assert data(store) == before
     check(store)
-    done = journal.history(store) != actions
+    done = history(store) != known
     assert done == (data(store) != before)
     return done
 
@@ -133,12 +135,12 @@ def test_any_actions_undone_leave_everything_as_it_was(opened: Store, chosen: li
     states = [data(opened)]
     states += [data(opened) for act in chosen if carry_out(job, act, opened)]
     for state in reversed(states[:-1]):
-        assert review.undo(job) is not None
+        assert undo(job) is not None
         assert data(opened) == state
     for state in states[1:]:
-        assert review.redo(job) is not None
+        assert redo(job) is not None
         assert data(opened) == state
-    assert review.redo(job) is None
+    assert redo(job) is None
 
 
 machine = st.sampled_from(["undo", "redo", "sort"])
@@ -152,18 +154,18 @@ def test_whatever_a_sort_did_in_between_stays_explained(
     job = fresh(opened)
     for act in chosen:
         if act == "undo":
-            review.undo(job)
+            undo(job)
         elif act == "redo":
-            review.redo(job)
+            redo(job)
         elif act == "sort":
             sort(job, [[(0, 0.2), (1, 0.3)], [(5, 0.1)], [(2, 0.0), (3, 0.1)]])
         else:
             assert callable(act)
             carry_out(job, act, opened)
         check(opened)
-    while review.undo(job) is not None:
+    while undo(job) is not None:
         check(opened)
-    assert people.person_summaries(opened) == []
+    assert person_summaries(opened) == []
 
 
 # --- one at a time ------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ def job(opened: Store) -> InMemory:
 def test_nothing_can_be_undone_in_an_empty_workspace(store: Store) -> None:
     assert journal.undo(store) is None
     assert journal.redo(store) is None
-    assert journal.history(store) == []
+    assert history(store) == []
 
 
 def test_a_block_that_fails_or_changes_nothing_leaves_no_trace(store: Store) -> None:
@@ -186,27 +188,27 @@ def test_a_block_that_fails_or_changes_nothing_leaves_no_trace(store: Store) -> 
     with pytest.raises(GalleryError), recorded(store, "add", "Ada", noon()):
         people.add_person(store, "Ada", "ada")
         raise GalleryError("no")
-    assert journal.history(store) == []
-    assert people.find_person(store, "Ada") is None
+    assert history(store) == []
+    assert find_person(store, "Ada") is None
 
 
 def test_something_new_ends_what_could_be_done_again(job: InMemory, opened: Store) -> None:
     gallery.rename_person(job, "Ada", "Cleo", clock=noon)
-    review.undo(job)
-    assert [a.undone for a in review.history(job)] == [True, False, False]
+    undo(job)
+    assert [a.undone for a in actions(job)] == [True, False, False]
     gallery.rename_person(job, "Ada", "Ada")  # nothing
-    assert review.history(job)[0].undone
+    assert actions(job)[0].undone
     gallery.rename_person(job, "Ada", "Dan", clock=lambda: datetime(2026, 5, 5))
 
-    newest = review.history(job)[0]
+    newest = actions(job)[0]
     assert (newest.kind, newest.summary, newest.undone) == (
         "rename",
         "Ada is called Dan now",
         False,
     )
     assert newest.done_at == datetime(2026, 5, 5)
-    assert review.redo(job) is None
-    assert len(review.history(job)) == 3
+    assert redo(job) is None
+    assert len(actions(job)) == 3
 
 
 def test_what_was_learned_for_somebody_goes_and_comes_with_them(
@@ -216,13 +218,13 @@ def test_what_was_learned_for_somebody_goes_and_comes_with_them(
     seed(job, "Cleo", (3, 0.0))
     (face,) = sort(job, [[(3, 0.1)]])
 
-    review.undo(job)
+    undo(job)
 
-    assert people.find_person(opened, "Cleo") is None
-    assert people.everyone(opened)[3] == "Cleo"
+    assert find_person(opened, "Cleo") is None
+    assert everyone(opened)[3] == "Cleo"
     assert reports.counts(opened).persons["Cleo"] == 1
     assert opened.rows("SELECT * FROM learned WHERE face_id = ?", [face]) == []
-    review.redo(job)
+    redo(job)
     assert opened.rows("SELECT person_id FROM learned WHERE face_id = ?", [face]) == [(3,)]
     assert opened.rows("FROM former_person") == []
 
@@ -232,13 +234,13 @@ def test_an_id_is_never_given_to_somebody_else(job: InMemory, opened: Store) -> 
     seed(job, "Cleo", (3, 0.0))
     gallery.remove_person(job, "Cleo")
     seed(job, "Dan", (6, 0.0))
-    dan = people.find_person(opened, "Dan")
+    dan = find_person(opened, "Dan")
     assert dan is not None
     assert dan.person_id == 4
     sort(job, [[(6, 0.0)]])
     for _ in range(2):
-        review.undo(job)
-    assert people.everyone(opened) == {1: "Ada", 2: "Bo", 3: "Cleo", 4: "Dan"}
+        undo(job)
+    assert everyone(opened) == {1: "Ada", 2: "Bo", 3: "Cleo", 4: "Dan"}
 
 
 def test_an_older_version_s_roll_back_can_be_undone_and_redone(
@@ -250,18 +252,18 @@ def test_an_older_version_s_roll_back_can_be_undone_and_redone(
     with recorded(opened, "roll_back", "what was learned from face 1 was rolled back", noon()):
         opened.execute("DELETE FROM learned")
 
-    assert review.history(job)[0].kind == "roll_back"
-    review.undo(job)
+    assert actions(job)[0].kind == "roll_back"
+    undo(job)
     assert opened.rows("FROM learned ORDER BY ALL") == learned
-    review.redo(job)
+    redo(job)
     assert opened.rows("FROM learned") == []
 
 
 def test_whose_photos_go_to_nobody_stays_so_in_a_merge(job: InMemory, opened: Store) -> None:
     opened.execute("UPDATE person SET deliver = false WHERE name = 'Ada'")
     with recorded(opened, "merge", "", noon()):
-        ada, bo = people.find_person(opened, "Ada"), people.find_person(opened, "Bo")
+        ada, bo = find_person(opened, "Ada"), find_person(opened, "Bo")
         assert ada is not None
         assert bo is not None
-        gallery_edits.merge_persons(opened, ada, bo)
+        people.merge_persons(opened, ada, bo)
     assert opened.rows("SELECT name, deliver FROM person") == [("Bo", False)]

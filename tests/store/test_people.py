@@ -11,6 +11,14 @@ from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
+from facesort.store.queries.gallery import (
+    PersonSummary,
+    find_person,
+    load_gallery,
+    pack_ids,
+    person_summaries,
+    reference_crops,
+)
 
 
 def unit(seed: int) -> np.ndarray:
@@ -40,11 +48,11 @@ def add(store: Store, name: str, *references: NewReference) -> Person:
 
 
 def test_nobody_is_there_at_first(store: Store) -> None:
-    assert people.find_person(store, "Anna") is None
-    assert people.person_summaries(store) == []
-    assert people.pack_ids(store) == set()
-    assert people.reference_crops(store) == []
-    gallery = people.load_gallery(store, "p", 10)
+    assert find_person(store, "Anna") is None
+    assert person_summaries(store) == []
+    assert pack_ids(store) == set()
+    assert reference_crops(store) == []
+    gallery = load_gallery(store, "p", 10)
     assert gallery.persons == ()
     assert len(gallery.centroids()) == 0
 
@@ -52,9 +60,9 @@ def test_nobody_is_there_at_first(store: Store) -> None:
 def test_a_person_is_found_by_the_exact_name(store: Store) -> None:
     anna = add(store, "Anna")
     assert anna == Person(1, "Anna", "Anna")
-    assert people.find_person(store, "Anna") == anna
-    assert people.find_person(store, "anna") is None
-    assert people.find_person(store, "Ann%") is None
+    assert find_person(store, "Anna") == anna
+    assert find_person(store, "anna") is None
+    assert find_person(store, "Ann%") is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_two_persons_never_share_a_folder_on_any_disk(
     add(store, first)
     with pytest.raises(GalleryError, match=r"is taken by .*--folder"):
         add(store, second)
-    assert [s.person.name for s in people.person_summaries(store)] == [first]
+    assert [s.person.name for s in person_summaries(store)] == [first]
 
 
 def test_a_folder_can_be_changed_but_not_into_one_that_is_taken(store: Store) -> None:
@@ -85,22 +93,22 @@ def test_a_folder_can_be_changed_but_not_into_one_that_is_taken(store: Store) ->
         people.set_folder(store, anna, "Annabelle")
         people.set_folder(store, anna, "anna")
         people.set_folder(store, ben, "Annabelle")  # free again
-    assert people.find_person(store, "Anna") == Person(1, "Anna", "anna")
-    assert people.find_person(store, "Ben") == Person(2, "Ben", "Annabelle")
+    assert find_person(store, "Anna") == Person(1, "Anna", "anna")
+    assert find_person(store, "Ben") == Person(2, "Ben", "Annabelle")
 
 
 def test_references_come_back_as_they_were(store: Store) -> None:
     anna = add(store, "Anna", reference(1), reference(2))
     add(store, "Ben", reference(3))
-    assert people.person_summaries(store)[0] == people.PersonSummary(anna, 2, 0)
+    assert person_summaries(store)[0] == PersonSummary(anna, 2, 0)
     assert people.has_reference(store, 1, "sha-1")
     assert not people.has_reference(store, 2, "sha-1")
-    assert people.reference_crops(store) == [
+    assert reference_crops(store) == [
         (1, "Anna", "1.jpg", b"\xff\xd8\x01"),
         (2, "Anna", "2.jpg", b"\xff\xd8\x02"),
         (3, "Ben", "3.jpg", b"\xff\xd8\x03"),
     ]
-    gallery = people.load_gallery(store, "p", 10)
+    gallery = load_gallery(store, "p", 10)
     np.testing.assert_array_equal(gallery.references[1], np.stack([unit(1), unit(2)]))
     np.testing.assert_array_equal(gallery.references[2], unit(3)[None])
 
@@ -108,15 +116,15 @@ def test_references_come_back_as_they_were(store: Store) -> None:
 def test_embeddings_of_another_pack_are_never_loaded(store: Store) -> None:
     add(store, "Anna", reference(1, "old"), reference(2, "new"))
     add(store, "Ben", reference(3, "old"))
-    assert people.pack_ids(store) == {"old", "new"}
-    gallery = people.load_gallery(store, "new", 10)
+    assert pack_ids(store) == {"old", "new"}
+    gallery = load_gallery(store, "new", 10)
     assert gallery.person_ids.tolist() == [1]
     np.testing.assert_array_equal(gallery.references[1], unit(2)[None])
     with store.transaction():
         people.replace_embedding(store, 3, unit(30), "new")
-    gallery = people.load_gallery(store, "new", 10)
+    gallery = load_gallery(store, "new", 10)
     np.testing.assert_array_equal(gallery.references[2], unit(30)[None])
-    assert people.pack_ids(store) == {"old", "new"}, "the first reference still is of the old pack"
+    assert pack_ids(store) == {"old", "new"}, "the first reference still is of the old pack"
 
 
 def test_what_was_learned_with_another_pack_is_never_loaded(store: Store) -> None:
@@ -128,6 +136,6 @@ def test_what_was_learned_with_another_pack_is_never_loaded(store: Store) -> Non
     add_photos(store, [photo(1)])
     record(store, 1, [result(1, *MATCHED)])
     old = result(1, *MATCHED).analysis.faces[0].embedding
-    np.testing.assert_array_equal(people.load_gallery(store, PACK, 10).learned[1], old[None])
-    assert people.load_gallery(store, "new", 10).learned == {}
-    assert people.load_gallery(store, PACK, 0).learned == {}
+    np.testing.assert_array_equal(load_gallery(store, PACK, 10).learned[1], old[None])
+    assert load_gallery(store, "new", 10).learned == {}
+    assert load_gallery(store, PACK, 0).learned == {}

@@ -23,8 +23,8 @@ from torture.event import Calm, copy_of
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.setup import open_with_pack
 from facesort.reasons import PhotoStatus
-from facesort.store.job.commits import verified_writes
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 FAULTS = "faults injected: foreign hands"

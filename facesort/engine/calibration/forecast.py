@@ -23,8 +23,8 @@ from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store.gallery import people
 from facesort.store.job import photos
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
     """
     with workspace.open_store(read_only=True) as store:
         refuse_other_pack(store, pack)
-        gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
+        gallery = load_gallery(store, pack.pack_id, max_learned=0)
     if not gallery.references:
         raise GalleryError(
             "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"

@@ -12,7 +12,7 @@ from facesort.settings import (
     parse_settings,
     save_settings,
 )
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
 _TOO_FEW_PEOPLE = {
@@ -90,7 +90,7 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
     if calibration.pack_id != pack.pack_id:
         return (f"it was made with another model pack ({calibration.pack_id[:12]})",)
     with workspace.open_store(read_only=True) as store:
-        gallery = people.load_gallery(store, pack.pack_id, max_learned=0)
+        gallery = load_gallery(store, pack.pack_id, max_learned=0)
     changes = []
     if calibration.gallery != gallery_fingerprint(gallery):
         changes.append(

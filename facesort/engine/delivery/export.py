@@ -20,8 +20,8 @@ from facesort.engine.rules import Rules, rules_of, status_of, targets_of
 from facesort.errors import OutputError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
-from facesort.store.gallery import people
 from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, lies_in
 
 
@@ -86,7 +86,7 @@ def export(
         workspace.open_store(read_only=True) as store,
         executor or LocalPool.of(workers, settings.photos) as pool,
     ):
-        gallery = people.load_gallery(store, pack.pack_id, settings.matching.max_learned)
+        gallery = load_gallery(store, pack.pack_id, settings.matching.max_learned)
         plan = _plan(deliveries(store), gallery, rules_of(settings, pack), options)
         renderings = Renderings(analyser, pool, settings.output, lambda _: None)
         delivery = Delivery(folder, options, renderings)

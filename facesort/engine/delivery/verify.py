@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.files import file_sha256
-from facesort.store.job.commits import LoggedWrite
+from facesort.store.queries.commit_log import LoggedWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
     Parameters
     ----------
     writes : iterable of LoggedWrite
-        From `facesort.store.job.commits.verified_writes`.
+        From `facesort.store.queries.commit_log.verified_writes`.
     """
     verdicts = list(_verdicts(output, writes))
     return Verification(

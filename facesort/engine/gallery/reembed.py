@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from facesort.clock import utc_now
-from facesort.engine.gallery.editing import Clock, editing
+from facesort.clock import Clock, utc_now
+from facesort.engine.gallery.action import undoable
 from facesort.faces.protocol import FaceEngine
 from facesort.images import decode_jpeg
 from facesort.store.gallery import people
+from facesort.store.queries.gallery import reference_crops
 from facesort.workspace import Workspace
 
 
@@ -28,8 +29,8 @@ def reembed(
         References in which the new pack finds no face; nothing was changed if there are any.
     """
     summary = f"all references were embedded with {engine.pack.name}"
-    with editing(workspace, "reembed", summary, clock) as store:
-        crops = people.reference_crops(store)
+    with undoable(workspace, "reembed", summary, clock) as store:
+        crops = reference_crops(store)
         found = [(item, _largest_face(engine, decode_jpeg(item[3]))) for item in crops]
         lost = [(item[1], item[2]) for item, embedding in found if embedding is None]
         for item, embedding in found:

@@ -13,7 +13,7 @@ from facesort.core.records import Analysis, Face
 from facesort.errors import RefusedReferenceError
 from facesort.reasons import Reason
 from facesort.settings import SeedSettings
-from facesort.store.gallery.people import StoredReference
+from facesort.store.queries.gallery import StoredReference
 
 # Share of the pack's recommended STRICT within which two pictures count as one.  Measured on LFW (40 people): a photo
 # saved again at JPEG quality 85 or 60, or at half its size, moves its embedding by 0.06 to 0.24 (95th percentiles;

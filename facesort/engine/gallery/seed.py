@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.clock import utc_now
+from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import safe_folder
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.gallery.editing import Clock, editing
+from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.reference_check import (
     Likeness,
     check_identity,
@@ -39,6 +39,7 @@ from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
+from facesort.store.queries.gallery import find_person, load_gallery, references_of
 from facesort.workspace import Workspace
 
 # Kept for embedding again with another pack: enough context for another detector.
@@ -197,15 +198,13 @@ def _enrol(
     """Store one accepted reference; a new person comes with their first one."""
     found = None
     summary = f"{candidate.path.name} was added as a reference of {candidate.name}"
-    with editing(workspace, "seed", summary, clock) as store:
-        person = people.find_person(store, candidate.name)
+    with undoable(workspace, "seed", summary, clock) as store:
+        person = find_person(store, candidate.name)
         try:
             face = check_reference(analysis, workspace.settings.seed)
             if person is not None:
                 _refuse_known(store, pack, person, analysis)
-            gallery = people.load_gallery(
-                store, pack.pack_id, workspace.settings.matching.max_learned
-            )
+            gallery = load_gallery(store, pack.pack_id, workspace.settings.matching.max_learned)
             found = likeness(face, person, gallery)
             if not candidate.force:
                 strict = rules_of(workspace.settings, pack).thresholds.strict
@@ -226,7 +225,7 @@ def _refuse_known(store: Store, pack: ModelPack, person: Person, analysis: Analy
         raise RefusedReferenceError(
             Reason.ALREADY_THERE, f"this file is a reference of {person.name} already"
         )
-    known = people.references_of(store, person.person_id, pack.pack_id)
+    known = references_of(store, person.person_id, pack.pack_id)
     check_new(analysis.faces[0], known, pack.strict)
 
 

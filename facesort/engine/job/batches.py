@@ -39,10 +39,11 @@ from facesort.errors import (
     ImageError,
 )
 from facesort.store import Store
-from facesort.store.gallery import people
 from facesort.store.job import commits, photos, rematches, runs
 from facesort.store.job.photos import BatchRecord, BatchState
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import planned_writes
+from facesort.store.queries.gallery import everyone, load_gallery
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Job:
         photos.reset_processing(self.store)
         self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
         self.rules = rules_of(settings, pack)
-        self.gallery = people.load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
+        self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
         self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
 
@@ -248,7 +249,7 @@ class Job:
         """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
         at = self.options.at
         with watch.during(Stage.STORE):
-            writes = commits.planned_writes(self.store, batch_id)
+            writes = planned_writes(self.store, batch_id)
         committer = Committer(
             self.output,
             self._staging(batch_id),
@@ -272,7 +273,7 @@ class Job:
         return len(failures)
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
-        names = people.everyone(self.store)
+        names = everyone(self.store)
         self.progress.batch_committed(
             batch_id,
             [UNKNOWN_FOLDER if w.person_id is None else names[w.person_id] for w in written],

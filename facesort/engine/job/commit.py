@@ -19,7 +19,7 @@ from facesort.engine.job.roots import Root
 from facesort.errors import OutputError, WorkspaceError
 from facesort.files import file_sha256, publish, sync_folder, write_synced
 from facesort.reasons import Reason
-from facesort.store.job.commits import LoggedWrite
+from facesort.store.queries.commit_log import LoggedWrite
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.engine.rules import Rules, status_of, targets_of
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.gallery.answers import confirmed, rejected_pairs
 from facesort.store.job import rematches
 from facesort.store.job.rematches import Rematched, StoredFace, StoredPhoto
+from facesort.store.queries.answers import confirmed, rejected_pairs
 
 _AT_ONCE = 256  # photos whose distances are computed together
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from facesort.core.calibration import gallery_fingerprint
 from facesort.store import Store
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import load_gallery, person_summaries
 
 
 def gallery_record(store: Store, pack_id: str) -> dict[str, Any]:
@@ -24,12 +24,12 @@ def gallery_record(store: Store, pack_id: str) -> dict[str, Any]:
         embeddings ``learned`` so far.
     """
     return {
-        "fingerprint": gallery_fingerprint(people.load_gallery(store, pack_id, max_learned=0)),
+        "fingerprint": gallery_fingerprint(load_gallery(store, pack_id, max_learned=0)),
         "persons": {
             str(summary.person.person_id): {
                 "references": summary.references,
                 "learned": summary.learned,
             }
-            for summary in people.person_summaries(store)
+            for summary in person_summaries(store)
         },
     }

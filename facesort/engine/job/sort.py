@@ -30,8 +30,9 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.settings import Backend, Settings
 from facesort.store import Store
-from facesort.store.gallery import people
-from facesort.store.job import commits, photos, runs
+from facesort.store.job import photos, runs
+from facesort.store.queries.commit_log import some_targets
+from facesort.store.queries.gallery import pack_ids
 from facesort.version import __version__
 from facesort.workspace import Workspace
 
@@ -106,7 +107,7 @@ def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
 
 def _refuse_gallery(store: Store, pack: ModelPack) -> None:
     refuse_other_pack(store, pack)
-    if not people.pack_ids(store):
+    if not pack_ids(store):
         raise GalleryError(
             "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
         )
@@ -136,7 +137,7 @@ def _run_in(
         if kind == "sort"
         else Root.or_none(settings.source)
     )
-    output = check_output(settings.output, commits.some_targets(store, 1000))
+    output = check_output(settings.output, some_targets(store, 1000))
     if kind == "sort":
         _scan(store, settings.source, apart=(output, Root.of(workspace.root)))
     workers = settings.run.workers or os.cpu_count() or 1

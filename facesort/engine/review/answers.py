@@ -7,16 +7,16 @@ from typing import Literal
 
 import numpy as np
 
-from facesort.clock import utc_now
+from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
 from facesort.core.representatives import representatives
 from facesort.core.routing import safe_folder
 from facesort.core.words import several
-from facesort.engine.gallery.editing import Clock, editing, known_person
+from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.seed import person_name
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.gallery import journal, people
+from facesort.store.gallery import people
 from facesort.store.gallery.answers import (
     ignore_faces,
     missing_faces,
@@ -24,9 +24,9 @@ from facesort.store.gallery.answers import (
     set_answers,
     unlearn_faces,
 )
-from facesort.store.gallery.journal import Action
 from facesort.store.gallery.people import NewReference
-from facesort.store.queries import review
+from facesort.store.queries import gallery, review
+from facesort.store.queries.gallery import known_person
 from facesort.store.queries.review import FaceRecord
 from facesort.workspace import Workspace
 
@@ -57,7 +57,7 @@ def answer(
     names = sorted(set(persons.values()))
     whom = ", ".join(names) if len(names) <= 3 else f"{len(names)} persons"
     summary = f"{said} for {several(len(persons), 'face')}: {whom}"
-    with editing(workspace, "answer", summary, clock) as store:
+    with undoable(workspace, "answer", summary, clock) as store:
         _refuse_missing(store, persons)
         ids = {name: known_person(store, name).person_id for name in set(persons.values())}
         set_answers(store, {face: ids[name] for face, name in persons.items()}, said)
@@ -71,7 +71,7 @@ def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = ut
     GalleryError
         If there is no such face.
     """
-    with editing(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
+    with undoable(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
         _refuse_missing(store, face_ids)
         ignore_faces(store, list(face_ids))
 
@@ -101,7 +101,7 @@ def name_faces(
         If there is no such face, none of them can be compared, or the name or the folder cannot be used.
     """
     wanted = person_name(name).strip()
-    with editing(
+    with undoable(
         workspace, "name", f"{several(len(face_ids), 'face')} named {wanted}", clock
     ) as store:
         return _name(store, face_ids, wanted, folder)
@@ -115,7 +115,7 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
     GalleryError
         If it is nobody's, or cannot be compared.
     """
-    with editing(workspace, "reference", f"face {face_id} became a reference", clock) as store:
+    with undoable(workspace, "reference", f"face {face_id} became a reference", clock) as store:
         shown = next(iter(review.review_faces(store, [face_id])), None)
         if shown is None or shown.person is None:
             raise GalleryError(f"face {face_id} is nobody's yet: say first who it is")
@@ -137,7 +137,7 @@ def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = u
         If one of them was not learned.
     """
     summary = f"{several(len(face_ids), 'face')} unlearned"
-    with editing(workspace, "unlearn", summary, clock) as store:
+    with undoable(workspace, "unlearn", summary, clock) as store:
         others = sorted(set(face_ids) - unlearn_faces(store, face_ids))
         if others:
             raise GalleryError(f"face {others[0]} was not learned: select learned faces only")
@@ -175,31 +175,13 @@ def take_away(
     summary = f"{several(len(face_ids), 'face')} taken away from {name}" + (
         f" for {wanted}" if wanted else ""
     )
-    with editing(workspace, "take_away", summary, clock) as store:
+    with undoable(workspace, "take_away", summary, clock) as store:
         _refuse_missing(store, face_ids)
         person = known_person(store, name)
         if wanted == name:
             raise GalleryError(f"the faces cannot be taken away from {name!r} and be {name!r}")
         set_answers(store, dict.fromkeys(face_ids, person.person_id), "no")
         return None if wanted is None else _name(store, face_ids, wanted, None)
-
-
-def undo(workspace: Workspace) -> Action | None:
-    """Take back the newest action that stands; None if there is none."""
-    with workspace.open_store() as store:
-        return journal.undo(store)
-
-
-def redo(workspace: Workspace) -> Action | None:
-    """Do again what was undone last; None if there is nothing."""
-    with workspace.open_store() as store:
-        return journal.redo(store)
-
-
-def history(workspace: Workspace) -> list[Action]:
-    """All actions, the newest first."""
-    with workspace.open_store(read_only=True) as store:
-        return journal.history(store)
 
 
 def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
@@ -212,7 +194,7 @@ def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
 
 def _comparable(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
     """The faces whose embeddings are there and of the gallery's pack."""
-    packs = people.pack_ids(store)
+    packs = gallery.pack_ids(store)
     found = [f for f in review.face_records(store, face_ids) if not packs or f.pack_id in packs]
     if not found:
         raise GalleryError(
@@ -225,7 +207,7 @@ def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) 
     if not name:
         raise GalleryError("a person needs a name")
     _refuse_missing(store, face_ids)
-    person = people.find_person(store, name)
+    person = gallery.find_person(store, name)
     if person is None:
         person = people.add_person(store, name, safe_folder(folder or name))
     faces = _comparable(store, face_ids)

@@ -18,9 +18,9 @@ from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.gallery import people
 from facesort.store.queries import audit, reports
 from facesort.store.queries.audit import AuditedRun, TimedPhoto, Withheld
+from facesort.store.queries.gallery import everyone, person_summaries
 from facesort.store.queries.reports import Counts
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace
@@ -200,8 +200,8 @@ def read_audit(
     with opened.open_store(read_only=True) as store:
         known, photos = audit.runs(store), audit.audited_photos(store)
         drops = drops_by_run(audit.results(store), [run.run_id for run in known])
-        names = people.everyone(store)
-        gallery = [summary.person.name for summary in people.person_summaries(store)]
+        names = everyone(store)
+        gallery = [summary.person.name for summary in person_summaries(store)]
         return AuditReport(
             workspace=opened,
             minimum=minimum,

@@ -8,7 +8,7 @@ from facesort.engine.job.decide import decide_batch
 from facesort.lab.calibrate.calibrating import Calibrating
 from facesort.reasons import Outcome
 from facesort.store import Store
-from facesort.store.gallery import people
+from facesort.store.queries.gallery import references_of
 from facesort.store.queries.review import ReviewFace
 
 
@@ -46,7 +46,7 @@ def _shown(
 ) -> ReviewFace:
     names = {person.person_id: person.name for person in desk.gallery.persons}
     person_id = decision.person_id or 0
-    references = people.references_of(store, person_id, desk.pack.pack_id)
+    references = references_of(store, person_id, desk.pack.pack_id)
     best = max(references, key=lambda reference: reference.quality)
     return ReviewFace(
         face_id=0,  # of a sample nothing is stored

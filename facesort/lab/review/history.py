@@ -5,16 +5,16 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from facesort.core.words import several
+from facesort.engine.gallery.action import redo
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.job.sort import run_rematch
-from facesort.engine.review.answers import history, redo
 from facesort.errors import FacesortError
 from facesort.lab.review.reviewing import Panel, Reviewing, faces
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.tables import Table
-from facesort.store.gallery.journal import Action
 from facesort.store.queries import reports
 from facesort.store.queries.corrections import corrections
+from facesort.store.queries.journal import Action, history
 
 _SHOWN = 15  # actions
 
@@ -33,7 +33,8 @@ class HistoryPanel(Panel):
 
     def refresh(self) -> str:
         """Show what stands and what was undone."""
-        actions = history(self.review.workspace)
+        with self.review.workspace.open_store(read_only=True) as store:
+            actions = history(store)
         standing = sum(not action.undone for action in actions)
         self.undo_it.disabled = standing == 0
         self.redo_it.disabled = standing == len(actions)

@@ -11,8 +11,7 @@ import ipywidgets as widgets
 
 from facesort.core.matching import Thresholds
 from facesort.core.words import several
-from facesort.engine.gallery.editing import known_person
-from facesort.engine.review.answers import undo
+from facesort.engine.gallery.action import undo
 from facesort.engine.rules import rules_of
 from facesort.errors import FacesortError
 from facesort.faces.protocol import ModelPack
@@ -23,9 +22,9 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 from facesort.store import Store
-from facesort.store.gallery import people
-from facesort.store.gallery.journal import Action
 from facesort.store.queries import face_sets, reports, review
+from facesort.store.queries.gallery import known_person, person_summaries, references_of
+from facesort.store.queries.journal import Action
 from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
@@ -76,7 +75,7 @@ class Reviewing(Session):
     def sizes(self) -> dict[str, int]:
         """Everybody in the gallery, in the order of the alphabet, and how many faces they have."""
         with self._store() as store:
-            found, faces = people.person_summaries(store), face_sets.count_by_person(store)
+            found, faces = person_summaries(store), face_sets.count_by_person(store)
         persons = sorted((s.person for s in found), key=lambda person: person.name.casefold())
         return {person.name: faces.get(person.person_id, 0) for person in persons}
 
@@ -113,9 +112,7 @@ class Reviewing(Session):
         """The picture of the best reference of each of these persons."""
         with self._store() as store:
             found = {
-                name: people.references_of(
-                    store, known_person(store, name).person_id, self.pack.pack_id
-                )
+                name: references_of(store, known_person(store, name).person_id, self.pack.pack_id)
                 for name in names
             }
         return {
@@ -129,7 +126,7 @@ class Reviewing(Session):
     def table(self) -> Table:
         """What is there, and by what it was decided."""
         with self._store() as store:
-            counts, people_known = reports.counts(store), len(people.person_summaries(store))
+            counts, people_known = reports.counts(store), len(person_summaries(store))
             doubtful = review.count_doubtful(store, low_quality=LOW_QUALITY)
         faces, thresholds = counts.faces, self.thresholds
         return Table(

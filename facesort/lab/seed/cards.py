@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageOps
 
 from facesort.core.records import Analysis
 from facesort.core.words import several
-from facesort.engine.gallery.edit import PersonCard
 from facesort.engine.gallery.seed import SeedReport
+from facesort.engine.gallery.view import PersonCard
 from facesort.lab.shared.html import TEXT_STYLE
 from facesort.lab.shared.plots import GREEN, RED, shorten
-from facesort.store.gallery.people import StoredReference
+from facesort.store.queries.gallery import StoredReference
 
 _LONG_EDGE = 520  # px of a shown photo: twice what the page gives it, for sharp screens
 _PAPER = "#EEEEEE"

@@ -9,7 +9,7 @@ from IPython.display import Image, Markdown
 from ipywidgets import Widget
 
 from facesort.core.words import several
-from facesort.engine.gallery.edit import ClosestPair
+from facesort.engine.gallery.view import ClosestPair
 from facesort.engine.setup import open_with_pack
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel

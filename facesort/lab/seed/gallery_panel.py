@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from facesort.core.words import several
-from facesort.engine.gallery.edit import PersonCard
+from facesort.engine.gallery.view import PersonCard
 from facesort.lab.seed.cards import person_html
 from facesort.lab.seed.person_editor import PersonEditor
 from facesort.lab.seed.seeding import Seeding

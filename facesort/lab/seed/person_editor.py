@@ -8,8 +8,8 @@ from html import escape
 import ipywidgets as widgets
 
 from facesort.core.words import several
-from facesort.engine.gallery import edit as gallery
-from facesort.engine.gallery.edit import PersonCard
+from facesort.engine.gallery import persons as gallery
+from facesort.engine.gallery.view import PersonCard
 from facesort.errors import FacesortError, GalleryError
 from facesort.lab.seed.cards import reference_html
 from facesort.lab.seed.seeding import Seeding

@@ -16,7 +16,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from facesort.core.matching import Thresholds
-from facesort.engine.gallery.edit import ClosestPair, GalleryView
+from facesort.engine.gallery.view import ClosestPair, GalleryView
 from facesort.lab.shared.plots import DARK, ORANGE, RED, shorten, style
 
 _MAX_PERSONS = 40  # names that can be read on one page

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from facesort.core.matching import Thresholds
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.gallery.edit import GalleryView, read_gallery
 from facesort.engine.gallery.seed import Candidate, SeedReport, seed
 from facesort.engine.gallery.uploads import private_files
+from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.session import Session
@@ -64,7 +64,7 @@ class Seeding(Session):
         Raises
         ------
         FacesortError
-            As `facesort.engine.gallery.edit.read_gallery`.
+            As `facesort.engine.gallery.view.read_gallery`.
         """
         with self.lock:
             if self._view is None:

@@ -4,37 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from facesort.store.gallery import edits as gallery_edits
+from facesort.store.gallery import people
 from facesort.store.store import Store
 
 _PAIRS = "(SELECT unnest(?::BIGINT[]) AS face_id, unnest(?::INTEGER[]) AS person_id)"
-
-
-def rejected_pairs(store: Store) -> set[tuple[int, int]]:
-    """Pairs of a face and a person that are never to be matched again.
-
-    Returns
-    -------
-    set of (face_id, person_id)
-        The person who answers today for the one who was rejected.  Where two persons were merged of whom one was
-        confirmed and one rejected, the confirmation counts.
-    """
-    rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) "
-        "GROUP BY v.face_id, e.current_id HAVING bool_or(v.answer = 'no') AND NOT bool_or(v.answer = 'yes')"
-    )
-    return {(face_id, person_id) for face_id, person_id in rows}
-
-
-def confirmed(store: Store) -> dict[int, int]:
-    """Who a user said that a face is: face_id to the person who answers today.
-
-    A person who was removed since answers for themselves, and is not in the gallery.
-    """
-    rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"
-    )
-    return dict(rows)
 
 
 def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
@@ -79,7 +52,7 @@ def _take_out(store: Store, pairs: list[list[int]], *, wrong: str) -> None:
         f"SELECT t.reference_id {found.format('reference')} ORDER BY ALL", pairs
     )
     for (reference_id,) in references:
-        gallery_edits.delete_reference(store, reference_id)
+        people.delete_reference(store, reference_id)
     store.execute(
         f"DELETE FROM learned WHERE learned_id IN (SELECT t.learned_id {found.format('learned')})",  # noqa: S608
         pairs,

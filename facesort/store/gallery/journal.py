@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from facesort.store.queries.journal import Action
 from facesort.store.store import Store
 
 # The tables that users edit, and what identifies a row.
@@ -30,29 +30,6 @@ _PICTURES = {"reference": "EXCLUDE (crop, embedding)"}
 
 _Row = tuple[Any, ...]
 _Read = Callable[[str, list[Any]], list[_Row]]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing that a user did.
-
-    Parameters
-    ----------
-    done_at : datetime
-        UTC, without time zone.
-    kind : str
-        Name of the verb.
-    summary : str
-        A sentence for people.
-    undone : bool
-        Whether it was taken back, and can be done again.
-    """
-
-    action_id: int
-    done_at: datetime
-    kind: str
-    summary: str
-    undone: bool
 
 
 @contextmanager
@@ -146,14 +123,6 @@ def redo(store: Store) -> Action | None:
     """
     with store.transaction():
         return _turn(store, "undone ORDER BY action_id")
-
-
-def history(store: Store) -> list[Action]:
-    """All actions, the newest first; those that are undone are at the top."""
-    rows = store.rows(
-        "SELECT action_id, done_at, kind, summary, undone FROM action ORDER BY action_id DESC"
-    )
-    return [Action(*row) for row in rows]
 
 
 def _turn(store: Store, which: str) -> Action | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from facesort.core.gallery import Gallery, Person
-from facesort.core.records import Embeddings
+from facesort.core.gallery import Person
 from facesort.core.routing import folder_key
 from facesort.errors import GalleryError
-from facesort.store.store import Store, blob, vector
+from facesort.store.store import Store, blob
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,45 +27,6 @@ class NewReference:
     crop: bytes
     captured_at: datetime | None = None
     face_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredReference:
-    """A reference of the gallery.
-
-    Parameters
-    ----------
-    yaw, quality : float
-        As in `Face`.
-    captured_at : datetime or None
-        As the camera wrote it, without time zone.
-    embedding : ndarray of shape (dim,), float32
-    crop : bytes
-        JPEG of the face with context.
-    """
-
-    reference_id: int
-    file_name: str
-    yaw: float
-    quality: float
-    captured_at: datetime | None
-    embedding: np.ndarray
-    crop: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PersonSummary:
-    """A person and how well known they are."""
-
-    person: Person
-    references: int
-    learned: int
-
-
-def find_person(store: Store, name: str) -> Person | None:
-    """The person of that name, if there is one."""
-    rows = store.rows("SELECT person_id, name, folder, deliver FROM person WHERE name = ?", [name])
-    return Person(*rows[0]) if rows else None
 
 
 def add_person(store: Store, name: str, folder: str) -> Person:
@@ -152,44 +111,6 @@ def has_reference(store: Store, person_id: int, sha256: str) -> bool:
     return bool(store.value(sql, [person_id, sha256]))
 
 
-def pack_ids(store: Store) -> set[str]:
-    """Model packs that the references were embedded with; more than one only after an interrupted change."""
-    return {row[0] for row in store.rows("SELECT DISTINCT pack_id FROM reference")}
-
-
-def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredReference]:
-    """A person's references of one pack, in the order they were added."""
-    rows = store.rows(
-        "SELECT reference_id, file_name, yaw, quality, captured_at, embedding, crop FROM reference "
-        "WHERE person_id = ? AND pack_id = ? ORDER BY reference_id",
-        [person_id, pack_id],
-    )
-    return [
-        StoredReference(key, name, yaw, quality, captured_at, vector(embedding), bytes(crop))
-        for key, name, yaw, quality, captured_at, embedding, crop in rows
-    ]
-
-
-def everyone(store: Store) -> dict[int, str]:
-    """Name of everyone that a row may point to; of a merged person, the name of who answers for them."""
-    return dict(store.rows("SELECT person_id, name FROM everyone"))
-
-
-def event_day(store: Store) -> datetime | None:
-    """When the photos of the source were taken: their median, which a camera with a wrong clock cannot move."""
-    sql = "SELECT quantile_disc(captured_at, 0.5) FROM photo_state"
-    return store.value(sql)  # type: ignore[no-any-return]
-
-
-def reference_crops(store: Store) -> list[tuple[int, str, str, bytes]]:
-    """Id, person's name, file name and crop of every reference."""
-    rows = store.rows(
-        "SELECT r.reference_id, p.name, r.file_name, r.crop FROM reference r JOIN person p USING (person_id) "
-        "ORDER BY r.reference_id"
-    )
-    return [(row[0], row[1], row[2], bytes(row[3])) for row in rows]
-
-
 def replace_embedding(store: Store, reference_id: int, embedding: np.ndarray, pack_id: str) -> None:
     """Store the embedding of another pack for a reference; inside a transaction."""
     store.execute(
@@ -198,48 +119,109 @@ def replace_embedding(store: Store, reference_id: int, embedding: np.ndarray, pa
     )
 
 
-def person_summaries(store: Store) -> list[PersonSummary]:
-    """Who is in the gallery, in the order they were added."""
-    rows = store.rows(
-        "SELECT p.person_id, p.name, p.folder, p.deliver, "
-        "(SELECT count(*) FROM reference r WHERE r.person_id = p.person_id), "
-        "(SELECT count(*) FROM learned l WHERE l.person_id = p.person_id) "
-        "FROM person p ORDER BY p.person_id"
+def rename_person(store: Store, person: Person, name: str) -> None:
+    """Call a person by another name; their folder keeps its own.
+
+    Raises
+    ------
+    GalleryError
+        If somebody else in the gallery has that name.
+    """
+    taken = store.value(
+        "SELECT person_id FROM person WHERE name = ? AND person_id <> ?", [name, person.person_id]
     )
-    return [PersonSummary(Person(*row[:4]), row[4], row[5]) for row in rows]
+    if taken is not None:
+        raise GalleryError(
+            f"there is a {name!r} in the gallery already: choose another name, or merge the two"
+        )
+    store.execute("UPDATE person SET name = ? WHERE person_id = ?", [name, person.person_id])
 
 
-def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
-    """Load the gallery as it stands after the last recorded batch.
+def set_delivery(store: Store, person: Person, deliver: bool) -> None:
+    """Say whether photos with this person may go to anybody."""
+    store.execute("UPDATE person SET deliver = ? WHERE person_id = ?", [deliver, person.person_id])
+
+
+def delete_reference(store: Store, reference_id: int) -> None:
+    """Take one reference out of the gallery; inside a transaction.
+
+    Raises
+    ------
+    GalleryError
+        If it is not there, or is the person's only one: a person without a reference matches nobody.
+    """
+    found = store.rows(
+        "SELECT p.name, count(*) FROM reference r JOIN person p USING (person_id) "
+        "WHERE r.person_id = (SELECT person_id FROM reference WHERE reference_id = ?) GROUP BY p.name",
+        [reference_id],
+    )
+    if not found:
+        raise GalleryError("this reference is not in the gallery any more")
+    if found[0][1] == 1:
+        raise GalleryError(
+            f"it is the only reference of {found[0][0]!r}: add another one first, or remove the person"
+        )
+    store.execute("DELETE FROM reference WHERE reference_id = ?", [reference_id])
+
+
+def merge_persons(store: Store, person: Person, into: Person) -> None:
+    """Give one person's references and learned faces to another; inside a transaction.
+
+    What was decided and delivered for the first keeps their id, and counts for the second from now on.  If the
+    photos of one of them go to nobody, those of both do.
 
     Parameters
     ----------
-    pack_id : str
-        Only embeddings of this pack are loaded: others cannot be compared.
-    max_learned : int
-        Newest learned embeddings kept per person.
+    person : Person
+        Leaves the gallery.
+    into : Person
+        Somebody else; keeps name and folder.
     """
-    persons = store.rows("SELECT person_id, name, folder, deliver FROM person ORDER BY person_id")
-    references = store.rows(
-        "SELECT person_id, embedding FROM reference WHERE pack_id = ? ORDER BY reference_id",
-        [pack_id],
+    store.execute(  # the same photo twice would count double in the centroid
+        "DELETE FROM reference WHERE person_id = ? "
+        "AND sha256 IN (SELECT sha256 FROM reference WHERE person_id = ?)",
+        [person.person_id, into.person_id],
     )
-    learned = store.rows(
-        "SELECT l.person_id, f.embedding FROM learned l JOIN face f USING (face_id) WHERE f.pack_id = ? "
-        "QUALIFY row_number() OVER (PARTITION BY l.person_id ORDER BY l.learned_id DESC) <= ? "
-        "ORDER BY l.learned_id",
-        [pack_id, max_learned],
+    store.execute(  # so would a face that was learned for both
+        "DELETE FROM learned WHERE person_id = ? AND face_id IN (SELECT face_id FROM learned WHERE person_id = ?)",
+        [person.person_id, into.person_id],
     )
-    return Gallery(
-        persons=tuple(Person(*row) for row in persons),
-        references=_by_person(references),
-        learned=_by_person(learned),
-        max_learned=max_learned,
+    for table in ("reference", "learned"):
+        store.execute(
+            f"UPDATE {table} SET person_id = ? WHERE person_id = ?",  # noqa: S608
+            [into.person_id, person.person_id],
+        )
+    store.execute(
+        "UPDATE person SET deliver = (SELECT bool_and(deliver) FROM person WHERE person_id IN (?, ?)) "
+        "WHERE person_id = ?",
+        [person.person_id, into.person_id, into.person_id],
     )
+    store.execute(
+        "UPDATE former_person SET merged_into = ? WHERE merged_into = ?",
+        [into.person_id, person.person_id],
+    )
+    _leave(store, person, into.person_id)
 
 
-def _by_person(rows: Iterable[tuple[int, bytes]]) -> dict[int, Embeddings]:
-    grouped: dict[int, list[np.ndarray]] = {}
-    for person_id, data in rows:
-        grouped.setdefault(person_id, []).append(vector(data))
-    return {person_id: np.stack(vectors) for person_id, vectors in grouped.items()}
+def remove_person(store: Store, person: Person) -> None:
+    """Take a person, their references and what was learned of them out of the gallery; inside a transaction."""
+    for table in ("reference", "learned"):
+        store.execute(f"DELETE FROM {table} WHERE person_id = ?", [person.person_id])  # noqa: S608
+    _leave(store, person, None)
+
+
+def _leave(store: Store, person: Person, merged_into: int | None) -> None:
+    """Delete a person's row, and remember who they were if any row still points to them."""
+    key = person.person_id
+    # Who was merged is always remembered: an undo, a sort and a redo later, rows may point to them.
+    remembered = merged_into is not None or store.value(
+        "SELECT EXISTS (FROM mentioned WHERE person_id = ?) OR EXISTS (FROM verdict WHERE person_id = ?) "
+        "OR EXISTS (FROM former_person WHERE merged_into = ?)",
+        [key, key, key],
+    )
+    if remembered:
+        store.execute(
+            "INSERT INTO former_person VALUES (?, ?, ?, ?)",
+            [key, person.name, person.folder, merged_into],
+        )
+    store.execute("DELETE FROM person WHERE person_id = ?", [key])

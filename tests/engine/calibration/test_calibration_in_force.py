@@ -13,7 +13,7 @@ from facesort.core.calibration import Basis, Calibration
 from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.calibration.in_force import apply_calibration, changes_since
-from facesort.engine.gallery.edit import rename_person
+from facesort.engine.gallery.persons import rename_person
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.settings import load_settings

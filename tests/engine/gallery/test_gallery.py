@@ -10,22 +10,22 @@ import pytest
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.delivery.verify import verify_output
-from facesort.engine.gallery.edit import (
+from facesort.engine.gallery.persons import (
     merge_persons,
     move_folder,
-    read_gallery,
     remove_person,
     remove_reference,
     rename_person,
 )
 from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.gallery.view import read_gallery
 from facesort.engine.job.status import current_status
 from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
-from facesort.store.gallery import people
-from facesort.store.job import commits
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.gallery import everyone, find_person
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]
@@ -69,8 +69,8 @@ def check_log(job: Job, files: int) -> None:
     """The commit log is valid: every file is there, and every row names somebody."""
     workspace = job[0]
     with workspace.open_store(read_only=True) as store:
-        writes = commits.verified_writes(store)
-        assert {w.plan.person_id for w in writes} <= set(people.everyone(store))
+        writes = verified_writes(store)
+        assert {w.plan.person_id for w in writes} <= set(everyone(store))
         orphans = store.rows(
             "SELECT * FROM decision WHERE coalesce(person_id, nearest_id) NOT IN (SELECT person_id FROM everyone) "
             "OR runner_up_id NOT IN (SELECT person_id FROM everyone)"
@@ -91,7 +91,7 @@ def test_nobody_is_in_an_empty_gallery(tmp_path: Path, job: Job) -> None:
     assert view.distances.shape == (0, 0)
     assert view.closest() is None
     with job[0].open_store(read_only=True) as store:
-        assert people.everyone(store) == {}, "nothing points to them, so nothing is remembered"
+        assert everyone(store) == {}, "nothing points to them, so nothing is remembered"
 
 
 def test_cards_say_how_well_a_person_is_known(job: Job, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_removed_name_and_folder_can_be_used_again(sorted_job: Job, tmp_path: 
     add_reference(sorted_job, "Person 4", tmp_path / "more" / "b.png", 4, 120)
 
     with sorted_job[0].open_store(read_only=True) as store:
-        person = people.find_person(store, "Person 4")
+        person = find_person(store, "Person 4")
     assert person is not None
     assert person.person_id == 4, "the same person again: what was rejected for them stays rejected"
     assert files_of(sorted_job)["Person 4"] == 1

@@ -15,7 +15,6 @@ from synthetic_event import write_photo
 
 from facesort.core.gallery import Gallery, Person
 from facesort.core.records import Analysis, Face
-from facesort.engine.gallery.edit import read_gallery
 from facesort.engine.gallery.reference_check import (
     Likeness,
     check_identity,
@@ -25,13 +24,14 @@ from facesort.engine.gallery.reference_check import (
 )
 from facesort.engine.gallery.seed import Candidate, SeedReport, photos_in, seed
 from facesort.engine.gallery.uploads import private_files
+from facesort.engine.gallery.view import read_gallery
 from facesort.engine.setup import set_up
 from facesort.errors import GalleryError, RefusedReferenceError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.settings import SeedSettings
-from facesort.store.gallery.people import StoredReference
+from facesort.store.queries.gallery import StoredReference
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]

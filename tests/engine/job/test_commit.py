@@ -18,7 +18,7 @@ from facesort.engine.job.commit import Committer, stage, unstage
 from facesort.engine.job.roots import Root
 from facesort.errors import OutputError
 from facesort.reasons import Reason
-from facesort.store.job.commits import LoggedWrite
+from facesort.store.queries.commit_log import LoggedWrite
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links and permissions of POSIX")
 

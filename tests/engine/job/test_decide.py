@@ -22,6 +22,7 @@ from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.store.job import photos
 from facesort.store.job.photos import BatchRecord, BatchState
+from facesort.store.queries.gallery import load_gallery
 
 PACK = "pack"
 ANNA, BEN = Person(1, "Anna", "anna-folder"), Person(2, "Ben", "ben-folder")
@@ -253,7 +254,7 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
     reused: Store, batches: list[list[list[tuple[int, float]]]], max_learned: int
 ) -> None:
     store = with_people(reused)
-    gallery = people.load_gallery(store, PACK, max_learned)
+    gallery = load_gallery(store, PACK, max_learned)
     first_with: dict[str, int] = {}
     for number, batch in enumerate(batches):
         found = [
@@ -267,7 +268,7 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
         for batch_id in photos.batches_in(store, BatchState.PENDING):
             with store.transaction():
                 photos.record_batch(store, BatchRecord(batch_id, results, ()), PACK)
-        resumed = people.load_gallery(store, PACK, max_learned)
+        resumed = load_gallery(store, PACK, max_learned)
         assert resumed.person_ids.tolist() == gallery.person_ids.tolist()
         there, here = resumed.centroids(), gallery.centroids()
         assert there.references.tobytes() == here.references.tobytes(), "to the last bit"

@@ -18,7 +18,8 @@ from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, decide_photo, distances_to_persons
 from facesort.core.records import Photo
 from facesort.engine.delivery.verify import verify_output
-from facesort.engine.gallery import edit as gallery
+from facesort.engine.gallery import persons as gallery
+from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.rematch import Rematch, RematchReport
 from facesort.engine.job.retry import retry_failed
@@ -29,9 +30,9 @@ from facesort.engine.setup import open_with_pack, set_up
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import FaceReason, Outcome, PhotoStatus
-from facesort.store.job import commits
 from facesort.store.job.rematches import StoredFace, StoredPhoto
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]
@@ -86,7 +87,7 @@ def job(sorted_event: Path, tmp_path: Path) -> Job:
 def rematch(job: Job, at: Callable[[str], None] = lambda point: None) -> RematchReport:
     run_id, report = run_rematch(*job, SortOptions(ThreadPoolExecutor(2), at=at))
     with job[0].open_store() as store:
-        assert verify_output(job[0].settings.output, commits.verified_writes(store)).passed
+        assert verify_output(job[0].settings.output, verified_writes(store)).passed
         assert store.value("SELECT kind FROM run WHERE run_id = ?", [run_id]) == "rematch"
         found = reports.counts(store)
     assert sum(found.photos.values()) == found.total
@@ -240,7 +241,7 @@ def test_a_merged_person_has_all_photos_in_one_folder(job: Job) -> None:
     assert folders(job)["Eve"] == {"40", "41"}
     assert (report.files, report.renamed) == (1, 0)
     assert corrections(job) == [("Evelyn/41", "Evelyn", "merged", "Bo; Eve")]
-    review.undo(job[0])
+    undo(job[0])
     rematch(job)
     assert corrections(job) == [("Eve/41", "Eve", "not_in_photo", "Bo; Evelyn")]
 

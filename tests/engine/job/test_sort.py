@@ -30,9 +30,9 @@ from facesort.errors import (
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.settings import RunSettings
-from facesort.store.gallery import people
-from facesort.store.job import commits
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, refuse_inside
 
 Job = tuple[Workspace, ModelPack]
@@ -194,11 +194,11 @@ def test_what_a_batch_learned_is_seen_by_the_next_batch_and_not_before(
     sort_in_threads(ignorant, pack)
 
     with workspace.open_store(read_only=True) as store:
-        gallery = people.load_gallery(store, pack.pack_id, 10)
+        gallery = load_gallery(store, pack.pack_id, 10)
         distances = reports.best_distances(store)
     with ignorant.open_store(read_only=True) as store:
         without = reports.best_distances(store)
-        assert people.load_gallery(store, pack.pack_id, 10).learned == {}
+        assert load_gallery(store, pack.pack_id, 10).learned == {}
     assert len(gallery.learned[1]) == 10
     assert len(gallery.references[1]) == 1
     assert (distances[:50] == without[:50]).all()  # the first batch saw the references alone
@@ -374,7 +374,7 @@ def test_verify_finds_what_was_changed_and_removed(tmp_path: Path, source: Path,
     second.write_bytes(second.read_bytes()[:-1] + b"?")
 
     with workspace.open_store(read_only=True) as store:
-        result = verify_output(workspace.settings.output, commits.verified_writes(store))
+        result = verify_output(workspace.settings.output, verified_writes(store))
 
     assert result.missing == (f"Person 1/{first.name}",)
     assert result.changed == (f"Person 1/{second.name}",)

@@ -23,7 +23,13 @@ from private_event import (
 from synthetic_event import sort_in_threads, tree
 
 from facesort.engine.delivery.verify import verify_output
-from facesort.engine.gallery.edit import merge_persons, remove_person, rename_person, set_delivery
+from facesort.engine.gallery.action import undo as take_back
+from facesort.engine.gallery.persons import (
+    merge_persons,
+    remove_person,
+    rename_person,
+    set_delivery,
+)
 from facesort.engine.job.sort import run_rematch
 from facesort.engine.privacy.forget import drop_unknown, forget, saved_runs, what_is_known
 from facesort.engine.review import answers as review
@@ -31,11 +37,13 @@ from facesort.engine.review.clusters import find_clusters
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
-from facesort.store.gallery.journal import history, recorded, redo, undo
+from facesort.store.gallery.journal import recorded, redo, undo
 from facesort.store.job import commits
 from facesort.store.job.faces import faces_by_photo
 from facesort.store.queries import reports
+from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.face_sets import unknown_faces
+from facesort.store.queries.journal import history
 from facesort.workspace import Workspace
 
 NOW = datetime(2026, 5, 4)
@@ -100,7 +108,7 @@ def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     review.name_faces(workspace, faces[:1], "Eve")
     review.answer(workspace, {faces[1]: "Eve"}, "yes")
     review.use_as_reference(workspace, faces[1])
-    review.undo(workspace)
+    take_back(workspace)
     run_rematch(workspace, pack)
     with workspace.open_store(read_only=True) as store:
         rows += faces_of(store, "Eve")
@@ -133,7 +141,7 @@ def test_counts_are_true_afterwards_and_the_output_verifies(workspace: Workspace
         assert (
             store.value("SELECT count(*) FROM decision WHERE 1 IN (nearest_id, runner_up_id)") == 0
         )
-        assert verify_output(workspace.settings.output, commits.verified_writes(store)).passed
+        assert verify_output(workspace.settings.output, verified_writes(store)).passed
 
 
 def test_a_sort_afterwards_brings_nobody_back_and_analyses_nothing_again(
@@ -279,9 +287,9 @@ def test_other_actions_can_still_be_undone(workspace: Workspace) -> None:
     forget(workspace, "Adele")
 
     with workspace.open_store() as store:
-        action = undo(store)
-        assert action is not None
-        assert action.summary == "Cleo is called Clea now"
+        undone = undo(store)
+        assert undone is not None
+        assert undone.summary == "Cleo is called Clea now"
         assert reports.counts(store).persons == {"Ben": 3, "Cleo": 1}
 
 
@@ -330,9 +338,7 @@ def test_planned_copies_of_the_person_are_not_carried_out(
 
     assert tree(workspace.settings.output) == output
     with workspace.open_store() as store:
-        assert (
-            verify_output(workspace.settings.output, commits.verified_writes(store)).verified == 4
-        )
+        assert verify_output(workspace.settings.output, verified_writes(store)).verified == 4
 
 
 def test_a_photo_that_failed_only_for_the_person_has_not_failed(workspace: Workspace) -> None:

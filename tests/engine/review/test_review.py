@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from review_event import PACK, InMemory, noon, seed, sort
+from review_event import PACK, InMemory, actions, noon, seed, sort
 
-from facesort.engine.gallery import edit as gallery
+from facesort.engine.gallery import persons as gallery
+from facesort.engine.gallery.action import redo, undo
 from facesort.engine.job.rematch import Rematch, find_changes, recorded
 from facesort.engine.review import answers as review
 from facesort.engine.rules import rules_of
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.gallery import answers as verdicts
-from facesort.store.gallery import people
 from facesort.store.job.rematches import record_rematch
 from facesort.store.queries import review as shown
+from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.gallery import find_person, load_gallery
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def answers(job: InMemory) -> dict[int, tuple[str, str, str | None]]:
 
 def person_id(job: InMemory, name: str) -> int:
     with job.open_store() as store:
-        person = people.find_person(store, name)
+        person = find_person(store, name)
         assert person is not None
         return person.person_id
 
@@ -71,7 +72,7 @@ def rematch(job: InMemory) -> None:
     """What `facesort.engine.job.sort.run_rematch` records of the decisions."""
     with job.open_store() as store:
         rules = rules_of(job.settings, PACK)
-        gallery = people.load_gallery(store, PACK.pack_id, job.settings.matching.max_learned)
+        gallery = load_gallery(store, PACK.pack_id, job.settings.matching.max_learned)
         found = Rematch.of(store, gallery, rules, PACK.pack_id)
         changes = [recorded(c, {}) for c in find_changes(store, found, everything=True)]
         with store.transaction():
@@ -94,10 +95,10 @@ def test_the_machine_said(job: InMemory) -> None:
 
 
 def test_no_faces_are_no_action(job: InMemory) -> None:
-    before = review.history(job)
+    before = actions(job)
     review.answer(job, {}, "yes")
     review.ignore(job, [])
-    assert review.history(job) == before
+    assert actions(job) == before
 
 
 @pytest.mark.parametrize(
@@ -116,16 +117,16 @@ def test_an_answer_counts_and_the_decision_stays(
     assert answers(job)[5] == expected
     with job.open_store() as store:
         assert store.value("SELECT outcome FROM decision WHERE face_id = 5") == "loose"
-    assert review.history(job)[0].summary == f"{said} for 1 face: Ada"
-    assert review.history(job)[0].done_at == noon()
+    assert actions(job)[0].summary == f"{said} for 1 face: Ada"
+    assert actions(job)[0].done_at == noon()
 
 
 def test_the_last_answer_counts(job: InMemory) -> None:
     for said in ("yes", "unsure", "no", "yes", "no"):
         review.answer(job, {5: "Ada"}, said)  # type: ignore[arg-type]
     with job.open_store() as store:
-        assert verdicts.rejected_pairs(store) == {(5, 1)}
-        assert verdicts.confirmed(store) == {}
+        assert rejected_pairs(store) == {(5, 1)}
+        assert confirmed(store) == {}
     assert answers(job)[5] == ("unknown", "rejected_by_user", None)
 
 
@@ -136,7 +137,7 @@ def test_a_yes_for_somebody_else_is_a_correction(job: InMemory) -> None:
     assert answers(job)[1] == ("strict", "confirmed_by_user", "Bo")
     assert answers(job)[5] == ("strict", "confirmed_by_user", "Ada")
     with job.open_store() as store:
-        assert verdicts.confirmed(store) == {1: 2, 5: 1}
+        assert confirmed(store) == {1: 2, 5: 1}
     assert learned(job) == {2}, "what was learned as Ada is Bo"
 
 
@@ -166,16 +167,16 @@ def test_a_face_is_at_most_one_person(job: InMemory, first: str, last: str) -> N
 def test_a_rejected_face_is_not_learned_from(job: InMemory) -> None:
     review.answer(job, {1: "Ada", 2: "Bo"}, "no")
     assert learned(job) == set()
-    review.undo(job)
+    undo(job)
     assert learned(job) == {1, 2}
 
 
 @pytest.mark.parametrize("persons", [{99: "Ada"}, {1: "Zoe"}])
 def test_an_answer_needs_a_face_and_a_person(job: InMemory, persons: dict[int, str]) -> None:
-    before = review.history(job)
+    before = actions(job)
     with pytest.raises(GalleryError):
         review.answer(job, persons, "no")
-    assert review.history(job) == before
+    assert actions(job) == before
 
 
 def test_a_rejection_survives_removal_and_seeding_again(job: InMemory) -> None:
@@ -184,7 +185,7 @@ def test_a_rejection_survives_removal_and_seeding_again(job: InMemory) -> None:
     seed(job, "Ada", (0, 0.0), "other.jpg")
 
     with job.open_store() as store:
-        assert verdicts.rejected_pairs(store) == {(5, person_id(job, "Ada"))}
+        assert rejected_pairs(store) == {(5, person_id(job, "Ada"))}
     assert answers(job)[5] == ("unknown", "rejected_by_user", None)
 
 
@@ -195,10 +196,8 @@ def test_a_rejection_follows_a_merge(job: InMemory) -> None:
     gallery.merge_persons(job, "Ada", "Bo")
 
     with job.open_store() as store:
-        assert verdicts.rejected_pairs(store) == {(5, 2)}, (
-            "1 was confirmed as one, rejected as the other"
-        )
-        assert verdicts.confirmed(store) == {1: 2}
+        assert rejected_pairs(store) == {(5, 2)}, "1 was confirmed as one, rejected as the other"
+        assert confirmed(store) == {1: 2}
     assert answers(job)[1] == ("strict", "confirmed_by_user", "Bo")
 
     review.answer(job, {1: "Bo"}, "no")  # said of both, now that they are one
@@ -230,7 +229,7 @@ def test_a_cluster_becomes_a_person(job: InMemory) -> None:
             "SELECT file_name, sha256, pack_id, crop, captured_at FROM reference WHERE face_id = 3"
         )
         assert row == [("00002.jpg", "sha-2", PACK.pack_id, b"jpg", noon())]
-    review.undo(job)
+    undo(job)
     assert answers(job)[3] == ("unknown", "above_loose", None)
     assert references(job, "Cleo") == []
 
@@ -251,10 +250,10 @@ def test_a_cluster_joins_who_is_there(job: InMemory) -> None:
 def test_naming_needs_faces_a_name_and_a_folder(
     job: InMemory, faces: list[int], name: str, folder: str | None
 ) -> None:
-    before = review.history(job)
+    before = actions(job)
     with pytest.raises(GalleryError):
         review.name_faces(job, faces, name, folder)
-    assert review.history(job) == before
+    assert actions(job) == before
 
 
 def test_faces_that_were_erased_are_no_references(job: InMemory) -> None:
@@ -284,7 +283,7 @@ def test_faces_are_split_off(job: InMemory) -> None:
     assert answers(job)[1] == ("strict", "confirmed_by_user", "Cleo")
     assert references(job, "Cleo") == [1]
     with job.open_store() as store:
-        assert verdicts.rejected_pairs(store) == {(1, 1), (5, 1)}
+        assert rejected_pairs(store) == {(1, 1), (5, 1)}
     with pytest.raises(GalleryError, match="only reference of 'Cleo'"):
         review.take_away(job, [1], "Cleo")
     with pytest.raises(GalleryError, match="cannot be taken away"):
@@ -307,11 +306,11 @@ def test_an_unlearned_face_leaves_the_gallery_until_it_is_undone(job: InMemory) 
 
     assert learned(job) == {2}
     assert answers(job) == before, "until the next re-match"
-    action = review.history(job)[0]
-    assert (action.kind, action.summary) == ("unlearn", "1 face unlearned")
-    review.undo(job)
+    newest = actions(job)[0]
+    assert (newest.kind, newest.summary) == ("unlearn", "1 face unlearned")
+    undo(job)
     assert learned(job) == {1, 2}
-    review.redo(job)
+    redo(job)
     assert learned(job) == {2}
 
 
@@ -332,11 +331,11 @@ def test_a_re_match_decides_the_faces_again_and_learns_nothing(job: InMemory) ->
 
 @pytest.mark.parametrize("faces", [[99], [5], [1, 5]])
 def test_only_learned_faces_are_unlearned(job: InMemory, faces: list[int]) -> None:
-    before = review.history(job)
+    before = actions(job)
     with pytest.raises(GalleryError, match="was not learned"):
         review.unlearn(job, faces)
     assert learned(job) == {1, 2}
-    assert review.history(job) == before
+    assert actions(job) == before
 
 
 # --- what the panel reads -----------------------------------------------------------------------
@@ -372,7 +371,7 @@ def test_what_was_answered_is_not_doubtful(job: InMemory) -> None:
     assert doubtful() == [(1, "Ada")]
     review.ignore(job, [1])
     assert doubtful() == []
-    review.undo(job)
+    undo(job)
     gallery.remove_person(job, "Ada")
     assert doubtful() == []
 

@@ -16,7 +16,7 @@ from synthetic_event import make_event, make_workspace, sort_in_threads, write_p
 
 from facesort.core.audit import AuditedPhoto, Coverage, Group
 from facesort.core.history import Moment, state_at
-from facesort.engine.gallery.edit import set_delivery
+from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_rematch
 from facesort.engine.review.answers import answer

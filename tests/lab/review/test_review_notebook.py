@@ -12,7 +12,6 @@ import nbformat
 import pytest
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
-from facesort.engine.review.answers import history
 from facesort.errors import WorkspaceError
 from facesort.lab import review
 from facesort.lab.review.choice import Choice
@@ -24,6 +23,7 @@ from facesort.lab.review.rivals import RivalsPanel
 from facesort.lab.review.sheet import FaceSheet, Tile, page_of
 from facesort.lab.review.strangers import StrangersPanel
 from facesort.lab.run.launch import launch
+from facesort.store.queries.journal import history
 
 PANELS = (
     DoubtfulPanel, PersonPanel, StrangersPanel, RivalsPanel, HistoryPanel, RematchPanel,
@@ -77,7 +77,8 @@ def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
 
 def done(desk: Reviewing) -> list[tuple[str, bool]]:
     """Kinds of what was done after seeding, newest first, and whether it was undone."""
-    return [(a.kind, a.undone) for a in history(desk.workspace)][:-4]
+    with desk.workspace.open_store(read_only=True) as store:
+        return [(a.kind, a.undone) for a in history(store)][:-4]
 
 
 # --- a page of faces --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from IPython.display import Markdown
 from PIL import Image
 from synthetic_event import make_workspace, write_photo
 
-from facesort.engine.gallery.edit import GalleryView, read_gallery
+from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.setup import set_up
 from facesort.errors import PackMismatchError, WorkspaceError
 from facesort.lab.run.launch import launch

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from synthetic_event import make_gallery, write_photo
 
-from facesort.engine.gallery.edit import read_gallery
+from facesort.engine.gallery.view import read_gallery
 from facesort.faces.protocol import ModelPack
 from facesort.lab import calibrate, seed
 from facesort.lab.review.reviewing import Panel, Reviewing

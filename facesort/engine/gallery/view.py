@@ -1,4 +1,4 @@
-"""The gallery as people see it, and its edits: each a verb that the panel, the command line and tests call."""
+"""The gallery as people see it: cards of persons, and who is near to whom."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.clock import utc_now
 from facesort.core.coach import (
     Advice,
     ReferenceFacts,
@@ -20,15 +19,11 @@ from facesort.core.coach import (
 )
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, centroid_distances
-from facesort.core.routing import safe_folder
-from facesort.engine.gallery.editing import Clock, editing, known_person
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
-from facesort.store.gallery import edits as gallery_edits
-from facesort.store.gallery import people
-from facesort.store.gallery.people import StoredReference
+from facesort.store.queries import gallery as queries
+from facesort.store.queries.gallery import StoredReference
 from facesort.workspace import Workspace
 
 
@@ -142,12 +137,12 @@ def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
     thresholds = rules_of(workspace.settings, pack).thresholds
     with workspace.open_store(read_only=True) as store:
         refuse_other_pack(store, pack)
-        gallery = people.load_gallery(store, pack.pack_id, workspace.settings.matching.max_learned)
-        event = people.event_day(store) or datetime.now(UTC)
+        gallery = queries.load_gallery(store, pack.pack_id, workspace.settings.matching.max_learned)
+        event = queries.event_day(store) or datetime.now(UTC)
         cards = tuple(
             _card(
                 person,
-                tuple(people.references_of(store, person.person_id, pack.pack_id)),
+                tuple(queries.references_of(store, person.person_id, pack.pack_id)),
                 gallery,
                 (thresholds, event.date()),
             )
@@ -176,99 +171,3 @@ def _card(
     ]
     advice = advise(facts, loose=thresholds.loose, event=event)
     return PersonCard(person, references, to_rest, len(known) - len(own), spread(known), advice)
-
-
-def rename_person(
-    workspace: Workspace, name: str, new_name: str, *, clock: Clock = utc_now
-) -> None:
-    """Call a person by another name; their folder and what is in it stay as they are.
-
-    Raises
-    ------
-    GalleryError
-        If there is no such person, the new name is empty, or it is somebody else's.
-    """
-    wanted = new_name.strip()
-    if not wanted:
-        raise GalleryError("a person needs a name")
-    with editing(workspace, "rename", f"{name} is called {wanted} now", clock) as store:
-        gallery_edits.rename_person(store, known_person(store, name), wanted)
-
-
-def move_folder(workspace: Workspace, name: str, folder: str, *, clock: Clock = utc_now) -> str:
-    """Send a person's future copies to another folder; files that are in the output stay where they are.
-
-    Returns
-    -------
-    str
-        The folder, made safe for every file system.
-
-    Raises
-    ------
-    GalleryError
-        If there is no such person, or the folder is empty or taken.
-    """
-    wanted = safe_folder(folder)
-    with editing(workspace, "move_folder", f"{name} goes to {wanted}/ from now on", clock) as store:
-        people.set_folder(store, known_person(store, name), wanted)
-    return wanted
-
-
-def remove_reference(workspace: Workspace, reference_id: int, *, clock: Clock = utc_now) -> None:
-    """Take one reference out of the gallery.
-
-    Raises
-    ------
-    GalleryError
-        If it is not there any more, or is its person's only one.
-    """
-    summary = f"reference {reference_id} was removed"
-    with editing(workspace, "remove_reference", summary, clock) as store:
-        gallery_edits.delete_reference(store, reference_id)
-
-
-def merge_persons(workspace: Workspace, name: str, into: str, *, clock: Clock = utc_now) -> None:
-    """Make two persons one, who keeps the name and the folder of `into`.
-
-    References and learned faces move.  What was decided and delivered for `name` stays where it is, and counts for
-    `into` from now on; no file is moved.
-
-    Raises
-    ------
-    GalleryError
-        If one of them is not there, or they are the same.
-    """
-    if name == into:
-        raise GalleryError(f"{name!r} cannot be merged into itself: choose another person")
-    with editing(workspace, "merge", f"{name} was merged into {into}", clock) as store:
-        gallery_edits.merge_persons(store, known_person(store, name), known_person(store, into))
-
-
-def remove_person(workspace: Workspace, name: str, *, clock: Clock = utc_now) -> None:
-    """Take a person out of the gallery, with their references and what was learned of them.
-
-    Decisions and files of earlier sorts stay, and keep the name.  It is no erasure: faces that a sort found stay in
-    the workspace.
-
-    Raises
-    ------
-    GalleryError
-        If there is no such person.
-    """
-    with editing(workspace, "remove_person", f"{name} was removed", clock) as store:
-        gallery_edits.remove_person(store, known_person(store, name))
-
-
-def set_delivery(workspace: Workspace, name: str, deliver: bool, *, clock: Clock = utc_now) -> None:
-    """Say whether photos with this person may be delivered; if not, they go to nobody, not even to others in them.
-
-    What is in the output stays there.
-
-    Raises
-    ------
-    GalleryError
-        If there is no such person.
-    """
-    summary = f"photos with {name} are {'delivered again' if deliver else 'delivered to nobody'}"
-    with editing(workspace, "set_delivery", summary, clock) as store:
-        gallery_edits.set_delivery(store, known_person(store, name), deliver)

@@ -1,0 +1,42 @@
+"""One action of a user on the gallery: recorded, and undone or done again as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facesort.clock import Clock
+from facesort.store import Store
+from facesort.store.gallery import journal
+from facesort.store.queries.journal import Action
+from facesort.workspace import Workspace
+
+
+@contextmanager
+def undoable(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Iterator[Store]:
+    """Open the database for one action, all or nothing, that can be undone.
+
+    Parameters
+    ----------
+    kind, summary : str
+        As in `facesort.store.queries.journal.Action`.
+
+    Raises
+    ------
+    StoreLockedError
+        While a sort is running.
+    """
+    with workspace.open_store() as store, journal.recorded(store, kind, summary, clock()):
+        yield store
+
+
+def undo(workspace: Workspace) -> Action | None:
+    """Take back the newest action that stands; None if there is none."""
+    with workspace.open_store() as store:
+        return journal.undo(store)
+
+
+def redo(workspace: Workspace) -> Action | None:
+    """Do again what was undone last; None if there is nothing."""
+    with workspace.open_store() as store:
+        return journal.redo(store)

@@ -1,0 +1,48 @@
+"""The commit log: every copy that was planned, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facesort.core.routing import PlannedWrite
+from facesort.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedWrite:
+    """A planned write with its place in the commit log, and the photo it comes from."""
+
+    write_id: int
+    plan: PlannedWrite
+    source_path: str
+
+
+_SELECT = (
+    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path "
+    "FROM write w JOIN photo p USING (photo_id) "
+)
+
+
+def _logged(row: tuple[int, int, int | None, str, str, int, str]) -> LoggedWrite:
+    return LoggedWrite(row[0], PlannedWrite(*row[1:6]), row[6])
+
+
+def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:
+    """Writes of a batch, in order."""
+    rows = store.rows(_SELECT + "WHERE w.batch_id = ? ORDER BY w.write_id", [batch_id])
+    return [_logged(row) for row in rows]
+
+
+def verified_writes(store: Store) -> list[LoggedWrite]:
+    """Everything that must be in the output, in the order it was written."""
+    rows = store.rows(_SELECT + "WHERE w.status = 'verified' ORDER BY w.write_id")
+    return [_logged(row) for row in rows]
+
+
+def some_targets(store: Store, count: int) -> list[str]:
+    """Files that must be in the output, one of each person's folder, to recognise it by."""
+    sql = (
+        "SELECT max(target) FROM write WHERE status = 'verified' GROUP BY split_part(target, '/', 1) "
+        "ORDER BY max(write_id) DESC LIMIT ?"
+    )
+    return [row[0] for row in store.rows(sql, [count])]

@@ -1,0 +1,152 @@
+"""Who is in the gallery, and what it knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from facesort.core.gallery import Gallery, Person
+from facesort.core.records import Embeddings
+from facesort.errors import GalleryError
+from facesort.store.store import Store, vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredReference:
+    """A reference of the gallery.
+
+    Parameters
+    ----------
+    yaw, quality : float
+        As in `Face`.
+    captured_at : datetime or None
+        As the camera wrote it, without time zone.
+    embedding : ndarray of shape (dim,), float32
+    crop : bytes
+        JPEG of the face with context.
+    """
+
+    reference_id: int
+    file_name: str
+    yaw: float
+    quality: float
+    captured_at: datetime | None
+    embedding: np.ndarray
+    crop: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSummary:
+    """A person and how well known they are."""
+
+    person: Person
+    references: int
+    learned: int
+
+
+def find_person(store: Store, name: str) -> Person | None:
+    """The person of that name, if there is one."""
+    rows = store.rows("SELECT person_id, name, folder, deliver FROM person WHERE name = ?", [name])
+    return Person(*rows[0]) if rows else None
+
+
+def known_person(store: Store, name: str) -> Person:
+    """The person of that name.
+
+    Raises
+    ------
+    GalleryError
+        If there is none.
+    """
+    person = find_person(store, name)
+    if person is None:
+        raise GalleryError(f"there is no {name!r} in the gallery; `facesort persons` shows who is")
+    return person
+
+
+def pack_ids(store: Store) -> set[str]:
+    """Model packs that the references were embedded with; more than one only after an interrupted change."""
+    return {row[0] for row in store.rows("SELECT DISTINCT pack_id FROM reference")}
+
+
+def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredReference]:
+    """A person's references of one pack, in the order they were added."""
+    rows = store.rows(
+        "SELECT reference_id, file_name, yaw, quality, captured_at, embedding, crop FROM reference "
+        "WHERE person_id = ? AND pack_id = ? ORDER BY reference_id",
+        [person_id, pack_id],
+    )
+    return [
+        StoredReference(key, name, yaw, quality, captured_at, vector(embedding), bytes(crop))
+        for key, name, yaw, quality, captured_at, embedding, crop in rows
+    ]
+
+
+def everyone(store: Store) -> dict[int, str]:
+    """Name of everyone that a row may point to; of a merged person, the name of who answers for them."""
+    return dict(store.rows("SELECT person_id, name FROM everyone"))
+
+
+def event_day(store: Store) -> datetime | None:
+    """When the photos of the source were taken: their median, which a camera with a wrong clock cannot move."""
+    sql = "SELECT quantile_disc(captured_at, 0.5) FROM photo_state"
+    return store.value(sql)  # type: ignore[no-any-return]
+
+
+def reference_crops(store: Store) -> list[tuple[int, str, str, bytes]]:
+    """Id, person's name, file name and crop of every reference."""
+    rows = store.rows(
+        "SELECT r.reference_id, p.name, r.file_name, r.crop FROM reference r JOIN person p USING (person_id) "
+        "ORDER BY r.reference_id"
+    )
+    return [(row[0], row[1], row[2], bytes(row[3])) for row in rows]
+
+
+def person_summaries(store: Store) -> list[PersonSummary]:
+    """Who is in the gallery, in the order they were added."""
+    rows = store.rows(
+        "SELECT p.person_id, p.name, p.folder, p.deliver, "
+        "(SELECT count(*) FROM reference r WHERE r.person_id = p.person_id), "
+        "(SELECT count(*) FROM learned l WHERE l.person_id = p.person_id) "
+        "FROM person p ORDER BY p.person_id"
+    )
+    return [PersonSummary(Person(*row[:4]), row[4], row[5]) for row in rows]
+
+
+def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
+    """Load the gallery as it stands after the last recorded batch.
+
+    Parameters
+    ----------
+    pack_id : str
+        Only embeddings of this pack are loaded: others cannot be compared.
+    max_learned : int
+        Newest learned embeddings kept per person.
+    """
+    persons = store.rows("SELECT person_id, name, folder, deliver FROM person ORDER BY person_id")
+    references = store.rows(
+        "SELECT person_id, embedding FROM reference WHERE pack_id = ? ORDER BY reference_id",
+        [pack_id],
+    )
+    learned = store.rows(
+        "SELECT l.person_id, f.embedding FROM learned l JOIN face f USING (face_id) WHERE f.pack_id = ? "
+        "QUALIFY row_number() OVER (PARTITION BY l.person_id ORDER BY l.learned_id DESC) <= ? "
+        "ORDER BY l.learned_id",
+        [pack_id, max_learned],
+    )
+    return Gallery(
+        persons=tuple(Person(*row) for row in persons),
+        references=_by_person(references),
+        learned=_by_person(learned),
+        max_learned=max_learned,
+    )
+
+
+def _by_person(rows: Iterable[tuple[int, bytes]]) -> dict[int, Embeddings]:
+    grouped: dict[int, list[np.ndarray]] = {}
+    for person_id, data in rows:
+        grouped.setdefault(person_id, []).append(vector(data))
+    return {person_id: np.stack(vectors) for person_id, vectors in grouped.items()}

@@ -1,0 +1,39 @@
+"""What users did in the gallery and in reviews."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from facesort.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a user did.
+
+    Parameters
+    ----------
+    done_at : datetime
+        UTC, without time zone.
+    kind : str
+        Name of the verb.
+    summary : str
+        A sentence for people.
+    undone : bool
+        Whether it was taken back, and can be done again.
+    """
+
+    action_id: int
+    done_at: datetime
+    kind: str
+    summary: str
+    undone: bool
+
+
+def history(store: Store) -> list[Action]:
+    """All actions, the newest first; those that are undone are at the top."""
+    rows = store.rows(
+        "SELECT action_id, done_at, kind, summary, undone FROM action ORDER BY action_id DESC"
+    )
+    return [Action(*row) for row in rows]
