@@ -17,8 +17,7 @@ from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store import Store
-from facesort.store.queries import audit, reports
+from facesort.store.queries import Store, audit, reports
 from facesort.store.queries.audit import AuditedRun, TimedPhoto, Withheld
 from facesort.store.queries.gallery import everyone, person_summaries
 from facesort.store.queries.reports import Counts

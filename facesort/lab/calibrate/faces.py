@@ -7,7 +7,7 @@ from facesort.core.records import Face, Photo
 from facesort.engine.job.decide import decide_batch
 from facesort.lab.calibrate.calibrating import Calibrating
 from facesort.reasons import Outcome
-from facesort.store import Store
+from facesort.store.queries import Store
 from facesort.store.queries.gallery import references_of
 from facesort.store.queries.review import ReviewFace
 

@@ -21,8 +21,7 @@ from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
-from facesort.store import Store
-from facesort.store.queries import face_sets, reports, review
+from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.journal import Action
 from facesort.workspace import Workspace
