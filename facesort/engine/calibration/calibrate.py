@@ -1,13 +1,10 @@
-"""Calibrate a workspace: its references and labelled photos, and what follows from their distances.
-
-Nothing is stored here; the numbers are made in `facesort.core.calibration`.
-"""
+"""Calibrates a workspace from its references and labelled photos; stores nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -33,30 +30,12 @@ from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
 
-
-@dataclass(frozen=True, slots=True)
-class CalibrationOptions:
-    """What a caller may choose.
-
-    Parameters
-    ----------
-    labelled : Path or None
-        A folder per person: persons of the gallery by their names, and strangers.
-    executor : Executor or None
-        None: processes on this machine.
-    on_photo : callable of (done, total) or None
-        Told after every labelled photo.
-    """
-
-    labelled: Path | None = None
-    targets: Targets = field(default_factory=Targets)
-    executor: Executor | None = None
-    on_photo: Callable[[int, int], None] | None = None
+_DEFAULT = Targets()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRun:
-    """A calibration, with the distances behind it for the plots."""
+    """A calibration, and the data it is based on."""
 
     calibration: Calibration
     comparisons: Comparisons
@@ -64,14 +43,27 @@ class CalibrationRun:
 
 
 def run_calibration(
-    workspace: Workspace, pack: ModelPack, date: datetime, options: CalibrationOptions | None = None
+    workspace: Workspace,
+    pack: ModelPack,
+    date: datetime,
+    *,
+    labelled: Path | None = None,
+    targets: Targets = _DEFAULT,
+    executor: Executor | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
 ) -> CalibrationRun:
     """Calibrate a workspace; stores nothing.
 
     Parameters
     ----------
     date : datetime
-        Goes into the result.
+        Part of the result.
+    labelled : Path, optional
+        One folder per person: persons of the gallery by name, and strangers.
+    executor : Executor, optional
+        Default: processes on this machine.
+    on_photo : callable of (done, total), optional
+        Called after every labelled photo.
 
     Raises
     ------
@@ -82,16 +74,13 @@ def run_calibration(
     PackMismatchError
         If the gallery was embedded with another pack.
     """
-    options = options or CalibrationOptions()
     gallery = frozen_gallery(workspace, pack)
-    labelled = Labelled()
-    if options.labelled is not None:
-        labelled = analyse_labelled(
-            workspace, pack, options.labelled, options.executor, on_photo=options.on_photo
-        )
-    ids = person_numbers(gallery, labelled.names)
+    found = Labelled()
+    if labelled is not None:
+        found = analyse_labelled(workspace, pack, labelled, executor, on_photo=on_photo)
+    ids = person_numbers(gallery, found.names)
     dim = next(iter(gallery.references.values())).shape[1]
-    embeddings = np.array([f.embedding for f in labelled.faces], np.float32).reshape(-1, dim)
+    embeddings = np.array([f.embedding for f in found.faces], np.float32).reshape(-1, dim)
     comparisons = compare(gallery, embeddings, ids)
     current = rules_of(workspace.settings, pack).thresholds
     calibration = calibrate(
@@ -100,28 +89,28 @@ def run_calibration(
         pack=(pack.name, pack.pack_id),
         recommended=Thresholds(pack.strict, pack.loose, workspace.settings.matching.margin),
         current=current,
-        targets=options.targets,
+        targets=targets,
         date=date,
     )
-    return CalibrationRun(calibration, comparisons, labelled)
+    return CalibrationRun(calibration, comparisons, found)
 
 
 def check_calibration(
     workspace: Workspace, pack: ModelPack, labelled: Path | None, executor: Executor | None = None
 ) -> None:
-    """Refuse what cannot be calibrated, as far as that shows in the first labelled photos.
+    """Refuse what cannot be calibrated, as far as the first labelled photos tell.
 
     Parameters
     ----------
     labelled : Path or None
-        As in `CalibrationOptions`.
+        As in `run_calibration`.
     executor : Executor, optional
         Default: processes on this machine.
 
     Raises
     ------
     GalleryError, InsufficientTrialsError, PackMismatchError
-        As `run_calibration`; which may still raise them once it has seen all labelled photos.
+        As `run_calibration`, which may still raise them when it has seen all labelled photos.
     """
     gallery = frozen_gallery(workspace, pack)
     if labelled is not None:

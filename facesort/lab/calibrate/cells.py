@@ -1,4 +1,4 @@
-"""What ``02_calibrate`` shows: the user's own distances, what thresholds do to them, and what a sort would give."""
+"""What ``02_calibrate`` shows of the calibration itself; the cells about the source are in `source_cells`."""
 
 from __future__ import annotations
 
@@ -9,38 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from IPython.display import Markdown
+from IPython.display import Image, Markdown
 from ipywidgets import Widget
 from matplotlib.figure import Figure
 
-from facesort.core.calibration import Targets
+from facesort.core.calibration import Rate, Targets
 from facesort.core.matching import Thresholds
-from facesort.engine.calibration.calibrate import CalibrationOptions, run_calibration
+from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError
 from facesort.files import replace_json
-from facesort.lab.calibrate.calibrating import Calibrating
-from facesort.lab.calibrate.content import (
-    between_picture,
-    conclusion,
-    crowd_picture,
-    curves_picture,
-    data_table,
-    forecast_picture,
-    no_sample,
-    rates_table,
-    suggestion_table,
-)
-from facesort.lab.calibrate.draggable import DraggableChart
-from facesort.lab.calibrate.panel import ApplyPanel, Controls
-from facesort.lab.calibrate.plots import Group, plot_groups
-from facesort.lab.shared.face_pictures import face_limit
+from facesort.lab.calibrate.curves import plot_curves
+from facesort.lab.calibrate.histogram import DraggableChart, Group, plot_groups
+from facesort.lab.calibrate.panels import ApplyPanel, Controls
+from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.live import Live
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import BLUE, GREY, ORANGE, style
+from facesort.lab.shared.plots import BLUE, GREY, ORANGE, picture, style
 from facesort.lab.shared.progress_bar import progress_bar
+from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import decimals, share
+
+_MAX_NAMED = 5
 
 
 def open_calibration(
@@ -51,20 +43,19 @@ def open_calibration(
     wrong_learning: float = Targets().wrong_learning,
     executor: Executor | None = None,
     **by_hand: float | None,
-) -> Calibrating:
+) -> CalibrationSession:
     """Calibrate a workspace; nothing is stored.
 
     Parameters
     ----------
-    workspace : str or Path
     labelled : str or Path, optional
-        A folder per person: persons of the gallery by their names, and strangers.
+        One folder per person: persons of the gallery by name, and strangers.
     fpir, wrong_learning : float
-        Rates that are asked for, in (0, 1).
+        Target rates, in (0, 1).
     executor : Executor, optional
-        Where to analyse photos; processes on this machine by default.
+        Where to analyse photos; default: processes on this machine.
     **by_hand
-        ``strict``, ``loose``: thresholds to begin with; None: those suggested.
+        ``strict``, ``loose``: thresholds to start with; None: the suggested ones.
 
     Raises
     ------
@@ -74,11 +65,17 @@ def open_calibration(
         If a rate or a threshold is not valid.
     """
     opened, pack = open_with_pack(find_folder(workspace))
-    opened.open_store().close()  # brings an older database up to date
-    folder = None if labelled is None else Path(str(labelled))
+    opened.open_store().close()  # migrates an older database
     with progress_bar() as on_photo:
-        options = CalibrationOptions(folder, Targets(fpir, wrong_learning), executor, on_photo)
-        run = run_calibration(opened, pack, datetime.now(UTC), options)
+        run = run_calibration(
+            opened,
+            pack,
+            datetime.now(UTC),
+            labelled=None if labelled is None else Path(str(labelled)),
+            targets=Targets(fpir, wrong_learning),
+            executor=executor,
+            on_photo=on_photo,
+        )
     start = run.calibration.thresholds
     given = {name: value for name, value in by_hand.items() if value is not None}
     try:
@@ -89,22 +86,89 @@ def open_calibration(
         raise SettingsError(str(error)) from error
     if given:
         raise SettingsError(f"a calibration has no threshold {', '.join(given)}")
-    return Calibrating(opened, pack, run, thresholds, executor)
+    return CalibrationSession(opened, pack, run, thresholds, executor)
 
 
-def show_data(desk: Calibrating) -> Table:
-    """What there is to calibrate with."""
-    return data_table(desk)
+def show_data(session: CalibrationSession) -> Table:
+    """The data that the calibration is based on."""
+    found, counts = session.calibration, session.calibration.counts
+    used = session.workspace.settings.calibration
+    refused = ", ".join(
+        f"{n:,} {reason.value}" for reason, n in session.run.labelled.refused.items()
+    )
+    return Table(
+        ("What", "Number", "What it is good for"),
+        (
+            ("Persons in the gallery", counts.persons, "FPIR grows with this number"),
+            ("Their references", counts.references, "each is compared with the person's others"),
+            (
+                "Labelled faces of them",
+                counts.labelled_faces,
+                f"of {counts.labelled_persons:,} persons: how often a known face is missed",
+            ),
+            (
+                "Faces of strangers",
+                counts.stranger_faces,
+                f"of {counts.strangers:,} people: how often a stranger is given a name",
+            ),
+            ("Comparisons of the same person", counts.genuine, "FNMR"),
+            ("Comparisons of different people", counts.impostor, "FMR"),
+        ),
+        note=(
+            f"Calibration {found.calibration_id} of {found.date[:10]}, model pack {found.pack_name}. "
+            + (f"Labelled photos that could not be used: {refused}. " if refused else "")
+            + (f"In force: calibration {used.id} of {used.date[:10]}." if used else "")
+        ),
+    )
 
 
-def show_suggestion(desk: Calibrating) -> Table:
-    """Both thresholds: those in force, those suggested, and why."""
-    return suggestion_table(desk)
+def show_suggestion(session: CalibrationSession) -> Table:
+    """Both thresholds: in force, suggested, and why."""
+    found = session.calibration
+    sides = (("STRICT", found.suggestion.strict), ("LOOSE", found.suggestion.loose))
+    there = session.comparisons.fpir().independent
+    missing = [
+        f"{name} at {share(side.target)} takes {side.persons_needed:,} people, and there are {there:,}"
+        for name, side in sides
+        if side.persons_needed > there
+    ]
+    return Table(
+        ("Threshold", "In force", "Suggested", "Why"),
+        [
+            (
+                name,
+                decimals(getattr(found.current.thresholds, name.lower())),
+                decimals(side.threshold),
+                side.sentence.partition(": ")[2],
+            )
+            for name, side in sides
+        ],
+        note=_duplicates(session)
+        + (
+            f"What is missing: {'; '.join(missing)}. Photos of anybody count, one folder per person."
+            if missing
+            else "Nothing is missing for the target rates."
+        ),
+    )
 
 
-def show_distances(desk: Calibrating) -> DraggableChart:
-    """Distances of the same and of different people, with lines that can be dragged."""
-    comparisons = desk.comparisons
+def _duplicates(session: CalibrationSession) -> str:
+    """Which names to check before trusting any number."""
+    found = session.possible_duplicates
+    if not found:
+        return ""
+    pairs = "; ".join(f"{a.name} and {a.person} ({a.distance:.2f})" for a in found[:_MAX_NAMED])
+    more = f"; and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
+    return (
+        f"Check these names first; the two of each pair are within the pack's STRICT: {pairs}{more}. If they are one "
+        "person, that person counts as a stranger and the suggestion is too low: give them one name (merge them in "
+        "01_seed, or name the labelled folder after the person) and calibrate again. "
+    )
+
+
+def show_distances(session: CalibrationSession) -> DraggableChart:
+    """Distances between faces of the same and of different people; the threshold lines can be dragged."""
+    comparisons = session.comparisons
     groups = (
         Group("the same person", comparisons.fnmr().scores, BLUE, True),
         Group("different people", comparisons.fmr().scores, GREY, True),
@@ -112,109 +176,120 @@ def show_distances(desk: Calibrating) -> DraggableChart:
     )
     with mpl.rc_context(style()):
         figure = Figure(figsize=(8.0, 4.2), layout="constrained")
-        marks = plot_groups(figure.add_subplot(), groups, desk.thresholds)
+        marks = plot_groups(figure.add_subplot(), groups, session.thresholds)
     text = "Histograms of distances between faces of the same and of different people, with STRICT and LOOSE"
-    shown = DraggableChart(figure, marks, lambda name, value: _drag(desk, name, value), text)
-    desk.follow("distances", lambda: shown.show(desk.thresholds.strict, desk.thresholds.loose))
+    shown = DraggableChart(
+        figure, marks, lambda name, value: session.move(**{name.lower(): value}), text
+    )
+    session.follow(
+        "distances", lambda: shown.show(session.thresholds.strict, session.thresholds.loose)
+    )
     return shown
 
 
-def _drag(desk: Calibrating, name: str, value: float) -> None:
-    desk.move(**{name.lower(): value})
-
-
-def show_controls(desk: Calibrating) -> Widget | Markdown:
-    """Sliders for both thresholds; words in a run that nobody watches."""
-    controls = Controls(desk)
+def show_controls(session: CalibrationSession) -> Widget | Markdown:
+    """Sliders for both thresholds; text in an unattended run."""
+    controls = Controls(session)
     return controls.widget if is_interactive() else Markdown(controls.text())
 
 
-def show_rates(desk: Calibrating) -> Live:
-    """How often the sort would be wrong; follows the thresholds."""
-    return desk.live("rates", lambda: rates_table(desk))
+def show_rates(session: CalibrationSession) -> Live:
+    """How often a sort would be wrong; follows the thresholds."""
+
+    def table() -> Table:
+        point, now, persons = session.point, session.thresholds, session.comparisons.gallery
+        rows: list[tuple[str, str, Rate, str]] = [
+            (
+                f"FPIR ({persons:,} persons)",
+                "LOOSE",
+                point.fpir,
+                "strangers' faces given anybody's name",
+            ),
+            (
+                f"FNIR ({persons:,} persons)",
+                "LOOSE",
+                point.fnir,
+                "known people's faces not given theirs",
+            ),
+            ("FMR", "LOOSE", point.fmr, "comparisons with one other person that are accepted"),
+            ("FNMR", "LOOSE", point.fnmr, "comparisons with the person that are refused"),
+            (
+                "wrong learning",
+                "STRICT",
+                point.wrong_learning,
+                "strangers' faces learned for somebody",
+            ),
+        ]
+        return Table(
+            ("Rate", "At", "Value", "Counted", "95 % interval", "What it counts"),
+            [
+                (
+                    name,
+                    f"{side} {decimals(getattr(now, side.lower()))}",
+                    share(rate.value),
+                    f"{rate.errors:,} of {rate.trials:,}",
+                    f"{share(rate.low)} to {share(rate.high)}",
+                    meaning,
+                )
+                for name, side, rate, meaning in rows
+            ],
+            note=f"The sample size is people, not photos: the {point.fpir.trials:,} faces for FPIR are of "
+            f"{point.fpir.persons:,} people, those for FNIR of {point.fnir.persons:,}. "
+            "If no error was seen, go by the upper end of the interval.",
+        )
+
+    return session.live("rates", table)
 
 
-def show_curves(desk: Calibrating) -> Live:
+def show_curves(session: CalibrationSession) -> Live:
     """ROC and DET with the operating point; follow the thresholds."""
-    return desk.live("curves", lambda: curves_picture(desk), deferred=True)
+
+    def chart() -> Image:
+        figure = plot_curves(session.curves, session.point, session.calibration.targets.fpir)
+        return picture(
+            figure, "ROC of one comparison and DET of the whole gallery, with LOOSE marked"
+        )
+
+    return session.live("curves", chart, deferred=True)
 
 
-def look_at_source(desk: Calibrating, *, photos: int, seed: int) -> Markdown:
-    """Analyse a sample of the source, for what follows.
+def show_apply(session: CalibrationSession, *, apply: bool) -> Widget | Markdown:
+    """The button that stores the thresholds; text in an unattended run.
 
-    Raises
-    ------
-    SettingsError
-        If the number of photos is not a whole number from 0.
-    """
-    if not isinstance(photos, int) or photos < 0:
-        raise SettingsError(f"sample must be a whole number from 0, got {photos!r}")
-    desk.look(photos, seed)
-    found = desk.sample
-    if found is None:
-        return no_sample(desk)
-    faces = sum(len(analysis.faces) for analysis in found.analyses)
-    failed = sum(analysis.failure is not None for analysis in found.analyses)
-    return Markdown(
-        f"{len(found.photos):,} of {found.photos_in_all:,} photos, spread evenly over the source: {faces:,} faces"
-        + (f"; {failed:,} photos could not be read." if failed else ".")
-    )
-
-
-def show_crowd(desk: Calibrating) -> Live:
-    """Whether the event's people are harder to tell apart than the seeds promise; follows the thresholds."""
-    return desk.live("crowd", lambda: crowd_picture(desk), deferred=True)
-
-
-def show_forecast(desk: Calibrating) -> Live:
-    """What a sort of the whole source would give; follows the thresholds."""
-    return desk.live("forecast", lambda: forecast_picture(desk), deferred=True)
-
-
-def show_between(desk: Calibrating, *, limit: int | None) -> Live:
-    """Faces of the sample between STRICT and LOOSE; follows the thresholds.
-
-    Raises
-    ------
-    SettingsError
-        As `face_limit`.
-    """
-    faces = face_limit(limit)
-    return desk.live("between", lambda: between_picture(desk, faces), deferred=True)
-
-
-def show_apply(desk: Calibrating, *, apply: bool) -> Widget | Markdown:
-    """The button that stores the thresholds; already pressed if `apply`; words in a run that nobody watches.
+    Parameters
+    ----------
+    apply : bool
+        Store them at once.
 
     Raises
     ------
     SettingsError
         As `apply_calibration`.
     """
-    panel = ApplyPanel(desk)
+    panel = ApplyPanel(session)
     if apply:
-        desk.apply()
+        session.apply()
     return panel.widget if is_interactive() else Markdown(panel.text())
 
 
-def conclude(desk: Calibrating) -> Live:
-    """One sentence, with everything for programs behind it; follows the thresholds."""
-    return desk.live("conclusion", lambda: conclusion(desk))
+def conclude(session: CalibrationSession) -> Live:
+    """The result in one sentence, with the record for ``summary.json`` behind it; follows the thresholds."""
+
+    def summary() -> Summary:
+        found, now = session.record(), session.thresholds
+        chosen = "chosen by hand" if session.by_hand else "as suggested"
+        applied = "applied" if found["chosen"]["applied"] else "not applied"
+        return Summary(
+            {"calibration": found},
+            f"Calibration {session.calibration.calibration_id}: STRICT {decimals(now.strict)}, "
+            f"LOOSE {decimals(now.loose)}, {chosen}, {applied}.",
+        )
+
+    return session.live("conclusion", summary)
 
 
 def write_calibration(notebook: Path) -> dict[str, Any]:
-    """Write ``calibration.json`` beside an executed notebook, from its summary.
-
-    Parameters
-    ----------
-    notebook : Path
-        That `launch` gave.
-
-    Returns
-    -------
-    dict
-        What was written.
-    """
+    """Write ``calibration.json`` beside an executed notebook, from the ``summary.json`` there; returns its content."""
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = summary["calibration"]
     replace_json(notebook.with_name("calibration.json"), found)

@@ -20,7 +20,6 @@ from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face
 from facesort.engine.calibration.calibrate import (
-    CalibrationOptions,
     CalibrationRun,
     run_calibration,
 )
@@ -50,8 +49,14 @@ DATE = datetime(2026, 10, 1, tzinfo=UTC)
 def calibrated(
     workspace: Workspace, pack: ModelPack, labelled: Path | None = None
 ) -> CalibrationRun:
-    options = CalibrationOptions(labelled, Targets(fpir=0.05), ThreadPoolExecutor(2))
-    return run_calibration(workspace, pack, DATE, options)
+    return run_calibration(
+        workspace,
+        pack,
+        DATE,
+        labelled=labelled,
+        targets=Targets(fpir=0.05),
+        executor=ThreadPoolExecutor(2),
+    )
 
 
 def seeded(folder: Path, references: dict[int, list[int]]) -> tuple[Workspace, ModelPack]:

@@ -25,7 +25,7 @@ from facesort.lab.shared.notebooks import notebook_path
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Outputs of these cells show faces; whoever adds such a cell to a notebook that is launched names it here.
 SHOW_FACES = {
-    "02_calibrate": {"calibrate.show_between(desk, limit=contact_sheet)"},
+    "02_calibrate": {"calibrate.show_between(session, limit=contact_sheet)"},
     "03_sort": {"sort.show_doubtful(report)"},
     "05_audit": {"audit.show_dropped_faces(report)", "audit.show_faceless(report)"},
 }

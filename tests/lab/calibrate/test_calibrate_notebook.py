@@ -23,12 +23,12 @@ from synthetic_event import make_gallery, write_photo
 from facesort.core.matching import Thresholds
 from facesort.errors import FacesortError, InsufficientTrialsError, SettingsError
 from facesort.lab import calibrate
-from facesort.lab.calibrate import content
-from facesort.lab.calibrate.calibrating import Calibrating
 from facesort.lab.calibrate.cells import write_calibration
-from facesort.lab.calibrate.faces import faces_between
-from facesort.lab.calibrate.panel import ApplyPanel, Controls
-from facesort.lab.calibrate.plots import Group, ThresholdMark, plot_curves, plot_groups
+from facesort.lab.calibrate.curves import plot_curves
+from facesort.lab.calibrate.histogram import Group, ThresholdMark, plot_groups
+from facesort.lab.calibrate.panels import ApplyPanel, Controls
+from facesort.lab.calibrate.session import CalibrationSession
+from facesort.lab.calibrate.source_cells import faces_between
 from facesort.lab.run.launch import launch
 from facesort.lab.shared.plots import BLUE, GREY
 from facesort.lab.shared.tables import Table
@@ -38,7 +38,7 @@ from facesort.workspace import Workspace, open_workspace
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Calibrating:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> CalibrationSession:
     """Four persons with three references each, and eight photos of two of six people; nobody changes them."""
     folder = tmp_path_factory.mktemp("event")
     made, _ = make_gallery(folder, {identity: [30, 60, 120] for identity in range(1, 5)})
@@ -46,13 +46,13 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Calibrating:
         people = [1 + number % 6, 1 + (number + 3) % 6]
         path = folder / "source" / f"{number}.jpg"
         write_photo(path, people, variation=160, shade=90 + number)
-    desk = calibrate.open_calibration(made.root, executor=ThreadPoolExecutor(1))
-    calibrate.look_at_source(desk, photos=200, seed=0)
-    return desk
+    session = calibrate.open_calibration(made.root, executor=ThreadPoolExecutor(1))
+    calibrate.look_at_source(session, photos=200, seed=0)
+    return session
 
 
 @pytest.fixture
-def workspace(opened: Calibrating, tmp_path: Path) -> Workspace:
+def workspace(opened: CalibrationSession, tmp_path: Path) -> Workspace:
     """A copy, with a source of its own."""
     for name in ("hot", "source"):
         shutil.copytree(opened.workspace.root.parent / name, tmp_path / name)
@@ -62,10 +62,10 @@ def workspace(opened: Calibrating, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def desk(opened: Calibrating, workspace: Workspace) -> Calibrating:
-    desk = Calibrating(workspace, opened.pack, opened.run, opened.calibration.thresholds)
-    desk.sample = opened.sample
-    return desk
+def session(opened: CalibrationSession, workspace: Workspace) -> CalibrationSession:
+    session = CalibrationSession(workspace, opened.pack, opened.run, opened.calibration.thresholds)
+    session.sample = opened.sample
+    return session
 
 
 # --- the notebook -----------------------------------------------------------------------------
@@ -133,8 +133,8 @@ def test_too_little_is_refused(workspace: Workspace) -> None:
 # --- what is said -----------------------------------------------------------------------------
 
 
-def test_the_suggestion_says_what_is_missing(desk: Calibrating) -> None:
-    table = content.suggestion_table(desk)
+def test_the_suggestion_says_what_is_missing(session: CalibrationSession) -> None:
+    table = calibrate.show_suggestion(session)
     assert [row[:3] for row in table.rows] == [
         ("STRICT", "0.80", "0.80"),
         ("LOOSE", "1.00", "1.00"),
@@ -145,7 +145,7 @@ def test_the_suggestion_says_what_is_missing(desk: Calibrating) -> None:
 
 def test_enough_people_are_not_missing(workspace: Workspace) -> None:
     enough = calibrate.open_calibration(workspace.root, fpir=0.3, wrong_learning=0.25)
-    assert "Nothing is missing" in content.suggestion_table(enough).note
+    assert "Nothing is missing" in calibrate.show_suggestion(enough).note
 
 
 def test_names_that_look_like_one_person_are_named(workspace: Workspace, tmp_path: Path) -> None:
@@ -153,31 +153,33 @@ def test_names_that_look_like_one_person_are_named(workspace: Workspace, tmp_pat
     write_photo(labelled / "person_1" / "a.png", [1], variation=100)  # in the gallery as "Person 1"
     write_photo(labelled / "Person 2" / "b.png", [2], variation=100)
     write_photo(labelled / "Stranger" / "c.png", [9], variation=100)
-    desk = calibrate.open_calibration(
+    session = calibrate.open_calibration(
         workspace.root, labelled=labelled, executor=ThreadPoolExecutor(1)
     )
-    assert [(a.name, a.person) for a in desk.look_alikes] == [("person_1", "Person 1")]
-    note = content.suggestion_table(desk).note
-    assert note.startswith("Look at these names first")
+    assert [(a.name, a.person) for a in session.possible_duplicates] == [("person_1", "Person 1")]
+    note = calibrate.show_suggestion(session).note
+    assert note.startswith("Check these names first")
     assert "person_1 and Person 1 (0." in note
-    assert desk.record()["look_alikes"] == 1
+    assert session.record()["look_alikes"] == 1
 
 
-def test_nobody_looks_alike_in_a_good_gallery(desk: Calibrating) -> None:
-    assert desk.look_alikes == ()
-    assert "Look at" not in content.suggestion_table(desk).note
+def test_a_good_gallery_has_no_possible_duplicates(session: CalibrationSession) -> None:
+    assert session.possible_duplicates == ()
+    assert "Check these names" not in calibrate.show_suggestion(session).note
 
 
-def test_rates_follow_the_thresholds(desk: Calibrating) -> None:
+def test_rates_follow_the_thresholds(session: CalibrationSession) -> None:
     def counted() -> list[str]:
-        return [str(row[3]) for row in content.rates_table(desk).rows]
+        table = calibrate.show_rates(session).content()
+        assert isinstance(table, Table)
+        return [str(row[3]) for row in table.rows]
 
     assert counted() == ["0 of 12", "0 of 12", "0 of 36", "0 of 12", "0 of 12"]
-    desk.move(strict=0.0, loose=0.1)
+    session.move(strict=0.0, loose=0.1)
     assert counted() == ["0 of 12", "12 of 12", "0 of 36", "12 of 12", "0 of 12"]
-    desk.move(loose=2.0)
+    session.move(loose=2.0)
     assert counted()[0] == "12 of 12"
-    assert desk.point.thresholds == desk.thresholds
+    assert session.point.thresholds == session.thresholds
 
 
 @pytest.mark.parametrize(
@@ -191,30 +193,30 @@ def test_rates_follow_the_thresholds(desk: Calibrating) -> None:
     ],
 )
 def test_no_threshold_passes_the_other(
-    desk: Calibrating,
+    session: CalibrationSession,
     start: tuple[float, float],
     move: dict[str, float],
     expected: tuple[float, float],
 ) -> None:
     told: list[Thresholds] = []
-    desk.follow("test", lambda: told.append(desk.thresholds))
-    desk.move(strict=start[0], loose=start[1])
+    session.follow("test", lambda: told.append(session.thresholds))
+    session.move(strict=start[0], loose=start[1])
     told.clear()
-    desk.move(**move)
-    assert (desk.thresholds.strict, desk.thresholds.loose) == expected
-    assert told == ([desk.thresholds] if expected != start else [])
+    session.move(**move)
+    assert (session.thresholds.strict, session.thresholds.loose) == expected
+    assert told == ([session.thresholds] if expected != start else [])
 
 
-def test_the_forecast_and_the_faces_between_are_of_one_sample(desk: Calibrating) -> None:
-    desk.move(strict=0.0, loose=2.0)
-    faces, number = faces_between(desk, 3)
+def test_the_forecast_and_the_faces_between_are_of_one_sample(session: CalibrationSession) -> None:
+    session.move(strict=0.0, loose=2.0)
+    faces, number = faces_between(session, 3)
     assert (len(faces), number) == (3, 16), "every face has a name, and none is learned"
     distances = [face.distance or 0.0 for face in faces]
     assert distances == sorted(distances, reverse=True)
     assert all(face.crop and face.reference_crop for face in faces)
-    desk.move(loose=0.01)
-    assert faces_between(desk, 3) == ([], 0)
-    forecast = desk.forecast()
+    session.move(loose=0.01)
+    assert faces_between(session, 3) == ([], 0)
+    forecast = session.forecast()
     assert forecast is not None
     assert forecast.drops(0.01).dropped == 8
 
@@ -223,34 +225,34 @@ def test_the_forecast_and_the_faces_between_are_of_one_sample(desk: Calibrating)
 def test_without_photos_the_rest_goes_on(workspace: Workspace, photos: int) -> None:
     for path in workspace.settings.source.iterdir():
         path.unlink()
-    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
-    said = calibrate.look_at_source(desk, photos=photos, seed=0)
+    session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    said = calibrate.look_at_source(session, photos=photos, seed=0)
     assert ("is empty: check the folder" if photos else "`sample` is 0") in str(said.data)
-    for show in (content.crowd_picture, content.forecast_picture):
-        assert isinstance(show(desk), Markdown)
-    assert isinstance(content.between_picture(desk, 24), Markdown)
-    assert desk.record()["forecast"] is None
-    assert desk.record()["crowd"] is None
+    for show in (calibrate.show_crowd, calibrate.show_forecast):
+        assert isinstance(show(session).content(), Markdown)
+    assert isinstance(calibrate.show_between(session, limit=24).content(), Markdown)
+    assert session.record()["forecast"] is None
+    assert session.record()["crowd"] is None
 
 
 def test_photos_are_looked_at_behind_a_bar(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
     assert capsys.readouterr().out == ""
-    calibrate.look_at_source(desk, photos=3, seed=0)
+    calibrate.look_at_source(session, photos=3, seed=0)
     assert "3/3" in capsys.readouterr().out
 
 
-def test_numbers_nobody_can_mean_are_refused(desk: Calibrating) -> None:
+def test_numbers_nobody_can_mean_are_refused(session: CalibrationSession) -> None:
     with pytest.raises(SettingsError, match="contact_sheet must be"):
-        calibrate.show_between(desk, limit=401)
+        calibrate.show_between(session, limit=401)
     with pytest.raises(SettingsError, match="sample must be"):
-        calibrate.look_at_source(desk, photos=-1, seed=0)
+        calibrate.look_at_source(session, photos=-1, seed=0)
 
 
-def test_no_picture_of_a_face_if_none_is_wanted(desk: Calibrating) -> None:
-    shown = content.between_picture(desk, 0)
+def test_no_picture_of_a_face_if_none_is_wanted(session: CalibrationSession) -> None:
+    shown = calibrate.show_between(session, limit=0).content()
     assert isinstance(shown, Markdown)
     assert "nobody asked for pictures of faces" in str(shown.data)
 
@@ -258,28 +260,28 @@ def test_no_picture_of_a_face_if_none_is_wanted(desk: Calibrating) -> None:
 # --- sliders and the button -------------------------------------------------------------------
 
 
-def test_sliders_and_thresholds_follow_each_other(desk: Calibrating) -> None:
-    controls = Controls(desk)
+def test_sliders_and_thresholds_follow_each_other(session: CalibrationSession) -> None:
+    controls = Controls(session)
     controls.loose.value = 1.3
-    assert desk.thresholds.loose == 1.3
+    assert session.thresholds.loose == 1.3
     assert "chosen by hand" in controls.message.value
     controls.strict.value = 1.9
-    assert (desk.thresholds.strict, controls.strict.value) == (1.3, 1.3)
+    assert (session.thresholds.strict, controls.strict.value) == (1.3, 1.3)
     controls.suggested.click()
-    assert desk.thresholds == desk.calibration.thresholds
+    assert session.thresholds == session.calibration.thresholds
     assert (controls.strict.value, controls.loose.value) == (0.8, 1.0)
     assert "as suggested" in controls.message.value
 
 
-def test_the_button_stores_once(desk: Calibrating) -> None:
-    file = desk.workspace.root / "facesort.toml"
-    panel = ApplyPanel(desk)
-    desk.move(loose=0.97)
+def test_the_button_stores_once(session: CalibrationSession) -> None:
+    file = session.workspace.root / "facesort.toml"
+    panel = ApplyPanel(session)
+    session.move(loose=0.97)
     assert panel.button.description == "Apply STRICT 0.80, LOOSE 0.97"
     panel.button.click()
     assert panel.button.disabled
     assert load_settings(file).matching.loose == 0.97
-    desk.move(loose=0.9)
+    session.move(loose=0.9)
     assert not panel.button.disabled
     assert "Nothing is stored yet" in panel.message.value
     file.write_text("[")
@@ -289,8 +291,8 @@ def test_the_button_stores_once(desk: Calibrating) -> None:
 
 def test_nothing_is_stored_without_the_button(workspace: Workspace) -> None:
     before = (workspace.root / "facesort.toml").read_bytes()
-    desk = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
-    said = calibrate.show_apply(desk, apply=False)
+    session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    said = calibrate.show_apply(session, apply=False)
     assert isinstance(said, Markdown)
     assert said.data == "Nothing is stored yet."
     assert (workspace.root / "facesort.toml").read_bytes() == before
@@ -326,26 +328,28 @@ def test_a_chart_grows_with_its_thresholds() -> None:
     assert mark.value == 1.9
 
 
-def test_det_reaches_below_what_was_asked_for(desk: Calibrating) -> None:
-    figure = plot_curves(desk.curves, desk.point, 0.01)
+def test_det_reaches_below_what_was_asked_for(session: CalibrationSession) -> None:
+    figure = plot_curves(session.curves, session.point, 0.01)
     roc, det = figure.axes
     assert det.get_xlim()[0] < 0.01
     assert roc.get_xlim()[0] <= 1e-4
-    assert len(desk.curves.bands) <= 20
+    assert len(session.curves.bands) <= 20
 
 
-def test_pictures_say_what_they_show(desk: Calibrating) -> None:
-    desk.move(strict=0.2)
-    shows = [content.curves_picture, content.crowd_picture, content.forecast_picture]
-    for shown in [*(show(desk) for show in shows), content.between_picture(desk, 4)]:
+def test_pictures_say_what_they_show(session: CalibrationSession) -> None:
+    session.move(strict=0.2)
+    shows = [calibrate.show_curves, calibrate.show_crowd, calibrate.show_forecast]
+    between = calibrate.show_between(session, limit=4)
+    for live in [*(show(session) for show in shows), between]:
+        shown = live.content()
         assert isinstance(shown, Picture)
         assert Image.open(io.BytesIO(shown.data)).width > 1000
         assert len(shown.alt) > 20
-    assert isinstance(content.data_table(desk), Table)
+    assert isinstance(calibrate.show_data(session), Table)
 
 
-def test_a_line_is_dragged_and_stops_at_the_other(desk: Calibrating) -> None:
-    chart = calibrate.show_distances(desk)
+def test_a_line_is_dragged_and_stops_at_the_other(session: CalibrationSession) -> None:
+    chart = calibrate.show_distances(session)
     canvas, (ax,) = chart.canvas, chart.canvas.figure.axes
     canvas.figure.draw_without_rendering()
 
@@ -359,20 +363,20 @@ def test_a_line_is_dragged_and_stops_at_the_other(desk: Calibrating) -> None:
         mouse(release, end)
 
     drag(0.5, 0.6)  # there is no line
-    assert desk.thresholds == Thresholds(0.8, 1.0, 0.05)
+    assert session.thresholds == Thresholds(0.8, 1.0, 0.05)
     drag(0.8, 0.6)
-    assert desk.thresholds.strict == pytest.approx(0.6, abs=2e-3)
+    assert session.thresholds.strict == pytest.approx(0.6, abs=2e-3)
     drag(1.0, 0.4)
-    assert desk.thresholds.loose == desk.thresholds.strict
-    desk.move(loose=1.0)
+    assert session.thresholds.loose == session.thresholds.strict
+    session.move(loose=1.0)
     drag(1.0, 0.9, "figure_leave_event")  # the browser hears no release outside
-    assert desk.thresholds.loose == pytest.approx(0.9, abs=2e-3)
+    assert session.thresholds.loose == pytest.approx(0.9, abs=2e-3)
     mouse("motion_notify_event", 1.2)
-    assert ax.texts[1].get_text() == f"LOOSE {decimals(desk.thresholds.loose)}", "let go"
-    desk.move(strict=0.8, loose=1.0)
+    assert ax.texts[1].get_text() == f"LOOSE {decimals(session.thresholds.loose)}", "let go"
+    session.move(strict=0.8, loose=1.0)
     assert [text.get_text() for text in ax.texts] == ["STRICT 0.80", "LOOSE 1.00"]
     data, _ = chart._repr_mimebundle_()
-    assert list(data) == ["image/png"], "nobody watches"
+    assert list(data) == ["image/png"], "unattended"
 
 
 @pytest.mark.parametrize(

@@ -96,18 +96,18 @@ def test_seeding_and_editing_take_turns(job: Job, tmp_path: Path) -> None:
 
 def test_looking_at_the_source_and_moving_a_threshold_take_turns(job: Job) -> None:
     gate = Gate()
-    desk = calibrate.open_calibration(job[0].root, executor=Gated(gate))
-    before = desk.thresholds
+    session = calibrate.open_calibration(job[0].root, executor=Gated(gate))
+    before = session.thresholds
 
     with between(
         gate,
-        lambda: calibrate.look_at_source(desk, photos=1, seed=0),
-        lambda: desk.move(strict=0.25, loose=0.5),
+        lambda: calibrate.look_at_source(session, photos=1, seed=0),
+        lambda: session.move(strict=0.25, loose=0.5),
     ):
-        assert (desk.thresholds, desk.sample) == (before, None)
+        assert (session.thresholds, session.sample) == (before, None)
 
-    assert (desk.thresholds.strict, desk.thresholds.loose) == (0.25, 0.5)
-    assert desk.sample is not None
+    assert (session.thresholds.strict, session.thresholds.loose) == (0.25, 0.5)
+    assert session.sample is not None
 
 
 class Quiet(Panel):

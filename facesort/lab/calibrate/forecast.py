@@ -1,4 +1,4 @@
-"""The chart of what a sort would give, as one would print it."""
+"""The chart of a forecast."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration import Forecast
 from facesort.core.matching import Thresholds
-from facesort.lab.calibrate.plots import ThresholdMark
+from facesort.lab.calibrate.histogram import ThresholdMark
 from facesort.lab.shared.plots import BLUE, DARK, style
 from facesort.lab.shared.words import share
 
 _POINTS = 41
-_BANDS = 20  # intervals take time
-_WIDTH = 8.4  # inches: that of a page
+_BANDS = 20  # intervals are slow
+_WIDTH = 8.4  # inches, of a page
 
 
 def plot_forecast(forecast: Forecast, thresholds: Thresholds) -> Figure:
-    """Expected drop rate at every LOOSE, and share of faces learned at every STRICT.
+    """Draw the expected drop rate for every LOOSE and the share of faces learned for every STRICT.
 
     Parameters
     ----------
     forecast : Forecast
-        Of a sample that has a photo.
+        Of a sample with at least one photo.
     thresholds : Thresholds
-        Marked.
+        Marked in the chart.
     """
     with mpl.rc_context(style()):
         figure = Figure(figsize=(_WIDTH, 3.8), layout="constrained")

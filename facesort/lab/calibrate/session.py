@@ -1,4 +1,4 @@
-"""A calibration that somebody looks at: thresholds that can be moved, and displays that follow them."""
+"""A calibration in a notebook: thresholds that the user moves, and displays that follow them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from facesort.core.calibration import (
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import CalibrationRun
+from facesort.engine.calibration.duplicates import PossibleDuplicate, possible_duplicates
 from facesort.engine.calibration.forecast import (
     SourceSample,
     faces_by_photo,
@@ -31,25 +32,25 @@ from facesort.engine.calibration.forecast import (
     sample_source,
 )
 from facesort.engine.calibration.in_force import apply_calibration
-from facesort.engine.calibration.look_alikes import LookAlike, look_alikes
+from facesort.engine.gallery.view import read_gallery
 from facesort.engine.rules import Rules, rules_of
 from facesort.errors import InsufficientTrialsError, SourceGoneError
 from facesort.faces.protocol import ModelPack
-from facesort.lab.calibrate.curves import Curves, draw_curves
+from facesort.lab.calibrate.curves import Curves, curves_of
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.session import Session
 from facesort.workspace import Workspace
 
 
-class Calibrating(Session):
-    """A calibration with thresholds that can be moved.
+class CalibrationSession(Session):
+    """A calibration with movable thresholds.
 
     Parameters
     ----------
     thresholds : Thresholds
-        To begin with.
+        To start with.
     executor : Executor, optional
-        Where to analyse photos; processes on this machine by default.
+        Where to analyse photos; default: processes on this machine.
     """
 
     def __init__(
@@ -64,56 +65,62 @@ class Calibrating(Session):
         self.run = run
         self.thresholds = thresholds
         self.sample: SourceSample | None = None
-        self._crowd_pairs: CrowdPairs | None = None
-        self.no_sample = "no photo of the source was looked at"
+        self.no_sample = "no photo of the source was analysed"
         self.applied: Thresholds | None = None
         self._executor = executor
         self._point: OperatingPoint | None = None
+        self._crowd_pairs: CrowdPairs | None = None
 
     @property
     def calibration(self) -> Calibration:
-        """What is suggested, and why."""
+        """The suggested thresholds and the reasons for them."""
         return self.run.calibration
 
     @property
     def comparisons(self) -> Comparisons:
-        """The distances behind it."""
+        """The distances that the calibration is based on."""
         return self.run.comparisons
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The references alone, as they are compared."""
+        """The gallery with references only."""
         return frozen_gallery(self.workspace, self.pack)
 
     @cached_property
-    def look_alikes(self) -> tuple[LookAlike, ...]:
-        """Different names that look like one person."""
-        return look_alikes(self.gallery, self.run.labelled, self.pack.strict)
+    def best_crops(self) -> dict[int, bytes]:
+        """The best reference's JPEG of every person, by person id."""
+        cards = read_gallery(self.workspace, self.pack).cards
+        return {card.person.person_id: card.best.crop for card in cards}
+
+    @cached_property
+    def possible_duplicates(self) -> tuple[PossibleDuplicate, ...]:
+        """Pairs of names that may be one person."""
+        return possible_duplicates(self.gallery, self.run.labelled, self.pack.strict)
 
     @cached_property
     def curves(self) -> Curves:
         """Rates over the whole range of thresholds."""
-        return draw_curves(self.comparisons)
+        return curves_of(self.comparisons)
 
     @property
     def by_hand(self) -> bool:
-        """Whether the thresholds are others than those suggested."""
+        """Whether the thresholds differ from the suggested ones."""
         return self.thresholds != self.calibration.thresholds
 
     @property
     def rules(self) -> Rules:
-        """What a sort would decide by, with these thresholds."""
+        """The rules of a sort with these thresholds."""
         return replace(rules_of(self.workspace.settings, self.pack), thresholds=self.thresholds)
 
     @property
     def point(self) -> OperatingPoint:
-        """What the thresholds do."""
+        """Error rates at the current thresholds."""
         if self._point is None or self._point.thresholds != self.thresholds:
             self._point = operating_point(self.comparisons, self.thresholds)
         return self._point
 
     def move(self, *, strict: float | None = None, loose: float | None = None) -> None:
-        """Move a threshold; STRICT stops at LOOSE, and LOOSE at STRICT, unless both are given."""
+        """Move a threshold; if only one is given, it stops at the other."""
         with self.lock:
             now = self.thresholds
             if strict is None and loose is not None:
@@ -129,11 +136,11 @@ class Calibrating(Session):
                 self.thresholds = moved
                 self.changed()
 
-    def look(self, photos: int, seed: int) -> None:
-        """Analyse a sample of the source; that there is nothing to look at is kept as a sentence."""
+    def analyse_sample(self, photos: int, seed: int) -> None:
+        """Analyse a random sample of the source; without one, `no_sample` says why."""
         with self.lock, progress_bar() as on_photo:
             self.sample = self._crowd_pairs = None
-            self.no_sample = "`sample` is 0, so no photo of the source was looked at"
+            self.no_sample = "`sample` is 0, so no photo of the source was analysed"
             if not photos:
                 return
             try:
@@ -157,25 +164,25 @@ class Calibrating(Session):
 
     @cached_property
     def seed_pairs(self) -> Trials:
-        """References of different persons, face to face."""
+        """Pairs of references of different persons, face to face."""
         return reference_pairs(self.gallery)
 
     def crowd_pairs(self) -> CrowdPairs:
-        """Two faces of one sampled photo."""
+        """Pairs of faces within one sampled photo."""
         if self._crowd_pairs is None:  # the same for all thresholds
             analyses = self.sample.analyses if self.sample else ()
             self._crowd_pairs = photo_pairs(faces_by_photo(analyses), self.pack.strict)
         return self._crowd_pairs
 
     def crowd(self) -> CrowdTest | None:
-        """Whether the event's people are harder to tell apart; None where there is nothing to compare."""
+        """Whether the people of the event are harder to tell apart; None if there is nothing to compare."""
         try:
             return compare_crowd(self.crowd_pairs(), self.seed_pairs, self.thresholds)
         except InsufficientTrialsError:
             return None
 
     def apply(self) -> None:
-        """Let the next sorts use these thresholds.
+        """Store the thresholds for the next sorts.
 
         Raises
         ------
@@ -189,12 +196,12 @@ class Calibrating(Session):
             self._notify(self._observers)
 
     def record(self) -> dict[str, Any]:
-        """What ``calibration.json`` says: plain values, no names, no embeddings."""
+        """The content of ``calibration.json``: plain values, no names, no embeddings."""
         forecast, crowd = self.forecast(), self.crowd()
         chosen, point = self.thresholds, self.point
         return self.calibration.to_json() | {
             "data": self.calibration.counts.words,
-            "look_alikes": len(self.look_alikes),
+            "look_alikes": len(self.possible_duplicates),  # the key that existing files have
             "chosen": {
                 "strict": chosen.strict,
                 "loose": chosen.loose,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from facesort.errors import FacesortError
-from facesort.lab.calibrate.calibrating import Calibrating
+from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.words import decimals
 
@@ -13,10 +13,10 @@ _WIDE = {"width": "760px"}
 
 
 class Controls:
-    """Two sliders, and ways back."""
+    """Sliders for both thresholds, and buttons that reset them."""
 
-    def __init__(self, desk: Calibrating) -> None:
-        self._desk = desk
+    def __init__(self, session: CalibrationSession) -> None:
+        self._session = session
         self.strict, self.loose = (
             widgets.FloatSlider(
                 description=name,
@@ -43,66 +43,64 @@ class Controls:
         self.refresh()
         self.strict.observe(lambda change: self._move(strict=change["new"]), "value")
         self.loose.observe(lambda change: self._move(loose=change["new"]), "value")
-        self.suggested.on_click(lambda _: self._back_to("suggested"))
-        self.in_force.on_click(lambda _: self._back_to("current"))
-        desk.follow("controls", self.refresh)
+        self.suggested.on_click(lambda _: self._reset("suggested"))
+        self.in_force.on_click(lambda _: self._reset("current"))
+        session.follow("controls", self.refresh)
 
     def refresh(self) -> None:
-        """Stand where the thresholds are."""
-        now = self._desk.thresholds
+        """Move the sliders to the thresholds."""
+        now = self._session.thresholds
         self.strict.value, self.loose.value = now.strict, now.loose
         self.message.value = notice(self.text())
 
     def text(self) -> str:
-        """Where the thresholds are."""
-        now = self._desk.thresholds
-        chosen = "chosen by hand" if self._desk.by_hand else "as suggested"
+        """The thresholds in words."""
+        now = self._session.thresholds
+        chosen = "chosen by hand" if self._session.by_hand else "as suggested"
         return f"STRICT {decimals(now.strict)}, LOOSE {decimals(now.loose)}: {chosen}."
 
     def _move(self, *, strict: float | None = None, loose: float | None = None) -> None:
-        self._desk.move(strict=strict, loose=loose)
-        self.refresh()  # a slider that was pulled past the other one goes back to it
+        self._session.move(strict=strict, loose=loose)
+        self.refresh()  # a slider moved past the other one returns to it
 
-    def _back_to(self, which: str) -> None:
-        there = getattr(self._desk.calibration, which).thresholds
-        self._desk.move(strict=there.strict, loose=there.loose)
+    def _reset(self, which: str) -> None:
+        point = getattr(self._session.calibration, which).thresholds
+        self._session.move(strict=point.strict, loose=point.loose)
 
 
 class ApplyPanel:
-    """The button that lets the next sorts use the thresholds."""
+    """The button that stores the thresholds for the next sorts."""
 
-    def __init__(self, desk: Calibrating) -> None:
-        self._desk = desk
+    def __init__(self, session: CalibrationSession) -> None:
+        self._session = session
         self.button = widgets.Button(
             button_style="primary", icon="check", layout={"width": "320px"}
         )
         self.message = widgets.HTML()
         self.widget = widgets.VBox([self.button, self.message])
         self.button.on_click(lambda _: self.apply())
-        desk.follow("apply", self.refresh)
+        session.follow("apply", self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Say what would be applied."""
-        now = self._desk.thresholds
+        """Show what the button would store."""
+        now = self._session.thresholds
         self.button.description = (
             f"Apply STRICT {decimals(now.strict)}, LOOSE {decimals(now.loose)}"
         )
-        done = self._desk.applied == now
+        done = self._session.applied == now
         self.button.disabled = done
         self.message.value = notice(self.text(), good=True if done else None)
 
     def text(self) -> str:
         """Whether these thresholds are stored."""
-        if self._desk.applied == self._desk.thresholds:
-            return (
-                f"Stored in {self._desk.workspace.root / 'facesort.toml'}; the next sort uses them."
-            )
+        if self._session.applied == self._session.thresholds:
+            return f"Stored in {self._session.workspace.root / 'facesort.toml'}; the next sort uses them."
         return "Nothing is stored yet."
 
     def apply(self) -> None:
-        """Store the thresholds; says what went wrong."""
+        """Store the thresholds, or show the error."""
         try:
-            self._desk.apply()
+            self._session.apply()
         except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)

@@ -1,8 +1,8 @@
-"""Names that look like one person: two of those turn every rate of a calibration upside down."""
+"""Possible duplicates: two names that may be one person, which would falsify every rate of a calibration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,18 +11,17 @@ from facesort.core.matching import distances_to_persons
 from facesort.engine.calibration.labelled import Labelled, person_numbers
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LookAlike:
-    """Two names whose faces are near.
+class PossibleDuplicate(NamedTuple):
+    """Two names whose faces are near each other.
 
     Parameters
     ----------
     distance : float
-        Of the nearest face of `name` to `person`.
+        Between `person` and the nearest face of `name`.
     name : str
-        Of a person in the gallery or of a labelled folder.
+        A person in the gallery or a labelled folder.
     person : str
-        Somebody else in the gallery.
+        Another person in the gallery.
     """
 
     distance: float
@@ -30,20 +29,22 @@ class LookAlike:
     person: str
 
 
-def look_alikes(gallery: Gallery, labelled: Labelled, strict: float) -> tuple[LookAlike, ...]:
-    """Find who, by name, is somebody else, but by face the same person: nearer to them than a sort learns from.
+def possible_duplicates(
+    gallery: Gallery, labelled: Labelled, strict: float
+) -> tuple[PossibleDuplicate, ...]:
+    """Find pairs of names with faces so near that a sort would learn one for the other.
 
     Parameters
     ----------
     gallery : Gallery
-        Of references alone.
+        With references only.
     strict : float
-        STRICT as the pack recommends it.
+        The pack's recommended STRICT.
 
     Returns
     -------
-    tuple of LookAlike
-        The nearest first, each pair of names once.
+    tuple of PossibleDuplicate
+        Nearest first, each pair of names once.
     """
     faces = [
         (p.name, embedding)
@@ -55,9 +56,9 @@ def look_alikes(gallery: Gallery, labelled: Labelled, strict: float) -> tuple[Lo
     own = person_numbers(gallery, names)[:, None] == np.asarray(gallery.person_ids)[None, :]
     distances[own] = np.inf
     by_id = {p.person_id: p.name for p in gallery.persons}
-    found: dict[frozenset[str], LookAlike] = {}
+    found: dict[frozenset[str], PossibleDuplicate] = {}
     for face, column in zip(*np.nonzero(distances <= np.float32(strict)), strict=True):
-        pair = LookAlike(
+        pair = PossibleDuplicate(
             float(distances[face, column]), names[face], by_id[int(gallery.person_ids[column])]
         )
         key = frozenset((pair.name, pair.person))

@@ -1,0 +1,169 @@
+"""What ``02_calibrate`` shows of a sample of the source."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from IPython.display import Image, Markdown
+from ipywidgets import Widget
+
+from facesort.engine.job.decide import decide_batch
+from facesort.errors import SettingsError
+from facesort.lab.calibrate.forecast import plot_forecast
+from facesort.lab.calibrate.histogram import Group, plot_groups
+from facesort.lab.calibrate.session import CalibrationSession
+from facesort.lab.shared.contact_sheet import plot_contact_sheet
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
+from facesort.lab.shared.live import Live
+from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
+from facesort.lab.shared.words import share
+from facesort.reasons import Outcome
+from facesort.store.queries.review import ReviewFace
+
+
+def look_at_source(session: CalibrationSession, *, photos: int, seed: int) -> Markdown:
+    """Analyse a sample of the source for the cells that follow.
+
+    Raises
+    ------
+    SettingsError
+        If `photos` is not a whole number from 0.
+    """
+    if not isinstance(photos, int) or photos < 0:
+        raise SettingsError(f"sample must be a whole number from 0, got {photos!r}")
+    session.analyse_sample(photos, seed)
+    found = session.sample
+    if found is None:
+        return _no_sample(session)
+    faces = sum(len(analysis.faces) for analysis in found.analyses)
+    failed = sum(analysis.failure is not None for analysis in found.analyses)
+    return Markdown(
+        f"{len(found.photos):,} of {found.photos_in_all:,} photos, spread evenly over the source: {faces:,} faces"
+        + (f"; {failed:,} photos could not be read." if failed else ".")
+    )
+
+
+def _no_sample(session: CalibrationSession) -> Markdown:
+    return Markdown(f"Nothing to show: {session.no_sample}.")
+
+
+def show_crowd(session: CalibrationSession) -> Live:
+    """Whether people of this event are harder to tell apart than the references suggest; follows the thresholds."""
+
+    def content() -> Image | Markdown:
+        found = session.crowd()
+        if session.sample is None:
+            return _no_sample(session)
+        if found is None:
+            return Markdown(
+                "Nothing to compare: no sampled photo has two faces, or the gallery has one person."
+            )
+        groups = (
+            Group("references of different persons", session.seed_pairs.scores, GREY, True),
+            Group("two faces of one photo", session.crowd_pairs().by_photo.scores, ORANGE, False),
+        )
+        draw = partial(plot_groups, groups=groups, thresholds=session.thresholds)
+        figure = chart(draw, height=3.8)
+        verdict = (
+            "The people of this event are harder to tell apart than the references suggest; be careful with LOOSE"
+            if found.harder
+            else "No sign that the people of this event are harder to tell apart than the references"
+        )
+        text = (
+            f"{verdict}:\n{share(found.crowd.value)} of the pairs in photos and {share(found.seeds.value)} of the "
+            "pairs of references lie between STRICT and LOOSE."
+        )
+        if found.suspects:
+            text += (
+                f"\n{found.suspects:,} pairs in one photo lie within STRICT: look-alikes, or the same person "
+                "twice in it."
+            )
+        figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
+        return picture(figure, text)
+
+    return session.live("crowd", content, deferred=True)
+
+
+def show_forecast(session: CalibrationSession) -> Live:
+    """Expected drop rate for every LOOSE and share learned for every STRICT; follows the thresholds."""
+
+    def content() -> Image | Markdown:
+        found = session.forecast()
+        if found is None:
+            return _no_sample(session)
+        drops = found.drops(session.thresholds.loose)
+        low, high = (round(end * drops.photos) for end in (drops.low, drops.high))
+        number = f"{low:,}" if low == high else f"{low:,} to {high:,} (95 %)"
+        text = f"Of all {drops.photos:,} photos, {number} would reach no folder."
+        figure = plot_forecast(found, session.thresholds)
+        figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
+        return picture(figure, text)
+
+    return session.live("forecast", content, deferred=True)
+
+
+def show_between(session: CalibrationSession, *, limit: int | None) -> Live:
+    """Faces of the sample between STRICT and LOOSE; follows the thresholds.
+
+    Raises
+    ------
+    SettingsError
+        As `face_limit`.
+    """
+    shown = face_limit(limit)
+
+    def content() -> Image | Widget | Markdown:
+        if not shown:
+            return Markdown(NOT_REQUESTED)
+        if session.sample is None:
+            return _no_sample(session)
+        faces, number = faces_between(session, shown)
+        if not faces:
+            return Markdown("No face of the sample lies between STRICT and LOOSE.")
+        text = f"{len(faces):,} of {number:,} faces of the sample between STRICT and LOOSE, the farthest first"
+        return faces_picture(plot_contact_sheet(faces), text)
+
+    return session.live("between", content, deferred=True)
+
+
+def faces_between(session: CalibrationSession, limit: int) -> tuple[list[ReviewFace], int]:
+    """Faces of the sample that a sort would match but not learn, those nearest to LOOSE first.
+
+    Returns
+    -------
+    list of ReviewFace
+        At most `limit`.
+    int
+        How many there are.
+    """
+    if session.sample is None:
+        return [], 0
+    results = decide_batch(session.sample.analyses, session.gallery, session.rules, {})
+    found = [
+        (decision, face, photo)
+        for photo, result in zip(session.sample.photos, results, strict=True)
+        for face, decision in zip(result.analysis.faces, result.decisions, strict=False)
+        if decision.outcome is Outcome.LOOSE
+    ]
+    found.sort(key=lambda item: -(item[0].distance or 0.0))
+    names = {person.person_id: person.name for person in session.gallery.persons}
+    return (
+        [
+            ReviewFace(
+                face_id=0,  # faces of a sample are not stored
+                photo_id=photo.photo_id,
+                path=photo.path,
+                person=names[decision.person_id or 0],
+                runner_up=names.get(decision.runner_up_id or 0),
+                outcome=decision.outcome.value,
+                reason=decision.reason.value,
+                distance=decision.distance,
+                runner_up_distance=decision.runner_up_distance,
+                quality=face.quality,
+                crop=face.crop,
+                reference_crop=session.best_crops[decision.person_id or 0],
+            )
+            for decision, face, photo in found[:limit]
+        ],
+        len(found),
+    )
