@@ -10,7 +10,6 @@ from IPython.display import Image, Markdown
 from ipywidgets import Widget
 from PIL import Image as Pillow
 
-from facesort.core.audit import Coverage
 from facesort.core.records import Pixels
 from facesort.errors import ImageError, SettingsError
 from facesort.images import load_photo
@@ -79,9 +78,9 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
     """Dropped faces that came nearest to somebody, each beside that person's best reference."""
-    if report.sheet is None:
+    faces = report.dropped_faces
+    if faces is None:
         return Markdown(NOT_REQUESTED)
-    faces = report.sheet.faces
     if not faces:
         return Markdown("No photo was dropped for having only unknown faces.")
     text = f"The {len(faces)} dropped photos whose face came nearest to somebody in the gallery"
@@ -90,12 +89,12 @@ def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
 
 def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
     """Photos in which no face was found, read from the source again."""
-    if report.sheet is None:
+    if report.dropped_faces is None:
         return Markdown(NOT_REQUESTED)
-    if not report.sheet.faceless:
+    if not report.faceless:
         return Markdown("In every photo that could be read, there is a face.")
     source = report.workspace.settings.source
-    found = [(path, _thumbnail(source / path, report)) for path in report.sheet.faceless]
+    found = [(path, _thumbnail(source / path, report)) for path in report.faceless]
     photos = [(path, pixels) for path, pixels in found if pixels is not None]
     if not photos:
         return Markdown(f"The photos cannot be read from {source}: plug in the disk.")
@@ -117,8 +116,8 @@ def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:
 
 def show_unusable(report: AuditReport) -> Sections:
     """Photos that failed, and files that the scan passed over."""
-    failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.skipped.values())
-    by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
+    failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.counts.skipped.values())
+    by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.counts.skipped.items())
     return Sections(
         (
             ("Photos that failed", _failed(report, failed) if failed else "No photo failed."),
@@ -154,15 +153,15 @@ def show_slowest(report: AuditReport) -> Table | Markdown:
         ("Photo", "Seconds", "Run", "State", "Format", "Megapixels", "MB"),
         [
             (
-                photo.path,
-                f"{photo.seconds:.2f}",
-                photo.run_id,
-                photo.status,
-                photo.format or "",
-                f"{photo.width * photo.height / 1e6:.1f}" if photo.width and photo.height else "",
-                f"{photo.size / 1e6:.1f}",
+                path,
+                f"{seconds:.2f}",
+                run_id,
+                status,
+                form or "",
+                f"{pixels:.1f}" if pixels else "",
+                f"{size:.1f}",
             )
-            for photo in report.slowest
+            for path, seconds, run_id, status, form, pixels, size in report.slowest
         ],
         note=f"Of {number:,} analyses: half took less than {median:.2f} s, one in a hundred more than {late:.2f} s; "
         f"{duration(total)} of work in all.",
@@ -175,7 +174,7 @@ def show_withheld(report: AuditReport) -> Table | Markdown:
         return Markdown("Nobody is marked as not to be delivered.")
     return Table(
         ("Person", "Photos withheld", "Files of them that are in the output from before"),
-        [(person.name, person.photos, person.delivered) for person in report.withheld],
+        report.withheld,
         note="A photo with two such persons counts for both. Files from before stay: the output is append-only; "
         "corrections.csv lists them.",
     )
@@ -190,7 +189,7 @@ def show_changes(report: AuditReport) -> Sections | Markdown:
 
 def show_coverage(report: AuditReport) -> Image | Markdown:
     """Photos of everyone, hour by hour."""
-    people = [person for person in report.coverage if person.photos]
+    people = [(name, photos) for name, photos, *_ in report.coverage if photos]
     if not people:
         return Markdown("Nobody is in a photo yet.")
     shown = people[:MAX_ROWS]
@@ -198,7 +197,8 @@ def show_coverage(report: AuditReport) -> Image | Markdown:
     if len(people) > len(shown):
         title += f"; of {len(people):,} people, the {len(shown)} in fewest"
     height = 1.4 + 0.28 * len(shown)
-    figure = chart(partial(plot_coverage, people=shown), height=height)
+    draw = partial(plot_coverage, people=dict(shown), rows=report.coverage_by_hour)
+    figure = chart(draw, height=height)
     figure.axes[0].set_title(title, loc="left")
     return picture(figure, title)
 
@@ -212,13 +212,16 @@ def show_short(report: AuditReport) -> Table | Markdown:
     short = f"{len(report.short):,} of {len(report.coverage):,} people are in fewer than {report.minimum:,} photos."
     return Table(
         ("Person", "Photos", "Good", "Solo", "Group", "What is missing"),
-        [(p.name, p.photos, p.good, p.solo, p.group, _missing(report, p)) for p in shown],
+        [
+            (name, photos, good, solo, photos - solo, _missing(report, name, photos))
+            for name, photos, good, solo in shown
+        ],
         note=f"{short} Good: the quality of the face is {good:g} or more. Solo: nobody else's face in the photo.",
     )
 
 
-def _missing(report: AuditReport, person: Coverage) -> str:
-    if person.name in {withheld.name for withheld in report.withheld}:
+def _missing(report: AuditReport, name: str, photos: int) -> str:
+    if name in {withheld for withheld, *_ in report.withheld}:
         return "not to be delivered"
-    gap = report.minimum - person.photos
+    gap = report.minimum - photos
     return f"{gap:,} more" if gap > 0 else ""

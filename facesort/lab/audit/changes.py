@@ -98,14 +98,13 @@ def _causes(compared: Comparison) -> Table | str:
 def _changes(report: AuditReport, compared: Comparison) -> Table | str:
     if not compared.changes:
         return "None."
-    paths = {photo.photo_id: photo.path for photo in report.photos}
     shown = compared.changes[:LISTED]
     rest = len(compared.changes) - len(shown)
     return Table(
         ("Photo", "Before", "After", "Because of"),
         [
             (
-                paths[change.photo_id],
+                compared.paths[change.photo_id],
                 _answer(change.before, report.names),
                 _answer(change.after, report.names),
                 "; ".join(change.causes),

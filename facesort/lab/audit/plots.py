@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import matplotlib as mpl
@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from facesort.core.audit import Coverage
 from facesort.core.records import Pixels
 from facesort.lab.shared.plots import BLUE, DARK, shorten, style
 
@@ -20,16 +19,21 @@ _COLUMNS = 6
 _FIGURES = 26  # columns beyond which figures in the cells cannot be read
 
 
-def plot_coverage(ax: Axes, people: Sequence[Coverage]) -> None:
+def plot_coverage(
+    ax: Axes, people: Mapping[str, int], rows: Sequence[tuple[str, datetime | None, int]]
+) -> None:
     """Photos of everyone by the hour on the camera's clock, as a heat map with figures in it.
 
     Parameters
     ----------
-    people : sequence of Coverage
-        From top to bottom; at least one of them in a photo.
+    people : mapping of name to photos
+        From top to bottom.
+    rows : sequence of (name, hour, photos)
+        In the order of time; at least one of these people.
     """
-    hours = _in_order({hour for person in people for hour in person.hours})
-    counts = np.array([[person.hours.get(hour, 0) for hour in hours] for person in people])
+    shown = {(name, hour): photos for name, hour, photos in rows if name in people}
+    hours = list(dict.fromkeys(hour for _, hour in shown))
+    counts = np.array([[shown.get((name, hour), 0) for hour in hours] for name in people])
     shades = LinearSegmentedColormap.from_list("photos", ["white", BLUE])
     ax.pcolormesh(counts, cmap=shades, vmin=0, edgecolors="#E6E6E6", linewidth=0.8)
     if len(hours) <= _FIGURES:
@@ -39,7 +43,7 @@ def plot_coverage(ax: Axes, people: Sequence[Coverage]) -> None:
                 column + 0.5, row + 0.5, f"{counts[row, column]:,}",
                 ha="center", va="center", fontsize=8, color="white" if dark else DARK,
             )  # fmt: skip
-    names = [f"{shorten(person.name, 28)}  {person.photos:,}" for person in people]
+    names = [f"{shorten(name, 28)}  {photos:,}" for name, photos in people.items()]
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
     for label in ax.get_yticklabels():
         label.set_parse_math(False)  # a name may hold dollar signs
@@ -48,11 +52,6 @@ def plot_coverage(ax: Axes, people: Sequence[Coverage]) -> None:
     ax.grid(visible=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def _in_order(hours: set[datetime | None]) -> list[datetime | None]:
-    timed = sorted(hour for hour in hours if hour is not None)
-    return [*timed, None] if None in hours else [*timed]
 
 
 def _label_hours(ax: Axes, hours: Sequence[datetime | None]) -> None:

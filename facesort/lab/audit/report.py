@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facesort.core.audit import AuditedPhoto, Coverage, Group, coverage, group_by
 from facesort.core.changes import Change, Circumstances, compare
-from facesort.core.history import Moment, drops_by_run, state_at
+from facesort.core.history import Moment, state_at
 from facesort.errors import SettingsError
 from facesort.lab.audit.runs import SavedRun, read_saved_runs
+from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
-from facesort.reasons import PhotoStatus, Reason
+from facesort.reasons import Reason
 from facesort.store.queries import Store, audit, reports
-from facesort.store.queries.audit import AuditedRun, TimedPhoto, Withheld
-from facesort.store.queries.gallery import everyone, person_summaries
-from facesort.store.queries.reports import Counts
+from facesort.store.queries.audit import DropRow
+from facesort.store.queries.gallery import everyone
+from facesort.store.queries.gallery import everyone
+from facesort.store.queries.reports import Counts, RunRecord
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace
 
 LISTED = 100  # rows of a list of files
-SLOWEST = 20
+_SLOWEST = 20
+_PLACES = ("Run", "Folder", "Camera", "Format")
+_MAX_HOURS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +39,19 @@ class Comparison:
     Parameters
     ----------
     until_now : bool
-        Whether what users said since the later run counts as well.
-    circumstances : pair of Circumstances
-    changes : sequence of Change
+        Whether what users answered since the later run counts as well.
+    paths : mapping of photo_id to str
     new : int
         Photos that were decided after the first moment only.
     """
 
-    before: AuditedRun
-    after: AuditedRun
+    before: RunRecord
+    after: RunRecord
     until_now: bool
     circumstances: tuple[Circumstances, Circumstances]
     changes: Sequence[Change]
+    paths: Mapping[int, str]
     new: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Dropped photos to look at.
-
-    Parameters
-    ----------
-    faces : sequence of ReviewFace
-        Unknown ones that came nearest to somebody.
-    faceless : sequence of str
-        Paths of photos in which no face was found.
-    """
-
-    faces: Sequence[ReviewFace]
-    faceless: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,72 +64,71 @@ class AuditReport:
         Photos that everyone should be in.
     names : mapping of person_id to str
         Everyone that a row may point to.
-    runs : sequence of AuditedRun
     drops_by_run : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
-    saved : sequence of SavedRun
     saved_others : int
         Saved runs that were left out.
-    photos : sequence of AuditedPhoto
-        All of them.
     counts : Counts
-        The same photos, counted by the database.
-    drops : mapping of reason to int
-        Counted by the database.
+        Of photos by status, to check the sums of the tables.
+    reasons : mapping of reason to int
+        Drops, most frequent first.
+    total : DropRow
+        All decided photos.
+    drops : mapping of str to sequence of DropRow
+        The same photos by what they have in common, under the heading of the table.
+    persons, coverage, coverage_by_hour, slowest, seconds, withheld
+        Rows of the queries of the same names.
     failed : sequence of (path, reason, detail)
         At most 100.
-    skipped : mapping of reason to int
     skipped_files : sequence of (path, reason)
         At most 100; what could not be read comes first.
-    slowest : sequence of TimedPhoto
-    seconds : (analyses, median, 99th percentile, sum)
-    withheld : sequence of Withheld
-    coverage : sequence of Coverage
-        Fewest photos first.
-    sheet : Sheet or None
-        None: it was not asked for.
+    dropped_faces : sequence of ReviewFace or None
+        Unknown faces nearest to somebody in the gallery, the nearest first; None if they were not asked for.
+    faceless : sequence of str
+        Paths of photos in which no face was found.
     comparison : Comparison or None
-        None: there was no run yet.
+        None if there was no run yet.
     """
 
     workspace: Workspace
     minimum: int
     names: Mapping[int, str]
-    runs: Sequence[AuditedRun]
+    runs: Sequence[RunRecord]
     drops_by_run: Mapping[int, DropRate]
     saved: Sequence[SavedRun]
     saved_others: int
-    photos: Sequence[AuditedPhoto]
     counts: Counts
-    drops: Mapping[str, int]
+    reasons: Mapping[str, int]
+    total: DropRow
+    drops: Mapping[str, Sequence[DropRow]]
+    persons: Sequence[tuple[str | None, int, int, int, float | None]]
     failed: Sequence[tuple[str, str, str]]
-    skipped: Mapping[str, int]
     skipped_files: Sequence[tuple[str, str]]
-    slowest: Sequence[TimedPhoto]
+    slowest: Sequence[tuple[Any, ...]]
     seconds: tuple[int, float, float, float]
-    withheld: Sequence[Withheld]
-    coverage: Sequence[Coverage]
-    sheet: Sheet | None
+    withheld: Sequence[tuple[str, int, int]]
+    coverage: Sequence[tuple[str, int, int, int]]
+    coverage_by_hour: Sequence[tuple[str, datetime | None, int]]
+    dropped_faces: Sequence[ReviewFace] | None
+    faceless: Sequence[str]
     comparison: Comparison | None
 
     @property
-    def total(self) -> Group:
-        """All decided photos."""
-        everything = group_by(self.photos, lambda _: "all")
-        return everything[0] if everything else Group("all", 0, {})
+    def drop_rate(self) -> DropRate:
+        """Of all decided photos."""
+        return DropRate(self.total[2], self.total[1])
 
     @property
-    def short(self) -> list[Coverage]:
-        """Who is in fewer photos than they should."""
-        return [person for person in self.coverage if person.photos < self.minimum]
+    def short(self) -> list[str]:
+        """Who is in fewer photos than the minimum."""
+        return [name for name, photos, *_ in self.coverage if photos < self.minimum]
 
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` says; plain values, no embeddings and no pictures."""
-        total, compared = self.total, self.comparison
-        drop = DropRate(total.dropped, total.decided)
+        drop, compared = self.drop_rate, self.comparison
         return {
             "photos": {
-                "total": len(self.photos),
+                "total": self.counts.total,
                 **{str(s): n for s, n in self.counts.photos.items()},
             },
             "drops": {
@@ -149,11 +136,11 @@ class AuditReport:
                 "of": drop.decided,
                 "rate": drop.rate,
                 "interval_95": drop.interval,
-                "reasons": dict(total.reasons),
+                "reasons": dict(self.reasons),
             },
             "runs": len(self.runs),
-            "withheld": {person.name: person.photos for person in self.withheld},
-            "fewer_than": {"minimum": self.minimum, "persons": [p.name for p in self.short]},
+            "withheld": {name: photos for name, photos, _ in self.withheld},
+            "fewer_than": {"minimum": self.minimum, "persons": self.short},
             "changed": compared
             and {
                 "before": compared.before.run_id,
@@ -167,12 +154,12 @@ class AuditReport:
         return Summary(self.summary(), self._sentence())._repr_mimebundle_(**options)
 
     def _sentence(self) -> str:
-        total = self.total
-        if not self.photos:
+        drop = self.drop_rate
+        if not self.counts.total:
             return "Nothing was sorted in this workspace yet: `facesort sort` starts."
         return (
-            f"{len(self.photos):,} photos, {total.decided:,} decided in {len(self.runs):,} runs; {total.dropped:,} of "
-            f"them ({percent(total.dropped, total.decided) or '0 %'}) reached no person's folder."
+            f"{self.counts.total:,} photos, {drop.decided:,} decided in {len(self.runs):,} runs; {drop.dropped:,} of "
+            f"them ({percent(drop.dropped, drop.decided) or '0 %'}) reached no person's folder."
         )
 
 
@@ -188,7 +175,6 @@ def read_audit(
 
     Parameters
     ----------
-    workspace, runs : str or Path
     compared : pair of run ids or None
         None: the run before the last; as it stands now.
     contact_sheet : int
@@ -197,41 +183,47 @@ def read_audit(
     opened = open_workspace(find_folder(workspace))
     saved, others = read_saved_runs(find_folder(runs), opened.root)
     with opened.open_store(read_only=True) as store:
-        known, photos = audit.runs(store), audit.audited_photos(store)
-        drops = drops_by_run(audit.results(store), [run.run_id for run in known])
+        known = reports.run_records(store)
         names = everyone(store)
-        gallery = [summary.person.name for summary in person_summaries(store)]
+        places = {by: audit.drops(store, by.lower(), MAX_ROWS) for by in _PLACES}
         return AuditReport(
             workspace=opened,
             minimum=minimum,
             names=names,
             runs=known,
-            drops_by_run={key: DropRate(*drop) for key, drop in drops.items()},
+            drops_by_run={key: DropRate(*drop) for key, drop in audit.drops_by_run(store).items()},
             saved=saved,
             saved_others=others,
-            photos=photos,
             counts=reports.counts(store),
-            drops=reports.drop_reasons(store),
+            reasons=reports.drop_reasons(store),
+            total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0)),
+            drops=places | _drops_by_time(store),
+            persons=audit.drops_by_person(store),
             failed=reports.failed_photos(store, LISTED),
-            skipped=reports.skipped_reasons(store),
             skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
-            slowest=audit.slowest_photos(store, SLOWEST),
+            slowest=audit.slowest_photos(store, _SLOWEST),
             seconds=audit.seconds_per_photo(store),
             withheld=audit.withheld_persons(store),
-            coverage=coverage(audit.shots(store), gallery, opened.settings.matching.learn_quality),
-            sheet=_sheet(store, photos, contact_sheet) if contact_sheet else None,
+            coverage=audit.coverage(store, opened.settings.matching.learn_quality),
+            coverage_by_hour=audit.coverage_by_hour(store),
+            dropped_faces=audit.dropped_faces(store, contact_sheet) if contact_sheet else None,
+            faceless=audit.faceless_photos(store, contact_sheet),
             comparison=_compare(store, known, compared, names) if known else None,
         )
 
 
-def _sheet(store: Store, photos: Sequence[AuditedPhoto], limit: int) -> Sheet:
-    faceless = [photo.path for photo in photos if photo.status is PhotoStatus.NO_FACE]
-    return Sheet(audit.dropped_faces(store, limit), faceless[:limit])
+def _drops_by_time(store: Store) -> dict[str, list[DropRow]]:
+    """By the hour in the order of time; where there are too many hours by the day, and then by the worst days."""
+    for by in ("Hour", "Day"):
+        rows = audit.drops(store, by.lower(), _MAX_HOURS + 1)
+        if len(rows) <= _MAX_HOURS:
+            return {by: sorted(rows)}
+    return {"Day": audit.drops(store, "day", _MAX_HOURS)}
 
 
 def _compare(
     store: Store,
-    runs: Sequence[AuditedRun],
+    runs: Sequence[RunRecord],
     compared: tuple[int | None, int | None],
     names: Mapping[int, str],
 ) -> Comparison:
@@ -244,10 +236,11 @@ def _compare(
     last = after or runs[-1]
     pair = (_circumstances(before), _circumstances(last))
     changes = compare((first, second), pair, names)
-    return Comparison(before, last, after is None, pair, changes, len(second.keys() - first.keys()))
+    new = len(second.keys() - first.keys())
+    return Comparison(before, last, after is None, pair, changes, audit.photo_paths(store), new)
 
 
-def _run(by_id: Mapping[int, AuditedRun], run_id: int | None) -> AuditedRun | None:
+def _run(by_id: Mapping[int, RunRecord], run_id: int | None) -> RunRecord | None:
     if run_id is None:
         return None
     if run_id not in by_id:
@@ -256,15 +249,15 @@ def _run(by_id: Mapping[int, AuditedRun], run_id: int | None) -> AuditedRun | No
     return by_id[run_id]
 
 
-def _moment(store: Store, run: AuditedRun | None) -> Moment:
+def _moment(store: Store, run: RunRecord | None) -> Moment:
     """The end of a run; None: now."""
     if run is None:
         return Moment(None, audit.said_at(store, None), audit.withheld_at(store, None))
-    end = run.ended_at or run.started_at
+    end = run.finished_at or run.started_at
     return Moment(run.run_id, audit.said_at(store, end), audit.withheld_at(store, end))
 
 
-def _circumstances(run: AuditedRun) -> Circumstances:
+def _circumstances(run: RunRecord) -> Circumstances:
     settings = dict(run.settings)
     recorded = settings.pop("gallery", None)
     return Circumstances(

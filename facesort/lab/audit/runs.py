@@ -14,7 +14,7 @@ from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, timestamp
-from facesort.store.queries.audit import AuditedRun
+from facesort.store.queries.reports import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class SavedRun:
         """When its notebook was launched; UTC, without time zone."""
         return self._time("started_at")
 
-    def is_of(self, run: AuditedRun) -> bool:
+    def is_of(self, run: RunRecord) -> bool:
         """Whether this is the folder of a run; one that failed did not say its number, but when it was."""
         said = self.summary.get("run")
         if isinstance(said, dict):
@@ -88,7 +88,7 @@ def read_saved_runs(runs: Path, workspace: Path) -> tuple[list[SavedRun], int]:
 
 
 def runs_sections(
-    runs: Sequence[AuditedRun],
+    runs: Sequence[RunRecord],
     drops: Mapping[int, DropRate],
     saved: Sequence[SavedRun],
     others: int,
@@ -97,11 +97,8 @@ def runs_sections(
 
     Parameters
     ----------
-    runs : sequence of AuditedRun
-        Of the workspace.
     drops : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
-    saved : sequence of SavedRun
     others : int
         Summaries that were left out.
     """
@@ -133,7 +130,7 @@ def runs_sections(
     return Sections(parts)
 
 
-def _did(run: AuditedRun, drop: DropRate) -> tuple[object, ...]:
+def _did(run: RunRecord, drop: DropRate) -> tuple[object, ...]:
     return (
         f"{run.run_id} {run.kind}",
         timestamp(run.started_at),
@@ -146,7 +143,7 @@ def _did(run: AuditedRun, drop: DropRate) -> tuple[object, ...]:
     )
 
 
-def _decided(run: AuditedRun, saved: SavedRun | None) -> tuple[object, ...]:
+def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
     matching = run.settings["matching"]
     calibration = run.settings.get("calibration") or {}
     return (

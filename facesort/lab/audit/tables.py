@@ -1,32 +1,23 @@
-"""What the audit's tables are made of: rates with their intervals, drawn and in figures."""
+"""Tables of drop rates, with each 95 % interval drawn and in figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from types import MappingProxyType
 
-from facesort.core.audit import Group
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.plots import BLUE, DARK
 from facesort.lab.shared.tables import Table, percent
-from facesort.reasons import Reason
+from facesort.store.queries.audit import DropRow
 
 INDEPENDENCE = (
-    "Intervals are Wilson's, 95 %, and take photos for independent. Photos of one burst are not: "
-    "where there are many, the truth is wider than the bar."
+    "Intervals are exact (Clopper and Pearson), 95 %, and take photos for independent. Photos of one burst are not: "
+    "where there are many, the real uncertainty is larger than the bar."
 )
 MAX_ROWS = 40  # of a table that can be read on one page
 _WIDTH, _HEIGHT, _EDGE = 120, 16, 4  # px
-_KINDS = MappingProxyType(
-    {
-        "unknown": Reason.ONLY_UNKNOWN_FACES,
-        "withheld": Reason.DO_NOT_DELIVER,
-        "no face": Reason.NO_FACE,
-        "duplicate": Reason.DUPLICATE,
-    }
-)
+_KINDS = ("unknown", "withheld", "no face", "duplicate", "failed")  # of drops, as in DropRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +91,35 @@ def interval(drop: DropRate) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def rate_table(what: str, groups: Iterable[Group], *, total: Group) -> Table:
+def rate_table(what: str, rows: Sequence[DropRow], *, total: DropRow) -> Table:
     """Groups of photos with their drop rates; the rows add up to the total.
 
     Parameters
     ----------
     what : str
-        What the groups have in common, for the heading.
-    groups : iterable of Group
+        What the photos of a row have in common, for the heading.
     """
-    listed, overall = list(groups), _rate(total).rate or 0.0
-    ends = [drop.interval[1] for drop in map(_rate, listed) if drop.interval is not None]
-    end = max([*ends, overall, 1e-3])
-    kinds = [kind for kind, number in _kinds(total).items() if number]
+    overall = DropRate(total[2], total[1]).rate or 0.0
+    drops = [DropRate(row[2], row[1]) for row in rows]
+    end = max([*(drop.interval[1] for drop in drops if drop.interval), overall, 1e-3])
+    shown = [i for i, number in enumerate(total[3:]) if number]
+
+    def cells(row: DropRow, drawn: object) -> tuple[object, ...]:
+        name, decided, dropped, *kinds = row
+        drop = DropRate(dropped, decided)
+        rate = percent(dropped, decided)
+        return (
+            name,
+            decided,
+            dropped,
+            rate,
+            drawn,
+            interval(drop),
+            *(kinds[i] or "" for i in shown),
+        )
+
     return Table(
-        (what, "Photos", "Dropped", "Rate", "", "95 % interval", *kinds),
-        [_row(group, Whisker(_rate(group), overall, end), kinds) for group in listed],
-        _row(total, "", kinds),
+        (what, "Photos", "Dropped", "Rate", "", "95 % interval", *(_KINDS[i] for i in shown)),
+        [cells(row, Whisker(drop, overall, end)) for row, drop in zip(rows, drops, strict=True)],
+        cells(total, ""),
     )
-
-
-def _rate(group: Group) -> DropRate:
-    return DropRate(group.dropped, group.decided)
-
-
-def _row(group: Group, drawn: object, kinds: Sequence[str]) -> tuple[object, ...]:
-    drop = _rate(group)
-    rate = percent(drop.dropped, drop.decided)
-    numbers = _kinds(group)
-    shown = (numbers[kind] or "" for kind in kinds)
-    return (group.name, group.decided, group.dropped, rate, drawn, interval(drop), *shown)
-
-
-def _kinds(group: Group) -> dict[str, int]:
-    """Drops by kind; what is no other kind is a file that failed."""
-    known = {word: group.reasons.get(code, 0) for word, code in _KINDS.items()}
-    return known | {"failed": group.dropped - sum(known.values())}

@@ -1,158 +1,177 @@
-"""What an audit reads: rows for everything that is counted, and the whole history of decisions."""
+"""What an audit asks: how many photos were dropped, by what they have in common, and who is in how many photos."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from facesort.core.audit import AuditedPhoto, Shot
 from facesort.core.history import Decided, Resulted, Said
 from facesort.reasons import PhotoStatus
 from facesort.store.queries.review import ReviewFace
 from facesort.store.store import Store
 
+# Name, photos, dropped; of the dropped: unknown faces only, withheld, no face, duplicate, failed.
+DropRow = tuple[str, int, int, int, int, int, int, int]
 
-@dataclass(frozen=True, slots=True)
-class AuditedRun:
-    """One execution of a sort or a re-match.
+# A run that is killed between storing a batch and recording so leaves a batch without a run: it counts to the next run
+# that worked a later batch, or else to the newest, which committed it.
+_BATCH_RUN = """
+batch_run AS (
+    SELECT b.batch_id, coalesce(max(r.run_id), (SELECT min(l.run_id) FROM run_batch l WHERE l.batch_id > b.batch_id),
+                                (SELECT max(run_id) FROM run)) AS run_id
+    FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id
+)
+"""
+
+_DROPS = f"""
+WITH {_BATCH_RUN}, analysed AS (
+    SELECT r.photo_id, max(r.batch_id) AS batch_id FROM result r JOIN batch b USING (batch_id)
+    WHERE b.kind <> 'rematch' GROUP BY r.photo_id
+), decided AS (
+    SELECT s.status, s.reason, CASE $1
+           WHEN 'all' THEN 'all'
+           WHEN 'run' THEN 'run ' || r.run_id
+           WHEN 'folder' THEN coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)')
+           WHEN 'camera' THEN nullif(s.camera, '')
+           WHEN 'format' THEN coalesce(nullif(s.format, ''), 'not read')
+           WHEN 'hour' THEN strftime(s.captured_at, '%Y-%m-%d %H:00')
+           WHEN 'day' THEN strftime(s.captured_at, '%Y-%m-%d')
+           ELSE error('photos cannot be grouped by ' || $1) END AS name
+    FROM photo_state s LEFT JOIN analysed a USING (photo_id) LEFT JOIN batch_run r ON r.batch_id = a.batch_id
+    WHERE s.status <> 'pending'
+), counted AS (
+    SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
+           count(*) FILTER (status <> 'matched') AS dropped,
+           count(*) FILTER (reason = 'only_unknown_faces') AS unknown,
+           count(*) FILTER (reason = 'do_not_deliver') AS withheld,
+           count(*) FILTER (reason = 'no_face') AS no_face,
+           count(*) FILTER (reason = 'duplicate') AS duplicate,
+           dropped - unknown - withheld - no_face - duplicate AS failed
+    FROM decided GROUP BY ALL
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY dropped DESC, photos DESC, name) AS place FROM counted
+)
+SELECT if(count(*) = 1, any_value(name), format('{{:,}} others', count(*))),
+       sum(COLUMNS(* EXCLUDE (name, place)))::INTEGER
+FROM ranked GROUP BY least(place, $2) ORDER BY least(place, $2)
+"""  # noqa: S608
+
+# One row per delivered photo and person in it; persons who were merged are one.
+_APPEARANCES = """
+appearance AS (
+    SELECT e.name, s.photo_id, any_value(s.captured_at) AS captured_at, max(a.quality)::DOUBLE AS quality,
+           any_value(n.faces) AS faces
+    FROM face_answer a JOIN photo_state s USING (photo_id) JOIN everyone e ON e.person_id = a.person_id
+    JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = s.photo_id
+    WHERE s.status = 'matched' GROUP BY e.name, s.photo_id
+), somebody AS (                             -- the same, and a row for everyone in the gallery who is in no photo
+    FROM (SELECT name FROM person UNION SELECT name FROM appearance) LEFT JOIN appearance USING (name)
+)
+"""
+
+_COVERAGE = f"""
+WITH {_APPEARANCES}
+SELECT name, count(photo_id) AS photos, count(*) FILTER (quality >= $1::DOUBLE), count(*) FILTER (faces = 1)
+FROM somebody GROUP BY name ORDER BY photos, name
+"""  # noqa: S608
+
+_COVERAGE_BY_HOUR = f"""
+WITH {_APPEARANCES}
+SELECT name, date_trunc('hour', captured_at) AS hour, count(*) FROM appearance
+GROUP BY ALL ORDER BY hour NULLS LAST, name
+"""  # noqa: S608
+
+_DROPS_BY_PERSON = f"""
+WITH {_APPEARANCES}, near AS (              -- who was not to be delivered, else whom a face is nearest to
+    SELECT a.photo_id, e.name, a.distance
+    FROM face_answer a JOIN everyone e ON e.person_id = coalesce(a.person_id, a.nearest_id)
+    LEFT JOIN person p ON p.person_id = a.person_id
+    QUALIFY row_number() OVER (
+        PARTITION BY a.photo_id ORDER BY coalesce(p.deliver, true), a.distance NULLS LAST, a.face_id) = 1
+), dropped AS (
+    SELECT n.name, count(*) AS dropped, count(*) FILTER (s.reason = 'do_not_deliver') AS withheld,
+           min(n.distance) FILTER (s.reason <> 'do_not_deliver') AS nearest
+    FROM photo_state s LEFT JOIN near n ON n.photo_id = s.photo_id AND s.status = 'unknown'
+    WHERE s.status NOT IN ('matched', 'pending') GROUP BY n.name
+)
+SELECT name, coalesce(photos, 0), coalesce(dropped, 0), coalesce(withheld, 0), nearest
+FROM (SELECT name, count(photo_id) AS photos FROM somebody GROUP BY name) FULL JOIN dropped USING (name)
+ORDER BY name IS NULL, dropped DESC NULLS LAST, name
+"""  # noqa: S608
+
+_DROPS_BY_THEN = f"""
+WITH {_BATCH_RUN}, newest AS (
+    SELECT r.run_id, x.photo_id, arg_max(x.status, x.batch_id) AS status
+    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN result x USING (batch_id) GROUP BY ALL
+)
+SELECT r.run_id, count(*) FILTER (n.status <> 'matched'), count(n.photo_id)
+FROM run r LEFT JOIN newest n USING (run_id) GROUP BY r.run_id
+"""  # noqa: S608
+
+
+def drops(store: Store, by: str, limit: int) -> list[DropRow]:
+    """Decided photos and their drops by what they have in common, those with most drops first.
 
     Parameters
     ----------
-    kind : str
-        ``sort`` or ``rematch``.
-    started_at : datetime
-        UTC, without time zone.
-    ended_at : datetime or None
-        Of a run that was killed: the end of its last batch, if it finished one.
-    photos : int
-        That it worked through.
-    seconds : float
-        From its start to the end of its last batch.
-    settings : dict
-        As they took effect.
+    by : str
+        ``all``, ``run``, ``folder``, ``camera``, ``format``, ``hour`` or ``day``.
+    limit : int
+        At most so many rows; the last one takes all that do not fit, so that the sums stay.
     """
-
-    run_id: int
-    kind: str
-    started_at: datetime
-    ended_at: datetime | None
-    state: str
-    version: str
-    pack_name: str
-    pack_id: str
-    photos: int
-    seconds: float
-    settings: dict[str, Any]
+    return store.rows(_DROPS, [by, limit])
 
 
-@dataclass(frozen=True, slots=True)
-class TimedPhoto:
-    """What the analysis of a photo took in its worker; fields as in the tables."""
-
-    path: str
-    seconds: float
-    run_id: int
-    status: str
-    format: str | None
-    width: int | None
-    height: int | None
-    size: int
+def drops_by_run(store: Store) -> dict[int, tuple[int, int]]:
+    """How many photos were dropped and how many decided when each run ended, by the results that were there then."""
+    return {run_id: (dropped, decided) for run_id, dropped, decided in store.rows(_DROPS_BY_THEN)}
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """A person who is not to be delivered.
+def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float | None]]:
+    """Everyone in the gallery, in a photo or near a dropped one, those with most drops first.
+
+    Returns
+    -------
+    list of (name, photos, dropped, withheld, nearest distance)
+        A dropped photo counts to one person: to who is not to be delivered, else to whom a face is nearest.  At the
+        end those without a face to compare, if there are any; their name is None.
+    """
+    return store.rows(_DROPS_BY_PERSON)
+
+
+def coverage(store: Store, good_quality: float) -> list[tuple[str, int, int, int]]:
+    """In how many delivered photos everyone is, those in fewest first.
 
     Parameters
     ----------
-    photos : int
-        That reach nobody because the person is in them.
-    delivered : int
-        Files of such photos that are in the output nevertheless, from before the person was marked.
+    good_quality : float
+        From which a face is good, in [0, 1].
+
+    Returns
+    -------
+    list of (name, photos, photos with a good face of theirs, photos with nobody else)
     """
-
-    name: str
-    photos: int
-    delivered: int
+    return store.rows(_COVERAGE, [good_quality])
 
 
-def runs(store: Store) -> list[AuditedRun]:
-    """All runs, oldest first."""
-    rows = store.rows(
-        "WITH worked AS (SELECT run_id, max(finished_at) AS ended_at, sum(photos)::INTEGER AS photos "
-        " FROM run_batch GROUP BY run_id) "
-        "SELECT r.run_id, r.kind, r.started_at, coalesce(r.finished_at, w.ended_at), r.state, r.version, "
-        "r.pack_name, r.pack_id, coalesce(w.photos, 0), coalesce(epoch(w.ended_at - r.started_at), 0), r.settings "
-        "FROM run r LEFT JOIN worked w USING (run_id) ORDER BY r.run_id"
-    )
-    return [AuditedRun(*(*row[:10], json.loads(row[10]))) for row in rows]
+def coverage_by_hour(store: Store) -> list[tuple[str, datetime | None, int]]:
+    """Name, hour on the camera's clock and photos, in the order of time; photos without a time are last."""
+    return store.rows(_COVERAGE_BY_HOUR)
 
 
-def _batch_runs(store: Store) -> dict[int, int | None]:
-    """The run of every batch.
+def slowest_photos(store: Store, limit: int) -> list[tuple[Any, ...]]:
+    """The photos whose analysis took longest; one that was analysed twice may be there twice.
 
-    A run that is killed between storing a batch and recording so leaves a batch without a run: it counts to the next
-    run that worked a later batch, or else to the newest, which committed it.
+    Returns
+    -------
+    list of (path, seconds, run_id, status, format, megapixels, megabytes)
     """
-    rows = store.rows(
-        "SELECT b.batch_id, coalesce(max(r.run_id), "
-        "(SELECT min(l.run_id) FROM run_batch l WHERE l.batch_id > b.batch_id), (SELECT max(run_id) FROM run)) "
-        "FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id"
-    )
-    return dict(rows)
-
-
-def audited_photos(store: Store) -> list[AuditedPhoto]:
-    """Every photo as it stands now, in order."""
-    run_of = _batch_runs(store)
-    rows = store.rows(
-        # a photo that was held back counts to who was to be left out, any other to whom a face came nearest to
-        "WITH near AS (SELECT a.photo_id, e.name AS person, a.distance FROM face_answer a "
-        " JOIN everyone e ON e.person_id = coalesce(a.person_id, a.nearest_id) "
-        " LEFT JOIN person p ON p.person_id = a.person_id "
-        " QUALIFY row_number() OVER (PARTITION BY a.photo_id "
-        "  ORDER BY coalesce(p.deliver, true), a.distance NULLS LAST, a.face_id) = 1)"
-        ", analysed AS (SELECT r.photo_id, max(r.batch_id) AS batch_id FROM result r JOIN batch b USING (batch_id) "
-        " WHERE b.kind <> 'rematch' GROUP BY r.photo_id) "
-        "SELECT d.batch_id, s.status, s.photo_id, s.path, s.reason, coalesce(s.format, ''), coalesce(s.camera, ''), "
-        "s.captured_at, n.person, n.distance "
-        "FROM photo_state s LEFT JOIN analysed d USING (photo_id) "
-        "LEFT JOIN near n ON n.photo_id = s.photo_id AND s.status = 'unknown' ORDER BY s.photo_id"
-    )
-    return [
-        AuditedPhoto(
-            *(
-                *rest,
-                PhotoStatus(status),
-                None if status == PhotoStatus.PENDING else run_of.get(batch_id),
-            )
-        )
-        for batch_id, status, *rest in rows
-    ]
-
-
-def shots(store: Store) -> list[Shot]:
-    """Who is in which photo that is delivered, one row each."""
-    rows = store.rows(
-        "WITH faces AS (SELECT photo_id, count(*) AS number FROM face GROUP BY photo_id) "
-        "SELECT e.name, s.photo_id, s.captured_at, max(a.quality), any_value(f.number) "
-        "FROM face_answer a JOIN photo_state s USING (photo_id) JOIN everyone e ON e.person_id = a.person_id "
-        "JOIN faces f ON f.photo_id = s.photo_id WHERE s.status = 'matched' "
-        "GROUP BY e.name, s.photo_id, s.captured_at ORDER BY s.photo_id, e.name"
-    )
-    return [Shot(*row) for row in rows]
-
-
-def slowest_photos(store: Store, limit: int) -> list[TimedPhoto]:
-    """The photos whose analysis took longest, the slowest first; one that was tried twice may be there twice."""
-    rows = store.rows(
-        "SELECT s.path, t.seconds, t.run_id, s.status, s.format, s.width, s.height, s.size "
+    return store.rows(
+        "SELECT s.path, t.seconds, t.run_id, s.status, s.format, s.width::BIGINT * s.height / 1e6, s.size / 1e6 "
         "FROM timing t JOIN photo_state s USING (photo_id) ORDER BY t.seconds DESC, s.path LIMIT ?",
         [limit],
     )
-    return [TimedPhoto(*row) for row in rows]
 
 
 def seconds_per_photo(store: Store) -> tuple[int, float, float, float]:
@@ -172,9 +191,9 @@ def skipped_files(store: Store, first: str, limit: int) -> list[tuple[str, str]]
     )
 
 
-def withheld_persons(store: Store) -> list[Withheld]:
-    """Who is not to be delivered, and what that holds back."""
-    rows = store.rows(
+def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
+    """Name of everyone who is not to be delivered, their withheld photos, and copies of these in the output."""
+    return store.rows(
         "WITH held AS (SELECT DISTINCT a.person_id, s.photo_id FROM face_answer a "
         " JOIN photo_state s USING (photo_id) WHERE s.reason = 'do_not_deliver') "
         "SELECT p.name, count(h.photo_id), coalesce(sum((SELECT count(*) FROM write w "
@@ -182,11 +201,18 @@ def withheld_persons(store: Store) -> list[Withheld]:
         "FROM person p LEFT JOIN held h USING (person_id) WHERE NOT p.deliver "
         "GROUP BY p.person_id, p.name ORDER BY p.person_id"
     )
-    return [Withheld(*row) for row in rows]
+
+
+def faceless_photos(store: Store, limit: int) -> list[str]:
+    """Paths of photos in which no face was found."""
+    rows = store.rows(
+        "SELECT path FROM photo_state WHERE status = 'no_face' ORDER BY photo_id LIMIT ?", [limit]
+    )
+    return [path for (path,) in rows]
 
 
 def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
-    """Faces of dropped photos beside whom they came nearest to, the nearest first, one of each photo."""
+    """Faces of dropped photos beside the best reference of the nearest person, the nearest first, one of each photo."""
     rows = store.rows(
         "SELECT f.crop, (SELECT r.crop FROM reference r WHERE r.person_id = e.current_id "
         " ORDER BY r.quality DESC, r.reference_id LIMIT 1), a.face_id, s.photo_id, s.path, e.name, u.name, "
@@ -202,6 +228,25 @@ def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
         replace(ReviewFace(*rest), crop=bytes(crop), reference_crop=bytes(reference or b""))
         for crop, reference, *rest in rows
     ]
+
+
+def photo_paths(store: Store) -> dict[int, str]:
+    """Path of every photo."""
+    return dict(store.rows("SELECT photo_id, path FROM photo"))
+
+
+def _batch_runs(store: Store) -> dict[int, int | None]:
+    """The run of every batch.
+
+    A run that is killed between storing a batch and recording so leaves a batch without a run: it counts to the next
+    run that worked a later batch, or else to the newest, which committed it.
+    """
+    rows = store.rows(
+        "SELECT b.batch_id, coalesce(max(r.run_id), "
+        "(SELECT min(l.run_id) FROM run_batch l WHERE l.batch_id > b.batch_id), (SELECT max(run_id) FROM run)) "
+        "FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id"
+    )
+    return dict(rows)
 
 
 def results(store: Store) -> list[Resulted]:

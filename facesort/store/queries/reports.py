@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,17 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One execution of the sort; fields as in the table."""
+    """One execution of a sort or a re-match; fields as in the table.
+
+    Parameters
+    ----------
+    finished_at : datetime or None
+        Of a run that was killed: the end of its last batch, if it finished one.
+    photos : int
+        That it analysed.
+    seconds : float
+        From its start to the end of its last batch.
+    """
 
     run_id: int
     started_at: datetime
@@ -57,6 +67,9 @@ class RunRecord:
     pack_name: str
     pack_id: str
     settings: dict[str, Any]
+    kind: str = "sort"
+    photos: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +192,21 @@ def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]
     return boxes
 
 
+def run_records(store: Store) -> list[RunRecord]:
+    """All runs, oldest first."""
+    rows = store.rows(
+        "WITH worked AS (SELECT run_id, max(finished_at) AS ended_at, sum(photos)::INTEGER AS photos "
+        " FROM run_batch GROUP BY run_id) "
+        "SELECT r.run_id, r.started_at, coalesce(r.finished_at, w.ended_at), r.state, r.version, r.pack_name, "
+        "r.pack_id, r.settings, r.kind, coalesce(w.photos, 0), coalesce(epoch(w.ended_at - r.started_at), 0) "
+        "FROM run r LEFT JOIN worked w USING (run_id) ORDER BY r.run_id"
+    )
+    return [RunRecord(*(*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
+
+
 def run_record(store: Store, run_id: int) -> RunRecord:
     """One run with its settings."""
-    row = store.rows(
-        "SELECT run_id, started_at, finished_at, state, version, pack_name, pack_id, settings "
-        "FROM run WHERE run_id = ?",
-        [run_id],
-    )[0]
-    names = [f.name for f in fields(RunRecord)]
-    return RunRecord(**dict(zip(names, (*row[:7], json.loads(row[7])), strict=True)))
+    return next(run for run in run_records(store) if run.run_id == run_id)
 
 
 def throughput(store: Store, run_id: int) -> list[tuple[datetime, int, float, float]]:

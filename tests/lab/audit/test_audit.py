@@ -14,7 +14,6 @@ from IPython.display import Image as Picture
 from IPython.display import Markdown
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
-from facesort.core.audit import AuditedPhoto, Coverage, Group
 from facesort.core.history import Moment, state_at
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
@@ -27,12 +26,13 @@ from facesort.lab.audit.plots import plot_coverage
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.runs import read_saved_runs, runs_sections
 from facesort.lab.audit.tables import Sections, Whisker, rate_table
+from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.plots import chart
 from facesort.lab.shared.tables import Table
-from facesort.lab.sort.report import DropRate
-from facesort.reasons import PhotoStatus
 from facesort.store import Store
 from facesort.store.queries import audit as rows
+from facesort.store.queries import reports
+from facesort.store.queries.audit import DropRow
 from facesort.workspace import Workspace
 
 PHOTOS = 31  # 30 and a copy
@@ -123,7 +123,7 @@ def test_every_way_of_counting_adds_up(job: Job) -> None:
 def test_counts_that_do_not_add_up_are_not_hidden(job: Job) -> None:
     report = job.report()
 
-    reasons = audit.show_reasons(replace(report, drops={"no_face": 1}))
+    reasons = audit.show_reasons(replace(report, reasons={"no_face": 1}))
 
     assert isinstance(reasons, Table)
     assert "THE COUNTS DO NOT ADD UP" in reasons.note
@@ -131,10 +131,10 @@ def test_counts_that_do_not_add_up_are_not_hidden(job: Job) -> None:
 
 def test_where_every_photo_stood_is_known_for_every_moment(job: Job) -> None:
     with job.workspace.open_store(read_only=True) as store:
-        runs = rows.runs(store)
+        runs = reports.run_records(store)
         moments = {
-            "sorted": moment(store, runs[0].run_id, runs[0].ended_at),
-            "re-matched": moment(store, runs[1].run_id, runs[1].ended_at),
+            "sorted": moment(store, runs[0].run_id, runs[0].finished_at),
+            "re-matched": moment(store, runs[1].run_id, runs[1].finished_at),
             "corrected": moment(store, None, None),
         }
         results, decisions = rows.results(store), rows.decisions(store)
@@ -174,7 +174,7 @@ def test_what_users_said_since_is_told_from_what_runs_did(job: Job) -> None:
 
 def test_a_run_records_the_gallery_without_names(job: Job) -> None:
     with job.workspace.open_store(read_only=True) as store:
-        first, second = (run.settings["gallery"] for run in rows.runs(store))
+        first, second = (run.settings["gallery"] for run in reports.run_records(store))
 
     assert first["persons"] == {str(i): {"references": 1, "learned": 0} for i in range(1, 5)}
     assert second["persons"].keys() == {"1", "2", "3", "4", "5"}
@@ -251,10 +251,10 @@ def test_dropped_photos_are_shown_only_when_asked(job: Job) -> None:
     for show in (audit.show_dropped_faces, audit.show_faceless):
         assert isinstance(show(not_asked), Markdown)
         assert isinstance(show(asked), Picture)
-    assert asked.sheet is not None
-    assert 0 < len(asked.sheet.faces) <= 3
-    assert all(face.crop and face.reference_crop for face in asked.sheet.faces)
-    distances = [face.distance for face in asked.sheet.faces]
+    assert asked.dropped_faces is not None
+    assert 0 < len(asked.dropped_faces) <= 3
+    assert all(face.crop and face.reference_crop for face in asked.dropped_faces)
+    distances = [face.distance for face in asked.dropped_faces]
     assert distances == sorted(distances, key=lambda d: d or 0)
 
 
@@ -291,7 +291,7 @@ def save_run(runs: Path, name: str, summary: dict[str, Any] | str) -> None:
 def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> None:
     mine = {"notebook": "03_sort", "parameters": {"workspace": str(job.workspace.root)}}
     with job.workspace.open_store(read_only=True) as store:
-        first, second = rows.runs(store)
+        first, second = reports.run_records(store)
     around = {
         "started_at": second.started_at.isoformat(timespec="seconds") + "+00:00",
         "finished_at": "2999-01-01T00:00:00+00:00",
@@ -340,14 +340,15 @@ def test_without_saved_runs_the_workspace_still_knows_its_own(job: Job) -> None:
 
 
 def test_a_table_of_rates_shows_counts_and_intervals() -> None:
-    groups = [Group("A", 20, {}), Group("B", 29, {"no_face": 1})]
+    found: list[DropRow] = [("A", 20, 0, 0, 0, 0, 0, 0), ("B", 29, 1, 0, 0, 1, 0, 0)]
 
-    table = rate_table("Camera", groups, total=Group("all", 49, {"no_face": 1}))
+    table = rate_table("Camera", found, total=("all", 49, 1, 0, 0, 1, 0, 0))
 
     assert table.columns == ("Camera", "Photos", "Dropped", "Rate", "", "95 % interval", "no face")
     assert column(table, "Rate") == ["0.0 %", "3.4 %"]
     intervals = [str(text).split() for text in column(table, "95 % interval")]
-    assert intervals == [["0.0", "to", "16.1", "%"], ["0.6", "to", "17.2", "%"]]
+    # 1 - 0.025 ** (1 / 20), and the exact limits of 1 in 29
+    assert intervals == [["0.0", "to", "16.8", "%"], ["0.1", "to", "17.8", "%"]]
     assert table._repr_html_().count("<svg") == 2
     assert "<svg" not in repr(table)
 
@@ -362,12 +363,10 @@ def test_an_interval_is_drawn_where_it_is() -> None:
 
 def test_the_heat_map_has_a_cell_per_person_and_hour() -> None:
     nine, midnight = datetime(2026, 5, 2, 9), datetime(2026, 5, 3)
-    people = [
-        Coverage("$x$ Bo", 1, 1, 1, {None: 1}),
-        Coverage("Ada", 12, 1, 1, {midnight: 2, nine: 10}),
-    ]
+    people = {"$x$ Bo": 1, "Ada": 12}
+    hours = [("Ada", nine, 10), ("Cy", nine, 3), ("Ada", midnight, 2), ("$x$ Bo", None, 1)]
 
-    (ax,) = chart(lambda ax: plot_coverage(ax, people)).axes
+    (ax,) = chart(lambda ax: plot_coverage(ax, people, hours)).axes
 
     assert [label.get_text() for label in ax.get_xticklabels()] == [
         "09\nMay 2",
@@ -395,15 +394,13 @@ def test_a_batch_that_a_killed_run_left_counts_to_the_run_that_finished_it(
 
 def test_photos_know_their_run_and_who_was_near(job: Job) -> None:
     with job.workspace.open_store(read_only=True) as store:
-        found = rows.audited_photos(store)
+        runs = rows.drops(store, "run", 9)
+        people = rows.drops_by_person(store)
 
-    assert [photo.photo_id for photo in found] == sorted(job.stood["corrected"])
-    assert {photo.run_id for photo in found} == {1}
-    held = [photo for photo in found if photo.reason == "do_not_deliver"]
-    assert {photo.person for photo in held} == {"Person 2"}
-    assert all(person_and_distance(photo) for photo in found)
-
-
-def person_and_distance(photo: AuditedPhoto) -> bool:
-    """Whether exactly those photos name somebody that were dropped with faces in them."""
-    return (photo.status is PhotoStatus.UNKNOWN) == (photo.person is not None)
+    stood = [reason for status, reason in job.stood["corrected"].values() if status != "matched"]
+    assert [row[:3] for row in runs] == [("run 1", PHOTOS, len(stood))]
+    withheld = stood.count("do_not_deliver")
+    assert {name: held for name, _, _, held, _ in people if held} == {"Person 2": withheld}
+    nobody = [dropped for name, _, dropped, _, _ in people if name is None]
+    assert nobody == [len(stood) - withheld - stood.count("only_unknown_faces")]
+    assert all(nearest for name, _, dropped, held, nearest in people if name and dropped > held)

@@ -1,0 +1,185 @@
+"""However decided photos are grouped, every one of them is in one group, and the sums stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from facesort.reasons import PhotoStatus, Reason
+from facesort.store import Store
+from facesort.store.queries import audit
+
+NOON = datetime(2026, 5, 2, 12, 59, 59)
+DROPS = {
+    PhotoStatus.UNKNOWN: Reason.ONLY_UNKNOWN_FACES,
+    PhotoStatus.NO_FACE: Reason.NO_FACE,
+    PhotoStatus.DUPLICATE: Reason.DUPLICATE,
+    PhotoStatus.FAILED: Reason.CORRUPT,
+}
+GROUPINGS = ("all", "run", "folder", "camera", "format", "hour", "day")
+Row = tuple[PhotoStatus, str, str | None, datetime | None]  # path, camera and time of a photo
+
+
+def photo(
+    status: PhotoStatus = PhotoStatus.MATCHED,
+    path: str = "a/b/c.jpg",
+    camera: str | None = None,
+    at: datetime | None = None,
+) -> Row:
+    return status, path, camera, at
+
+
+def fill(store: Store, photos: Iterable[Row]) -> None:
+    """Put these photos, and no others, into one batch."""
+    for table in ("photo", "result", "batch", "batch_photo"):
+        store.execute(f"DELETE FROM {table}")
+    store.execute("INSERT INTO batch VALUES (1, 'sort', 'COMMITTED')")
+    for photo_id, (status, path, camera, at) in enumerate(photos, 1):
+        store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [photo_id, path])
+        store.execute("INSERT INTO batch_photo VALUES (1, ?)", [photo_id])
+        if status is not PhotoStatus.PENDING:
+            store.execute(
+                "INSERT INTO result (photo_id, batch_id, status, reason, detail, sha256, captured_at, camera) "
+                "VALUES (?, 1, ?, ?, '', '', ?, ?)",
+                [photo_id, status, DROPS.get(status), at, camera],
+            )
+
+
+@pytest.mark.parametrize(
+    ("photos", "expected"),
+    [
+        ([], []),
+        ([photo(PhotoStatus.PENDING, camera="A")], []),
+        ([photo(camera="A")], [("A", 1, 0, 0, 0, 0, 0, 0)]),
+        ([photo(camera=""), photo()], [("not recorded", 2, 0, 0, 0, 0, 0, 0)]),
+        (
+            [
+                photo(PhotoStatus.FAILED, camera="B"),
+                photo(camera="A"),
+                photo(PhotoStatus.NO_FACE, camera="B"),
+                photo(PhotoStatus.FAILED, camera="B"),
+                photo(PhotoStatus.DUPLICATE, camera="B"),
+                photo(PhotoStatus.UNKNOWN, camera="B"),
+            ],
+            [("B", 5, 5, 1, 0, 1, 1, 2), ("A", 1, 0, 0, 0, 0, 0, 0)],
+        ),
+    ],
+)
+def test_drops_are_counted_by_camera(
+    store: Store, photos: list[Row], expected: list[tuple[object, ...]]
+) -> None:
+    fill(store, photos)
+
+    assert audit.drops(store, "camera", 9) == expected
+
+
+def test_a_drop_without_a_reason_is_not_lost(store: Store) -> None:
+    fill(store, [photo(PhotoStatus.FAILED)])
+    store.execute("UPDATE result SET reason = NULL")
+
+    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 0, 0, 0, 1)]
+
+
+def test_what_photos_cannot_be_grouped_by_is_an_error(store: Store) -> None:
+    fill(store, [photo()])
+
+    with pytest.raises(Exception, match="cannot be grouped by lens"):
+        audit.drops(store, "lens", 9)
+
+
+photos = st.builds(
+    photo,
+    st.sampled_from(PhotoStatus),
+    st.text("ab/\n", max_size=5),
+    st.none() | st.text("xyz", max_size=2),
+    st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 4)),
+)
+
+
+@given(st.lists(photos, max_size=12), st.integers(2, 5))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_however_photos_are_grouped_they_add_up(store: Store, found: list[Row], limit: int) -> None:
+    fill(store, found)
+    count = Counter(status for status, *_ in found)
+    decided = len(found) - count[PhotoStatus.PENDING]
+    dropped = decided - count[PhotoStatus.MATCHED]
+    kinds = [count[PhotoStatus.UNKNOWN], 0, *(count[s] for s in list(DROPS)[1:])]
+
+    for by in GROUPINGS:
+        rows = audit.drops(store, by, limit)
+        sums = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+        assert sums == ([decided, dropped, *kinds] if decided else [])
+        assert len(rows) <= limit
+
+
+def test_the_worst_come_first_and_what_does_not_fit_is_one_row(store: Store) -> None:
+    bad = PhotoStatus.NO_FACE
+    many = {"a": (9, 0), "b": (5, 2), "c": (7, 2), "d": (1, 0)}
+    fill(
+        store,
+        [
+            photo(bad if i < dropped else PhotoStatus.MATCHED, camera=camera)
+            for camera, (number, dropped) in many.items()
+            for i in range(number)
+        ],
+    )
+
+    assert [row[0] for row in audit.drops(store, "camera", 4)] == ["c", "b", "a", "d"]
+    assert [row[:3] for row in audit.drops(store, "camera", 3)] == [
+        ("c", 7, 2),
+        ("b", 5, 2),
+        ("2 others", 10, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "at", "folder", "hour", "day"),
+    [
+        ("x.jpg", None, "(top folder)", "not recorded", "not recorded"),
+        ("a/b/x.jpg", NOON, "a/b", "2026-05-02 12:00", "2026-05-02"),
+        ("a\nb/x.jpg", NOON, "a\nb", "2026-05-02 12:00", "2026-05-02"),
+        ("a/x.jpg", datetime(2026, 5, 3), "a", "2026-05-03 00:00", "2026-05-03"),
+    ],
+)
+def test_where_and_when_a_photo_was_taken(
+    store: Store, path: str, at: datetime | None, folder: str, hour: str, day: str
+) -> None:
+    fill(store, [photo(path=path, at=at)])
+
+    found = [audit.drops(store, by, 9)[0][0] for by in ("folder", "hour", "day")]
+    assert found == [folder, hour, day]
+
+
+def test_everyone_is_counted_fewest_photos_first(store: Store) -> None:
+    fill(store, [photo(at=NOON), photo(at=NOON), photo(), photo(PhotoStatus.UNKNOWN)])
+    store.execute(
+        "INSERT INTO person (person_id, name, folder, folder_key) VALUES (1, 'Ada', 'a', 'a'), (2, 'Bo', 'b', 'b')"
+    )
+    store.execute("INSERT INTO former_person VALUES (3, 'Gone', 'g', NULL), (4, 'Adda', 'd', 1)")
+    faces = [  # photo, person, quality
+        (1, 1, 0.5), (2, 4, 0.49), (2, 3, 0.8), (2, None, 0.1), (3, 1, 0.9), (3, None, 0.9), (4, None, 0.9),
+    ]  # fmt: skip
+    for face_id, (photo_id, person_id, quality) in enumerate(faces, 1):
+        store.execute(
+            "INSERT INTO face VALUES (?, ?, 1, 0, 0, 1, 1, '', 1, 1, 0, ?, 'p', '', '')",
+            [face_id, photo_id, quality],
+        )
+        outcome = "unknown" if person_id is None else "strict"
+        store.execute(
+            "INSERT INTO decision VALUES (?, 0, ?, '', ?, 1.25, 2, NULL, NULL, 1)",
+            [face_id, outcome, person_id],
+        )
+
+    assert audit.coverage(store, 0.5) == [("Bo", 0, 0, 0), ("Gone", 1, 1, 0), ("Ada", 3, 2, 1)]
+    noon = datetime(2026, 5, 2, 12)
+    assert audit.coverage_by_hour(store) == [("Ada", noon, 2), ("Gone", noon, 1), ("Ada", None, 1)]
+    assert audit.drops_by_person(store) == [
+        ("Bo", 0, 1, 0, 1.25), ("Ada", 3, 0, 0, None), ("Gone", 1, 0, 0, None),
+    ]  # fmt: skip
