@@ -21,7 +21,6 @@ from facesort.reasons import Reason
 from facesort.store.queries import Store, audit, reports
 from facesort.store.queries.audit import DropRow
 from facesort.store.queries.gallery import everyone
-from facesort.store.queries.gallery import everyone
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace

@@ -137,7 +137,7 @@ def show_drops(report: SortReport) -> Table | Markdown:
             f"of {drop.decided:,} decided photos",
         ),
         f"Drop rate {percent(drop.dropped, drop.decided)}; for photos like these, between {100 * low:.1f} % and "
-        f"{100 * high:.1f} % (Wilson, 95 %).{aside}{check}",
+        f"{100 * high:.1f} % (exact, 95 %).{aside}{check}",
     )
 
 
