@@ -30,14 +30,13 @@ from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis
 from facesort.engine.calibration.forecast import SAMPLE, draw, forecast_from
 from facesort.engine.gallery.seed import check_reference
-from facesort.engine.job.decide import decide_batch, learn
+from facesort.engine.job.decide import Decided, decide_batch, learn
 from facesort.engine.rules import Rules
 from facesort.errors import RefusedReferenceError
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import PhotoStatus
 from facesort.settings import MatchingSettings, SeedSettings
-from facesort.store.job.photos import BATCH_SIZE, PhotoResult
+from facesort.store.job.photos import BATCH_SIZE
 
 Album = dict[str, list[Analysis]]
 """Photos of each person, those of strangers too."""
@@ -166,10 +165,12 @@ class Sorted:
     """A job that was sorted: what became of each photo, and whose it is."""
 
     truth: list[int]
-    results: list[PhotoResult]
+    results: list[Decided]
 
     def drop_rate(self) -> float:
-        return sum(r.status is not PhotoStatus.MATCHED for r in self.results) / len(self.results)
+        return sum(all(d.person_id is None for d in r.decisions) for r in self.results) / len(
+            self.results
+        )
 
     def given(self) -> list[tuple[int, set[int]]]:
         """Whose each photo is and whom it went to; only photos of one face, others have no truth."""
@@ -183,7 +184,7 @@ class Sorted:
 def sort_event(event: Event, rules: Rules, rng: random.Random) -> Sorted:
     """What `facesort sort` does with the event: batches of 50, what one learns is visible to the next."""
     photos = rng.sample(event.known + event.strangers, len(event.known + event.strangers))
-    gallery, first_with, results = event.gallery, dict[str, int](), list[PhotoResult]()
+    gallery, first_with, results = event.gallery, dict[str, int](), list[Decided]()
     for start in range(0, len(photos), BATCH_SIZE):
         batch = [analysis for _, analysis in photos[start : start + BATCH_SIZE]]
         decided = decide_batch(batch, gallery, rules, first_with)

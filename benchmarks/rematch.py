@@ -9,6 +9,7 @@ import argparse
 import resource
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from review import drawn_faces
 
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
-from facesort.engine.job.decide import decide_batch, plan_batch
+from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
 from facesort.engine.job.rematch import Rematch, find_changes, fingerprint
 from facesort.engine.rules import Rules
 from facesort.store import Store
@@ -25,6 +26,7 @@ from facesort.store.job import commits, photos, rematches
 from facesort.store.job.photos import BatchRecord
 from facesort.store.queries.corrections import corrections
 from facesort.store.queries.gallery import load_gallery
+from facesort.store.what_counts import standings
 
 PACK = "pack"
 
@@ -70,8 +72,9 @@ def fill(store: Store, count: int, persons: int) -> Rules:
             )
             for p in some
         ]
-        results = decide_batch(analyses, gallery, rules, {})
-        writes = plan_batch(results, some, gallery, rules)
+        decided = decide_batch(analyses, gallery, rules, {})
+        stand = standings_of(decided, partial(standings, store, unknown_folder=False))
+        results, writes = results_of(decided, stand), plan_batch(decided, some, stand)
         with store.transaction():
             photos.record_batch(store, BatchRecord(batch_id, results, writes), PACK)
             commits.finish_batch(store, batch_id, {})

@@ -108,7 +108,7 @@ def seen(root: Path, wanted: Sequence[bytes]) -> int:
 def faces_of(store: Store, name: str) -> list[tuple[bytes, bytes]]:
     """Embedding and crop of every face and every reference of a person."""
     return store.rows(
-        "SELECT f.embedding, f.crop FROM face_answer a JOIN face f USING (face_id) "
+        "SELECT f.embedding, f.crop FROM face_state a JOIN face f USING (face_id) "
         "JOIN everyone e ON e.person_id = a.person_id WHERE e.name = $1 "
         "UNION ALL SELECT r.embedding, r.crop FROM reference r JOIN person p USING (person_id) WHERE p.name = $1",
         [name],
@@ -118,5 +118,5 @@ def faces_of(store: Store, name: str) -> list[tuple[bytes, bytes]]:
 def faces_of_nobody(store: Store) -> list[tuple[bytes, bytes]]:
     """Embedding and crop of every unknown face."""
     return store.rows(
-        "SELECT f.embedding, f.crop FROM face_answer a JOIN face f USING (face_id) WHERE a.person_id IS NULL"
+        "SELECT f.embedding, f.crop FROM face_state a JOIN face f USING (face_id) WHERE a.person_id IS NULL"
     )

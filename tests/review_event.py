@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from facesort.core.records import Analysis, Face, Photo, PhotoInfo
 from facesort.engine.gallery.action import undoable
-from facesort.engine.job.decide import decide_batch, plan_batch
+from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
@@ -22,6 +23,7 @@ from facesort.store.job import commits, photos
 from facesort.store.job.photos import BatchRecord
 from facesort.store.queries.gallery import find_person, load_gallery
 from facesort.store.queries.journal import Action, history
+from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
 
 PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
@@ -88,8 +90,10 @@ def sort(
         gallery = load_gallery(store, PACK.pack_id, 10)
         rules: Rules = rules_of(workspace.settings, PACK)
         analyses = [_analysis(p, drawn, quality) for p, drawn in zip(batch, found, strict=True)]
-        results = decide_batch(analyses, gallery, rules, {})
-        writes = plan_batch(results, batch, gallery, rules)
+        decided = decide_batch(analyses, gallery, rules, {})
+        ask = partial(standings, store, unknown_folder=rules.unknown_folder)
+        stand = standings_of(decided, ask)
+        results, writes = results_of(decided, stand), plan_batch(decided, batch, stand)
         with store.transaction():
             photos.record_batch(store, BatchRecord(batch_id, results, writes), PACK.pack_id)
         with store.transaction():

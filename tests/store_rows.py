@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -46,23 +47,26 @@ def result(
     *,
     sha256: str | None = None,
     duplicate_of: int | None = None,
+    persons: Sequence[int] = (1,),
 ) -> PhotoResult:
+    """A result; where it is matched, with one face for each of these persons, of whom the first is learned."""
     has_faces = status in {PhotoStatus.MATCHED, PhotoStatus.UNKNOWN}
     analysis = Analysis(
         photo_id,
         f"sha-{photo_id}" if sha256 is None else sha256,
         info=PhotoInfo("JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), "Camera"),
-        faces=(face(photo_id),) if has_faces else (),
+        faces=tuple(face(photo_id) for _ in persons) if has_faces else (),
         failure=reason if status is PhotoStatus.FAILED else None,
         detail="told in words" if status is PhotoStatus.FAILED else "",
     )
-    decision = GIVEN if status is PhotoStatus.MATCHED else NOBODY
+    matched = tuple(replace(GIVEN, person_id=person_id) for person_id in persons)
+    decisions = matched if status is PhotoStatus.MATCHED else (NOBODY,) * len(persons)
     return PhotoResult(
         analysis,
         status,
         reason,
         duplicate_of,
-        decisions=(decision,) if has_faces else (),
+        decisions=decisions if has_faces else (),
         learned=(0,) if status is PhotoStatus.MATCHED else (),
     )
 

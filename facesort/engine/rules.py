@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
-from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import PhotoStatus, Reason
 from facesort.settings import Settings
 
 
@@ -46,43 +42,3 @@ def rules_of(settings: Settings, pack: ModelPack) -> Rules:
         matching.learn_quality if matching.learn else None,
         settings.run.unknown_folder,
     )
-
-
-def status_of(
-    persons: Iterable[int | None], withheld: Set[int]
-) -> tuple[PhotoStatus, Reason | None]:
-    """Where a photo stands, by who its faces are; as the view `photo_state` has it.
-
-    Parameters
-    ----------
-    persons : iterable of (person_id or None)
-        One per face; None for an unknown one.
-    withheld : set of person_id
-        Photos with one of them go to nobody.
-    """
-    named = {person_id for person_id in persons if person_id is not None}
-    if named & withheld:
-        return PhotoStatus.UNKNOWN, Reason.DO_NOT_DELIVER
-    if named:
-        return PhotoStatus.MATCHED, None
-    return PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES
-
-
-def targets_of(
-    reason: Reason | None, persons: Iterable[int | None], gallery: Gallery, rules: Rules
-) -> list[tuple[int | None, str]]:
-    """Where the copies of a photo with faces belong: who gets one, and in which folder.
-
-    Parameters
-    ----------
-    reason : Reason or None
-        From `status_of`.
-    persons : iterable of (person_id or None)
-        One per face; whoever is not in the gallery gets nothing.
-    """
-    if reason is Reason.DO_NOT_DELIVER:
-        return []
-    if reason is Reason.ONLY_UNKNOWN_FACES:
-        return [(None, UNKNOWN_FOLDER)] if rules.unknown_folder else []
-    folders = {person.person_id: person.folder for person in gallery.persons}
-    return [(key, folders[key]) for key in dict.fromkeys(persons) if key in folders]

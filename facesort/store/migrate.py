@@ -1,4 +1,7 @@
-"""Numbered migrations: each step and its record in one transaction."""
+"""Numbered migrations: each step and its record in one transaction.
+
+Views and macros hold no data: ``what_counts.sql`` makes them anew together with the last step.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
             f"the workspace has schema {current} and needs {newest}: run `facesort sort` once to bring it up to date"
         )
     for version, name, sql in _steps():
+        if version == newest:
+            sql += files("facesort.store").joinpath("what_counts.sql").read_text(encoding="utf-8")
         if version > current:
             _apply(connection, version, name, sql)
 

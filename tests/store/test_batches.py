@@ -271,7 +271,7 @@ def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> No
     record(
         store,
         1,
-        [result(1, *MATCHED), result(2, *MATCHED), result(3, *UNKNOWN)],
+        [result(1, *MATCHED, persons=(1, 2)), result(2, *MATCHED), result(3, *UNKNOWN)],
         [write(1, 1), write(1, 2), write(2, 1), write(3, None)],
     )
     finish(store, 1, {2: Reason.NAME_TAKEN, 4: Reason.NAME_TAKEN})
@@ -297,7 +297,7 @@ def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> No
 def test_a_write_may_fail_again_and_again(store: Store) -> None:
     add_people(store)
     add(store, [photo(1)])
-    record(store, 1, [result(1, *MATCHED)], [write(1, 1), write(1, 2)])
+    record(store, 1, [result(1, *MATCHED, persons=(1, 2))], [write(1, 1), write(1, 2)])
     finish(store, 1, {1: Reason.NAME_TAKEN, 2: Reason.NAME_TAKEN})
     assert retry(store) == 1
     finish(store, 2, {3: Reason.NAME_TAKEN})  # write 4, to Ben, succeeds

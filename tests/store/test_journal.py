@@ -25,7 +25,7 @@ from facesort.store.queries.journal import history
 
 JOURNAL = {
     f"{table}_edit"
-    for table in ("person", "former_person", "reference", "learned", "verdict", "ignored")
+    for table in ("person", "former_person", "reference", "learned", "answer", "ignored")
 }
 NAMES = ("Ada", "Bo", "Cleo", "Dan")
 
@@ -98,7 +98,7 @@ def check(store: Store) -> None:
         "SELECT (SELECT count(*) FROM person) + (SELECT count(*) FROM former_person)"
     )
     pointed = store.rows(
-        "SELECT person_id FROM mentioned WHERE person_id IS NOT NULL UNION SELECT person_id FROM verdict"
+        "SELECT person_id FROM mentioned WHERE person_id IS NOT NULL UNION SELECT person_id FROM answer"
     )
     assert {row[0] for row in pointed} <= known
     here = {row[0] for row in store.rows("SELECT person_id FROM person")}
@@ -106,11 +106,11 @@ def check(store: Store) -> None:
         held = store.rows(f"SELECT person_id FROM {table}")
         assert {row[0] for row in held} <= here
     assert store.rows("SELECT person_id FROM person ANTI JOIN reference USING (person_id)") == []
-    twice = "SELECT face_id FROM verdict WHERE answer = 'yes' GROUP BY face_id HAVING count(*) > 1"
+    twice = "SELECT face_id FROM answer WHERE answer = 'yes' GROUP BY face_id HAVING count(*) > 1"
     assert store.rows(twice) == []
     yes, no = confirmed(store), rejected_pairs(store)
     assert not set(yes.items()) & no
-    given_ = dict(store.rows("SELECT face_id, person_id FROM face_answer"))
+    given_ = dict(store.rows("SELECT face_id, person_id FROM face_state"))
     assert not set(given_.items()) & no
     assert yes.items() <= given_.items()
 

@@ -22,7 +22,6 @@ from facesort.engine.rules import Rules
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job import photos
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
@@ -153,13 +152,14 @@ def forecast_from(
         analyses, gallery, Rules(at_loose, rules.learn_quality, rules.unknown_folder), {}
     )
     centroids = gallery.centroids()
+    withheld_persons = {person.person_id for person in gallery.persons if not person.deliver}
     nearest, learnable, photo_of = [], [], []
     for number, result in enumerate(results):
-        usable = result.status in (PhotoStatus.MATCHED, PhotoStatus.UNKNOWN)
-        faces = result.analysis.faces if usable else ()
+        faces = result.analysis.faces if result.decisions else ()
         embeddings = np.array([face.embedding for face in faces], np.float32)
         distances = distances_to_persons(embeddings, centroids)
-        withheld = result.reason is Reason.DO_NOT_DELIVER
+        # The rule of what_counts.sql, for thresholds that nothing is stored under; a test compares the two.
+        withheld = any(d.person_id in withheld_persons for d in result.decisions)
         nearest.append(np.inf if withheld else distances.min(initial=np.inf))
         for index in range(len(faces)):
             learned = index in result.learned

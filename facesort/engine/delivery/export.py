@@ -11,17 +11,14 @@ from pathlib import Path
 
 from facesort.core.bursts import find_bursts
 from facesort.core.delivery import LeftOut, best_of_bursts
-from facesort.core.gallery import Gallery
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.delivery.files import Delivery, ExportOptions, ExportPlan
 from facesort.engine.delivery.renderings import Renderings
-from facesort.engine.rules import Rules, rules_of, status_of, targets_of
 from facesort.errors import OutputError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
-from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, lies_in
 
 
@@ -86,8 +83,8 @@ def export(
         workspace.open_store(read_only=True) as store,
         executor or LocalPool.of(workers, settings.photos) as pool,
     ):
-        gallery = load_gallery(store, pack.pack_id, settings.matching.max_learned)
-        plan = _plan(deliveries(store), gallery, rules_of(settings, pack), options)
+        found = deliveries(store, unknown_folder=settings.run.unknown_folder)
+        plan = _plan(found, options)
         renderings = Renderings(analyser, pool, settings.output, lambda _: None)
         delivery = Delivery(folder, options, renderings)
         try:
@@ -117,23 +114,11 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
         )
 
 
-def _plan(
-    found: Iterable[DeliveredPhoto], gallery: Gallery, rules: Rules, options: ExportOptions
-) -> ExportPlan:
+def _plan(found: Iterable[DeliveredPhoto], options: ExportOptions) -> ExportPlan:
     """Folders that each photo belongs in, and the photos that belong in none."""
     photos = {photo.shot.photo_id: photo for photo in found}
-    withheld = {person.person_id for person in gallery.persons if not person.deliver}
-    folders: dict[int, tuple[str, ...]] = {}
-    left_out = []
-    for key, photo in photos.items():
-        persons = [face.person_id for face in photo.faces]
-        _, reason = status_of(persons, withheld)
-        targets = targets_of(reason, persons, gallery, rules) if persons else []
-        if targets:
-            folders[key] = tuple(folder for _, folder in targets)
-        else:
-            why = (reason.value if reason else "removed_person") if persons else photo.reason
-            left_out.append(LeftOut(key, "", why or photo.status))
+    folders = {key: photo.folders for key, photo in photos.items() if photo.folders}
+    left_out = [LeftOut(key, "", p.left_out) for key, p in photos.items() if not p.folders]
     bursts = find_bursts(photos[key].shot for key in folders)
     if options.best_of_burst:
         folders, alike = best_of_bursts(folders, [photos[key].shot for key in folders], bursts)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from facesort.core.gallery import Gallery
@@ -23,7 +24,14 @@ from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_
 from facesort.engine.analysis.stopwatch import Stopwatch
 from facesort.engine.delivery.renderings import Renderings
 from facesort.engine.job.commit import Committer, stage, unstage
-from facesort.engine.job.decide import decide_batch, learn, plan_batch
+from facesort.engine.job.decide import (
+    AskStandings,
+    decide_batch,
+    learn,
+    plan_batch,
+    results_of,
+    standings_of,
+)
 from facesort.engine.job.progress import Progress
 from facesort.engine.job.rematch import (
     Change,
@@ -44,6 +52,7 @@ from facesort.store.job.photos import BatchRecord, BatchState
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import planned_writes
 from facesort.store.queries.gallery import everyone, load_gallery
+from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -87,6 +96,7 @@ class Job:
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
     first_with: dict[str, int] = field(init=False)
+    ask: AskStandings = field(init=False)
     watch: SourceWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,6 +106,7 @@ class Job:
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
+        self.ask = partial(standings, self.store, unknown_folder=self.rules.unknown_folder)
         self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
 
     def carry_on(self, executor: Executor) -> None:
@@ -215,8 +226,10 @@ class Job:
         with watch.during(Stage.WAIT):
             found = list(itertools.islice(analyses, len(batch)))
         with watch.during(Stage.MATCH):
-            results = decide_batch(found, self.gallery, self.rules, self.first_with)
-            writes = plan_batch(results, batch, self.gallery, self.rules)
+            decided = decide_batch(found, self.gallery, self.rules, self.first_with)
+            stand = standings_of(decided, self.ask)
+            results = results_of(decided, stand)
+            writes = plan_batch(decided, batch, stand)
         wanted = {w.photo_id for w in writes}
         stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted), watch)
         at("staged")
@@ -227,7 +240,7 @@ class Job:
             at("recording")
         at("recorded")
         with watch.during(Stage.MATCH):
-            self.gallery = learn(self.gallery, results)
+            self.gallery = learn(self.gallery, decided)
         self.progress.batch_moved("PROCESSING", "COMMITTING")
         self.progress.batch_recorded(results)
         self._commit(batch_id, executor, watch)

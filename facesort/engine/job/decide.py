@@ -1,8 +1,9 @@
-"""What a batch of analyses means: results, what is learned, and the planned writes.  Pure."""
+"""What a batch of analyses means: decisions, what is learned, results, and the planned writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,14 +11,38 @@ from facesort.core.gallery import Gallery
 from facesort.core.matching import Decision, decide_photo, distances_to_persons
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
-from facesort.engine.rules import Rules, status_of, targets_of
+from facesort.engine.rules import Rules
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store.job.photos import PhotoResult
+from facesort.store.what_counts import Standing
+
+AskStandings = Callable[[Iterable[tuple[int, int, int | None]]], Mapping[int, Standing]]
+"""`facesort.store.what_counts.standings`, bound to a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the matching says of one photo.
+
+    Parameters
+    ----------
+    duplicate_of : int or None
+        The earlier photo with the same bytes.
+    decisions : tuple of Decision
+        One per face of the analysis; empty for a duplicate.
+    learned : tuple of int
+        Indices of the faces that join the gallery.
+    """
+
+    analysis: Analysis
+    duplicate_of: int | None = None
+    decisions: tuple[Decision, ...] = ()
+    learned: tuple[int, ...] = ()
 
 
 def decide_batch(
     analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, first_with: dict[str, int]
-) -> tuple[PhotoResult, ...]:
+) -> tuple[Decided, ...]:
     """Decide for the photos of one batch, against a gallery that is frozen meanwhile.
 
     Parameters
@@ -26,36 +51,20 @@ def decide_batch(
         In the order of the photos.
     first_with : dict of SHA-256 to photo_id
         The first photo with each content; the batch's own are added.
-
-    Returns
-    -------
-    tuple of PhotoResult
     """
     person_ids, centroids = gallery.person_ids, gallery.centroids()
-    withheld = {person.person_id for person in gallery.persons if not person.deliver}
-    results = []
+    decided = []
     for analysis in analyses:
         original = _original(analysis, first_with)
-        if original is not None:
-            results.append(
-                PhotoResult(
-                    analysis, PhotoStatus.DUPLICATE, Reason.DUPLICATE, duplicate_of=original
-                )
-            )
-        elif analysis.failure is not None:
-            results.append(PhotoResult(analysis, PhotoStatus.FAILED, analysis.failure))
-        elif not analysis.faces:
-            results.append(PhotoResult(analysis, PhotoStatus.NO_FACE, Reason.NO_FACE))
-        else:
-            embeddings = np.stack([face.embedding for face in analysis.faces])
-            distances = distances_to_persons(embeddings, centroids)
-            decisions = decide_photo(distances, person_ids, rules.thresholds)
-            learned = _learned(analysis, decisions, rules)
-            status, reason = status_of((d.person_id for d in decisions), withheld)
-            results.append(
-                PhotoResult(analysis, status, reason, decisions=decisions, learned=learned)
-            )
-    return tuple(results)
+        if original is not None or not analysis.faces:
+            decided.append(Decided(analysis, original))
+            continue
+        embeddings = np.stack([face.embedding for face in analysis.faces])
+        distances = distances_to_persons(embeddings, centroids)
+        decisions = decide_photo(distances, person_ids, rules.thresholds)
+        learned = _learned(analysis, decisions, rules)
+        decided.append(Decided(analysis, decisions=decisions, learned=learned))
+    return tuple(decided)
 
 
 def _original(analysis: Analysis, first_with: dict[str, int]) -> int | None:
@@ -77,27 +86,60 @@ def _learned(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) 
     )
 
 
-def learn(gallery: Gallery, results: Sequence[PhotoResult]) -> Gallery:
+def learn(gallery: Gallery, batch: Sequence[Decided]) -> Gallery:
     """The gallery that the next batch sees."""
     return gallery.learn(
         [
-            (person_id, result.analysis.faces[index].embedding)
-            for result in results
-            for index in result.learned
-            if (person_id := result.decisions[index].person_id) is not None
+            (person_id, decided.analysis.faces[index].embedding)
+            for decided in batch
+            for index in decided.learned
+            if (person_id := decided.decisions[index].person_id) is not None
         ]
     )
 
 
+def standings_of(batch: Sequence[Decided], ask: AskStandings) -> Mapping[int, Standing]:
+    """Where the photos with faces stand, by photo_id."""
+    faces = [(d.analysis.photo_id, one.person_id) for d in batch for one in d.decisions]
+    # They have no ids yet: negative ones keep their order.
+    return ask((key, i - len(faces), person_id) for i, (key, person_id) in enumerate(faces))
+
+
+def results_of(
+    batch: Sequence[Decided], standings: Mapping[int, Standing]
+) -> tuple[PhotoResult, ...]:
+    """What becomes of each photo of a batch."""
+    return tuple(_result(decided, standings.get(decided.analysis.photo_id)) for decided in batch)
+
+
+def _result(decided: Decided, standing: Standing | None) -> PhotoResult:
+    analysis = decided.analysis
+    if decided.duplicate_of is not None:
+        return PhotoResult(
+            analysis, PhotoStatus.DUPLICATE, Reason.DUPLICATE, duplicate_of=decided.duplicate_of
+        )
+    if analysis.failure is not None:
+        return PhotoResult(analysis, PhotoStatus.FAILED, analysis.failure)
+    if standing is None:
+        return PhotoResult(analysis, PhotoStatus.NO_FACE, Reason.NO_FACE)
+    return PhotoResult(
+        analysis,
+        standing.status,
+        standing.reason,
+        decisions=decided.decisions,
+        learned=decided.learned,
+    )
+
+
 def plan_batch(
-    results: Sequence[PhotoResult], photos: Sequence[Photo], gallery: Gallery, rules: Rules
+    batch: Sequence[Decided], photos: Sequence[Photo], standings: Mapping[int, Standing]
 ) -> tuple[PlannedWrite, ...]:
     """Plan the copies of a batch: compressed once, one copy for everyone in the photo."""
     writes: list[PlannedWrite] = []
-    for result, photo in zip(results, photos, strict=True):
-        named = (d.person_id for d in result.decisions)
-        targets = targets_of(result.reason, named, gallery, rules) if result.decisions else []
-        if targets:
-            name = output_name(photo.path, result.analysis.sha256)
-            writes.extend(plan_writes(photo.photo_id, name, targets, result.analysis.jpeg))
+    for decided, photo in zip(batch, photos, strict=True):
+        standing = standings.get(photo.photo_id)
+        if standing is not None and standing.targets:
+            analysis = decided.analysis
+            name = output_name(photo.path, analysis.sha256)
+            writes += plan_writes(photo.photo_id, name, standing.targets, analysis.jpeg)
     return tuple(writes)

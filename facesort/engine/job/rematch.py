@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from facesort.core.gallery import Centroids, Gallery
 from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
-from facesort.engine.rules import Rules, status_of, targets_of
+from facesort.engine.rules import Rules
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import rematches
 from facesort.store.job.rematches import Rematched, StoredFace, StoredPhoto
 from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.what_counts import Standing, standings
 
 _AT_ONCE = 256  # photos whose distances are computed together
 
@@ -119,11 +120,9 @@ class Rematch:
     confirmed: Mapping[int, int]
     person_ids: NDArray[np.int64] = field(init=False)
     centroids: Centroids = field(init=False)
-    withheld: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.person_ids, self.centroids = self.gallery.person_ids, self.gallery.centroids()
-        self.withheld = frozenset(p.person_id for p in self.gallery.persons if not p.deliver)
 
     @classmethod
     def of(cls, store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> Rematch:
@@ -199,20 +198,6 @@ class Rematch:
             row |= np.isin(self.person_ids, self.rejected.get(face.face_id, []))
         return forbidden
 
-    def change(self, photo: StoredPhoto, decisions: Mapping[int, Decision]) -> Change | None:
-        """What has to be done for a photo; None if nothing has."""
-        persons = [
-            decisions[index].person_id if index in decisions and not face.confirmed else face.answer
-            for index, face in enumerate(photo.faces)
-        ]
-        status, reason = status_of(persons, self.withheld)
-        there = {copy.person_id for copy in photo.copies}
-        wanted = targets_of(reason, persons, self.gallery, self.rules)
-        missing = tuple(target for target in wanted if target[0] not in there)
-        if not decisions and not missing:
-            return None
-        return Change(photo, decisions, status, reason, missing)
-
 
 def recorded(change: Change, jpegs: Mapping[int, bytes]) -> Rematched:
     """A change as it is stored, with its copies planned.
@@ -255,10 +240,34 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
     for some in _by(_AT_ONCE, photos):
         again = [photo for photo in some if photo.photo.photo_id in found.again]
         decided = dict(zip((p.photo.photo_id for p in again), rematch.decide(again), strict=True))
-        for photo in some:
-            change = rematch.change(photo, decided.get(photo.photo.photo_id, {}))
+        changed = [decided.get(photo.photo.photo_id, {}) for photo in some]
+        faces = chain.from_iterable(map(_proposed, some, changed))
+        there = standings(store, faces, unknown_folder=rematch.rules.unknown_folder)
+        for photo, decisions in zip(some, changed, strict=True):
+            change = _change(photo, decisions, there[photo.photo.photo_id])
             if change is not None:
                 yield change
+
+
+def _proposed(
+    photo: StoredPhoto, decisions: Mapping[int, Decision]
+) -> Iterator[tuple[int, int, int | None]]:
+    """Whom the machine gives each face to, after the re-match."""
+    for index, face in enumerate(photo.faces):
+        again = decisions.get(index)
+        person_id = face.decided[2] if again is None else again.person_id
+        yield photo.photo.photo_id, face.face_id, person_id
+
+
+def _change(
+    photo: StoredPhoto, decisions: Mapping[int, Decision], standing: Standing
+) -> Change | None:
+    """What has to be done for a photo; None if nothing has."""
+    there = {copy.person_id for copy in photo.copies}
+    missing = tuple(target for target in standing.targets if target[0] not in there)
+    if not decisions and not missing:
+        return None
+    return Change(photo, decisions, standing.status, standing.reason, missing)
 
 
 def _by(count: int, photos: Iterable[StoredPhoto]) -> Iterator[list[StoredPhoto]]:

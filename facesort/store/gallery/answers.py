@@ -29,14 +29,14 @@ def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
     """
     pairs = [list(map(int, persons)), list(persons.values())]
     earlier = f"SELECT (a.face_id, e.person_id) FROM {_PAIRS} a JOIN everyone e ON e.current_id = a.person_id"  # noqa: S608
-    store.execute(f"DELETE FROM verdict WHERE (face_id, person_id) IN ({earlier})", pairs)  # noqa: S608
+    store.execute(f"DELETE FROM answer WHERE (face_id, person_id) IN ({earlier})", pairs)  # noqa: S608
     if answer == "yes":
         store.execute(
-            "DELETE FROM verdict WHERE answer = 'yes' AND face_id IN (SELECT unnest(?::BIGINT[]))",
+            "DELETE FROM answer WHERE answer = 'yes' AND face_id IN (SELECT unnest(?::BIGINT[]))",
             pairs[:1],
         )
     store.insert(
-        "verdict",
+        "answer",
         {"face_id": pairs[0], "person_id": pairs[1], "answer": [answer] * len(persons)},
     )
     if answer != "unsure":

@@ -22,7 +22,7 @@ _KEYS = {
     "former_person": ("person_id",),
     "reference": ("reference_id",),
     "learned": ("learned_id",),
-    "verdict": ("face_id", "person_id"),
+    "answer": ("face_id", "person_id"),
     "ignored": ("face_id",),
 }
 # Not compared, only kept: large, and never changed without their pack or their id.

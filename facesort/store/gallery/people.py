@@ -215,7 +215,7 @@ def _leave(store: Store, person: Person, merged_into: int | None) -> None:
     key = person.person_id
     # Who was merged is always remembered: an undo, a sort and a redo later, rows may point to them.
     remembered = merged_into is not None or store.value(
-        "SELECT EXISTS (FROM mentioned WHERE person_id = ?) OR EXISTS (FROM verdict WHERE person_id = ?) "
+        "SELECT EXISTS (FROM mentioned WHERE person_id = ?) OR EXISTS (FROM answer WHERE person_id = ?) "
         "OR EXISTS (FROM former_person WHERE merged_into = ?)",
         [key, key, key],
     )

@@ -141,25 +141,21 @@ def add_retry_batches(store: Store) -> int:
 
 
 def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
-    """Add one batch, COMMITTING from the start, with the failed writes of these photos that no user has ruled out."""
+    """Add one batch, COMMITTING from the start, with the failed writes of these photos that are still wanted."""
     batch_id = store.next_id("batch", "batch_id")
     store.execute(
-        "INSERT INTO result SELECT s.photo_id, ?, "
-        "if(EXISTS (FROM write w WHERE w.photo_id = s.photo_id AND w.person_id IS NOT NULL), 'matched', 'unknown'), "
-        "if(EXISTS (FROM write w WHERE w.photo_id = s.photo_id AND w.person_id IS NOT NULL), NULL, ?), "
+        "INSERT INTO result SELECT s.photo_id, ?, t.status, t.reason, "
         "'', sha256, duplicate_of, format, width, height, captured_at, camera, phash "
-        "FROM photo_state s WHERE list_contains(?, s.photo_id)",
-        [batch_id, Reason.ONLY_UNKNOWN_FACES.value, list(photo_ids)],
+        "FROM photo_state s JOIN photo_standing t USING (photo_id) WHERE list_contains(?, s.photo_id)",
+        [batch_id, list(photo_ids)],
     )
     store.execute(
         "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
         "w.target, w.sha256, w.size, 'planned', NULL FROM write w "
         "JOIN photo_state s ON s.photo_id = w.photo_id AND s.batch_id = w.batch_id "
         "WHERE w.status = 'failed' AND list_contains(?, w.photo_id) "
-        "AND NOT EXISTS (FROM verdict v JOIN face f USING (face_id) "
-        "WHERE f.photo_id = w.photo_id AND v.person_id = w.person_id AND v.answer = 'no') "
-        "AND NOT EXISTS (FROM face_answer a JOIN person p USING (person_id) "
-        "WHERE a.photo_id = w.photo_id AND NOT p.deliver)",
+        "AND EXISTS (FROM wanted_copy c "
+        "WHERE c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id)",
         [store.next_id("write", "write_id"), batch_id, list(photo_ids)],
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["retry"], "state": ["COMMITTING"]})

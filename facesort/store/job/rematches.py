@@ -113,16 +113,16 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
     again = store.rows(
         "SELECT DISTINCT d.photo_id FROM face_decision d JOIN photo_state s USING (photo_id) "
         "WHERE s.status IN ('matched', 'unknown') AND (? OR d.outcome <> 'strict' "
-        "OR EXISTS (FROM verdict v WHERE v.face_id = d.face_id))",
+        "OR EXISTS (FROM answer v WHERE v.face_id = d.face_id))",
         [everything],
     )
     undelivered = store.rows(
-        "SELECT DISTINCT a.photo_id FROM face_answer a JOIN photo_state s USING (photo_id) "
-        "LEFT JOIN person p ON p.person_id = a.person_id "
-        "WHERE (s.status = 'matched' AND p.person_id IS NOT NULL OR ? AND s.reason = ?) "
-        "AND NOT EXISTS (FROM write w WHERE w.photo_id = a.photo_id AND w.status <> 'failed' "
-        "AND w.person_id IS NOT DISTINCT FROM p.person_id)",
-        [unknown_folder, Reason.ONLY_UNKNOWN_FACES.value],
+        "SELECT DISTINCT c.photo_id FROM wanted_copy c JOIN photo_state s USING (photo_id) "
+        "WHERE s.status IN ('matched', 'unknown') AND NOT c.removed AND (? OR c.person_id IS NOT NULL) "
+        "AND EXISTS (FROM face f WHERE f.photo_id = c.photo_id) "
+        "AND NOT EXISTS (FROM write w WHERE w.photo_id = c.photo_id AND w.status <> 'failed' "
+        "AND w.person_id IS NOT DISTINCT FROM c.person_id)",
+        [unknown_folder],
     )
     return Candidates(frozenset(r[0] for r in again), frozenset(r[0] for r in undelivered))
 
@@ -158,7 +158,7 @@ def _faces(store: Store, photo_ids: list[int], pack_id: str) -> dict[int, tuple[
     rows = store.rows(
         "SELECT d.photo_id, d.face_id, d.round, d.outcome, d.reason, coalesce(e.current_id, d.person_id), "
         "a.person_id, a.reason = 'confirmed_by_user', f.embedding FROM face_decision d "
-        "JOIN face_answer a USING (face_id) "
+        "JOIN face_state a USING (face_id) "
         "LEFT JOIN everyone e ON e.person_id = d.person_id "
         "LEFT JOIN face f ON f.face_id = d.face_id AND f.pack_id = ? AND octet_length(f.embedding) > 0 "
         "WHERE d.photo_id IN (SELECT unnest(?::INTEGER[])) ORDER BY d.photo_id, d.face_id",
@@ -234,7 +234,7 @@ def state_of_matching(store: Store) -> str:
     rows = store.rows(
         "SELECT (SELECT bit_xor(hash(p)) FROM person p), (SELECT bit_xor(hash(f)) FROM former_person f), "
         "(SELECT bit_xor(hash(r)) FROM reference r), (SELECT bit_xor(hash(l)) FROM learned l), "
-        "(SELECT bit_xor(hash(v)) FROM verdict v), (SELECT max(face_id) FROM face), "
+        "(SELECT bit_xor(hash(v)) FROM answer v), (SELECT max(face_id) FROM face), "
         "(SELECT max(batch_id) FROM batch)"
     )
     return repr(rows)

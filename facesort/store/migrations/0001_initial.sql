@@ -141,22 +141,3 @@ CREATE TABLE timing (                       -- what the analysis of each photo t
     photo_id  INTEGER NOT NULL,
     seconds   DOUBLE NOT NULL
 );
-
-CREATE VIEW photo_state AS                  -- one row per photo: where it stands now
-WITH newest AS (
-    SELECT photo_id, max(batch_id) AS batch_id FROM batch_photo GROUP BY photo_id
-)
-SELECT p.photo_id, p.path, p.size, n.batch_id,
-       coalesce(r.status, 'pending') AS status,
-       r.reason, coalesce(r.detail, '') AS detail, coalesce(r.sha256, '') AS sha256, r.duplicate_of,
-       r.format, r.width, r.height, r.captured_at, r.camera
-FROM photo p
-LEFT JOIN newest n USING (photo_id)
-LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id;
-
-CREATE VIEW face_decision AS                -- one row per face: its newest decision
-SELECT f.face_id, f.photo_id, f.quality, d.round, d.outcome, d.reason, d.person_id, d.distance,
-       d.nearest_id, d.runner_up_id, d.runner_up_distance
-FROM face f
-JOIN decision d ON d.face_id = f.face_id
-QUALIFY row_number() OVER (PARTITION BY f.face_id ORDER BY d.round DESC) = 1;

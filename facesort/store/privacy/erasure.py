@@ -71,21 +71,21 @@ WHERE list_contains(?, person_id) GROUP BY name ORDER BY name
 _FACES = """
 WITH gone AS (SELECT unnest($1::INTEGER[]) AS person_id),
 matched AS (
-    SELECT face_id FROM face_answer WHERE person_id IN (FROM gone)
+    SELECT face_id FROM face_state WHERE person_id IN (FROM gone)
     UNION SELECT face_id FROM decision WHERE person_id IN (FROM gone)
-    UNION SELECT face_id FROM verdict WHERE person_id IN (FROM gone) AND answer = 'yes'
+    UNION SELECT face_id FROM answer WHERE person_id IN (FROM gone) AND answer = 'yes'
     UNION SELECT face_id FROM learned WHERE person_id IN (FROM gone)
     UNION SELECT face_id FROM learned_edit WHERE person_id IN (FROM gone)
     UNION SELECT face_id FROM reference WHERE person_id IN (FROM gone)
     UNION SELECT face_id FROM reference_edit WHERE person_id IN (FROM gone)
 )
-SELECT face_id FROM matched JOIN face_answer a USING (face_id)
+SELECT face_id FROM matched JOIN face_state a USING (face_id)
 WHERE coalesce(a.person_id IN (FROM gone), NOT EXISTS (
-    FROM verdict v WHERE v.face_id = a.face_id AND v.answer = 'no' AND v.person_id IN (FROM gone)))
+    FROM answer v WHERE v.face_id = a.face_id AND v.answer = 'no' AND v.person_id IN (FROM gone)))
 ORDER BY face_id
 """
 _STRANGERS = """
-SELECT face_id FROM face_answer WHERE person_id IS NULL
+SELECT face_id FROM face_state WHERE person_id IS NULL
 EXCEPT SELECT face_id FROM learned
 EXCEPT SELECT face_id FROM reference
 ORDER BY face_id

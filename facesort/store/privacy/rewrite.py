@@ -28,7 +28,7 @@ SELECT DISTINCT a.action_id, a.kind, a.undone FROM old.action a JOIN (
           WHERE person_id IN (FROM gone_person) OR merged_into IN (FROM gone_person)
     UNION SELECT action_id FROM old.learned_edit
           WHERE person_id IN (FROM gone_person) OR (NOT $1 AND face_id IN (FROM gone_face))
-    UNION SELECT action_id FROM old.verdict_edit
+    UNION SELECT action_id FROM old.answer_edit
           WHERE person_id IN (FROM gone_person) OR (NOT $1 AND face_id IN (FROM gone_face))
     UNION SELECT action_id FROM old.ignored_edit WHERE NOT $1 AND face_id IN (FROM gone_face)
 ) USING (action_id)
@@ -48,22 +48,16 @@ SELECT write_id, batch_id, photo_id, target FROM old.write
 WHERE person_id IN (FROM gone_person) AND status <> 'verified'
 """,
     """
-CREATE TEMP TABLE kept_named AS
-SELECT DISTINCT photo_id FROM old.face_answer
-WHERE person_id NOT IN (FROM gone_person) AND face_id NOT IN (FROM gone_face)
-""",
-    """
 CREATE TEMP TABLE changed_photo AS
-SELECT photo_id, photo_id IN (FROM kept_named) AS named FROM (
-    SELECT photo_id FROM old.face WHERE NOT $1 AND face_id IN (FROM gone_face) UNION SELECT photo_id FROM gone_write)
+SELECT photo_id FROM old.face WHERE NOT $1 AND face_id IN (FROM gone_face) UNION SELECT photo_id FROM gone_write
 """,
     """
 CREATE TEMP TABLE changed_result AS
-SELECT r.photo_id, r.batch_id, c.named, r.detail IN (SELECT target FROM gone_write) AS told,
-       r.status = 'failed' AND EXISTS (
+SELECT r.photo_id, r.batch_id, r.detail IN (SELECT target FROM gone_write) AS told,
+       r.status IN ('matched', 'unknown') OR r.status = 'failed' AND EXISTS (
            FROM gone_write g WHERE g.photo_id = r.photo_id AND g.batch_id = r.batch_id) AND NOT EXISTS (
            FROM old.write w WHERE w.photo_id = r.photo_id AND w.batch_id = r.batch_id AND w.status = 'failed'
-           AND w.write_id NOT IN (SELECT write_id FROM gone_write)) AS mended
+           AND w.write_id NOT IN (SELECT write_id FROM gone_write)) AS settled
 FROM old.result r JOIN changed_photo c USING (photo_id)
 """,
 )
@@ -84,8 +78,8 @@ AND ($1 OR coalesce(face_id NOT IN (FROM gone_face), true))
         "learned": """
 SELECT * FROM old.learned WHERE person_id NOT IN (FROM gone_person) AND face_id NOT IN (FROM gone_face)
 """,
-        "verdict": """
-SELECT * FROM old.verdict WHERE person_id NOT IN (FROM gone_person) AND ($1 OR face_id NOT IN (FROM gone_face))
+        "answer": """
+SELECT * FROM old.answer WHERE person_id NOT IN (FROM gone_person) AND ($1 OR face_id NOT IN (FROM gone_face))
 """,
         "ignored": "SELECT * FROM old.ignored WHERE $1 OR face_id NOT IN (FROM gone_face)",
         "face": """
@@ -109,12 +103,7 @@ AND (d.round = newest.round OR coalesce(d.person_id NOT IN (FROM gone_person), t
 """,
         "write": "SELECT * FROM old.write WHERE write_id NOT IN (SELECT write_id FROM gone_write)",
         "result": """
-SELECT r.* REPLACE (
-    CASE WHEN c.mended OR (c.photo_id IS NOT NULL AND r.status IN ('matched', 'unknown'))
-         THEN if(c.named, 'matched', 'unknown') ELSE r.status END AS status,
-    CASE WHEN c.mended OR (c.photo_id IS NOT NULL AND r.status IN ('matched', 'unknown'))
-         THEN if(c.named, NULL, 'only_unknown_faces') ELSE r.reason END AS reason,
-    if(c.told, '', r.detail) AS detail)
+SELECT r.* REPLACE (if(c.told, '', r.detail) AS detail)
 FROM old.result r LEFT JOIN changed_result c ON c.photo_id = r.photo_id AND c.batch_id = r.batch_id
 """,
         "action": """
@@ -133,8 +122,8 @@ SELECT * FROM old.former_person_edit WHERE action_id NOT IN (FROM gone_action) A
 SELECT * FROM old.learned_edit WHERE action_id NOT IN (FROM gone_action) AND person_id NOT IN (FROM gone_person)
 AND ($1 OR face_id NOT IN (FROM gone_face))
 """,
-        "verdict_edit": """
-SELECT * FROM old.verdict_edit WHERE action_id NOT IN (FROM gone_action) AND person_id NOT IN (FROM gone_person)
+        "answer_edit": """
+SELECT * FROM old.answer_edit WHERE action_id NOT IN (FROM gone_action) AND person_id NOT IN (FROM gone_person)
 AND ($1 OR face_id NOT IN (FROM gone_face))
 """,
         # Says what the last re-match knew, these persons included; the next sort finds out again.
@@ -148,6 +137,17 @@ SELECT * FROM old.ignored_edit WHERE action_id NOT IN (FROM gone_action) AND ($1
 """,
     }
 )
+
+
+# Afterwards, when what is left is there: where the photos stand that have lost a face or a copy.
+_SETTLED = """
+UPDATE result SET status = s.status, reason = s.reason FROM (
+    SELECT c.photo_id, c.batch_id, coalesce(t.status, none.status) AS status,
+           if(t.photo_id IS NULL, none.reason, t.reason) AS reason
+    FROM changed_result c LEFT JOIN photo_standing t USING (photo_id), (SELECT unnest(standing(false, false))) none
+    WHERE c.settled
+) s WHERE result.photo_id = s.photo_id AND result.batch_id = s.batch_id
+"""
 
 
 def write_without(old: Path, new: Path, erasure: Erasure) -> dict[str, int]:
@@ -177,6 +177,7 @@ def write_without(old: Path, new: Path, erasure: Erasure) -> dict[str, int]:
         before = {table: _count(store, f"old.{table}") for table in tables}
         with store.transaction():
             written = {table: _copy(store, table, erasure) for table in tables}
+            store.execute(_SETTLED)
         store.execute("DETACH old")
         store.execute("CHECKPOINT")
     with Store.open(new, read_only=True) as store:

@@ -15,7 +15,7 @@ def rejected_pairs(store: Store) -> set[tuple[int, int]]:
         confirmed and one rejected, the confirmation counts.
     """
     rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) "
+        "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) "
         "GROUP BY v.face_id, e.current_id HAVING bool_or(v.answer = 'no') AND NOT bool_or(v.answer = 'yes')"
     )
     return {(face_id, person_id) for face_id, person_id in rows}
@@ -27,6 +27,6 @@ def confirmed(store: Store) -> dict[int, int]:
     A person who was removed since answers for themselves, and is not in the gallery.
     """
     rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM verdict v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"
+        "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"
     )
     return dict(rows)

@@ -62,7 +62,7 @@ _APPEARANCES = """
 appearance AS (
     SELECT e.name, s.photo_id, any_value(s.captured_at) AS captured_at, max(a.quality)::DOUBLE AS quality,
            any_value(n.faces) AS faces
-    FROM face_answer a JOIN photo_state s USING (photo_id) JOIN everyone e ON e.person_id = a.person_id
+    FROM face_state a JOIN photo_state s USING (photo_id) JOIN everyone e ON e.person_id = a.person_id
     JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = s.photo_id
     WHERE s.status = 'matched' GROUP BY e.name, s.photo_id
 ), somebody AS (                             -- the same, and a row for everyone in the gallery who is in no photo
@@ -85,7 +85,7 @@ GROUP BY ALL ORDER BY hour NULLS LAST, name
 _DROPS_BY_PERSON = f"""
 WITH {_APPEARANCES}, near AS (              -- who was not to be delivered, else whom a face is nearest to
     SELECT a.photo_id, e.name, a.distance
-    FROM face_answer a JOIN everyone e ON e.person_id = coalesce(a.person_id, a.nearest_id)
+    FROM face_state a JOIN everyone e ON e.person_id = coalesce(a.person_id, a.nearest_id)
     LEFT JOIN person p ON p.person_id = a.person_id
     QUALIFY row_number() OVER (
         PARTITION BY a.photo_id ORDER BY coalesce(p.deliver, true), a.distance NULLS LAST, a.face_id) = 1
@@ -194,7 +194,7 @@ def skipped_files(store: Store, first: str, limit: int) -> list[tuple[str, str]]
 def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
     """Name of everyone who is not to be delivered, their withheld photos, and copies of these in the output."""
     return store.rows(
-        "WITH held AS (SELECT DISTINCT a.person_id, s.photo_id FROM face_answer a "
+        "WITH held AS (SELECT DISTINCT a.person_id, s.photo_id FROM face_state a "
         " JOIN photo_state s USING (photo_id) WHERE s.reason = 'do_not_deliver') "
         "SELECT p.name, count(h.photo_id), coalesce(sum((SELECT count(*) FROM write w "
         " WHERE w.photo_id = h.photo_id AND w.status = 'verified')), 0)::INTEGER "
@@ -217,7 +217,7 @@ def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
         "SELECT f.crop, (SELECT r.crop FROM reference r WHERE r.person_id = e.current_id "
         " ORDER BY r.quality DESC, r.reference_id LIMIT 1), a.face_id, s.photo_id, s.path, e.name, u.name, "
         "a.outcome, a.reason, a.distance, a.runner_up_distance, a.quality "
-        "FROM face_answer a JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = a.photo_id "
+        "FROM face_state a JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = a.photo_id "
         "JOIN everyone e ON e.person_id = a.nearest_id LEFT JOIN everyone u ON u.person_id = a.runner_up_id "
         "WHERE s.reason = 'only_unknown_faces' AND a.distance IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY a.photo_id ORDER BY a.distance, a.face_id) = 1 "
@@ -275,9 +275,9 @@ def decisions(store: Store) -> list[Decided]:
 
 def said_at(store: Store, moment: datetime | None) -> list[Said]:
     """What the user had said of faces by a moment (UTC; None: now), by persons who answer today."""
-    now = store.rows("SELECT face_id, person_id, answer FROM verdict")
+    now = store.rows("SELECT face_id, person_id, answer FROM answer")
     later = store.rows(
-        "SELECT e.after, e.face_id, e.person_id, e.answer FROM verdict_edit e JOIN action a USING (action_id) "
+        "SELECT e.after, e.face_id, e.person_id, e.answer FROM answer_edit e JOIN action a USING (action_id) "
         "WHERE NOT a.undone AND a.done_at > ? ORDER BY a.action_id DESC, e.after DESC",
         [moment],
     )

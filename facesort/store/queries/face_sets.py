@@ -30,7 +30,7 @@ def unknown_faces(
     embeddings : ndarray of shape (n, dim), float32
     """
     rows = store.rows(
-        "SELECT f.face_id, f.photo_id, f.quality, f.embedding FROM face_answer a JOIN face f USING (face_id) "
+        "SELECT f.face_id, f.photo_id, f.quality, f.embedding FROM face_state a JOIN face f USING (face_id) "
         "WHERE a.person_id IS NULL AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
         "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
         [pack_id, min_quality],
@@ -48,7 +48,7 @@ def count_by_person(store: Store) -> dict[int, int]:
     """How many faces each person has, by what counts now."""
     return dict(
         store.rows(
-            "SELECT person_id, count(*) FROM face_answer WHERE person_id IS NOT NULL GROUP BY person_id"
+            "SELECT person_id, count(*) FROM face_state WHERE person_id IS NOT NULL GROUP BY person_id"
         )
     )
 

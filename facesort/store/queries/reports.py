@@ -93,7 +93,7 @@ class RunStages:
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
     photos = dict(store.rows("SELECT status, count(*) FROM photo_state GROUP BY status"))
-    faces = dict(store.rows("SELECT outcome, count(*) FROM face_answer GROUP BY outcome"))
+    faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
     persons = store.rows(
         "SELECT e.name, count(DISTINCT w.target) FROM everyone e "

@@ -13,7 +13,7 @@ _TABLES = {
         WITH who AS (
             SELECT a.photo_id, count(*) AS faces,
                    coalesce(list(p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
-            FROM face_answer a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
+            FROM face_state a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
         )
         SELECT s.photo_id, s.path, s.status, s.reason, s.detail,
                coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
@@ -41,7 +41,7 @@ _TABLES = {
         ORDER BY d.face_id, d.round""",
     "persons": """
         WITH seen AS (
-            SELECT person_id, count(DISTINCT photo_id) AS photos FROM face_answer GROUP BY person_id
+            SELECT person_id, count(DISTINCT photo_id) AS photos FROM face_state GROUP BY person_id
         ), delivered AS (
             SELECT e.current_id AS person_id, count(DISTINCT w.target) AS files
             FROM write w JOIN everyone e USING (person_id) WHERE w.status = 'verified' GROUP BY ALL

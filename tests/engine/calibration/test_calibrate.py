@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +32,18 @@ from facesort.engine.calibration.forecast import (
 )
 from facesort.engine.calibration.labelled import person_numbers
 from facesort.engine.gallery.seed import Candidate, seed
-from facesort.engine.job.decide import decide_batch
+from facesort.engine.job.decide import decide_batch, results_of, standings_of
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import set_up
 from facesort.errors import FacesortError, GalleryError, InsufficientTrialsError, SourceGoneError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus, Reason
+from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.store.queries import reports
+from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
 
 DATE = datetime(2026, 10, 1, tzinfo=UTC)
@@ -335,8 +338,21 @@ def test_photos_with_somebody_who_is_not_to_be_delivered_are_expected_to_be_drop
     assert found.drops(1.0).dropped == dropped
 
 
+@pytest.fixture(scope="module")
+def stored_people() -> Iterator[dict[bool, Store]]:
+    """The same four people in a store, by whether the first is to be delivered."""
+    with Store.open(None) as one, Store.open(None) as other:
+        stores = {True: one, False: other}
+        for deliver, store in stores.items():
+            for person in four_people(deliver).persons:
+                people.add_person(store, person.name, person.folder)
+            store.execute("UPDATE person SET deliver = ? OR person_id > 1", [deliver])
+        yield stores
+
+
 @given(PHOTOS, st.floats(0, 2), st.floats(0, 2), st.booleans(), st.booleans())
 def test_the_forecast_is_what_the_sort_decides(
+    stored_people: dict[bool, Store],
     contents: list[tuple[list[tuple[int, int, float]], Reason | None]],
     one: float,
     other: float,
@@ -352,7 +368,9 @@ def test_the_forecast_is_what_the_sort_decides(
         Thresholds(min(one, other), max(one, other), 0.05), 0.5 if learning else None, False
     )
 
-    results = decide_batch(analyses, gallery, rules, {})
+    decided = decide_batch(analyses, gallery, rules, {})
+    ask = partial(standings, stored_people[deliver], unknown_folder=False)
+    results = results_of(decided, standings_of(decided, ask))
     found = forecast_from(analyses, gallery, rules, len(analyses))
 
     dropped = sum(result.status is not PhotoStatus.MATCHED for result in results)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,15 +15,25 @@ from hypothesis import strategies as st
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face, Photo
-from facesort.engine.job.decide import decide_batch, learn, plan_batch
+from facesort.core.routing import PlannedWrite
+from facesort.engine.job.decide import (
+    decide_batch,
+    learn,
+    plan_batch,
+    results_of,
+    standings_of,
+)
 from facesort.engine.rules import Rules
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.store.job import photos
-from facesort.store.job.photos import BatchRecord, BatchState
+from facesort.store.job.photos import BatchRecord, BatchState, PhotoResult
 from facesort.store.queries.gallery import load_gallery
+from facesort.store.what_counts import standings
+
+Settle = Callable[..., tuple[tuple[PhotoResult, ...], tuple[PlannedWrite, ...]]]
 
 PACK = "pack"
 ANNA, BEN = Person(1, "Anna", "anna-folder"), Person(2, "Ben", "ben-folder")
@@ -72,9 +83,33 @@ def failed(photo_id: int, reason: Reason, sha256: str = "") -> Analysis:
     return Analysis(photo_id, sha256, failure=reason, detail="why")
 
 
-def test_no_photos_no_results() -> None:
-    assert decide_batch([], GALLERY, RULES, {}) == ()
-    assert plan_batch([], [], GALLERY, RULES) == ()
+@pytest.fixture(scope="module")
+def people_stored() -> Iterator[Store]:
+    with Store.open(None) as opened:
+        for person in (ANNA, BEN):
+            people.add_person(opened, person.name, person.folder)
+        yield opened
+
+
+@pytest.fixture
+def settle(people_stored: Store) -> Settle:
+    """Decide for photos and ask the store where they stand, as the job does."""
+
+    def settled(
+        found: list[Analysis], rules: Rules = RULES, known: dict[str, int] | None = None
+    ) -> tuple[tuple[PhotoResult, ...], tuple[PlannedWrite, ...]]:
+        decided = decide_batch(found, GALLERY, rules, {} if known is None else known)
+        stand = standings_of(
+            decided, partial(standings, people_stored, unknown_folder=rules.unknown_folder)
+        )
+        originals = [Photo(a.photo_id, "d/IMG.ARW", 1, 1) for a in found]
+        return results_of(decided, stand), plan_batch(decided, originals, stand)
+
+    return settled
+
+
+def test_no_photos_no_results(settle: Settle) -> None:
+    assert settle([]) == ((), ())
     assert learn(GALLERY, []).learned == {}
 
 
@@ -91,9 +126,13 @@ def test_no_photos_no_results() -> None:
     ],
 )
 def test_one_photo(
-    found: Analysis, status: PhotoStatus, reason: Reason | None, learned: tuple[int, ...]
+    settle: Settle,
+    found: Analysis,
+    status: PhotoStatus,
+    reason: Reason | None,
+    learned: tuple[int, ...],
 ) -> None:
-    [result] = decide_batch([found], GALLERY, RULES, {})
+    [result], _ = settle([found])
     assert (result.status, result.reason, result.learned) == (status, reason, learned)
     assert len(result.decisions) == len(found.faces)
 
@@ -113,13 +152,12 @@ def test_only_good_faces_are_learned(
 ) -> None:
     found = replace(analysis(1), faces=(face(A_STRICT, quality),))
     [result] = decide_batch([found], GALLERY, replace(RULES, learn_quality=learn_quality), {})
-    assert result.status is PhotoStatus.MATCHED
+    assert result.decisions[0].person_id == 1
     assert result.learned == learned
 
 
 def test_an_empty_gallery_matches_nobody() -> None:
     [result] = decide_batch([analysis(1, A_STRICT)], Gallery((), {}), RULES, {})
-    assert result.status is PhotoStatus.UNKNOWN
     assert [d.outcome for d in result.decisions] == [Outcome.UNKNOWN]
 
 
@@ -128,15 +166,15 @@ def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
     near, further = axis(1, turned(0.5)), axis(1, turned(1.01))
     first, second = analysis(1, near), analysis(2, further)
     together = decide_batch([first, second], GALLERY, RULES, {})
-    assert [r.status for r in together] == [PhotoStatus.MATCHED, PhotoStatus.UNKNOWN]
+    assert [r.decisions[0].person_id for r in together] == [1, None]
     [later] = decide_batch([second], learn(GALLERY, together), RULES, {})
-    assert later.status is PhotoStatus.MATCHED
+    assert later.decisions[0].person_id == 1
 
 
 # --- duplicates -------------------------------------------------------------------------------
 
 
-def test_the_same_bytes_are_one_photo() -> None:
+def test_the_same_bytes_are_one_photo(settle: Settle) -> None:
     known = {"b": 1}
     found = [
         analysis(5, A_STRICT, sha256="a"),
@@ -144,36 +182,28 @@ def test_the_same_bytes_are_one_photo() -> None:
         analysis(7, A_STRICT, sha256="b"),
         analysis(8, A_STRICT, sha256="a"),
     ]
-    results = decide_batch(found, GALLERY, RULES, known)
+    results, _ = settle(found, known=known)
     assert [r.duplicate_of for r in results] == [None, 5, 1, 5]
     assert [r.reason for r in results[1:]] == [Reason.DUPLICATE] * 3
     assert all(r.decisions == () and r.learned == () for r in results[1:])
     assert known == {"a": 5, "b": 1}, "the next batch knows them"
 
 
-def test_files_that_could_not_be_read_are_not_duplicates_of_each_other() -> None:
+def test_files_that_could_not_be_read_are_not_duplicates_of_each_other(settle: Settle) -> None:
     known: dict[str, int] = {}
-    results = decide_batch(
-        [failed(1, Reason.MISSING), failed(2, Reason.WORKER_DIED)], GALLERY, RULES, known
-    )
+    results, _ = settle([failed(1, Reason.MISSING), failed(2, Reason.WORKER_DIED)], known=known)
     assert [r.status for r in results] == [PhotoStatus.FAILED] * 2
     assert known == {}
 
 
-def test_a_photo_is_not_a_duplicate_of_itself() -> None:
+def test_a_photo_is_not_a_duplicate_of_itself(settle: Settle) -> None:
     """It is analysed again after an interruption, or by a retry."""
     known = {"a": 5}
-    [result] = decide_batch([analysis(5, A_STRICT, sha256="a")], GALLERY, RULES, known)
+    [result], _ = settle([analysis(5, A_STRICT, sha256="a")], known=known)
     assert result.status is PhotoStatus.MATCHED
 
 
 # --- writes -----------------------------------------------------------------------------------
-
-
-def planned(found: list[Analysis], rules: Rules = RULES, path: str = "d/IMG.ARW") -> list[str]:
-    results = decide_batch(found, GALLERY, rules, {})
-    originals = [Photo(a.photo_id, path, 1, 1) for a in found]
-    return [w.target for w in plan_batch(results, originals, GALLERY, rules)]
 
 
 @pytest.mark.parametrize(
@@ -189,22 +219,23 @@ def planned(found: list[Analysis], rules: Rules = RULES, path: str = "d/IMG.ARW"
     ],
 )
 def test_which_copies_are_planned(
-    found: Analysis, unknown_folder: bool, folders: list[str]
+    settle: Settle, found: Analysis, unknown_folder: bool, folders: list[str]
 ) -> None:
     name = f"IMG_{found.sha256[:12]}.jpg"
     rules = replace(RULES, unknown_folder=unknown_folder)
-    assert planned([found], rules) == [f"{folder}/{name}" for folder in folders]
+    _, writes = settle([found], rules)
+    assert [w.target for w in writes] == [f"{folder}/{name}" for folder in folders]
 
 
-def test_a_duplicate_is_written_once() -> None:
+def test_a_duplicate_is_written_once(settle: Settle) -> None:
     same = [analysis(1, A_STRICT, sha256="a" * 64), analysis(2, A_STRICT, sha256="a" * 64)]
-    assert planned(same) == ["anna-folder/IMG_aaaaaaaaaaaa.jpg"]
+    _, writes = settle(same)
+    assert [w.target for w in writes] == ["anna-folder/IMG_aaaaaaaaaaaa.jpg"]
 
 
-def test_every_copy_is_of_the_same_bytes() -> None:
+def test_every_copy_is_of_the_same_bytes(settle: Settle) -> None:
     found = analysis(1, A_STRICT, B_STRICT)
-    results = decide_batch([found], GALLERY, RULES, {})
-    writes = plan_batch(results, [Photo(1, "a.jpg", 1, 1)], GALLERY, RULES)
+    _, writes = settle([found])
     digest = hashlib.sha256(found.jpeg).hexdigest()
     assert [(w.person_id, w.sha256, w.size) for w in writes] == [(1, digest, 6), (2, digest, 6)]
 
@@ -212,7 +243,7 @@ def test_every_copy_is_of_the_same_bytes() -> None:
 def test_photos_and_results_must_belong_together() -> None:
     results = decide_batch([analysis(1, A_STRICT)], GALLERY, RULES, {})
     with pytest.raises(ValueError, match="zip"):
-        plan_batch(results, [], GALLERY, RULES)
+        plan_batch(results, [], {})
 
 
 # --- the gallery in memory and in the store -----------------------------------------------------
@@ -263,8 +294,10 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
         ]
         with store.transaction():
             photos.add_photos(store, [Photo(a.photo_id, f"{a.photo_id}.jpg", 1, 1) for a in found])
-        results = decide_batch(found, gallery, RULES, first_with)
-        gallery = learn(gallery, results)
+        decided = decide_batch(found, gallery, RULES, first_with)
+        stand = standings_of(decided, partial(standings, store, unknown_folder=False))
+        results = results_of(decided, stand)
+        gallery = learn(gallery, decided)
         for batch_id in photos.batches_in(store, BatchState.PENDING):
             with store.transaction():
                 photos.record_batch(store, BatchRecord(batch_id, results, ()), PACK)

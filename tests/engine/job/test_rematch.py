@@ -117,7 +117,7 @@ def answers(job: Job) -> dict[str, list[str | None]]:
     """Who the faces of each photo are now."""
     with job[0].open_store() as store:
         rows = store.rows(
-            "SELECT path, list(p.name ORDER BY a.face_id) FROM face_answer a JOIN photo USING (photo_id) "
+            "SELECT path, list(p.name ORDER BY a.face_id) FROM face_state a JOIN photo USING (photo_id) "
             "LEFT JOIN person p USING (person_id) GROUP BY path"
         )
     return dict(rows)

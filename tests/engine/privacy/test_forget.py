@@ -197,7 +197,7 @@ def test_strangers_are_forgotten_and_known_people_stay(workspace: Workspace) -> 
 def test_a_rejected_face_leaves_a_photo_that_counts_as_unknown(workspace: Workspace) -> None:
     with workspace.open_store() as store, recorded(store, "say", "Ben: no", NOW):
         store.execute(
-            "INSERT INTO verdict SELECT face_id, 2, 'no' FROM face_answer JOIN photo USING (photo_id) "
+            "INSERT INTO answer SELECT face_id, 2, 'no' FROM face_state JOIN photo USING (photo_id) "
             "WHERE path = 'ben.jpg'"
         )
     assert photos_of(workspace)["ben.jpg"] == "unknown"
@@ -213,7 +213,7 @@ def test_a_rejected_face_is_not_the_forgotten_persons(workspace: Workspace) -> N
             "SELECT face_id, embedding FROM face JOIN photo USING (photo_id) WHERE path = 'ada.jpg'"
         )
         with recorded(store, "say", "not Ada", NOW):
-            store.execute("INSERT INTO verdict VALUES (?, 1, 'no')", [face[0]])
+            store.execute("INSERT INTO answer VALUES (?, 1, 'no')", [face[0]])
             store.execute("DELETE FROM learned WHERE face_id = ?", [face[0]])
 
     forget(workspace, "Ada")
@@ -221,7 +221,7 @@ def test_a_rejected_face_is_not_the_forgotten_persons(workspace: Workspace) -> N
     assert seen(workspace.root, [bytes(face[1])]) == 1
     with workspace.open_store() as store:
         answer = store.rows(
-            "SELECT outcome, person_id, nearest_id, distance FROM face_answer WHERE face_id = ?",
+            "SELECT outcome, person_id, nearest_id, distance FROM face_state WHERE face_id = ?",
             [face[0]],
         )
         assert answer == [("unknown", None, None, None)]

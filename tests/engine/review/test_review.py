@@ -42,7 +42,7 @@ def answers(job: InMemory) -> dict[int, tuple[str, str, str | None]]:
         return dict(
             (row[0], row[1:])
             for row in store.rows(
-                "SELECT a.face_id, a.outcome, a.reason, p.name FROM face_answer a LEFT JOIN person p USING (person_id)"
+                "SELECT a.face_id, a.outcome, a.reason, p.name FROM face_state a LEFT JOIN person p USING (person_id)"
             )
         )
 

@@ -71,7 +71,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     run_rematch(with_loose(workspace, 0.9), pack, SortOptions(executor=ThreadPoolExecutor(1)))
     stood["re-matched"] = states(workspace)
     with workspace.open_store(read_only=True) as store:
-        (face_id,) = store.rows("SELECT min(face_id) FROM face_answer WHERE person_id = 1")[0]
+        (face_id,) = store.rows("SELECT min(face_id) FROM face_state WHERE person_id = 1")[0]
     answer(workspace, {face_id: "Person 1"}, "no")
     set_delivery(workspace, "Person 2", False)
     stood["corrected"] = states(workspace)
