@@ -1,1 +1,1 @@
-"""Pixels become faces: model packs, the FaceEngine protocol and its implementations."""
+"""Face detection and embedding: model packs, the `FaceEngine` protocol and its implementations."""

@@ -1,4 +1,4 @@
-"""From pixels to `Face` records: the one way that every engine is used."""
+"""From pixels to `Face` records, with any engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from facesort.core.records import Face, Pixels
 from facesort.faces.protocol import FaceEngine
 
 CropEncoder = Callable[[Pixels, NDArray[np.float32]], bytes]
-"""Encodes a small picture of one face, given the image and a box in its px (`facesort.images`)."""
+"""Encodes a thumbnail of one face, given the image and a box in its px (see `facesort.images`)."""
 
 
 def find_faces(
     engine: FaceEngine, pixels: Pixels, *, scale: float, crop: CropEncoder
 ) -> tuple[Face, ...]:
-    """Find, align, embed and judge all faces of one image.
+    """Detect, align, embed and rate all faces of one image.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ def find_faces(
     scale : float
         Full size of the photo divided by the size of `pixels`; boxes and landmarks are multiplied by it.
     crop : callable
-        Encodes the picture of a face that people are shown.
+        Encodes the thumbnail of a face.
 
     Returns
     -------
     tuple of Face
-        Best detection score first.  Quality is judged by the px that were analysed, not by those
-        of the photo: they are what the embedding was made from.
+        Best detection score first.  Quality is measured on `pixels`, not on the full-size photo: that is what
+        the embedding was computed from.
     """
     found = engine.detect(pixels)
     aligned = engine.align(pixels, found)

@@ -1,4 +1,4 @@
-"""The seam between pixels and faces: a model pack, and the engine that runs it."""
+"""The interface of a face engine, and the model pack it runs."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from facesort.core.records import Crops, Detections, Embeddings, Pixels
 
 @dataclass(frozen=True, slots=True)
 class ModelPack:
-    """A detector and a recogniser, and who they are.
+    """A detector and a recogniser, with their identity.
 
     Parameters
     ----------
     name : str
-        For people: ``buffalo_l``, ``dlib``, ``synthetic``.
+        Shown to users: ``buffalo_l``, ``dlib``, ``synthetic``.
     kind : str
         ``insightface``, ``dlib`` or ``synthetic``.
     path : Path or None
-        The folder of its files; None for a pack that has none.
+        Folder of the files; None if the pack has none.
     pack_id : str
-        SHA-256 (hex) over the files' hashes and the preprocessing version.  Embeddings with different
-        ids are never compared.
+        SHA-256 (hex) over the files' hashes and the preprocessing version.  Embeddings of different packs are never
+        compared.
     files : tuple of (str, str)
-        File name and SHA-256 of each file that is used.
+        Name and SHA-256 of each file in use.
     strict, loose : float
         Recommended thresholds (Euclidean distance between L2-normalised vectors).
     calibrated : bool
-        False where the thresholds are only the defaults 0.80 / 1.00.
+        False if the thresholds are just the defaults, 0.80 and 1.00.
     licence : str
-        One sentence for people.
+        One sentence, shown to users.
     """
 
     name: str
@@ -46,11 +46,11 @@ class ModelPack:
 
 
 class FaceEngine(Protocol):
-    """Turns upright sRGB pixels into faces.  One engine is used by one thread at a time."""
+    """Detects and embeds faces in upright sRGB pixels.  Not thread-safe."""
 
     @property
     def pack(self) -> ModelPack:
-        """The pack this engine runs."""
+        """Model pack of this engine."""
         ...
 
     def detect(self, pixels: Pixels) -> Detections:
@@ -58,7 +58,7 @@ class FaceEngine(Protocol):
         ...
 
     def align(self, pixels: Pixels, detections: Detections) -> Crops:
-        """Cut the faces out as this engine's recogniser wants them; shape (n, side, side, 3)."""
+        """Crop and align the faces for the recogniser; shape (n, side, side, 3)."""
         ...
 
     def embed(self, crops: Crops) -> Embeddings:

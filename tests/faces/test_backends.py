@@ -12,7 +12,7 @@ import pytest
 
 from facesort.core.records import Crops, Embeddings
 from facesort.errors import PackError
-from facesort.faces.engines.backends import MAX_DISTANCE, Comparison, choose_backend, compare
+from facesort.faces.engines.backends import MAX_DISTANCE, Parity, choose_backend, measure_parity
 from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import SyntheticEngine
 from facesort.faces.packs.find import resolve_pack
@@ -37,10 +37,10 @@ class Fixed(SyntheticEngine):
 def test_a_comparison_is_the_largest_distance_and_the_gain_in_cpu_time() -> None:
     crops = np.zeros((3, 8, 8, 3), np.uint8)
     slow = Fixed((1, 0), work=lambda: sum(range(300_000)))
-    found = compare(slow, Fixed((0.6, 0.8)), crops)
+    found = measure_parity(slow, Fixed((0.6, 0.8)), crops)
     assert found.distance == pytest.approx(np.hypot(0.4, 0.8), abs=1e-6)
     assert found.gain > 2
-    assert compare(Fixed((0, 1)), replace(slow, embedding=(0, 1)), crops).gain < 0.5
+    assert measure_parity(Fixed((0, 1)), replace(slow, embedding=(0, 1)), crops).gain < 0.5
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_comparison_is_the_largest_distance_and_the_gain_in_cpu_time() -> None
 def test_only_what_is_as_good_and_faster_is_accepted(
     distance: float, gain: float, accepted: bool
 ) -> None:
-    assert Comparison(distance, gain).accepted is accepted
+    assert Parity(distance, gain).accepted is accepted
 
 
 def test_a_pack_without_onnx_files_never_runs_on_openvino() -> None:
@@ -85,9 +85,7 @@ def test_an_accelerator_that_embeds_otherwise_is_refused(assets: Path, noise: fl
 
     pack = resolve_pack("mbf128", [assets / "models"])
     if noise:
-        with pytest.raises(
-            PackError, match=r"up to 0\.57 from the processor's, and 0\.1 is allowed"
-        ):
+        with pytest.raises(PackError, match=r"up to 0\.57 from the CPU's; 0\.1 is allowed"):
             choose_backend(pack, "cuda", load=load)
     else:
         assert choose_backend(pack, "cuda", load=load) == "cuda"
@@ -106,4 +104,4 @@ def test_openvino_embeds_like_onnx_runtime(assets: Path) -> None:
     pack = resolve_pack("mbf128", [assets / "models"])
     crops = np.random.default_rng(1).integers(0, 256, (4, 112, 112, 3)).astype(np.uint8)
     engines = [load_engine(pack, threads=1, backend=b) for b in ("onnxruntime", "openvino")]
-    assert compare(*engines, crops).distance < 2 * MAX_DISTANCE
+    assert measure_parity(*engines, crops).distance < 2 * MAX_DISTANCE

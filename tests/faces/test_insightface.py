@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
-from facesort.faces.engines.insightface_engine import explain, similarity
+from facesort.faces.engines.insightface_engine import missing_library, similarity
 from facesort.faces.packs.find import resolve_pack
 
 OFFSETS = st.lists(st.floats(-8, 8), min_size=10, max_size=10)
@@ -41,7 +41,7 @@ def test_alignment_is_insightfaces(
     ],
 )
 def test_a_missing_library_is_explained(message: str, advice: str) -> None:
-    assert advice in str(explain(ImportError(message)))
+    assert advice in str(missing_library(ImportError(message)))
 
 
 def test_importing_the_packs_imports_no_engine() -> None:

@@ -74,14 +74,14 @@ def test_an_accelerator_that_is_there_is_used(backend: Backend, provider: str) -
 @pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
 def test_an_accelerator_that_does_not_start_is_an_error(backend: Backend, provider: str) -> None:
     runtime = Runtime([provider, CPU], [CPU])
-    with pytest.raises(PackError, match=f"{provider} and could not start it.*run.backend to auto"):
+    with pytest.raises(PackError, match=f"could not start {provider} for.*run.backend to auto"):
         open_session(Path("x.onnx"), 1, backend, runtime)
 
 
 @pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
 def test_an_accelerator_that_is_not_there_is_an_error(backend: Backend, provider: str) -> None:
     runtime = Runtime([CPU], [CPU])
-    with pytest.raises(PackError, match=f"has no {provider} here; it has {CPU}: .*or set"):
+    with pytest.raises(PackError, match=f"has no {provider}, only {CPU}: .*or set"):
         open_session(Path("x.onnx"), 1, backend, runtime)
     assert runtime.asked == []
 
@@ -98,7 +98,7 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path, checkout: Path) -> None:
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(PackError, match=r"refuses .*model\.onnx"):
+    with pytest.raises(PackError, match=r"cannot load .*model\.onnx"):
         open_session(tmp_path / "model.onnx", 1)
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is here"
 )
 def test_a_run_that_asks_for_what_is_not_here_does_not_start(assets: Path) -> None:
-    with pytest.raises(PackError, match="no CUDAExecutionProvider here"):
+    with pytest.raises(PackError, match="no CUDAExecutionProvider, only"):
         choose_backend(resolve_pack("mbf128", [assets / "models"]), "cuda")
 
 

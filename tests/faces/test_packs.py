@@ -105,9 +105,7 @@ def test_a_folder_can_be_given_as_a_path(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_answered_with_what_there_is(tmp_path: Path) -> None:
     write_pack(tmp_path / "tiny")
-    with pytest.raises(
-        PackError, match=r"'bufalo_l' here; there are tiny, dlib, synthetic"
-    ) as caught:
+    with pytest.raises(PackError, match=r"'bufalo_l' here; found: tiny, dlib, synthetic") as caught:
         resolve_pack("bufalo_l", [tmp_path])
     assert "facesort packs fetch buffalo_l" in str(caught.value)
 
@@ -197,7 +195,7 @@ def test_weights_in_another_file_are_refused(tmp_path: Path, place: str) -> None
     else:
         model.graph.node[0].attribute.add(name="then_branch", g=inner)
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(PackError, match=r"w_tiny\.onnx has weights in another file: save it as"):
+    with pytest.raises(PackError, match=r"w_tiny\.onnx stores weights in another file: save it as"):
         resolve_pack("tiny", [tmp_path])
 
 
@@ -253,5 +251,5 @@ def test_a_failed_download_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "facenet", "../buffalo_l"])
 def test_only_published_names_are_fetched(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PackError, match="to fetch; there are antelopev2, buffalo_l"):
+    with pytest.raises(PackError, match="to fetch; choose one of antelopev2, buffalo_l"):
         fetch_pack(name, tmp_path)

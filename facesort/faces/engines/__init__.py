@@ -1,1 +1,1 @@
-"""What runs the networks of a model pack."""
+"""Implementations of `FaceEngine`, and the runtimes they run on."""

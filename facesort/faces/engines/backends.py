@@ -1,7 +1,7 @@
-"""Which runtime runs the networks: ONNX Runtime, or OpenVINO where it is installed, faster and as good.
+"""Choose the inference backend: ONNX Runtime, or OpenVINO where it is installed, equivalent and faster.
 
-OpenVINO and the accelerators get the recogniser only.  OpenVINO computes in bfloat16, and a detector in bfloat16 puts
-the landmarks a thousandth of a face elsewhere, which moves embeddings more than the recogniser's own rounding does.
+OpenVINO and the accelerators run the recogniser only.  OpenVINO computes in bfloat16; a detector in bfloat16 shifts the
+landmarks by a thousandth of a face, which changes embeddings more than the recogniser's own rounding does.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from facesort.settings import Backend
 log = logging.getLogger(__name__)
 
 MAX_DISTANCE = 0.1
-"""How far an embedding may be from ONNX Runtime's: less than a grey level of noise moves a quantised one."""
+"""Largest accepted distance from ONNX Runtime's embedding: noise of one grey level moves a quantised one by more."""
 
 _LEAST_GAIN = 1.2
 _REPETITIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two engines on the same faces.
+class Parity:
+    """How an engine compares with a reference engine on the same faces.
 
     Parameters
     ----------
     distance : float
-        The largest distance between the two embeddings of a face.
+        Largest distance between the two embeddings of a face.
     gain : float
-        How many times as fast the second one embeds them.
+        Speed relative to the reference.
     """
 
     distance: float
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def accepted(self) -> bool:
-        """Whether the second engine is to be preferred."""
+        """Whether the engine should replace the reference."""
         return self.distance <= MAX_DISTANCE and self.gain >= _LEAST_GAIN
 
 
@@ -60,32 +60,34 @@ Load = Callable[..., FaceEngine]
 def choose_backend(
     pack: ModelPack, wanted: Backend, *, threads: int = 1, load: Load = load_engine
 ) -> Backend:
-    """Decide which backend a run uses; what is asked for by name is never replaced by another.
+    """Choose the backend of a run; one that is requested by name is never replaced.
 
     Parameters
     ----------
     wanted : Backend
-        ``auto`` takes OpenVINO if on this machine it embeds the faces of InsightFace's sample picture within
-        `MAX_DISTANCE` of ONNX Runtime and at least 1.2 times as fast.  It takes no accelerator: what that gains
-        cannot be told from CPU time.
+        ``auto`` uses OpenVINO if, on this machine, it embeds the faces of InsightFace's sample picture within
+        `MAX_DISTANCE` of ONNX Runtime and at least 1.2 times as fast.  It never uses an accelerator, whose gain
+        cannot be measured in CPU time.
     threads : int
         Per worker.
     load : callable
-        As `load_engine`.
+        Tests pass their own.
 
     Returns
     -------
     Backend
-        Any but ``auto``.
+        Never ``auto``.
 
     Raises
     ------
     PackError
-        If what is asked for by name cannot run this pack, or an accelerator gives other embeddings.
+        If the requested backend cannot run this pack, or an accelerator's embeddings differ.
     """
     if pack.kind != "insightface":
         if wanted not in {"auto", "onnxruntime"}:
-            raise PackError(f"model pack {pack.name} has no ONNX files for {wanted} to run")
+            raise PackError(
+                f"model pack {pack.name} has no ONNX files for {wanted} to run: set run.backend to auto"
+            )
         return "onnxruntime"
     if wanted == "openvino":
         load(pack, threads=threads, backend=wanted)
@@ -98,20 +100,20 @@ def choose_backend(
 
 
 def _refuse_other_embeddings(pack: ModelPack, wanted: Backend, threads: int, load: Load) -> None:
-    """An accelerator may be any, with any driver: see what it does here before it embeds thousands of faces."""
+    """Check an accelerator, with its driver, on this machine before it embeds thousands of faces."""
     other = load(pack, threads=threads, backend=wanted)
     reference = load(pack, threads=threads, backend="onnxruntime")
-    found = compare(reference, other, _sample_faces(reference)).distance
-    log.info("%s embeds at most %.3f from the processor", wanted, found)
+    found = measure_parity(reference, other, _sample_faces(reference)).distance
+    log.info("%s: embeddings at most %.3f from the CPU's", wanted, found)
     if not found <= MAX_DISTANCE:
         raise PackError(
-            f"{wanted} gives embeddings up to {found:.2f} from the processor's, and {MAX_DISTANCE:g} is allowed: "
+            f"embeddings from {wanted} differ by up to {found:.2f} from the CPU's; {MAX_DISTANCE:g} is allowed: "
             "set run.backend to auto"
         )
 
 
 def _faster(pack: ModelPack, threads: int, load: Load) -> Backend:
-    """OpenVINO, if it is as good and faster."""
+    """OpenVINO if it is equivalent and faster, else ONNX Runtime."""
     try:
         reference, other = (
             load(pack, threads=threads, backend=backend) for backend in ("onnxruntime", "openvino")
@@ -119,9 +121,9 @@ def _faster(pack: ModelPack, threads: int, load: Load) -> Backend:
     except PackError as error:
         log.info("OpenVINO is not used: %s", error)
         return "onnxruntime"
-    found = compare(reference, other, _sample_faces(reference))
+    found = measure_parity(reference, other, _sample_faces(reference))
     log.info(
-        "OpenVINO embeds at most %.3f from ONNX Runtime, %.1f times as fast: %s",
+        "OpenVINO: embeddings at most %.3f from ONNX Runtime's, %.1f times as fast: %s",
         found.distance,
         found.gain,
         "used" if found.accepted else "not used",
@@ -130,35 +132,35 @@ def _faster(pack: ModelPack, threads: int, load: Load) -> Backend:
 
 
 def describe_backend(pack: ModelPack, backend: Backend) -> str:
-    """Say what runs the networks, for people: libraries, versions and, where it is known, the precision."""
+    """Describe the backend for users: libraries, versions and, where known, precision."""
     if pack.kind != "insightface":
         return f"the {pack.kind} engine (CPU)"
-    # Imported here: other packs do without it.
+    # Imported here: other packs do not need it.
     import onnxruntime
 
     from facesort.faces.engines.onnx_session import PROVIDERS
 
-    processor = f"ONNX Runtime {onnxruntime.__version__} (CPUExecutionProvider)"
+    onnx_runtime = f"ONNX Runtime {onnxruntime.__version__} (CPUExecutionProvider)"
     if backend == "onnxruntime":
-        return processor
+        return onnx_runtime
     if backend == "openvino":
         from facesort.faces.engines.openvino_session import precision
 
         version = importlib.metadata.version("openvino")
-        return f"OpenVINO {version} (CPU, {precision()}) for the recogniser and {processor} for the detector"
+        return f"OpenVINO {version} (CPU, {precision()}) for the recogniser and {onnx_runtime} for the detector"
     provider = PROVIDERS[backend][0]
-    return f"ONNX Runtime's {provider} for the recogniser and {processor} for the detector"
+    return f"ONNX Runtime's {provider} for the recogniser and {onnx_runtime} for the detector"
 
 
-def compare(reference: FaceEngine, other: FaceEngine, crops: Crops) -> Comparison:
-    """Embed the same aligned faces with both; shape of the crops as `FaceEngine.align` gives them."""
+def measure_parity(reference: FaceEngine, other: FaceEngine, crops: Crops) -> Parity:
+    """Embed the same crops (from `FaceEngine.align`) with both engines."""
     apart = np.linalg.norm(reference.embed(crops) - other.embed(crops), axis=1)
     seconds = [_seconds(partial(engine.embed, crops)) for engine in (reference, other)]
-    return Comparison(float(apart.max()), seconds[0] / seconds[1])
+    return Parity(float(apart.max()), seconds[0] / seconds[1])
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """CPU time of a call: it does not depend on what else the machine is doing."""
+    """CPU time of a call, which does not depend on the load of the machine."""
     taken = []
     for _ in range(_REPETITIONS):
         started = time.process_time()
@@ -168,7 +170,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _sample_faces(engine: FaceEngine) -> Crops:
-    """Align the six faces of a picture that comes with InsightFace."""
+    """Crops of the six faces in InsightFace's sample picture."""
     import cv2
     import insightface
 

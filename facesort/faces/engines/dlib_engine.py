@@ -1,4 +1,4 @@
-"""The engine for dlib: HOG detector, five-point predictor and ResNet descriptor, all free for any use."""
+"""Engine for dlib: HOG detector, five-point predictor and ResNet descriptor, all free for any use."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from facesort.faces.protocol import ModelPack
 try:
     import dlib
 except ImportError as error:
-    raise PackError(f"dlib cannot be used; pip install dlib-bin ({error})") from error
+    raise PackError(f"dlib cannot be imported: pip install dlib-bin ({error})") from error
 
 
 _DETECT_SIDE = 2000  # px of the long edge
-_MOST_ENLARGED = 2.0
+_MAX_ENLARGEMENT = 2.0
 _CHIP_SIDE = 150
 _CHIP_PADDING = 0.25  # what the descriptor was trained with
 _DIM = 128
 
 
 class DlibEngine:
-    """Detects at 2000 px, where the HOG detector's smallest face of 80 px is 40 px at 1000.
+    """Detects at a long edge of 2000 px: the smallest face, 80 px there, is 40 px in a photo of 1000 px.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class DlibEngine:
     Raises
     ------
     PackError
-        If dlib refuses a file.
+        If dlib cannot load a file.
     """
 
     def __init__(self, pack: ModelPack) -> None:
@@ -48,21 +48,21 @@ class DlibEngine:
             self._predictor = dlib.shape_predictor(predictor)
             self._descriptor = dlib.face_recognition_model_v1(descriptor)
         except RuntimeError as error:
-            raise PackError(f"dlib refuses the files in {pack.path}: {error}") from error
+            raise PackError(f"dlib cannot load the files in {pack.path}: {error}") from error
 
     @property
     def pack(self) -> ModelPack:
-        """The pack this engine runs."""
+        """Model pack of this engine."""
         return self._pack
 
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image.
 
-        The boxes lie on whole px, so that `align` finds the same landmarks in them again.  The scores
-        are the HOG detector's, which have no bound, through the logistic function.
+        Boxes are rounded to whole px, so that `align` finds the same landmarks again.  Scores are the HOG detector's,
+        mapped to (0, 1) by the logistic function.
         """
         height, width = pixels.shape[:2]
-        zoom = min(_MOST_ENLARGED, _DETECT_SIDE / max(height, width))
+        zoom = min(_MAX_ENLARGEMENT, _DETECT_SIDE / max(height, width))
         size = max(1, round(width * zoom)), max(1, round(height * zoom))
         resized = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
         found, margins, _ = self._detector.run(np.asarray(resized), 0, 0.0)
@@ -80,7 +80,7 @@ class DlibEngine:
         )
 
     def align(self, pixels: Pixels, detections: Detections) -> Crops:
-        """Cut the faces out as dlib's chips; shape (n, 150, 150, 3)."""
+        """Crop the faces as dlib's chips; shape (n, 150, 150, 3)."""
         crops = np.empty((len(detections), _CHIP_SIDE, _CHIP_SIDE, 3), dtype=np.uint8)
         for crop, shape in zip(crops, self._shapes(pixels, detections.boxes), strict=True):
             crop[...] = dlib.get_face_chip(pixels, shape, _CHIP_SIDE, _CHIP_PADDING)
@@ -103,7 +103,7 @@ class DlibEngine:
 
 
 def _landmarks(shape: Any) -> np.ndarray:
-    """Dlib's five points in our order: it has both corners of each eye, the base of the nose, no mouth."""
+    """Landmarks in our order; dlib's five are the corners of the eyes and the base of the nose."""
     parts = np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
     left, right = parts[2:4].mean(axis=0), parts[0:2].mean(axis=0)
     unknown = np.full(2, np.nan)

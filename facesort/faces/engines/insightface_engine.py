@@ -1,4 +1,4 @@
-"""The engine for InsightFace packs: SCRFD and an ArcFace-like recogniser on ONNX Runtime."""
+"""Engine for InsightFace packs: SCRFD and an ArcFace-like recogniser on ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend
 
 
-def explain(error: ImportError) -> PackError:
-    """Say what to install when InsightFace or a library below it cannot be imported."""
+def missing_library(error: ImportError) -> PackError:
+    """Error that says what to install when InsightFace or one of its dependencies cannot be imported."""
     if "libGL" in str(error) or "libgthread" in str(error):
         return PackError(
-            "OpenCV needs system libraries that are not installed; "
-            f"on Debian or Ubuntu: sudo apt install libgl1 libglib2.0-0 ({error})"
+            "OpenCV needs system libraries that are not installed: "
+            f"on Debian or Ubuntu, sudo apt install libgl1 libglib2.0-0 ({error})"
         )
-    return PackError(f"InsightFace cannot be used; pip install insightface onnxruntime ({error})")
+    return PackError(
+        f"InsightFace cannot be imported: pip install insightface onnxruntime ({error})"
+    )
 
 
 try:
@@ -26,33 +28,33 @@ try:
     from insightface.model_zoo import SCRFD, ArcFaceONNX
     from insightface.utils.face_align import arcface_dst
 
-    from facesort.faces.engines.onnx_session import Session, open_session
+    from facesort.faces.engines.onnx_session import InferenceSession, open_session
 except ImportError as error:
-    raise explain(error) from error
+    raise missing_library(error) from error
 
 
-_DETECT_SIDES = (128, 640)  # px of the long edge; 640 alone loses faces that fill the frame
-_STRIDE = 32  # SCRFD's coarsest; input sides are multiples of it
+_DETECT_SIDES = (128, 640)  # px of the long edge; 640 alone misses faces that fill the frame
+_STRIDE = 32  # SCRFD's largest; input sides are multiples of it
 _MIN_SCORE = 0.5
-_THINNEST = 1 / 64  # a strip thinner than this has no row left at 128 px
+_THINNEST = 1 / 64  # thinner images have no row left at 128 px
 
 
 class InsightFaceEngine:
-    """Detects with SCRFD at two sizes jointly, aligns to ArcFace's template, embeds one face at a time.
+    """Detects with SCRFD at two scales jointly, aligns to ArcFace's template, embeds one face at a time.
 
     Parameters
     ----------
     pack : ModelPack
         Of kind ``insightface``; its files are the detector and the recogniser, in this order.
     threads : int
-        For the networks and OpenCV (whose number is set for the whole process).
+        For inference and OpenCV (there, for the whole process).
     backend : Backend
-        Runs the recogniser; the detector is always ONNX Runtime's on the processor (see `backends`).
+        Runs the recogniser; the detector always runs in ONNX Runtime on the CPU (see `backends`).
 
     Raises
     ------
     PackError
-        If the backend is not available, or refuses a file.
+        If the backend is not available or cannot load a file.
     """
 
     def __init__(self, pack: ModelPack, *, threads: int, backend: Backend = "onnxruntime") -> None:
@@ -63,34 +65,33 @@ class InsightFaceEngine:
         detector, recogniser = (pack.path / name for name, _ in pack.files)
         self._pack = pack
         cv2.setNumThreads(threads)
-        # Given only a session, SCRFD runs every size through it instead of making one session per size.
+        # With a session, SCRFD uses it for both scales instead of opening one for each.
         self._detector = SCRFD(session=open_session(detector, threads))
         if backend == "openvino":
-            # Imported here: it is an optional extra.
+            # Imported here: it is optional.
             from facesort.faces.engines.openvino_session import OpenVINOSession
 
-            session: Session = OpenVINOSession(recogniser, threads)
+            session: InferenceSession = OpenVINOSession(recogniser, threads)
         else:
             session = open_session(recogniser, threads, backend)
         self._recogniser = ArcFaceONNX(str(recogniser), session)
 
     @property
     def pack(self) -> ModelPack:
-        """The pack this engine runs."""
+        """Model pack of this engine."""
         return self._pack
 
     @property
-    def sessions(self) -> tuple[Session, Session]:
-        """Detector and recogniser, for those who measure them."""
+    def sessions(self) -> tuple[InferenceSession, InferenceSession]:
+        """Of the detector and the recogniser, for benchmarks."""
         return self._detector.session, self._recogniser.session
 
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image.
 
-        The image is averaged down to a long edge of 640 px (SCRFD's own bilinear resize skips pixels of
-        large images), first by exact halves, which takes a sixth of the time.  The network gets no more
-        padding than its stride needs: a 3:2 photo costs a quarter less than in InsightFace's square, for
-        the same detections.
+        The image is first area-averaged to a long edge of 640 px: SCRFD's bilinear resize would skip pixels.  Exact
+        halves come first, which takes a sixth of the time.  Padding is only up to the next stride: a 3:2 photo costs
+        a quarter less than in InsightFace's square, with the same detections.
         """
         height, width = pixels.shape[:2]
         if min(height, width) < max(height, width) * _THINNEST:
@@ -107,7 +108,7 @@ class InsightFaceEngine:
         return _detections(found, landmarks * enlarge)
 
     def align(self, pixels: Pixels, detections: Detections) -> Crops:
-        """Cut the faces out, turned and scaled to ArcFace's template; shape (n, side, side, 3)."""
+        """Crop the faces, aligned to ArcFace's template; shape (n, side, side, 3)."""
         side = int(self._recogniser.input_size[0])
         crops = np.empty((len(detections), side, side, 3), dtype=np.uint8)
         for crop, points in zip(crops, detections.landmarks, strict=True):
@@ -117,8 +118,8 @@ class InsightFaceEngine:
     def embed(self, crops: Crops) -> Embeddings:
         """Embed aligned crops; shape (n, dim), L2-normalised.
 
-        One by one: some recognisers have a fixed batch of 1, dynamically quantised ones give a face another
-        embedding in other company (up to 0.17 apart), and memory stays flat.
+        One at a time: some recognisers have a fixed batch size of 1, with dynamic quantisation an embedding depends on
+        the rest of its batch (by up to 0.17), and memory stays constant.
         """
         dim = int(self._recogniser.output_shape[-1])
         vectors = np.empty((len(crops), dim), dtype=np.float32)
@@ -129,7 +130,7 @@ class InsightFaceEngine:
 
 
 def detector_sizes(pixels: Pixels) -> list[tuple[int, int]]:
-    """Widths and heights of the detector's inputs: the image at each long edge, up to whole strides."""
+    """Width and height of each detector input: the image at each scale, rounded up to whole strides."""
     size = _small_size(pixels)
     sizes = []
     for side in _DETECT_SIDES:
@@ -139,17 +140,17 @@ def detector_sizes(pixels: Pixels) -> list[tuple[int, int]]:
 
 
 def _small_size(pixels: Pixels) -> tuple[int, int]:
-    """Width and height at which the detector is shown an image; never enlarged."""
+    """Width and height of the image before detection; never enlarged."""
     height, width = pixels.shape[:2]
     shrink = min(1.0, _DETECT_SIDES[-1] / max(height, width))
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
 def _averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Average down to a width and a height, both at most as large as before."""
+    """Shrink to a width and height by area averaging."""
     while min(pixels.shape[0] // size[1], pixels.shape[1] // size[0]) >= 2:
         half = pixels.shape[1] // 2, pixels.shape[0] // 2
-        whole = pixels[: 2 * half[1], : 2 * half[0]]  # an odd row more would cost the fast path
+        whole = pixels[: 2 * half[1], : 2 * half[0]]  # an odd row would rule out the fast path
         pixels = np.asarray(cv2.resize(whole, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if pixels.shape[1::-1] == size:
         return pixels
@@ -157,10 +158,10 @@ def _averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def similarity(points: NDArray[np.float32], template: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Rotation, scale and shift that bring points nearest to a template, by least squares.
+    """Least-squares similarity transform (rotation, scale, translation) from points to a template.
 
-    Umeyama (1991) in the plane, where, with points as complex numbers, it is one division.  The same as
-    ``insightface.utils.face_align.estimate_norm``, which warns with each call since scikit-image 0.26.
+    Umeyama (1991), for 2D points written as complex numbers.  Same result as
+    ``insightface.utils.face_align.estimate_norm``, which warns on each call since scikit-image 0.26.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def similarity(points: NDArray[np.float32], template: NDArray[np.float32]) -> ND
 
 
 def _template(side: int) -> NDArray[np.float32]:
-    """ArcFace's five points for a crop of `side` px, as InsightFace scales and centres them."""
+    """ArcFace's five landmarks in a crop of `side` px, scaled and centred as InsightFace does."""
     if side % 112 == 0:
         return np.asarray(arcface_dst * (side / 112), dtype=np.float32)
     centred = arcface_dst + np.array([8, 0])

@@ -1,4 +1,4 @@
-"""From a model pack to the engine that runs it."""
+"""Load the engine of a model pack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facesort.settings import Backend
 
 
 def _load(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
-    # Imported here: each engine's libraries take up to a second, and need not all be installed.
+    # Imported here: the libraries take up to a second to import and are not all installed everywhere.
     if pack.kind == "insightface":
         from facesort.faces.engines.insightface_engine import InsightFaceEngine
 
@@ -25,7 +25,7 @@ def _load(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
 
         return SyntheticEngine(pack)
     raise PackError(
-        f"model pack {pack.name} is of a kind that this facesort does not know: {pack.kind}"
+        f"model pack {pack.name} is of unknown kind {pack.kind!r}: upgrade facesort, or use another pack"
     )
 
 
@@ -36,23 +36,23 @@ def load_engine(
     backend: Backend = "onnxruntime",
     load: Callable[[ModelPack, int, Backend], FaceEngine] = _load,
 ) -> FaceEngine:
-    """Load a pack, and make sure that its files are still the ones it was resolved with, also while they are read.
+    """Load a pack, and verify before and after that its files have not changed since it was resolved.
 
     Parameters
     ----------
     pack : ModelPack
-        As `find_packs` or `resolve_pack` gives it.
+        From `find_packs` or `resolve_pack`.
     threads : int
-        For the inference, 1 or more; dlib and synthetic use one whatever is asked.
+        For inference, 1 or more; dlib and synthetic always use one.
     backend : Backend
         Runs the recogniser of an InsightFace pack.
     load : callable
-        Reads the files.
+        Tests pass their own.
 
     Raises
     ------
     PackError
-        If a file has changed or is gone, or what the engine needs is not installed.
+        If a file has changed or is missing, or a required library is not installed.
     """
     _refuse_changed(pack)  # before anything in it is parsed
     engine = load(pack, threads, backend)
@@ -64,6 +64,6 @@ def _refuse_changed(pack: ModelPack) -> None:
     for name, sha256 in pack.files:
         if pack.path is not None and model_sha256(pack.path / name) != sha256:
             raise PackError(
-                f"{name} of model pack {pack.name} has changed: its embeddings would no longer compare "
-                f"with stored ones. Restore the file in {pack.path}, or make a new workspace"
+                f"{name} of model pack {pack.name} has changed, so its embeddings could not be compared with stored "
+                f"ones. Restore the file in {pack.path}, or make a new workspace"
             )

@@ -1,4 +1,4 @@
-"""ONNX Runtime's sessions: on the processor or on an accelerator that was asked for, never on another one."""
+"""Open ONNX Runtime sessions on the requested execution provider, without fallback."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from facesort.settings import Backend
 PROVIDERS = MappingProxyType[Backend, tuple[str, dict[str, str]]](
     {
         "onnxruntime": ("CPUExecutionProvider", {}),
-        # TF32, the default, keeps 10 bits of a float's 23.
+        # TF32, the default, keeps 10 of the 23 bits of a float32's mantissa.
         "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
         "coreml": ("CoreMLExecutionProvider", {}),
         "directml": ("DmlExecutionProvider", {}),
     }
 )
-"""ONNX Runtime's execution provider of each backend, and its options."""
+"""Execution provider of each backend, and its options."""
 
 _PACKAGES = MappingProxyType(
     {
-        "cuda": "pip install onnxruntime-gpu in the place of onnxruntime",
+        "cuda": "pip install onnxruntime-gpu instead of onnxruntime",
         "coreml": "it comes with onnxruntime on a Mac",
-        "directml": "pip install onnxruntime-directml in the place of onnxruntime, on Windows",
+        "directml": "pip install onnxruntime-directml instead of onnxruntime, on Windows",
     }
 )
 
 
-class Session(Protocol):
-    """What facesort and InsightFace ask of an inference session; ONNX Runtime's has it."""
+class InferenceSession(Protocol):
+    """The part of ONNX Runtime's session that facesort and InsightFace use."""
 
     def get_inputs(self) -> Sequence[Any]:
         """Inputs, each with its ``name`` and ``shape``."""
@@ -53,18 +53,18 @@ class Session(Protocol):
 
 
 class Runtime(Protocol):
-    """What is asked of the module ``onnxruntime``."""
+    """The part of the module ``onnxruntime`` that `open_session` uses."""
 
     def disable_telemetry_events(self) -> None:
-        """Report nothing to Microsoft."""
+        """Turn off telemetry."""
         ...
 
     def get_available_providers(self) -> list[str]:
-        """Names of the execution providers that this build has."""
+        """Names of the execution providers in this build."""
         ...
 
     def SessionOptions(self) -> Any:
-        """Make options."""
+        """Create options."""
         ...
 
     def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> Any:
@@ -74,45 +74,47 @@ class Runtime(Protocol):
 
 def open_session(
     path: Path, threads: int, backend: Backend = "onnxruntime", runtime: Runtime = onnxruntime
-) -> Session:
-    """Open a model for a long life in a worker: few threads, no growing arena, no silent fallback.
+) -> InferenceSession:
+    """Open a model for a long-lived worker: few threads, no memory arena, no fallback to the CPU.
 
     Parameters
     ----------
     path : Path
         An ONNX file.
     threads : int
-        On the processor.
+        On the CPU.
     backend : {"onnxruntime", "cuda", "coreml", "directml"}
 
     Raises
     ------
     PackError
-        If ONNX Runtime has no provider of that name, could not start it (it would take the processor instead and
-        only log that), or refuses the file.
+        If ONNX Runtime lacks the provider, cannot start it (it would only log that and use the CPU), or cannot load
+        the file.
     """
-    runtime.disable_telemetry_events()  # for Windows: elsewhere `facesort/__init__.py` has seen to it
+    runtime.disable_telemetry_events()  # for Windows; elsewhere `facesort/__init__.py` does it
     provider, settings = PROVIDERS[backend]
     here = runtime.get_available_providers()
     if provider not in here:
         how = _PACKAGES.get(backend, "reinstall onnxruntime")
         raise PackError(
-            f"ONNX Runtime has no {provider} here; it has {', '.join(here)}: {how}, or set run.backend to auto"
+            f"this ONNX Runtime has no {provider}, only {', '.join(here)}: {how}, or set run.backend to auto"
         )
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = backend != "directml"  # which it does not support
-    options.log_severity_level = 3  # SCRFD's files declare the output shapes of 640 x 640 only
+    options.enable_mem_pattern = backend != "directml"  # DirectML does not support it
+    options.log_severity_level = (
+        3  # it would warn that SCRFD declares output shapes for 640 x 640 only
+    )
     try:
         session = runtime.InferenceSession(str(path), options, providers=[(provider, settings)])
     except Exception as error:
-        raise PackError(f"ONNX Runtime refuses {path}: {error}") from error
+        raise PackError(f"ONNX Runtime cannot load {path}: {error}") from error
     if session.get_providers()[0] != provider:
         raise PackError(
-            f"ONNX Runtime has {provider} and could not start it for {path}: look at its driver and libraries, "
+            f"ONNX Runtime could not start {provider} for {path}: check its driver and libraries, "
             "or set run.backend to auto"
         )
-    opened: Session = session
+    opened: InferenceSession = session
     return opened

@@ -1,4 +1,4 @@
-"""OpenVINO behind the interface of an ONNX Runtime session, so that InsightFace's classes do not see the difference."""
+"""An OpenVINO model with the interface of an ONNX Runtime session, for InsightFace's classes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ except ImportError as error:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output: its name, and its shape with None where it is free."""
+    """An input or output; dynamic dimensions are None."""
 
     name: str
     shape: list[int | None]
 
 
 def precision() -> str:
-    """In what the processor computes: ``bf16`` where it can, else ``f32``."""
+    """Precision of the CPU: ``bf16`` where supported, else ``f32``."""
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in able else "f32"
 
 
 class OpenVINOSession:
-    """One model on the CPU, in bfloat16 where the processor computes in it.
+    """One model on the CPU, in bfloat16 where supported.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class OpenVINOSession:
     Raises
     ------
     PackError
-        If OpenVINO refuses the file.
+        If OpenVINO cannot load the file.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -55,13 +55,13 @@ class OpenVINOSession:
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision(),
-            "ENABLE_CPU_PINNING": False,  # every worker would be pinned to the same core
+            "ENABLE_CPU_PINNING": False,  # it would pin every worker to the same core
         }
         try:
             model = core.read_model(str(path))
             self._request = core.compile_model(model, "CPU", options).create_infer_request()
         except RuntimeError as error:
-            raise PackError(f"OpenVINO refuses {path}: {error}") from error
+            raise PackError(f"OpenVINO cannot load {path}: {error}") from error
         self._inputs = [_port(port) for port in model.inputs]
         self._outputs = [_port(port) for port in model.outputs]
 
@@ -76,7 +76,7 @@ class OpenVINOSession:
     def run(
         self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[np.float32]]
     ) -> list[NDArray[Any]]:
-        """Run on one set of inputs; `names` of outputs, None for all of them in the model's order."""
+        """Run the model; `names` selects outputs, None returns all in the model's order."""
         self._request.infer(dict(feeds))
         wanted = [port.name for port in self._outputs] if names is None else names
         return [np.array(self._request.get_tensor(name).data) for name in wanted]

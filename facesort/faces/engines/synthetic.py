@@ -1,10 +1,9 @@
-"""An engine without a model: it reads coded squares that tests and demonstrations draw as faces.
+"""Engine without a model, for tests and demonstrations: it decodes drawn squares that stand for faces.
 
-A face is a square of 18 x 18 units: a black border of one unit, a magenta ring of two, and inside 6 x 6
-black or white cells of two units: 6 that say which way is up, 12 bits of identity, 8 of variation, 10 of
-checksum.  A photo that was not turned upright, or is mirrored, shows no faces.  The code survives JPEG at
-quality 85 and resizing, as long as a square keeps about 32 px, and 20 px when the photo is brought to
-a long edge of 640 px.
+A face is a square of 18 x 18 units: a black border of one unit, a magenta ring of two, and inside it 6 x 6 black or
+white cells of two units: 6 orientation marks, 12 bits of identity, 8 of variation, 10 of checksum.  Photos that are
+rotated or mirrored show no faces.  The code survives JPEG at quality 85, and resizing as long as a square keeps about
+32 px, and 20 px when the photo is scaled to a long edge of 640 px.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.faces.protocol import ModelPack
 
 IDENTITIES = 4096
-"""How many people there can be: identities are below this."""
+"""Number of identities: 0 up to this, exclusive."""
 
 _VARIATIONS = 256
-_LARGEST_NOISE = 1.2  # length of the noise, relative to the identity, at variation 255
+_LARGEST_NOISE = 1.2  # length of the noise vector, relative to the identity's, at variation 255
 _UNITS = 18
 _SIDE = 126  # of a crop; 7 px a unit
 _CELLS = 6
-# The corners and the neighbours of the first one; turned or mirrored, they differ.
+# The corners and the neighbours of the first one: a pattern without symmetry.
 _MARKS: Mapping[int, int] = MappingProxyType({0: 1, 1: 1, 6: 0, 5: 0, 30: 0, 35: 0})
 _CHECK_BITS = 10
 _MAGENTA = (255, 0, 255)
@@ -47,7 +46,7 @@ _Box = tuple[float, float, float, float]
 
 
 class SyntheticEngine:
-    """Finds and reads coded squares; needs no files, and gives the same everywhere.
+    """Finds and decodes drawn squares; needs no files and is deterministic on all platforms.
 
     Parameters
     ----------
@@ -60,11 +59,11 @@ class SyntheticEngine:
 
     @property
     def pack(self) -> ModelPack:
-        """The pack this engine runs."""
+        """Model pack of this engine."""
         return self._pack
 
     def detect(self, pixels: Pixels) -> Detections:
-        """Find the coded squares in one image, from left to right; they all have the same score."""
+        """Find the squares in one image, from left to right; all have the same score."""
         boxes = [box for box in _candidates(pixels) if _read(_cut(pixels, box)) is not None]
         array = np.array(sorted(boxes), dtype=np.float32).reshape(-1, 4)
         corner, size = array[:, None, :2], array[:, None, 2:] - array[:, None, :2]
@@ -75,12 +74,12 @@ class SyntheticEngine:
         )
 
     def align(self, pixels: Pixels, detections: Detections) -> Crops:
-        """Cut the squares out; shape (n, 126, 126, 3)."""
+        """Crop the squares; shape (n, 126, 126, 3)."""
         crops = [_cut(pixels, (x0, y0, x1, y1)) for x0, y0, x1, y1 in detections.boxes.tolist()]
         return np.array(crops, dtype=np.uint8).reshape(-1, _SIDE, _SIDE, 3)
 
     def embed(self, crops: Crops) -> Embeddings:
-        """Embed squares; shape (n, 128), L2-normalised.  A crop without a code is nobody in particular."""
+        """Embed squares; shape (n, 128), L2-normalised.  A crop without a code gets a direction from its hash."""
         vectors = np.empty((len(crops), _DIM), dtype=np.float32)
         for vector, crop in zip(vectors, crops, strict=True):
             code = _read(crop)
@@ -91,7 +90,7 @@ class SyntheticEngine:
 def draw_synthetic_face(
     pixels: Pixels, box: Sequence[int], identity: int, *, variation: int | None = None
 ) -> None:
-    """Draw a face that `SyntheticEngine` reads into an image, in place.
+    """Draw a synthetic face into an image, in place.
 
     Parameters
     ----------
@@ -101,8 +100,8 @@ def draw_synthetic_face(
     identity : int
         From 0 up to `IDENTITIES`, exclusive.
     variation : int, optional
-        From 0 to 255: how, and how much, this face differs from the person's pure embedding.  By default it
-        follows from the box, and faces of one person are about 0.3 to 0.9 apart.
+        From 0 to 255: direction and length of the noise added to the identity's embedding.  By default derived from
+        the box; faces of one person are then about 0.3 to 0.9 apart.
 
     Raises
     ------
@@ -124,10 +123,10 @@ def draw_synthetic_face(
 
 
 def synthetic_embedding(identity: int, variation: int) -> NDArray[np.float32]:
-    """Give the embedding of a drawn face, shape (128,): what a perfect recogniser would say.
+    """Embedding of a synthetic face, shape (128,).
 
-    A direction for the identity plus one for the pair, the latter up to 1.2 times as long.  Strangers are
-    about 1.41 apart; two faces with variations of 85 about 0.5, of 255 about 1.1.
+    A random direction for the identity plus one for the pair, up to 1.2 times as long.  Different identities are about
+    1.41 apart; two faces of one with variations of 85 about 0.5, of 255 about 1.1.
     """
     noise = _direction(f"{identity} {variation}".encode())
     vector = _direction(f"{identity}".encode()) + noise * (
@@ -137,14 +136,14 @@ def synthetic_embedding(identity: int, variation: int) -> NDArray[np.float32]:
 
 
 def _direction(seed: bytes) -> NDArray[np.float64]:
-    """Unit vector from a hash: unlike numpy's generators, the same in every version."""
+    """Unit vector from a hash: unlike numpy's generators, stable across versions."""
     digest = hashlib.shake_256(seed).digest(_DIM * 4)
     vector = np.frombuffer(digest, dtype="<i4").astype(np.float64)
     return np.asarray(vector / np.linalg.norm(vector))
 
 
 def _encode(identity: int, variation: int) -> list[int]:
-    """36 cells, row by row."""
+    """Cells in row order: 36 bits."""
     if not (0 <= identity < IDENTITIES and 0 <= variation < _VARIATIONS):
         raise ValueError(
             f"identity must be in [0, {IDENTITIES}) and variation in [0, {_VARIATIONS}), "
@@ -163,11 +162,11 @@ def _checksum(number: int) -> int:
 
 
 def _read(crop: Pixels) -> tuple[int, int] | None:
-    """Identity and variation of a crop, or None where it is no coded square."""
+    """Identity and variation of a crop; None if it is no valid square."""
     step = _SIDE // _UNITS
     inner = crop.reshape(_UNITS, step, _UNITS, step, 3)[
         :, 1:-1:2, :, 1:-1:2
-    ]  # not across two units
+    ]  # away from the borders of units
     units = inner.mean(axis=(1, 3), dtype=np.float32)
     ring = np.concatenate([units[1, 1:-1], units[-2, 1:-1], units[1:-1, 1], units[1:-1, -2]])
     if (ring[:, [0, 2]].min(axis=1) - ring[:, 1]).mean() < _CONTRAST / 2:
@@ -185,7 +184,7 @@ def _read(crop: Pixels) -> tuple[int, int] | None:
 
 
 def _candidates(pixels: Pixels) -> list[_Box]:
-    """Squares around everything that is magenta and about as high as wide, found on a thinned image."""
+    """Boxes around everything magenta and roughly square, searched on a subsampled image."""
     step = -(-max(pixels.shape[:2]) // _SEARCH_SIDE)
     magenta = _magenta(pixels[::step, ::step])
     if not magenta.any():
@@ -204,13 +203,13 @@ def _candidates(pixels: Pixels) -> list[_Box]:
 
 
 def _magenta(pixels: Pixels) -> NDArray[np.bool_]:
-    """Where red and blue exceed green by far."""
+    """Mask of magenta pixels."""
     weaker = np.minimum(pixels[..., 0], pixels[..., 2]).astype(np.int16)
     return np.asarray(weaker - pixels[..., 1] > _CONTRAST)
 
 
 def _outer_box(ring: NDArray[np.bool_], window: tuple[slice, ...]) -> _Box:
-    """Box of the whole square, in whole px, from a window of the image in which its ring is marked."""
+    """Box of a square, in whole px, from the mask of its ring in a window of the image."""
     edges = []
     for axis, span in enumerate(window):
         marked = np.flatnonzero(ring.any(axis=1 - axis)) + span.start
@@ -221,7 +220,7 @@ def _outer_box(ring: NDArray[np.bool_], window: tuple[slice, ...]) -> _Box:
 
 
 def _cut(pixels: Pixels, box: _Box) -> Pixels:
-    """The box at 126 x 126 px, by its nearest px."""
+    """Crop a box at 126 x 126 px, by nearest neighbour."""
     left, top, right, bottom = box
     centres = (np.arange(_SIDE) + 0.5) / _SIDE
     rows = (top + centres * (bottom - top)).astype(int).clip(0, pixels.shape[0] - 1)

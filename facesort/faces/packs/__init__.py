@@ -1,1 +1,1 @@
-"""Model packs: which are here, what is known about them, how another one comes."""
+"""Model packs: find, identify and download them."""

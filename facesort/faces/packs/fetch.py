@@ -1,4 +1,4 @@
-"""The one place that downloads: InsightFace's published packs, through InsightFace's own downloader."""
+"""Download InsightFace's published packs; nothing else in facesort uses the network."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from facesort.faces.protocol import ModelPack
 log = logging.getLogger(__name__)
 
 Downloader = Callable[[str, Path], None]
-"""Puts the files of the named pack into ``folder / name``."""
+"""Downloads the named pack into ``folder / name``."""
 
 
 def insightface_download(name: str, folder: Path) -> None:
-    """Download and unpack one of InsightFace's zips; what it prints goes to stderr."""
+    """Download and unpack one of InsightFace's archives; its output goes to stderr."""
     from insightface.utils.storage import download  # takes 1 s to import
 
     with contextlib.redirect_stdout(sys.stderr):
@@ -31,29 +31,28 @@ def insightface_download(name: str, folder: Path) -> None:
 
 
 def fetch_pack(name: str, root: Path, *, download: Downloader = insightface_download) -> ModelPack:
-    """Download a pack into ``root / "models" / name``, check it, and record the hashes of its files.
+    """Download a pack into ``root / "models" / name``, verify it, and record the hashes of its files.
 
-    The pack appears under its name only when it is whole and checked.  One that is there already is
-    only read again.
+    The pack appears under its name only when it is complete and verified.  An existing one is only read again.
 
     Parameters
     ----------
     name : str
         One of `FETCHABLE`.
     root : Path
-        InsightFace's own is ``~/.insightface``; made if it is missing.
+        Created if missing; InsightFace's own is ``~/.insightface``.
     download : callable
-        What downloads.
+        Tests pass their own.
 
     Raises
     ------
     PackError
-        If the name is not one that InsightFace publishes, the download fails, or a file is not the one
-        that InsightFace published under its name.
+        If InsightFace publishes no pack of that name, the download fails, or a file is not the one that InsightFace
+        published.
     """
     if name not in FETCHABLE:
         raise PackError(
-            f"there is no model pack {name!r} to fetch; there are {', '.join(FETCHABLE)}"
+            f"there is no model pack {name!r} to fetch; choose one of {', '.join(FETCHABLE)}"
         )
     target = root / "models" / name
     if target.exists():
@@ -77,13 +76,13 @@ def fetch_pack(name: str, root: Path, *, download: Downloader = insightface_down
 
 
 def _download(name: str, scratch: Path, download: Downloader) -> Path:
-    """Download into a scratch folder; give the folder that holds the models."""
+    """Download into a scratch folder; return the folder that holds the models."""
     try:
-        download(name, scratch)  # an error of requests is an OSError
+        download(name, scratch)  # errors of requests are OSErrors
     except (ImportError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise PackError(
             f"{name} could not be downloaded ({error}); try again, or unpack InsightFace's {name}.zip "
             f"into {scratch.parent / name} yourself"
         ) from error
-    nested = scratch / name / name  # antelopev2.zip holds a folder of its own name
+    nested = scratch / name / name  # antelopev2.zip contains a folder of the same name
     return nested if nested.is_dir() else scratch / name

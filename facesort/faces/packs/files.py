@@ -1,4 +1,4 @@
-"""One model pack: its files, their hashes, and so who it is."""
+"""Read one model pack and identify it by the hashes of its files."""
 
 from __future__ import annotations
 
@@ -6,31 +6,37 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from facesort.errors import PackError
-from facesort.faces.packs.known import UNCALIBRATED, Thresholds, licence_of, thresholds_of
+from facesort.faces.packs.known import (
+    UNCALIBRATED,
+    Recommendation,
+    licence_of,
+    recommended_thresholds,
+)
 from facesort.faces.packs.onnx_graph import read_graph
 from facesort.faces.protocol import ModelPack
 from facesort.files import file_sha256
 
 MANIFEST = "pack.json"
-"""File beside a fetched pack's models: the SHA-256 they had when they came."""
+"""File beside the models of a downloaded pack: their SHA-256 when they were downloaded."""
 
-# Raise a version when the same files start to give other embeddings.
+# Increment a version when the same files start to give different embeddings.
 _PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 
 
 def read_pack(folder: Path) -> ModelPack:
-    """Read an InsightFace folder: only the first detector and the first recogniser by name are used.
+    """Read an InsightFace folder; its first detector and first recogniser by name are used.
 
     Raises
     ------
     PackError
         If one of the two is missing, a file is not ONNX, or a hash is not the one in ``pack.json``.
     """
-    folder = folder.absolute()  # workers may be started elsewhere
+    folder = folder.absolute()  # workers may have another working directory
     detector = recogniser = None
     for path in sorted(folder.glob("*.onnx")):
         graph = read_graph(path)
@@ -51,13 +57,13 @@ def read_pack(folder: Path) -> ModelPack:
     files = tuple((path.name, model_sha256(path)) for path in (detector, recogniser))
     _check_manifest(folder, files)
     hashes = [sha256 for _, sha256 in files]
-    return _pack("insightface", folder, files, thresholds_of(hashes[1:]))
+    return _pack("insightface", folder, files, recommended_thresholds(hashes[1:]))
 
 
 def dlib_pack() -> ModelPack | None:
-    """Read the dlib pack; None unless both packages are installed.
+    """Read the dlib pack; None unless dlib and face_recognition_models are installed.
 
-    face_recognition_models is only located: importing it fails since Python 3.12.
+    face_recognition_models is located but not imported: its import fails since Python 3.12.
     """
     models = importlib.util.find_spec("face_recognition_models")
     if importlib.util.find_spec("dlib") is None or models is None or models.origin is None:
@@ -66,16 +72,16 @@ def dlib_pack() -> ModelPack | None:
     if not all((folder / name).is_file() for name in _DLIB_FILES):
         return None
     files = tuple((name, model_sha256(folder / name)) for name in _DLIB_FILES)
-    return _pack("dlib", folder, files, thresholds_of([sha256 for _, sha256 in files]))
+    return _pack("dlib", folder, files, recommended_thresholds([sha256 for _, sha256 in files]))
 
 
 def synthetic_pack() -> ModelPack:
-    """Describe the synthetic pack, which is always there."""
-    return _pack("synthetic", None, (), Thresholds(UNCALIBRATED.strict, UNCALIBRATED.loose))
+    """Describe the synthetic pack, which needs no files."""
+    return _pack("synthetic", None, (), replace(UNCALIBRATED, calibrated=True))
 
 
 def model_sha256(path: Path) -> str:
-    """SHA-256 of a file of a model pack, in hex.
+    """SHA-256 of a model file, in hex.
 
     Raises
     ------
@@ -89,7 +95,7 @@ def model_sha256(path: Path) -> str:
 
 
 def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
-    """Refuse files that are not what `fetch_pack` recorded."""
+    """Refuse files that differ from what `fetch_pack` recorded."""
     path = folder / MANIFEST
     if not path.is_file():
         return
@@ -107,7 +113,7 @@ def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
 
 
 def _pack(
-    kind: str, path: Path | None, files: tuple[tuple[str, str], ...], thresholds: Thresholds
+    kind: str, path: Path | None, files: tuple[tuple[str, str], ...], thresholds: Recommendation
 ) -> ModelPack:
     hashes = sorted(sha256 for _, sha256 in files)
     name = path.name if kind == "insightface" and path is not None else kind

@@ -1,8 +1,8 @@
-"""Model packs: which are here, which one is meant, and how another one comes.
+"""Find installed model packs, and resolve a name or folder to one.
 
-A pack of kind ``insightface`` is a folder that holds a detector and a recogniser as ``*.onnx``; other
-models in it (landmarks, age) are never opened.  ``dlib`` is the installed packages dlib and
-face_recognition_models; ``synthetic`` needs no files.
+A pack of kind ``insightface`` is a folder with a detector and a recogniser as ``*.onnx``; its other models (landmarks,
+age) are not used.  ``dlib`` consists of the installed packages dlib and face_recognition_models; ``synthetic`` needs
+no files.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _HOW = (
 
 
 def pack_roots(workspace: Path | None, env: Mapping[str, str], home: Path) -> list[Path]:
-    """Where packs are looked for, first match first.
+    """Folders in which packs are searched, in order of precedence.
 
     Parameters
     ----------
     workspace : Path or None
         Its ``packs`` folder comes first.
     env : mapping
-        ``FACESORT_PACKS`` may name more folders, separated as in ``PATH``.
+        ``FACESORT_PACKS`` lists more folders, separated as in ``PATH``.
     home : Path
-        Its ``.insightface/models``, where InsightFace keeps its own, comes last.
+        Its ``.insightface/models``, InsightFace's own folder, comes last.
     """
     named = [Path(part) for part in env.get("FACESORT_PACKS", "").split(os.pathsep) if part]
     own = [] if workspace is None else [workspace / "packs"]
@@ -43,36 +43,34 @@ def pack_roots(workspace: Path | None, env: Mapping[str, str], home: Path) -> li
 
 
 def find_packs(roots: Sequence[Path]) -> list[ModelPack]:
-    """All packs that can be used here: folders in the order of the roots, then dlib, then synthetic.
+    """All usable packs: folders in the order of the roots, then dlib, then synthetic.
 
-    A name that an earlier root has hides a later one, and a folder that cannot be used is only logged.
+    A pack hides others of the same name in later roots.  Unusable folders are logged.
     """
     packs = []
     for folder in _folders(roots).values():
         try:
             packs.append(read_pack(folder))
         except PackError as error:
-            log.info("no model pack: %s", error)
+            log.info("not a usable model pack: %s", error)
     dlib = dlib_pack()
     return [*packs, *([] if dlib is None else [dlib]), synthetic_pack()]
 
 
 def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
-    """Find the pack that is meant.
+    """Find a pack by name or folder.
 
     Parameters
     ----------
     name_or_path : str or None
-        A pack's name, or its folder.  None takes an InsightFace pack that is here (buffalo_l before all
-        others), else dlib.
+        A pack's name or folder.  None: an installed InsightFace pack (preferably buffalo_l), else dlib.
     roots : sequence of Path
         See `pack_roots`.
 
     Raises
     ------
     PackError
-        If there is none, or the folder holds no detector or no recogniser, or a file has changed since it
-        was fetched.
+        If there is no such pack, it lacks a detector or a recogniser, or a file has changed since it was downloaded.
     """
     if name_or_path is None:
         return _default_pack(roots)
@@ -87,10 +85,10 @@ def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     if folder is not None:
         return read_pack(folder)
     given = os.path.expanduser(name_or_path)
-    if os.path.isdir(given):  # unlike Path's, both take any text for what it is: no folder
+    if os.path.isdir(given):  # unlike Path's methods, these accept any text
         return read_pack(Path(given))
     here = ", ".join(pack.name for pack in find_packs(roots))
-    raise PackError(f"there is no model pack {name_or_path!r} here; there are {here}. {_HOW}")
+    raise PackError(f"there is no model pack {name_or_path!r} here; found: {here}. {_HOW}")
 
 
 def _default_pack(roots: Sequence[Path]) -> ModelPack:
@@ -99,7 +97,7 @@ def _default_pack(roots: Sequence[Path]) -> ModelPack:
         try:
             return read_pack(folders[name])
         except PackError as error:
-            log.warning("passing over a model pack: %s", error)
+            log.warning("skipping a model pack: %s", error)
     dlib = dlib_pack()
     if dlib is None:
         places = ", ".join(str(root) for root in roots)
@@ -108,7 +106,7 @@ def _default_pack(roots: Sequence[Path]) -> ModelPack:
 
 
 def _folders(roots: Sequence[Path]) -> dict[str, Path]:
-    """Folders with models, by name; a zip that holds a folder of its own name may lie one level deeper."""
+    """Folders with models, by name, also where unpacking nested a folder in one of the same name."""
     found: dict[str, Path] = {}
     for root in roots:
         for folder in _subfolders(root):

@@ -1,4 +1,4 @@
-"""What is known about published weights: by the hash of a file, so that a renamed folder keeps it."""
+"""Thresholds, licences and hashes of published weights, keyed by SHA-256 so that renamed folders are recognised."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Recommended thresholds, as distances; see `ModelPack`."""
+class Recommendation:
+    """Thresholds to start from, as distances; see `ModelPack`."""
 
     strict: float
     loose: float
     calibrated: bool = True
 
 
-UNCALIBRATED = Thresholds(0.80, 1.00, calibrated=False)
-"""For weights that nobody has measured."""
+UNCALIBRATED = Recommendation(0.80, 1.00, calibrated=False)
+"""For weights that have not been measured."""
 
 FETCHABLE = ("antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc")
 """Packs that InsightFace publishes in its model zoo."""
@@ -30,25 +30,25 @@ _W600K_MBF_INT8 = "7caa7fb0ad6c37b33e6c59f6411084b487aaabd596bba645d2cce391a5871
 _MOBILEFACENET_128 = "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507"
 _DLIB_RESNET = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
-# By recogniser.  Measured on LFW with 150 people of one reference each, against about 1,330 faces of others
-# (20 draws): share of strangers named (FPIR) and of known faces missed (FNIR) at LOOSE:
+# By recogniser.  Measured on LFW: 150 persons with one reference each, about 1,330 faces of others, 20 draws.
+# FPIR (strangers given a name) and FNIR (known faces missed) at LOOSE:
 #   w600k_mbf_int8  0.07 % and  4.3 %;  w600k_mbf is the same network before quantisation
 #   MobileFaceNet   0.00 % and 13.1 %;  at 1.05 it would be 0.27 % and 7.9 %
 #   dlib            1.6  % and 17   % (one draw of 700 photos); at 0.40, which separates a dozen people
 #                  well, it would be 22 % and 4 %
-# Those of w600k_r50 are the project's own choice, not measured.  A name alone calibrates nothing: a folder
-# called buffalo_l may hold anything.
-_THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
+# Those of w600k_r50 are this project's choice, not measured.  A folder's name says nothing: one called buffalo_l may
+# hold any files.
+_THRESHOLDS: Mapping[str, Recommendation] = MappingProxyType(
     {
-        _W600K_R50: Thresholds(0.80, 1.00),
-        _W600K_MBF: Thresholds(0.90, 1.10),
-        _W600K_MBF_INT8: Thresholds(0.90, 1.10),
-        _MOBILEFACENET_128: Thresholds(0.80, 1.00),
-        _DLIB_RESNET: Thresholds(0.33, 0.35),
+        _W600K_R50: Recommendation(0.80, 1.00),
+        _W600K_MBF: Recommendation(0.90, 1.10),
+        _W600K_MBF_INT8: Recommendation(0.90, 1.10),
+        _MOBILEFACENET_128: Recommendation(0.80, 1.00),
+        _DLIB_RESNET: Recommendation(0.33, 0.35),
     }
 )
 
-# Files of InsightFace's releases; a download that differs is refused.
+# Files of InsightFace's releases; other downloads are refused.
 _EXPECTED: Mapping[str, str] = MappingProxyType(
     {
         "det_10g.onnx": _DET_10G,
@@ -62,20 +62,19 @@ _EXPECTED: Mapping[str, str] = MappingProxyType(
 INSIGHTFACE_LICENCE = "InsightFace's weights are for non-commercial research only."
 """For everything in `FETCHABLE`."""
 
-_UNKNOWN_LICENCE = "The licence of these weights is not known to facesort: ask where you got them."
+_UNKNOWN_LICENCE = "The licence of these weights is unknown to facesort: ask where you got them."
 _DLIB_LICENCE = "dlib's weights are in the public domain (CC0)."
 
 
-def thresholds_of(hashes: Sequence[str]) -> Thresholds:
-    """Recommended thresholds for the recogniser among some files, by their SHA-256."""
+def recommended_thresholds(hashes: Sequence[str]) -> Recommendation:
+    """Thresholds for the recogniser among files with these SHA-256."""
     return next((_THRESHOLDS[h] for h in hashes if h in _THRESHOLDS), UNCALIBRATED)
 
 
 def licence_of(name: str, hashes: Sequence[str]) -> str:
-    """One sentence on what the files with these SHA-256 may be used for.
+    """One sentence on what files with these SHA-256 may be used for.
 
-    A pack is as restricted as its most restricted file: a free recogniser beside InsightFace's detector
-    is not free.
+    The most restricted file decides: a free recogniser beside InsightFace's detector is not free.
     """
     if name in FETCHABLE or set(hashes) & (set(_EXPECTED.values()) | {_W600K_MBF_INT8}):
         return INSIGHTFACE_LICENCE
@@ -83,5 +82,5 @@ def licence_of(name: str, hashes: Sequence[str]) -> str:
 
 
 def expected_hashes(names: Sequence[str]) -> dict[str, str]:
-    """SHA-256 that published files of these names have, where it is known."""
+    """SHA-256 of the published files of these names, where known."""
     return {name: _EXPECTED[name] for name in names if name in _EXPECTED}

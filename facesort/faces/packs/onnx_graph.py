@@ -1,4 +1,4 @@
-"""What an ONNX file is for, read from its graph without its weights."""
+"""Tell detectors from recognisers by the graph of an ONNX file, without reading its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MODEL_GRAPH = 7
 _GRAPH_INPUT = 11
 _GRAPH_OUTPUT = 12
 
-# Where onnx.proto's messages hold others, down to TensorProto.external_data: what is in another file.
+# Which fields of onnx.proto's messages hold other messages, down to TensorProto.external_data.
 _WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
     {
         "model": {7: "graph", 25: "function"},
@@ -31,7 +31,7 @@ _WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
             23: "sparse",
         },
         "sparse": {1: "tensor", 2: "tensor"},
-        "tensor": {13: "elsewhere"},
+        "tensor": {13: "external"},
     }
 )
 
@@ -43,14 +43,12 @@ _TEMPLATE_SIDES = (112, 128)  # what InsightFace's alignment template is defined
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Inputs and outputs of a model.
+    """Input shapes and number of outputs of a model.
 
     Parameters
     ----------
     inputs : tuple of tuple of int
-        Shape of every input; 0 where a dimension is free.
-    outputs : int
-        How many outputs it has.
+        Shape of every input; 0 for a dynamic dimension.
     """
 
     inputs: tuple[tuple[int, ...], ...]
@@ -58,12 +56,12 @@ class Graph:
 
     @property
     def is_detector(self) -> bool:
-        """Whether it is SCRFD with landmarks; without them no face could be aligned."""
+        """Whether it is SCRFD with landmarks, which alignment needs."""
         return self.outputs in _DETECTOR_OUTPUTS
 
     @property
     def is_recogniser(self) -> bool:
-        """Whether it is of ArcFace's form: one square image in, one vector out."""
+        """Whether it looks like ArcFace: one square image in, one vector out."""
         if len(self.inputs) != 1 or self.outputs != 1 or len(self.inputs[0]) != 4:
             return False
         _, _, height, width = self.inputs[0]
@@ -73,14 +71,14 @@ class Graph:
 def read_graph(path: Path) -> Graph:
     """Read a model's inputs and outputs.
 
-    Only their descriptions are parsed; the weights, which may be hundreds of megabytes, are stepped over.
+    Only their descriptions are parsed; the weights, up to hundreds of megabytes, are skipped.
 
     Raises
     ------
     PackError
-        If the file cannot be read, is not ONNX, or has weights in another file.
+        If the file cannot be read, is not ONNX, or stores weights in another file.
     """
-    # Imported here: onnx takes 0.2 s, and a workspace with another kind of pack does not need it.
+    # Imported here: it takes 0.2 s, and other kinds of packs do not need it.
     from google.protobuf.message import DecodeError
     from onnx import ValueInfoProto
 
@@ -94,29 +92,29 @@ def read_graph(path: Path) -> Graph:
                 if field == _GRAPH_INPUT:
                     inputs.append(ValueInfoProto.FromString(data[first:last]))
                 outputs += field == _GRAPH_OUTPUT
-            elsewhere = _has_data_elsewhere(data, 0, len(data), "model")
+            external = _has_external_data(data, 0, len(data), "model")
     except (OSError, ValueError, IndexError, StopIteration, DecodeError, RecursionError) as error:
         raise PackError(f"{path} is not a readable ONNX file; fetch it again") from error
-    if elsewhere:  # which no hash of this one knows, and which may lie anywhere
+    if external:  # not covered by the hash of this file, and possibly anywhere on the disk
         raise PackError(
-            f"{path} has weights in another file: save it as one file (onnx.save does so)"
+            f"{path} stores weights in another file: save it as a single file (onnx.save does so)"
         )
     shapes = (value.type.tensor_type.shape.dim for value in inputs)
     return Graph(tuple(tuple(int(d.dim_value) for d in dims) for dims in shapes), outputs)
 
 
-def _has_data_elsewhere(data: mmap.mmap, start: int, end: int, message: str) -> bool:
-    """Whether any tensor in a message is only named there, and kept in another file."""
+def _has_external_data(data: mmap.mmap, start: int, end: int, message: str) -> bool:
+    """Whether any tensor in a message is stored in another file."""
     within = _WITHIN[message]
     return any(
-        within[field] == "elsewhere" or _has_data_elsewhere(data, first, last, within[field])
+        within[field] == "external" or _has_external_data(data, first, last, within[field])
         for field, first, last in _fields(data, start, end)
         if field in within
     )
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Walk one protobuf message: (field number, start, end) of every length-delimited field.
+    """Yield (field number, start, end) of every length-delimited field of a protobuf message.
 
     See https://protobuf.dev/programming-guides/encoding/.
     """
@@ -126,7 +124,7 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]
         if wire == _BYTES:
             length, at = _varint(data, at)
             if at + length > end:
-                raise ValueError("a field reaches beyond its message")
+                raise ValueError("a field extends beyond its message")
             yield field, at, at + length
             at += length
         elif wire == _VARINT:
@@ -138,7 +136,7 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]
 
 
 def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """Read a base-128 number; give it and the position after it."""
+    """Read a varint; return it and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         byte = data[at]
@@ -146,4 +144,4 @@ def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError("a number is too long")
+    raise ValueError("a varint is too long")
