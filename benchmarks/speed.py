@@ -15,10 +15,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 from heavy_pack import write_heavy_pack
@@ -62,19 +61,6 @@ class Results:
         return statistics.median(cost.cpu for cost in self.costs)
 
 
-class Kept(Executor):
-    """A pool that a run does not shut down, so that the next one finds its workers warm."""
-
-    def __init__(self, pool: LocalPool) -> None:
-        self._pool = pool
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return self._pool.submit(fn, *args, **kwargs)
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
 def measured(work: Callable[[], object], count: int) -> Cost:
     started, before = time.perf_counter(), _cpu()
     work()
@@ -99,7 +85,7 @@ def facesort_run(
     assert any(report.refused is None for report in reports)
     count = len(list(made.source.iterdir()))
     first, again = (
-        measured(lambda: run_sort(workspace, pack, SortOptions(executor=Kept(pool))), count)
+        measured(lambda: run_sort(workspace, pack, SortOptions(executor=pool)), count)
         for _ in range(2)
     )
     with workspace.open_store(read_only=True) as store:

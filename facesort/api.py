@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from facesort.engine.delivery.export import ExportReport as ExportReport
 from facesort.engine.delivery.export import export as write_export
-from facesort.engine.delivery.files import ExportOptions
+from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.rematch import RematchReport as RematchReport
 from facesort.engine.job.sort import run_rematch, run_sort

@@ -1,4 +1,4 @@
-"""File operations that survive a power cut, and never replace a file."""
+"""Durable file writes, and a rename that never replaces a file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
 
@@ -23,22 +21,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_synced(path: Path, data: bytes, sync: Callable[[int], object] = os.fsync) -> None:
-    """Write a new file and wait until it is on the disk.
-
-    Parameters
-    ----------
-    sync : callable
-        Waits for an open file; given by those who measure it.
-    """
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until its content is on the disk; its name may not be until `sync_folder`."""
     with path.open("wb") as stream:
         stream.write(data)
         stream.flush()
-        sync(stream.fileno())
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a folder's entries are on the disk; Windows has no such call and needs none."""
+    """Wait until the names in a folder are on the disk; Windows has no such call and needs none."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -52,12 +44,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_json(path: Path, value: Any) -> None:
-    """Replace a small JSON file, as `replace_file`."""
+    """Replace a small JSON file durably, as `replace_file` does."""
     replace_file(path, json.dumps(value, indent=1).encode())
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace one of our own small files by rename, so that readers never see half of it."""
+    """Replace one of our own small files durably, by rename: readers see the old content or the new, never half."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         write_synced(temporary, data)
@@ -65,6 +57,7 @@ def replace_file(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
 
 
 def publish(temporary: Path, target: Path) -> None:
@@ -91,8 +84,8 @@ def publish(temporary: Path, target: Path) -> None:
                 raise
         else:
             return
-    # Neither call exists on this file system. What is left has a window of microseconds in which somebody else
-    # could create the target; everything that was there before is still refused.
+    # The file system supports neither call. Another program could create the target in the microseconds between
+    # this check and the rename; everything that was there before is refused.
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, "exists already", str(target))
     temporary.rename(target)

@@ -96,7 +96,8 @@ def add_references(
 
 def sort_in_threads(workspace: Workspace, pack: ModelPack, **options: object) -> int:
     """Sort without worker processes."""
-    return run_sort(workspace, pack, SortOptions(executor=ThreadPoolExecutor(2), **options))  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as executor:
+        return run_sort(workspace, pack, SortOptions(executor=executor, **options))  # type: ignore[arg-type]
 
 
 def tree(root: Path) -> dict[str, str]:

@@ -70,7 +70,7 @@ def export(
 ) -> None:
     """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest."""
     from facesort.engine.delivery.export import export as export_to
-    from facesort.engine.delivery.files import ExportOptions
+    from facesort.engine.delivery.export_files import ExportOptions
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)

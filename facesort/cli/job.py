@@ -28,7 +28,6 @@ from facesort.cli.terminal import (
     "--workers", type=click.IntRange(min=0), help="Worker processes; 0 takes one per core."
 )
 @runs_option
-@click.option("--profile", is_flag=True, help="Print where the time went, stage by stage.")
 @click.pass_context
 def sort(
     context: click.Context,
@@ -36,15 +35,12 @@ def sort(
     pairs: tuple[tuple[str, str], ...],
     workers: int | None,
     runs: Path,
-    profile: bool,
 ) -> None:
     """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
+    from facesort.engine.job.progress import current_status
     from facesort.engine.job.sort import check_gallery
-    from facesort.engine.job.status import current_status
     from facesort.engine.setup import open_with_pack
     from facesort.lab.run.launch import launch, parse_parameters
-    from facesort.lab.sort.stages import stage_table
-    from facesort.store.queries.reports import stage_times
     from facesort.workspace import refuse_inside
 
     workspace, pack = open_with_pack(root)
@@ -67,10 +63,6 @@ def sort(
         click.echo(
             f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try again"
         )
-    if profile:
-        with workspace.open_store(read_only=True) as store:
-            stages = stage_times(store, summary["run"]["run_id"])
-        click.echo(f"\n{stage_table(stages)!r}")
     if failed or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
 
@@ -81,7 +73,7 @@ def sort(
 @click.option("--watch", is_flag=True, help="Follow a running sort.")
 def status(root: Path, as_json: bool, watch: bool) -> None:
     """Show progress, rate, ETA and counts; works while a sort is running."""
-    from facesort.engine.job.status import current_status
+    from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
@@ -159,7 +151,7 @@ def verify(root: Path, as_json: bool) -> None:
 @workspace_option
 def retry(root: Path) -> None:
     """Put failed photos into new batches; `facesort sort` takes them up."""
-    from facesort.engine.job.retry import retry_failed
+    from facesort.engine.job.sort import retry_failed
     from facesort.workspace import open_workspace
 
     count = retry_failed(open_workspace(root))

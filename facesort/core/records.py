@@ -11,7 +11,6 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.stages import StageTime
 from facesort.reasons import Reason
 
 Pixels = NDArray[np.uint8]
@@ -147,8 +146,8 @@ class Analysis:
         The output JPEG; empty where the photo has no face or failed.
     detail : str
         What was found, in words, if it failed.
-    stages : tuple of StageTime
-        What it took; not stored with the result.
+    seconds : float
+        Wall time of the analysis; not stored with the result.
     phash : int or None
         Perceptual hash, 64 bits: photos that look alike differ in few of them.
     """
@@ -160,10 +159,5 @@ class Analysis:
     jpeg: bytes = b""
     failure: Reason | None = None
     detail: str = ""
-    stages: tuple[StageTime, ...] = ()
+    seconds: float = 0.0
     phash: int | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the analysis."""
-        return sum(took.seconds for took in self.stages)

@@ -21,12 +21,10 @@ from store_rows import (
 )
 
 from facesort.core.records import Analysis
-from facesort.core.stages import Stage, StageTime
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import photos, runs
 from facesort.store.queries import reports
-from facesort.store.queries.reports import RunStages
 
 
 def test_nothing_is_told_of_nothing(store: Store) -> None:
@@ -162,14 +160,10 @@ def test_runs_that_were_killed_are_closed_and_no_others(store: Store) -> None:
 
 def test_what_a_batch_took(store: Store) -> None:
     run_id = start(store)
-    coordinator = [took(Stage.MATCH, 0.25), took(Stage.STORE, 0.25), took(Stage.WAIT, 1.5)]
-    first = [
-        Analysis(1, "", stages=(took(Stage.READ, 0.125), took(Stage.EMBED, 0.375))),
-        Analysis(2, "", stages=(took(Stage.READ, 0.25),)),
-    ]
+    first = [Analysis(1, "", seconds=0.5), Analysis(2, "", seconds=0.25)]
     for batch_id, analyses in ((1, first), (2, [])):
         with store.transaction():
-            runs.record_run_batch(store, run_id, batch_id, coordinator, analyses)
+            runs.record_run_batch(store, run_id, batch_id, analyses, waited=1.5, worked=0.5)
     told = reports.throughput(store, run_id)
     assert [row[1:] for row in told] == [(2, 1.5, 0.5), (0, 1.5, 0.5)]
     assert reports.throughput(store, run_id + 1) == []
@@ -177,13 +171,3 @@ def test_what_a_batch_took(store: Store) -> None:
         (1, 0.5),
         (2, 0.25),
     ]
-    assert reports.stage_times(store, run_id) == RunStages(
-        photos=2,
-        workers=(took(Stage.READ, 0.375), took(Stage.EMBED, 0.375)),
-        coordinator=(took(Stage.MATCH, 0.5), took(Stage.STORE, 0.5), took(Stage.WAIT, 3.0)),
-    )
-    assert reports.stage_times(store, run_id + 1) == RunStages(0, (), ())
-
-
-def took(stage: Stage, seconds: float) -> StageTime:
-    return StageTime(stage, seconds, seconds / 2)

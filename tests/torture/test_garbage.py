@@ -50,8 +50,8 @@ def originals(formats: Path) -> dict[str, list[Path]]:
 
 def sort_all(workspace: Workspace, pack: ModelPack, ledger: Ledger) -> Counter[str]:
     """Sort with a real worker that has limits; how the photos ended."""
-    with peak_memory() as peak:
-        run_sort(workspace, pack, SortOptions(LocalPool.of(1, workspace.settings.photos)))
+    with peak_memory() as peak, LocalPool.of(1, workspace.settings.photos) as pool:
+        run_sort(workspace, pack, SortOptions(pool))
     ledger.peak("peak memory of a worker (MB)", peak.worker_mb)
     assert 0 < peak.worker_mb < workspace.settings.photos.max_worker_mb + SLACK_MB
     with workspace.open_store(read_only=True) as store:
@@ -223,8 +223,8 @@ def test_a_worker_that_swells_fails_alone(
         def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
             return super().submit(act if args[1].path == "c.jpg" else fn, *args, **kwargs)
 
-    with peak_memory() as peak:
-        run_sort(workspace, pack, SortOptions(Swelling.of(1, workspace.settings.photos)))
+    with peak_memory() as peak, Swelling.of(1, workspace.settings.photos) as pool:
+        run_sort(workspace, pack, SortOptions(pool))
 
     ledger.count("files fed: bombs, giants and swarms")
     assert peak.worker_mb < 600 + SLACK_MB

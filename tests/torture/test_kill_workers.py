@@ -16,8 +16,7 @@ from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
 
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.job.retry import retry_failed
-from facesort.engine.job.sort import SortOptions, run_sort
+from facesort.engine.job.sort import SortOptions, retry_failed, run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
@@ -63,7 +62,8 @@ def test_workers_are_killed(round_: int, calm: Calm, ledger: Ledger, tmp_path: P
     workspace, pack = open_with_pack(root)
     killer = Killer(chance("workers", round_))
 
-    run_sort(workspace, pack, SortOptions(LocalPool(2, 60), killer.on_photo))
+    with LocalPool(2, 60) as pool:
+        run_sort(workspace, pack, SortOptions(pool, killer.on_photo))
 
     for timer in killer.timers:
         timer.join()
@@ -83,7 +83,8 @@ def test_workers_are_killed(round_: int, calm: Calm, ledger: Ledger, tmp_path: P
 
 def assert_retried(workspace: Workspace, pack: ModelPack) -> None:
     retry_failed(workspace)
-    run_sort(workspace, pack, SortOptions(LocalPool(2, 60)))
+    with LocalPool(2, 60) as pool:
+        run_sort(workspace, pack, SortOptions(pool))
     with workspace.open_store(read_only=True) as store:
         reasons = {reason for _, reason, _ in reports.failed_photos(store, limit=1000)}
         assert reports.counts(store).photos[PhotoStatus.PENDING] == 0

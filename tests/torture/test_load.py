@@ -64,8 +64,8 @@ def test_memory_handles_and_threads_stay_flat(ledger: Ledger, tmp_path: Path) ->
             gc.collect()
             seen.append((me.memory_info().rss / 1e6, me.num_fds(), me.num_threads()))
 
-    with peak_memory() as peak:
-        run_sort(workspace, pack, SortOptions(LocalPool(1, 60), look))
+    with peak_memory() as peak, LocalPool(1, 60) as pool:
+        run_sort(workspace, pack, SortOptions(pool, look))
 
     ledger.count("photos sorted under load", photos)
     ledger.peak("peak memory of a worker (MB)", peak.worker_mb)

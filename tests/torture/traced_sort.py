@@ -20,8 +20,8 @@ def main() -> None:
     root, *workers = sys.argv[1:]
     try:
         workspace, pack = open_with_pack(Path(root))
-        executor = LocalPool(int(workers[0]), 60) if workers else ThreadPoolExecutor(1)
-        run_sort(workspace, pack, SortOptions(executor))
+        with LocalPool(int(workers[0]), 60) if workers else ThreadPoolExecutor(1) as executor:
+            run_sort(workspace, pack, SortOptions(executor))
     except FacesortError as error:
         print(json.dumps([type(error).__name__, str(error)]))  # noqa: T201
     else:

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, TimeoutError
@@ -19,17 +20,13 @@ from pathlib import Path
 from pebble import ProcessExpired
 
 from facesort.core.paths import from_text
-from facesort.core.records import Analysis, Photo, Pixels
-from facesort.core.stages import Stage
-from facesort.engine.analysis.memory import SWOLLEN
-from facesort.engine.analysis.stopwatch import Stopwatch, TimedEngine
+from facesort.core.records import Analysis, Photo
+from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
 from facesort.errors import ImageError
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import encode_crop, encode_output, load_photo, perceptual_hash
-from facesort.images.output import OUTPUT_EDGE
-from facesort.images.resize import fit
 from facesort.reasons import Reason
 from facesort.settings import Backend, PhotoSettings
 
@@ -45,12 +42,12 @@ _WORKER_FAILURES = (TimeoutError, ProcessExpired, MemoryError)
 
 @dataclass(frozen=True, slots=True)
 class Analyser:
-    """What all analyses of a job have in common; travels to the workers.
+    """What all analyses of a job have in common; sent to the workers.
 
     Parameters
     ----------
     root : Path
-        Source root.
+        The source folder.
     threads : int
         Threads per worker for the networks.
     backend : Backend
@@ -70,7 +67,7 @@ class Analyser:
 
 @lru_cache(maxsize=1)
 def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
-    """Load a model once per worker process; any executor will do, none has to know about models."""
+    """Load the models once per worker process, so that executors need not know about them."""
     return load_engine(pack, threads=threads, backend=backend)
 
 
@@ -84,8 +81,8 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
     """
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device never ends
-            raise ImageError(Reason.UNREADABLE, "it is no file any more")
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would block, a device never ends
+            raise ImageError(Reason.UNREADABLE, "it is not a regular file any more")
         size = found.st_size
         if size > max_file_mb * 1e6:
             raise ImageError(
@@ -108,54 +105,38 @@ def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
     Returns
     -------
     Analysis
-        With a reason code instead of faces if the file cannot be used; such a file raises nothing.
+        With a reason code instead of faces if the file cannot be used; that raises nothing.
 
     Raises
     ------
     PackError
-        If the model pack cannot be loaded: that is no fault of the photo.
+        If the model pack cannot be loaded, which is not the photo's fault.
     """
-    watch = Stopwatch()
-    with watch.during(Stage.LOAD):
-        engine = _engine(analyser.pack, analyser.threads, analyser.backend)
+    started = time.perf_counter()
+    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
     digest = ""
     try:
-        with watch.during(Stage.READ):
-            data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
-        with watch.during(Stage.HASH):
-            digest = hashlib.sha256(data).hexdigest()
-        with watch.during(Stage.DECODE):
-            loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
+        data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
+        digest = hashlib.sha256(data).hexdigest()
+        loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
     except ImageError as error:
         return Analysis(
             photo.photo_id,
             digest,
             failure=error.reason,
             detail=error.detail,
-            stages=watch.times(),
+            seconds=time.perf_counter() - started,
         )
-    crop, engine = watch.timed(Stage.ENCODE, _CROP), TimedEngine(engine, watch)
-    faces = find_faces(engine, loaded.pixels, scale=loaded.scale, crop=crop)
-    jpeg = _output_jpeg(loaded.pixels, watch) if faces else b""
-    with watch.during(Stage.HASH):
-        phash = perceptual_hash(loaded.pixels)
+    faces = find_faces(engine, loaded.pixels, scale=loaded.scale, crop=_CROP)
     return Analysis(
         photo.photo_id,
         digest,
         info=loaded.info,
         faces=faces,
-        jpeg=jpeg,
-        phash=phash,
-        stages=watch.times(),
+        jpeg=encode_output(loaded.pixels) if faces else b"",
+        phash=perceptual_hash(loaded.pixels),
+        seconds=time.perf_counter() - started,
     )
-
-
-def _output_jpeg(pixels: Pixels, watch: Stopwatch) -> bytes:
-    """The output JPEG in two steps: `encode_output` takes both, and leaves what is small enough as it is."""
-    with watch.during(Stage.RESIZE):
-        small = fit(pixels, OUTPUT_EDGE)
-    with watch.during(Stage.ENCODE):
-        return encode_output(small)
 
 
 def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> bytes:
@@ -168,7 +149,7 @@ def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> 
     """
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
     if sha256 not in (None, hashlib.sha256(data).hexdigest()):
-        raise ImageError(Reason.RENDER_CHANGED, "another file has its name now")
+        raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
     loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
     return encode_output(loaded.pixels)
 
@@ -176,12 +157,12 @@ def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> 
 def render_again(
     analyser: Analyser, photo: Photo, executor: Executor, sha256: str | None = None
 ) -> bytes:
-    """Render a photo whose JPEG is not there any more, in a worker.
+    """Render a photo whose JPEG is lost, in a worker.
 
     Raises
     ------
     ImageError
-        If the file cannot be read any more, has another hash than the one given, or took its worker down.
+        If the file cannot be read any more, has another hash than the one given, or crashed its worker.
     """
     try:
         return executor.submit(render_file, analyser, photo, sha256).result()
@@ -198,28 +179,32 @@ def analyse_in_order(
     ----------
     photos : iterable of Photo
     executor : Executor
-        At most 64 photos are under way at a time, whatever its size.
+        At most 64 photos are under way at a time, whatever its size; if the caller stops early, they are cancelled.
     """
     waiting: deque[tuple[Photo, Future[Analysis]]] = deque()
-    for photo in photos:
-        waiting.append((photo, executor.submit(analyse_file, analyser, photo)))
-        if len(waiting) >= _AHEAD:
+    try:
+        for photo in photos:
+            waiting.append((photo, executor.submit(analyse_file, analyser, photo)))
+            if len(waiting) >= _AHEAD:
+                yield _result(analyser, *waiting.popleft(), executor)
+        while waiting:
             yield _result(analyser, *waiting.popleft(), executor)
-    while waiting:
-        yield _result(analyser, *waiting.popleft(), executor)
+    finally:
+        for _, future in waiting:
+            future.cancel()
 
 
 def _result(
     analyser: Analyser, photo: Photo, future: Future[Analysis], executor: Executor
 ) -> Analysis:
-    """Wait for one analysis; a worker that died or hung is a reason, not an exception."""
+    """Wait for one analysis; a worker that died or hung gives a reason code, not an exception."""
     try:
         try:
             return future.result()
         except ProcessExpired as error:
-            if error.exitcode == SWOLLEN:
+            if error.exitcode == EXIT_OUT_OF_MEMORY:
                 raise
-            # It may have been killed for another one's fault: out of memory, say.
+            # It may have been killed because of another file: by an out-of-memory killer, for example.
             return executor.submit(analyse_file, analyser, photo).result()
     except _WORKER_FAILURES as error:
         reason, detail = _worker_failure(analyser, photo, error)
@@ -229,8 +214,8 @@ def _result(
 def _worker_failure(
     analyser: Analyser, photo: Photo, error: TimeoutError | ProcessExpired | MemoryError
 ) -> tuple[Reason, str]:
-    """Reason code and words for a file that took its worker down, or more memory than there is."""
-    if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == SWOLLEN:
+    """Reason code and text for a file that crashed its worker, or exceeded its time or memory."""
+    if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == EXIT_OUT_OF_MEMORY:
         limit = analyser.photos.max_worker_mb
         log.warning("%s was given up: its worker would hold more than %g MB", photo.path, limit)
         return Reason.TOO_LARGE, f"it takes more than {limit:g} MB of memory (photos.max_worker_mb)"

@@ -1,4 +1,4 @@
-"""What a worker process does with memory: a bound for each file, no giving back between files, no trace of it."""
+"""Memory of a worker process: a limit per file, no release between files, no core dumps."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import psutil
 
 T = TypeVar("T")
 
-SWOLLEN = 77
-"""Exit status of a worker that ended itself because it had come to hold too much."""
+EXIT_OUT_OF_MEMORY = 77
+"""Exit status of a worker that stopped itself because it held too much memory."""
 
 _EVERY_S = 0.05
 
-# Of glibc's malloc.h. A picture of working size is 18 MB; what is larger than 32 MB still goes back at once.
+# Of glibc's malloc.h. A picture of working size is 18 MB; blocks above 32 MB are still returned at once.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT, _LARGEST_KEPT = 256 << 20, 32 << 20  # bytes
 
 
-def watched(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Run a function, and end this process with `SWOLLEN` if it holds more memory meanwhile than it may.
+def run_within(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run a function; if this process exceeds a memory limit meanwhile, exit with `EXIT_OUT_OF_MEMORY`.
 
-    Only meanwhile: a worker that ended while it hands over its result would take the pool's pipe with it.  What is
-    held is looked at twenty times a second; `limit_process` is for what is faster.
+    Only meanwhile: a worker that exits while it sends its result would break the pool's pipe.  Memory is checked
+    twenty times a second; `limit_memory` catches what is faster.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def watched(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: obje
     try:
         return fn(*args, **kwargs)
     except MemoryError:
-        os._exit(SWOLLEN)  # what is still held would be counted against the next file
+        os._exit(EXIT_OUT_OF_MEMORY)  # memory still held would count against the next file
     finally:
         done.set()
 
@@ -51,13 +51,13 @@ def _watch(limit: float, done: threading.Event) -> None:
     process = psutil.Process()
     while not done.wait(_EVERY_S):
         if process.memory_info().rss > limit and not done.is_set():
-            os._exit(SWOLLEN)
+            os._exit(EXIT_OUT_OF_MEMORY)
 
 
-def limit_process(limit_mb: float) -> None:
-    """Have Linux refuse this process more than it holds now and so many MB; the refused call raises ``MemoryError``.
+def limit_memory(limit_mb: float) -> None:
+    """Let Linux refuse this process more than `limit_mb` MB beyond what it holds now, with a ``MemoryError``.
 
-    It holds where `watched` is late: a decoder may take gigabytes in a single call that lets no other thread run.
+    It works where `run_within` is late: a decoder may allocate gigabytes in one call that lets no other thread run.
     """
     if sys.platform == "linux":
         import resource
@@ -70,8 +70,8 @@ def limit_process(limit_mb: float) -> None:
         )
 
 
-def leave_no_core() -> None:
-    """Have a process that crashes not write its memory, which has faces in it, to a disk."""
+def disable_core_dumps() -> None:
+    """Keep the memory of a process that crashes, which has faces in it, off the disk."""
     if sys.platform != "win32":
         import resource
 
@@ -80,9 +80,9 @@ def leave_no_core() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the memory of one photo for the next, up to 256 MB, where it would give it back and ask again.
+    """Let glibc keep the memory of one photo for the next, up to 256 MB, instead of returning it to the system.
 
-    That costs as many page faults as a picture has pages: 4 of the 185 ms that a 24 MP JPEG takes.
+    Returning it costs a page fault per page: 4 of the 185 ms that a 24 MP JPEG takes.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Worker processes that may die: an Executor in which one bad file takes down only itself."""
+"""Worker processes that may die: an executor in which a bad file fails alone."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from facesort.engine.analysis.memory import keep_freed_memory, leave_no_core, limit_process, watched
-from facesort.settings import PhotoSettings
+from facesort.engine.analysis.memory import (
+    disable_core_dumps,
+    keep_freed_memory,
+    limit_memory,
+    run_within,
+)
+from facesort.settings import PhotoSettings, Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A worker is replaced after this many files: what a decoder leaks is bounded.
+# A worker is replaced after this many files, to bound what a decoder leaks.
 _FILES_PER_WORKER = 2000
-# How a worker ends that may have had the workers' common pipe in its hands: killed from outside, or tired of waiting
-# for the pipe.  (A file that crashes its decoder, hangs or swells does so far from the pipe.)
+# Exit codes of a worker that may have held the workers' shared pipe: killed from outside, or timed out waiting for
+# the pipe.  (A file that crashes its decoder, hangs or takes too much memory does so while the pipe is free.)
 _SUSPICIOUS_EXITS = {-9, 1}
-_STALLED_S = 60.0  # beyond the time limit of a file: for workers that start on a cold disk
-_MOST_RESTARTS = 20  # in a row, without a single result
+_STALL_GRACE_S = 60.0  # on top of the time limit of a file: workers may start on a cold disk
+_MAX_RESTARTS = 20  # in a row, without a result
 
 
 @dataclass(eq=False)
 class _Task:
-    """A call that is not done, whichever processes are trying it."""
+    """A call that is not finished, across restarts of the workers."""
 
     call: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -47,11 +53,10 @@ class LocalPool(concurrent.futures.Executor):
     """Processes on this machine.
 
     A file that kills its process, or takes longer than `timeout_s` or more memory than `max_worker_mb`, fails alone:
-    its future raises `pebble.ProcessExpired` or `TimeoutError`, the process is replaced, and the others go on.
+    its future raises `pebble.ProcessExpired` or `TimeoutError`, its process is replaced, and the others continue.
 
     Workers share a pipe.  One that is killed from outside while it uses the pipe leaves it locked or half read, and
-    Pebble's pool would wait for ever; so after such an end all workers are replaced, and what they had in work starts
-    again.
+    Pebble's pool would wait forever; so after such an exit all workers are replaced and their calls start again.
 
     Parameters
     ----------
@@ -71,7 +76,7 @@ class LocalPool(concurrent.futures.Executor):
         self._tasks: dict[concurrent.futures.Future[Any], _Task] = {}
         self._lock = threading.RLock()
         self._restarts = 0
-        self._last_sign = time.monotonic()
+        self._last_activity = time.monotonic()
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -87,14 +92,14 @@ class LocalPool(concurrent.futures.Executor):
         task = _Task((self._max_worker_mb, fn, *args), kwargs)
         with self._lock:
             if not self._tasks:
-                self._last_sign = time.monotonic()
+                self._last_activity = time.monotonic()
             if not self._pool.active and not self._closed.is_set():
                 self._restart("it broke")
-            self._hand_over(task)
+            self._schedule(task)
         return task.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Stop the workers; with `cancel_futures`, what is under way is given up."""
+        """Stop the workers; with `cancel_futures`, abandon the calls under way."""
         self._closed.set()
         if cancel_futures:
             self._pool.stop()
@@ -104,7 +109,7 @@ class LocalPool(concurrent.futures.Executor):
             _join(self._pool)
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        """Stop at once after an error, else when all is done."""
+        """Stop at once after an error, otherwise when all calls are done."""
         self.shutdown(cancel_futures=kind is not None)
 
     def _new_pool(self) -> ProcessPool:
@@ -117,67 +122,91 @@ class LocalPool(concurrent.futures.Executor):
             context=multiprocessing.get_context("spawn"),
         )
 
-    def _hand_over(self, task: _Task) -> None:
+    def _schedule(self, task: _Task) -> None:
         inner = self._pool.schedule(
-            watched, args=task.call, kwargs=task.kwargs, timeout=self._timeout_s
+            run_within, args=task.call, kwargs=task.kwargs, timeout=self._timeout_s
         )
         self._tasks[inner] = task
         inner.add_done_callback(self._done)
 
     def _done(self, inner: concurrent.futures.Future[Any]) -> None:
-        """Pass on how a call ended; called in threads of Pebble's."""
+        """Pass on the result of a call; called in Pebble's threads."""
         error = inner.exception()
         with self._lock:
             task = self._tasks.get(inner)
-            if task is None:  # it is tried again already
+            if task is None:  # it was rescheduled already
                 return
             if isinstance(error, BrokenProcessPool):
                 self._restart("all its workers were lost")
                 return
             del self._tasks[inner]
-            self._last_sign = time.monotonic()
+            self._last_activity = time.monotonic()
             if isinstance(error, ProcessExpired) and error.exitcode in _SUSPICIOUS_EXITS:
                 self._restart(f"a worker ended with code {error.exitcode}")
             elif error is None:
                 self._restarts = 0
+        if not task.future.set_running_or_notify_cancel():
+            return
         if error is None:
             task.future.set_result(inner.result())
         else:
             task.future.set_exception(error)
 
     def _restart(self, why: str) -> None:
-        """Replace all workers, and hand over to the new ones what is not done; with the lock held."""
+        """Replace all workers and reschedule the unfinished calls; the lock is held."""
         self._restarts += 1
-        self._last_sign = time.monotonic()
+        self._last_activity = time.monotonic()
         waiting, self._tasks = list(self._tasks.values()), {}
-        threading.Thread(target=_end, args=(self._pool,), daemon=True).start()
-        if self._closed.is_set() or self._restarts > _MOST_RESTARTS:
+        threading.Thread(target=_stop, args=(self._pool,), daemon=True).start()
+        if self._closed.is_set() or self._restarts > _MAX_RESTARTS:
             for task in waiting:
-                task.future.set_exception(
-                    BrokenProcessPool(f"no worker process stays alive: {why}")
-                )
+                if task.future.set_running_or_notify_cancel():
+                    task.future.set_exception(
+                        BrokenProcessPool(f"no worker process stays alive: {why}")
+                    )
             return
         log.warning("the worker processes are replaced: %s", why)
         self._pool = self._new_pool()
         for task in waiting:
-            self._hand_over(task)
+            self._schedule(task)
 
     def _watch(self) -> None:
-        """Notice that workers wait for each other."""
+        """Restart workers that are deadlocked on the pipe."""
         while not self._closed.wait(1):
             with self._lock:
-                silent = time.monotonic() - self._last_sign
-                if self._tasks and silent > self._timeout_s + _STALLED_S:
-                    self._restart(f"nothing was heard of them for {silent:.0f} s")
+                silent = time.monotonic() - self._last_activity
+                if self._tasks and silent > self._timeout_s + _STALL_GRACE_S:
+                    self._restart(f"no result for {silent:.0f} s")
 
 
-def _end(pool: ProcessPool) -> None:
-    """End a pool's workers; in a thread of its own, for it waits for Pebble's threads."""
+@contextmanager
+def executor_or_local(
+    executor: concurrent.futures.Executor | None, settings: Settings, tasks: int | None = None
+) -> Iterator[concurrent.futures.Executor]:
+    """Use the executor given and leave it open, or a `LocalPool` that is closed at the end.
+
+    Parameters
+    ----------
+    tasks : int, optional
+        No more processes than this are started; else as many as `run.workers` says, where 0 is one per core.
+    """
+    if executor is not None:
+        yield executor
+        return
+    workers = settings.run.workers or os.cpu_count() or 1
+    if tasks is not None:
+        workers = max(min(workers, tasks), 1)
+    with LocalPool.of(workers, settings.photos) as pool:
+        yield pool
+
+
+def _stop(pool: ProcessPool) -> None:
+    """Stop a pool's workers; in a thread of its own, since it waits for Pebble's threads."""
     pool.stop()
     try:
         _join(pool)
-    except OSError as error:  # its pipe is what was broken
-        log.warning("workers that were replaced did not end in order: %s", error)
+    except OSError as error:  # its pipe is broken
+        log.warning("replaced workers did not stop cleanly: %s", error)
 
 
 def _join(pool: ProcessPool) -> None:
@@ -186,26 +215,28 @@ def _join(pool: ProcessPool) -> None:
         try:
             pool.join()
             return
-        except KeyError as pid:  # one of Pebble's threads has stopped that worker meanwhile: again, for the others
-            log.debug("worker %s had been stopped already", pid)
+        except (
+            KeyError
+        ) as pid:  # one of Pebble's threads has stopped that worker meanwhile: join the others
+            log.debug("worker %s was stopped already", pid)
 
 
 def _start_worker(max_worker_mb: float) -> None:
-    """Set up one worker: it ends with its parent, also when that is killed."""
+    """Set up one worker, which exits with its parent, even when that is killed."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the coordinator, which stops the workers
-    # What decoders say of odd metadata is no one's business; what matters of a file ends as its reason code.
+    # Decoders warn about odd metadata; what matters about a file becomes its reason code.
     warnings.filterwarnings("ignore", module="PIL")
-    limit_process(max_worker_mb)
-    leave_no_core()
+    limit_memory(max_worker_mb)
+    disable_core_dumps()
     keep_freed_memory()
-    threadpool_limits(1)  # one process per core already; more threads for numpy would only fight
+    threadpool_limits(1)  # there is one process per core already
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     multiprocessing.connection.wait([sentinel])
     os._exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,7 +18,7 @@ from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import folder_key
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order
-from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.seed import Candidate, candidates_in
 from facesort.errors import InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
@@ -161,8 +160,7 @@ def analyse_files(
     """Analyse files below a root in their order, as the workspace is set; on this machine without an executor."""
     settings = workspace.settings
     analyser = Analyser(root, pack, settings.photos)
-    workers = max(min(len(files), settings.run.workers or os.cpu_count() or 1), 1)
-    with executor or LocalPool.of(workers, settings.photos) as pool:
+    with executor_or_local(executor, settings, tasks=len(files)) as pool:
         for done, analysis in enumerate(analyse_in_order(analyser, files, pool), start=1):
             if on_photo is not None:
                 on_photo(done, len(files))

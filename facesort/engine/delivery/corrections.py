@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from facesort.errors import WorkspaceError
-from facesort.files import replace_file, sync_folder
+from facesort.files import replace_file
 from facesort.store import Store
 from facesort.store.queries.corrections import Correction, corrections
 from facesort.workspace import Workspace
@@ -45,7 +45,6 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
 def _replace(path: Path, data: bytes) -> None:
     try:
         replace_file(path, data)
-        sync_folder(path.parent)
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written ({os.strerror(error.errno or 0)}): close it in other programs, or free some "

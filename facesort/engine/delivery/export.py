@@ -1,4 +1,4 @@
-"""Export: a fresh delivery of what counts now, in an empty folder."""
+"""Export: a fresh delivery of the current decisions, in an empty folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from facesort.core.bursts import find_bursts
 from facesort.core.delivery import LeftOut, best_of_bursts
 from facesort.engine.analysis.analyse import Analyser
-from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.delivery.files import Delivery, ExportOptions, ExportPlan
-from facesort.engine.delivery.renderings import Renderings
+from facesort.engine.analysis.pool import executor_or_local
+from facesort.engine.delivery.export_files import ExportOptions, ExportPlan, ExportWriter
+from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
@@ -29,11 +29,11 @@ class ExportReport:
     Parameters
     ----------
     files : int
-        Copies, links among them.
+        Copies, including hard links.
     left_out : dict of str to int
-        Photos that are not there or not in a folder where they could be, by reason.
+        Photos missing from the export or from a folder they could be in, by reason.
     no_links : str
-        Why hard links were not possible; empty if they were, or nobody asked.
+        Why hard links were not possible; empty if they were, or were not asked for.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class ExportReport:
 
     @property
     def not_rendered(self) -> int:
-        """Photos whose copy cannot be had any more."""
+        """Photos whose copy cannot be rendered any more."""
         return self.left_out.get(Reason.RENDER_CHANGED.value, 0)
 
 
@@ -61,41 +61,40 @@ def export(
 ) -> ExportReport:
     """Write a fresh delivery.
 
-    Nothing else can write to the workspace's database meanwhile.
+    The database is open meanwhile, so that no other process can write to it.
 
     Parameters
     ----------
     folder : Path
-        Made if it is missing; must be empty, and apart from source, output and workspace.
+        Created if it is missing; must be empty, and outside source, output and workspace.
     executor : Executor, optional
-        Renders what is not in the output any more; default: processes on this machine.
+        Renders photos whose copies are lost, and is left open; default: processes on this machine.
 
     Raises
     ------
     OutputError
-        If the folder cannot be used, or the disk is full: what is there is then not whole.
+        If the folder cannot be used, or the disk is full: the export is then incomplete.
     """
     settings = workspace.settings
     _refuse(folder, workspace)
-    workers = settings.run.workers or os.cpu_count() or 1
     analyser = Analyser(settings.source, pack, settings.photos)
     with (
         workspace.open_store(read_only=True) as store,
-        executor or LocalPool.of(workers, settings.photos) as pool,
+        executor_or_local(executor, settings) as pool,
     ):
         found = deliveries(store, unknown_folder=settings.run.unknown_folder)
         plan = _plan(found, options)
-        renderings = Renderings(analyser, pool, settings.output, lambda _: None)
-        delivery = Delivery(folder, options, renderings)
+        renderer = Renderer(analyser, pool, settings.output, lambda _: None)
+        writer = ExportWriter(folder, options, renderer)
         try:
-            delivery.write(plan, store)
+            writer.write(plan, store)
         except OSError as error:
             raise OutputError(
                 f"{error.filename or folder} cannot be written ({os.strerror(error.errno or 0)}): the export is "
-                "not whole. Free some space or choose another disk, empty the folder, and run the command again"
+                "incomplete. Free some space or choose another disk, empty the folder, and run the command again"
             ) from error
     counted = Counter(left.why for left in plan.left_out)
-    return ExportReport(len(delivery.copies), delivery.linked, dict(counted), delivery.no_links)
+    return ExportReport(len(writer.copies), writer.linked, dict(counted), writer.no_links)
 
 
 def _refuse(folder: Path, workspace: Workspace) -> None:
@@ -115,7 +114,7 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
 
 
 def _plan(found: Iterable[DeliveredPhoto], options: ExportOptions) -> ExportPlan:
-    """Folders that each photo belongs in, and the photos that belong in none."""
+    """Decide which folders each photo belongs in, and list the photos that belong in none."""
     photos = {photo.shot.photo_id: photo for photo in found}
     folders = {key: photo.folders for key, photo in photos.items() if photo.folders}
     left_out = [LeftOut(key, "", p.left_out) for key, p in photos.items() if not p.folders]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import safe_folder
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
-from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.reference_check import (
     Likeness,
@@ -172,8 +171,8 @@ def seed(
     settings = workspace.settings
     analyser = Analyser(Path("/"), pack, settings.photos)
     photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
-    workers = max(min(len(candidates), settings.run.workers or 2), 1)
-    with nullcontext(executor) if executor else LocalPool.of(workers, settings.photos) as pool:
+    tasks = min(len(candidates), settings.run.workers or 2)
+    with executor_or_local(executor, settings, tasks) as pool:
         analyses = analyse_in_order(analyser, photos, pool)
         for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
             shown = _with_picture(analysis, analyser, photo, pool)

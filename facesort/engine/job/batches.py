@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -19,10 +20,8 @@ from pathlib import Path
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, Photo
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
-from facesort.core.stages import Stage
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
-from facesort.engine.analysis.stopwatch import Stopwatch
-from facesort.engine.delivery.renderings import Renderings
+from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.job.commit import Committer, stage, unstage
 from facesort.engine.job.decide import (
     AskStandings,
@@ -41,11 +40,9 @@ from facesort.engine.job.rematch import (
     fingerprint,
     recorded,
 )
-from facesort.engine.job.roots import Root, SourceWatch
+from facesort.engine.job.roots import RootFolder, SourceMonitor
 from facesort.engine.rules import Rules, rules_of
-from facesort.errors import (
-    ImageError,
-)
+from facesort.errors import ImageError
 from facesort.store import Store
 from facesort.store.job import commits, photos, rematches, runs
 from facesort.store.job.photos import BatchRecord, BatchState
@@ -82,22 +79,22 @@ class SortOptions:
 
 
 @dataclass(slots=True)
-class Job:
-    """One execution of the state machine; everything it needs and nothing that outlives it."""
+class Run:
+    """One execution of the state machine, with everything it needs."""
 
     workspace: Workspace
     store: Store
     analyser: Analyser
     options: SortOptions
-    source: Root
-    output: Root
+    source: RootFolder
+    output: RootFolder
     run_id: int
     progress: Progress = field(init=False)
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
     first_with: dict[str, int] = field(init=False)
     ask: AskStandings = field(init=False)
-    watch: SourceWatch = field(init=False)
+    monitor: SourceMonitor = field(init=False)
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
@@ -107,23 +104,23 @@ class Job:
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
         self.ask = partial(standings, self.store, unknown_folder=self.rules.unknown_folder)
-        self.watch = SourceWatch(self.source, *photos.pending_and_done(self.store))
+        self.monitor = SourceMonitor(self.source, *photos.pending_and_done(self.store))
 
-    def carry_on(self, executor: Executor) -> None:
-        """Finish interrupted commits, work through what is pending, and match again what is doubtful."""
+    def sort(self, executor: Executor) -> None:
+        """Finish interrupted commits, sort the pending batches, and match doubtful faces again."""
         self.finish_commits(executor)
         pending = photos.batches_in(self.store, BatchState.PENDING)
-        # Loaded as the workers come to them: between the two copies are only the photos under way.
+        # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead = itertools.tee(photos.batch_photos(self.store, b) for b in pending)
         everything = itertools.chain.from_iterable(ahead)
-        analyses = self._watched(analyse_in_order(self.analyser, everything, executor))
+        analyses = self._monitored(analyse_in_order(self.analyser, everything, executor))
         for batch_id, batch in zip(pending, batches, strict=True):
-            self._work(batch_id, batch, analyses, executor)
+            self._sort_batch(batch_id, batch, analyses, executor)
         if self.workspace.settings.matching.rematch:
             self.rematch(executor)
 
     def finish_commits(self, executor: Executor) -> None:
-        """Take up what an interrupted job was committing."""
+        """Complete the batches that an interrupted run was committing."""
         self.progress.write("running")
         self.options.at("scanned")
         committing = photos.batches_in(self.store, BatchState.COMMITTING)
@@ -132,7 +129,7 @@ class Job:
         }:
             unstage(leftover)
         for batch_id in committing:
-            self._commit(batch_id, executor, Stopwatch())
+            self._commit(batch_id, executor)
 
     def rematch(self, executor: Executor, *, everything: bool = False) -> RematchReport:
         """Match stored faces again and add the copies that are missing.
@@ -153,26 +150,27 @@ class Job:
             self.store
         ):
             return RematchReport()
-        renderings = Renderings(
-            self.analyser, executor, self.output.path, _ignore if everything else self.watch.saw
+        renderer = Renderer(
+            self.analyser, executor, self.output.path, _ignore if everything else self.monitor.check
         )
         changes = find_changes(self.store, rematch, everything=everything)
         report = RematchReport()
         while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
-            report += self._rematch_batch(some, renderings)
-        self.progress.counts = reports.counts(self.store)  # once: it takes as long as a batch
+            report += self._rematch_batch(some, renderer)
+        self.progress.counts = reports.counts(
+            self.store
+        )  # not per batch: counting takes as long as a batch
         if not report.not_rendered:
             with self.store.transaction():
                 rematches.remember(self.store, fingerprint(self.store, rematch))
             self.options.at("rematched")
         return report
 
-    def _rematch_batch(self, changes: Sequence[Change], renderings: Renderings) -> RematchReport:
+    def _rematch_batch(self, changes: Sequence[Change], renderer: Renderer) -> RematchReport:
         """Record some changes as one batch, and take it to COMMITTED."""
-        at, watch = self.options.at, Stopwatch()
+        at, started = self.options.at, time.perf_counter()
         lacking = [change.stored for change in changes if change.targets]
-        with watch.during(Stage.RENDER):
-            found = zip(lacking, renderings.jpegs(lacking), strict=True)
+        found = zip(lacking, renderer.jpegs(lacking), strict=True)
         jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
         ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
         report = sum(
@@ -182,16 +180,16 @@ class Job:
         if not ready:
             return report
         batch_id = photos.next_batch_id(self.store)
-        stage(self._staging(batch_id), jpegs.values(), watch)
+        stage(self._staging(batch_id), jpegs.values())
         at("rematch_staged")
-        with watch.during(Stage.STORE), self.store.transaction():
+        with self.store.transaction():
             rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
             at("rematch_recording")
         at("rematch_recorded")
         self.progress.counts.batches["COMMITTING"] += 1
-        failed = self._commit(batch_id, renderings.executor, watch)
+        failed = self._commit(batch_id, renderer.executor)
         report += RematchReport(files=-failed, failed=failed)
-        seconds = self._record_times(batch_id, watch)
+        seconds = self._record_times(batch_id, started)
         log.info("re-match batch %d: %s, %.1f s", batch_id, report, seconds)
         return report
 
@@ -200,17 +198,17 @@ class Job:
         runs.finish_run(self.store, self.run_id, state)
         self.progress.write(state)
 
-    def _watched(self, analyses: Iterator[Analysis]) -> Iterator[Analysis]:
-        """Report each analysis, and stop the job if the source has disappeared."""
+    def _monitored(self, analyses: Iterator[Analysis]) -> Iterator[Analysis]:
+        """Report progress after each analysis, and stop the run if the source has disappeared."""
         total = self.progress.counts.total
         done = sum(n for s, n in self.progress.counts.photos.items() if s != "pending")
         for count, analysis in enumerate(analyses, start=done + 1):
-            self.watch.saw(analysis.failure)
+            self.monitor.check(analysis.failure)
             self.progress.photo_analysed()
             self.options.on_photo(count, total)
             yield analysis
 
-    def _work(
+    def _sort_batch(
         self,
         batch_id: int,
         batch: Sequence[Photo],
@@ -218,62 +216,64 @@ class Job:
         executor: Executor,
     ) -> None:
         """Take one batch from PENDING to COMMITTED."""
-        at, watch = self.options.at, Stopwatch()
-        with watch.during(Stage.STORE):
-            photos.mark_processing(self.store, batch_id)
+        at, started = self.options.at, time.perf_counter()
+        photos.mark_processing(self.store, batch_id)
         self.progress.batch_moved("PENDING", "PROCESSING")
         at("processing")
-        with watch.during(Stage.WAIT):
-            found = list(itertools.islice(analyses, len(batch)))
-        with watch.during(Stage.MATCH):
-            decided = decide_batch(found, self.gallery, self.rules, self.first_with)
-            stand = standings_of(decided, self.ask)
-            results = results_of(decided, stand)
-            writes = plan_batch(decided, batch, stand)
+        waiting = time.perf_counter()
+        found = list(itertools.islice(analyses, len(batch)))
+        waited = time.perf_counter() - waiting
+        decided = decide_batch(found, self.gallery, self.rules, self.first_with)
+        stand = standings_of(decided, self.ask)
+        results = results_of(decided, stand)
+        writes = plan_batch(decided, batch, stand)
         wanted = {w.photo_id for w in writes}
-        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted), watch)
+        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted))
         at("staged")
-        with watch.during(Stage.STORE), self.store.transaction():
+        with self.store.transaction():
             photos.record_batch(
                 self.store, BatchRecord(batch_id, results, writes), self.analyser.pack.pack_id
             )
             at("recording")
         at("recorded")
-        with watch.during(Stage.MATCH):
-            self.gallery = learn(self.gallery, decided)
+        self.gallery = learn(self.gallery, decided)
         self.progress.batch_moved("PROCESSING", "COMMITTING")
         self.progress.batch_recorded(results)
-        self._commit(batch_id, executor, watch)
-        seconds = self._record_times(batch_id, watch, found)
+        self._commit(batch_id, executor)
+        seconds = self._record_times(batch_id, started, found, waited)
         log.info(
             "batch %d: %d photos, %d files, %.1f s", batch_id, len(batch), len(writes), seconds
         )
 
     def _record_times(
-        self, batch_id: int, watch: Stopwatch, found: Sequence[Analysis] = ()
+        self,
+        batch_id: int,
+        started: float,
+        found: Sequence[Analysis] = (),
+        waited: float = 0.0,
     ) -> float:
-        """Store what a batch took; returns its seconds."""
-        took = watch.times()
+        """Store how long a batch took; returns its seconds."""
+        seconds = time.perf_counter() - started
         with self.store.transaction():
-            runs.record_run_batch(self.store, self.run_id, batch_id, took, found)
-        return sum(stage.seconds for stage in took)
+            runs.record_run_batch(
+                self.store, self.run_id, batch_id, found, waited=waited, worked=seconds - waited
+            )
+        return seconds
 
-    def _commit(self, batch_id: int, executor: Executor, watch: Stopwatch) -> int:
+    def _commit(self, batch_id: int, executor: Executor) -> int:
         """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
         at = self.options.at
-        with watch.during(Stage.STORE):
-            writes = planned_writes(self.store, batch_id)
+        writes = planned_writes(self.store, batch_id)
         committer = Committer(
             self.output,
             self._staging(batch_id),
             lambda plan, path: self._render(executor, plan, path),
             at,
             mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
-            watch=watch,
         )
         failures = committer.carry_out(writes)
         at("written")
-        with watch.during(Stage.STORE), self.store.transaction():
+        with self.store.transaction():
             commits.finish_batch(self.store, batch_id, failures)
             at("finishing")
         at("committed")
@@ -297,7 +297,7 @@ class Job:
         try:
             return render_again(self.analyser, Photo(plan.photo_id, path, 0, 0), executor)
         except ImageError as error:
-            self.watch.saw(error.reason)
+            self.monitor.check(error.reason)
             log.warning("%s cannot be rendered again: %s", path, error)
             return None
 

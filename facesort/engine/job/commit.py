@@ -9,13 +9,11 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.routing import PlannedWrite
-from facesort.core.stages import Stage
-from facesort.engine.analysis.stopwatch import Stopwatch
-from facesort.engine.job.roots import Root
+from facesort.engine.job.roots import RootFolder
 from facesort.errors import OutputError, WorkspaceError
 from facesort.files import file_sha256, publish, sync_folder, write_synced
 from facesort.reasons import Reason
@@ -30,17 +28,13 @@ def _staged_path(folder: Path, sha256: str) -> Path:
     return folder / f"{sha256}.jpg"
 
 
-def stage(folder: Path, jpegs: Iterable[bytes], watch: Stopwatch) -> None:
-    """Put a batch's output JPEGs on the workspace's disk, durably, before the transaction that plans them."""
-    sha256 = watch.timed(Stage.HASH, hashlib.sha256)
-    sync = watch.timed(Stage.FSYNC, os.fsync)
+def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
+    """Write a batch's output JPEGs durably to the workspace's disk, before the transaction that plans them."""
     try:
-        with watch.during(Stage.COPY):
-            folder.mkdir(parents=True, exist_ok=True)
-            for jpeg in jpegs:
-                write_synced(_staged_path(folder, sha256(jpeg).hexdigest()), jpeg, sync)
-        with watch.during(Stage.FSYNC):
-            sync_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for jpeg in jpegs:
+            write_synced(_staged_path(folder, hashlib.sha256(jpeg).hexdigest()), jpeg)
+        sync_folder(folder)
     except OSError as error:
         raise WorkspaceError(
             f"the workspace's staging folder {folder} cannot be written ({os.strerror(error.errno or 0)}): free some "
@@ -62,8 +56,8 @@ class Committer:
 
     Parameters
     ----------
-    output : Root
-        As it was when the job started; files are only ever added.
+    output : RootFolder
+        As it was when the run started; files are only ever added.
     staging : Path
         The batch's folder in the workspace.
     render : callable of (PlannedWrite, source path) to bytes or None
@@ -72,16 +66,13 @@ class Committer:
         Told the name of each point that is passed; tests kill the process there.
     mark : str
         Goes into temporary names, so that two workspaces on one output do not take each other's.
-    watch : Stopwatch
-        Charged with what copying, hashing and syncing take.
     """
 
-    output: Root
+    output: RootFolder
     staging: Path
     render: Callable[[PlannedWrite, str], bytes | None]
     at: Callable[[str], None]
     mark: str = ""
-    watch: Stopwatch = field(default_factory=Stopwatch)
 
     def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
         """Do what is planned and not done yet.
@@ -97,10 +88,6 @@ class Committer:
             If the output is gone or cannot be written: the batch stays COMMITTING and is taken up again by the
             next sort.
         """
-        with self.watch.during(Stage.COPY):
-            return self._carry_out(writes)
-
-    def _carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
         failures: dict[int, Reason] = {}
         # Its own entries too: a kill may have come between a mkdir and its fsync.
         folders = {self.output.path}
@@ -116,8 +103,7 @@ class Committer:
                 failures[write.write_id] = reason
         for folder in folders:
             try:
-                with self.watch.during(Stage.FSYNC):
-                    sync_folder(folder)
+                sync_folder(folder)
             except OSError as error:
                 raise _unwritable(folder, error) from error
         self._refuse_gone()
@@ -148,25 +134,20 @@ class Committer:
         partial = target.with_name(f".{target.name}{self.mark}{PARTIAL}")
         if os.path.lexists(target):
             partial.unlink(missing_ok=True)
-            return self._verdict(target, plan)
+            return _name_taken(target, plan)
         data = self._jpeg(write)
         if data is None:
             return Reason.RENDER_CHANGED
         self.at("before_copy")
         partial.unlink(missing_ok=True)  # a link there must not be written through
-        write_synced(partial, data, self.watch.timed(Stage.FSYNC, os.fsync))
+        write_synced(partial, data)
         self.at("after_copy")
         try:
             publish(partial, target)
         except FileExistsError:  # somebody was faster
             partial.unlink(missing_ok=True)
         self.at("after_rename")
-        return self._verdict(target, plan)
-
-    def _verdict(self, target: Path, plan: PlannedWrite) -> Reason | None:
-        """Whether the target is a file with the planned content, or somebody else's."""
-        with self.watch.during(Stage.HASH):
-            return None if _holds(target, plan) else Reason.NAME_TAKEN
+        return _name_taken(target, plan)
 
     def _jpeg(self, write: LoggedWrite) -> bytes | None:
         """The staged bytes, or else the same bytes rendered again; None if they cannot be had any more."""
@@ -175,25 +156,24 @@ class Committer:
             data = _staged_path(self.staging, plan.sha256).read_bytes()
         except FileNotFoundError:
             data = b""
-        with self.watch.during(Stage.HASH):
-            intact = hashlib.sha256(data).hexdigest() == plan.sha256
-        if intact:
+        if hashlib.sha256(data).hexdigest() == plan.sha256:
             return data
         log.warning("the staged copy of %s is lost: rendering it again", plan.target)
-        with self.watch.during(Stage.RENDER):
-            rendered = self.render(plan, write.source_path)
+        rendered = self.render(plan, write.source_path)
         if rendered is not None and hashlib.sha256(rendered).hexdigest() == plan.sha256:
             return rendered
         return None
 
 
-def _holds(target: Path, plan: PlannedWrite) -> bool:
-    """Whether the target is a file with the planned content."""
-    return (
+def _name_taken(target: Path, plan: PlannedWrite) -> Reason | None:
+    """Check a target that exists: None if it is a file with the planned content."""
+    if (
         target.is_file()
         and target.stat().st_size == plan.size
         and file_sha256(target) == plan.sha256
-    )
+    ):
+        return None
+    return Reason.NAME_TAKEN
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -1,4 +1,4 @@
-"""Progress that others can read while the sort holds the database: small JSON files, replaced by rename."""
+"""Progress and status: small JSON files that other processes can read while a sort has the database open."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from typing import Any
 import psutil
 
 from facesort.clock import utc_text
+from facesort.errors import StoreLockedError
 from facesort.files import replace_json
 from facesort.reasons import PhotoStatus
+from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
+from facesort.store.queries import reports
 from facesort.store.queries.reports import Counts
+from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 1.0
-# Rate and ETA look at the last photos only: a job speeds up and slows down with its folders.
+# Rate and ETA use the last photos only, since folders differ in speed.
 _RATE_WINDOW = 500
 
 
@@ -56,7 +60,7 @@ def status_report(
 
 
 def read_progress(folder: Path) -> dict[str, Any] | None:
-    """The last progress that a sort wrote; None before the first one."""
+    """Read the last progress that a sort wrote; None before the first one."""
     try:
         value = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -66,34 +70,33 @@ def read_progress(folder: Path) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class Progress:
-    """Counts that move with the job, and the files that show them.
+    """Counts that are updated during a run, and the files that show them.
 
     Parameters
     ----------
     folder : Path
         ``state/`` of the workspace.
     counts : Counts
-        As the store has them at the start; kept up to date batch by batch, so that the cost per batch does not
-        grow with the job.
+        As stored at the start; updated batch by batch, so that the cost per batch does not grow with the job.
     """
 
     folder: Path
     counts: Counts
     run_id: int
-    # A PID alone may be another process after a restart.
+    # A PID alone could be another process after a reboot.
     _process_started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
     _analysed: int = 0
     _beat: float = 0.0
     _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
 
     def __post_init__(self) -> None:
-        with _logged("state files"):
+        with _log_failure("state files"):
             (self.folder / "batches").mkdir(parents=True, exist_ok=True)
-            for half in self.folder.rglob(".*.new"):  # of a job that was killed
-                half.unlink()
+            for leftover in self.folder.rglob(".*.new"):  # of a run that was killed
+                leftover.unlink()
 
     def photo_analysed(self) -> None:
-        """One more photo came back from the workers; beats at most once a second."""
+        """Count one more analysed photo; writes progress at most once a second."""
         self._analysed += 1
         now = time.monotonic()
         self._times.append((now, self._analysed))
@@ -105,12 +108,12 @@ class Progress:
             self.write("running")
 
     def batch_moved(self, old: str, new: str) -> None:
-        """A batch changed its state."""
+        """Count a batch that changed its state."""
         self.counts.batches[old] -= 1
         self.counts.batches[new] += 1
 
     def batch_recorded(self, results: Sequence[PhotoResult]) -> None:
-        """The results of a batch are stored."""
+        """Count the stored results of a batch."""
         for result in results:
             self.counts.photos[PhotoStatus.PENDING] -= 1
             self.counts.photos[result.status] += 1
@@ -118,17 +121,17 @@ class Progress:
                 self.counts.faces[decision.outcome] += 1
 
     def batch_committed(self, batch_id: int, names: Sequence[str]) -> None:
-        """The files of a batch are in the output.
+        """Count the files of a batch that are in the output.
 
         Parameters
         ----------
         names : sequence of str
-            Person's name of each verified file.
+            Name of the person of each verified file.
         """
         for name in names:
             self.counts.persons[name] = self.counts.persons.get(name, 0) + 1
         summary = {"batch_id": batch_id, "files": len(names), "finished_at": utc_text()}
-        _show(self.folder / "batches" / f"{batch_id:06d}.json", summary)
+        _write_state(self.folder / "batches" / f"{batch_id:06d}.json", summary)
 
     def write(self, state: str) -> dict[str, Any]:
         """Write ``progress.json``; returns what it says."""
@@ -139,7 +142,7 @@ class Progress:
             "process_started": self._process_started,
             "updated_at": utc_text(),
         }
-        _show(self.folder / "progress.json", report)
+        _write_state(self.folder / "progress.json", report)
         return report
 
     def _rate_and_eta(self) -> tuple[float | None, float | None]:
@@ -152,21 +155,21 @@ class Progress:
 
     def _write_heartbeat(self) -> None:
         beat = {"pid": os.getpid(), "analysed": self._analysed, "at": utc_text()}
-        _show(self.folder / "heartbeat.json", beat)
+        _write_state(self.folder / "heartbeat.json", beat)
 
 
-def _show(path: Path, value: Any) -> None:
-    """Replace a state file, if that is possible.
+def _write_state(path: Path, value: Any) -> None:
+    """Replace a state file; a failure is only logged.
 
-    On Windows it is not while somebody reads the file, and on a full disk it is not at all: the next one will do, and
-    what the job needs of the disk it will say itself.
+    Windows refuses while another process reads the file, and a full disk always: the next update will do, and the
+    run reports a full disk itself.
     """
-    with _logged(path.name):
+    with _log_failure(path.name):
         replace_json(path, value)
 
 
 @contextmanager
-def _logged(name: str) -> Iterator[None]:
+def _log_failure(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -174,9 +177,39 @@ def _logged(name: str) -> Iterator[None]:
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote a progress file is still at work."""
+    """Whether the process that wrote a progress file is still running."""
     try:
         started = psutil.Process(progress["pid"]).create_time()
     except (psutil.Error, KeyError):
         return False
     return bool(progress["state"] == "running" and abs(started - progress["process_started"]) < 1)
+
+
+def current_status(workspace: Workspace) -> dict[str, Any]:
+    """Counts, rate and ETA of a workspace, also while a sort has the database open.
+
+    Returns
+    -------
+    dict
+        As `status_report` gives it; ``state`` is ``running`` only while the process that says so is running.
+
+    Raises
+    ------
+    StoreLockedError
+        If a program other than a sort has the database open and no sort has run yet.
+    """
+    progress = read_progress(workspace.state)
+    if progress is not None and is_running(progress):
+        return progress
+    try:
+        with workspace.open_store(read_only=True) as store:
+            run_id = runs.latest_run_id(store)
+            state = "idle" if run_id is None else reports.run_record(store, run_id).state
+            # A run recorded as running was killed: its process is gone.
+            return status_report(
+                "interrupted" if state == "running" else state, reports.counts(store)
+            )
+    except StoreLockedError:
+        if progress is None:
+            raise
+        return progress

@@ -1,4 +1,4 @@
-"""Is the disk still there?  Checks of the source and output roots before anything is concluded from a missing file."""
+"""Check that the source and output disks are still there, before anything is concluded from a missing file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
-    """A root folder as it was when the job started.
+class RootFolder:
+    """A source or output folder as it was when the run started.
 
     Parameters
     ----------
@@ -33,60 +33,60 @@ class Root:
     inode: int
 
     @classmethod
-    def of(cls, path: Path) -> Root:
-        """Remember a folder that is there."""
+    def of(cls, path: Path) -> RootFolder:
+        """Identify a folder that exists."""
         stat = path.stat()
         return cls(path, stat.st_dev, stat.st_ino)
 
     @classmethod
-    def or_none(cls, path: Path) -> Root:
-        """Remember a folder that need not be there; one that is not never `is_there`."""
+    def maybe_missing(cls, path: Path) -> RootFolder:
+        """Identify a folder that need not exist; if it does not, `is_there` is always False."""
         try:
             return cls.of(path)
         except OSError:
             return cls(path, -1, -1)
 
     def is_there(self) -> bool:
-        """Whether it still is the same folder on the same disk."""
+        """Whether the path is still the same folder on the same disk."""
         try:
-            return self.path.is_dir() and Root.of(self.path) == self
+            return self.path.is_dir() and RootFolder.of(self.path) == self
         except OSError:
             return False
 
 
 @dataclass(slots=True)
-class SourceWatch:
-    """Tells photos that cannot be read from a disk that cannot.
+class SourceMonitor:
+    """Tells a photo that cannot be read from a disk that is gone.
 
     Parameters
     ----------
     pending, done : sequence of str
-        Photos of the job, relative to the root; a few spread over each are asked before the disk is given up.
+        Photos of the job, relative to the root; a few of each are tried before the disk is considered gone.
     """
 
-    root: Root
+    root: RootFolder
     pending: Sequence[str]
     done: Sequence[str]
     _in_a_row: int = 0
 
-    def saw(self, failure: Reason | None) -> None:
-        """Take note of how one photo ended.
+    def check(self, failure: Reason | None) -> None:
+        """Note how one photo ended; after several failures in a row, check the disk.
 
         Raises
         ------
         SourceGoneError
-            If it is the disk, and not the photo, that cannot be read.
+            If the disk is gone.
         """
         self._in_a_row = self._in_a_row + 1 if failure in _SUSPICIOUS else 0
         if not self._in_a_row:
             return
-        # A lost disk can linger as an empty folder, or as one whose files give input/output errors. Photos that the
-        # user deleted are no lost disk: then those that were read before are still there.
+        # A lost disk can remain as an empty folder, or as one whose files give input/output errors. If the user only
+        # deleted photos, those that were read before are still there.
         lost = self._in_a_row >= _IN_A_ROW and not (
             self._readable(self.pending)
             or (
                 failure is Reason.MISSING
-                and _any_there(self.root.path, map(from_text, _spread(self.done)))
+                and _any_exists(self.root.path, map(from_text, _spread(self.done)))
             )
         )
         if lost or not self.root.is_there():
@@ -112,23 +112,23 @@ def _is_readable(path: Path) -> bool:
 
 
 def _spread(paths: Sequence[str]) -> Sequence[str]:
-    """A few, from all over: the last ones are hardly in the system's cache."""
+    """A few paths, evenly spread and from the end: those are least likely to be in the system's cache."""
     return paths[:: -max(len(paths) // _SAMPLE, 1)]
 
 
-def check_source(path: Path, known: Sequence[str]) -> Root:
-    """Check the source root at the start of a sort.
+def check_source(path: Path, known: Sequence[str]) -> RootFolder:
+    """Check the source folder at the start of a sort.
 
     Parameters
     ----------
     known : sequence of str
-        Paths of photos that were there before, relative to the root.
+        Paths of photos that were scanned before, relative to the folder.
 
     Raises
     ------
     SourceGoneError
-        If the root is missing or empty, or none of the photos known from before is there: an empty mount
-        point must not look like 16,000 deleted photos.
+        If the folder is missing or empty, or holds none of the known photos: an empty mount point must not look
+        like 16,000 deleted photos.
     """
     try:
         with os.scandir(path) as entries:
@@ -138,30 +138,30 @@ def check_source(path: Path, known: Sequence[str]) -> Root:
             f"source {path} cannot be read ({os.strerror(error.errno or 0)}): plug in the disk and run "
             "`facesort sort` again, it resumes by itself"
         ) from error
-    if known and (empty or not _any_there(path, map(from_text, known))):
+    if known and (empty or not _any_exists(path, map(from_text, known))):
         raise SourceGoneError(
             f"source {path} holds none of the {len(known)} photos that were scanned before: it looks like an empty "
             "mount point or another disk. Mount the right one and run `facesort sort` again"
         )
     if empty:
         raise SourceGoneError(f"source {path} is empty: check the folder, or plug in the disk")
-    return Root.of(path)
+    return RootFolder.of(path)
 
 
-def check_output(path: Path, written: Sequence[str]) -> Root:
-    """Check the output root at the start of a sort; make it if nothing was written there yet.
+def check_output(path: Path, written: Sequence[str]) -> RootFolder:
+    """Check the output folder at the start of a sort; create it if nothing was written there yet.
 
     Parameters
     ----------
     written : sequence of str
-        A few files that must be there, relative to the root.
+        A few files that were written before, relative to the folder.
 
     Raises
     ------
     OutputError
-        If it is missing or not writable, or none of the files is there.
+        If it is missing or not writable, or holds none of these files.
     """
-    if written and not _any_there(path, written):
+    if written and not _any_exists(path, written):
         raise OutputError(
             f"output {path} holds none of the files that were written to it before: it looks unmounted or emptied. "
             "Mount the right disk and run `facesort sort` again"
@@ -169,19 +169,19 @@ def check_output(path: Path, written: Sequence[str]) -> Root:
     try:
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
-        for folder in made:  # or a power cut could take the output with all that is in it
+        for folder in made:  # or a power cut could lose the folder and everything in it
             sync_folder(folder.parent)
     except OSError as error:
         raise OutputError(
-            f"output {path} cannot be made ({os.strerror(error.errno or 0)}): plug in the disk or change the folder "
+            f"output {path} cannot be created ({os.strerror(error.errno or 0)}): plug in the disk or change the folder "
             "in facesort.toml"
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise OutputError(
             f"output {path} is read-only: change its permissions or mount it writable"
         )
-    return Root.of(path)
+    return RootFolder.of(path)
 
 
-def _any_there(root: Path, paths: Iterable[str]) -> bool:
+def _any_exists(root: Path, paths: Iterable[str]) -> bool:
     return any(os.path.lexists(root / path) for path in paths)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facesort.core.paths import to_text
 from facesort.core.records import Photo
-from facesort.engine.job.roots import Root
+from facesort.engine.job.roots import RootFolder
 from facesort.errors import SettingsError
 from facesort.images import PhotoKind, photo_kind
 
@@ -40,14 +40,16 @@ class ScanResult:
     unreadable: tuple[str, ...]
 
 
-def scan_source(root: Path, known: Mapping[str, Photo], apart: Sequence[Root] = ()) -> ScanResult:
+def scan_source(
+    root: Path, known: Mapping[str, Photo], apart: Sequence[RootFolder] = ()
+) -> ScanResult:
     """List the source.
 
     Parameters
     ----------
     known : mapping of path to Photo
         Newest version of each photo that was scanned before.
-    apart : sequence of Root
+    apart : sequence of RootFolder
         Folders that must not be in it.
 
     Returns
@@ -82,7 +84,9 @@ def scan_source(root: Path, known: Mapping[str, Photo], apart: Sequence[Root] = 
     return ScanResult(new, skipped, tuple(unreadable))
 
 
-def _walk(root: Path, unreadable: list[str], apart: Sequence[Root]) -> Iterator[os.DirEntry[str]]:
+def _walk(
+    root: Path, unreadable: list[str], apart: Sequence[RootFolder]
+) -> Iterator[os.DirEntry[str]]:
     """Every file below a folder; links to folders are not followed, so that there is no way out and no loop."""
     folders = [str(root)]
     while folders:
@@ -100,7 +104,7 @@ def _walk(root: Path, unreadable: list[str], apart: Sequence[Root]) -> Iterator[
             unreadable.append(folder)
 
 
-def _refuse_one_of(apart: Sequence[Root], folder: str) -> None:
+def _refuse_one_of(apart: Sequence[RootFolder], folder: str) -> None:
     """Names do not tell: what is mounted twice (a container's volumes, say) has two of them."""
     here = os.stat(folder)
     for root in apart:

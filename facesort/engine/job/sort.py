@@ -1,30 +1,27 @@
-"""Sort and re-match: check the disks and the gallery, and let a job carry on where the last one stopped."""
+"""Sort, re-match and retry: check the disks and the gallery, and resume where the last run stopped."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from facesort.core.calibration import gallery_fingerprint
 from facesort.core.paths import to_text
 from facesort.engine.analysis.analyse import Analyser
-from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.corrections import write_corrections
-from facesort.engine.job.batches import Job, SortOptions
+from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.rematch import RematchReport
-from facesort.engine.job.roots import Root, check_output, check_source
-from facesort.engine.job.run_record import gallery_record
+from facesort.engine.job.roots import RootFolder, check_output, check_source
 from facesort.engine.job.scan import scan_source
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import (
-    FacesortError,
-    GalleryError,
-)
+from facesort.errors import FacesortError, GalleryError
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
@@ -32,7 +29,7 @@ from facesort.settings import Backend, Settings
 from facesort.store import Store
 from facesort.store.job import photos, runs
 from facesort.store.queries.commit_log import some_targets
-from facesort.store.queries.gallery import pack_ids
+from facesort.store.queries.gallery import load_gallery, pack_ids, person_summaries
 from facesort.version import __version__
 from facesort.workspace import Workspace
 
@@ -40,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None = None) -> int:
-    """Sort what is not sorted yet; resumes by itself after any interruption.
+    """Sort what is not sorted yet; resumes automatically after any interruption.
 
     Returns
     -------
@@ -52,45 +49,57 @@ def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None 
     WorkspaceBusyError
         If another process sorts in this workspace.
     GalleryError
-        If nobody was seeded.
+        If nobody is in the gallery.
     PackMismatchError
         If the gallery was embedded with another pack.
     SourceGoneError, OutputError
-        If a disk is not there; what is committed stays, the rest waits.
+        If a disk is missing; what is committed stays, the rest waits.
     SettingsError
-        If the output or the workspace is a folder of the source, under another name.
+        If the output or the workspace is a folder of the source under another name.
     """
-    with _running(workspace, pack, options or SortOptions(), "sort") as (job, executor):
-        job.carry_on(executor)
-    return job.run_id
+    with _running(workspace, pack, options or SortOptions(), "sort") as (run, executor):
+        run.sort(executor)
+    return run.run_id
 
 
 def run_rematch(
     workspace: Workspace, pack: ModelPack, options: SortOptions | None = None
 ) -> tuple[int, RematchReport]:
-    """Match every stored face again, without inference, and add the copies that are missing.
+    """Match every stored face again, without inference, and add missing copies.
 
-    Nothing is learned, so a second one changes nothing.  It needs the source only for photos that are in no folder
-    yet.
+    Nothing is learned, so a second re-match changes nothing.  The source is needed only for photos that are in no
+    folder yet.
 
     Returns
     -------
     int, RematchReport
-        Id of the run, and what came and went.
+        Id of the run, and what changed.
 
     Raises
     ------
     WorkspaceBusyError, GalleryError, PackMismatchError, OutputError
         As `run_sort`.
     """
-    with _running(workspace, pack, options or SortOptions(), "rematch") as (job, executor):
-        job.finish_commits(executor)
-        report = job.rematch(executor, everything=True)
-    return job.run_id, report
+    with _running(workspace, pack, options or SortOptions(), "rematch") as (run, executor):
+        run.finish_commits(executor)
+        report = run.rematch(executor, everything=True)
+    return run.run_id, report
+
+
+def retry_failed(workspace: Workspace) -> int:
+    """Put failed photos into new batches for the next sort; returns how many.
+
+    Raises
+    ------
+    WorkspaceBusyError
+        If a sort is running.
+    """
+    with workspace.sorting_lock(), workspace.open_store() as store, store.transaction():
+        return photos.add_retry_batches(store)
 
 
 def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
-    """Tell before anything is started that nobody could be matched.
+    """Raise if nobody could be matched, before anything is started.
 
     Raises
     ------
@@ -101,7 +110,7 @@ def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
     StoreLockedError
         While a sort is running.
     """
-    with workspace.open_store() as store:  # brings an older database up to date
+    with workspace.open_store() as store:  # migrates an older database
         _refuse_gallery(store, pack)
 
 
@@ -116,32 +125,31 @@ def _refuse_gallery(store: Store, pack: ModelPack) -> None:
 @contextmanager
 def _running(
     workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
-) -> Iterator[tuple[Job, Executor]]:
-    """One run from its checks to its record, with the workers that it needs."""
+) -> Iterator[tuple[Run, Executor]]:
+    """Check, record and clean up one run, with its workers."""
     with workspace.sorting_lock():
         with workspace.open_store() as store:
             yield from _run_in(store, workspace, pack, options, kind)
         if not workspace.settings.privacy.keep_unknown:
-            drop_unknown(workspace)  # writes the database anew: nobody may have it open
+            drop_unknown(workspace)  # rewrites the database, so it must be closed
 
 
 def _run_in(
     store: Store, workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
-) -> Iterator[tuple[Job, Executor]]:
-    """The part of a run that holds the database."""
+) -> Iterator[tuple[Run, Executor]]:
+    """The part of a run that has the database open."""
     settings = workspace.settings
     _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     source = (
         check_source(settings.source, list(photos.known_photos(store)))
         if kind == "sort"
-        else Root.or_none(settings.source)
+        else RootFolder.maybe_missing(settings.source)
     )
     output = check_output(settings.output, some_targets(store, 1000))
     if kind == "sort":
-        _scan(store, settings.source, apart=(output, Root.of(workspace.root)))
-    workers = settings.run.workers or os.cpu_count() or 1
-    # Only a sort embeds; nothing else is worth the seconds of a parity check.
+        _scan(store, settings.source, apart=(output, RootFolder.of(workspace.root)))
+    # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
     analyser = Analyser(settings.source, pack, settings.photos, backend=backend)
     run_id = runs.start_run(
@@ -151,30 +159,44 @@ def _run_in(
         pack_name=pack.name,
         pack_id=pack.pack_id,
         settings=_recorded_settings(settings, rules_of(settings, pack), backend)
-        | {"gallery": gallery_record(store, pack.pack_id)},
+        | {"gallery": _gallery_record(store, pack.pack_id)},
     )
-    job = Job(workspace, store, analyser, options, source, output, run_id)
+    run = Run(workspace, store, analyser, options, source, output, run_id)
     try:
-        with options.executor or LocalPool.of(workers, settings.photos) as executor:
-            yield job, executor
+        with executor_or_local(options.executor, settings) as executor:
+            yield run, executor
     except BaseException as error:
         stopped = isinstance(error, (KeyboardInterrupt, FacesortError))
-        job.finish("interrupted" if stopped else "failed")
+        run.finish("interrupted" if stopped else "failed")
         raise
-    job.finish("finished")
+    run.finish("finished")
     write_corrections(workspace, store)
 
 
 def _recorded_settings(settings: Settings, rules: Rules, backend: Backend) -> dict[str, object]:
-    """Settings as they took effect, thresholds of the pack and the chosen backend included."""
+    """Settings as they took effect, including the pack's thresholds and the chosen backend."""
     values = settings.model_dump(mode="json")
     values["matching"] |= {"strict": rules.thresholds.strict, "loose": rules.thresholds.loose}
     values["run"] |= {"backend": backend}
     return values
 
 
-def _scan(store: Store, source: Path, apart: Sequence[Root]) -> None:
-    """Add what is new in the source."""
+def _gallery_record(store: Store, pack_id: str) -> dict[str, Any]:
+    """Describe the gallery in figures, without names or embeddings, so that two runs can be compared."""
+    return {
+        "fingerprint": gallery_fingerprint(load_gallery(store, pack_id, max_learned=0)),
+        "persons": {
+            str(summary.person.person_id): {
+                "references": summary.references,
+                "learned": summary.learned,
+            }
+            for summary in person_summaries(store)
+        },
+    }
+
+
+def _scan(store: Store, source: Path, apart: Sequence[RootFolder]) -> None:
+    """Add the new photos of the source."""
     found = scan_source(source, photos.known_photos(store), apart)
     with store.transaction():
         photos.add_photos(store, found.new)

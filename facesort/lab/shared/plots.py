@@ -23,8 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
-from facesort.core.stages import Stage, StageTime
-from facesort.lab.shared.words import decimals, share
+from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 
 BLUE, ORANGE, GREY, DARK = "#0072B2", "#E69F00", "#B3B3B3", "#222222"
@@ -68,8 +67,6 @@ _FONTS = (
     "Noto Sans Devanagari",
     "Noto Sans Hebrew",
 )
-_WORKERS = "in the workers: {:.1f} ms per photo, several photos at a time"
-_COORDINATOR = "in the coordinator: {:.1f} ms per photo, grey while it waits for the workers"
 _BIN = 0.025  # of distance: the usual thresholds lie on edges of bins
 _DPI = 160
 
@@ -165,55 +162,6 @@ def plot_person_files(ax: Axes, files: Mapping[str, int]) -> None:
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("files in the person's folder")
-
-
-def plot_stages(
-    ax: Axes, photos: int, workers: Sequence[StageTime], coordinator: Sequence[StageTime]
-) -> None:
-    """Milliseconds per photo of each stage, the workers' above the coordinator's; dark is CPU time.
-
-    Parameters
-    ----------
-    photos : int
-        At least 1.
-    workers, coordinator : sequence of StageTime
-        From top to bottom; not both empty.
-    """
-    heading = 0
-    for words, colour, times in (
-        (_WORKERS, BLUE, workers),
-        (_COORDINATOR, GREEN, coordinator),
-    ):
-        rows = range(heading + 1, heading + 1 + len(times))
-        wall = [1000 * took.seconds / photos for took in times]
-        cpu = [1000 * took.cpu_seconds / photos for took in times]
-        colours = [GREY if took.stage is Stage.WAIT else colour for took in times]
-        bars = ax.barh(rows, wall, color=colours, height=0.72, alpha=0.45)
-        ax.barh(rows, cpu, color=colours, height=0.72)
-        labels = [f"{ms:.3g} ms ({share(ms / (sum(wall) or 1))})" for ms in wall]
-        ax.bar_label(bars, labels, padding=4, fontsize=9)
-        text = words.format(sum(wall))
-        place = ax.get_yaxis_transform()
-        ax.text(
-            0,
-            heading,
-            text,
-            transform=place,
-            va="center",
-            fontweight="bold",
-            backgroundcolor="white",
-        )
-        heading = rows.stop
-    stages = [*workers, *coordinator]
-    names = [None, *(t.stage.value for t in workers), None, *(t.stage.value for t in coordinator)]
-    ax.set_yticks(*zip(*((row, name) for row, name in enumerate(names) if name), strict=True))
-    ax.set_ylim(heading - 0.4, -0.6)
-    longest = max(1000 * took.seconds / photos for took in stages)
-    ax.set_xlim(0, max(longest, 1e-3) * 1.25)  # matplotlib refuses an empty axis
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)  # the headings would cut it
-    ax.set_xlabel("milliseconds per photo (dark: the processor was at work)")
 
 
 def plot_distances(

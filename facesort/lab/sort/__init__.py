@@ -24,9 +24,6 @@ from facesort.lab.sort.cells import (
 from facesort.lab.sort.cells import (
     show_speed as show_speed,
 )
-from facesort.lab.sort.cells import (
-    show_stages as show_stages,
-)
 from facesort.lab.sort.job import (
     open_sort as open_sort,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from concurrent.futures import Executor
 from functools import partial
 from types import MappingProxyType
@@ -24,7 +23,6 @@ from facesort.lab.shared.plots import (
     plot_distances,
     plot_person_files,
     plot_rate,
-    plot_stages,
 )
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.summary import Summary
@@ -151,21 +149,6 @@ def show_speed(report: SortReport) -> Image | Markdown:
     waiting = percent(report.waiting_share, 1)
     text = f"{speed:.2f} images per second; {waiting} of the time spent waiting for the workers"
     figure.axes[0].set_title(text, loc="left")
-    return picture(figure, text)
-
-
-def show_stages(report: SortReport) -> Image | Markdown:
-    """Where the time went, stage by stage."""
-    stages = report.stages
-    if not stages.photos:
-        return Markdown("This run analysed no photo.")
-    draw = partial(
-        plot_stages, photos=stages.photos, workers=stages.workers, coordinator=stages.coordinator
-    )
-    rows = len(stages.workers) + len(stages.coordinator) + 2
-    text = f"Where the time of {stages.photos:,} photos went, on {report.backend}"
-    figure = chart(draw, height=1.1 + 0.26 * rows)
-    figure.axes[0].set_title("\n".join(textwrap.wrap(text, 88)), loc="left")
     return picture(figure, text)
 
 

@@ -17,10 +17,9 @@ from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.words import duration
-from facesort.lab.sort.stages import stage_summary
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import reports, review
-from facesort.store.queries.reports import Counts, RunRecord, RunStages
+from facesort.store.queries.reports import Counts, RunRecord
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace
 
@@ -44,8 +43,6 @@ class SortReport:
         Of every face to the person it was given to, or else to the nearest.
     doubtful : sequence of ReviewFace or None
         None: they were not asked for.
-    stages : RunStages
-        Where the time of this run went.
     backend : str
         What ran the networks, in words.
     """
@@ -59,7 +56,6 @@ class SortReport:
     batches: Sequence[tuple[datetime, int, float, float]]
     distances: Mapping[Outcome, NDArray[np.float32]]
     doubtful: Sequence[ReviewFace] | None
-    stages: RunStages
     backend: str
 
     @property
@@ -126,7 +122,6 @@ class SortReport:
             "skipped": dict(self.skipped),
             "failed_writes": len(self.failed_writes),
             "backend": self.backend,
-            "ms_per_photo": stage_summary(self.stages),
             "settings": run.settings,
         }
 
@@ -173,6 +168,5 @@ def read_report(
                 if contact_sheet
                 else None
             ),
-            stages=reports.stage_times(store, run_id),
             backend=describe_backend(pack, run.settings["run"]["backend"]),
         )

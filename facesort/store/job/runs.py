@@ -8,7 +8,6 @@ from typing import Any
 
 from facesort.clock import utc_now
 from facesort.core.records import Analysis
-from facesort.core.stages import Stage, StageTime, added_up
 from facesort.store.store import Store
 
 
@@ -53,20 +52,18 @@ def record_run_batch(
     store: Store,
     run_id: int,
     batch_id: int,
-    coordinator: Sequence[StageTime],
     analyses: Sequence[Analysis],
+    *,
+    waited: float,
+    worked: float,
 ) -> None:
-    """Record what a batch took; inside a transaction.
+    """Record how long a batch took; inside a transaction.
 
     Parameters
     ----------
-    coordinator : sequence of StageTime
-        Waiting for the workers, and matching, staging, storing and committing what they found.
-    analyses : sequence of Analysis
-        With what each of them took in its worker.
+    waited, worked : float
+        Seconds that the coordinator waited for the workers, and that it took itself.
     """
-    waited = sum(took.seconds for took in coordinator if took.stage is Stage.WAIT)
-    worked = sum(took.seconds for took in coordinator) - waited
     store.execute(
         "INSERT OR REPLACE INTO run_batch VALUES (?, ?, ?, ?, ?, ?)",
         [run_id, batch_id, utc_now(), len(analyses), waited, worked],
@@ -77,18 +74,5 @@ def record_run_batch(
             "run_id": [run_id] * len(analyses),
             "photo_id": [analysis.photo_id for analysis in analyses],
             "seconds": [analysis.seconds for analysis in analyses],
-        },
-    )
-    workers = added_up(took for analysis in analyses for took in analysis.stages)
-    times = [("worker", t) for t in workers] + [("coordinator", t) for t in coordinator]
-    store.insert(
-        "stage_time",
-        {
-            "run_id": [run_id] * len(times),
-            "batch_id": [batch_id] * len(times),
-            "place": [place for place, _ in times],
-            "stage": [took.stage.value for _, took in times],
-            "seconds": [took.seconds for _, took in times],
-            "cpu_seconds": [took.cpu_seconds for _, took in times],
         },
     )

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.stages import Stage, StageTime, added_up
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.store import Store
 
@@ -70,24 +69,6 @@ class RunRecord:
     kind: str = "sort"
     photos: int = 0
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunStages:
-    """Where the time of one run went, over all its batches.
-
-    Parameters
-    ----------
-    photos : int
-        That the run worked through.
-    workers : tuple of StageTime
-        Added up over all workers, which work at the same time.
-    coordinator : tuple of StageTime
-    """
-
-    photos: int
-    workers: tuple[StageTime, ...]
-    coordinator: tuple[StageTime, ...]
 
 
 def counts(store: Store) -> Counts:
@@ -219,17 +200,3 @@ def throughput(store: Store, run_id: int) -> list[tuple[datetime, int, float, fl
         "ORDER BY finished_at",
         [run_id],
     )
-
-
-def stage_times(store: Store, run_id: int) -> RunStages:
-    """What each stage of a run took, in the order of `Stage`; empty for runs from before it was measured."""
-    rows = store.rows(
-        "SELECT place, stage, sum(seconds), sum(cpu_seconds) FROM stage_time WHERE run_id = ? GROUP BY ALL",
-        [run_id],
-    )
-    workers, coordinator = (
-        added_up(StageTime(Stage(stage), wall, cpu) for at, stage, wall, cpu in rows if at == place)
-        for place in ("worker", "coordinator")
-    )
-    photos = sum(batch[1] for batch in throughput(store, run_id))
-    return RunStages(photos, workers, coordinator)

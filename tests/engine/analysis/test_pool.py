@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pebble import ProcessExpired, ProcessPool
 
-from facesort.engine.analysis.memory import SWOLLEN
+from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
 from facesort.engine.analysis.pool import LocalPool
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -117,7 +117,7 @@ def test_a_call_that_crashes_or_swells_fails_alone() -> None:
         with pytest.raises(ProcessExpired) as swollen:
             calls[1].result()
         assert good.result() == 42
-    assert (crashed.value.exitcode, swollen.value.exitcode) == (11, SWOLLEN)
+    assert (crashed.value.exitcode, swollen.value.exitcode) == (11, EXIT_OUT_OF_MEMORY)
 
 
 def test_a_call_that_hangs_fails_alone() -> None:

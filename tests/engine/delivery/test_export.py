@@ -17,7 +17,7 @@ from PIL import Image
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.delivery.export import ExportReport, export
-from facesort.engine.delivery.files import ExportOptions
+from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.review import answers as review
 from facesort.errors import OutputError
 from facesort.faces.engines.synthetic import draw_synthetic_face

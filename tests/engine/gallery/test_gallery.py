@@ -19,7 +19,7 @@ from facesort.engine.gallery.persons import (
 )
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.gallery.view import read_gallery
-from facesort.engine.job.status import current_status
+from facesort.engine.job.progress import current_status
 from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack

@@ -13,9 +13,8 @@ import pytest
 from disks import mounted, needs_mount, remount, unprivileged
 
 from facesort.core.routing import PlannedWrite
-from facesort.engine.analysis.stopwatch import Stopwatch
 from facesort.engine.job.commit import Committer, stage, unstage
-from facesort.engine.job.roots import Root
+from facesort.engine.job.roots import RootFolder
 from facesort.errors import OutputError
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
@@ -56,7 +55,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.output.mkdir(exist_ok=True)
-        self.at_the_start = Root.of(self.output)
+        self.at_the_start = RootFolder.of(self.output)
 
     @property
     def output(self) -> Path:
@@ -67,7 +66,7 @@ class Place:
         return self.root / "staging" / "000001"
 
     def stage(self, jpegs: Iterable[bytes] = (JPEG,)) -> None:
-        stage(self.staging, jpegs, Stopwatch())
+        stage(self.staging, jpegs)
 
     def render(self, plan: PlannedWrite, source_path: str) -> bytes | None:
         self.asked.append(source_path)
@@ -418,7 +417,7 @@ def test_an_unplugged_disk_is_not_replaced_by_its_mount_point(
 def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[bytes]) -> None:
     folder = tmp_path / "staging" / "000001"
     for _ in range(2):
-        stage(folder, jpegs, Stopwatch())
+        stage(folder, jpegs)
         assert tree(folder) == {f"{digest(jpeg)}.jpg": jpeg for jpeg in jpegs}
     unstage(folder)
     assert not folder.exists()
@@ -426,8 +425,8 @@ def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[b
 
 
 def test_staging_mends_what_a_power_cut_left(tmp_path: Path) -> None:
-    stage(tmp_path, [JPEG], Stopwatch())
+    stage(tmp_path, [JPEG])
     [path] = tmp_path.iterdir()
     path.write_bytes(b"")
-    stage(tmp_path, [JPEG], Stopwatch())
+    stage(tmp_path, [JPEG])
     assert path.read_bytes() == JPEG

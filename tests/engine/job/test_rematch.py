@@ -22,8 +22,7 @@ from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.rematch import Rematch, RematchReport
-from facesort.engine.job.retry import retry_failed
-from facesort.engine.job.sort import SortOptions, run_rematch
+from facesort.engine.job.sort import SortOptions, retry_failed, run_rematch
 from facesort.engine.review import answers as review
 from facesort.engine.rules import Rules
 from facesort.engine.setup import open_with_pack, set_up

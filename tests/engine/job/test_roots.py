@@ -8,7 +8,7 @@ import pytest
 from disks import mounted, needs_mount, pipe, unprivileged
 
 from facesort.core.paths import to_text
-from facesort.engine.job.roots import Root, SourceWatch, check_output, check_source
+from facesort.engine.job.roots import RootFolder, SourceMonitor, check_output, check_source
 from facesort.errors import OutputError, SourceGoneError
 from facesort.reasons import Reason
 
@@ -60,7 +60,7 @@ def test_one_photo_that_is_still_there_will_do(tmp_path: Path, known: list[str])
     (tmp_path / "day").mkdir()
     (tmp_path / "day" / "a.jpg").touch()
     root = check_source(tmp_path, known)
-    assert root == Root.of(tmp_path)
+    assert root == RootFolder.of(tmp_path)
     assert root.is_there()
 
 
@@ -78,12 +78,12 @@ def test_photos_that_became_pipes_are_not_waited_for(tmp_path: Path, there: bool
     if there:
         (tmp_path / "b.jpg").write_bytes(b"")
     (tmp_path / "a.jpg").touch()
-    watch = SourceWatch(Root.of(tmp_path), ["b.jpg", "a.jpg"], [])
+    watch = SourceMonitor(RootFolder.of(tmp_path), ["b.jpg", "a.jpg"], [])
     with pipe(tmp_path / "a.jpg") as opened:
-        watch.saw(Reason.UNREADABLE)
-        watch.saw(Reason.UNREADABLE)
+        watch.check(Reason.UNREADABLE)
+        watch.check(Reason.UNREADABLE)
         with nullcontext() if there else pytest.raises(SourceGoneError, match="is gone: plug in"):
-            watch.saw(Reason.UNREADABLE)
+            watch.check(Reason.UNREADABLE)
     assert opened == []
 
 
@@ -122,12 +122,12 @@ def test_an_output_is_recognised_by_what_was_written(tmp_path: Path, name: str) 
 @pytest.mark.parametrize("below", [False, True])
 def test_an_output_that_cannot_be_made_is_refused(tmp_path: Path, below: bool) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot be made.*facesort\.toml"):
+    with pytest.raises(OutputError, match=r"cannot be created.*facesort\.toml"):
         check_output(tmp_path / "file" / "below" if below else tmp_path / "file", [])
 
 
 def test_an_output_with_a_name_that_the_disk_cannot_hold_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot be made.*change the folder"):
+    with pytest.raises(OutputError, match=r"cannot be created.*change the folder"):
         check_output(tmp_path / ("x" * 300), [])
 
 
@@ -137,7 +137,7 @@ def test_an_output_that_must_not_be_written_is_refused() -> None:
         folder.chmod(0o555)
         with pytest.raises(OutputError, match="is read-only"):
             check_output(folder, [])
-        with pytest.raises(OutputError, match=r"cannot be made.*Permission denied"):
+        with pytest.raises(OutputError, match=r"cannot be created.*Permission denied"):
             check_output(folder / "below", [])
         folder.chmod(0o755)
 
@@ -154,7 +154,7 @@ def test_an_output_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
 def test_a_root_that_disappears_is_not_there(tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
-    root = Root.of(folder)
+    root = RootFolder.of(folder)
     assert root.is_there()
     folder.rmdir()
     assert not root.is_there()
@@ -164,15 +164,15 @@ def test_a_root_that_disappears_is_not_there(tmp_path: Path) -> None:
 
 def test_another_device_is_not_the_same_root(tmp_path: Path) -> None:
     stat = tmp_path.stat()
-    assert Root(tmp_path, stat.st_dev, stat.st_ino).is_there()
-    assert not Root(tmp_path, stat.st_dev + 1, stat.st_ino).is_there()
-    assert not Root(tmp_path, stat.st_dev, stat.st_ino + 1).is_there()
+    assert RootFolder(tmp_path, stat.st_dev, stat.st_ino).is_there()
+    assert not RootFolder(tmp_path, stat.st_dev + 1, stat.st_ino).is_there()
+    assert not RootFolder(tmp_path, stat.st_dev, stat.st_ino + 1).is_there()
 
 
 @needs_mount
 def test_an_unmounted_root_is_not_there_although_its_mount_point_is(tmp_path: Path) -> None:
     with mounted(tmp_path, "size=64k"):
-        root = Root.of(tmp_path)
+        root = RootFolder.of(tmp_path)
         assert root.is_there()
     assert tmp_path.is_dir()
     assert not root.is_there()
@@ -180,7 +180,7 @@ def test_an_unmounted_root_is_not_there_although_its_mount_point_is(tmp_path: Pa
 
 @needs_mount
 def test_a_disk_that_is_mounted_over_a_root_is_not_the_root(tmp_path: Path) -> None:
-    root = Root.of(tmp_path)
+    root = RootFolder.of(tmp_path)
     with mounted(tmp_path, "size=64k"):
         assert not root.is_there()
     assert root.is_there()

@@ -13,7 +13,7 @@ from disks import unprivileged
 
 from facesort.core.paths import from_text
 from facesort.core.records import Photo
-from facesort.engine.job.roots import Root
+from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.scan import ScanResult, scan_source
 from facesort.errors import SettingsError
 
@@ -312,7 +312,7 @@ def test_folders_deep_down_are_reached(tmp_path: Path) -> None:
 def test_a_folder_that_must_not_be_in_the_source_is_refused_under_any_name(tmp_path: Path) -> None:
     """As a container has it whose output is a folder of the source, mounted a second time."""
     put(tmp_path, "source/a.jpg", "source/sorted/Ada/a.jpg", "apart/b.jpg")
-    there, apart = Root.of(tmp_path / "source" / "sorted"), Root.of(tmp_path / "apart")
+    there, apart = RootFolder.of(tmp_path / "source" / "sorted"), RootFolder.of(tmp_path / "apart")
     mounted_again = replace(there, path=Path("/output"))
     with pytest.raises(SettingsError, match=r"source/sorted in the source is .*/output: .*apart"):
         scan_source(tmp_path / "source", {}, [apart, mounted_again])

@@ -16,9 +16,8 @@ from synthetic_event import make_event, make_workspace, sort_in_threads, tree, w
 
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.delivery.verify import verify_output
-from facesort.engine.job.retry import retry_failed
-from facesort.engine.job.sort import SortOptions, run_sort
-from facesort.engine.job.status import current_status
+from facesort.engine.job.progress import current_status
+from facesort.engine.job.sort import SortOptions, retry_failed, run_sort
 from facesort.engine.setup import set_up
 from facesort.errors import (
     GalleryError,
@@ -229,9 +228,9 @@ def test_a_file_that_kills_or_hangs_its_worker_fails_alone(source: Path, job: Jo
     for name in ("a", "b", "c", "d", "e"):
         write_photo(source / f"{name}.jpg", [1], shade=ord(name))
     workspace, pack = job
-    pool = Sabotage({"b.jpg": die, "d.jpg": hang}, timeout_s=15)
 
-    run_sort(workspace, pack, SortOptions(executor=pool))
+    with Sabotage({"b.jpg": die, "d.jpg": hang}, timeout_s=15) as pool:
+        run_sort(workspace, pack, SortOptions(executor=pool))
 
     assert failures(workspace) == {"b.jpg": "worker_died", "d.jpg": "timeout"}
     assert counts(workspace).photos[PhotoStatus.MATCHED] == 3
@@ -241,7 +240,8 @@ def test_retry_gives_failed_photos_another_chance(tmp_path: Path, source: Path, 
     write_photo(source / "a.jpg", [1])
     write_photo(source / "b.jpg", [2])
     workspace, pack = job
-    run_sort(workspace, pack, SortOptions(executor=Sabotage({"b.jpg": die})))
+    with Sabotage({"b.jpg": die}) as pool:
+        run_sort(workspace, pack, SortOptions(executor=pool))
     assert failures(workspace) == {"b.jpg": "worker_died"}
 
     assert retry_failed(workspace) == 1
@@ -447,7 +447,8 @@ def test_a_photo_whose_worker_was_killed_from_outside_gets_a_second_chance(
             self.acts, acts = {}, self.acts
             return LocalPool.submit(self, die) if acts else LocalPool.submit(self, fn, *args)
 
-    run_sort(workspace, pack, SortOptions(executor=KilledOnce({"a.jpg": die})))
+    with KilledOnce({"a.jpg": die}) as pool:
+        run_sort(workspace, pack, SortOptions(executor=pool))
 
     assert failures(workspace) == {}
     assert counts(workspace).photos[PhotoStatus.MATCHED] == 1

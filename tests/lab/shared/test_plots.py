@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.core.matching import Thresholds
-from facesort.core.stages import Stage, StageTime
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
 from facesort.lab.shared.plots import (
     chart,
@@ -20,7 +19,6 @@ from facesort.lab.shared.plots import (
     plot_distances,
     plot_person_files,
     plot_rate,
-    plot_stages,
     shorten,
 )
 from facesort.lab.shared.tables import Table, percent
@@ -51,10 +49,6 @@ def only_axes(figure: Figure) -> Axes:
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(picture(figure, "alt").data)) as image:
         return np.asarray(image.convert("RGB"))
-
-
-def took(stage: Stage, seconds: float) -> StageTime:
-    return StageTime(stage, seconds, seconds / 4)
 
 
 def jpeg(shade: int, size: tuple[int, int] = (60, 80)) -> bytes:
@@ -139,38 +133,6 @@ def test_the_time_axis_suits_the_run(edges: list[float], unit: str, last: float)
 
     assert unit in axes.get_xlabel()
     assert axes.get_xlim() == (0.0, last)
-
-
-@pytest.mark.parametrize(
-    ("workers", "coordinator", "labels"),
-    [
-        ((), (took(Stage.WAIT, 0),), ["wait"]),
-        ((took(Stage.READ, 1),), (), ["read"]),
-        (
-            (took(Stage.DECODE, 3), took(Stage.EMBED, 1)),
-            (took(Stage.STORE, 1), took(Stage.WAIT, 4)),
-            ["decode", "embed", "store", "wait"],
-        ),
-    ],
-)
-def test_each_stage_is_a_bar_of_its_milliseconds_per_photo(
-    workers: tuple[StageTime, ...], coordinator: tuple[StageTime, ...], labels: list[str]
-) -> None:
-    axes = only_axes(chart(lambda ax: plot_stages(ax, 50, workers, coordinator)))
-    assert [label.get_text() for label in axes.get_yticklabels()] == labels
-    widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
-    assert sorted(widths) == pytest.approx(
-        sorted(20 * s for t in (*workers, *coordinator) for s in (t.seconds, t.cpu_seconds))
-    )
-
-
-def test_stages_have_their_share_and_their_place_its_sum() -> None:
-    times = (took(Stage.DECODE, 3), took(Stage.EMBED, 1))
-    axes = only_axes(chart(lambda ax: plot_stages(ax, 100, times, times[:1])))
-    texts = [text.get_text() for text in axes.texts]
-    assert "30 ms (75 %)" in texts
-    assert any(text.startswith("in the workers: 40.0 ms") for text in texts)
-    assert any(text.startswith("in the coordinator: 30.0 ms") for text in texts)
 
 
 def test_names_are_text_and_never_formulas() -> None:

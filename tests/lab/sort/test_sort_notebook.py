@@ -36,7 +36,7 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.sort.report import DropRate, SortReport, read_report
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import reports
-from facesort.store.queries.reports import Counts, RunRecord, RunStages
+from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace, open_workspace
 
 PHOTOS = 21  # 20 and a copy
@@ -81,7 +81,7 @@ def test_the_notebook_shows_the_sort_and_summarises_it(
     (bar,) = (o.text for o in outputs["report"] if o.output_type == "stream")
     assert "\r" not in bar
     assert f"{PHOTOS}/{PHOTOS}" in bar
-    for question in ("speed", "stages", "files", "distances", "doubtful"):
+    for question in ("speed", "files", "distances", "doubtful"):
         (shown,) = outputs[f"sort.show_{question}(report)"]
         assert "image/png" in shown.data, question
     for question in ("counts", "drops", "failed"):
@@ -107,8 +107,6 @@ def check_summary(summary: dict[str, Any], workspace: Workspace) -> None:
     assert summary["pack"]["name"] == "synthetic"
     assert summary["persons"] == counts.persons
     assert summary["backend"] == "the synthetic engine (CPU)"
-    assert {"read", "decode", "detect", "embed"} < summary["ms_per_photo"]["workers"].keys()
-    assert {"match", "copy", "store", "wait"} < summary["ms_per_photo"]["coordinator"].keys()
 
 
 def test_a_notebook_that_fails_is_kept_with_the_counts_so_far(
@@ -220,14 +218,6 @@ def test_progress_is_one_line_of_text_and_goes_on_where_it_was(
     assert f"| {PHOTOS}/{PHOTOS + 2} [00:00<?" in shown_again
     assert "nothing left to sort" in nothing._repr_mimebundle_()["text/plain"]
     assert isinstance(sort.show_speed(nothing), Markdown)
-    assert isinstance(sort.show_stages(nothing), Markdown)
-    assert [r.stages.photos for r in (first, nothing, again)] == [PHOTOS, 0, 2]
-    (shown_stages, words) = (
-        sort.show_stages(again),
-        "the time of 2 photos went, on the synthetic engine",
-    )
-    assert isinstance(shown_stages, Picture)
-    assert words in str(shown_stages.alt)
 
 
 def test_a_run_that_ends_early_shows_what_is_done(
@@ -329,7 +319,6 @@ def report_of(
         ],
         distances={outcome: np.empty(0, np.float32) for outcome in Outcome},
         doubtful=[],
-        stages=RunStages(0, (), ()),
         backend="the synthetic engine (CPU)",
     )
 
@@ -339,7 +328,6 @@ def report_of(
     [
         (sort.show_drops, "No photo has been decided yet."),
         (sort.show_failed, "No photo failed."),
-        (sort.show_stages, "analysed no photo"),
         (sort.show_speed, "everything was sorted already"),
         (sort.show_files, "Nobody is in the gallery."),
         (sort.show_distances, "No face was compared with anyone."),

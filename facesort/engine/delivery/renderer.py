@@ -1,4 +1,4 @@
-"""The output JPEG of a photo that was sorted before: from a copy that is in the output, else from the source."""
+"""The output JPEGs of photos that were sorted before: from a copy in the output, else from the source."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _AT_ONCE = 16  # threads that wait for workers, or read copies
 
 
 @dataclass(frozen=True, slots=True)
-class Renderings:
-    """Where output JPEGs come from.
+class Renderer:
+    """Provides output JPEGs.
 
     Parameters
     ----------
     executor : Executor
         Renders from the source.
     output : Path
-        Root of the copies.
-    saw : callable of (Reason or None)
-        Told how each rendering ended; may raise to stop, as when the source is gone.
+        The output folder.
+    on_result : callable of (Reason or None)
+        Called after each photo with the reason if it failed; may raise to stop, as when the source is gone.
     """
 
     analyser: Analyser
     executor: Executor
     output: Path
-    saw: Callable[[Reason | None], None]
+    on_result: Callable[[Reason | None], None]
 
     def jpegs(self, photos: Sequence[StoredPhoto]) -> list[bytes | None]:
-        """Output JPEGs of some photos, in order; None where it cannot be had any more.
+        """Output JPEGs of some photos, in order; None for one that cannot be rendered again.
 
         Parameters
         ----------
@@ -52,16 +52,16 @@ class Renderings:
         jpegs: list[bytes | None] = []
         for photo, result in zip(photos, found, strict=True):
             if isinstance(result, bytes):
-                self.saw(None)
+                self.on_result(None)
                 jpegs.append(result)
             else:
                 log.warning("%s cannot be rendered again: %s", photo.photo.path, result)
-                self.saw(result.reason)
+                self.on_result(result.reason)
                 jpegs.append(None)
         return jpegs
 
-    def intact(self, photo: StoredPhoto) -> Path | None:
-        """A copy of the photo in the output that is still what was written; None if there is none."""
+    def intact_copy(self, photo: StoredPhoto) -> Path | None:
+        """Path of an unchanged copy of the photo in the output; None if there is none."""
         for copy in photo.copies:
             path = self.output / copy.target
             if _content(path, copy) is not None:
@@ -85,11 +85,11 @@ class Renderings:
 
 
 def _content(path: Path, copy: PlannedWrite) -> bytes | None:
-    """Bytes of a copy, if it is there and what was written."""
+    """Bytes of a copy, if it exists and is unchanged."""
     try:
-        if not path.is_file() or path.stat().st_size != copy.size:  # a pipe would be waited for
+        if not path.is_file() or path.stat().st_size != copy.size:  # reading a pipe would block
             return None
         data = path.read_bytes()
     except OSError:
-        return None  # it is rendered again
+        return None
     return data if hashlib.sha256(data).hexdigest() == copy.sha256 else None

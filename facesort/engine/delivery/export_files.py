@@ -4,9 +4,9 @@
 
     DIR/
     ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
-    ├── _left_out.csv     every photo that is not here, or not in a folder where it could be, and why
-    ├── _results.*        on request: all photos, who is in them and how near
-    └── _SHA256SUMS       for `sha256sum -c`; written last, so an export without it is not whole
+    ├── _left_out.csv     every photo that is missing here or from a folder it could be in, and why
+    ├── _results.*        on request: all photos, who is in them, and the distances
+    └── _SHA256SUMS       for `sha256sum -c`; written last, so an export without it is incomplete
 
 No person's folder starts with ``_``.
 """
@@ -28,7 +28,7 @@ from facesort.core.delivery import LeftOut
 from facesort.core.records import Photo
 from facesort.core.routing import output_name
 from facesort.core.xmp import Region, sidecar
-from facesort.engine.delivery.renderings import Renderings
+from facesort.engine.delivery.renderer import Renderer
 from facesort.files import file_sha256, sync_folder, write_synced
 from facesort.images import jpeg_size
 from facesort.reasons import Reason
@@ -45,7 +45,7 @@ _AT_ONCE = 32  # photos whose JPEGs are in memory
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What is written besides the copies, and how.
+    """What an export writes besides the copies, and how.
 
     Parameters
     ----------
@@ -85,12 +85,12 @@ class ExportPlan:
 
 
 @dataclass(slots=True)
-class Delivery:
-    """An export in the making."""
+class ExportWriter:
+    """Writes an export, and counts what it has written."""
 
     folder: Path
     options: ExportOptions
-    renderings: Renderings
+    renderer: Renderer
     copies: list[tuple[int, str]] = field(default_factory=list)
     sums: list[tuple[str, str]] = field(default_factory=list)
     linked: int = 0
@@ -117,7 +117,7 @@ class Delivery:
             StoredPhoto(Photo(p.shot.photo_id, p.path, 0, 0), p.sha256, (), p.copies) for p in some
         ]
         missing = []
-        for photo, source, jpeg in zip(some, stored, self.renderings.jpegs(stored), strict=True):
+        for photo, source, jpeg in zip(some, stored, self.renderer.jpegs(stored), strict=True):
             key = photo.shot.photo_id
             if jpeg is None:
                 missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
@@ -131,7 +131,7 @@ class Delivery:
         name = output_name(photo.path, photo.sha256)
         digest = hashlib.sha256(jpeg).hexdigest()
         regions = _regions(photo, jpeg) if self.options.xmp else b""
-        original = self.renderings.intact(source) if self.options.hard_links else None
+        original = self.renderer.intact_copy(source) if self.options.hard_links else None
         for folder in folders:
             (self.folder / folder).mkdir(exist_ok=True)
             file = f"{folder}/{name}"
@@ -160,7 +160,7 @@ class Delivery:
         self.sums.append((hashlib.sha256(data).hexdigest(), file))
 
     def _list_left_out(self, plan: ExportPlan) -> None:
-        """Write what is not there, and why."""
+        """List what was left out, and why."""
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(("photo", "folder", "why", "instead"))
@@ -170,7 +170,7 @@ class Delivery:
         self._add(LEFT_OUT, text.getvalue().encode("utf-8-sig"))
 
     def _write_manifest(self) -> None:
-        """Write the hash of every file, and wait until all names are on the disk."""
+        """Write the hash of every file, after all other names are on the disk."""
         lines = "".join(f"{digest}  {file}\n" for digest, file in sorted(self.sums, key=_file))
         for folder in sorted({self.folder / file.rpartition("/")[0] for _, file in self.sums}):
             sync_folder(folder)
@@ -183,7 +183,7 @@ def _file(entry: tuple[str, str]) -> str:
 
 
 def _regions(photo: DeliveredPhoto, jpeg: bytes) -> bytes:
-    """XMP with everyone who was recognised."""
+    """XMP sidecar with the regions of everyone recognised."""
     size = photo.size
     named = [] if size is None else [f for f in photo.faces if f.name is not None]
     regions = [Region.of(f.name or "", f.box, size or (1, 1)) for f in named]
