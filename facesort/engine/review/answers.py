@@ -56,7 +56,7 @@ def answer(
     """
     names = sorted(set(persons.values()))
     whom = ", ".join(names) if len(names) <= 3 else f"{len(names)} persons"
-    summary = f"{answer} for {several(len(persons), 'face')}: {whom}"
+    summary = f"{said} for {several(len(persons), 'face')}: {whom}"
     with undoable(workspace, "answer", summary, clock) as store:
         _refuse_missing(store, persons)
         ids = {name: known_person(store, name).person_id for name in set(persons.values())}
@@ -193,7 +193,7 @@ def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
 
 
 def _comparable(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
-    """The faces that have an embedding of the gallery's model pack."""
+    """The faces whose embeddings are there and of the gallery's pack."""
     packs = gallery.pack_ids(store)
     found = [f for f in review.face_records(store, face_ids) if not packs or f.pack_id in packs]
     if not found:
