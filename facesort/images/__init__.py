@@ -1,21 +1,13 @@
-"""A file becomes upright sRGB pixels, and pixels become the output JPEG."""
+"""Decode photo files to upright sRGB pixels, and encode pixels as JPEG."""
 
 from __future__ import annotations
 
-from facesort.images.jpeg import decode_jpeg, jpeg_size
-from facesort.images.kinds import PhotoKind, photo_kind
-from facesort.images.output import encode_crop, encode_output
-from facesort.images.phash import perceptual_hash
-from facesort.images.photo_file import LoadedPhoto, load_photo
-
-__all__ = [
-    "LoadedPhoto",
-    "PhotoKind",
-    "decode_jpeg",
-    "encode_crop",
-    "encode_output",
-    "jpeg_size",
-    "load_photo",
-    "perceptual_hash",
-    "photo_kind",
-]
+from facesort.images.jpeg import decode_jpeg as decode_jpeg
+from facesort.images.jpeg import jpeg_size as jpeg_size
+from facesort.images.kinds import PhotoKind as PhotoKind
+from facesort.images.kinds import photo_kind as photo_kind
+from facesort.images.output import encode_crop as encode_crop
+from facesort.images.output import encode_output as encode_output
+from facesort.images.phash import perceptual_hash as perceptual_hash
+from facesort.images.photo_file import LoadedPhoto as LoadedPhoto
+from facesort.images.photo_file import load_photo as load_photo

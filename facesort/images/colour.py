@@ -1,4 +1,4 @@
-"""Any colour mode and profile -> 8-bit sRGB."""
+"""Convert any colour mode and profile to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from PIL import Image, ImageCms
 _log = logging.getLogger(__name__)
 
 _LEVELS = 9
-_SAME = (
-    2  # levels of 255 by which a profile may differ from sRGB before converting is worth its time
-)
+_TOLERANCE = 2  # grey levels by which a profile may differ from sRGB without being converted
 _MODE_OF_SPACE = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def to_plain(image: Image.Image) -> Image.Image:
-    """Bring an image to 8 bits per channel, without palette or transparency.
+    """Convert to 8 bits per channel, without palette or transparency.
 
-    Transparent parts are shown on white.  16-bit grey is scaled, not clipped; 32-bit integers and
-    floats, which have no fixed white, are stretched to their own range.
+    Transparent parts become white.  16-bit grey is scaled, not clipped; 32-bit integers and floats, which have no
+    defined white, are stretched to their range.
 
     Parameters
     ----------
@@ -31,7 +29,7 @@ def to_plain(image: Image.Image) -> Image.Image:
     Returns
     -------
     Image
-        In mode ``L``, ``RGB`` or ``CMYK``, still in the colours of its own profile.
+        In mode ``L``, ``RGB`` or ``CMYK``; the colour profile is not yet applied.
     """
     if image.mode.startswith("I;16"):
         return Image.fromarray(
@@ -54,8 +52,8 @@ def to_plain(image: Image.Image) -> Image.Image:
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert to sRGB through the embedded profile.
 
-    Relative colorimetric with black point compensation, the default of photo editors.  Without a
-    profile, or with one that is broken or of another colour space, the numbers are taken as sRGB.
+    Relative colorimetric with black point compensation, as photo editors do by default.  Without a profile, or with one
+    that is broken or of another colour space, pixels are taken as sRGB.
 
     Parameters
     ----------
@@ -73,17 +71,19 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         try:
             return _through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-            _log.debug("the colour profile is not used: %s", error)
+            _log.debug("ignoring the colour profile: %s", error)
     return image.convert("RGB")
 
 
 def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
     mode = _MODE_OF_SPACE.get(profile.profile.xcolor_space)
     if mode == "RGB" and image.mode == "L":
-        image = image.convert("RGB")  # a grey picture kept the profile it had in colour
+        image = image.convert(
+            "RGB"
+        )  # a greyscale image that kept the profile of its colour original
     if mode != image.mode:
         raise ValueError(
-            f"a {profile.profile.xcolor_space} profile in a picture of mode {image.mode}"
+            f"a {profile.profile.xcolor_space} profile in an image of mode {image.mode}"
         )
     transform = ImageCms.buildTransform(
         profile,
@@ -93,18 +93,18 @@ def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Ima
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    if mode == "RGB" and _changes_nothing(transform):
+    if mode == "RGB" and _is_identity(transform):
         return image
     return _applied(image, transform)
 
 
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether it maps a coarse colour cube onto itself: most embedded profiles are some sRGB."""
+def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether it leaves a coarse colour cube unchanged: most embedded profiles are variants of sRGB."""
     levels = np.linspace(0, 255, _LEVELS).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     probe = Image.fromarray(cube.reshape(_LEVELS, -1, 3))
     moved = np.asarray(_applied(probe, transform)).astype(int) - np.asarray(probe)
-    return bool(np.abs(moved).max() <= _SAME)
+    return bool(np.abs(moved).max() <= _TOLERANCE)
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What a file is, told from its content; the name only breaks ties."""
+"""Identify a file's format by its content; the name only breaks ties."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from facesort.errors import ImageError
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.kinds import RAW_SUFFIXES
 from facesort.images.tiff import (
+    DNG_VERSION,
     Directories,
     exif_of,
     holds_raw,
@@ -42,13 +43,12 @@ _HEIF_BRANDS = frozenset(
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _TIFF_RAW_MAGIC = {b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"IIU\0": "RW2"}
 _RAW_OF_MAKER = {"SONY": "ARW", "NIKON": "NEF", "PENTAX": "PEF", "SAMSUNG": "SRW"}
-_DNG_VERSION = 50706
 _MAKE = 271
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was found in a file.
+    """Format of a file, and whether it is complete.
 
     Parameters
     ----------
@@ -57,8 +57,7 @@ class Content:
     is_raw : bool
         Whether LibRaw decodes it.
     complete : bool or None
-        Whether the container holds all of the data that it announces; None if that cannot be told.
-        A file with trailing garbage is complete.
+        Whether the container holds all the data it declares; None if unknown.  Trailing garbage is ignored.
     """
 
     format: str
@@ -67,20 +66,20 @@ class Content:
 
 
 def identify(data: bytes, name: str) -> Content:
-    """Tell what a file is.
+    """Identify a file.
 
     Parameters
     ----------
     data : bytes
         The whole file, not empty.
     name : str
-        Its name or path.  The suffix counts only for a TIFF without any mark of a RAW file: with a RAW
-        suffix it is one if LibRaw opens it.
+        Its name or path.  The suffix matters only for TIFFs that are not marked as RAW: one with a RAW suffix is RAW if
+        LibRaw opens it.
 
     Raises
     ------
     ImageError
-        ``unsupported_format`` for a picture of a kind that no camera writes, ``not_an_image`` otherwise.
+        ``unsupported_format`` for an image format that facesort does not read, else ``not_an_image``.
     """
     if is_tiff(data):
         return _identify_tiff(data, PurePosixPath(name).suffix.lower())
@@ -91,7 +90,7 @@ def identify(data: bytes, name: str) -> Content:
         return Content("WEBP", is_raw=False, complete=8 + length <= len(data))
     for magic, kind in _RASTER_MAGIC:
         if data.startswith(magic):
-            return Content(kind, is_raw=False, complete=_has_its_end(data, kind))
+            return Content(kind, is_raw=False, complete=_has_end_marker(data, kind))
     for offset, magic, kind in _RAW_MAGIC:
         if data.startswith(magic, offset):
             return Content(
@@ -106,23 +105,23 @@ def _identify_tiff(data: bytes, suffix: str) -> Content:
         complete = main_data_is_complete(directories, len(data))
     except DECODER_ERRORS:
         directories, complete = (), None
-    if holds_raw(data, directories) or (suffix in RAW_SUFFIXES and _libraw_knows(data)):
+    if holds_raw(data, directories) or (suffix in RAW_SUFFIXES and _libraw_supports(data)):
         return Content(_raw_format(data, directories, suffix), is_raw=True, complete=complete)
     return Content("TIFF", is_raw=False, complete=complete)
 
 
-def _libraw_knows(data: bytes) -> bool:
+def _libraw_supports(data: bytes) -> bool:
     try:
         rawpy.imread(io.BytesIO(data)).close()
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError):
         return False
     except rawpy.LibRawError:
-        pass  # it knows the format and finds this file broken: decoding it will say how
+        pass  # a supported format, but a broken file: decoding will tell
     return True
 
 
 def _raw_format(data: bytes, directories: Directories, suffix: str) -> str:
-    if any(_DNG_VERSION in directory for directory in directories):
+    if any(DNG_VERSION in directory for directory in directories):
         return "DNG"
     if data[8:10] == b"CR":
         return "CR2"
@@ -139,7 +138,7 @@ def _raw_format(data: bytes, directories: Directories, suffix: str) -> str:
 
 
 def _identify_boxes(data: bytes) -> Content | None:
-    """HEIF, AVIF and CR3 are ISO base media files, and so are videos."""
+    """Identify HEIF, AVIF and CR3 among ISO base media files, which videos are too."""
     (length,) = struct.unpack_from(">I", data)
     listed = data[8 : min(length, 256)]
     brands = {listed[start : start + 4] for start in range(0, len(listed), 4)}
@@ -153,7 +152,7 @@ def _identify_boxes(data: bytes) -> Content | None:
 
 
 def _boxes_are_complete(data: bytes) -> bool:
-    """Follow the top-level boxes (ISO/IEC 14496-12, 4.2); garbage after the last one does not count."""
+    """Walk the top-level boxes (ISO/IEC 14496-12, 4.2); garbage after the last one is ignored."""
     at = 0
     while at + 16 <= len(data) and data[at + 4 : at + 8] in {
         b"ftyp",
@@ -166,7 +165,7 @@ def _boxes_are_complete(data: bytes) -> bool:
         (length,) = struct.unpack_from(">I", data, at)
         if length == 1:
             (length,) = struct.unpack_from(">Q", data, at + 8)
-        if length == 0:  # up to the end of the file
+        if length == 0:  # extends to the end of the file
             return True
         if length < 8 or at + length > len(data):
             return False
@@ -175,7 +174,7 @@ def _boxes_are_complete(data: bytes) -> bool:
 
 
 def _raf_is_complete(data: bytes) -> bool:
-    """Check where a Fujifilm RAF says its preview, its directory and its mosaic are (bytes 84 to 108)."""
+    """Check that preview, directory and mosaic of a Fujifilm RAF (bytes 84 to 108) lie within the file."""
     if len(data) < 108:
         return False
     fields = struct.unpack_from(">6I", data, 84)
@@ -185,10 +184,10 @@ def _raf_is_complete(data: bytes) -> bool:
     )
 
 
-def _has_its_end(data: bytes, kind: str) -> bool | None:
+def _has_end_marker(data: bytes, kind: str) -> bool | None:
     if kind == "JPEG":
         end = b"\xff\xd9"
-        return data.endswith(end) or data.rstrip(b"\0").endswith(end)  # the second copies it all
+        return data.endswith(end) or data.rstrip(b"\0").endswith(end)  # rstrip copies the data
     if kind == "PNG":
         return b"IEND" in data
     if kind == "GIF":
@@ -197,13 +196,13 @@ def _has_its_end(data: bytes, kind: str) -> bool | None:
 
 
 def _unknown(data: bytes) -> ImageError:
-    """Name the reason; Pillow, asked with all its plugins, knows far more formats than cameras write."""
+    """Error for an unidentified file; Pillow with all its plugins may still recognise the format."""
     try:
         kind = Image.open(io.BytesIO(data)).format
     except UnidentifiedImageError:
-        return ImageError(Reason.NOT_AN_IMAGE, "the content is no known image format")
+        return ImageError(Reason.NOT_AN_IMAGE, "the content is not a known image format")
     except DECODER_ERRORS:
         kind = "image"
     return ImageError(
-        Reason.UNSUPPORTED_FORMAT, f"{kind} files are not sorted; save it as JPEG first"
+        Reason.UNSUPPORTED_FORMAT, f"{kind} files are not supported: save it as JPEG first"
     )

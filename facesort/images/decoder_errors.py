@@ -1,4 +1,4 @@
-"""What image decoders raise on a broken or hostile file."""
+"""Exceptions that image decoders raise on broken or malicious files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import zlib
 import rawpy
 from PIL import Image
 
-# Pillow's plugins, pillow-heif and rawpy promise OSError, SyntaxError and their own families, but read
-# lengths, offsets and enumerations straight out of the file: a bad value surfaces as whatever it breaks
-# first.  Only calls into decoders are guarded with this tuple.
+# Pillow's plugins, pillow-heif and rawpy document OSError, SyntaxError and exceptions of their own, but use lengths,
+# offsets and enumerations from the file unchecked, so that a bad value can raise nearly anything.  Catch this tuple
+# around calls into decoders only.
 DECODER_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     SyntaxError,
@@ -27,4 +27,4 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     Image.DecompressionBombError,
     rawpy.LibRawError,
 )
-"""Exceptions that mean "this file cannot be decoded" when a decoder raises them."""
+"""From a decoder, these mean that the file cannot be decoded."""

@@ -1,4 +1,4 @@
-"""Which files of a source are photos, told from their names alone: the scan opens nothing."""
+"""Tell photos from other files by name; the scan opens no files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class PhotoKind(StrEnum):
-    """What a name promises.  Everything but ``PHOTO`` is left out, and the value says why."""
+    """Kind of file by its name.  Everything but ``PHOTO`` is skipped, with the value as the reason."""
 
     PHOTO = "photo"
     HIDDEN = "hidden"
@@ -51,21 +51,20 @@ _SYSTEM_FILES = frozenset({"desktop.ini", "ehthumbs.db", "thumbs.db"})
 
 
 def photo_kind(name: str) -> PhotoKind:
-    """Tell what a file is from its name.
+    """Kind of a file.
 
     Parameters
     ----------
     name : str
-        POSIX path relative to the source root; the folders in it count too, so that everything below
-        ``@eaDir/`` or ``.thumbnails/`` is left out.
+        POSIX path relative to the source root; everything in folders such as ``@eaDir/`` or ``.thumbnails/`` is
+        skipped.
 
     Returns
     -------
     PhotoKind
-        The file is taken if and only if this is ``PhotoKind.PHOTO``; its content may still turn out to
-        be something else (see `photo_file.load_photo`).
+        ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).
     """
-    # No pathlib: it would take longer than everything else that is done to a file of a million.
+    # No pathlib: with a million files it would dominate the time of a scan.
     *folders, last = parts = name.casefold().split("/")
     if last in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(folders):
         return PhotoKind.SYSTEM

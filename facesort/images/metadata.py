@@ -1,4 +1,4 @@
-"""What EXIF says about a photo.  Broken EXIF never fails a photo: it only says less."""
+"""Read EXIF.  Broken EXIF gives less information, never an error."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def orientation(exif: Image.Exif, default: int = 1) -> int:
 
 
 def captured_at(exif: Image.Exif) -> datetime | None:
-    """Return when the photo was taken, by the camera's own clock.
+    """Return when the photo was taken, by the camera's clock.
 
-    ``DateTimeOriginal`` with its fraction of a second, else ``DateTimeDigitized``, else ``DateTime``
-    (some RAW files have no other).
+    ``DateTimeOriginal`` with fractions of a second, else ``DateTimeDigitized``, else ``DateTime`` (the only one in some
+    RAW files).
     """
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
@@ -45,7 +45,7 @@ def captured_at(exif: Image.Exif) -> datetime | None:
 
 
 def camera(exif: Image.Exif) -> str:
-    """Return the camera's make and model, without saying the make twice; empty if unknown."""
+    """Return the camera's make and model without repeating the make; empty if unknown."""
     try:
         make, model = _text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model))
     except DECODER_ERRORS as error:
@@ -65,5 +65,5 @@ def _text(value: object) -> str:
 def _moment(text: str) -> datetime | None:
     try:
         return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")
-    except ValueError:  # also 0000:00:00 and blanks, which cameras without a set clock write
+    except ValueError:  # also 0000:00:00 and blanks, from cameras whose clock is not set
         return None

@@ -1,4 +1,4 @@
-"""Pixels -> JPEG: the output files, and the small crops that people look at."""
+"""Encode the output JPEGs, and thumbnails of faces."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from facesort.images.jpeg import encode_jpeg
 from facesort.images.resize import fit
 
 OUTPUT_EDGE = 2048
-"""Longest side of an output file in px."""
+"""Long edge of an output file in px."""
 
 OUTPUT_QUALITY = 85
 
 
 def encode_output(pixels: Pixels) -> bytes:
-    """Make the output JPEG: the same bytes for the same pixels.
+    """Encode the output JPEG: deterministic, sRGB, without metadata.
 
-    The long edge is at most `OUTPUT_EDGE` (never enlarged), the colours are sRGB, and there is no
-    metadata: nothing but the JFIF header that every JPEG has.
+    The long edge is at most `OUTPUT_EDGE`; never enlarged.
 
     Parameters
     ----------
@@ -32,7 +31,7 @@ def encode_output(pixels: Pixels) -> bytes:
 def encode_crop(
     pixels: Pixels, box: ArrayLike, *, context: float, edge: int, quality: int
 ) -> bytes:
-    """Make a small JPEG of a face and what is around it.
+    """Encode a thumbnail of a face with some context.
 
     Parameters
     ----------
@@ -41,10 +40,9 @@ def encode_crop(
     box : array_like of 4 float
         ``x_min, y_min, x_max, y_max`` in px of ``pixels``; may reach outside.
     context : float
-        Width of the surroundings on each side, as a share of the box's longer side; the result is
-        clipped to the image.
+        Margin on each side, as a share of the box's longer side; clipped to the image.
     edge : int
-        Longest side of the result in px (never enlarged).
+        Long edge of the result in px; never enlarged.
     quality : int
         JPEG quality.
     """
@@ -57,6 +55,6 @@ def encode_crop(
 
 
 def _span(start: float, stop: float, length: int) -> tuple[int, int]:
-    """Whole pixels between two borders, at least one, within the image."""
+    """Range of whole pixels within the image that covers an interval; at least one."""
     first = min(max(int(np.floor(start)), 0), length - 1)
     return first, min(max(int(np.ceil(stop)), first + 1), length)

@@ -1,4 +1,4 @@
-"""A perceptual hash: photos that look alike differ in few of its bits."""
+"""Perceptual hash: similar photos differ in few bits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.images.resize import fit
 
-_EDGE = 128  # px; the hash looks at 32 x 32
+_EDGE = 128  # px; the hash itself uses 32 x 32
 
 
 def perceptual_hash(pixels: Pixels) -> int:
-    """Hash what a picture looks like.
+    """Perceptual hash of an image.
 
-    The signs of the 64 lowest frequencies of its discrete cosine transform, against their median: Zauner,
+    Signs of the 64 lowest frequencies of the discrete cosine transform, relative to their median: Zauner,
     "Implementation and benchmarking of perceptual image hash functions" (2010), as in ImageHash.
 
     Returns

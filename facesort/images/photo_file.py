@@ -1,13 +1,12 @@
-"""One file -> upright sRGB pixels, or a reason why there are none.
+"""Load a photo file: upright sRGB pixels, or a reason code.
 
 ::
 
     bytes ──identify──> raster ──┐
                     └─> RAW ─────┴──> LoadedPhoto
 
-Read formats: JPEG (also the first frame of an MPO), PNG, WEBP, TIFF, HEIC/HEIF, AVIF, BMP, GIF, and
-camera RAW as far as LibRaw knows it (ARW, NEF, CR2, CR3, DNG, RAF, ORF, RW2, CRW ...).  The content
-decides, not the name.
+Formats: JPEG (also the first frame of an MPO), PNG, WEBP, TIFF, HEIC/HEIF, AVIF, BMP, GIF, and camera RAW as far as
+LibRaw supports it (ARW, NEF, CR2, CR3, DNG, RAF, ORF, RW2, CRW ...), identified by content, not by name.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from facesort.images.raster import Picture, decode_raster
 from facesort.images.raw import decode_raw
 from facesort.reasons import Reason
 
-_OUT_OF_BOUNDS: tuple[type[Exception], ...] = (
+_TOO_LARGE: tuple[type[Exception], ...] = (
     MemoryError,
     Image.DecompressionBombError,
     rawpy.LibRawTooBigError,
@@ -36,17 +35,15 @@ _OUT_OF_BOUNDS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedPhoto:
-    """A photo, ready to look for faces in it.
+    """A decoded photo, ready for face detection.
 
     Parameters
     ----------
     pixels : Pixels
-        The working image: upright, sRGB, shape (height, width, 3), read-only.  Its long edge is in
-        [2048, 4096] px, or that of the whole photo where that is smaller.
+        The working image: upright, sRGB, read-only.  Its long edge is 2048 to 4096 px, or the photo's if that is
+        smaller.
     scale : float
-        A length in px of the full-size photo is one in px of ``pixels`` times this; at least 1.
-    info : PhotoInfo
-        What the file says about itself; its width and height are the upright full size.
+        Full size divided by the size of ``pixels``; at least 1.
     """
 
     pixels: Pixels
@@ -62,9 +59,9 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
     data : bytes
         The whole file.
     name : str
-        Its name or path; only the suffix is looked at, and only to tell RAW files from other TIFFs.
+        Its name or path; only the suffix is used, to tell RAW files from other TIFFs.
     max_megapixels : float
-        Larger photos are refused by their header, before they are decoded.
+        Larger photos are refused before they are decoded.
 
     Raises
     ------
@@ -73,15 +70,15 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
         ``corrupt`` or ``too_large``.
     """
     if not data:
-        raise ImageError(Reason.EMPTY_FILE, "the file has no content")
+        raise ImageError(Reason.EMPTY_FILE, "the file is empty")
     content = identify(data, name)
     try:
         picture = _decode(data, content, max_megapixels)
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
-        detail = f"LibRaw does not know this {content.format}; convert it to DNG first"
+        detail = f"LibRaw does not support this {content.format}: convert it to DNG first"
         raise ImageError(Reason.UNSUPPORTED_FORMAT, detail) from error
-    except (*_OUT_OF_BOUNDS, *DECODER_ERRORS) as error:  # the one rim: they raise nearly everything
-        raise ImageError(_reason(content, error), f"{content.format}: {_words(error)}") from error
+    except (*_TOO_LARGE, *DECODER_ERRORS) as error:
+        raise ImageError(_reason(content, error), f"{content.format}: {_message(error)}") from error
     pixels = picture.pixels.view()
     pixels.flags.writeable = False
     return LoadedPhoto(pixels, max(picture.size) / max(pixels.shape[:2]), _info(picture, content))
@@ -105,15 +102,15 @@ def _info(picture: Picture, content: Content) -> PhotoInfo:
 
 
 def _reason(content: Content, error: Exception) -> Reason:
-    if isinstance(error, _OUT_OF_BOUNDS) or "security limit" in _words(error).lower():  # libheif's
+    if isinstance(error, _TOO_LARGE) or "security limit" in _message(error).lower():  # libheif
         return Reason.TOO_LARGE
     if content.complete is False or isinstance(error, (EOFError, rawpy.LibRawIOError)):
         return Reason.TRUNCATED
     return Reason.CORRUPT
 
 
-def _words(error: Exception) -> str:
-    """Say what a decoder said; LibRaw speaks in bytes."""
-    said = error.args[0] if error.args else ""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
+def _message(error: Exception) -> str:
+    """Message of a decoder's exception; LibRaw's are bytes."""
+    first = error.args[0] if error.args else ""
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
     return text.strip() or type(error).__name__

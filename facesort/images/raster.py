@@ -1,8 +1,7 @@
-"""JPEG, HEIF, PNG and the like -> an upright sRGB picture of working size.
+"""Decode JPEG, HEIF, PNG and other raster formats to an upright sRGB picture of working size.
 
-Pillow's plugin classes are used directly, one per format, instead of ``Image.open``: the content has
-decided the format already, nothing has to be registered globally for HEIF, and the only limit on size is
-the user's.
+Pillow's plugin classes are used directly instead of ``Image.open``: the format is known from the content, HEIF needs no
+global registration, and the user's size limit is the only one.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from facesort.images import metadata
 from facesort.images.colour import to_plain, to_srgb
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.jpeg import decode_scaled
-from facesort.images.resize import turned
+from facesort.images.resize import apply_orientation
 from facesort.reasons import Reason
 
 WORKING_EDGE = 2048
-"""The long edge of a working image is at least this, and at most twice this, where the photo has it."""
+"""Long edge of a working image in px: at least this and at most twice this, unless the photo is smaller."""
 
-# Multi-picture JPEG (MPO) and animations: each class opens the first frame, HEIF the primary image.
+# Of multi-picture files and animations each class opens the first frame, of HEIF the primary image.
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "AVIF": AvifImageFile,
     "BMP": BmpImageFile,
@@ -55,12 +54,10 @@ class Picture:
 
     Parameters
     ----------
-    pixels : Pixels
-        Upright sRGB.
     size : (int, int)
         Upright full-size width and height in px.
     exif : Image.Exif
-        Empty if there is none that can be read.
+        Empty if there is none, or it is unreadable.
     """
 
     pixels: Pixels
@@ -78,16 +75,16 @@ def decode_raster(
     data : bytes
         The whole file.
     kind : str
-        Its format, as `content.identify` says.
+        Its format, from `content.identify`.
     max_megapixels : float
         Larger pictures are refused before they are decoded.
     default_orientation : int
-        EXIF orientation of a picture that does not say its own.
+        EXIF orientation of a picture without one.
 
     Raises
     ------
     ImageError
-        ``too_large`` or ``corrupt``, for its size.
+        ``too_large`` or ``corrupt``, because of its size.
     One of `DECODER_ERRORS`
         If it cannot be decoded.
     """
@@ -95,20 +92,20 @@ def decode_raster(
     width, height = image.size
     check_size(width, height, max_megapixels)
     pixels = _decoded(data, image)
-    # After decoding: pillow-heif, and Pillow for TIFF, have then turned the picture and say 1.
+    # After decoding: pillow-heif, and Pillow for TIFF, have then rotated the picture and report 1.
     exif = _exif_of(image)
     turn = metadata.orientation(exif, default_orientation)
     size = (height, width) if turn >= _FIRST_SIDEWAYS else (width, height)
-    return Picture(turned(pixels, turn), size, exif)
+    return Picture(apply_orientation(pixels, turn), size, exif)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Refuse a size from a file's header before anything is decoded.
+    """Refuse a picture by the size in its header, before it is decoded.
 
     Raises
     ------
     ImageError
-        ``corrupt`` for a picture without pixels, ``too_large`` above ``max_megapixels``.
+        ``corrupt`` if it has no pixels, ``too_large`` above ``max_megapixels``.
     """
     if width < 1 or height < 1:
         raise ImageError(Reason.CORRUPT, f"the picture is {width} x {height} px")
@@ -121,37 +118,37 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         )
 
 
-def shrunk(image: Image.Image) -> Image.Image:
-    """Average blocks of pixels until the long edge is at most twice `WORKING_EDGE`."""
+def shrink_to_working_size(image: Image.Image) -> Image.Image:
+    """Average blocks of pixels so that the long edge is at most twice `WORKING_EDGE`."""
     long_edge = max(image.size)
     return image if long_edge <= 2 * WORKING_EDGE else image.reduce(long_edge // WORKING_EDGE)
 
 
 def _decoded(data: bytes, image: ImageFile.ImageFile) -> Pixels:
-    """Decode to sRGB of working size, as the picture is stored."""
+    """Decode to sRGB at working size, in the stored orientation."""
     profile = image.info.get("icc_profile")
     if isinstance(image, JpegImageFile):
         divisor = _jpeg_divisor(image.size)
-        # A grey picture's profile is of one channel, CMYK needs its profile: Pillow keeps the mode.
+        # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
         if image.mode == "RGB" or (image.mode == "L" and not profile):
             pixels = decode_scaled(data, image.size, divisor)
             if pixels is not None:
                 return _finished(pixels, profile)
-        # Both sides are asked for at their own target: draft keeps them at least as long.
+        # draft keeps both sides at least as long as requested.
         image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
     image.load()
-    return np.asarray(to_srgb(shrunk(to_plain(image)), profile))
+    return np.asarray(to_srgb(shrink_to_working_size(to_plain(image)), profile))
 
 
 def _finished(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """Shrink and convert what is not small and sRGB already."""
+    """Shrink to working size and convert to sRGB, where needed."""
     if not profile and max(pixels.shape[:2]) <= 2 * WORKING_EDGE:
         return pixels
-    return np.asarray(to_srgb(shrunk(Image.fromarray(pixels)), profile))
+    return np.asarray(to_srgb(shrink_to_working_size(Image.fromarray(pixels)), profile))
 
 
 def _jpeg_divisor(size: tuple[int, int]) -> int:
-    """At which part of its size a JPEG is decoded: 1, 2, 4 or 8."""
+    """Divisor of the size at which a JPEG is decoded: 1, 2, 4 or 8."""
     share = max(1, max(size) // WORKING_EDGE)
     return min(8, 1 << (share.bit_length() - 1))
 

@@ -1,8 +1,7 @@
-"""The directories of a TIFF file, and of the camera RAW files that are built like one.
+"""The directories (IFDs) of TIFF files, and of camera RAW files based on TIFF.
 
-Pillow reads the tags.  What is asked here is what no decoder answers: is it a RAW file, and is the whole
-of its picture in the file?  LibRaw decodes many RAW files that end early without an error, to black or
-to repeated rows.
+Pillow reads the tags.  This module answers what no decoder does: whether a file is RAW, and whether its image data are
+complete.  LibRaw decodes many truncated RAW files without an error, to black or repeated rows.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 Directories = tuple[ImageFileDirectory_v2, ...]
-"""The directories that could be reached; an empty one stands for one that lies outside the file."""
+"""All reachable directories; an empty one stands for one that lies outside the file."""
 
-# Olympus and Panasonic replace the 42 of the TIFF header; the rest of the file is plain TIFF.
+# Olympus and Panasonic replace the magic number 42; the rest of the file is plain TIFF.
 _PLAIN_MAGIC = {
     b"II*\0": b"II*\0",
     b"MM\0*": b"MM\0*",
@@ -29,34 +28,36 @@ _MAX_DIRECTORIES = 64
 _NEW_SUBFILE_TYPE = 254
 _PHOTOMETRIC = 262
 _SUB_DIRECTORIES = 330
-_DNG_VERSION = 50706
+DNG_VERSION = 50706
+"""The tag that marks a DNG file."""
+
 _RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array; linear raw (DNG)
 _DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
-_ELSEWHERE = 0xFFFFFFFF  # Panasonic: the data are somewhere else, and the byte count is not theirs
+_NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the data
 
 
 def is_tiff(data: bytes) -> bool:
-    """Whether the file starts like a TIFF, or like a RAW file that is one but for its magic number."""
+    """Whether the file is a TIFF, or a RAW file that differs from TIFF in its magic number only."""
     return data[:4] in _PLAIN_MAGIC
 
 
 def read_directories(data: bytes) -> Directories:
-    """Read every directory that the first one leads to.
+    """Read all directories reachable from the first one.
 
     Parameters
     ----------
     data : bytes
-        A file for which `is_tiff` holds.
+        Of a file for which `is_tiff` is true.
 
     Raises
     ------
     One of `DECODER_ERRORS`
-        If the structure makes no sense.
+        If the structure is invalid.
     """
     header = _PLAIN_MAGIC[data[:4]] + data[4:8]
     found: list[ImageFileDirectory_v2] = []
     chain, seen = ImageFileDirectory_v2(header).next, {0}
-    # Only the first directory and sub-directories must be there: some cameras end a chain with garbage.
+    # Only the first directory and the sub-directories must exist: some cameras end the chain with garbage.
     todo = [chain]
     while todo and len(found) < _MAX_DIRECTORIES:
         offset = todo.pop(0)
@@ -77,19 +78,19 @@ def read_directories(data: bytes) -> Directories:
 
 
 def holds_raw(data: bytes, directories: Directories) -> bool:
-    """Whether the content says that this is a camera RAW file, and not a picture saved as TIFF."""
+    """Whether the content is marked as camera RAW."""
     if data[:4] not in {b"II*\0", b"MM\0*"} or data[8:10] == b"CR":  # ORF, RW2, CR2
         return True
     return any(
-        _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
         for directory in directories
     )
 
 
 def main_data_is_complete(directories: Directories, size: int) -> bool | None:
-    """Whether the picture's strips, tiles or JPEG lie within the file.
+    """Whether the strips, tiles or JPEG of the main image lie within the file.
 
-    Previews and thumbnails (``NewSubfileType`` odd) are not looked at: a file without them is usable.
+    Previews and thumbnails (odd ``NewSubfileType``) are ignored: a file is usable without them.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def main_data_is_complete(directories: Directories, size: int) -> bool | None:
     Returns
     -------
     bool or None
-        None if the file does not say where its picture is (Panasonic RW2).
+        None if the file does not locate its image data (Panasonic RW2).
     """
     if any(not len(directory) for directory in directories):
         return False
@@ -113,13 +114,13 @@ def main_data_is_complete(directories: Directories, size: int) -> bool | None:
         for offset, count in zip(
             _numbers(directory, offsets), _numbers(directory, counts), strict=False
         )
-        if offset != _ELSEWHERE
+        if offset != _NO_OFFSET
     ]
     return max(ends) <= size if ends else None
 
 
 def exif_of(data: bytes) -> Image.Exif:
-    """Read the EXIF of a file for which `is_tiff` holds; it may raise one of `DECODER_ERRORS`."""
+    """Read the EXIF of a file for which `is_tiff` is true; may raise one of `DECODER_ERRORS`."""
     magic = _PLAIN_MAGIC[data[:4]]
     exif = Image.Exif()
     exif.load_from_fp(io.BytesIO(data if data.startswith(magic) else magic + data[4:]))
@@ -127,7 +128,7 @@ def exif_of(data: bytes) -> Image.Exif:
 
 
 def _lies_within(data: bytes, offset: int, byte_order: bytes) -> bool:
-    """Whether the entries of the directory at ``offset`` are all there."""
+    """Whether all entries of the directory at ``offset`` lie within the file."""
     if not 8 <= offset <= len(data) - 2:
         return False
     entries = int.from_bytes(data[offset : offset + 2], "little" if byte_order == b"II" else "big")

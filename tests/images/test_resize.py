@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from images.synthetic_photos import STORED, held, scene
 from PIL import Image
 
-from facesort.images.resize import fit, turned
+from facesort.images.resize import apply_orientation, fit
 
 
 @pytest.mark.parametrize("orientation", list(STORED))
 def test_turning_undoes_how_the_camera_was_held(orientation: int) -> None:
     stored = np.asarray(held(scene(), orientation))
-    assert (turned(stored, orientation) == np.asarray(scene())).all()
+    assert (apply_orientation(stored, orientation) == np.asarray(scene())).all()
 
 
 def test_a_small_picture_is_given_back_as_it_is() -> None:
