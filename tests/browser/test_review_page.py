@@ -1,4 +1,4 @@
-"""04_review in a real browser: answers by keyboard, a stranger gets a name, and the re-match brings the files."""
+"""04_review in a real browser: answers by keyboard, an unknown person is named, and the re-match adds the files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
-    """Persons 1 and 2 are seeded and sorted, each also far from their reference; 7 is a stranger, in four photos."""
+    """Persons 1 and 2 are seeded and sorted, each also far from their reference; 7 is unknown, in four photos."""
     shown = {"a": [1], "b": [2], "c": [7], "d": [7, 1], "e": [7], "f": [7], "g": [9]}
     for number, (name, identities) in enumerate(shown.items()):
         write_photo(tmp_path / "src" / f"{name}.png", identities, variation=60 + number)
@@ -77,12 +77,12 @@ def test_a_round_of_review_ends_in_files(
     groups = sheet(page, "groups of unknown faces")
     groups.scroll_into_view_if_needed()
     expect(groups.get_by_role("option")).to_have_count(1)
-    page.get_by_placeholder("a new name, or one known already").fill("Grace")
+    page.get_by_placeholder("a new person, or one in the gallery").fill("Grace")
     page.get_by_role("button", name="Name", exact=True).click()
     expect(page.get_by_text("4 faces named Grace")).to_be_visible()
 
     page.get_by_role("button", name="Re-match").click()
-    expect(page.get_by_text("4 files came.")).to_be_visible()
+    expect(page.get_by_text("4 files added.")).to_be_visible()
     assert len(list((tmp_path / "out" / "Grace").iterdir())) == 4
     with workspace.open_store(read_only=True) as store:
         assert reports.counts(store).persons["Grace"] == 4

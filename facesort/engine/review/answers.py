@@ -1,4 +1,4 @@
-"""What people do with single faces: answer, ignore, name, take away.  Every verb is one action that can be undone."""
+"""What users do with single faces: answer, ignore, name, take away, unlearn.  Each is one undoable action."""
 
 from __future__ import annotations
 
@@ -32,35 +32,33 @@ from facesort.workspace import Workspace
 
 Answer = Literal["yes", "no", "unsure"]
 
-_REFERENCES = 5  # of a person who is made from faces of the job; more teach little
+_MAX_REFERENCES = 5  # made of the faces that were named; more add little
 
 
-def answer(
-    workspace: Workspace, persons: Mapping[int, str], said: Answer, *, clock: Clock = utc_now
+def answer_faces(
+    workspace: Workspace, persons: Mapping[int, str], answer: Answer, *, clock: Clock = utc_now
 ) -> None:
-    """Say of faces whether they are these persons.
+    """Answer whether faces are these persons.
 
-    A *no* is for good: the face is never given to that person again.  A *yes* is for that person alone, and corrects
-    the machine where it said somebody else.  The last answer counts.
+    After a *no* the face is never matched to that person again.  A *yes* overrides the machine, and any earlier *yes*
+    for another person.  The last answer counts.
 
     Parameters
     ----------
     persons : mapping of face_id to name
-    said : {'yes', 'no', 'unsure'}
 
     Raises
     ------
     GalleryError
-        If there is no such face or person, or a face that is the only reference of a person is said to be
-        somebody else.
+        If a face or person does not exist, or the answer would take a person's only reference away.
     """
     names = sorted(set(persons.values()))
     whom = ", ".join(names) if len(names) <= 3 else f"{len(names)} persons"
-    summary = f"{said} for {several(len(persons), 'face')}: {whom}"
+    summary = f"{answer} for {several(len(persons), 'face')}: {whom}"
     with undoable(workspace, "answer", summary, clock) as store:
         _refuse_missing(store, persons)
         ids = {name: known_person(store, name).person_id for name in set(persons.values())}
-        set_answers(store, {face: ids[name] for face, name in persons.items()}, said)
+        set_answers(store, {face: ids[name] for face, name in persons.items()}, answer)
 
 
 def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
@@ -69,7 +67,7 @@ def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = ut
     Raises
     ------
     GalleryError
-        If there is no such face.
+        If a face does not exist.
     """
     with undoable(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
         _refuse_missing(store, face_ids)
@@ -84,21 +82,20 @@ def name_faces(
     *,
     clock: Clock = utc_now,
 ) -> Person:
-    """Make a person of faces that are the same one, or let them join somebody who is there.
+    """Make a new person of faces, or add them to a person in the gallery.
 
-    A few of them, good and unlike each other, become references and are confirmed; a re-match gives the person the
+    A few good faces that differ from each other become references and are answered with *yes*; a re-match finds the
     others.
 
     Parameters
     ----------
-    face_ids : sequence of int
     folder : str, optional
         Of a new person; default: after the name.
 
     Raises
     ------
     GalleryError
-        If there is no such face, none of them can be compared, or the name or the folder cannot be used.
+        If a face does not exist, none can be compared, or the name or the folder cannot be used.
     """
     wanted = person_name(name).strip()
     with undoable(
@@ -108,17 +105,17 @@ def name_faces(
 
 
 def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_now) -> Person:
-    """Add a face of the job to the references of the person whose it is, and confirm it.
+    """Make a face a reference of its effective person, and answer it with *yes*.
 
     Raises
     ------
     GalleryError
-        If it is nobody's, or cannot be compared.
+        If the face is unknown, or cannot be compared.
     """
     with undoable(workspace, "reference", f"face {face_id} became a reference", clock) as store:
         shown = next(iter(review.review_faces(store, [face_id])), None)
         if shown is None or shown.person is None:
-            raise GalleryError(f"face {face_id} is nobody's yet: say first who it is")
+            raise GalleryError(f"face {face_id} is unknown: name it first")
         person = known_person(store, shown.person)
         if not _enrol(store, person, _comparable(store, [face_id])):
             raise GalleryError(f"{shown.path} is a reference of {person.name!r} already")
@@ -128,8 +125,8 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
 def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
     """Take learned faces out of the gallery.
 
-    Their decisions, and those of faces that were matched with their help, stay until the next re-match.  An unlearned
-    face is not learned again: only faces that a sort has just detected are.
+    All decisions stay until the next re-match.  An unlearned face is never learned again: a sort learns from new faces
+    only, and a re-match does not learn.
 
     Raises
     ------
@@ -151,25 +148,24 @@ def take_away(
     *,
     clock: Clock = utc_now,
 ) -> Person | None:
-    """Split faces off a person: they are never given to that person again.
+    """Answer that faces are not this person, and name them if it is known who they are.
 
     Parameters
     ----------
-    face_ids : sequence of int
     name : str
-        Whose they are not.
+        The person that they are not.
     to : str, optional
-        Whose they are, as `name_faces`.
+        Named as by `name_faces`.
 
     Returns
     -------
     Person or None
-        Whose they are now.
+        The person of that name.
 
     Raises
     ------
     GalleryError
-        As `answer` and `name_faces`.
+        As `answer_faces` and `name_faces`.
     """
     wanted = None if to is None else person_name(to).strip()
     summary = f"{several(len(face_ids), 'face')} taken away from {name}" + (
@@ -179,7 +175,7 @@ def take_away(
         _refuse_missing(store, face_ids)
         person = known_person(store, name)
         if wanted == name:
-            raise GalleryError(f"the faces cannot be taken away from {name!r} and be {name!r}")
+            raise GalleryError(f"faces taken away from {name!r} cannot be given to {name!r}")
         set_answers(store, dict.fromkeys(face_ids, person.person_id), "no")
         return None if wanted is None else _name(store, face_ids, wanted, None)
 
@@ -188,17 +184,17 @@ def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
     missing = missing_faces(store, list(face_ids))
     if missing:
         raise GalleryError(
-            f"there is no face {missing[0]} in this workspace; look at the faces again, they have changed"
+            f"there is no face {missing[0]} in this workspace: the faces have changed, run the cell again"
         )
 
 
 def _comparable(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
-    """The faces whose embeddings are there and of the gallery's pack."""
+    """The faces that have an embedding of the gallery's model pack."""
     packs = gallery.pack_ids(store)
     found = [f for f in review.face_records(store, face_ids) if not packs or f.pack_id in packs]
     if not found:
         raise GalleryError(
-            "none of these faces can be compared: they were erased, or are of another model pack than the gallery"
+            "none of these faces can be compared: they were erased, or belong to another model pack than the gallery"
         )
     return found
 
@@ -212,14 +208,14 @@ def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) 
         person = people.add_person(store, name, safe_folder(folder or name))
     faces = _comparable(store, face_ids)
     qualities = np.array([face.quality for face in faces], dtype=np.float32)
-    rows = representatives(np.stack([face.embedding for face in faces]), qualities, _REFERENCES)
+    rows = representatives(np.stack([face.embedding for face in faces]), qualities, _MAX_REFERENCES)
     _enrol(store, person, [faces[row] for row in rows])
     notice_faces(store, face_ids)
     return person
 
 
 def _enrol(store: Store, person: Person, faces: Sequence[FaceRecord]) -> int:
-    """Confirm faces and make references of them, one per photo; returns how many are new."""
+    """Answer *yes* and add references, one per photo; returns how many are new."""
     set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
     new = []
     for face in faces:

@@ -1,4 +1,4 @@
-"""The people nobody seeded: who else is in many photos."""
+"""Groups of unknown faces: people who are in the photos and not in the gallery."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets
 from facesort.workspace import Workspace
 
-# Two single faces are further apart than a face and a centroid; measured on LFW (`benchmarks/README.md`).
+# DBSCAN compares single faces, LOOSE a face and a centroid; measured on LFW (`benchmarks/README.md`).
 _EPS_PER_LOOSE = 0.9
 _MIN_QUALITY = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cluster:
-    """Faces that seem to be one person whom nobody seeded.
+    """Unknown faces that seem to be one person.
 
     Parameters
     ----------
@@ -40,32 +40,15 @@ class Cluster:
         return len(self.face_ids)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clusters:
-    """What was found among the unknown faces.
+def find_clusters(workspace: Workspace, pack: ModelPack) -> tuple[list[Cluster], int]:
+    """Group the unknown faces of a job by person.
 
-    Parameters
-    ----------
-    clusters : tuple of Cluster
-        Largest first.
-    single : int
-        Faces that are like no other.
-    faces : int
-        Unknown faces that were compared; poor, ignored and forgotten ones are not.
-    """
-
-    clusters: tuple[Cluster, ...]
-    single: int
-    faces: int
-
-
-def find_clusters(workspace: Workspace, pack: ModelPack, *, min_faces: int = 2) -> Clusters:
-    """Group the unknown faces of a job by who they seem to be.
-
-    Parameters
-    ----------
-    min_faces : int
-        Smallest cluster.
+    Returns
+    -------
+    clusters : list of Cluster
+        Of two faces or more, the largest first.
+    compared : int
+        Number of faces that were compared; erased, ignored and poor ones are not.
 
     Raises
     ------
@@ -74,17 +57,13 @@ def find_clusters(workspace: Workspace, pack: ModelPack, *, min_faces: int = 2) 
     """
     eps = _EPS_PER_LOOSE * rules_of(workspace.settings, pack).thresholds.loose
     with workspace.open_store(read_only=True) as store:
-        face_ids, photo_ids, _, embeddings = face_sets.unknown_faces(
-            store, pack.pack_id, _MIN_QUALITY
-        )
+        face_ids, photo_ids, embeddings = face_sets.unknown_faces(store, pack.pack_id, _MIN_QUALITY)
     labels = cluster_faces(embeddings, photo_ids, eps=eps)
-    sizes = np.bincount(labels[labels != NOISE])
-    clusters = tuple(
+    clusters = [
         _cluster(face_ids[labels == label], embeddings[labels == label])
-        for label in np.flatnonzero(sizes >= min_faces)
-    )
-    single = len(face_ids) - sum(len(cluster) for cluster in clusters)
-    return Clusters(clusters, single, len(face_ids))
+        for label in range(labels.max(initial=NOISE) + 1)
+    ]
+    return clusters, len(face_ids)
 
 
 def _cluster(face_ids: NDArray[np.int64], embeddings: Embeddings) -> Cluster:

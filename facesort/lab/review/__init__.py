@@ -13,14 +13,14 @@ from facesort.lab.review.cells import (
     show_history as show_history,
 )
 from facesort.lab.review.cells import (
+    show_look_alikes as show_look_alikes,
+)
+from facesort.lab.review.cells import (
     show_person as show_person,
 )
 from facesort.lab.review.cells import (
     show_rematch as show_rematch,
 )
 from facesort.lab.review.cells import (
-    show_rivals as show_rivals,
-)
-from facesort.lab.review.cells import (
-    show_strangers as show_strangers,
+    show_unknown_people as show_unknown_people,
 )

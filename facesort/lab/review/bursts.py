@@ -1,30 +1,30 @@
-"""Bursts: photos that look alike, and which of them is the sharpest."""
+"""Bursts: photos of the same moment, and which of them is the sharpest."""
 
 from __future__ import annotations
 
 from facesort.core.bursts import Burst, find_bursts
 from facesort.core.words import several
-from facesort.lab.review.reviewing import NOT_SORTED, Reviewing
+from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
 from facesort.reasons import PhotoStatus
 from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
 
-_MOST = 50  # rows that somebody reads
+_MAX_ROWS = 50
 
 
-def bursts_table(review: Reviewing) -> Table:
-    """The bursts of a job, those with most photos first; a duplicate is a copy of a file, and no photo of its own."""
+def bursts_table(session: ReviewSession) -> Table:
+    """The bursts of a job, without duplicates, the largest first."""
     photos = {
         photo.shot.photo_id: photo
-        for photo in review.read(deliveries)
+        for photo in session.read(deliveries)
         if photo.status != PhotoStatus.DUPLICATE
     }
     bursts = find_bursts(photo.shot for photo in photos.values())
-    largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MOST]
+    largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MAX_ROWS]
     return Table(
         ("Photos", "Sharpest", "Sharpness of its faces", "The others"),
         [_row(burst, photos) for burst in largest],
-        note=_note(len(photos), bursts, review.is_sorted()),
+        note=_note(len(photos), bursts) if session.is_sorted() else NOT_SORTED,
     )
 
 
@@ -34,13 +34,10 @@ def _row(burst: Burst, photos: dict[int, DeliveredPhoto]) -> tuple[int, str, str
     return len(burst.photo_ids), best.path, f"{best.shot.sharpness:.0f}", ", ".join(others)
 
 
-def _note(photos: int, bursts: tuple[Burst, ...], is_sorted: bool) -> str:
-    if not is_sorted:
-        return NOT_SORTED
-    alike = sum(len(burst.photo_ids) for burst in bursts)
-    shown = f"; the {_MOST} largest are shown" if len(bursts) > _MOST else ""
+def _note(photos: int, bursts: tuple[Burst, ...]) -> str:
+    in_bursts = sum(len(burst.photo_ids) for burst in bursts)
+    shown = f"; the {_MAX_ROWS} largest are shown" if len(bursts) > _MAX_ROWS else ""
     return (
-        f"{several(len(bursts), 'burst', 'bursts')} with {alike} of {photos} photos{shown}. "
-        "Everyone known gets all of theirs; `facesort export --best-of-burst` takes the sharpest of each, and "
-        "lists the others."
+        f"{several(len(bursts), 'burst')} with {in_bursts} of {photos} photos{shown}. All of them are delivered; "
+        "`facesort export --best-of-burst` takes only the sharpest of each, and lists the others."
     )

@@ -1,4 +1,4 @@
-"""What ``04_review`` shows: doubtful matches, persons, strangers, doppelgangers, bursts, history, re-match."""
+"""The cells of ``04_review``."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from facesort.engine.setup import open_with_pack, refuse_other_pack
 from facesort.lab.review.bursts import bursts_table
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import HistoryPanel, RematchPanel
+from facesort.lab.review.look_alikes import LookAlikesPanel
 from facesort.lab.review.person import PersonPanel
-from facesort.lab.review.reviewing import Reviewing
-from facesort.lab.review.rivals import RivalsPanel
-from facesort.lab.review.strangers import StrangersPanel
+from facesort.lab.review.session import ReviewSession
+from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 
 
-def open_review(workspace: str | Path) -> Reviewing:
-    """Open a workspace to look at what a sort decided, and to correct it.
-
-    Parameters
-    ----------
-    workspace : str or Path
+def open_review(workspace: str | Path) -> ReviewSession:
+    """Open a workspace, to check and correct what a sort decided.
 
     Raises
     ------
@@ -35,41 +31,41 @@ def open_review(workspace: str | Path) -> Reviewing:
         While a sort is running.
     """
     opened, pack = open_with_pack(find_folder(workspace))
-    with opened.open_store() as store:  # brings an older database up to date
+    with opened.open_store() as store:  # migrates an older database
         refuse_other_pack(store, pack)
-    return Reviewing(opened, pack)
+    return ReviewSession(opened, pack)
 
 
-def show_doubtful(review: Reviewing) -> Widget:
-    """Matches that somebody should look at: yes, no, or not sure."""
-    return DoubtfulPanel(review).widget
+def show_doubtful(session: ReviewSession) -> Widget:
+    """Doubtful matches, to answer with yes, no or not sure."""
+    return DoubtfulPanel(session).widget
 
 
-def show_person(review: Reviewing) -> Widget:
-    """All faces of one person, worst first."""
-    return PersonPanel(review).widget
+def show_person(session: ReviewSession) -> Widget:
+    """All faces of one person, the most distant first."""
+    return PersonPanel(session).widget
 
 
-def show_strangers(review: Reviewing) -> Widget:
-    """People whom nobody seeded."""
-    return StrangersPanel(review).widget
+def show_unknown_people(session: ReviewSession) -> Widget:
+    """Groups of unknown faces."""
+    return UnknownPeoplePanel(session).widget
 
 
-def show_rivals(review: Reviewing) -> Widget:
+def show_look_alikes(session: ReviewSession) -> Widget:
     """Pairs of people who competed for the same faces."""
-    return RivalsPanel(review).widget
+    return LookAlikesPanel(session).widget
 
 
-def show_bursts(review: Reviewing) -> Table:
-    """Photos that look alike, and the sharpest of each burst."""
-    return bursts_table(review)
+def show_bursts(session: ReviewSession) -> Table:
+    """Bursts, and the sharpest photo of each."""
+    return bursts_table(session)
 
 
-def show_history(review: Reviewing) -> Widget:
-    """What was done, with undo and redo."""
-    return HistoryPanel(review).widget
+def show_history(session: ReviewSession) -> Widget:
+    """The newest actions, with undo and redo."""
+    return HistoryPanel(session).widget
 
 
-def show_rematch(review: Reviewing) -> Widget:
-    """The button that carries everything into the output."""
-    return RematchPanel(review).widget
+def show_rematch(session: ReviewSession) -> Widget:
+    """The re-match, which brings the output up to date."""
+    return RematchPanel(session).widget

@@ -1,4 +1,4 @@
-"""What was done, to take back and to do again; and the re-match that carries it into the output."""
+"""The history of actions, with undo and redo; and the re-match, which brings the output up to date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from facesort.engine.gallery.action import redo
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.job.sort import run_rematch
 from facesort.errors import FacesortError
-from facesort.lab.review.reviewing import Panel, Reviewing, faces
+from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.session import ReviewSession
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.tables import Table
 from facesort.store.queries import reports
@@ -22,35 +23,34 @@ _SHOWN = 15  # actions
 class HistoryPanel(Panel):
     """The newest actions, with undo and redo."""
 
-    def __init__(self, review: Reviewing) -> None:
-        super().__init__(review, "history")
-        self.undo_it = widgets.Button(description="Undo", icon="undo")
-        self.redo_it = widgets.Button(description="Redo", icon="repeat")
-        self.undo_it.on_click(lambda _: self.undo())
-        self.redo_it.on_click(lambda _: self.redo())
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__(session, "history")
+        self.undo_button = widgets.Button(description="Undo", icon="undo")
+        self.redo_button = widgets.Button(description="Redo", icon="repeat")
+        self.undo_button.on_click(lambda _: self.undo())
+        self.redo_button.on_click(lambda _: self.redo())
         self.table = widgets.HTML()
-        self.compose(widgets.HBox([self.undo_it, self.redo_it]), self.table)
+        self.add(widgets.HBox([self.undo_button, self.redo_button]), self.table)
 
-    def refresh(self) -> str:
-        """Show what stands and what was undone."""
-        with self.review.workspace.open_store(read_only=True) as store:
-            actions = history(store)
-        standing = sum(not action.undone for action in actions)
-        self.undo_it.disabled = standing == 0
-        self.redo_it.disabled = standing == len(actions)
+    def update(self) -> str:
+        """Show the newest actions."""
+        actions = self.session.read(history)
+        undone = sum(action.undone for action in actions)
+        self.undo_button.disabled = undone == len(actions)
+        self.redo_button.disabled = undone == 0
         self.table.value = _table(actions)._repr_html_() if actions else ""
         if not actions:
             return "Nothing was done yet."
-        undone = f", {len(actions) - standing:,} undone" if standing < len(actions) else ""
-        return f"{several(standing, 'action')}{undone}, the newest first."
+        more = f", {undone:,} undone" if undone else ""
+        return f"{several(len(actions) - undone, 'action')}{more}, the newest first."
 
     def redo(self) -> None:
-        """Do again what was undone last."""
-        self.act(lambda: redo(self.review.workspace), _redone)
+        """Redo the action that was undone last."""
+        self.edit(lambda: redo(self.session.workspace), _describe_redo)
 
 
-def _redone(action: Action | None) -> str:
-    return "There is nothing to redo." if action is None else f"Done again: {action.summary}."
+def _describe_redo(action: Action | None) -> str:
+    return "There is nothing to redo." if action is None else f"Redone: {action.summary}."
 
 
 def _table(actions: list[Action]) -> Table:
@@ -59,59 +59,56 @@ def _table(actions: list[Action]) -> Table:
         for action in actions[:_SHOWN]
     ]
     older = len(actions) - len(rows)
-    return Table(("When (UTC)", "What", ""), rows, note=f"{older:,} older ones." if older else "")
+    return Table(("Time (UTC)", "Action", ""), rows, note=f"{older:,} older ones." if older else "")
 
 
 class RematchPanel(Panel):
-    """A button that matches stored faces again, and what came of it."""
+    """A button that starts a re-match, and its result."""
 
-    def __init__(self, review: Reviewing) -> None:
-        super().__init__(review, "rematch")
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__(session, "rematch")
         self.button = widgets.Button(description="Re-match", button_style="primary", icon="refresh")
-        self.button.on_click(lambda _: self.run())
+        self.button.on_click(lambda _: self.rematch())
         self.result = widgets.HTML()
-        self.compose(self.button, self.result)
+        self.add(self.button, self.result)
 
-    def refresh(self) -> str:
-        """Show how many files everybody has."""
-        counts = self.review.read(reports.counts)
-        self._files = counts.persons
+    def update(self) -> str:
+        """Show the number of files."""
+        self._files = self.session.read(reports.counts).persons
         return f"{several(sum(self._files.values()), 'file')} in the output."
 
-    def run(self) -> None:
-        """Match again, add the files that are missing, and list those that are wrong."""
+    def rematch(self) -> None:
+        """Match again, add the missing files, and count the wrong ones."""
         before = dict(self._files)
         self.button.disabled = True
-        self.say("Matching stored faces again …")
+        self.report("Matching stored faces again …")
         try:
-            with self.review.lock:
-                _, report = run_rematch(self.review.workspace, self.review.pack)
+            with self.session.lock:
+                _, report = run_rematch(self.session.workspace, self.session.pack)
         except (FacesortError, OSError) as error:
-            self.say(str(error), good=False)
+            self.report(str(error), good=False)
             return
         finally:
             self.button.disabled = False
-        self.look(f"{several(report.files, 'file')} came.")
+        self.refresh(f"{several(report.files, 'file')} added.")
         rows = [
             (name, before.get(name, 0), files - before.get(name, 0), files)
             for name, files in self._files.items()
         ]
-        table = Table(("Person", "Files before", "came", "now"), rows)
-        self.result.value = table._repr_html_() + notice(self._told(report))
-        self.review.changed(self.key)
+        table = Table(("Person", "Files before", "added", "now"), rows)
+        self.result.value = table._repr_html_() + notice(self._describe(report))
+        self.session.changed(self.key)
 
-    def _told(self, report: RematchReport) -> str:
-        """The figures in sentences."""
-        said = [
-            f"{faces(report.named)} named, {report.renamed:,} given to somebody else, {report.unnamed:,} taken away."
+    def _describe(self, report: RematchReport) -> str:
+        sentences = [
+            f"{faces(report.named)} matched, {report.renamed:,} given to another person, "
+            f"{report.unnamed:,} unknown now."
         ]
         if report.not_rendered:
             photos = several(report.not_rendered, "photo")
-            said.append(f"{photos} could not be rendered: plug in the source, and re-match again.")
-        wrong = len(self.review.read(corrections))
+            sentences.append(f"{photos} could not be rendered: connect the source, and re-match.")
+        wrong = len(self.session.read(corrections))
         if wrong:
             files = several(wrong, "file in the output is", "files in the output are")
-            said.append(
-                f"{files} not right any more: {self.review.workspace.corrections} lists them."
-            )
-        return " ".join(said)
+            sentences.append(f"{files} wrong now: see {self.session.workspace.corrections}.")
+        return " ".join(sentences)

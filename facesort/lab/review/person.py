@@ -1,85 +1,102 @@
-"""All faces of one person, the most distant first: take away, make a reference, unlearn."""
+"""All faces of one person, the most distant first: take away, use as reference, unlearn."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ipywidgets as widgets
 
-from facesort.engine.review import answers as engine
-from facesort.lab.review.choice import Choice
-from facesort.lab.review.reviewing import NOT_SORTED, Panel, Reviewing, faces
-from facesort.lab.review.sheet import PAGE, Act, FaceSheet, page_of
+from facesort.engine.review import answers
+from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.session import NOT_SORTED, ReviewSession
+from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile
+from facesort.store.queries import Store
+from facesort.store.queries.gallery import known_person
+from facesort.store.queries.review import ReviewFace, faces_of_person
 
-_ACTS = (
-    Act("take", "Take away", "t", "bad", "never given to this person again", takes=True),
-    Act("reference", "Use as reference", "r", "good", "the person is recognised by it from now on"),
-    Act(
-        "unlearn",
-        "Unlearn",
-        "l",
-        help="a learned face: the person is not recognised by it any more",
-    ),
-    Act("undo", "Undo", "z", help="takes back what was done last", whole=True),
+_ACTIONS = (
+    SheetAction("take", "Take away", "t", "bad", "never given to this person again", removes=True),
+    SheetAction("reference", "Use as reference", "r", "good", "matches the person from now on"),
+    SheetAction("unlearn", "Unlearn", "l", tooltip="takes a learned face out of the gallery"),
+    UNDO,
 )
 
 
 class PersonPanel(Panel):
     """One person's faces."""
 
-    def __init__(self, review: Reviewing) -> None:
-        super().__init__(review, "person")
-        style, wide = {"description_width": "70px"}, widgets.Layout(width="330px")
-        self.who = Choice("Person", lambda: self.turn(0))
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__(session, "person")
+        style = {"description_width": "70px"}
+        self.person = widgets.Dropdown(description="Person", style=style, layout={"width": "420px"})
         self.to = widgets.Combobox(
             description="It is", placeholder="whose the faces are, if you know",
-            style=style, layout=wide, continuous_update=False,
+            style=style, layout={"width": "330px"}, continuous_update=False,
         )  # fmt: skip
-        self.sheet = FaceSheet("faces of a person", _ACTS, self.done, self.turn)
-        self.compose(widgets.HBox([self.who.widget, self.to]), self.sheet)
+        self.sheet = FaceSheet("faces of a person", _ACTIONS, self.on_action, self.turn)
+        self._setting_options = False
+        self.person.observe(lambda _: None if self._setting_options else self.turn(0), "value")
+        self.add(widgets.HBox([self.person, self.to]), self.sheet)
 
-    def refresh(self) -> str:
-        """Show the faces as they are now."""
-        sizes = self.review.sizes()
-        self.who.offer([(f"{name} ({size:,})", name) for name, size in sizes.items()])
-        self.to.options = [name for name in sizes if name != self.who.value]
-        name = self.who.value
+    def update(self) -> str:
+        """Show the page of faces."""
+        counts = self.session.face_counts()
+        self._set_options(counts)
+        name = self.person.value
+        self.to.options = [other for other in counts if other != name]
         if name is None:
             self.sheet.show([])
             return "Nobody is in the gallery yet."
-        page, pages, part = page_of(self.sheet.page, sizes[name])
-        found = self.review.faces_of(name, PAGE, part.start)
+        page, pages, part = paginate(self.sheet.page, counts[name])
+
+        def faces_on_page(store: Store) -> list[ReviewFace]:
+            person_id = known_person(store, name).person_id
+            return faces_of_person(store, person_id, limit=PAGE, offset=part.start)
+
+        found = self.session.read(faces_on_page)
         self.sheet.show([face_tile(face) for face in found], page, pages)
-        if not found and not self.review.is_sorted():
+        if not found and not self.session.is_sorted():
             return NOT_SORTED
-        return f"{faces(sizes[name])} of {name}, the least alike first."
+        return f"{faces(counts[name])} of {name}, the most distant first."
+
+    def _set_options(self, counts: Mapping[str, int]) -> None:
+        """Offer these persons; the selected one stays selected as long as there is one of that name."""
+        selected = self.person.value
+        if selected not in counts:
+            selected = next(iter(counts), None)
+        self._setting_options = True
+        try:
+            self.person.options = [(f"{name} ({count:,})", name) for name, count in counts.items()]
+            self.person.value = selected
+        finally:
+            self._setting_options = False
 
     def turn(self, page: int) -> None:
         """Show another page."""
         self.sheet.page = page
-        self.look()
+        self.refresh()
 
-    def done(self, name: str, face_ids: list[int]) -> None:
-        """Do it with the faces that were chosen."""
-        person, workspace = self.who.value, self.review.workspace
+    def on_action(self, name: str, face_ids: list[int]) -> None:
+        """Carry out an action on the selected faces."""
+        person, workspace = self.person.value, self.session.workspace
         if name == "undo":
             self.undo()
         elif name == "take":
             to = " ".join(self.to.value.split()) or None
             given = f" and given to {to}" if to else ""
-            self.act(
-                lambda: engine.take_away(workspace, face_ids, person, to),
+            self.edit(
+                lambda: answers.take_away(workspace, face_ids, person, to),
                 lambda _: f"{faces(len(face_ids))} taken away from {person}{given}.",
             )
             self.to.value = ""
         elif name == "reference":
-            self.act(lambda: self._use(face_ids), lambda done: f"{faces(done)} made a reference.")
-        else:
-            self.act(
-                lambda: engine.unlearn(workspace, face_ids),
-                lambda _: f"{faces(len(face_ids))} unlearned; a re-match decides the faces again.",
+            self.edit(
+                lambda: [answers.use_as_reference(workspace, face_id) for face_id in face_ids],
+                lambda _: f"{faces(len(face_ids))} made a reference.",
             )
-
-    def _use(self, face_ids: list[int]) -> int:
-        for face_id in face_ids:
-            engine.use_as_reference(self.review.workspace, face_id)
-        return len(face_ids)
+        else:
+            self.edit(
+                lambda: answers.unlearn(workspace, face_ids),
+                lambda _: f"{faces(len(face_ids))} unlearned; a re-match decides all faces again.",
+            )

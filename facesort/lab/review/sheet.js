@@ -1,27 +1,27 @@
-// A page of faces: look, choose with mouse or keyboard, act.  Shown by review_faces.py.
+// A page of faces: select with mouse or keyboard, act on the selection.  The browser side of sheet.py.
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 function make(tag, name, text = "") {
   const node = document.createElement(tag);
   node.className = name;
-  node.textContent = text; // never HTML: names and paths are what users wrote
+  node.textContent = text; // never HTML: names and paths are user input
   return node;
 }
 
-function address(bytes) {
-  const part = bytes instanceof DataView ? bytes : new DataView(bytes.buffer ?? bytes);
-  return URL.createObjectURL(new Blob([part], { type: "image/jpeg" }));
+function objectUrl(bytes) {
+  const view = bytes instanceof DataView ? bytes : new DataView(bytes.buffer ?? bytes);
+  return URL.createObjectURL(new Blob([view], { type: "image/jpeg" }));
 }
 
 function render({ model, el }) {
   const root = make("div", "facesort-faces");
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take Y, M and D for commands of its own
+  root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes Y, M and D as its own commands
   const bar = make("div", "facesort-bar");
-  const buttons = make("span", "facesort-acts"); // stay while pages come and go: a click takes a moment
-  const count = make("span", "facesort-chosen");
+  const buttons = make("span", "facesort-actions"); // not redrawn with the tiles: a click spans two events
+  const count = make("span", "facesort-selected");
   const pager = make("span", "facesort-pager");
-  const [back, where, next] = [make("button", "facesort-act", "‹"), make("span", ""), make("button", "facesort-act", "›")];
+  const [back, where, next] = [make("button", "facesort-action", "‹"), make("span", ""), make("button", "facesort-action", "›")];
   back.setAttribute("aria-label", "previous page");
   next.setAttribute("aria-label", "next page");
   pager.append(back, where, next);
@@ -33,38 +33,36 @@ function render({ model, el }) {
   root.append(bar, sheet);
   el.append(root);
 
-  let tiles = []; // {id, node}: those that are not acted on yet can be chosen
-  let cursor = 0;
+  let tiles = []; // {id, node}
+  let cursor = 0; // index into open()
   let anchor = 0;
-  let addresses = [];
-  let shown = 0; // page
-  const chosen = new Set();
-  const done = new Set();
+  let objectUrls = [];
+  let shownPage = 0;
+  const selected = new Set(); // ids
+  const handled = new Set(); // ids of tiles that an action removed; they fade until the next redraw
 
-  const left = () => tiles.filter((tile) => !done.has(tile.id));
-  const meant = () => {
-    const ids = left().map((tile) => tile.id);
-    const some = ids.filter((id) => chosen.has(id));
+  const open = () => tiles.filter((tile) => !handled.has(tile.id));
+  const targets = () => {
+    const ids = open().map((tile) => tile.id);
+    const some = ids.filter((id) => selected.has(id));
     return some.length ? some : ids.slice(cursor, cursor + 1);
   };
 
   function paint() {
-    left().forEach((tile, place) => {
-      tile.node.classList.toggle("facesort-here", place === cursor);
-      tile.node.setAttribute("aria-selected", chosen.has(tile.id));
+    open().forEach((tile, index) => {
+      tile.node.classList.toggle("facesort-cursor", index === cursor);
+      tile.node.setAttribute("aria-selected", selected.has(tile.id));
     });
-    count.textContent = chosen.size ? `${chosen.size} chosen` : "";
-    model.set("chosen", meant());
-    model.save_changes();
+    count.textContent = selected.size ? `${selected.size} selected` : "";
   }
 
-  function go(place, extend) {
-    const all = left();
-    cursor = Math.max(0, Math.min(all.length - 1, place));
+  function moveTo(index, extend) {
+    const all = open();
+    cursor = Math.max(0, Math.min(all.length - 1, index));
     if (extend) {
-      chosen.clear();
+      selected.clear();
       const [low, high] = [Math.min(anchor, cursor), Math.max(anchor, cursor)];
-      all.slice(low, high + 1).forEach((tile) => chosen.add(tile.id));
+      all.slice(low, high + 1).forEach((tile) => selected.add(tile.id));
     } else {
       anchor = cursor;
     }
@@ -73,25 +71,25 @@ function render({ model, el }) {
   }
 
   function toggle(id) {
-    chosen.delete(id) || chosen.add(id);
+    selected.delete(id) || selected.add(id);
     paint();
   }
 
   function act(action) {
-    if (action.whole) return model.send({ action: action.name, ids: [] });
-    const ids = meant();
+    if (action.whole_page) return model.send({ action: action.name, ids: [] });
+    const ids = targets();
     if (!ids.length) return;
-    if (action.takes) {
-      ids.forEach((id) => done.add(id));
-      tiles.forEach((tile) => tile.node.classList.toggle("facesort-done", done.has(tile.id)));
+    if (action.removes) {
+      ids.forEach((id) => handled.add(id));
+      tiles.forEach((tile) => tile.node.classList.toggle("facesort-handled", handled.has(tile.id)));
     }
-    chosen.clear();
+    selected.clear();
     model.send({ action: action.name, ids });
-    go(cursor, false);
+    moveTo(cursor, false);
   }
 
   function perRow() {
-    const all = left();
+    const all = open();
     const top = all[0]?.node.offsetTop;
     const first = all.findIndex((tile) => tile.node.offsetTop !== top);
     return first < 0 ? all.length : first;
@@ -106,13 +104,13 @@ function render({ model, el }) {
     const held = event.ctrlKey || event.metaKey;
     const action = !held && !event.altKey && model.get("actions").find((a) => a.key === key);
     if (action) act(action);
-    else if (held && key === "a") (left().forEach((tile) => chosen.add(tile.id)), paint());
-    else if (held || event.altKey) return; // the browser's own
-    else if (key === " ") toggle(left()[cursor]?.id);
-    else if (key === "Escape") (chosen.clear(), paint());
-    else if (key in STEPS) go(cursor + STEPS[key], event.shiftKey);
-    else if (key === "ArrowDown") go(cursor + perRow(), event.shiftKey);
-    else if (key === "ArrowUp") go(cursor - perRow(), event.shiftKey);
+    else if (held && key === "a") (open().forEach((tile) => selected.add(tile.id)), paint());
+    else if (held || event.altKey) return; // a shortcut of the browser
+    else if (key === " ") toggle(open()[cursor]?.id);
+    else if (key === "Escape") (selected.clear(), paint());
+    else if (key in STEPS) moveTo(cursor + STEPS[key], event.shiftKey);
+    else if (key === "ArrowDown") moveTo(cursor + perRow(), event.shiftKey);
+    else if (key === "ArrowUp") moveTo(cursor - perRow(), event.shiftKey);
     else if (key === "PageDown") turn(model.get("page") + 1);
     else if (key === "PageUp") turn(model.get("page") - 1);
     else return;
@@ -123,9 +121,9 @@ function render({ model, el }) {
   function drawActions() {
     buttons.replaceChildren();
     for (const action of model.get("actions")) {
-      const button = make("button", `facesort-act ${action.tone}`, action.label);
+      const button = make("button", `facesort-action ${action.tone}`, action.label);
       if (action.key) button.append(make("kbd", "", action.key.toUpperCase()));
-      button.title = action.help;
+      button.title = action.tooltip;
       button.onclick = () => (act(action), sheet.focus({ preventScroll: true }));
       buttons.append(button);
     }
@@ -144,71 +142,71 @@ function render({ model, el }) {
     node.setAttribute("role", "option");
     node.setAttribute("aria-label", [face.title, ...face.lines].join(", "));
     const pictures = make("div", `facesort-pictures facesort-${face.layout}`);
-    face.pictures.forEach((bytes, place) => {
+    face.pictures.forEach((bytes, index) => {
       const frame = make("div", "facesort-frame");
       if (bytes.byteLength) {
         const image = make("img", "");
-        image.alt = face.alts[place] ?? "";
-        image.src = address(bytes);
+        image.alt = face.captions[index] ?? "";
+        image.src = objectUrl(bytes);
         image.draggable = false;
-        addresses.push(image.src);
+        objectUrls.push(image.src);
         frame.append(image);
       }
-      if (face.alts[place]) frame.append(make("span", "facesort-alt", face.alts[place]));
+      if (face.captions[index]) frame.append(make("span", "facesort-caption", face.captions[index]));
       pictures.append(frame);
     });
-    const words = make("div", "facesort-words");
-    words.append(make("b", "", face.title));
-    face.badges.forEach((badge) => words.append(make("span", "facesort-badge", badge)));
-    face.lines.forEach((line) => words.append(make("div", "", line)));
-    node.append(pictures, words);
-    node.title = face.hint;
+    const text = make("div", "facesort-text");
+    text.append(make("b", "", face.title));
+    face.badges.forEach((badge) => text.append(make("span", "facesort-badge", badge)));
+    face.lines.forEach((line) => text.append(make("div", "", line)));
+    node.append(pictures, text);
+    node.title = face.tooltip;
     node.onclick = (event) => {
-      const place = left().findIndex((tile) => tile.id === face.id);
-      if (place < 0) return;
+      const index = open().findIndex((tile) => tile.id === face.id);
+      if (index < 0) return;
       sheet.focus({ preventScroll: true });
-      if (event.shiftKey) return go(place, true);
-      go(place, false);
+      if (event.shiftKey) return moveTo(index, true);
+      moveTo(index, false);
       toggle(face.id);
     };
     node.ondblclick = () => {
-      const action = model.get("actions").find((a) => a.opens);
-      if (action) (chosen.clear(), chosen.add(face.id), act(action));
+      const action = model.get("actions").find((a) => a.double_click);
+      if (action) (selected.clear(), selected.add(face.id), act(action));
     };
     return { id: face.id, node };
   }
 
   function draw() {
-    const turned = shown !== model.get("page");
-    const here = turned ? undefined : left()[cursor]?.id;
-    addresses.forEach((old) => URL.revokeObjectURL(old));
-    addresses = [];
-    done.clear();
+    const turned = shownPage !== model.get("page");
+    const atCursor = turned ? undefined : open()[cursor]?.id;
+    objectUrls.forEach((old) => URL.revokeObjectURL(old));
+    objectUrls = [];
+    handled.clear();
     tiles = model.get("tiles").map(drawTile);
     sheet.setAttribute("aria-label", model.get("label"));
     sheet.replaceChildren(...tiles.map((tile) => tile.node));
     sheet.hidden = !tiles.length;
     const ids = tiles.map((tile) => tile.id);
-    [...chosen].forEach((id) => ids.includes(id) || chosen.delete(id));
-    const at = ids.indexOf(here);
-    shown = model.get("page");
+    [...selected].forEach((id) => ids.includes(id) || selected.delete(id));
+    const index = ids.indexOf(atCursor);
+    shownPage = model.get("page");
     drawPager();
     bar.hidden = !tiles.length;
     if (turned) sheet.scrollTop = 0;
-    go(turned ? 0 : at < 0 ? cursor : at, false);
+    moveTo(turned ? 0 : index < 0 ? cursor : index, false);
   }
 
   for (const [button, step] of [[back, -1], [next, 1]])
     button.onclick = () => (turn(model.get("page") + step), sheet.focus({ preventScroll: true }));
   sheet.addEventListener("keydown", press);
-  model.on("change:drawn", draw);
+  model.on("change:revision", draw);
   model.on("change:actions", drawActions);
   drawActions();
   draw();
   return () => {
-    model.off("change:drawn", draw);
+    model.off("change:revision", draw);
     model.off("change:actions", drawActions);
-    addresses.forEach((old) => URL.revokeObjectURL(old));
+    objectUrls.forEach((old) => URL.revokeObjectURL(old));
   };
 }
 

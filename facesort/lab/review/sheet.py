@@ -1,6 +1,6 @@
-"""A page of faces in the notebook: look, choose some with mouse or keyboard, act.
+"""A page of faces in the notebook: select some with mouse or keyboard, and act on them.
 
-anywidget carries the page's JavaScript from this package into JupyterLab: nothing is built, nothing is fetched.
+anywidget loads the page's JavaScript from this package into JupyterLab: no build step, no download.
 """
 
 from __future__ import annotations
@@ -15,29 +15,27 @@ import anywidget
 import traitlets
 
 PAGE = 48
-"""Faces on one page: more would take the browser long, and the eye longer."""
+"""Faces on one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One face, or one group of faces, on a page.
+    """One face, or one group of faces.
 
     Parameters
     ----------
     id : int
-        What an action is told.
+        Passed to the action.
     pictures : sequence of bytes
-        JPEG; an empty one leaves its place empty.
+        JPEGs; an empty one leaves its place empty.
     lines : sequence of str
         Below the title.
     badges : sequence of str
         Beside the title.
-    alts : sequence of str
-        What stands on each picture, where it has to be said.
+    captions : sequence of str
+        On the pictures.
     layout : str
-        ``one``, ``pair`` or ``many`` pictures.
-    hint : str
-        Where the mouse rests.
+        ``one``, ``pair``, ``trio`` or ``many`` pictures.
     """
 
     id: int
@@ -45,68 +43,70 @@ class Tile:
     title: str
     lines: Sequence[str] = ()
     badges: Sequence[str] = ()
-    alts: Sequence[str] = ()
+    captions: Sequence[str] = ()
     layout: str = "one"
-    hint: str = ""
+    tooltip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """What can be done with the faces that are chosen, or else with the one under the cursor.
+class SheetAction:
+    """An action on the selected tiles; or, if none is selected, on the one under the cursor.
 
     Parameters
     ----------
+    name : str
+        Passed to the callback.
     label : str
         On the button.
     key : str
-        As browsers call it, a letter in lower case; empty for none.
+        The browser's name of the shortcut key, a letter in lower case; empty for none.
     tone : str
-        ``good``, ``bad`` or nothing.
-    help : str
-        Where the mouse rests.
-    takes : bool
-        Whether the faces leave the page.
-    opens : bool
-        Whether a double click means it.
-    whole : bool
-        Whether it is not about the faces that are chosen.
+        Colour of the button: ``good``, ``bad`` or empty.
+    removes : bool
+        Whether the tiles leave the page.
+    double_click : bool
+        Whether a double click on a tile starts it.
+    whole_page : bool
+        Whether it does not depend on the selection.
     """
 
     name: str
     label: str
     key: str = ""
     tone: str = ""
-    help: str = ""
-    takes: bool = False
-    opens: bool = False
-    whole: bool = False
+    tooltip: str = ""
+    removes: bool = False
+    double_click: bool = False
+    whole_page: bool = False
 
 
-def page_of(number: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:
-    """The page of that number, or the last one there is; how many there are; and what is on it.
+UNDO = SheetAction("undo", "Undo", "z", tooltip="undoes the newest action", whole_page=True)
+
+
+def paginate(page: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:
+    """The page, or the nearest one there is; the number of pages; and the slice of the items on it.
 
     Examples
     --------
-    >>> page_of(9, 100)
+    >>> paginate(9, 100)
     (2, 3, slice(96, 144, None))
     """
     pages = max(1, math.ceil(total / size))
-    number = min(max(number, 0), pages - 1)
-    return number, pages, slice(number * size, (number + 1) * size)
+    page = min(max(page, 0), pages - 1)
+    return page, pages, slice(page * size, (page + 1) * size)
 
 
 class FaceSheet(anywidget.AnyWidget):
     """A page of faces.
 
-    Arrows move, space or a click chooses, with shift everything between; Ctrl+A chooses all, Escape none.
+    Arrow keys move the cursor; space or a click selects, with shift a range; Ctrl+A selects all, Escape none.
 
     Parameters
     ----------
     label : str
-        What the page shows, for those who cannot see it.
-    acts : sequence of Act
-    done : callable of (name of the act, ids), optional
-    turned : callable of (page), optional
+        For screen readers.
+    on_action : callable of (name, ids), optional
+    on_page : callable of (page), optional
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -114,32 +114,31 @@ class FaceSheet(anywidget.AnyWidget):
     label = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Any()).tag(sync=True)
     tiles = traitlets.List(traitlets.Any()).tag(sync=True)
-    chosen = traitlets.List(traitlets.Any()).tag(sync=True)
     page = traitlets.Int(0).tag(sync=True)
     pages = traitlets.Int(1).tag(sync=True)
-    drawn = traitlets.Int(0).tag(sync=True)
+    revision = traitlets.Int(0).tag(sync=True)  # the browser redraws when it changes
 
     def __init__(
         self,
         label: str,
-        acts: Sequence[Act] = (),
-        done: Callable[[str, list[int]], object] | None = None,
-        turned: Callable[[int], object] | None = None,
+        actions: Sequence[SheetAction] = (),
+        on_action: Callable[[str, list[int]], object] | None = None,
+        on_page: Callable[[int], object] | None = None,
     ) -> None:
-        super().__init__(label=label, actions=[asdict(act) for act in acts])
-        self._done, self._turned = done, turned
-        self.on_msg(self._hear)
+        super().__init__(label=label, actions=[asdict(action) for action in actions])
+        self._on_action, self._on_page = on_action, on_page
+        self.on_msg(self._on_message)
 
     def show(self, tiles: Sequence[Tile], page: int = 0, pages: int = 1) -> None:
-        """Show these; what was chosen stays chosen where it is still there."""
+        """Show these tiles; those that were selected before stay selected."""
         with self.hold_sync():
             self.tiles = [asdict(tile) for tile in tiles]
             self.page, self.pages = page, pages
-            self.drawn += 1
+            self.revision += 1
 
-    def _hear(self, _: object, content: dict[str, Any], __: object) -> None:
+    def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:
         if content["action"] == "page":
-            if self._turned is not None:
-                self._turned(int(content["page"]))
-        elif self._done is not None:
-            self._done(content["action"], [int(key) for key in content["ids"]])
+            if self._on_page is not None:
+                self._on_page(int(content["page"]))
+        elif self._on_action is not None:
+            self._on_action(content["action"], [int(key) for key in content["ids"]])

@@ -1,15 +1,15 @@
-"""Stored faces as tiles of a page: what stands below each, in words."""
+"""Faces as tiles of a sheet, with their captions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from facesort.core.words import several
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
-from facesort.store.queries.review import Doppelgangers, ReviewFace
+from facesort.store.queries.review import LookAlikes, ReviewFace
 
 _BADGES = MappingProxyType(
     {
@@ -20,7 +20,7 @@ _BADGES = MappingProxyType(
         FaceReason.CONFIRMED_BY_USER: "you said yes",
     }
 )
-_FILE = 30
+_FILE = 30  # characters of a file name
 
 
 def _file(path: str) -> str:
@@ -48,7 +48,7 @@ def _badges(face: ReviewFace) -> list[str]:
 
 
 def pair_tile(face: ReviewFace, *, low_quality: float = 0.0) -> Tile:
-    """A face beside the best reference of whom it was given to."""
+    """A face beside the best reference of the person it was given to."""
     badges = _badges(face)
     if face.quality < low_quality:
         badges.append("poor picture")
@@ -65,13 +65,15 @@ def pair_tile(face: ReviewFace, *, low_quality: float = 0.0) -> Tile:
 
 
 def face_tile(face: ReviewFace) -> Tile:
-    """One face of a person, or of nobody."""
+    """A single face."""
     lines = (_distance(face), f"quality {face.quality:.2f}")
-    return Tile(face.face_id, (face.crop,), _file(face.path), lines, _badges(face), hint=face.path)
+    return Tile(
+        face.face_id, (face.crop,), _file(face.path), lines, _badges(face), tooltip=face.path
+    )
 
 
-def group_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
-    """Faces that seem to be one person."""
+def cluster_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
+    """A group of unknown faces, as four of them."""
     return Tile(
         key,
         [*crops, *[b""] * (4 - len(crops))],
@@ -81,27 +83,28 @@ def group_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Ti
     )
 
 
-def rivals_tile(key: int, rivals: Doppelgangers, crops: Sequence[bytes]) -> Tile:
-    """Two persons who competed for faces."""
+def look_alikes_tile(key: int, pair: LookAlikes, crops: Sequence[bytes]) -> Tile:
+    """The best references of two people who competed for faces."""
     return Tile(
         key,
         crops,
-        f"{rivals.first} and {rivals.second}",
-        (f"{several(rivals.count, 'face')} within LOOSE of both",),
-        alts=(rivals.first, rivals.second),
+        " and ".join(pair.names),
+        (f"{several(pair.count, 'face')} within LOOSE of both",),
+        captions=pair.names,
         layout="pair",
     )
 
 
-def between_tile(face: ReviewFace, names: tuple[str, str], crops: tuple[bytes, bytes]) -> Tile:
-    """A face between the best references of two persons."""
+def between_tile(face: ReviewFace, names: tuple[str, str], references: Mapping[str, bytes]) -> Tile:
+    """A face between the best references of two people."""
+    first, second = names
     return Tile(
         face.face_id,
-        (crops[0], face.crop, crops[1]),
+        (references[first], face.crop, references[second]),
         f"given to {face.person}" if face.person else "given to nobody",
         (_distance(face), _file(face.path)),
         _badges(face),
-        (names[0], "who is this?", names[1]),
+        (first, "who is this?", second),
         "trio",
         face.path,
     )

@@ -1,4 +1,4 @@
-"""What users say of faces; the machine never writes here."""
+"""Users' answers about faces; the machine never writes here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _PAIRS = "(SELECT unnest(?::BIGINT[]) AS face_id, unnest(?::INTEGER[]) AS person
 
 
 def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
-    """Store what a user says of faces, in place of what they said before; inside a transaction.
+    """Store an answer about faces in place of earlier ones; inside a transaction.
 
-    What contradicts the answer leaves the gallery: a face that was learned for, or is a reference of, somebody it is
-    not.
+    A reference or learned face that contradicts the answer leaves the gallery.
 
     Parameters
     ----------
@@ -25,12 +24,12 @@ def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
     Raises
     ------
     GalleryError
-        If a face is the only reference of a person that it is not.
+        If that would take a person's only reference away.
     """
     pairs = [list(map(int, persons)), list(persons.values())]
     earlier = f"SELECT (a.face_id, e.person_id) FROM {_PAIRS} a JOIN everyone e ON e.current_id = a.person_id"  # noqa: S608
     store.execute(f"DELETE FROM answer WHERE (face_id, person_id) IN ({earlier})", pairs)  # noqa: S608
-    if answer == "yes":
+    if answer == "yes":  # at most one per face
         store.execute(
             "DELETE FROM answer WHERE answer = 'yes' AND face_id IN (SELECT unnest(?::BIGINT[]))",
             pairs[:1],
@@ -40,14 +39,12 @@ def set_answers(store: Store, persons: Mapping[int, int], answer: str) -> None:
         {"face_id": pairs[0], "person_id": pairs[1], "answer": [answer] * len(persons)},
     )
     if answer != "unsure":
-        _take_out(store, pairs, wrong="=" if answer == "no" else "<>")
+        _leave_gallery(store, pairs, "=" if answer == "no" else "<>")
 
 
-def _take_out(store: Store, pairs: list[list[int]], *, wrong: str) -> None:
-    """Take faces out of the gallery where they stand for the persons given, or for others."""
-    found = (
-        f"FROM {{}} t JOIN {_PAIRS} a ON a.face_id = t.face_id AND t.person_id {wrong} a.person_id"
-    )
+def _leave_gallery(store: Store, pairs: list[list[int]], comparison: str) -> None:
+    """Take faces out of the galleries of the given persons (``=``), or of all others (``<>``)."""
+    found = f"FROM {{}} t JOIN {_PAIRS} a ON a.face_id = t.face_id AND t.person_id {comparison} a.person_id"
     references = store.rows(
         f"SELECT t.reference_id {found.format('reference')} ORDER BY ALL", pairs
     )
@@ -60,7 +57,7 @@ def _take_out(store: Store, pairs: list[list[int]], *, wrong: str) -> None:
 
 
 def unlearn_faces(store: Store, face_ids: Collection[int]) -> set[int]:
-    """Take faces out of what was learned; inside a transaction.  Returns those that were there."""
+    """Delete learned faces from the gallery; inside a transaction.  Returns those that were learned."""
     rows = store.rows(
         "DELETE FROM learned WHERE face_id IN (SELECT unnest(?::BIGINT[])) RETURNING face_id",
         [list(map(int, face_ids))],
@@ -69,7 +66,7 @@ def unlearn_faces(store: Store, face_ids: Collection[int]) -> set[int]:
 
 
 def missing_faces(store: Store, face_ids: Sequence[int]) -> list[int]:
-    """Those of these ids that no face has."""
+    """Those ids that no face has."""
     sql = "SELECT unnest(?::BIGINT[]) EXCEPT SELECT face_id FROM face ORDER BY 1"
     return [row[0] for row in store.rows(sql, [list(map(int, face_ids))])]
 
@@ -83,7 +80,7 @@ def ignore_faces(store: Store, face_ids: Sequence[int]) -> None:
 
 
 def notice_faces(store: Store, face_ids: Sequence[int]) -> None:
-    """Take faces off the list of those that are ignored; inside a transaction."""
+    """Stop ignoring faces; inside a transaction."""
     store.execute(
         "DELETE FROM ignored WHERE face_id IN (SELECT unnest(?::BIGINT[]))",
         [list(map(int, face_ids))],

@@ -6,13 +6,12 @@ from facesort.store.store import Store
 
 
 def rejected_pairs(store: Store) -> set[tuple[int, int]]:
-    """Pairs of a face and a person that are never to be matched again.
+    """Pairs of face and person that were answered with *no*, and are never matched again.
 
     Returns
     -------
     set of (face_id, person_id)
-        The person who answers today for the one who was rejected.  Where two persons were merged of whom one was
-        confirmed and one rejected, the confirmation counts.
+        A merged person counts as the one they were merged into; a *yes* for one of them beats a *no* for the other.
     """
     rows = store.rows(
         "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) "
@@ -22,9 +21,9 @@ def rejected_pairs(store: Store) -> set[tuple[int, int]]:
 
 
 def confirmed(store: Store) -> dict[int, int]:
-    """Who a user said that a face is: face_id to the person who answers today.
+    """Faces that were answered with *yes*: face_id to person_id.
 
-    A person who was removed since answers for themselves, and is not in the gallery.
+    A merged person counts as the one they were merged into; a removed person is included.
     """
     rows = store.rows(
         "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"

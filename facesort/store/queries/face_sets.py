@@ -1,4 +1,4 @@
-"""Many faces at once, as arrays: for questions about the whole job."""
+"""Many faces at once, as arrays."""
 
 from __future__ import annotations
 
@@ -11,41 +11,37 @@ from facesort.store.store import Store, vector
 Ids = NDArray[np.int64]
 
 
-def unknown_faces(
-    store: Store, pack_id: str, min_quality: float
-) -> tuple[Ids, Ids, NDArray[np.float32], Embeddings]:
-    """Faces that are nobody's, and that nobody wants to forget.
+def unknown_faces(store: Store, pack_id: str, min_quality: float) -> tuple[Ids, Ids, Embeddings]:
+    """Unknown faces that are not ignored.
 
     Parameters
     ----------
     pack_id : str
         Only faces of this pack: others cannot be compared.
     min_quality : float
-        Poorer faces are left out: their embeddings say more of the blur than of the person.
+        Below it an embedding says more about the blur than about the person.
 
     Returns
     -------
     face_ids, photo_ids : ndarray of shape (n,), int64
-    qualities : ndarray of shape (n,), float32
     embeddings : ndarray of shape (n, dim), float32
     """
     rows = store.rows(
-        "SELECT f.face_id, f.photo_id, f.quality, f.embedding FROM face_state a JOIN face f USING (face_id) "
+        "SELECT f.face_id, f.photo_id, f.embedding FROM face_state a JOIN face f USING (face_id) "
         "WHERE a.person_id IS NULL AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
         "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
         [pack_id, min_quality],
     )
-    embeddings = [vector(row[3]) for row in rows]
+    embeddings = [vector(row[2]) for row in rows]
     return (
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
-        np.array([row[2] for row in rows], dtype=np.float32),
         np.stack(embeddings) if embeddings else np.empty((0, 0), dtype=np.float32),
     )
 
 
 def count_by_person(store: Store) -> dict[int, int]:
-    """How many faces each person has, by what counts now."""
+    """Number of faces of each effective person."""
     return dict(
         store.rows(
             "SELECT person_id, count(*) FROM face_state WHERE person_id IS NOT NULL GROUP BY person_id"
@@ -54,7 +50,7 @@ def count_by_person(store: Store) -> dict[int, int]:
 
 
 def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
-    """The photo's path and the picture of each face; the picture is empty where it was forgotten."""
+    """Path of the photo and crop of each face; the crop is empty if it was erased."""
     rows = store.rows(
         "SELECT f.face_id, p.path, f.crop FROM face f JOIN photo p USING (photo_id) "
         "WHERE list_contains(?, f.face_id)",

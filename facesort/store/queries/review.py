@@ -1,7 +1,6 @@
-"""Faces as people look at them: the doubtful ones, those of a person, those that two persons competed for.
+"""Faces as the review shows them: doubtful matches, the faces of a person, those that look-alikes competed for.
 
-Pictures are read last and only of the faces that are shown; everything else is read without them, because they make
-up nearly all of the database.
+Crops make up nearly all of the database: they are read last, and only of the faces that are shown.
 """
 
 from __future__ import annotations
@@ -19,26 +18,26 @@ from facesort.store.store import Store, vector
 
 @dataclass(frozen=True, slots=True)
 class ReviewFace:
-    """A face that a person should look at.
+    """A face with everything that the review shows of it.
 
     Parameters
     ----------
     path : str
         Of the photo.
     person : str or None
-        Whose it is, by what counts now.
+        The effective person: by the machine's decision and the user's answers together.
     runner_up : str or None
-        The second nearest person, when it was decided.
+        The second nearest person when the face was decided.
     outcome, reason : str
-        By what counts now.
+        Of the current decision or the answer.
     distance : float or None
-        To `person`; of a face that is nobody's, to the nearest.  None where it was never compared with them.
+        To `person`, or to the nearest person if the face is unknown.  None if the two were never compared.
     answer : str or None
-        What a user said of this face and this person.
+        The user's answer for this face and `person`.
     learned, reference : bool
-        Whether the person's gallery holds this very face.
+        Whether this face is in the person's gallery.
     crop : bytes
-        JPEG; empty where it was erased.
+        JPEG; empty if it was erased.
     reference_crop : bytes
         JPEG of the person's best reference; empty if there is none.
     """
@@ -61,28 +60,27 @@ class ReviewFace:
 
 
 @dataclass(frozen=True, slots=True)
-class Doppelgangers:
+class LookAlikes:
     """Two persons who competed for the same faces.
 
     Parameters
     ----------
-    first, second : str
-        In the order in which they were added.
+    names : tuple of (str, str)
+        In the order in which they were added to the gallery.
     count : int
-        How many faces.
+        Number of faces that were within LOOSE of both.
     faces : tuple of ReviewFace
-        The closest calls first; at most as many as were asked for.
+        The closest calls.
     """
 
-    first: str
-    second: str
+    names: tuple[str, str]
     count: int
     faces: tuple[ReviewFace, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceRecord:
-    """All that makes a stored face a reference; fields as in the tables."""
+    """A stored face with everything that a reference needs; fields as in the tables."""
 
     face_id: int
     path: str
@@ -109,19 +107,17 @@ _DOUBTFUL = (
 def doubtful_faces(
     store: Store, *, loose: float, low_quality: float = 0.0, limit: int, offset: int = 0
 ) -> list[ReviewFace]:
-    """Matches that nobody has answered yet, the most doubtful first.
+    """Matches without a yes or no, the most doubtful first.
 
-    First come LOOSE matches: nearly not matched at all, or nearly another person's.  Then poor faces that are STRICT,
-    the poorest first; last those of which a user was not sure.
+    LOOSE matches come first, in the order of their distance to LOOSE or to the runner-up, whichever is nearer.  Then
+    STRICT matches of low quality, the lowest first; last, matches that were answered with *unsure*.
 
     Parameters
     ----------
     loose : float
         LOOSE of the run.
     low_quality : float
-        STRICT faces of less quality are doubtful too.
-    limit, offset : int
-        A page of them.
+        STRICT matches below this quality are doubtful too.
     """
     order = (
         "ORDER BY answer IS NOT NULL, outcome = 'strict', CASE WHEN outcome = 'strict' THEN quality "
@@ -133,7 +129,7 @@ def doubtful_faces(
 
 
 def count_doubtful(store: Store, *, low_quality: float = 0.0) -> int:
-    """How many `doubtful_faces` there are."""
+    """Number of doubtful faces."""
     sql = "SELECT count(*) FROM face_shown " + _DOUBTFUL  # noqa: S608
     return int(store.value(sql, [low_quality]))
 
@@ -141,13 +137,13 @@ def count_doubtful(store: Store, *, low_quality: float = 0.0) -> int:
 def faces_of_person(
     store: Store, person_id: int, *, limit: int | None = None, offset: int = 0
 ) -> list[ReviewFace]:
-    """All faces of a person, the most distant first; at the end those that were never compared with them."""
+    """Faces of a person, the most distant first; those never compared with the person come last."""
     order = "WHERE person_id = ? ORDER BY distance DESC NULLS LAST, face_id LIMIT ? OFFSET ?"
     return _with_pictures(store, store.rows(_SELECT + order, [person_id, limit, offset]))
 
 
 def review_faces(store: Store, face_ids: Sequence[int]) -> list[ReviewFace]:
-    """The faces with these ids, in this order; ids that are not there are left out."""
+    """The faces with these ids, in this order; missing ones are left out."""
     rows = store.rows(
         _SELECT + "WHERE face_id IN (SELECT unnest(?::BIGINT[]))", [list(map(int, face_ids))]
     )
@@ -155,15 +151,15 @@ def review_faces(store: Store, face_ids: Sequence[int]) -> list[ReviewFace]:
     return _with_pictures(store, sorted(rows, key=lambda row: place[row[0]]))
 
 
-def doppelgangers(store: Store, loose: float, faces_per_pair: int) -> list[Doppelgangers]:
-    """Pairs of persons who were both within LOOSE of the same face, those with most faces first.
+def look_alikes(store: Store, loose: float, faces_per_pair: int) -> list[LookAlikes]:
+    """Pairs of persons who were both within LOOSE of the same faces, the most faces first.
 
     Parameters
     ----------
     loose : float
         LOOSE of the run.
     faces_per_pair : int
-        How many to show; all are counted.
+        Upper limit of `LookAlikes.faces`; all are counted.
     """
     pairs = store.rows(
         "SELECT a.person_id, b.person_id, a.name, b.name, count(*), "
@@ -176,7 +172,7 @@ def doppelgangers(store: Store, loose: float, faces_per_pair: int) -> list[Doppe
     )
     found = {f.face_id: f for f in review_faces(store, [i for pair in pairs for i in pair[5]])}
     return [
-        Doppelgangers(first, second, count, tuple(found[face_id] for face_id in face_ids))
+        LookAlikes((first, second), count, tuple(found[face_id] for face_id in face_ids))
         for _, _, first, second, count, face_ids in pairs
     ]
 
@@ -210,7 +206,7 @@ def _crops(store: Store, table: str, ids: Sequence[int]) -> dict[int, bytes]:
 
 
 def face_records(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
-    """Faces with their embeddings, by id; those that were erased are left out."""
+    """Faces with their embeddings, by id; erased ones are left out."""
     rows = store.rows(
         "SELECT f.face_id, p.path, p.sha256, p.captured_at, f.sharpness, f.yaw, f.quality, f.pack_id, f.embedding, "
         "f.crop FROM face f JOIN photo_state p USING (photo_id) "

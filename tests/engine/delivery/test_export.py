@@ -59,7 +59,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         face = store.value(
             "SELECT face_id FROM face JOIN photo USING (photo_id) WHERE path = 'wrong.png'"
         )
-    review.answer(workspace, {face: "Person 3"}, "no")
+    review.answer_faces(workspace, {face: "Person 3"}, "no")
     return workspace, pack
 
 

@@ -176,7 +176,7 @@ def test_twice_changes_nothing_and_nothing_is_learned(job: Job) -> None:
 def test_a_rejected_match_does_not_return(job: Job, tmp_path: Path) -> None:
     rematch(job)
     (early,) = faces(job)["00-early.png"]
-    review.answer(job[0], {early: "Ada"}, "no")
+    review.answer_faces(job[0], {early: "Ada"}, "no")
 
     def check() -> None:
         assert answers(job)["00-early.png"] == [None]
@@ -211,7 +211,7 @@ def test_a_person_who_is_named_gets_their_photos(job: Job) -> None:
 def test_a_confirmed_face_is_its_persons_alone(job: Job) -> None:
     bo, ada = faces(job)["31.png"]
     assert answers(job)["31.png"] == ["Bo", "Ada"]
-    review.answer(job[0], {bo: "Ada"}, "yes")
+    review.answer_faces(job[0], {bo: "Ada"}, "yes")
 
     rematch(job)
 
@@ -310,7 +310,7 @@ def test_a_write_that_failed_waits_for_a_retry(job: Job) -> None:
     before = state(job)
     assert rematch(job) == RematchReport()
     assert state(job) == before
-    review.answer(job[0], dict.fromkeys(faces(job)["00-early.png"], "Ada"), "no")
+    review.answer_faces(job[0], dict.fromkeys(faces(job)["00-early.png"], "Ada"), "no")
     foreign.unlink()
     assert retry_failed(job[0]) == 1
     sort_in_threads(*job)

@@ -103,10 +103,10 @@ def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     workspace, pack = job
     with workspace.open_store(read_only=True) as store:
         rows = faces_of_nobody(store)
-    (cluster,) = find_clusters(workspace, pack).clusters
+    (cluster,), _ = find_clusters(workspace, pack)
     faces = cluster.face_ids.tolist()
     review.name_faces(workspace, faces[:1], "Eve")
-    review.answer(workspace, {faces[1]: "Eve"}, "yes")
+    review.answer_faces(workspace, {faces[1]: "Eve"}, "yes")
     review.use_as_reference(workspace, faces[1])
     take_back(workspace)
     run_rematch(workspace, pack)

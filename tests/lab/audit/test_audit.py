@@ -18,7 +18,7 @@ from facesort.core.history import Moment, state_at
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_rematch
-from facesort.engine.review.answers import answer
+from facesort.engine.review.answers import answer_faces
 from facesort.engine.setup import set_up
 from facesort.errors import SettingsError
 from facesort.lab import audit
@@ -72,7 +72,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     stood["re-matched"] = states(workspace)
     with workspace.open_store(read_only=True) as store:
         (face_id,) = store.rows("SELECT min(face_id) FROM face_state WHERE person_id = 1")[0]
-    answer(workspace, {face_id: "Person 1"}, "no")
+    answer_faces(workspace, {face_id: "Person 1"}, "no")
     set_delivery(workspace, "Person 2", False)
     stood["corrected"] = states(workspace)
     return Job(workspace, stood)

@@ -14,24 +14,23 @@ from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.errors import WorkspaceError
 from facesort.lab import review
-from facesort.lab.review.choice import Choice
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import HistoryPanel, RematchPanel
+from facesort.lab.review.look_alikes import LookAlikesPanel
 from facesort.lab.review.person import PersonPanel
-from facesort.lab.review.reviewing import NOT_SORTED, Reviewing
-from facesort.lab.review.rivals import RivalsPanel
-from facesort.lab.review.sheet import FaceSheet, Tile, page_of
-from facesort.lab.review.strangers import StrangersPanel
+from facesort.lab.review.session import NOT_SORTED, ReviewSession
+from facesort.lab.review.sheet import FaceSheet, Tile, paginate
+from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.lab.run.launch import launch
 from facesort.store.queries.journal import history
 
 PANELS = (
-    DoubtfulPanel, PersonPanel, StrangersPanel, RivalsPanel, HistoryPanel, RematchPanel,
+    DoubtfulPanel, PersonPanel, UnknownPeoplePanel, LookAlikesPanel, HistoryPanel, RematchPanel,
 )  # fmt: skip
 
 
 @pytest.fixture
-def unsorted(tmp_path: Path) -> Reviewing:
+def unsorted(tmp_path: Path) -> ReviewSession:
     """Person 1 to Person 4 are seeded, and nothing is sorted."""
     (tmp_path / "src").mkdir()
     make_workspace(tmp_path, tmp_path / "src")
@@ -40,7 +39,7 @@ def unsorted(tmp_path: Path) -> Reviewing:
 
 @pytest.fixture(scope="module")
 def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1 and 2 are sorted, and far from their references in one photo each; 7 and 8 are strangers, 9 is alone."""
+    """1 and 2 are sorted, and far from their references in one photo each; 7, 8 and 9 are unknown, 9 in one photo."""
     folder = tmp_path_factory.mktemp("event")
     shown = {"a": [1], "b": [2], "c": [7], "d": [7, 1], "e": [7], "f": [8], "g": [8, 2], "h": [9]}
     for number, (name, people) in enumerate(shown.items()):
@@ -52,13 +51,13 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(event: Path, tmp_path: Path) -> Reviewing:
+def session(event: Path, tmp_path: Path) -> ReviewSession:
     """A sorted event of its own for every test."""
     shutil.copytree(event, tmp_path, dirs_exist_ok=True)
     toml = tmp_path / "hot" / "facesort.toml"
     toml.write_text(toml.read_text().replace(event.as_posix(), tmp_path.as_posix()))
     opened = review.open_review(tmp_path / "hot")
-    opened.quick = math.inf  # however busy this machine is
+    opened.slow_s = math.inf  # however busy this machine is
     return opened
 
 
@@ -75,10 +74,9 @@ def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
     sheet._handle_custom_msg({"action": act, "ids": list(face_ids)}, [])
 
 
-def done(desk: Reviewing) -> list[tuple[str, bool]]:
+def done(session: ReviewSession) -> list[tuple[str, bool]]:
     """Kinds of what was done after seeding, newest first, and whether it was undone."""
-    with desk.workspace.open_store(read_only=True) as store:
-        return [(a.kind, a.undone) for a in history(store)][:-4]
+    return [(a.kind, a.undone) for a in session.read(history)][:-4]
 
 
 # --- a page of faces --------------------------------------------------------------------------
@@ -95,12 +93,12 @@ def done(desk: Reviewing) -> list[tuple[str, bool]]:
     ],
 )
 def test_pages(number: int, total: int, expected: tuple[int, int, slice]) -> None:
-    assert page_of(number, total) == expected
+    assert paginate(number, total) == expected
 
 
 def test_what_the_browser_sends_reaches_the_panel() -> None:
     heard: list[object] = []
-    sheet = FaceSheet("x", done=lambda *what: heard.append(what), turned=heard.append)
+    sheet = FaceSheet("x", on_action=lambda *what: heard.append(what), on_page=heard.append)
     sheet.show([Tile(3, (b"jpeg",), "Ada")], 1, 2)
     press(sheet, "yes", 3)
     sheet._handle_custom_msg({"action": "page", "page": 1}, [])
@@ -108,25 +106,11 @@ def test_what_the_browser_sends_reaches_the_panel() -> None:
     assert (ids(sheet), sheet.page, sheet.pages) == ([3], 1, 2)
 
 
-def test_a_choice_stays_while_its_options_change() -> None:
-    heard: list[object] = []
-    choice = Choice("Person", lambda: heard.append(choice.value))
-    choice.offer([("Ada (2)", "Ada"), ("Ben (1)", "Ben")])
-    choice.widget.value = "Ben"
-    choice.offer([("Ada (2)", "Ada"), ("Ben (0)", "Ben")])
-    assert choice.value == "Ben"
-    choice.offer([("Ada (2)", "Ada")])
-    assert choice.value == "Ada"
-    choice.offer([])
-    assert choice.value is None
-    assert heard == ["Ben"]
-
-
 # --- doubtful matches -------------------------------------------------------------------------
 
 
-def test_answers_are_stored_and_the_faces_leave(desk: Reviewing) -> None:
-    panel, log = DoubtfulPanel(desk), HistoryPanel(desk)
+def test_answers_are_stored_and_the_faces_leave(session: ReviewSession) -> None:
+    panel, log = DoubtfulPanel(session), HistoryPanel(session)
     first, second = ids(panel.sheet)
     assert all("LOOSE" in text and "far" in text for text in words(panel.sheet))
     assert all(len(tile["pictures"]) == 2 for tile in panel.sheet.tiles)
@@ -134,26 +118,26 @@ def test_answers_are_stored_and_the_faces_leave(desk: Reviewing) -> None:
     press(panel.sheet, "no", first)
 
     assert ids(panel.sheet) == [second]
-    assert "No: 1 face. 1 match to look at" in panel.message.value
+    assert "No: 1 face. 1 match to check" in panel.message.value
     press(panel.sheet, "yes", second)
     assert "No match is doubtful." in panel.message.value
     assert "no for 1 face" in log.table.value, "the history follows"
-    assert done(desk) == [("answer", False)] * 2
+    assert done(session) == [("answer", False)] * 2
 
 
-def test_many_are_answered_at_once_and_taken_back_at_once(desk: Reviewing) -> None:
-    panel = DoubtfulPanel(desk)
+def test_many_are_answered_at_once_and_taken_back_at_once(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
     both = ids(panel.sheet)
     press(panel.sheet, "yes", *both)
     assert "Yes: 2 faces." in panel.message.value
     press(panel.sheet, "undo")
     assert "Undone: yes for 2 faces" in panel.message.value
     assert ids(panel.sheet) == both
-    assert done(desk) == [("answer", True)]
+    assert done(session) == [("answer", True)]
 
 
-def test_who_is_not_sure_is_asked_last(desk: Reviewing) -> None:
-    panel = DoubtfulPanel(desk)
+def test_who_is_not_sure_is_asked_last(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
     first, second = ids(panel.sheet)
     press(panel.sheet, "unsure", first)
     assert ids(panel.sheet) == [second, first]
@@ -163,33 +147,48 @@ def test_who_is_not_sure_is_asked_last(desk: Reviewing) -> None:
 # --- one person -------------------------------------------------------------------------------
 
 
-def test_a_person_is_shown_worst_first_with_what_was_learned(desk: Reviewing) -> None:
-    panel = PersonPanel(desk)
-    assert [text for text, _ in panel.who.widget.options] == [
+def test_a_person_is_shown_worst_first_with_what_was_learned(session: ReviewSession) -> None:
+    panel = PersonPanel(session)
+    assert [text for text, _ in panel.person.options] == [
         "Person 1 (3)", "Person 2 (3)", "Person 3 (0)", "Person 4 (0)",
     ]  # fmt: skip
     shown = words(panel.sheet)
     assert "far1.png" in shown[0]
     assert ["learned" in text for text in shown] == [False, True, True]
-    panel.who.widget.value = "Person 3"
+    panel.person.value = "Person 3"
     assert ids(panel.sheet) == []
     assert "0 faces of Person 3" in panel.message.value
 
 
-def test_a_face_is_taken_away_and_given_to_somebody_else(desk: Reviewing) -> None:
-    panel = PersonPanel(desk)
+def test_the_selected_person_stays_selected_while_others_come_and_go(
+    session: ReviewSession,
+) -> None:
+    panel, log = PersonPanel(session), HistoryPanel(session)
+    panel.person.value = "Person 2"
+    shown = panel.sheet.revision
+    panel.to.value = "A new one"
+    press(panel.sheet, "take", ids(panel.sheet)[0])
+    assert panel.person.options[0][1] == "A new one"
+    assert (panel.person.value, panel.sheet.revision) == ("Person 2", shown + 1)
+    panel.person.value = "A new one"
+    log.undo_button.click()
+    assert panel.person.value == "Person 1", "the first of those who are left"
+
+
+def test_a_face_is_taken_away_and_given_to_somebody_else(session: ReviewSession) -> None:
+    panel = PersonPanel(session)
     worst = ids(panel.sheet)[0]
     panel.to.value = "Grace"
     press(panel.sheet, "take", worst)
     assert "taken away from Person 1 and given to Grace" in panel.message.value
     assert worst not in ids(panel.sheet)
     assert panel.to.value == ""
-    panel.who.widget.value = "Grace"
+    panel.person.value = "Grace"
     assert ids(panel.sheet) == [worst]
 
 
-def test_a_face_becomes_a_reference(desk: Reviewing) -> None:
-    panel = PersonPanel(desk)
+def test_a_face_becomes_a_reference(session: ReviewSession) -> None:
+    panel = PersonPanel(session)
     worst = ids(panel.sheet)[0]
     press(panel.sheet, "reference", worst)
     assert "reference" in words(panel.sheet)[ids(panel.sheet).index(worst)]
@@ -197,30 +196,30 @@ def test_a_face_becomes_a_reference(desk: Reviewing) -> None:
     assert "is a reference of &#x27;Person 1&#x27; already" in panel.message.value
 
 
-def test_a_learned_face_is_unlearned(desk: Reviewing) -> None:
-    panel = PersonPanel(desk)
+def test_a_learned_face_is_unlearned(session: ReviewSession) -> None:
+    panel = PersonPanel(session)
     worst, learned, _ = ids(panel.sheet)
     press(panel.sheet, "unlearn", worst, learned)
     assert f"face {worst} was not learned" in panel.message.value
-    assert done(desk) == []
+    assert done(session) == []
 
     press(panel.sheet, "unlearn", learned)
 
-    assert "1 face unlearned; a re-match decides the faces again." in panel.message.value
+    assert "1 face unlearned; a re-match decides all faces again." in panel.message.value
     assert sum("learned" in text for text in words(panel.sheet)) == 1
-    assert done(desk) == [("unlearn", False)]
+    assert done(session) == [("unlearn", False)]
     press(panel.sheet, "undo")
     assert sum("learned" in text for text in words(panel.sheet)) == 2
 
 
-# --- strangers --------------------------------------------------------------------------------
+# --- unknown people ---------------------------------------------------------------------------
 
 
-def test_a_group_is_named_and_the_re_match_brings_its_photos(desk: Reviewing) -> None:
-    panel, rematch = StrangersPanel(desk), RematchPanel(desk)
+def test_a_group_is_named_and_the_re_match_brings_its_photos(session: ReviewSession) -> None:
+    panel, rematch = UnknownPeoplePanel(session), RematchPanel(session)
     assert [tile["title"] for tile in panel.groups.tiles] == ["3 faces", "2 faces"]
     press(panel.groups, "name", 0)
-    assert "Say who it is" in panel.message.value
+    assert "Enter a name above" in panel.message.value
     panel.name.value, panel.folder.value = " Grace ", "G"
     press(panel.groups, "name", 0)
     assert "3 faces named Grace" in panel.message.value
@@ -229,14 +228,14 @@ def test_a_group_is_named_and_the_re_match_brings_its_photos(desk: Reviewing) ->
 
     rematch.button.click()
 
-    assert "3 files came." in rematch.message.value
-    assert sorted(p.name[0] for p in (desk.workspace.settings.output / "G").iterdir()) == list(
+    assert "3 files added." in rematch.message.value
+    assert sorted(p.name[0] for p in (session.workspace.settings.output / "G").iterdir()) == list(
         "cde"
     )
 
 
-def test_a_group_is_opened_and_only_some_of_it_is_named(desk: Reviewing) -> None:
-    panel = StrangersPanel(desk)
+def test_a_group_is_opened_and_only_some_of_it_is_named(session: ReviewSession) -> None:
+    panel = UnknownPeoplePanel(session)
     press(panel.groups, "open", 0)
     assert len(ids(panel.opened)) == 3
     panel.name.value = "Grace"
@@ -245,23 +244,25 @@ def test_a_group_is_opened_and_only_some_of_it_is_named(desk: Reviewing) -> None
     assert panel.opened.layout.display == "none"
 
 
-def test_who_is_ignored_is_gone_until_it_is_undone(desk: Reviewing) -> None:
-    panel = StrangersPanel(desk)
+def test_who_is_ignored_is_gone_until_it_is_undone(session: ReviewSession) -> None:
+    panel = UnknownPeoplePanel(session)
     press(panel.groups, "ignore", 0, 1)
-    assert "5 faces ignored for good. No unknown face is there twice." in panel.message.value
+    assert "5 faces ignored. No unknown person was found twice." in panel.message.value
     press(panel.groups, "undo")
     assert len(panel.groups.tiles) == 2
 
 
-# --- doppelgangers ----------------------------------------------------------------------------
+# --- look-alikes ------------------------------------------------------------------------------
 
 
-def test_pairs_that_competed_are_shown_with_their_faces(desk: Reviewing, tmp_path: Path) -> None:
-    panel = RivalsPanel(desk)
+def test_pairs_that_competed_are_shown_with_their_faces(
+    session: ReviewSession, tmp_path: Path
+) -> None:
+    panel = LookAlikesPanel(session)
     assert "No two people competed for a face." in panel.message.value
     toml = tmp_path / "hot" / "facesort.toml"
     toml.write_text(toml.read_text().replace("[matching]", "[matching]\nloose = 2.0"))
-    panel = RivalsPanel(review.open_review(tmp_path / "hot"))
+    panel = LookAlikesPanel(review.open_review(tmp_path / "hot"))
     before = [tile["title"] for tile in panel.pairs.tiles]
     assert "Person 1 and Person 2" in before
 
@@ -274,80 +275,80 @@ def test_pairs_that_competed_are_shown_with_their_faces(desk: Reviewing, tmp_pat
     assert "1 face: Person 2." in panel.message.value
     assert "you said yes" in words(panel.opened)[ids(panel.opened).index(face)]
     press(panel.opened, "neither", face)
-    assert done(panel.review) == [("answer", False)] * 3
+    assert done(panel.session) == [("answer", False)] * 3
 
 
 # --- history and re-match ---------------------------------------------------------------------
 
 
-def test_undo_and_redo(desk: Reviewing) -> None:
-    doubtful, log = DoubtfulPanel(desk), HistoryPanel(desk)
+def test_undo_and_redo(session: ReviewSession) -> None:
+    doubtful, log = DoubtfulPanel(session), HistoryPanel(session)
     press(doubtful.sheet, "yes", *ids(doubtful.sheet))
-    assert log.redo_it.disabled
-    log.undo_it.click()
+    assert log.redo_button.disabled
+    log.undo_button.click()
     assert len(ids(doubtful.sheet)) == 2
     assert "1 undone" in log.message.value
-    log.redo_it.click()
+    log.redo_button.click()
     assert ids(doubtful.sheet) == []
-    assert done(desk) == [("answer", False)]
+    assert done(session) == [("answer", False)]
 
 
-def test_what_is_wrong_in_the_output_is_listed_and_stays_there(desk: Reviewing) -> None:
-    doubtful, rematch = DoubtfulPanel(desk), RematchPanel(desk)
-    before = sorted(p for p in desk.workspace.settings.output.rglob("*") if p.is_file())
+def test_what_is_wrong_in_the_output_is_listed_and_stays_there(session: ReviewSession) -> None:
+    doubtful, rematch = DoubtfulPanel(session), RematchPanel(session)
+    before = sorted(p for p in session.workspace.settings.output.rglob("*") if p.is_file())
     press(doubtful.sheet, "no", *ids(doubtful.sheet))
 
-    rematch.run()
+    rematch.rematch()
 
-    assert "0 files came." in rematch.message.value
-    assert "2 files in the output are not right any more" in rematch.result.value
-    with desk.workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
+    assert "0 files added." in rematch.message.value
+    assert "2 files in the output are wrong now" in rematch.result.value
+    with session.workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
         listed = [row["photo"] for row in csv.DictReader(stream)]
     assert sorted(listed) == ["far1.png", "far2.png"]
-    assert sorted(p for p in desk.workspace.settings.output.rglob("*") if p.is_file()) == before
+    assert sorted(p for p in session.workspace.settings.output.rglob("*") if p.is_file()) == before
     assert not rematch.button.disabled
 
 
-def test_a_panel_that_is_slow_only_says_that_it_is_out_of_date(desk: Reviewing) -> None:
-    doubtful, slow = DoubtfulPanel(desk), StrangersPanel(desk)
-    desk.quick = 0.0
-    shown = slow.groups.drawn
+def test_a_panel_that_is_slow_only_says_that_it_is_out_of_date(session: ReviewSession) -> None:
+    doubtful, slow = DoubtfulPanel(session), UnknownPeoplePanel(session)
+    session.slow_s = 0.0
+    shown = slow.groups.revision
     press(doubtful.sheet, "yes", *ids(doubtful.sheet))
-    assert (slow.groups.drawn, slow.again.layout.display) == (shown, "")
-    slow.again.click()
-    assert (slow.groups.drawn, slow.again.layout.display) == (shown + 1, "none")
+    assert (slow.groups.revision, slow.refresh_button.layout.display) == (shown, "")
+    slow.refresh_button.click()
+    assert (slow.groups.revision, slow.refresh_button.layout.display) == (shown + 1, "none")
 
 
-def test_what_is_refused_is_said_and_the_faces_come_back(desk: Reviewing) -> None:
-    panel = DoubtfulPanel(desk)
-    with desk.workspace.open_store() as store:
+def test_what_is_refused_is_said_and_the_faces_come_back(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
+    with session.workspace.open_store() as store:
         store.execute("DELETE FROM person WHERE name = 'Person 1'")
-    drawn = panel.sheet.drawn
+    revision = panel.sheet.revision
     persons = dict(panel._persons)
     press(panel.sheet, "yes", *[i for i in persons if persons[i] == "Person 1"])
     assert "there is no &#x27;Person 1&#x27;" in panel.message.value
-    assert panel.sheet.drawn > drawn
+    assert panel.sheet.revision > revision
 
 
 # --- the notebook -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_an_unsorted_workspace_is_said(unsorted: Reviewing, panel: type) -> None:
+def test_an_unsorted_workspace_is_said(unsorted: ReviewSession, panel: type) -> None:
     said = panel(unsorted).message.value
     assert NOT_SORTED.split("`")[0] in said or panel in (HistoryPanel, RematchPanel)
     assert "border-left:4px solid #888888" in said, "nothing went wrong"
 
 
-@pytest.mark.parametrize("state", ["unsorted", "desk"])
+@pytest.mark.parametrize("state", ["unsorted", "session"])
 def test_the_notebook_runs_without_anybody_watching(
     state: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    desk: Reviewing = request.getfixturevalue(state)
+    session: ReviewSession = request.getfixturevalue(state)
 
     saved = launch(
         "04_review",
-        {"workspace": str(desk.workspace.root)},
+        {"workspace": str(session.workspace.root)},
         runs=tmp_path / "runs",
         job="x",
         echo=io.StringIO(),
@@ -356,7 +357,7 @@ def test_the_notebook_runs_without_anybody_watching(
     outputs = [o for cell in nbformat.read(saved, 4).cells for o in cell.get("outputs", ())]
     assert [o.output_type for o in outputs if o.output_type in {"error", "stream"}] == []
     assert sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs) == 6
-    assert done(desk) == []
+    assert done(session) == []
 
 
 def test_opening_explains_what_is_wrong(tmp_path: Path) -> None:
@@ -364,8 +365,8 @@ def test_opening_explains_what_is_wrong(tmp_path: Path) -> None:
         review.open_review(tmp_path / "nowhere")
 
 
-def test_the_first_table_counts(desk: Reviewing) -> None:
-    rows = {row[0]: row[1] for row in desk.table().rows}
+def test_the_first_table_counts(session: ReviewSession) -> None:
+    rows = {row[0]: row[1] for row in session.table().rows}
     assert [rows[k] for k in ("People", "Photos", "STRICT", "LOOSE", "Unknown", "Doubtful")] == [
         4,
         10,
@@ -379,7 +380,7 @@ def test_the_first_table_counts(desk: Reviewing) -> None:
 # --- bursts -----------------------------------------------------------------------------------
 
 
-def test_before_a_sort_there_are_no_bursts(unsorted: Reviewing) -> None:
+def test_before_a_sort_there_are_no_bursts(unsorted: ReviewSession) -> None:
     table = review.show_bursts(unsorted)
     assert (table.rows, table.note) == ([], NOT_SORTED)
 

@@ -15,7 +15,8 @@ from synthetic_event import make_gallery, write_photo
 from facesort.engine.gallery.view import read_gallery
 from facesort.faces.protocol import ModelPack
 from facesort.lab import calibrate, seed
-from facesort.lab.review.reviewing import Panel, Reviewing
+from facesort.lab.review.panel import Panel
+from facesort.lab.review.session import ReviewSession
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.workspace import Workspace
@@ -113,13 +114,13 @@ def test_looking_at_the_source_and_moving_a_threshold_take_turns(job: Job) -> No
 class Quiet(Panel):
     """Shows nothing."""
 
-    def refresh(self) -> str:
+    def update(self) -> str:
         return ""
 
 
 def test_two_panels_of_the_review_take_turns(job: Job) -> None:
     gate, done = Gate(), list[str]()
-    review = Reviewing(*job)
+    review = ReviewSession(*job)
     one, other = Quiet(review, "one"), Quiet(review, "other")
 
     def slowly() -> None:
@@ -128,8 +129,8 @@ def test_two_panels_of_the_review_take_turns(job: Job) -> None:
 
     with between(
         gate,
-        lambda: one.act(slowly, lambda _: "done"),
-        lambda: other.act(lambda: done.append("other"), lambda _: "done"),
+        lambda: one.edit(slowly, lambda _: "done"),
+        lambda: other.edit(lambda: done.append("other"), lambda _: "done"),
     ):
         assert done == []
 

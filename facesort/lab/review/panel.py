@@ -1,0 +1,105 @@
+"""The base class of the page's panels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import ipywidgets as widgets
+
+from facesort.core.words import several
+from facesort.engine.gallery.action import undo
+from facesort.errors import FacesortError
+from facesort.lab.review.session import ReviewSession
+from facesort.lab.shared.html import notice
+from facesort.store.queries.journal import Action
+
+T = TypeVar("T")
+
+
+class Panel:
+    """A part of the page, refreshed when another panel changes something.
+
+    A panel that is slow to refresh shows a button instead, so that answering stays quick.
+
+    Parameters
+    ----------
+    key : str
+        Identifies the panel; a cell that is run again replaces the panel of its earlier run.
+    """
+
+    def __init__(self, session: ReviewSession, key: str) -> None:
+        self.session = session
+        self.key = key
+        self.message = widgets.HTML()
+        self.refresh_button = widgets.Button(description="Refresh", icon="refresh")
+        self.refresh_button.on_click(lambda _: self.refresh())
+        self.refresh_button.layout.display = "none"
+        self.widget = widgets.VBox(layout=widgets.Layout(grid_gap="4px"))
+        self._seconds = 0.0
+        session.follow(key, self._session_changed, deferred=True)
+
+    def add(self, *children: widgets.Widget) -> None:
+        """Put these below the message, and fill them."""
+        self.widget.children = (widgets.HBox([self.message, self.refresh_button]), *children)
+        self.refresh()
+
+    def update(self) -> str:
+        """Read and show the current state; returns a sentence that sums it up."""
+        raise NotImplementedError
+
+    def refresh(self, done: str = "") -> None:
+        """Update, and report what was done before and the current state; or the error."""
+        started = time.perf_counter()
+        try:
+            with self.session.lock:
+                summary = self.update()
+        except FacesortError as error:
+            self.report(f"{done} {error}".strip(), good=False)
+            return
+        self._seconds = time.perf_counter() - started
+        self.refresh_button.layout.display = "none"
+        self.report(f"{done} {summary}".strip(), good=True if done else None)
+
+    def _session_changed(self) -> None:
+        if self._seconds < self.session.slow_s:
+            self.refresh()
+        else:
+            self.refresh_button.layout.display = ""
+
+    def edit(self, action: Callable[[], T], describe: Callable[[T], str]) -> bool:
+        """Carry out an action and refresh the page; or report why it was refused.
+
+        Parameters
+        ----------
+        describe : callable
+            Makes a sentence of what `action` returned.
+        """
+        try:
+            with self.session.lock:
+                result = action()
+        except FacesortError as error:
+            self.refresh()
+            self.report(str(error), good=False)
+            return False
+        self.refresh(describe(result))
+        self.session.changed(self.key)
+        return True
+
+    def undo(self) -> None:
+        """Undo the newest action, wherever on the page it was done."""
+        self.edit(lambda: undo(self.session.workspace), _describe_undo)
+
+    def report(self, text: str, *, good: bool | None = None) -> None:
+        """Show a message at the top of the panel."""
+        self.message.value = notice(text, good=good)
+
+
+def _describe_undo(action: Action | None) -> str:
+    return "There is nothing to undo." if action is None else f"Undone: {action.summary}."
+
+
+def faces(number: int) -> str:
+    """``1 face``, ``2 faces``."""
+    return several(number, "face")
