@@ -15,7 +15,7 @@ import pytest
 from synthetic_event import make_event, make_workspace, sort_in_threads, tree
 
 import facesort
-from facesort.engine.review.answers import answer
+from facesort.engine.review.answers import answer_faces
 from facesort.errors import StoreLockedError, WorkspaceError
 
 TABLES = ["photos", "faces", "decisions", "persons", "runs", "commits"]
@@ -145,7 +145,7 @@ def test_what_a_user_answered_counts(tmp_path: Path) -> None:
             .select("face_id, path, person")
             .fetchall()
         )
-    answer(workspace, {face: person}, "no")
+    answer_faces(workspace, {face: person}, "no")
 
     with facesort.open(workspace.root) as view:
         faces = view.faces.filter(f"face_id = {face}").select("person, outcome, reason, by_user")
