@@ -14,32 +14,21 @@ from facesort.store.store import Store
 # Name, photos, dropped; of the dropped: unknown faces only, withheld, no face, duplicate, failed.
 DropRow = tuple[str, int, int, int, int, int, int, int]
 
-# A run that is killed between storing a batch and recording so leaves a batch without a run: it counts to the next run
-# that worked a later batch, or else to the newest, which committed it.
-_BATCH_RUN = """
-batch_run AS (
-    SELECT b.batch_id, coalesce(max(r.run_id), (SELECT min(l.run_id) FROM run_batch l WHERE l.batch_id > b.batch_id),
-                                (SELECT max(run_id) FROM run)) AS run_id
-    FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id
-)
-"""
-
-_DROPS = f"""
-WITH {_BATCH_RUN}, analysed AS (
-    SELECT r.photo_id, max(r.batch_id) AS batch_id FROM result r JOIN batch b USING (batch_id)
-    WHERE b.kind <> 'rematch' GROUP BY r.photo_id
+_DROPS = """
+WITH analysed AS (                          -- the run that analysed each photo last
+    SELECT r.photo_id, arg_max(b.run_id, b.batch_id) AS run_id
+    FROM result r JOIN batch_run b USING (batch_id) WHERE b.kind <> 'rematch' GROUP BY r.photo_id
 ), decided AS (
     SELECT s.status, s.reason, CASE $1
            WHEN 'all' THEN 'all'
-           WHEN 'run' THEN 'run ' || r.run_id
+           WHEN 'run' THEN 'run ' || a.run_id
            WHEN 'folder' THEN coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)')
            WHEN 'camera' THEN nullif(s.camera, '')
            WHEN 'format' THEN coalesce(nullif(s.format, ''), 'not read')
            WHEN 'hour' THEN strftime(s.captured_at, '%Y-%m-%d %H:00')
            WHEN 'day' THEN strftime(s.captured_at, '%Y-%m-%d')
            ELSE error('photos cannot be grouped by ' || $1) END AS name
-    FROM photo_state s LEFT JOIN analysed a USING (photo_id) LEFT JOIN batch_run r ON r.batch_id = a.batch_id
-    WHERE s.status <> 'pending'
+    FROM photo_state s LEFT JOIN analysed a USING (photo_id) WHERE s.status <> 'pending'
 ), counted AS (
     SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
            count(*) FILTER (status <> 'matched') AS dropped,
@@ -52,20 +41,19 @@ WITH {_BATCH_RUN}, analysed AS (
 ), ranked AS (
     SELECT *, row_number() OVER (ORDER BY dropped DESC, photos DESC, name) AS place FROM counted
 )
-SELECT if(count(*) = 1, any_value(name), format('{{:,}} others', count(*))),
+SELECT if(count(*) = 1, any_value(name), format('{:,} others', count(*))),
        sum(COLUMNS(* EXCLUDE (name, place)))::INTEGER
 FROM ranked GROUP BY least(place, $2) ORDER BY least(place, $2)
-"""  # noqa: S608
+"""
 
-# One row per delivered photo and person in it; persons who were merged are one.
 _APPEARANCES = """
-appearance AS (
-    SELECT e.name, s.photo_id, any_value(s.captured_at) AS captured_at, max(a.quality)::DOUBLE AS quality,
+appearance AS (                             -- one row per delivered photo and person in it
+    SELECT e.name, p.photo_id, any_value(p.captured_at) AS captured_at, max(f.quality)::DOUBLE AS quality,
            any_value(n.faces) AS faces
-    FROM face_state a JOIN photo_state s USING (photo_id) JOIN everyone e ON e.person_id = a.person_id
-    JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = s.photo_id
-    WHERE s.status = 'matched' GROUP BY e.name, s.photo_id
-), somebody AS (                             -- the same, and a row for everyone in the gallery who is in no photo
+    FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.person_id
+    JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = p.photo_id
+    WHERE p.status = 'matched' GROUP BY e.name, p.photo_id
+), somebody AS (                            -- the same, and a row for everyone in the gallery who is in no photo
     FROM (SELECT name FROM person UNION SELECT name FROM appearance) LEFT JOIN appearance USING (name)
 )
 """
@@ -83,31 +71,30 @@ GROUP BY ALL ORDER BY hour NULLS LAST, name
 """  # noqa: S608
 
 _DROPS_BY_PERSON = f"""
-WITH {_APPEARANCES}, near AS (              -- who was not to be delivered, else whom a face is nearest to
-    SELECT a.photo_id, e.name, a.distance
-    FROM face_state a JOIN everyone e ON e.person_id = coalesce(a.person_id, a.nearest_id)
-    LEFT JOIN person p ON p.person_id = a.person_id
-    QUALIFY row_number() OVER (
-        PARTITION BY a.photo_id ORDER BY coalesce(p.deliver, true), a.distance NULLS LAST, a.face_id) = 1
+WITH {_APPEARANCES}, near AS (              -- the withheld person in a photo, else the nearest to a face in it
+    SELECT f.photo_id, e.name, f.distance
+    FROM face_state f JOIN everyone e ON e.person_id = coalesce(f.person_id, f.nearest_id)
+    QUALIFY row_number() OVER (PARTITION BY f.photo_id ORDER BY
+        coalesce(f.person_id IN (FROM withheld), false) DESC, f.distance NULLS LAST, f.face_id) = 1
 ), dropped AS (
-    SELECT n.name, count(*) AS dropped, count(*) FILTER (s.reason = 'do_not_deliver') AS withheld,
-           min(n.distance) FILTER (s.reason <> 'do_not_deliver') AS nearest
-    FROM photo_state s LEFT JOIN near n ON n.photo_id = s.photo_id AND s.status = 'unknown'
-    WHERE s.status NOT IN ('matched', 'pending') GROUP BY n.name
+    SELECT n.name, count(*) AS dropped, count(*) FILTER (p.reason = 'do_not_deliver') AS withheld,
+           min(n.distance) FILTER (p.reason <> 'do_not_deliver') AS nearest
+    FROM photo_state p LEFT JOIN near n ON n.photo_id = p.photo_id AND p.status = 'unknown'
+    WHERE p.status NOT IN ('matched', 'pending') GROUP BY n.name
 )
 SELECT name, coalesce(photos, 0), coalesce(dropped, 0), coalesce(withheld, 0), nearest
 FROM (SELECT name, count(photo_id) AS photos FROM somebody GROUP BY name) FULL JOIN dropped USING (name)
 ORDER BY name IS NULL, dropped DESC NULLS LAST, name
 """  # noqa: S608
 
-_DROPS_BY_THEN = f"""
-WITH {_BATCH_RUN}, newest AS (
+_DROPS_BY_RUN = """
+WITH newest AS (
     SELECT r.run_id, x.photo_id, arg_max(x.status, x.batch_id) AS status
     FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN result x USING (batch_id) GROUP BY ALL
 )
 SELECT r.run_id, count(*) FILTER (n.status <> 'matched'), count(n.photo_id)
 FROM run r LEFT JOIN newest n USING (run_id) GROUP BY r.run_id
-"""  # noqa: S608
+"""
 
 
 def drops(store: Store, by: str, limit: int) -> list[DropRow]:
@@ -125,7 +112,7 @@ def drops(store: Store, by: str, limit: int) -> list[DropRow]:
 
 def drops_by_run(store: Store) -> dict[int, tuple[int, int]]:
     """How many photos were dropped and how many decided when each run ended, by the results that were there then."""
-    return {run_id: (dropped, decided) for run_id, dropped, decided in store.rows(_DROPS_BY_THEN)}
+    return {run_id: (dropped, decided) for run_id, dropped, decided in store.rows(_DROPS_BY_RUN)}
 
 
 def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float | None]]:
@@ -134,8 +121,8 @@ def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float
     Returns
     -------
     list of (name, photos, dropped, withheld, nearest distance)
-        A dropped photo counts to one person: to who is not to be delivered, else to whom a face is nearest.  At the
-        end those without a face to compare, if there are any; their name is None.
+        A dropped photo counts once: for the withheld person in it, else for the person a face in it is nearest to.
+        Last, under None, photos without a face to compare, if there are any.
     """
     return store.rows(_DROPS_BY_PERSON)
 
@@ -192,14 +179,14 @@ def skipped_files(store: Store, first: str, limit: int) -> list[tuple[str, str]]
 
 
 def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
-    """Name of everyone who is not to be delivered, their withheld photos, and copies of these in the output."""
+    """Name of everyone who is withheld, photos withheld because of them, and copies of these in the output."""
     return store.rows(
-        "WITH held AS (SELECT DISTINCT a.person_id, s.photo_id FROM face_state a "
-        " JOIN photo_state s USING (photo_id) WHERE s.reason = 'do_not_deliver') "
-        "SELECT p.name, count(h.photo_id), coalesce(sum((SELECT count(*) FROM write w "
-        " WHERE w.photo_id = h.photo_id AND w.status = 'verified')), 0)::INTEGER "
-        "FROM person p LEFT JOIN held h USING (person_id) WHERE NOT p.deliver "
-        "GROUP BY p.person_id, p.name ORDER BY p.person_id"
+        "WITH photos AS (SELECT DISTINCT f.person_id, f.photo_id FROM face_state f JOIN photo_state p USING (photo_id) "
+        " WHERE p.reason = 'do_not_deliver'), "
+        "copies AS (SELECT photo_id, count(*) AS copies FROM write WHERE status = 'verified' GROUP BY photo_id) "
+        "SELECT p.name, count(h.photo_id), coalesce(sum(c.copies), 0)::INTEGER "
+        "FROM person p LEFT JOIN photos h USING (person_id) LEFT JOIN copies c USING (photo_id) "
+        "WHERE NOT p.deliver GROUP BY p.person_id, p.name ORDER BY p.person_id"
     )
 
 
@@ -214,19 +201,23 @@ def faceless_photos(store: Store, limit: int) -> list[str]:
 def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
     """Faces of dropped photos beside the best reference of the nearest person, the nearest first, one of each photo."""
     rows = store.rows(
-        "SELECT f.crop, (SELECT r.crop FROM reference r WHERE r.person_id = e.current_id "
-        " ORDER BY r.quality DESC, r.reference_id LIMIT 1), a.face_id, s.photo_id, s.path, e.name, u.name, "
-        "a.outcome, a.reason, a.distance, a.runner_up_distance, a.quality "
-        "FROM face_state a JOIN face f USING (face_id) JOIN photo_state s ON s.photo_id = a.photo_id "
-        "JOIN everyone e ON e.person_id = a.nearest_id LEFT JOIN everyone u ON u.person_id = a.runner_up_id "
-        "WHERE s.reason = 'only_unknown_faces' AND a.distance IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY a.photo_id ORDER BY a.distance, a.face_id) = 1 "
-        "ORDER BY a.distance, a.face_id LIMIT ?",
+        # pictures are read last, and only of the faces that are shown
+        "WITH shown AS (SELECT f.face_id, p.photo_id, p.path, e.name, u.name AS runner_up, f.outcome, f.reason, "
+        " f.distance, f.runner_up_distance, f.quality, e.current_id AS nearest_id "
+        " FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.nearest_id "
+        " LEFT JOIN everyone u ON u.person_id = f.runner_up_id "
+        " WHERE p.reason = 'only_unknown_faces' AND f.distance IS NOT NULL "
+        " QUALIFY row_number() OVER (PARTITION BY f.photo_id ORDER BY f.distance, f.face_id) = 1 "
+        " ORDER BY f.distance, f.face_id LIMIT ?), "
+        "best AS (SELECT person_id, arg_max(crop, (quality, -reference_id)) AS crop FROM reference "
+        " WHERE person_id IN (SELECT nearest_id FROM shown) GROUP BY person_id) "
+        "SELECT s.* EXCLUDE (nearest_id), f.crop, b.crop FROM shown s JOIN face f USING (face_id) "
+        "LEFT JOIN best b ON b.person_id = s.nearest_id ORDER BY s.distance, s.face_id",
         [limit],
     )
     return [
-        replace(ReviewFace(*rest), crop=bytes(crop), reference_crop=bytes(reference or b""))
-        for crop, reference, *rest in rows
+        replace(ReviewFace(*face), crop=bytes(crop), reference_crop=bytes(reference or b""))
+        for *face, crop, reference in rows
     ]
 
 
