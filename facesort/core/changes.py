@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from facesort.core.history import Decided, FaceAnswer, PhotoAnswer
 from facesort.reasons import FaceReason, PhotoStatus
 
 
@@ -41,52 +41,94 @@ def different_settings(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A photo that is decided otherwise than before.
+class Moment:
+    """A moment in the life of a job; later runs and answers do not count yet, None is now."""
+
+    run_id: int | None = None
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoThen:
+    """Where a photo stood at a moment.
 
     Parameters
     ----------
-    causes : tuple of str
-        In words, at least one.
+    reason : str or None
+        Why it reached no folder.
+    persons, withheld : frozenset of int
+        Who was in it, and who of them was not to be delivered.
     """
 
-    photo_id: int
-    before: PhotoAnswer
-    after: PhotoAnswer
-    causes: tuple[str, ...]
+    status: PhotoStatus
+    reason: str | None
+    persons: frozenset[int]
+    withheld: frozenset[int]
 
 
-def compare(
-    states: tuple[Mapping[int, PhotoAnswer], Mapping[int, PhotoAnswer]],
-    circumstances: tuple[Circumstances, Circumstances],
-    names: Mapping[int, str],
-) -> list[Change]:
-    """Photos that were decided at both moments, and not alike.
+@dataclass(frozen=True, slots=True)
+class FaceThen:
+    """Who a face was at a moment, and what the machine had decided.
 
     Parameters
     ----------
-    states : pair of mappings of photo_id to PhotoAnswer
-        Before and after, from `state_at`.
+    person_id : int or None
+        What counted.
+    by_user : bool
+        Whether a user had said so.
+    kind : str
+        Of the batch that decided: ``sort``, ``retry`` or ``rematch``.
+    reason : str
+        The machine's, as are all that follow.
+    decided_id : int or None
+        Whom the face was given to.
+    distance : float or None
+        To that person, or else to the nearest.
+    nearest_id : int or None
+    """
+
+    person_id: int | None
+    by_user: bool
+    kind: str
+    reason: str
+    decided_id: int | None
+    distance: float | None
+    nearest_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFace:
+    """A face that was somebody else before."""
+
+    before: FaceThen
+    after: FaceThen
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPhoto:
+    """A photo that stands otherwise than before."""
+
+    photo_id: int
+    path: str
+    before: PhotoThen
+    after: PhotoThen
+    faces: tuple[ChangedFace, ...]
+
+
+def causes(
+    photo: ChangedPhoto,
+    circumstances: tuple[Circumstances, Circumstances],
+    names: Mapping[int, str],
+) -> tuple[str, ...]:
+    """Why a photo changed, in words, at least one; by what the runs recorded, never by deciding again.
+
+    Parameters
+    ----------
     circumstances : pair of Circumstances
         Of the last run before, and of the last run after.
     names : mapping of person_id to str
-
-    Returns
-    -------
-    list of Change
-        In the order of the photos.
     """
-    before, after = states
-    why = _Why(*circumstances, names)
-    return [
-        Change(key, before[key], after[key], why.photo(before[key], after[key]))
-        for key in sorted(before.keys() & after.keys())
-        if _shown(before[key]) != _shown(after[key])
-    ]
-
-
-def _shown(answer: PhotoAnswer) -> tuple[object, ...]:
-    return answer.status, answer.reason, answer.persons
+    return _Why(*circumstances, names).photo(photo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +137,35 @@ class _Why:
     after: Circumstances
     names: Mapping[int, str]
 
-    def photo(self, before: PhotoAnswer, after: PhotoAnswer) -> tuple[str, ...]:
+    def photo(self, photo: ChangedPhoto) -> tuple[str, ...]:
         """Causes of a photo's change, each once."""
-        pairs = [(before.faces.get(face_id), after.faces[face_id]) for face_id in after.faces]
-        causes = [
-            cause
-            for old, new in pairs
-            if old is not None and old.person_id != new.person_id
-            for cause in self._face(old, new)
-        ]
+        found = [cause for face in photo.faces for cause in self._face(face.before, face.after)]
+        before, after = photo.before, photo.after
         both = before.persons & after.persons
         for person_id in sorted(both & (before.withheld ^ after.withheld)):
             word = "not to be delivered" if person_id in after.withheld else "to be delivered again"
-            causes.append(f"user's answer: {self._name(person_id)} {word}")
-        if not causes:
-            tried = before.status is PhotoStatus.FAILED or after.status is PhotoStatus.FAILED
-            causes = ["retry" if tried else "decided again"]
-        return tuple(dict.fromkeys(causes))
+            found.append(f"user's answer: {self._name(person_id)} {word}")
+        if not found:
+            tried = PhotoStatus.FAILED in (before.status, after.status)
+            found = ["retry" if tried else "decided again"]
+        return tuple(dict.fromkeys(found))
 
-    def _face(self, old: FaceAnswer, new: FaceAnswer) -> list[str]:
-        if new.by_user or new.decided.reason in (
+    def _face(self, old: FaceThen, new: FaceThen) -> list[str]:
+        if new.by_user or new.reason in (
             FaceReason.REJECTED_BY_USER,
             FaceReason.CONFIRMED_BY_USER,
         ):
             return ["user's answer"]
         if old.by_user:
             return ["user's answer taken back"]
-        again = {"rematch": "re-match", "retry": "retry"}.get(new.decided.kind, "decided again")
-        return [again, self._reason(old.decided, new.decided)]
+        again = {"rematch": "re-match", "retry": "retry"}.get(new.kind, "decided again")
+        return [again, self._reason(old, new)]
 
-    def _reason(self, old: Decided, new: Decided) -> str:
-        """What made the machine decide otherwise; by what it recorded, never by deciding again."""
+    def _reason(self, old: FaceThen, new: FaceThen) -> str:
+        """What made the machine decide otherwise."""
         if self.before.pack_id != self.after.pack_id:
             return f"model pack: {self.before.pack_id[:12]} -> {self.after.pack_id[:12]}"
-        gained, lost = new.person_id, old.person_id
+        gained, lost = new.decided_id, old.decided_id
         if gained is not None and self._missing(gained, self.before):
             return f"gallery: + {self._name(gained)}"
         if lost is not None and self._missing(lost, self.after):
@@ -142,12 +179,12 @@ class _Why:
     def _missing(self, person_id: int, circumstances: Circumstances) -> bool:
         return circumstances.gallery is not None and person_id not in circumstances.gallery
 
-    def _by_threshold(self, old: Decided, new: Decided) -> bool:
+    def _by_threshold(self, old: FaceThen, new: FaceThen) -> bool:
         """Whether the old distance alone explains it: it lies between the old LOOSE and the new one."""
         if old.distance is None:
             return False
-        if new.person_id is not None:
-            near = old.person_id is None and old.nearest_id == new.person_id
+        if new.decided_id is not None:
+            near = old.decided_id is None and old.nearest_id == new.decided_id
             return near and self.before.loose < old.distance <= self.after.loose
         return self.after.loose < old.distance <= self.before.loose
 

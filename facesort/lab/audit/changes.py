@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from facesort.core.changes import Circumstances, different_settings
-from facesort.core.history import PhotoAnswer
+from facesort.core.changes import Circumstances, PhotoThen, causes, different_settings
 from facesort.lab.audit.report import LISTED, AuditReport, Comparison
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
@@ -18,11 +17,12 @@ _HARMLESS = ("run.workers", "photos.timeout_s", "output")
 
 def comparison_sections(report: AuditReport, compared: Comparison) -> Sections:
     """What was different, and which photos it touched."""
+    why = [causes(photo, compared.circumstances, report.names) for photo in compared.changes]
     return Sections(
         (
             (f"From {_before(compared)} to {_after(compared)}", _circumstances(report, compared)),
-            ("Why photos changed", _causes(compared)),
-            ("Which photos changed", _changes(report, compared)),
+            ("Why photos changed", _causes(compared, why)),
+            ("Which photos changed", _changes(report, compared, why)),
         )
     )
 
@@ -81,21 +81,23 @@ def _gallery(
     return rows
 
 
-def _causes(compared: Comparison) -> Table | str:
+def _causes(compared: Comparison, why: Sequence[tuple[str, ...]]) -> Table | str:
     """How many photos changed for which causes; a photo can have several."""
     new = f" {compared.new:,} others were decided for the first time." if compared.new else ""
     if not compared.changes:
         return f"No photo is decided otherwise than before.{new}"
-    causes = Counter("; ".join(change.causes) for change in compared.changes)
+    counted = Counter("; ".join(because) for because in why)
     return Table(
         ("Because of", "Photos"),
-        causes.most_common(),
+        counted.most_common(),
         ("changed", len(compared.changes)),
         new.strip(),
     )
 
 
-def _changes(report: AuditReport, compared: Comparison) -> Table | str:
+def _changes(
+    report: AuditReport, compared: Comparison, why: Sequence[tuple[str, ...]]
+) -> Table | str:
     if not compared.changes:
         return "None."
     shown = compared.changes[:LISTED]
@@ -104,18 +106,18 @@ def _changes(report: AuditReport, compared: Comparison) -> Table | str:
         ("Photo", "Before", "After", "Because of"),
         [
             (
-                compared.paths[change.photo_id],
+                change.path,
                 _answer(change.before, report.names),
                 _answer(change.after, report.names),
-                "; ".join(change.causes),
+                "; ".join(because),
             )
-            for change in shown
+            for change, because in zip(shown, why, strict=False)
         ],
         note=f"{rest:,} more are not shown." if rest else "",
     )
 
 
-def _answer(answer: PhotoAnswer, names: Mapping[int, str]) -> str:
+def _answer(answer: PhotoThen, names: Mapping[int, str]) -> str:
     """Who is in it; and why it reached no folder, if it did not."""
     persons = ", ".join(sorted(names.get(key, f"person {key}") for key in answer.persons))
     if answer.reason is None:

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facesort.core.changes import Change, Circumstances, compare
-from facesort.core.history import Moment, state_at
+from facesort.core.changes import ChangedPhoto, Circumstances, Moment
 from facesort.errors import SettingsError
 from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.audit.tables import MAX_ROWS
@@ -21,6 +20,7 @@ from facesort.reasons import Reason
 from facesort.store.queries import Store, audit, reports
 from facesort.store.queries.audit import DropRow
 from facesort.store.queries.gallery import everyone
+from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace
@@ -39,7 +39,6 @@ class Comparison:
     ----------
     until_now : bool
         Whether what users answered since the later run counts as well.
-    paths : mapping of photo_id to str
     new : int
         Photos that were decided after the first moment only.
     """
@@ -48,8 +47,7 @@ class Comparison:
     after: RunRecord
     until_now: bool
     circumstances: tuple[Circumstances, Circumstances]
-    changes: Sequence[Change]
-    paths: Mapping[int, str]
+    changes: Sequence[ChangedPhoto]
     new: int
 
 
@@ -207,7 +205,7 @@ def read_audit(
             coverage_by_hour=audit.coverage_by_hour(store),
             dropped_faces=audit.dropped_faces(store, contact_sheet) if contact_sheet else None,
             faceless=audit.faceless_photos(store, contact_sheet),
-            comparison=_compare(store, known, compared, names) if known else None,
+            comparison=_compare(store, known, compared) if known else None,
         )
 
 
@@ -224,19 +222,14 @@ def _compare(
     store: Store,
     runs: Sequence[RunRecord],
     compared: tuple[int | None, int | None],
-    names: Mapping[int, str],
 ) -> Comparison:
     by_id = {run.run_id: run for run in runs}
     before = _run(by_id, compared[0]) or runs[max(len(runs) - 2, 0)]
     after = _run(by_id, compared[1])
-    moments = (_moment(store, before), _moment(store, after))
-    results, decisions = audit.results(store), audit.decisions(store)
-    first, second = (state_at(moment, results, decisions) for moment in moments)
     last = after or runs[-1]
+    changes, new = changed_photos(store, _end(before), Moment() if after is None else _end(after))
     pair = (_circumstances(before), _circumstances(last))
-    changes = compare((first, second), pair, names)
-    new = len(second.keys() - first.keys())
-    return Comparison(before, last, after is None, pair, changes, audit.photo_paths(store), new)
+    return Comparison(before, last, after is None, pair, changes, new)
 
 
 def _run(by_id: Mapping[int, RunRecord], run_id: int | None) -> RunRecord | None:
@@ -248,12 +241,8 @@ def _run(by_id: Mapping[int, RunRecord], run_id: int | None) -> RunRecord | None
     return by_id[run_id]
 
 
-def _moment(store: Store, run: RunRecord | None) -> Moment:
-    """The end of a run; None: now."""
-    if run is None:
-        return Moment(None, audit.said_at(store, None), audit.withheld_at(store, None))
-    end = run.finished_at or run.started_at
-    return Moment(run.run_id, audit.said_at(store, end), audit.withheld_at(store, end))
+def _end(run: RunRecord) -> Moment:
+    return Moment(run.run_id, run.finished_at or run.started_at)
 
 
 def _circumstances(run: RunRecord) -> Circumstances:

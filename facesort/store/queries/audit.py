@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from facesort.core.history import Decided, Resulted, Said
-from facesort.reasons import PhotoStatus
 from facesort.store.queries.review import ReviewFace
 from facesort.store.store import Store
 
@@ -219,85 +217,3 @@ def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
         replace(ReviewFace(*face), crop=bytes(crop), reference_crop=bytes(reference or b""))
         for *face, crop, reference in rows
     ]
-
-
-def photo_paths(store: Store) -> dict[int, str]:
-    """Path of every photo."""
-    return dict(store.rows("SELECT photo_id, path FROM photo"))
-
-
-def _batch_runs(store: Store) -> dict[int, int | None]:
-    """The run of every batch.
-
-    A run that is killed between storing a batch and recording so leaves a batch without a run: it counts to the next
-    run that worked a later batch, or else to the newest, which committed it.
-    """
-    rows = store.rows(
-        "SELECT b.batch_id, coalesce(max(r.run_id), "
-        "(SELECT min(l.run_id) FROM run_batch l WHERE l.batch_id > b.batch_id), (SELECT max(run_id) FROM run)) "
-        "FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id"
-    )
-    return dict(rows)
-
-
-def results(store: Store) -> list[Resulted]:
-    """All that batches ever said of photos, in the order they said it."""
-    run_of = _batch_runs(store)
-    rows = store.rows(
-        "SELECT photo_id, batch_id, status, reason FROM result ORDER BY batch_id, photo_id"
-    )
-    return [
-        Resulted(photo_id, run_of.get(batch_id), PhotoStatus(status), reason)
-        for photo_id, batch_id, status, reason in rows
-    ]
-
-
-def decisions(store: Store) -> list[Decided]:
-    """All rounds of the machine's decisions, oldest first; merged persons are who answers for them today."""
-    run_of = _batch_runs(store)
-    rows = store.rows(
-        "SELECT d.batch_id, f.photo_id, d.face_id, d.round, b.kind, d.reason, coalesce(e.current_id, d.person_id), "
-        "d.distance, coalesce(n.current_id, d.nearest_id) FROM decision d JOIN face f USING (face_id) "
-        "JOIN batch b ON b.batch_id = d.batch_id LEFT JOIN everyone e ON e.person_id = d.person_id "
-        "LEFT JOIN everyone n ON n.person_id = d.nearest_id ORDER BY d.round, d.face_id"
-    )
-    return [Decided(*(*rest, run_of.get(batch_id))) for batch_id, *rest in rows]
-
-
-def said_at(store: Store, moment: datetime | None) -> list[Said]:
-    """What the user had said of faces by a moment (UTC; None: now), by persons who answer today."""
-    now = store.rows("SELECT face_id, person_id, answer FROM answer")
-    later = store.rows(
-        "SELECT e.after, e.face_id, e.person_id, e.answer FROM answer_edit e JOIN action a USING (action_id) "
-        "WHERE NOT a.undone AND a.done_at > ? ORDER BY a.action_id DESC, e.after DESC",
-        [moment],
-    )
-    then: dict[Any, Any] = {(face, person): answer for face, person, answer in now}
-    for after, face_id, person_id, answer in later:
-        _undo(then, (face_id, person_id), answer, after)
-    current = dict(store.rows("SELECT person_id, current_id FROM everyone"))
-    return [
-        Said(face_id, current.get(person_id, person_id), answer)
-        for (face_id, person_id), answer in then.items()
-    ]
-
-
-def withheld_at(store: Store, moment: datetime | None) -> set[int]:
-    """Persons who were not to be delivered at a moment (UTC; None: now)."""
-    then: dict[Any, Any] = dict(store.rows("SELECT person_id, deliver FROM person"))
-    later = store.rows(
-        "SELECT e.after, e.person_id, e.deliver FROM person_edit e JOIN action a USING (action_id) "
-        "WHERE NOT a.undone AND a.done_at > ? ORDER BY a.action_id DESC, e.after DESC",
-        [moment],
-    )
-    for after, person_id, deliver in later:
-        _undo(then, person_id, deliver, after)
-    return {person_id for person_id, deliver in then.items() if not deliver}
-
-
-def _undo(rows: dict[Any, Any], key: object, value: object, after: bool) -> None:
-    """Take one row of the journal back: what an action put there goes, what it took away comes."""
-    if after:
-        rows.pop(key, None)
-    else:
-        rows[key] = value

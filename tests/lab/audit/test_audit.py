@@ -14,7 +14,6 @@ from IPython.display import Image as Picture
 from IPython.display import Markdown
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
-from facesort.core.history import Moment, state_at
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_rematch
@@ -133,25 +132,19 @@ def test_where_every_photo_stood_is_known_for_every_moment(job: Job) -> None:
     with job.workspace.open_store(read_only=True) as store:
         runs = reports.run_records(store)
         moments = {
-            "sorted": moment(store, runs[0].run_id, runs[0].finished_at),
-            "re-matched": moment(store, runs[1].run_id, runs[1].finished_at),
-            "corrected": moment(store, None, None),
+            "sorted": (runs[0].run_id, runs[0].finished_at),
+            "re-matched": (runs[1].run_id, runs[1].finished_at),
+            "corrected": (None, None),
         }
-        results, decisions = rows.results(store), rows.decisions(store)
-
-    found = {
-        name: {
-            photo_id: (answer.status.value, answer.reason)
-            for photo_id, answer in state_at(at, results, decisions).items()
+        stood = (
+            "SELECT photo_id, status, reason FROM photo_state_until(?, ?) WHERE status <> 'pending'"
+        )
+        found = {
+            name: {photo_id: (status, reason) for photo_id, status, reason in store.rows(stood, at)}
+            for name, at in moments.items()
         }
-        for name, at in moments.items()
-    }
     assert found == job.stood
     assert job.stood["sorted"] != job.stood["re-matched"] != job.stood["corrected"]
-
-
-def moment(store: Store, run_id: int | None, at: datetime | None) -> Moment:
-    return Moment(run_id, rows.said_at(store, at), rows.withheld_at(store, at))
 
 
 def test_two_runs_are_told_apart_by_setting_and_gallery(job: Job) -> None:
@@ -386,10 +379,10 @@ def test_a_batch_that_a_killed_run_left_counts_to_the_run_that_finished_it(
     shutil.copy(job.workspace.database, copy)
     with Store.open(copy) as store:
         store.execute("DELETE FROM run_batch WHERE run_id = 2")
-        found = rows.results(store)
+        found = store.rows("SELECT run_id FROM batch_run ORDER BY batch_id")
 
-    assert {result.run_id for result in found} == {1, 2}
-    assert [result.run_id for result in found] == sorted(r.run_id or 0 for r in found)
+    assert {run_id for (run_id,) in found} == {1, 2}
+    assert found == sorted(found)
 
 
 def test_photos_know_their_run_and_who_was_near(job: Job) -> None:

@@ -1,0 +1,76 @@
+"""What changed between two moments of a job: ``what_counts.sql`` says where every photo stood at each."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from facesort.core.changes import ChangedFace, ChangedPhoto, FaceThen, Moment, PhotoThen
+from facesort.reasons import PhotoStatus
+from facesort.store.store import Store
+
+# $1 and $2 are the run and the time of the first moment, $3 and $4 those of the second.
+_WHO = """
+{name}_face AS (FROM face_state_until({run}, {time})),
+{name}_withheld AS (FROM withheld_until({time})),
+{name} AS (
+    SELECT s.photo_id, s.path, s.status, s.reason,
+           coalesce(list_sort(list(DISTINCT f.person_id) FILTER (f.person_id IS NOT NULL)), []) AS persons,
+           coalesce(list_sort(list(DISTINCT w.person_id) FILTER (w.person_id IS NOT NULL)), []) AS withheld
+    FROM photo_state_until({run}, {time}) s
+    LEFT JOIN {name}_face f ON f.photo_id = s.photo_id AND s.status IN ('matched', 'unknown')
+    LEFT JOIN {name}_withheld w ON w.person_id = f.person_id
+    WHERE s.status <> 'pending' GROUP BY s.photo_id, s.path, s.status, s.reason
+)"""
+_BOTH = ", ".join(
+    (
+        _WHO.format(name="before", run="$1::INTEGER", time="$2::TIMESTAMP"),
+        _WHO.format(name="later", run="$3::INTEGER", time="$4::TIMESTAMP"),
+    )
+)
+_PHOTOS = f"""
+WITH {_BOTH}
+SELECT photo_id, l.path, b.status, b.reason, b.persons, b.withheld, l.status, l.reason, l.persons, l.withheld
+FROM before b JOIN later l USING (photo_id)
+WHERE (b.status, b.reason, b.persons) IS DISTINCT FROM (l.status, l.reason, l.persons) ORDER BY photo_id
+"""  # noqa: S608
+_NEW = f"WITH {_BOTH} SELECT count(*) FROM later ANTI JOIN before USING (photo_id)"  # noqa: S608
+_FACES = f"""
+WITH {_BOTH}, machine AS (                  -- what the machine said, under the answers
+    SELECT d.face_id, d.round, r.kind, d.reason, coalesce(e.current_id, d.person_id) AS person_id, d.distance,
+           coalesce(n.current_id, d.nearest_id) AS nearest_id
+    FROM decision d JOIN batch_run r USING (batch_id) LEFT JOIN everyone e ON e.person_id = d.person_id
+    LEFT JOIN everyone n ON n.person_id = d.nearest_id
+)
+SELECT l.photo_id, b.person_id, b.by_user, m.* EXCLUDE (face_id, round), l.person_id, l.by_user,
+       n.* EXCLUDE (face_id, round)
+FROM before_face b JOIN later_face l USING (face_id)
+JOIN machine m ON m.face_id = b.face_id AND m.round = b.round
+JOIN machine n ON n.face_id = l.face_id AND n.round = l.round
+WHERE b.person_id IS DISTINCT FROM l.person_id ORDER BY l.photo_id, l.face_id
+"""  # noqa: S608
+
+
+def changed_photos(
+    store: Store, before: Moment, after: Moment
+) -> tuple[tuple[ChangedPhoto, ...], int]:
+    """Photos that were decided at both moments and not alike, in order, and how many were decided later only."""
+    moments = [before.run_id, before.time, after.run_id, after.time]
+    faces = {
+        photo_id: tuple(_face(row) for row in rows)
+        for photo_id, rows in groupby(store.rows(_FACES, moments), key=lambda row: row[0])
+    }
+    changed = tuple(
+        ChangedPhoto(row[0], row[1], _photo(row[2:6]), _photo(row[6:]), faces.get(row[0], ()))
+        for row in store.rows(_PHOTOS, moments)
+    )
+    return changed, int(store.value(_NEW, moments))
+
+
+def _photo(row: tuple[Any, ...]) -> PhotoThen:
+    status, reason, persons, withheld = row
+    return PhotoThen(PhotoStatus(status), reason, frozenset(persons), frozenset(withheld))
+
+
+def _face(row: tuple[Any, ...]) -> ChangedFace:
+    return ChangedFace(FaceThen(*row[1:8]), FaceThen(*row[8:]))

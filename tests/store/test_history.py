@@ -1,0 +1,295 @@
+"""Two moments of a job: what ``what_counts.sql`` says of each, what changed between them, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from facesort.core.changes import (
+    ChangedPhoto,
+    Circumstances,
+    Moment,
+    causes,
+    different_settings,
+)
+from facesort.reasons import FaceReason, Outcome, PhotoStatus
+from facesort.store import Store
+from facesort.store.queries.audit import drops_by_run
+from facesort.store.queries.history import changed_photos
+
+ADA, BO = 1, 2
+NAMES = {ADA: "Ada", BO: "Bo"}
+THEN = Circumstances({"matching.loose": 0.6, "run.workers": 2}, "p" * 64, {ADA: (1, 0), BO: (1, 0)})
+NOON = datetime(2026, 5, 4, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One round of the machine's decisions about face 1 of photo 10."""
+
+    round: int
+    run_id: int
+    kind: str
+    reason: FaceReason
+    person_id: int | None
+    distance: float
+    nearest_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resulted:
+    """What a batch made of a photo; each run has one batch of its number."""
+
+    photo_id: int
+    run_id: int
+    status: PhotoStatus
+    reason: str | None
+
+
+UNKNOWN_THEN = Decided(0, 1, "sort", FaceReason.ABOVE_LOOSE, None, 0.65, ADA)
+ADA_THEN = replace(UNKNOWN_THEN, person_id=ADA, distance=0.55, reason=FaceReason.ABOVE_STRICT)
+SORTED = Resulted(10, 1, PhotoStatus.UNKNOWN, "only_unknown_faces")
+Said = tuple[int, int, str]  # face, person, answer
+
+
+def rematched(before: Decided, person_id: int | None, distance: float) -> Decided:
+    reason = FaceReason.ABOVE_LOOSE if person_id is None else FaceReason.ABOVE_STRICT
+    return replace(
+        before,
+        round=1,
+        run_id=2,
+        kind="rematch",
+        person_id=person_id,
+        distance=distance,
+        reason=reason,
+    )
+
+
+def fill(
+    store: Store, decisions: Sequence[Decided], results: Sequence[Resulted], runs: int = 2
+) -> None:
+    """Runs of an hour each from noon on; what they decided."""
+    for run_id in range(1, runs + 1):
+        start, end = NOON + timedelta(hours=run_id - 1), NOON + timedelta(hours=run_id)
+        kind = next((d.kind for d in decisions if d.run_id == run_id), "sort")
+        store.execute(
+            "INSERT INTO run VALUES (?, ?, ?, 'finished', '1', 'p', 'p', '{}', 'sort')",
+            [run_id, start, end],
+        )
+        store.execute("INSERT INTO batch VALUES (?, ?, 'COMMITTED')", [run_id, kind])
+        store.execute("INSERT INTO run_batch VALUES (?, ?, ?, 1, 0, 0)", [run_id, run_id, end])
+    for person_id, name in NAMES.items():
+        store.execute("INSERT INTO person VALUES (?, ?, ?, ?, true)", [person_id, *[name] * 3])
+    for photo_id in sorted({r.photo_id for r in results}):
+        store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [photo_id, f"{photo_id}.jpg"])
+    for result in results:
+        store.execute(
+            "INSERT INTO result (photo_id, batch_id, status, reason, detail, sha256) VALUES (?, ?, ?, ?, '', 'x')",
+            [result.photo_id, result.run_id, result.status, result.reason],
+        )
+        store.execute("INSERT INTO batch_photo VALUES (?, ?)", [result.run_id, result.photo_id])
+    if decisions:
+        store.execute(
+            "INSERT INTO face VALUES (1, 10, ?, 0, 0, 1, 1, '', 1, 1, 0, 1, 'p', '', '')",
+            [decisions[0].run_id],
+        )
+    for d in decisions:
+        outcome = Outcome.UNKNOWN if d.person_id is None else Outcome.LOOSE
+        store.execute(
+            "INSERT INTO decision VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
+            [d.round, outcome, d.reason, d.person_id, d.distance, d.nearest_id, d.run_id],
+        )
+
+
+def answer_later(
+    store: Store, then: Sequence[Said], now: Sequence[Said], withheld: tuple[bool, bool]
+) -> None:
+    """What users said before the first run ended and after; whether Ada was withheld then and is now."""
+    late = NOON + timedelta(hours=5)
+    store.execute("INSERT INTO action VALUES (1, ?, 'answer', '', false)", [late])
+    for said in now:
+        store.execute("INSERT INTO answer VALUES (?, ?, ?)", list(said))
+        store.execute("INSERT INTO answer_edit VALUES (1, true, ?, ?, ?)", list(said))
+    for said in then:
+        store.execute("INSERT INTO answer_edit VALUES (1, false, ?, ?, ?)", list(said))
+    if withheld[0] != withheld[1]:
+        store.execute(
+            "INSERT INTO person_edit SELECT 1, v.after, p.* "
+            "FROM person p, (VALUES (true), (false)) v(after) WHERE person_id = 1"
+        )
+        then_delivered, now_delivered = not withheld[0], not withheld[1]
+        store.execute("UPDATE person_edit SET deliver = ? WHERE NOT after", [then_delivered])
+        store.execute("UPDATE person_edit SET deliver = ? WHERE after", [now_delivered])
+        store.execute("UPDATE person SET deliver = ? WHERE person_id = 1", [now_delivered])
+
+
+EARLIER = Moment(1, NOON + timedelta(hours=1))
+
+
+def changes(
+    decisions: list[Decided],
+    *,
+    then: Circumstances = THEN,
+    now: Circumstances = THEN,
+    said: tuple[Sequence[Said], Sequence[Said]] = ((), ()),
+    withheld: tuple[bool, bool] = (False, False),
+    results: tuple[Resulted, ...] = (SORTED,),
+) -> list[tuple[ChangedPhoto, tuple[str, ...]]]:
+    with Store.open(None) as store:
+        fill(store, decisions, results)
+        answer_later(store, *said, withheld)
+        found, _ = changed_photos(store, EARLIER, Moment())
+    return [(photo, causes(photo, (then, now), NAMES)) for photo in found]
+
+
+def test_nothing_sorted_is_nothing_changed() -> None:
+    assert changes([], results=()) == []
+
+
+def test_a_photo_that_stays_as_it_was_is_no_change() -> None:
+    assert changes([UNKNOWN_THEN]) == []
+    assert changes([ADA_THEN, rematched(ADA_THEN, ADA, 0.5)], now=replace(THEN, gallery={})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "cause"),
+    [
+        (
+            UNKNOWN_THEN,
+            rematched(UNKNOWN_THEN, ADA, 0.65),
+            replace(THEN, settings={"matching.loose": 0.7}),
+            "setting matching.loose: 0.6 -> 0.7",
+        ),
+        (
+            ADA_THEN,
+            rematched(ADA_THEN, None, 0.55),
+            replace(THEN, settings={"matching.loose": 0.5}),
+            "setting matching.loose: 0.6 -> 0.5",
+        ),
+        (  # LOOSE has changed, but not so far that it could be the cause
+            UNKNOWN_THEN,
+            rematched(UNKNOWN_THEN, ADA, 0.5),
+            replace(THEN, settings={"matching.loose": 0.61}),
+            "gallery: what was learned meanwhile",
+        ),
+        (
+            UNKNOWN_THEN,
+            rematched(UNKNOWN_THEN, ADA, 0.5),
+            replace(THEN, gallery={ADA: (3, 0), BO: (1, 0)}),
+            "gallery: references of Ada, 1 -> 3",
+        ),
+        (
+            UNKNOWN_THEN,
+            rematched(UNKNOWN_THEN, 3, 0.3),
+            replace(THEN, gallery={ADA: (1, 0), BO: (1, 0), 3: (1, 0)}),
+            "gallery: + person 3",
+        ),
+        (
+            ADA_THEN,
+            rematched(ADA_THEN, BO, 0.58),
+            replace(THEN, gallery={BO: (1, 0)}),
+            "gallery: - Ada",
+        ),
+        (
+            ADA_THEN,
+            rematched(ADA_THEN, BO, 0.4),
+            replace(THEN, pack_id="q" * 64),
+            f"model pack: {'p' * 12} -> {'q' * 12}",
+        ),
+        (
+            UNKNOWN_THEN,
+            rematched(UNKNOWN_THEN, ADA, 0.5),
+            replace(THEN, gallery=None),
+            "gallery: what was learned meanwhile",
+        ),
+    ],
+)
+def test_a_re_match_says_what_made_the_difference(
+    before: Decided, after: Decided, now: Circumstances, cause: str
+) -> None:
+    ((change, why),) = changes([before, after], now=now)
+
+    assert why == ("re-match", cause)
+    assert change.before.persons == {p for p in [before.person_id] if p}
+    assert change.after.persons == {p for p in [after.person_id] if p}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "persons", "cause"),
+    [
+        ([], [(1, ADA, "no")], frozenset(), "user's answer"),
+        ([], [(1, BO, "yes")], {BO}, "user's answer"),
+        ([(1, ADA, "no")], [], {ADA}, "user's answer taken back"),
+        ([(1, ADA, "no")], [(1, ADA, "yes")], {ADA}, "user's answer"),
+    ],
+)
+def test_what_a_user_said_in_between_is_told(
+    then: list[Said], now: list[Said], persons: set[int], cause: str
+) -> None:
+    ((change, why),) = changes([ADA_THEN], said=(then, now))
+
+    assert change.after.persons == persons
+    assert why == (cause,)
+
+
+@pytest.mark.parametrize("said", [(1, BO, "no"), (1, ADA, "unsure"), (2, ADA, "no")])
+def test_an_answer_that_changes_nothing_is_no_change(said: Said) -> None:
+    assert changes([ADA_THEN], said=([], [said])) == []
+
+
+def test_who_is_not_to_be_delivered_any_more_is_named() -> None:
+    ((change, why),) = changes([ADA_THEN], withheld=(False, True))
+    ((_, back),) = changes([ADA_THEN], withheld=(True, False))
+
+    assert change.after.reason == "do_not_deliver"
+    assert why == ("user's answer: Ada not to be delivered",)
+    assert back == ("user's answer: Ada to be delivered again",)
+
+
+def test_a_photo_that_was_tried_again_says_so() -> None:
+    failed = Resulted(10, 1, PhotoStatus.FAILED, "corrupt")
+    retried = Resulted(10, 2, PhotoStatus.UNKNOWN, "only_unknown_faces")
+    face = replace(UNKNOWN_THEN, kind="retry", run_id=2)
+
+    ((change, why),) = changes([face], results=(failed, retried))
+
+    assert change.before.reason == "corrupt"
+    assert why == ("retry",)
+
+
+def test_decisions_of_later_runs_do_not_count_yet() -> None:
+    later = Resulted(11, 2, PhotoStatus.NO_FACE, "no_face")
+    with Store.open(None) as store:
+        fill(store, [], (SORTED, later))
+        then = "SELECT photo_id, status FROM photo_state_until(1, NULL) ORDER BY photo_id"
+        assert store.rows(then) == [(10, "unknown"), (11, "pending")]
+        assert changed_photos(store, EARLIER, Moment()) == ((), 1), "one is new"
+
+
+SORTED_AS = (PhotoStatus.MATCHED, None)
+
+
+def test_drops_are_counted_as_they_were_when_each_run_ended() -> None:
+    results = [
+        SORTED,
+        Resulted(11, 1, *SORTED_AS),
+        Resulted(10, 2, *SORTED_AS),
+        Resulted(12, 3, PhotoStatus.FAILED, "corrupt"),
+    ]
+    with Store.open(None) as store:
+        assert drops_by_run(store) == {}
+        fill(store, [], results, runs=3)
+        assert drops_by_run(store) == {1: (1, 2), 2: (0, 2), 3: (1, 3)}
+
+
+def test_settings_that_differ_are_listed_in_their_order() -> None:
+    now = replace(THEN, settings={"matching.loose": 0.7, "run.workers": 2, "calibration.id": "ab"})
+
+    assert different_settings(THEN, THEN) == []
+    assert different_settings(THEN, now) == [
+        ("matching.loose", 0.6, 0.7),
+        ("calibration.id", None, "ab"),
+    ]
