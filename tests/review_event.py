@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,9 @@ from facesort.workspace import Workspace
 
 PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
 DIM = 8
+_FOLDER = tempfile.TemporaryDirectory(
+    prefix="facesort-in-memory-"
+)  # for what is beside the database
 
 Drawn = tuple[int, float]
 """Who it is, and how far it is turned towards the next person, in radians."""
@@ -44,7 +48,7 @@ class InMemory(Workspace):
 
     def __init__(self, store: Store) -> None:
         settings = Settings(source=Path("/photos"), output=Path("/sorted"), pack="synthetic")
-        super().__init__(Path("/hot"), settings)
+        super().__init__(Path(_FOLDER.name), settings)
         object.__setattr__(self, "store", store)
 
     @contextmanager

@@ -1,9 +1,10 @@
-"""``corrections.csv``: the output is append-only, so what turned out wrong there is listed for people to act on."""
+"""``corrections.csv``: the list of files in the append-only output that are no longer right."""
 
 from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from facesort.store import Store
 from facesort.store.queries.corrections import Correction, corrections
 from facesort.workspace import Workspace
 
+log = logging.getLogger(__name__)
+
 _COLUMNS = ("file", "photo", "person", "why", "belongs_to")
 
 
 def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
-    """Write the list of files that are not right any more, in place of the last one.
+    """Write the list of files that are no longer right, in place of the last one.
 
     Returns
     -------
@@ -37,16 +40,26 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
         (c.file, c.photo, c.person or c.file.split("/")[0], c.why, "; ".join(c.belongs_to))
         for c in found
     )
-    # The mark tells spreadsheets that names are UTF-8.
+    # The byte order mark tells spreadsheets that names are UTF-8.
     _replace(workspace.corrections, text.getvalue().encode("utf-8-sig"))
     return found
 
 
+def update_corrections(workspace: Workspace, store: Store) -> None:
+    """Write the list after a change that is stored already, and stands even if the list cannot be written."""
+    try:
+        write_corrections(workspace, store)
+    except WorkspaceError as error:
+        log.warning("%s", error)
+
+
 def _replace(path: Path, data: bytes) -> None:
     try:
+        if path.is_file() and path.read_bytes() == data:
+            return
         replace_file(path, data)
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written ({os.strerror(error.errno or 0)}): close it in other programs, or free some "
-            "space, and run the command again; nothing else is affected"
+            "space; the next `facesort rematch` writes it, and nothing else is affected"
         ) from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from facesort.clock import Clock
+from facesort.engine.delivery.corrections import update_corrections
 from facesort.store import Store
 from facesort.store.gallery import journal
 from facesort.store.queries.journal import Action
@@ -26,17 +27,24 @@ def undoable(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Ite
     StoreLockedError
         While a sort is running.
     """
-    with workspace.open_store() as store, journal.recorded(store, kind, summary, clock()):
-        yield store
+    with workspace.open_store() as store:
+        with journal.recorded(store, kind, summary, clock()):
+            yield store
+        update_corrections(workspace, store)
 
 
 def undo(workspace: Workspace) -> Action | None:
     """Take back the newest action that stands; None if there is none."""
-    with workspace.open_store() as store:
-        return journal.undo(store)
+    return _turn(workspace, journal.undo)
 
 
 def redo(workspace: Workspace) -> Action | None:
     """Do again what was undone last; None if there is nothing."""
+    return _turn(workspace, journal.redo)
+
+
+def _turn(workspace: Workspace, turn: Callable[[Store], Action | None]) -> Action | None:
     with workspace.open_store() as store:
-        return journal.redo(store)
+        action = turn(store)
+        update_corrections(workspace, store)
+    return action

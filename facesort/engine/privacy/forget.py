@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facesort.engine.delivery.corrections import update_corrections
 from facesort.errors import StoreError, StoreLockedError, WorkspaceError
 from facesort.files import sync_folder
 from facesort.store import Store
@@ -96,7 +97,10 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
         with workspace.open_store() as store:
             traces = traces_of(store, _chosen(store, name))
         files = tuple(_remove_files(workspace))
-        return Forgotten(traces, _rewrite(workspace, lambda store: _chosen(store, name)), files)
+        rows = _rewrite(workspace, lambda store: _chosen(store, name))
+        with workspace.open_store() as store:
+            update_corrections(workspace, store)
+        return Forgotten(traces, rows, files)
 
 
 def drop_unknown(workspace: Workspace) -> int:
@@ -128,16 +132,17 @@ def saved_runs(workspace: Workspace, runs: Path) -> list[Path]:
     return [
         summary.parent
         for summary in sorted(runs.glob("*/summary.json"))
-        if _workspace_of(summary) == str(workspace.root)
+        if _is_run_of(workspace, summary)
     ]
 
 
-def _workspace_of(summary: Path) -> str | None:
+def _is_run_of(workspace: Workspace, summary: Path) -> bool:
+    """Whether a run names this workspace, by whatever path it was reached then."""
     try:
         value = json.loads(summary.read_text(encoding="utf-8"))
-        return str(value["parameters"]["workspace"])
+        return workspace.root.samefile(value["parameters"]["workspace"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # of something else, or half written
+        return False  # of something else, half written, or of a workspace that is gone
 
 
 def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 from dataclasses import replace
 from datetime import datetime
@@ -44,7 +46,7 @@ from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.face_sets import unknown_faces
 from facesort.store.queries.journal import history
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, open_workspace
 
 NOW = datetime(2026, 5, 4)
 
@@ -428,3 +430,25 @@ def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path)
 
     assert saved_runs(workspace, tmp_path / "runs") == [tmp_path / "runs" / "a"]
     assert saved_runs(workspace, tmp_path / "none") == []
+
+
+def test_runs_are_listed_although_a_link_led_to_the_workspace(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(workspace.root, target_is_directory=True)
+    for name, root in {"direct": workspace.root, "by link": link}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        summary = json.dumps({"parameters": {"workspace": str(root)}})
+        (tmp_path / "runs" / name / "summary.json").write_text(summary)
+
+    for root in (workspace.root, link):
+        found = saved_runs(open_workspace(root), tmp_path / "runs")
+        assert [run.name for run in found] == ["by link", "direct"]
+
+
+def test_files_of_somebody_forgotten_are_listed_as_corrections(workspace: Workspace) -> None:
+    forget(workspace, "Ada")
+    with workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {(row["person"], row["why"]) for row in rows} == {("Ada", "forgotten")}
