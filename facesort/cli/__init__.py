@@ -1,4 +1,4 @@
-"""The command line: one thin function per verb.  Data goes to stdout, the log to stderr.
+"""The command line: one thin function per command.  Data goes to stdout, the log to stderr.
 
 Exit codes: 0 done; 1 an error it explains; 2 wrong usage; 3 finished, but some photos failed.
 """
@@ -11,10 +11,8 @@ import sys
 import click
 
 from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
-from facesort.cli.terminal import ExplainingGroup
+from facesort.cli.terminal import ExplainingGroup, any_workspace_option
 from facesort.version import __version__
-
-__all__ = ["cli", "main"]
 
 
 @click.group(
@@ -22,10 +20,11 @@ __all__ = ["cli", "main"]
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="facesort")
+@any_workspace_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every step to stderr.")
 def cli(verbose: bool) -> None:
-    """Sort an event's photos by who is in them: offline, resumable, nothing lost."""
-    # What is left of a kernel that was stopped is no news.
+    """Sort an event's photos by face into one folder per known person, offline."""
+    # Hide asyncio's messages about tasks of a kernel that was stopped.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING,
@@ -37,7 +36,7 @@ def cli(verbose: bool) -> None:
             logging.getLogger(chatty).setLevel(logging.INFO)
 
 
-_VERBS: tuple[click.Command, ...] = (
+_COMMANDS: tuple[click.Command, ...] = (
     setup.demo,
     setup.init,
     setup.packs,
@@ -60,8 +59,8 @@ _VERBS: tuple[click.Command, ...] = (
     privacy.backup,
     privacy.restore,
 )
-for _verb in _VERBS:
-    cli.add_command(_verb)
+for _command in _COMMANDS:
+    cli.add_command(_command)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`audit`: what happened to every photo, as a notebook and a page."""
+"""`audit`: what happened to every photo, as a notebook and a web page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facesort.cli.terminal import (
 @parameter_option
 @runs_option
 def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
-    """Show drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
+    """Report drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
     from facesort.lab.run.launch import launch, parse_parameters
     from facesort.workspace import open_workspace, refuse_inside
 

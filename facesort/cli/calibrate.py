@@ -1,4 +1,4 @@
-"""`calibrate`: the two thresholds, from the user's own distances."""
+"""`calibrate`: suggest the two thresholds from the user's own photos."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from facesort.cli.terminal import (
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder per person: persons of the gallery by their names, and strangers.",
+    help="Labelled photos: one sub-folder per person, named as in the gallery; other names are strangers.",
 )
-@click.option("--apply", is_flag=True, help="Let the next sorts use what is suggested.")
+@click.option("--apply", is_flag=True, help="Store the suggested thresholds for the next sorts.")
 @parameter_option
 @runs_option
 def calibrate(
@@ -55,7 +55,7 @@ def calibrate(
 
 
 def _text(found: Mapping[str, Any]) -> str:
-    """What was found, and what became of it."""
+    """Suggestion, expected rates, warnings, and whether it was stored."""
     chosen = found["chosen"]
     lines = [found["data"]]
     lines += [found["suggestion"][name]["sentence"] for name in ("loose", "strict")]
@@ -72,7 +72,9 @@ def _text(found: Mapping[str, Any]) -> str:
             f"(95 %: {drops['low']:.1%} to {drops['high']:.1%})"
         )
     if (found["crowd"] or {}).get("harder"):
-        lines.append("The people of this event are harder to tell apart than the seeds promise.")
+        lines.append(
+            "The people of this event are harder to tell apart than the reference photos suggest."
+        )
     if found["look_alikes"]:
         lines.append(
             f"Names that look like one person (pairs: {found['look_alikes']}) make this too low; the run notebook says "
@@ -81,6 +83,6 @@ def _text(found: Mapping[str, Any]) -> str:
     lines.append(
         f"applied: STRICT {chosen['strict']:.3f}, LOOSE {chosen['loose']:.3f}"
         if chosen["applied"]
-        else "nothing was stored; --apply lets the next sorts use it"
+        else "nothing was stored; run again with --apply to use it in the next sorts"
     )
     return "\n".join(lines)

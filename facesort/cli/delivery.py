@@ -1,4 +1,4 @@
-"""`rematch`, `export`: bring the output up to date, and deliver it afresh."""
+"""`rematch`, `export`: bring the output up to date, or write a new delivery."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, workspace_optio
 @json_option
 @click.pass_context
 def rematch(context: click.Context, root: Path, as_json: bool) -> None:
-    """Match all stored faces again, without inference, and add the copies that are missing."""
+    """Match all stored faces again, without inference, and add the missing copies."""
     from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
     from facesort.store.queries.corrections import corrections
@@ -30,14 +30,14 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
         click.echo(json.dumps(asdict(report) | {"corrections": wrong}, indent=1))
     else:
         click.echo(
-            f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} another one, "
-            f"{report.unnamed} are unknown now, {report.regraded} stay with another grade"
+            f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} got another name, "
+            f"{report.unnamed} are unknown now, {report.regraded} changed between STRICT and LOOSE"
         )
         click.echo(f"{report.files} files added to {workspace.settings.output}")
-        click.echo(f"{wrong} files there are not right any more: {workspace.corrections}")
+        click.echo(f"{wrong} files there are no longer right: {workspace.corrections} lists them")
     if report.not_rendered:
         click.echo(
-            f"{report.not_rendered} photos wait, because they cannot be rendered: plug in the source "
+            f"{report.not_rendered} photos cannot be rendered without the source: plug in "
             f"{workspace.settings.source} and run `facesort rematch` again",
             err=True,
         )
@@ -51,12 +51,22 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
 @workspace_option
 @json_option
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--hard-links", is_flag=True, help="Link to the output's files where possible.")
-@click.option("--xmp", is_flag=True, help="Write face regions beside each file (MWG and MP).")
 @click.option(
-    "--results", type=click.Choice(["parquet", "csv"]), help="Write a table of all photos."
+    "--hard-links",
+    is_flag=True,
+    help="Hard-link to the files of the output where possible, instead of copying.",
 )
-@click.option("--best-of-burst", is_flag=True, help="Of photos that look alike, the sharpest.")
+@click.option(
+    "--xmp",
+    is_flag=True,
+    help="Write an XMP sidecar with face regions (MWG and MP) beside each file.",
+)
+@click.option(
+    "--results",
+    type=click.Choice(["parquet", "csv"]),
+    help="Also write a table of all photos in this format.",
+)
+@click.option("--best-of-burst", is_flag=True, help="Export only the sharpest photo of each burst.")
 @click.pass_context
 def export(
     context: click.Context,
@@ -68,7 +78,7 @@ def export(
     results: Literal["parquet", "csv"] | None,
     best_of_burst: bool,
 ) -> None:
-    """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest."""
+    """Write a corrected delivery into the empty folder DIR, with a SHA-256 manifest."""
     from facesort.engine.delivery.export import export as export_to
     from facesort.engine.delivery.export_files import ExportOptions
     from facesort.engine.setup import open_with_pack
@@ -88,5 +98,8 @@ def export(
             f"hard links are not possible there: {report.no_links}; copied instead", err=True
         )
     if report.not_rendered:
-        click.echo(f"{report.not_rendered} photos cannot be rendered any more", err=True)
+        click.echo(
+            f"{report.not_rendered} photos could not be rendered: plug in the source, and export again elsewhere",
+            err=True,
+        )
         context.exit(EXIT_SOME_FAILED)

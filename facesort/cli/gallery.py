@@ -1,4 +1,4 @@
-"""`seed`, `persons`: who is looked for."""
+"""`seed`, `persons`: the gallery."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from facesort.cli.terminal import json_option, workspace_option
 @workspace_option
 @click.argument("name", required=False)
 @click.argument("photos", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--folder", help="Output folder of this person.  [default: after the name]")
+@click.option("--folder", help="Output folder of this person.  [default: the name]")
 @click.option(
     "--from",
     "root_folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="One sub-folder per person.",
+    help="Seed everybody in a folder with one sub-folder per person, named after them.",
 )
 @click.option(
     "--reembed",
     is_flag=True,
-    help="Embed the stored reference crops again with the workspace's pack.",
+    help="Embed the stored reference crops again, with the workspace's current model pack.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Add photos although they look like somebody else; never mends a bad photo.",
+    help="Add photos that look like another person; photos of poor quality stay refused.",
 )
 def seed(
     root: Path,
@@ -44,7 +44,7 @@ def seed(
     reembed: bool,
     force: bool,
 ) -> None:
-    """Enrol persons: NAME from one or more PHOTOs with exactly one face each, or a whole folder."""
+    """Enrol NAME from one or more PHOTOS with exactly one face each, or everybody in a folder."""
     from facesort.engine.gallery.seed import Candidate, candidates_in, person_name
     from facesort.engine.setup import open_with_pack
 
@@ -53,9 +53,9 @@ def seed(
         _reembed(workspace, pack)
         return
     if root_folder is not None and (name or photos or folder):
-        raise click.UsageError("--from takes neither NAME, PHOTO nor --folder")
+        raise click.UsageError("--from cannot be combined with NAME, PHOTOS or --folder")
     if root_folder is None and not (name and photos):
-        raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
+        raise click.UsageError("give NAME and at least one photo, or --from DIR")
     if name and os.path.isfile(name):  # unlike Path's, it says no where a name is too long
         raise click.UsageError(f"NAME comes first, but {name} is a file")
     candidates = (
@@ -95,9 +95,9 @@ def _reembed(workspace: Any, pack: Any) -> None:
         names = ", ".join(f"{person} ({file})" for person, file in lost)
         raise click.ClickException(
             f"{pack.name} finds no face in the reference of {names}; nothing was changed. "
-            "Seed these persons in a new workspace, or use another pack"
+            "Use another pack, or seed these persons in a new workspace"
         )
-    click.echo(f"all references are embedded with {pack.name} now")
+    click.echo(f"all references are now embedded with {pack.name}")
 
 
 @click.command()
@@ -124,7 +124,7 @@ def persons(root: Path, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     for s in summaries:
-        note = "" if s.person.deliver else "  NOT DELIVERED: photos with them go to nobody"
+        note = "" if s.person.deliver else "  WITHHELD: photos with this person go to nobody"
         click.echo(
             f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned){note}"
         )

@@ -1,4 +1,4 @@
-"""`sort`, `status`, `verify`, `retry`: the job and what became of it."""
+"""`sort`, `status`, `verify`, `retry`: run the job and look at its result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from facesort.cli.terminal import (
 @workspace_option
 @parameter_option
 @click.option(
-    "--workers", type=click.IntRange(min=0), help="Worker processes; 0 takes one per core."
+    "--workers", type=click.IntRange(min=0), help="Number of worker processes; 0 is one per core."
 )
 @runs_option
 @click.pass_context
@@ -36,7 +36,10 @@ def sort(
     workers: int | None,
     runs: Path,
 ) -> None:
-    """Sort what is not sorted yet, through the notebook 03_sort; resumes by itself."""
+    """Sort all photos that are not sorted yet, through the notebook 03_sort.
+
+    An interrupted sort resumes where it stopped.
+    """
     from facesort.engine.job.progress import current_status
     from facesort.engine.job.sort import check_gallery
     from facesort.engine.setup import open_with_pack
@@ -45,7 +48,8 @@ def sort(
 
     workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
-    refuse_options_among(pairs, {"workspace": "-w"})
+    options = {"workspace": "-w"} | ({} if workers is None else {"workers": "--workers"})
+    refuse_options_among(pairs, options)
     check_gallery(workspace, pack)
     parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
     if workers is not None:
@@ -61,7 +65,7 @@ def sort(
     click.echo(f"run notebook  {notebook}")
     if failed := status["photos"]["failed"]:
         click.echo(
-            f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try again"
+            f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try them again"
         )
     if failed or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
@@ -70,9 +74,9 @@ def sort(
 @click.command()
 @workspace_option
 @json_option
-@click.option("--watch", is_flag=True, help="Follow a running sort.")
+@click.option("--watch", is_flag=True, help="Follow a running sort with a progress bar.")
 def status(root: Path, as_json: bool, watch: bool) -> None:
-    """Show progress, rate, ETA and counts; works while a sort is running."""
+    """Show progress, rate, time left and counts; works while a sort is running."""
     from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 
@@ -92,7 +96,7 @@ def status(root: Path, as_json: bool, watch: bool) -> None:
 
 
 def _status_text(report: Mapping[str, Any]) -> str:
-    """Counts that visibly add up."""
+    """Counts as a sum, rate, faces, files per person, and what the scan left out."""
     photos = report["photos"]
     parts = " + ".join(f"{n} {name}" for name, n in photos.items() if name != "total")
     lines = [f"{report['state']}: {photos['total']} photos = {parts}"]
@@ -108,14 +112,14 @@ def _status_text(report: Mapping[str, Any]) -> str:
         lines.append(f"left out      {parts}")
     if unreadable := _unreadable(report):
         lines.append(
-            f"{unreadable} folders or files of the source could not be read, and may hide photos: give this user "
+            f"{unreadable} folders or files of the source could not be read, and may contain photos: give this user "
             "access (`facesort audit` lists them), then run `facesort sort` again"
         )
     return "\n".join(lines)
 
 
 def _unreadable(report: Mapping[str, Any]) -> int:
-    """Folders and files that the scan could not look into; the progress of an older version does not say."""
+    """Number of folders and files that the scan could not read; older progress files lack it."""
     return int(report.get("skipped", {}).get("unreadable", 0))
 
 
@@ -123,7 +127,7 @@ def _unreadable(report: Mapping[str, Any]) -> int:
 @workspace_option
 @json_option
 def verify(root: Path, as_json: bool) -> None:
-    """Re-hash every output file against the commit log."""
+    """Compare the SHA-256 of every output file with the commit log."""
     from facesort.engine.delivery.verify import verify_output
     from facesort.store.queries.commit_log import verified_writes
     from facesort.workspace import open_workspace
@@ -140,17 +144,17 @@ def verify(root: Path, as_json: bool) -> None:
         click.echo(
             f"{result.verified} files verified, {len(result.missing)} missing, {len(result.changed)} changed"
         )
-        for verdict, targets in (("missing", result.missing), ("changed", result.changed)):
+        for problem, targets in (("missing", result.missing), ("changed", result.changed)):
             for target in targets:
-                click.echo(f"{verdict}  {target}")
+                click.echo(f"{problem}  {target}")
     if not result.passed:
-        raise click.ClickException("the output is not what was written to it")
+        raise click.ClickException("files in the output are missing or changed: the list is above")
 
 
 @click.command()
 @workspace_option
 def retry(root: Path) -> None:
-    """Put failed photos into new batches; `facesort sort` takes them up."""
+    """Queue failed photos again for the next `facesort sort`."""
     from facesort.engine.job.sort import retry_failed
     from facesort.workspace import open_workspace
 

@@ -1,4 +1,4 @@
-"""`forget`, `deliver`, `backup`, `restore`: whose data is kept, and where."""
+"""`forget`, `deliver`, `backup`, `restore`: what is kept of people, and where."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 @click.command()
 @workspace_option
 @click.argument("name", required=False)
-@click.option("--strangers", is_flag=True, help="Every face that matches nobody.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--strangers", is_flag=True, help="Erase all unknown faces instead of one person.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
     default="runs",
     show_default=True,
-    help="Folder of saved runs: those of this workspace are listed, never touched.",
+    help="Folder of saved runs; those of this workspace are listed, never changed.",
 )
 def forget(
     root: Path, name: str | None, strangers: bool, yes: bool, as_json: bool, runs: Path
 ) -> None:
-    """Erase NAME, or all strangers, from the workspace for good; asks first."""
+    """Erase NAME, or all unknown faces, from the workspace for good; asks first."""
     from facesort.engine.gallery.seed import person_name
     from facesort.engine.privacy.forget import forget as erase
     from facesort.engine.privacy.forget import saved_runs, what_is_known
@@ -45,7 +45,7 @@ def forget(
     known = what_is_known(workspace, who)
     if not yes:
         click.echo(
-            f"{who or 'all strangers'}: {known.references} references, {known.learned} learned and {known.faces} "
+            f"{who or 'all unknown faces'}: {known.references} references, {known.learned} learned and {known.faces} "
             f"found faces in {known.photos} photos will be erased from {workspace.root}, "
             f"with {len(known.delivered)} delivered files left in the output",
             err=True,
@@ -71,13 +71,13 @@ def _report(done: Forgotten, saved: Sequence[Path]) -> dict[str, object]:
 
 
 def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
-    """What is gone, and what only the user may remove."""
+    """What was erased, and what is left for the user to remove."""
     gone = ", ".join(f"{rows} {table}" for table, rows in done.rows.items() if rows)
     lines = [
-        f"erased from the database: {gone or 'nothing'}; it was written anew, the old file is gone",
+        f"erased from the database: {gone or 'nothing'}; it was rewritten, the old file is gone",
         f"erased files of the workspace: {len(done.files)}",
         "",
-        "Left alone, and perhaps for you to remove:",
+        "Not touched; remove these yourself if they are to go too:",
     ]
     output = workspace.settings.output
     for files, what in (
@@ -101,9 +101,11 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
 @click.command()
 @workspace_option
 @click.argument("name")
-@click.option("--no", "refused", is_flag=True, help="Photos with this person go to nobody.")
+@click.option(
+    "--no", "refused", is_flag=True, help="Withhold: photos with this person go to nobody."
+)
 def deliver(root: Path, name: str, refused: bool) -> None:
-    """Deliver photos with NAME again, or (--no) to nobody: matched in order to be left out."""
+    """Deliver photos with NAME again; with --no, deliver them to nobody."""
     from facesort.engine.gallery.persons import set_delivery
     from facesort.engine.gallery.seed import person_name
     from facesort.workspace import open_workspace
@@ -119,15 +121,15 @@ def deliver(root: Path, name: str, refused: bool) -> None:
 @workspace_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(root: Path, file: Path) -> None:
-    """Copy the workspace's database and settings into one new FILE."""
+    """Copy the workspace's database and settings into the new archive FILE."""
     from facesort.engine.privacy.backup import backup as write
     from facesort.workspace import open_workspace
 
     made = write(open_workspace(root), file)
     click.echo(f"{made.path}: {sum(made.sizes.values()):,} bytes of database and settings")
     click.echo(
-        "It holds biometric data: faces, embeddings and names. Only you can read it; keep it so, and delete it "
-        "when somebody in it is to be forgotten. Model packs are not in it."
+        "It contains biometric data: faces, embeddings and names. Only you can read it; keep it that way, and delete "
+        "it when somebody in it is to be forgotten. Model packs are not in it."
     )
 
 
@@ -135,7 +137,7 @@ def backup(root: Path, file: Path) -> None:
 @workspace_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def restore(root: Path, file: Path) -> None:
-    """Make a new workspace from a backup FILE; -w says where."""
+    """Make a new workspace, at the place given with -w, from the backup FILE."""
     from facesort.engine.privacy.backup import restore as unpack
     from facesort.workspace import open_workspace
 
@@ -144,5 +146,5 @@ def restore(root: Path, file: Path) -> None:
     click.echo(f"{root.absolute()} is the workspace as it was on {found.created_at}")
     click.echo(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
     click.echo(
-        "It holds biometric data. Use one workspace for this output, not two: next, `facesort verify`."
+        "It contains biometric data. Do not use a second workspace with the same output. Next: `facesort verify`."
     )

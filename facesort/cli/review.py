@@ -1,4 +1,4 @@
-"""`undo`, `redo`, `history`: what users did, and taking it back."""
+"""`undo`, `redo`, `history`: the journal of what users did."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facesort.cli.terminal import json_option, workspace_option
 @click.command()
 @workspace_option
 def undo(root: Path) -> None:
-    """Take back what was done last in the gallery or in a review."""
+    """Undo the last action in the gallery or in a review."""
     from facesort.engine.gallery.action import undo as undo_action
     from facesort.workspace import open_workspace
 
@@ -24,19 +24,19 @@ def undo(root: Path) -> None:
 @click.command()
 @workspace_option
 def redo(root: Path) -> None:
-    """Do again what was undone last."""
+    """Redo the action that was undone last."""
     from facesort.engine.gallery.action import redo as redo_action
     from facesort.workspace import open_workspace
 
     action = redo_action(open_workspace(root))
-    click.echo(f"done again: {action.summary}" if action else "there is nothing to do again")
+    click.echo(f"redone: {action.summary}" if action else "there is nothing to redo")
 
 
 @click.command()
 @workspace_option
 @json_option
 def history(root: Path, as_json: bool) -> None:
-    """Show what was done in the gallery and in reviews, the newest first."""
+    """List the actions in the gallery and in reviews, newest first."""
     from facesort.store.queries.journal import history as actions_done
     from facesort.workspace import open_workspace
 

@@ -1,4 +1,4 @@
-"""`demo`, `init`, `packs`, `doctor`: what is needed before the first photo."""
+"""`demo`, `init`, `packs`, `doctor`: everything before the first photo."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from facesort.cli.terminal import pack_places, workspace_option
+from facesort.cli.terminal import ExplainingGroup, pack_places, workspace_option
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="facesort-demo")
-@click.option("--pack", help="Model pack: a name or a folder.")
+@click.argument(
+    "folder",
+    metavar="[DIR]",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="facesort-demo",
+)
+@click.option("--pack", help="Model pack: a name or a folder.  [default: as for init]")
 def demo(folder: Path, pack: str | None) -> None:
-    """Build a sample event in FOLDER from real faces, sort it, and say where to look."""
+    """Build a sample event from real faces in DIR (default: facesort-demo), sort it, and say where to look."""
     from facesort.demo.run import run_demo
 
     result = run_demo(folder.absolute(), pack, pack_places(None), say=click.echo)
@@ -23,17 +28,20 @@ def demo(folder: Path, pack: str | None) -> None:
 @click.command()
 @workspace_option
 @click.option(
-    "--source", type=click.Path(path_type=Path), required=True, help="The photos; never written to."
+    "--source",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the photos; never written to.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="Where sorted copies are added.",
+    help="Folder to which sorted copies are added.",
 )
 @click.option(
     "--pack",
-    help="Model pack: a name or a folder.  [default: an InsightFace pack that is here, else dlib]",
+    help="Model pack: a name or a folder.  [default: an InsightFace pack if one is installed, else dlib]",
 )
 def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
     """Make a workspace for one source and one output."""
@@ -47,15 +55,15 @@ def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
     click.echo("next: facesort seed NAME PHOTO...")
 
 
-@click.group()
+@click.group(cls=ExplainingGroup)
 def packs() -> None:
-    """Model packs: who finds and recognises the faces."""
+    """List or download model packs, which detect and recognise faces."""
 
 
 @packs.command("list")
 @workspace_option
 def packs_list(root: Path) -> None:
-    """Show the model packs that are here."""
+    """List the model packs on this machine."""
     from facesort.faces.packs.find import find_packs
 
     for pack in find_packs(pack_places(root)):
@@ -68,9 +76,9 @@ def packs_list(root: Path) -> None:
 
 @packs.command("fetch")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
+@click.option("--yes", is_flag=True, help="Accept the licence without asking.")
 def packs_fetch(name: str, yes: bool) -> None:
-    """Download a pack through insightface's own downloader; the only thing that ever downloads."""
+    """Download the model pack NAME from InsightFace; the only command that uses the network."""
     from facesort.faces.packs.fetch import fetch_pack
     from facesort.faces.packs.known import INSIGHTFACE_LICENCE
 
@@ -87,7 +95,7 @@ def packs_fetch(name: str, yes: bool) -> None:
 @workspace_option
 @click.pass_context
 def doctor(context: click.Context, root: Path) -> None:
-    """Say what is installed, what is missing, and how to get it."""
+    """Check what is installed, what is missing, and how to get it."""
     from facesort.doctor import State, examine
 
     findings = examine(root, pack_places(root))

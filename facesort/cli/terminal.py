@@ -1,4 +1,4 @@
-"""What all verbs share: the group that explains errors, and the options that mean the same everywhere."""
+"""What all commands share: the group that reports errors, and the common options."""
 
 from __future__ import annotations
 
@@ -15,10 +15,21 @@ EXIT_SOME_FAILED = 3
 
 
 class ExplainingGroup(click.Group):
-    """Shows a `FacesortError` as a sentence; anything else is a surprise and keeps its traceback."""
+    """Reports a `FacesortError` as one sentence; any other error is a bug and keeps its traceback."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and refuse a workspace given to one that uses none."""
+        name, command, rest = super().resolve_command(ctx, args)
+        options = [] if command is None else command.params
+        uses_one = isinstance(command, click.Group) or any(p.name == "root" for p in options)
+        if ctx.find_root().obj is not None and not uses_one:
+            raise click.UsageError(f"{name} uses no workspace: leave out -w/--workspace", ctx)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except FacesortError as error:
@@ -29,22 +40,55 @@ class ExplainingGroup(click.Group):
             ) from None
 
 
+def _choose_workspace(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    """Take the workspace from before the command, from after it, or from both if they agree."""
+    before: Path | None = context.find_root().obj
+    if before is None:
+        return path
+    given = context.get_parameter_source("root") is click.core.ParameterSource.COMMANDLINE
+    if given and path.absolute() != before.absolute():
+        raise click.BadParameter(
+            f"{before} is given before the command and {path} after it: give one workspace",
+            context,
+            option,
+        )
+    return before
+
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
 workspace_option = click.option(
     "-w",
     "--workspace",
     "root",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_FOLDER,
     default="hot_storage",
     envvar="FACESORT_WORKSPACE",
     show_default=True,
     show_envvar=True,
-    help="Folder on the internal disk with settings, database and progress.",
+    callback=_choose_workspace,
+    help="Folder on the internal disk with settings, database and progress; may also stand before the command.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+
+def _remember_workspace(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    context.obj = path
+
+
+any_workspace_option = click.option(
+    "-w",
+    "--workspace",
+    "root",
+    type=_FOLDER,
+    expose_value=False,
+    callback=_remember_workspace,
+    help="Workspace of the command; may also stand after it.",
+)
+
 runs_option = click.option(
     "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_FOLDER,
     default="runs",
     show_default=True,
     help="Folder in which the executed notebook is saved.",
@@ -57,19 +101,19 @@ parameter_option = click.option(
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="A parameter of the notebook, as `-p contact_sheet 0`.",
+    help="Set a parameter of the notebook, for example `-p contact_sheet 24`; can be repeated.",
 )
 
 
 def refuse_options_among(pairs: Sequence[tuple[str, str]], options: Mapping[str, str]) -> None:
-    """Refuse parameters of a notebook that the command line has options of its own for.
+    """Refuse notebook parameters that are set by an option of their own.
 
     Parameters
     ----------
     pairs : sequence of (name, value)
         From `parameter_option`.
     options : mapping of str to str
-        The option, by the name of the parameter.
+        Parameter name to the option that sets it.
 
     Raises
     ------
@@ -82,7 +126,7 @@ def refuse_options_among(pairs: Sequence[tuple[str, str]], options: Mapping[str,
 
 
 def pack_places(workspace: Path | None) -> list[Path]:
-    """Folders in which model packs are looked for."""
+    """Folders that are searched for model packs."""
     from facesort.faces.packs.find import pack_roots
 
     return pack_roots(workspace, os.environ, Path.home())

@@ -1,10 +1,12 @@
-"""The command line: exit codes, sentences, and that every verb is in the README."""
+"""The command line: exit codes, messages, and that every command and option is documented."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +58,71 @@ def reference(tmp_path: Path) -> Path:
 def test_every_command_has_help_and_is_in_the_readme(
     name: str, command: click.Command, checkout: Path
 ) -> None:
+    text = (checkout / "README.md").read_text(encoding="utf-8")
+    rows = "\n".join(row for row in text.splitlines() if re.match(rf"\| .*`{name}[ `]", row))
     assert command.help
-    assert name in (checkout / "README.md").read_text(encoding="utf-8")
+    assert rows, f"no row of the README's table is about {name}"
+    for option in (p for p in command.params if isinstance(p, click.Option)):
+        assert option.help, option.opts
+        named = {o for o in option.opts if re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", rows)}
+        assert named or option.name == "root", f"the README's row of {name} lacks {option.opts}"
+
+
+def test_the_options_of_all_commands_are_in_the_readme(checkout: Path) -> None:
+    text = (checkout / "README.md").read_text(encoding="utf-8")
+    for option in (p for p in cli.params if isinstance(p, click.Option)):
+        assert option.help, option.opts
+        assert any(f"{o}`" in text or f"{o} " in text for o in option.opts), option.opts
+
+
+def test_python_runs_the_package(checkout: Path) -> None:
+    command = [sys.executable, "-m", "facesort", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("facesort, version ")
+
+
+def test_the_workspace_may_stand_before_or_after_the_command(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run("status", "-w", workspace).stdout
+    monkeypatch.setenv("FACESORT_WORKSPACE", str(tmp_path / "elsewhere"))
+
+    assert run("status").exit_code == 1, "from the environment"
+    for arguments in (
+        ("-w", workspace, "status"),
+        ("--workspace", workspace, "status"),
+        ("-w", workspace, "status", "-w", workspace),
+        ("status", "-w", workspace),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (0, expected)
+    assert run("-w", workspace, "packs", "list").exit_code == 0
+
+
+def test_two_different_workspaces_are_refused(workspace: Path, tmp_path: Path) -> None:
+    done = run("-w", workspace, "status", "-w", tmp_path / "other")
+    assert done.exit_code == 2
+    assert f"{workspace} is given before the command and" in done.stderr
+    assert "give one workspace" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("demo",), ("packs", "fetch", "buffalo_l")])
+def test_a_workspace_for_a_command_that_uses_none_is_refused(
+    workspace: Path, command: tuple[str, ...]
+) -> None:
+    done = run("-w", workspace, *command)
+    assert done.exit_code == 2
+    assert f"{command[0] if len(command) == 1 else 'fetch'} uses no workspace" in done.stderr
+
+
+def test_workers_are_given_once(workspace: Path, reference: Path, tmp_path: Path) -> None:
+    assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
+
+    done = run("sort", "-w", workspace, "--runs", tmp_path, "--workers", "2", "-p", "workers", "4")
+
+    assert done.exit_code == 2
+    assert "workers is given with --workers, not with -p" in done.stderr
+    assert not tree(tmp_path / "out")
 
 
 def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
@@ -122,7 +187,9 @@ def test_a_folder_that_cannot_be_read_is_exit_code_3_until_it_can(
     assert done.exit_code == 3, done.output
     assert "2 photos = 0 pending + 2 matched" in done.stdout
     assert "left out      1 other, 1 unreadable" in done.stdout
-    assert "1 folders or files of the source could not be read, and may hide photos" in done.stdout
+    assert (
+        "1 folders or files of the source could not be read, and may contain photos" in done.stdout
+    )
     assert again.exit_code == 0, again.output
     assert "could not be read" not in again.stdout
     status = json.loads(run("status", "-w", workspace, "--json").stdout)
@@ -186,8 +253,8 @@ def test_wrong_use_gets_a_sentence(
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["seed"], 2, "give NAME and at least one PHOTO"),
-        (["seed", "Ada"], 2, "give NAME and at least one PHOTO"),
+        (["seed"], 2, "give NAME and at least one photo"),
+        (["seed", "Ada"], 2, "give NAME and at least one photo"),
         (["seed", "Ada", "nowhere.jpg"], 2, "nowhere.jpg"),
         (["seed", "x" * 300, __file__], 1, "no reference was added"),
         (["seed", "--from", "nowhere"], 1, "not a folder"),

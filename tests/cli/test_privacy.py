@@ -77,13 +77,10 @@ def test_forget_takes_a_name_or_strangers(root: Path, arguments: list[str]) -> N
 
 def test_somebody_who_is_not_delivered_is_marked(root: Path) -> None:
     assert run("deliver", "-w", root, "Ada", "--no").exit_code == 0
-    assert (
-        "Ada  ->  Ada/  (1 references, 4 learned)  NOT DELIVERED"
-        in run("persons", "-w", root).stdout
-    )
+    assert "Ada  ->  Ada/  (1 references, 4 learned)  WITHHELD" in run("persons", "-w", root).stdout
 
     assert run("deliver", "-w", root, "Ada").exit_code == 0
-    assert "NOT DELIVERED" not in run("persons", "-w", root).stdout
+    assert "WITHHELD" not in run("persons", "-w", root).stdout
     assert run("deliver", "-w", root, "Zoe").exit_code == 1
 
 

@@ -52,10 +52,10 @@ def test_a_merge_is_undone_and_done_again(job: Job) -> None:
     redone = run(job, "redo")
     assert (redone.exit_code, redone.stdout) == (
         0,
-        "done again: Person 1 was merged into Person 2\n",
+        "redone: Person 1 was merged into Person 2\n",
     )
     assert names(job) == merged == ["Person 2", "Person 3", "Person 4"]
-    assert run(job, "redo").stdout == "there is nothing to do again\n"
+    assert run(job, "redo").stdout == "there is nothing to redo\n"
 
 
 def test_everything_that_was_done_is_told(job: Job) -> None:

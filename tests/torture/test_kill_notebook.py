@@ -28,7 +28,7 @@ KILLS = "kills survived: notebook kernel, papermill, or all at once"
 
 def run_and_kill(root: Path, runs: Path, after_s: float, victim: str) -> str:
     """Start `facesort sort` and kill what is asked for: ``killed``, ``missed`` if it is not there, or ``finished``."""
-    command = [sys.executable, "-m", "facesort.cli", "sort", "-w", str(root), "--runs", str(runs)]
+    command = [sys.executable, "-m", "facesort", "sort", "-w", str(root), "--runs", str(runs)]
     process = subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

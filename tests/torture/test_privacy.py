@@ -71,7 +71,7 @@ def test_a_notebook_needs_no_network_but_this_machine(tmp_path: Path) -> None:
     """Jupyter's processes talk through the loopback device; there is no other one."""
     make_event(tmp_path / "source", 20)
     workspace, _ = make_workspace(tmp_path, tmp_path / "source")
-    sort = f"{sys.executable} -m facesort.cli sort -w {workspace.root} --runs {tmp_path / 'runs'}"
+    sort = f"{sys.executable} -m facesort sort -w {workspace.root} --runs {tmp_path / 'runs'}"
 
     done = in_the_dark("sh", "-c", f"ip link set lo up && exec {sort}")
 

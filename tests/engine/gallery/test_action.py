@@ -14,6 +14,7 @@ from facesort.engine.gallery.action import redo, undo
 from facesort.engine.review import answers
 from facesort.errors import GalleryError
 from facesort.store import Store
+from facesort.store.queries.corrections import corrections
 
 
 @pytest.fixture
@@ -88,4 +89,4 @@ def test_an_action_stands_although_the_list_cannot_be_written(
 
     assert "corrections.csv cannot be written" in caplog.text
     with job.open_store() as store:
-        assert store.value("SELECT person_id FROM face_answer WHERE face_id = 1") is None
+        assert [c.why for c in corrections(store)] == ["rejected_by_user"]
