@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from facesort.files import (
     _rename_exclusively,
     file_sha256,
     publish,
+    replace_file,
     replace_json,
     sync_folder,
     write_synced,
@@ -129,6 +131,96 @@ def test_an_error_that_is_no_missing_feature_is_not_hidden(tmp_path: Path, way: 
         way(tmp_path / ".new", tmp_path / ("x" * 256))
     assert caught.value.errno == errno.ENAMETOOLONG
     assert content(tmp_path) == {".new": b""}
+
+
+# --- file systems that support neither call ---------------------------------------------------
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system on which neither an exclusive rename nor a hard link works, as FAT on an old kernel."""
+
+    def refuse(code: int) -> Callable[..., None]:
+        def call(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        return call
+
+    monkeypatch.setattr("facesort.files._rename_exclusively", refuse(errno.EINVAL))
+    monkeypatch.setattr("facesort.files.os.link", refuse(errno.EPERM))
+
+
+@posix
+@pytest.mark.usefixtures("bare")
+def test_without_exclusive_rename_and_links_a_file_still_gets_its_name(tmp_path: Path) -> None:
+    (tmp_path / ".new").write_bytes(b"new")
+    publish(tmp_path / ".new", tmp_path / "target")
+    assert content(tmp_path) == {"target": b"new"}
+
+
+@posix
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("kind", ["file", "empty file", "link to nothing"])
+def test_without_exclusive_rename_and_links_nothing_is_replaced(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind == "link to nothing":
+        target.symlink_to("nowhere")
+    else:
+        target.write_bytes(b"old" if kind == "file" else b"")
+    (tmp_path / ".new").write_bytes(b"new")
+    before = target.lstat()
+    with pytest.raises(FileExistsError) as caught:
+        publish(tmp_path / ".new", target)
+    assert (caught.value.errno, caught.value.filename) == (errno.EEXIST, str(target))
+    assert (target.lstat().st_ino, target.lstat().st_size) == (before.st_ino, before.st_size)
+    assert (tmp_path / ".new").read_bytes() == b"new"
+
+
+# --- durability -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, list[str]]]:
+    """What each fsync covered: inode, size, and the names that a folder held."""
+    calls = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        found = os.fstat(handle)
+        names = sorted(os.listdir(handle)) if stat.S_ISDIR(found.st_mode) else []
+        calls.append((found.st_ino, found.st_size if not names else 0, names))
+        real(handle)
+
+    monkeypatch.setattr("facesort.files.os.fsync", fsync)
+    return calls
+
+
+@posix
+def test_a_file_is_synced_with_all_of_its_content(
+    tmp_path: Path, synced: list[tuple[int, int, list[str]]]
+) -> None:
+    write_synced(tmp_path / "file", b"x" * 100)
+    assert synced == [((tmp_path / "file").stat().st_ino, 100, [])]
+
+
+@posix
+def test_a_replaced_file_is_synced_before_its_rename_and_its_folder_after(
+    tmp_path: Path, synced: list[tuple[int, int, list[str]]]
+) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    replace_file(tmp_path / "file", b"x" * 100)
+    assert synced == [
+        ((tmp_path / "file").stat().st_ino, 100, []),
+        (tmp_path.stat().st_ino, 0, ["file"]),
+    ]
+
+
+@posix
+def test_a_replacement_that_fails_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(tmp_path / "folder", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 # --- the small ones ---------------------------------------------------------------------------

@@ -7,14 +7,15 @@ import os
 import platform
 import sys
 import time
-from concurrent.futures import TimeoutError
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 
 import pytest
 from pebble import ProcessExpired, ProcessPool
 
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
-from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.analysis.pool import LocalPool, executor_or_local
+from facesort.settings import Settings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
@@ -83,6 +84,44 @@ def test_a_worker_that_was_stopped_already_does_not_spoil_the_end() -> None:
 
     assert pool.last.joined == 2
     assert set(multiprocessing.active_children()) <= before
+
+
+def settings(workers: int) -> Settings:
+    return Settings.model_validate(
+        {"source": "/source", "output": "/output", "pack": "synthetic", "run": {"workers": workers}}
+    )
+
+
+def test_an_executor_that_is_given_stays_open() -> None:
+    with ThreadPoolExecutor(1) as given:
+        with executor_or_local(given, settings(2)) as executor:
+            assert executor is given
+        with pytest.raises(ZeroDivisionError), executor_or_local(given, settings(2)):
+            raise ZeroDivisionError
+        assert given.submit(double, 4).result() == 8
+
+
+@pytest.mark.parametrize(
+    ("workers", "tasks", "expected"),
+    [(3, None, 3), (3, 2, 2), (3, 0, 1), (0, None, 5), (0, 2, 2), (0, 9, 5)],
+)
+def test_a_local_pool_has_as_many_workers_as_set_and_is_closed(
+    monkeypatch: pytest.MonkeyPatch, workers: int, tasks: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    with executor_or_local(None, settings(workers), tasks) as pool:
+        assert isinstance(pool, LocalPool)
+        assert pool._workers == expected
+    with pytest.raises(RuntimeError):
+        pool.submit(double, 4).result()
+
+
+def test_a_call_that_is_cancelled_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    with LocalPool(1, 60) as pool:
+        calls = [pool.submit(double, number) for number in range(5)]
+        assert calls[2].cancel()
+        assert [call.result() for call in calls if not call.cancelled()] == [0, 2, 6, 8]
+    assert not caplog.records
 
 
 @posix

@@ -30,7 +30,11 @@ from facesort.engine.calibration.forecast import (
     frozen_gallery,
     sample_source,
 )
-from facesort.engine.calibration.labelled import person_numbers
+from facesort.engine.calibration.labelled import (
+    analyse_labelled,
+    person_numbers,
+    refuse_one_person,
+)
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.decide import decide_batch, results_of, standings_of
 from facesort.engine.rules import Rules, rules_of
@@ -120,6 +124,16 @@ def test_references_and_labelled_photos_are_compared_as_the_sort_compares_them(
     faces = np.stack([synthetic_embedding(2, v) for v in (140, 70)])
     expected = np.linalg.norm(faces - gallery.centroids().references[1], axis=1)
     assert own == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_callers_executor_stays_open(tmp_path: Path) -> None:
+    workspace, pack = seeded(tmp_path, {})
+    folders = {"Ann": (20, [50, 60]), "Ben": (21, [50, 60])}
+    labelled = write_labelled(tmp_path / "labelled", folders)
+    with ThreadPoolExecutor(1) as executor:
+        refuse_one_person(workspace, pack, labelled, executor)
+        assert len(analyse_labelled(workspace, pack, labelled, executor).faces) == 4
+        assert executor.submit(len, "ab").result() == 2
 
 
 def test_a_calibration_names_its_pack_gallery_and_date_and_stores_nothing(tmp_path: Path) -> None:

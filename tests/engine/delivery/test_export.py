@@ -67,6 +67,12 @@ def export_to(job: Job, folder: Path, **options: object) -> ExportReport:
     return export(*job, folder, ExportOptions(**options), ThreadPoolExecutor(2))  # type: ignore[arg-type]
 
 
+def test_the_callers_executor_stays_open(job: Job, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        export(*job, tmp_path / "export", ExportOptions(), executor)
+        assert executor.submit(len, "ab").result() == 2
+
+
 def left_out(folder: Path) -> set[tuple[str, str, str, str]]:
     with (folder / "_left_out.csv").open(encoding="utf-8-sig", newline="") as stream:
         return {(r["photo"], r["folder"], r["why"], r["instead"]) for r in csv.DictReader(stream)}

@@ -284,6 +284,21 @@ def test_a_photo_that_cannot_be_rendered_waits_for_the_next_rematch(job: Job) ->
     assert rematch(job).files == 1
 
 
+@pytest.mark.parametrize("first", [rematch, lambda job: sort_in_threads(*job)])
+def test_a_rematch_that_could_not_render_is_not_complete(
+    job: Job, first: Callable[[Job], object]
+) -> None:
+    photo = job[0].settings.source / "00-early.png"
+    away = photo.rename(job[0].root / "away.png")
+    first(job)
+    assert "00-early" not in folders(job)["Ada"]
+
+    away.rename(photo)
+    sort_in_threads(*job)
+
+    assert "00-early" in folders(job)["Ada"]
+
+
 def test_copies_are_taken_from_the_output_where_the_source_is_gone(job: Job) -> None:
     name_eve_twice(job)
     gallery.merge_persons(job[0], "Evelyn", "Eve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -17,7 +18,7 @@ from synthetic_event import make_event, make_workspace, sort_in_threads, tree, w
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.job.progress import current_status
-from facesort.engine.job.sort import SortOptions, retry_failed, run_sort
+from facesort.engine.job.sort import SortOptions, retry_failed, run_rematch, run_sort
 from facesort.engine.setup import set_up
 from facesort.errors import (
     GalleryError,
@@ -452,6 +453,34 @@ def test_a_photo_whose_worker_was_killed_from_outside_gets_a_second_chance(
 
     assert failures(workspace) == {}
     assert counts(workspace).photos[PhotoStatus.MATCHED] == 1
+
+
+def test_the_callers_executor_stays_open(source: Path, job: Job) -> None:
+    write_photo(source / "a.jpg", [1])
+    with ThreadPoolExecutor(1) as executor:
+        run_sort(*job, SortOptions(executor))
+        run_rematch(*job, SortOptions(executor))
+        assert executor.submit(len, "ab").result() == 2
+
+
+def test_a_run_that_stops_leaves_no_photos_in_the_callers_executor(source: Path, job: Job) -> None:
+    for number in range(20):
+        write_photo(source / f"{number}.jpg", [1], shade=number)
+    submitted: list[Future[Any]] = []
+
+    class Recording(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            submitted.append(super().submit(fn, *args, **kwargs))
+            return submitted[-1]
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with Recording(1) as executor:
+        with pytest.raises(KeyboardInterrupt):
+            run_sort(*job, SortOptions(executor, on_photo=interrupt))
+        gc.collect()
+        assert sum(future.cancelled() for future in submitted) > 10
 
 
 def test_runs_are_not_saved_into_the_source(source: Path, job: Job) -> None:
