@@ -1,4 +1,4 @@
-"""What ``05_audit`` shows: every run, every drop, what changed between two runs, and who is missing."""
+"""What the cells of ``05_audit`` show beside the drop rates: runs, faces, files, changes and coverage."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def open_audit(
     Raises
     ------
     SettingsError
-        If a number cannot be meant, or there is no such run.
+        If a number is out of range, or there is no such run.
     WorkspaceError, StoreError
         If the workspace cannot be opened; while a sort is running, its database is locked.
     """
@@ -70,20 +70,20 @@ def open_audit(
 
 
 def show_runs(report: AuditReport) -> Sections | Markdown:
-    """Every run of the workspace, with what was saved of it."""
+    """Every run of the workspace, and where its notebook was saved."""
     if not report.runs and not report.saved:
         return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
     return runs_sections(report.runs, report.drops_by_run, report.saved, report.saved_others)
 
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
-    """Dropped faces that came nearest to somebody, each beside that person's best reference."""
+    """Dropped faces nearest to somebody in the gallery, each beside that person's best reference."""
     faces = report.dropped_faces
     if faces is None:
         return Markdown(NOT_REQUESTED)
     if not faces:
         return Markdown("No photo was dropped for having only unknown faces.")
-    text = f"The {len(faces)} dropped photos whose face came nearest to somebody in the gallery"
+    text = f"The {len(faces)} dropped photos with the faces nearest to somebody in the gallery"
     return faces_picture(plot_contact_sheet(faces), text)
 
 
@@ -92,18 +92,20 @@ def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
     if report.dropped_faces is None:
         return Markdown(NOT_REQUESTED)
     if not report.faceless:
-        return Markdown("In every photo that could be read, there is a face.")
+        return Markdown("Every photo that could be read has a face in it.")
     source = report.workspace.settings.source
     found = [(path, _thumbnail(source / path, report)) for path in report.faceless]
     photos = [(path, pixels) for path, pixels in found if pixels is not None]
     if not photos:
-        return Markdown(f"The photos cannot be read from {source}: plug in the disk.")
+        return Markdown(
+            f"The photos cannot be read from {source}: plug in the disk and run this cell again."
+        )
     text = f"{len(photos)} photos in which no face was found"
     return faces_picture(plot_photos(photos), text)
 
 
 def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:
-    """A small copy of a photo; None if it cannot be read any more."""
+    """A small copy of a photo; None if it can no longer be read."""
     limit = report.workspace.settings.photos.max_megapixels
     try:
         loaded = load_photo(path.read_bytes(), path.name, max_megapixels=limit)
@@ -115,14 +117,14 @@ def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:
 
 
 def show_unusable(report: AuditReport) -> Sections:
-    """Photos that failed, and files that the scan passed over."""
+    """Photos that failed, and files that the scan skipped."""
     failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.counts.skipped.values())
     by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.counts.skipped.items())
     return Sections(
         (
             ("Photos that failed", _failed(report, failed) if failed else "No photo failed."),
             (
-                "Files and folders that are no photos, or could not be opened",
+                "Files and folders that are not photos, or could not be opened",
                 Table(
                     ("Path", "Reason"),
                     report.skipped_files,
@@ -169,26 +171,26 @@ def show_slowest(report: AuditReport) -> Table | Markdown:
 
 
 def show_withheld(report: AuditReport) -> Table | Markdown:
-    """Who is not to be delivered, and what that held back."""
+    """Who is withheld, and which photos with them."""
     if not report.withheld:
-        return Markdown("Nobody is marked as not to be delivered.")
+        return Markdown("Nobody is withheld.")
     return Table(
-        ("Person", "Photos withheld", "Files of them that are in the output from before"),
+        ("Person", "Photos withheld", "Copies already in the output"),
         report.withheld,
-        note="A photo with two such persons counts for both. Files from before stay: the output is append-only; "
-        "corrections.csv lists them.",
+        note="A photo with two withheld persons counts for both. Copies made earlier stay, because the output is "
+        "append-only; corrections.csv lists them.",
     )
 
 
 def show_changes(report: AuditReport) -> Sections | Markdown:
-    """Which photos are decided otherwise than at an earlier run, and why."""
+    """Which photos changed since an earlier run, and why."""
     if report.comparison is None:
         return Markdown("There is no run to compare yet.")
     return comparison_sections(report, report.comparison)
 
 
 def show_coverage(report: AuditReport) -> Image | Markdown:
-    """Photos of everyone, hour by hour."""
+    """Photos per person and hour."""
     people = [(name, photos) for name, photos, *_ in report.coverage if photos]
     if not people:
         return Markdown("Nobody is in a photo yet.")
@@ -204,7 +206,7 @@ def show_coverage(report: AuditReport) -> Image | Markdown:
 
 
 def show_short(report: AuditReport) -> Table | Markdown:
-    """Who is in how many photos, those in fewest first."""
+    """Photos per person, fewest first."""
     if not report.coverage:
         return Markdown("Nobody is in the gallery.")
     good = report.workspace.settings.matching.learn_quality
@@ -222,6 +224,6 @@ def show_short(report: AuditReport) -> Table | Markdown:
 
 def _missing(report: AuditReport, name: str, photos: int) -> str:
     if name in {withheld for withheld, *_ in report.withheld}:
-        return "not to be delivered"
+        return "withheld"
     gap = report.minimum - photos
     return f"{gap:,} more" if gap > 0 else ""

@@ -1,4 +1,4 @@
-"""Pictures of the audit: who was photographed when, and photos in which no face was found."""
+"""Figures of the audit: who was photographed when, and photos without a face."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def plot_coverage(
 
 
 def _label_hours(ax: Axes, hours: Sequence[datetime | None]) -> None:
-    """Name the hours below the map, and the day where it begins; as many as there is room for."""
+    """Label as many hours as there is room for; the first of a day also with its date."""
     every = math.ceil(len(hours) / 24)
     shown = range(0, len(hours), every)
     ax.set_xticks(np.asarray(shown) + 0.5, [_hour(hours, at) for at in shown])

@@ -1,4 +1,4 @@
-"""Everything that an audit shows, read at once, so that the database is free again while people look."""
+"""Everything that an audit shows, read at once so that the database is not held while people look."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AuditReport:
-    """A workspace with its runs.  Displays as one sentence, with a summary for programs.
+    """What an audit shows.  Displays as one sentence, with a summary for programs.
 
     Parameters
     ----------
     minimum : int
         Photos that everyone should be in.
     names : mapping of person_id to str
-        Everyone that a row may point to.
+        Everyone, also those who left the gallery.
     drops_by_run : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
     saved_others : int
-        Saved runs that were left out.
+        Saved runs of other workspaces, or unreadable.
     counts : Counts
         Of photos by status, to check the sums of the tables.
     reasons : mapping of reason to int
@@ -210,7 +210,7 @@ def read_audit(
 
 
 def _drops_by_time(store: Store) -> dict[str, list[DropRow]]:
-    """By the hour in the order of time; where there are too many hours by the day, and then by the worst days."""
+    """By hour, in order; by day if there are too many hours; only the worst days if there are too many of them."""
     for by in ("Hour", "Day"):
         rows = audit.drops(store, by.lower(), _MAX_HOURS + 1)
         if len(rows) <= _MAX_HOURS:

@@ -1,4 +1,4 @@
-"""Runs that were saved, beside those that the workspace remembers."""
+"""The runs in the database, each with its saved notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SORT = "03_sort"
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """A run's folder, as its ``summary.json`` tells.
+    """The folder of a saved run, with its ``summary.json``.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class SavedRun:
         return self._time("started_at")
 
     def is_of(self, run: RunRecord) -> bool:
-        """Whether this is the folder of a run; one that failed did not say its number, but when it was."""
-        said = self.summary.get("run")
-        if isinstance(said, dict):
-            return bool(said.get("run_id") == run.run_id)
+        """Whether this is the folder of a run: by its number, or by its time if it failed before it had one."""
+        recorded = self.summary.get("run")
+        if isinstance(recorded, dict):
+            return bool(recorded.get("run_id") == run.run_id)
         start, end = self.started_at, self._time("finished_at")
         return start is not None and end is not None and start <= run.started_at <= end
 
@@ -59,7 +59,7 @@ def read_saved_runs(runs: Path, workspace: Path) -> tuple[list[SavedRun], int]:
     Parameters
     ----------
     runs : Path
-        A folder that need not be there.
+        May be missing.
     workspace : Path
         Root of the workspace.
 
@@ -68,7 +68,7 @@ def read_saved_runs(runs: Path, workspace: Path) -> tuple[list[SavedRun], int]:
     list of SavedRun
         Oldest first.
     int
-        Summaries that are of other workspaces, or cannot be read.
+        How many were skipped: of other workspaces, or unreadable.
     """
     mine, others = [], 0
     for path in sorted(runs.glob("*/summary.json")):
@@ -77,7 +77,7 @@ def read_saved_runs(runs: Path, workspace: Path) -> tuple[list[SavedRun], int]:
             place = Path(summary["parameters"]["workspace"])
             found = SavedRun(path.parent.name, str(summary["notebook"]), summary)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s is left out: %s", path, error)
+            log.warning("skipped %s: %s", path, error)
             others += 1
             continue
         if place.resolve() == workspace.resolve():
@@ -93,14 +93,14 @@ def runs_sections(
     saved: Sequence[SavedRun],
     others: int,
 ) -> Sections:
-    """What every run did and what decided in it, oldest first; saved runs that did not come so far are last.
+    """What every run did and with which settings, oldest first; saved runs that failed before they sorted are last.
 
     Parameters
     ----------
     drops : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
     others : int
-        Summaries that were left out.
+        Saved runs that were skipped.
     """
     sorts = [found for found in saved if found.notebook == _SORT]
     pairs = {run.run_id: next((s for s in sorts if s.is_of(run)), None) for run in runs}
@@ -118,7 +118,7 @@ def runs_sections(
             ),
         ),
         (
-            "What decided",
+            "What they used",
             Table(
                 ("Run", "Pack", "STRICT / LOOSE / margin", "Calibration", "Saved in"),
                 [_decided(run, pairs[run.run_id]) for run in runs],
@@ -157,5 +157,5 @@ def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
 
 def _unstarted(saved: SavedRun) -> tuple[object, ...]:
     started = timestamp(saved.started_at) if saved.started_at else ""
-    state = f"{saved.summary.get('state')} before it sorted"
+    state = f"{saved.summary.get('state')} before sorting"
     return (saved.folder, started, state, 0, "", "", "", "")

@@ -58,7 +58,7 @@ class Whisker:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """Several small tables or sentences below each other, each under its heading.
+    """Several tables or sentences, each under its heading.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _html(part: Table | str) -> str:
 
 
 def interval(drop: DropRate) -> str:
-    """A 95 % interval in words that stay on one line: ``1.2 to 3.4 %``; nothing for a rate of nothing."""
+    """A 95 % interval that does not wrap: ``1.2 to 3.4 %``; empty if nothing is decided."""
     if drop.interval is None:
         return ""
     low, high = drop.interval

@@ -206,7 +206,7 @@ def test_who_is_in_too_few_photos_is_shown_first(job: Job) -> None:
     assert len(table.rows) == 5
     assert column(table, "Photos") == sorted(column(table, "Photos"))
     missing = dict(zip(column(table, "Person"), column(table, "What is missing"), strict=True))
-    assert missing["Person 2"] == "not to be delivered"
+    assert missing["Person 2"] == "withheld"
     assert "more" in str(missing["Person 5"])
     assert "5 of 5 people" in table.note
 
