@@ -1,7 +1,7 @@
 """What the cells of ``01_seed`` call."""
 
 from facesort.lab.seed.cells import (
-    open_seeding as open_seeding,
+    open_gallery as open_gallery,
 )
 from facesort.lab.seed.cells import (
     show_add as show_add,

@@ -1,4 +1,4 @@
-"""The panel that adds persons: a form, and every offered photo with its verdict."""
+"""The panel that adds persons: a form, and the result for every offered photo."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from facesort.core.words import several
 from facesort.engine.gallery.seed import SeedReport, photos_in
 from facesort.errors import FacesortError
 from facesort.lab.seed.cards import report_html
-from facesort.lab.seed.seeding import Offer, Seeding
+from facesort.lab.seed.session import Offer, SeedSession
 from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
 from facesort.reasons import Reason
 
 _FORCEABLE = {Reason.CLOSER_TO_OTHER, Reason.LOOKS_LIKE_OTHER}
 # JupyterLab's server closes the connection on longer messages (tornado's websocket_max_message_size), and the browser
-# forgets what was chosen: nothing arrives here, not even an error.
+# discards the selection: nothing arrives here, not even an error.
 _NO_PHOTO = (
     "Choose photos, or give a path. If you did choose some: JupyterLab loses uploads of more than about 10 MB at "
     "once; choose fewer, or give their path."
@@ -29,15 +29,15 @@ _ACCEPT = "image/*,.arw,.cr2,.cr3,.dng,.heic,.heif,.nef,.orf,.raf,.rw2"
 class AddPanel:
     """A form that seeds persons."""
 
-    def __init__(self, seeding: Seeding) -> None:
-        self._seeding = seeding
+    def __init__(self, session: SeedSession) -> None:
+        self._session = session
         wide = widgets.Layout(width="380px")
         style = {"description_width": "70px"}
         self.name = widgets.Combobox(
-            description="Name", placeholder="new, or known already", layout=wide, style=style
+            description="Name", placeholder="new or existing person", layout=wide, style=style
         )
         self.folder = widgets.Text(
-            description="Folder", placeholder="after the name", layout=wide, style=style
+            description="Folder", placeholder="default: the name", layout=wide, style=style
         )
         self.upload = widgets.FileUpload(
             description="Choose photos", accept=_ACCEPT, multiple=True, layout={"width": "180px"}
@@ -64,16 +64,16 @@ class AddPanel:
             ],
             layout=widgets.Layout(grid_gap="6px"),
         )
-        seeding.follow("add", self.refresh)
+        session.follow("add", self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Offer the names that are in the gallery."""
-        self.name.options = [card.person.name for card in self._seeding.view().cards]
+        """Offer the names in the gallery."""
+        self.name.options = [card.person.name for card in self._session.view().cards]
 
     def add(self) -> None:
-        """Offer what was uploaded and what lies under the path; says what became of each."""
-        with self._seeding.lock:
+        """Seed with the uploads and the photos at the path, and show the result of each."""
+        with self._session.lock:
             self._add()
 
     def _add(self) -> None:
@@ -84,36 +84,38 @@ class AddPanel:
             self.message.value = notice(str(error), good=False)
             return
         if not name or not offers:
-            self.message.value = notice("Say who it is." if not name else _NO_PHOTO, good=False)
+            self.message.value = notice("Enter a name." if not name else _NO_PHOTO, good=False)
             return
         self.results.children = ()
         self._clear(self._seed(name, offers, force=False))
 
     def _clear(self, reports: Sequence[SeedReport]) -> None:
-        """Make room for other photos, or for the next person: a name that stayed would get somebody else's."""
+        """Clear the form for the next photos or person, so that nobody gets somebody else's photos."""
         if reports:
             self.upload.value, self.path.value = (), ""
         if any(report.refused is None for report in reports):
             self.name.value = self.folder.value = ""
 
     def _offers(self) -> list[Offer]:
-        """Uploads first, then what lies under the path."""
-        uploads = [Offer(item["name"], bytes(item["content"])) for item in self.upload.value]
-        text = self.path.value.strip().strip("\"'")  # as file managers copy it
+        """Uploads first, then the photos at the path."""
+        uploads: list[Offer] = [
+            (item["name"], bytes(item["content"])) for item in self.upload.value
+        ]
+        text = self.path.value.strip().strip("\"'")  # file managers copy paths in quotes
         if not text:
             return uploads
-        return uploads + [Offer(p.name, p) for p in photos_in(Path(text).expanduser())]
+        return uploads + [(p.name, p) for p in photos_in(Path(text).expanduser())]
 
     def _seed(self, name: str, offers: Sequence[Offer], *, force: bool) -> list[SeedReport]:
-        """Seed, and show each verdict as soon as it is known; gives those that were reached."""
+        """Seed, and show each report as soon as it is there."""
         reports: list[SeedReport] = []
         self._disable(True)
         self.message.value = notice(
-            f"Looking at {several(len(offers), 'photo')}; the first takes longest, it loads the model."
+            f"Analysing {several(len(offers), 'photo')}; the first takes longest because the model is loaded."
         )
         try:
             folder = self.folder.value.strip() or None
-            for report in self._seeding.add(name, offers, folder=folder, force=force):
+            for report in self._session.add(name, offers, folder=folder, force=force):
                 self._show(report, offers[len(reports)])
                 reports.append(report)
             self.message.value = _summary(name, reports)
@@ -122,17 +124,17 @@ class AddPanel:
         finally:
             self._disable(False)
         if any(report.refused is None for report in reports):
-            self._seeding.changed()
+            self._session.changed()
         return reports
 
     def _disable(self, working: bool) -> None:
-        """Take nothing while photos are looked at: what was typed meanwhile would be wiped in the end."""
+        """Disable the form during the analysis, which clears it at the end."""
         for field in (self.name, self.folder, self.upload, self.path, self.button):
             field.disabled = working
 
     def _show(self, report: SeedReport, offer: Offer) -> None:
-        """Add one verdict; where only the likeness speaks against it, with a button to overrule that."""
-        parts: list[widgets.Widget] = [widgets.HTML(report_html(report, offer.name))]
+        """Show one report; if only the likeness to somebody else is against it, with a button that overrides that."""
+        parts: list[widgets.Widget] = [widgets.HTML(report_html(report, offer[0]))]
         if report.refused is not None and report.refused.reason in _FORCEABLE:
             button = widgets.Button(description="Add anyway", icon="exclamation-triangle")
             on_press(button, lambda: self.add_anyway(report.candidate.name, offer))
@@ -142,7 +144,7 @@ class AddPanel:
 
     def add_anyway(self, name: str, offer: Offer) -> None:
         """Add a photo that was refused only because it looks like somebody else."""
-        with self._seeding.lock:
+        with self._session.lock:
             self.results.children = ()
             self._seed(name, [offer], force=True)
 
@@ -152,5 +154,5 @@ def _summary(name: str, reports: Sequence[SeedReport]) -> str:
     added = len(reports) - refused
     text = f"{name}: {several(added, 'reference')} added"
     if refused:
-        text += f", {refused} refused; why is said below each. Refused photos are not kept."
+        text += f", {refused} refused; the reasons are below. Refused photos are not kept."
     return notice(text, good=added > 0)

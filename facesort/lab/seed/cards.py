@@ -1,4 +1,4 @@
-"""Persons, references and offered photos as small pieces of HTML."""
+"""Persons, references and offered photos as HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facesort.lab.shared.html import TEXT_STYLE
 from facesort.lab.shared.plots import GREEN, RED, shorten
 from facesort.store.queries.gallery import StoredReference
 
-_LONG_EDGE = 520  # px of a shown photo: twice what the page gives it, for sharp screens
+_LONG_EDGE = 520  # px of a shown photo: twice its size on the page, for high-resolution screens
 _PAPER = "#EEEEEE"
 _SMALL = (
     "color:var(--jp-ui-font-color2,#555);font-size:12px;line-height:1.35;overflow-wrap:anywhere"
@@ -34,17 +34,17 @@ def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
 
 
 def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
-    """The photo, made small, with a box around every face that was found.
+    """Shrink the photo and draw a box around every detected face.
 
     Parameters
     ----------
     accepted : bool
-        Chooses the colour.
+        Determines the colour.
 
     Returns
     -------
     bytes
-        JPEG; empty where the photo could not be decoded.
+        JPEG; empty if the photo could not be decoded.
     """
     if not analysis.jpeg or analysis.info is None:
         return b""
@@ -66,7 +66,7 @@ def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], colour: str) -> None:
     edges = [float(edge) for edge in box]
-    for grown, ink, width in ((2, "white", 8), (0, colour, 4)):  # seen on every background
+    for grown, ink, width in ((2, "white", 8), (0, colour, 4)):  # visible on any background
         x_min, y_min, x_max, y_max = edges
         draw.rectangle(
             (x_min - grown, y_min - grown, x_max + grown, y_max + grown), None, ink, width
@@ -80,24 +80,24 @@ def _draw_number(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], number: in
 
 
 def report_html(report: SeedReport, file_name: str) -> str:
-    """What became of one offered photo: the photo with its boxes, the verdict, and why."""
+    """The result for one offered photo: the photo with its boxes, added or refused, and why."""
     refused = report.refused
     accepted = refused is None
     colour = GREEN if accepted else RED
-    verdict = "added" if refused is None else "refused"
+    result = "added" if refused is None else "refused"
     code = "" if refused is None else f" <code>{escape(refused.reason.value)}</code>"
     detail = _distances(report) if refused is None else refused.detail
     photo = _picture(boxed_photo(report.analysis, accepted=accepted), 190, file_name, "contain")
     return (
         f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
         f'border-radius:4px;overflow:hidden">{photo}<div style="padding:8px 10px;{TEXT_STYLE}">'
-        f'<b style="color:{colour}">{verdict}</b>{code}<br>{escape(shorten(file_name, 40))}'
+        f'<b style="color:{colour}">{result}</b>{code}<br>{escape(shorten(file_name, 40))}'
         f'<div style="{_SMALL};margin-top:4px">{escape(detail)}</div></div></div>'
     )
 
 
 def _distances(report: SeedReport) -> str:
-    """To whom an accepted face is how near, as far as there was anyone to compare with."""
+    """The distances of an accepted face to its person and to the nearest other."""
     found = report.likeness
     if found is None:
         return ""
@@ -110,7 +110,7 @@ def _distances(report: SeedReport) -> str:
 
 
 def person_html(card: PersonCard, *, chosen: bool = False) -> str:
-    """A person: best face, name, folder, and how well known they are."""
+    """A person: best face, name, folder, references and what is missing."""
     spread = "" if card.spread is None else f" · spread {card.spread:.2f}"
     missing = "".join(_badge(a.gap.value.replace("_", " "), a.text) for a in card.advice)
     border = "2px solid #0072B2" if chosen else "1px solid #CCC"
@@ -132,7 +132,7 @@ def _badge(text: str, explanation: str) -> str:
 
 
 def reference_html(reference: StoredReference, to_rest: float | None) -> str:
-    """One reference of a person, and how far it is from their others."""
+    """One reference and its distance to the person's others."""
     lines = [shorten(reference.file_name, 30), f"quality {reference.quality:.2f}"]
     if to_rest is not None:
         lines.append(f"{to_rest:.2f} from the others")

@@ -1,4 +1,4 @@
-"""What ``01_seed`` shows: a panel to add persons, the gallery, and what a coach says about it."""
+"""What ``01_seed`` shows: a form to add persons, the gallery, and what it is missing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from IPython.display import Image, Markdown
 from ipywidgets import Widget
 
+from facesort.core.matching import Thresholds
 from facesort.core.words import several
 from facesort.engine.gallery.view import ClosestPair
 from facesort.engine.setup import open_with_pack
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import plot_closest_pair, plot_confusion, shown_persons
-from facesort.lab.seed.seeding import Seeding
+from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.live import Live
 from facesort.lab.shared.notebooks import find_folder
@@ -22,10 +23,10 @@ from facesort.lab.shared.plots import picture
 from facesort.lab.shared.tables import Table
 
 _MAX_ADVISED = 100
-_ALONE = "Nobody could be mistaken for anybody: there are fewer than two people in the gallery."
+_FEWER_THAN_TWO = "Nobody can be mistaken for anybody: the gallery has fewer than two people."
 
 
-def open_seeding(workspace: str | Path, *, executor: Executor | None = None) -> Seeding:
+def open_gallery(workspace: str | Path, *, executor: Executor | None = None) -> SeedSession:
     """Open a workspace to edit its gallery.
 
     Parameters
@@ -45,83 +46,84 @@ def open_seeding(workspace: str | Path, *, executor: Executor | None = None) -> 
     """
     opened, pack = open_with_pack(find_folder(workspace))
     opened.open_store().close()  # brings an older database up to date
-    seeding = Seeding(opened, pack, executor)
-    seeding.view()
-    return seeding
+    session = SeedSession(opened, pack, executor)
+    session.view()
+    return session
 
 
-def show_add(seeding: Seeding) -> Widget:
+def show_add(session: SeedSession) -> Widget:
     """A form to add persons and references."""
-    return AddPanel(seeding).widget
+    return AddPanel(session).widget
 
 
-def show_gallery(seeding: Seeding) -> Widget:
+def show_gallery(session: SeedSession) -> Widget:
     """Everybody in the gallery, each with an editor."""
-    return GalleryPanel(seeding).widget
+    return GalleryPanel(session).widget
 
 
-def show_coach(seeding: Seeding) -> Live:
-    """What is missing, per person; follows the gallery."""
-    return seeding.live("coach", lambda: coach_table(seeding))
+def show_coach(session: SeedSession) -> Live:
+    """What each person's references are missing; follows the gallery."""
+
+    def content() -> Table | Markdown:
+        cards = session.view().cards
+        if not cards:
+            return Markdown("Nobody is in the gallery yet: add someone above.")
+        rows = [
+            (card.person.name, len(card.references), advice.gap.value, advice.text)
+            for card in cards
+            for advice in card.advice
+        ]
+        if not rows:
+            everybody = several(len(cards), "person", "people")
+            return Markdown(f"Nothing is missing for any of {everybody}.")
+        fine = sum(not card.advice for card in cards)
+        note = f"Nothing is missing for {fine:,} of {len(cards):,}."
+        if len(rows) > _MAX_ADVISED:
+            note += f" {len(rows) - _MAX_ADVISED:,} more lines are not shown."
+        columns = ("Person", "References", "Missing", "What to do")
+        return Table(columns, rows[:_MAX_ADVISED], note=note)
+
+    return session.live("coach", content)
 
 
-def coach_table(seeding: Seeding) -> Table | Markdown:
-    """What is missing, per person."""
-    cards = seeding.view().cards
-    if not cards:
-        return Markdown("Nobody is in the gallery yet: add someone above.")
-    rows = [
-        (card.person.name, len(card.references), advice.gap.value, advice.text)
-        for card in cards
-        for advice in card.advice
-    ]
-    fine = sum(not card.advice for card in cards)
-    if not rows:
-        return Markdown(f"Nothing is missing for any of {several(len(cards), 'person', 'people')}.")
-    note = f"Nothing is missing for {fine:,} of {len(cards):,}."
-    if len(rows) > _MAX_ADVISED:
-        note += f" {len(rows) - _MAX_ADVISED:,} more lines are not shown."
-    return Table(("Person", "References", "Missing", "What to do"), rows[:_MAX_ADVISED], note=note)
+def show_confusion(session: SeedSession) -> Live:
+    """Distances between all people; follows the gallery."""
+
+    def content() -> Image | Markdown:
+        view = session.view()
+        if len(view.cards) < 2:
+            return Markdown(_FEWER_THAN_TWO)
+        shown = len(shown_persons(view.distances))
+        figure = plot_confusion(view)
+        text = f"Distances between the centroids of {shown:,} people"
+        if shown < len(view.cards):
+            text += f" with the nearest neighbours, of {len(view.cards):,}"
+        figure.suptitle(text, x=0.01, ha="left", fontsize=10)
+        return picture(figure, text)
+
+    return session.live("confusion", content)
 
 
-def show_confusion(seeding: Seeding) -> Live:
-    """How far everybody is from everybody; follows the gallery."""
-    return seeding.live("confusion", lambda: confusion_picture(seeding))
+def show_closest_pair(session: SeedSession) -> Live:
+    """The two people most easily mistaken for each other; follows the gallery."""
+
+    def content() -> Image | Widget | Markdown:
+        pair = session.view().closest()
+        if pair is None:
+            return Markdown(_FEWER_THAN_TWO)
+        text = _verdict(pair, session.thresholds)
+        return faces_picture(plot_closest_pair(pair, text), text)
+
+    return session.live("closest", content)
 
 
-def confusion_picture(seeding: Seeding) -> Image | Markdown:
-    """How far everybody is from everybody."""
-    view = seeding.view()
-    if len(view.cards) < 2:
-        return Markdown(_ALONE)
-    shown = len(shown_persons(view.distances))
-    figure = plot_confusion(view)
-    text = f"Distances between the centroids of {shown:,} people"
-    if shown < len(view.cards):
-        text += f" with the nearest neighbours, of {len(view.cards):,}"
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10)
-    return picture(figure, text)
-
-
-def show_closest_pair(seeding: Seeding) -> Live:
-    """The two people who could most easily be mistaken for each other; follows the gallery."""
-    return seeding.live("closest", lambda: closest_picture(seeding))
-
-
-def closest_picture(seeding: Seeding) -> Image | Widget | Markdown:
-    """The two people who could most easily be mistaken for each other."""
-    pair = seeding.view().closest()
-    if pair is None:
-        return Markdown(_ALONE)
-    text = _verdict(pair, seeding)
-    return faces_picture(plot_closest_pair(pair, text), text)
-
-
-def _verdict(pair: ClosestPair, seeding: Seeding) -> str:
-    first, second, thresholds = pair.first.person.name, pair.second.person.name, seeding.thresholds
+def _verdict(pair: ClosestPair, thresholds: Thresholds) -> str:
+    first, second = pair.first.person.name, pair.second.person.name
     between = f"{first} and {second} are {pair.distance:.2f} apart"
     if pair.distance <= thresholds.strict:
-        return f"{between}, within STRICT:\nmost likely one person under two names. Merge them, or check."
+        return (
+            f"{between}, within STRICT:\nprobably one person under two names. Merge them, or check."
+        )
     if pair.distance <= thresholds.loose:
         return f"{between}, within LOOSE:\na poor photo of one may be taken for the other. More references help."
-    return f"{between}, beyond LOOSE;\nthese two references of theirs are {pair.face_distance:.2f} apart."
+    return f"{between}, beyond LOOSE;\nthese two of their references are {pair.face_distance:.2f} apart."

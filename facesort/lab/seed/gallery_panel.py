@@ -1,4 +1,4 @@
-"""The gallery as cards, with an editor for the one that is chosen."""
+"""The gallery as cards, with an editor for the chosen person."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from facesort.core.words import several
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.seed.cards import person_html
 from facesort.lab.seed.person_editor import PersonEditor
-from facesort.lab.seed.seeding import Seeding
+from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.html import notice
 
-_PAGE = 48  # cards that a browser shows without effort
-_HEIGHT = "620px"  # two rows of cards, so that the editor below them is seen when it opens
+_PAGE = 48  # more cards make the browser slow
+_HEIGHT = "620px"  # two rows of cards, so that the editor below them is visible when it opens
 
 
 class GalleryPanel:
-    """Everybody in the gallery."""
+    """The gallery as cards, and the editor below."""
 
-    def __init__(self, seeding: Seeding) -> None:
-        self._seeding = seeding
-        self.editor = PersonEditor(seeding, self.refresh)
+    def __init__(self, session: SeedSession) -> None:
+        self._session = session
+        self.editor = PersonEditor(session, self.refresh)
         self.find = widgets.Text(placeholder="find a name", layout={"width": "200px"})
         self.find.observe(lambda _: self.refresh(), "value")
         self.summary = widgets.HTML()
@@ -29,23 +29,23 @@ class GalleryPanel:
                 flex_flow="row wrap", grid_gap="12px", max_height=_HEIGHT, overflow="hidden auto"
             )
         )
-        # Kept, so that the browser stays where it was scrolled to.
+        # Reused, so that the browser keeps the scroll position.
         self._tiles: dict[str, widgets.VBox] = {}
         self.widget = widgets.VBox(
             [widgets.HBox([self.find, self.summary]), self.cards, self.editor.widget]
         )
-        seeding.follow("gallery", self.refresh)
+        session.follow("gallery", self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the cards as the gallery is now."""
-        everybody = self._seeding.view().cards
+        """Show the current gallery."""
+        everybody = self._session.view().cards
         wanted = self.find.value.strip().casefold()
         found = [card for card in everybody if wanted in card.person.name.casefold()]
         shown = found[:_PAGE]
         text = several(len(found), "person", "people")
         if len(found) > len(shown):
-            text += f", the first {len(shown)} are shown: look for a name"
+            text += f", the first {len(shown)} are shown: search for a name"
         self.find.layout.display = "" if len(everybody) > 6 else "none"
         self.summary.value = notice(text if everybody else "Nobody is in the gallery yet.")
         self.cards.children = [self._card(card) for card in shown]

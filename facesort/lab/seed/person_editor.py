@@ -12,24 +12,24 @@ from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.view import PersonCard
 from facesort.errors import FacesortError, GalleryError
 from facesort.lab.seed.cards import reference_html
-from facesort.lab.seed.seeding import Seeding
+from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
 
-_UNDO = "`facesort undo`, or 04_review, takes it back."
+_UNDO = "`facesort undo` or 04_review undoes this."
 
 
 class PersonEditor:
-    """Edits one person; closed where nobody is chosen.
+    """Edits one person; closed if nobody is chosen.
 
     Parameters
     ----------
     on_open : callable, optional
-        Told when another person is edited, or nobody any more.
+        Called when the edited person changes, or the editor closes.
     """
 
-    def __init__(self, seeding: Seeding, on_open: Callable[[], None] | None = None) -> None:
-        self._seeding = seeding
+    def __init__(self, session: SeedSession, on_open: Callable[[], None] | None = None) -> None:
+        self._session = session
         self._on_open = on_open
         self.person: str | None = None
         self._agreed: Callable[[], None] | None = None
@@ -72,65 +72,65 @@ class PersonEditor:
             self._on_open()
 
     def rename(self) -> None:
-        """Take the name in the field."""
+        """Rename the person to the name in the field."""
         old, new = self._chosen(), self.name.value.strip()
-        if self._carry_out(lambda: gallery.rename_person(self._seeding.workspace, old, new), new):
-            self._say(f"{old} is called {new} now. Their folder keeps its name.")
+        if self._carry_out(lambda: gallery.rename_person(self._session.workspace, old, new), new):
+            self._say(f"{old} is now called {new}. The folder keeps its name.")
 
     def move(self) -> None:
-        """Take the folder in the field."""
+        """Change the person's folder to the one in the field."""
         name, folder = self._chosen(), self.folder.value
         if self._carry_out(
-            lambda: gallery.move_folder(self._seeding.workspace, name, folder), name
+            lambda: gallery.move_folder(self._session.workspace, name, folder), name
         ):
-            self._say("The next copies go there. What is in the output already stays where it is.")
+            self._say("Future copies go there. Files already in the output stay where they are.")
 
     def remove_reference(self, reference_id: int) -> None:
-        """Take one reference out."""
-        name, workspace = self._chosen(), self._seeding.workspace
+        """Remove one reference."""
+        name, workspace = self._chosen(), self._session.workspace
         if self._carry_out(lambda: gallery.remove_reference(workspace, reference_id), name):
-            self._say(f"The reference is out of the gallery. {_UNDO}")
+            self._say(f"The reference was removed. {_UNDO}")
 
     def merge(self) -> None:
-        """Ask whether to merge into the person chosen."""
+        """Ask whether to merge into the chosen person."""
         name, into = self._chosen(), self.into.value
         if not into:
-            self._say(f"Choose into whom {name} is merged.", good=False)
+            self._say(f"Choose the person to merge {name} into.", good=False)
             return
         self._ask(
-            f"Merge {name} into {into}? References and learned faces move to {into}, who keeps name and folder. "
+            f"Merge {name} into {into}? References and learned faces move to {into}, whose name and folder stay. "
             f"Files in the output stay where they are. {_UNDO}",
             lambda: self._merge(name, into),
         )
 
     def _merge(self, name: str, into: str) -> None:
-        workspace = self._seeding.workspace
+        workspace = self._session.workspace
         if self._carry_out(lambda: gallery.merge_persons(workspace, name, into), into):
-            self._say(f"{name} is {into} now.")
+            self._say(f"{name} was merged into {into}.")
 
     def remove(self) -> None:
         """Ask whether to remove the person."""
         name = self._chosen()
-        card = self._seeding.view().card(name)
+        card = self._session.view().card(name)
         known = "" if card is None else f" with {several(len(card.references), 'reference')}"
         self._ask(
-            f"Remove {name}{known} from the gallery? Later sorts will not find {name}. Files in the output stay, "
-            f"and so do earlier decisions and the faces that sorts have found. {_UNDO}",
+            f"Remove {name}{known} from the gallery? Later sorts will not find {name}. Files in the output, "
+            f"earlier decisions and detected faces stay. {_UNDO}",
             lambda: self._remove(name),
         )
 
     def _remove(self, name: str) -> None:
-        if self._carry_out(lambda: gallery.remove_person(self._seeding.workspace, name), None):
-            self._say(f"{name} is out of the gallery.")
+        if self._carry_out(lambda: gallery.remove_person(self._session.workspace, name), None):
+            self._say(f"{name} was removed from the gallery.")
 
     def agree(self) -> None:
-        """Do what was asked."""
-        with self._seeding.lock:  # else a second click may find the question still open
+        """Do what was confirmed."""
+        with self._session.lock:  # or a second click may confirm twice
             if self._agreed is not None:
                 self._agreed()
 
     def decline(self) -> None:
-        """Leave everything as it is."""
+        """Close the question and change nothing."""
         self._agreed = None
         self.asking.layout.display = "none"
 
@@ -142,29 +142,29 @@ class PersonEditor:
 
     def _chosen(self) -> str:
         if self.person is None:
-            raise ValueError("nobody is being edited")
+            raise ValueError("no person is being edited")
         return self.person
 
     def _carry_out(self, edit: Callable[[], object], then: str | None) -> bool:
-        """Edit, let everything follow, and go on with a person; or say why it was refused."""
-        with self._seeding.lock:
+        """Edit, refresh everything and continue with person `then`; or show why the edit was refused."""
+        with self._session.lock:
             try:
                 edit()
             except FacesortError as error:
                 self.decline()
                 self._say(str(error), good=False)
                 if isinstance(error, GalleryError):
-                    self._look_again()
+                    self._reload()
                 return False
             self.person = then
-            self._seeding.changed()
+            self._session.changed()
             self._refresh()
             return True
 
-    def _look_again(self) -> None:
-        """Show the gallery as it is, but leave what was typed: another notebook or the terminal may have changed it."""
+    def _reload(self) -> None:
+        """Reload the gallery, which somebody else may have changed, but keep what was typed."""
         typed = self.name.value, self.folder.value
-        self._seeding.changed()
+        self._session.changed()
         self._refresh()
         self.name.value, self.folder.value = typed
 
@@ -172,16 +172,16 @@ class PersonEditor:
         self.message.value = notice(text, good=good)
 
     def _refresh(self) -> None:
-        """Fill the fields with what the gallery says."""
+        """Fill the fields from the gallery."""
         self.decline()
-        card = None if self.person is None else self._seeding.view().card(self.person)
+        card = None if self.person is None else self._session.view().card(self.person)
         self.body.layout.display = "none" if card is None else ""
         if card is None:
             self.person = None
             return
         self.name.value, self.folder.value = card.person.name, card.person.folder
         self.heading.value = f"<b>{escape(card.person.name)}</b>"
-        others = [c.person.name for c in self._seeding.view().cards if c is not card]
+        others = [c.person.name for c in self._session.view().cards if c is not card]
         choice = [(name, name) for name in sorted(others, key=str.casefold)]
         self.into.options = [("choose a person", ""), *choice]
         self.into.value = ""

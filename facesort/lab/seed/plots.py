@@ -19,13 +19,13 @@ from facesort.core.matching import Thresholds
 from facesort.engine.gallery.view import ClosestPair, GalleryView
 from facesort.lab.shared.plots import DARK, ORANGE, RED, shorten, style
 
-_MAX_PERSONS = 40  # names that can be read on one page
-_MAX_WRITTEN = 14  # persons up to which the distances themselves fit into the cells
+_MAX_PERSONS = 40  # that fit on one page
+_MAX_WRITTEN = 14  # persons up to which numbers fit into the cells
 _SIDE = 320  # px
 
 
 def shown_persons(distances: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Choose and order the rows of the matrix: those with the nearest neighbours, alike ones side by side.
+    """Choose the persons with the nearest neighbours, and order them so that similar ones are side by side.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def shown_persons(distances: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def plot_confusion(view: GalleryView) -> Figure:
-    """Draw the distances between persons as a matrix, dark where two are near.
+    """Draw the distances between persons as a matrix; near pairs are dark.
 
     Parameters
     ----------
     view : GalleryView
-        Of at least two persons.
+        With at least two persons.
     """
     rows = shown_persons(view.distances)
     side = float(np.clip(1.6 + 0.42 * len(rows), 3.4, 8.2))
@@ -111,7 +111,7 @@ def _label(ax: Axes, names: Sequence[str]) -> None:
 
 
 def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
-    """Draw the two references, one of each of two persons, that are nearest to each other.
+    """Draw the nearest pair of references of two persons.
 
     Parameters
     ----------

@@ -26,25 +26,25 @@ from facesort.lab.seed import cells as seed
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import shown_persons
-from facesort.lab.seed.seeding import Seeding
+from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.tables import Table
 from facesort.workspace import Workspace
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Seeding:
+def empty(tmp_path: Path) -> SeedSession:
     """Nobody is in the gallery."""
     (tmp_path / "src").mkdir()
     set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])
-    return seed.open_seeding(tmp_path / "hot", executor=ThreadPoolExecutor(1))
+    return seed.open_gallery(tmp_path / "hot", executor=ThreadPoolExecutor(1))
 
 
 @pytest.fixture
-def four(tmp_path: Path) -> Seeding:
+def four(tmp_path: Path) -> SeedSession:
     """Person 1 to Person 4, one reference each."""
     (tmp_path / "src").mkdir()
     make_workspace(tmp_path, tmp_path / "src")
-    return seed.open_seeding(tmp_path / "hot", executor=ThreadPoolExecutor(1))
+    return seed.open_gallery(tmp_path / "hot", executor=ThreadPoolExecutor(1))
 
 
 def photo(folder: Path, name: str, people: list[int], variation: int = 90) -> Path:
@@ -74,8 +74,8 @@ def form(panel: AddPanel) -> tuple[str, str, object, str]:
     return panel.name.value, panel.folder.value, panel.upload.value, panel.path.value
 
 
-def names(seeding: Seeding) -> list[str]:
-    return [card.person.name for card in seeding.view().cards]
+def names(session: SeedSession) -> list[str]:
+    return [card.person.name for card in session.view().cards]
 
 
 def files(workspace: Workspace) -> set[str]:
@@ -85,10 +85,10 @@ def files(workspace: Workspace) -> set[str]:
 # --- adding -----------------------------------------------------------------------------------
 
 
-def test_what_is_missing_in_the_form_is_said(empty: Seeding, tmp_path: Path) -> None:
+def test_what_is_missing_in_the_form_is_said(empty: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(empty)
     panel.add()
-    assert "Say who it is." in panel.message.value
+    assert "Enter a name." in panel.message.value
     panel.name.value = "Ada"
     panel.add()
     assert "Choose photos, or give a path." in panel.message.value
@@ -99,7 +99,7 @@ def test_what_is_missing_in_the_form_is_said(empty: Seeding, tmp_path: Path) -> 
     assert names(empty) == []
 
 
-def test_uploads_are_added_or_refused_one_by_one(empty: Seeding, tmp_path: Path) -> None:
+def test_uploads_are_added_or_refused_one_by_one(empty: SeedSession, tmp_path: Path) -> None:
     panel, gallery = AddPanel(empty), GalleryPanel(empty)
     before = files(empty.workspace)
     panel.name.value = "  Ada   Berg "
@@ -123,7 +123,7 @@ def test_uploads_are_added_or_refused_one_by_one(empty: Seeding, tmp_path: Path)
     assert files(empty.workspace) == before, "an upload leaves no file behind"
 
 
-def test_a_folder_of_photos_is_added_by_its_path(empty: Seeding, tmp_path: Path) -> None:
+def test_a_folder_of_photos_is_added_by_its_path(empty: SeedSession, tmp_path: Path) -> None:
     photo(tmp_path / "ada", "a.png", [1], 90)
     photo(tmp_path / "ada", "b.png", [1], 120)
     panel = AddPanel(empty)
@@ -135,7 +135,7 @@ def test_a_folder_of_photos_is_added_by_its_path(empty: Seeding, tmp_path: Path)
     assert [len(card.references) for card in empty.view().cards] == [2]
 
 
-def test_what_could_not_be_looked_at_stays_in_the_form(empty: Seeding, tmp_path: Path) -> None:
+def test_what_could_not_be_looked_at_stays_in_the_form(empty: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(empty)
     panel.name.value = "Ada"
     upload(panel, photo(tmp_path, "two.png", [1, 2]))
@@ -154,7 +154,9 @@ def test_what_could_not_be_looked_at_stays_in_the_form(empty: Seeding, tmp_path:
     assert form(panel) == ("Ada", "", (), ""), "another photo of Ada is wanted"
 
 
-def test_nothing_can_be_typed_while_photos_are_looked_at(empty: Seeding, tmp_path: Path) -> None:
+def test_nothing_can_be_typed_while_photos_are_looked_at(
+    empty: SeedSession, tmp_path: Path
+) -> None:
     panel = AddPanel(empty)
     fields = (panel.name, panel.folder, panel.upload, panel.path, panel.button)
     seen: list[set[bool]] = []
@@ -165,7 +167,7 @@ def test_nothing_can_be_typed_while_photos_are_looked_at(empty: Seeding, tmp_pat
     assert seen == [{True}, {False}]
 
 
-def test_only_likeness_can_be_overruled(four: Seeding, tmp_path: Path) -> None:
+def test_only_likeness_can_be_overruled(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
     panel.name.value = "Twin"
     upload(panel, photo(tmp_path, "two.png", [1, 2]), photo(tmp_path, "twin.png", [1], 100))
@@ -181,7 +183,7 @@ def test_only_likeness_can_be_overruled(four: Seeding, tmp_path: Path) -> None:
     assert [">added<" in tile for tile in shown(panel)] == [True]
 
 
-def test_a_taken_folder_is_said_and_nothing_is_added(four: Seeding, tmp_path: Path) -> None:
+def test_a_taken_folder_is_said_and_nothing_is_added(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
     panel.name.value, panel.folder.value = "Zoe", "person 1"
     upload(panel, photo(tmp_path, "zoe.png", [9]))
@@ -196,7 +198,7 @@ def test_a_taken_folder_is_said_and_nothing_is_added(four: Seeding, tmp_path: Pa
     assert not panel.button.disabled
 
 
-def test_what_users_write_is_never_html(empty: Seeding, tmp_path: Path) -> None:
+def test_what_users_write_is_never_html(empty: SeedSession, tmp_path: Path) -> None:
     panel, gallery = AddPanel(empty), GalleryPanel(empty)
     panel.name.value, panel.folder.value = "<b>Ada</b>", "ada"
     upload(panel, photo(tmp_path, "<i>.png", [1]))
@@ -214,7 +216,7 @@ def test_what_users_write_is_never_html(empty: Seeding, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def gallery(four: Seeding) -> GalleryPanel:
+def gallery(four: SeedSession) -> GalleryPanel:
     return GalleryPanel(four)
 
 
@@ -227,7 +229,7 @@ def test_the_editor_is_closed_until_somebody_is_chosen(gallery: GalleryPanel) ->
     assert gallery.editor.body.layout.display == "none"
 
 
-def test_rename_and_move(four: Seeding, gallery: GalleryPanel) -> None:
+def test_rename_and_move(four: SeedSession, gallery: GalleryPanel) -> None:
     editor = gallery.editor
     editor.open("Person 1")
     editor.name.value = "Person 2"
@@ -236,14 +238,14 @@ def test_rename_and_move(four: Seeding, gallery: GalleryPanel) -> None:
     assert editor.person == "Person 1"
     editor.name.value = " Ada "
     editor.rename()
-    assert "is called Ada now" in editor.message.value
+    assert "is now called Ada" in editor.message.value
     editor.folder.value = "A/B"
     editor.move()
     assert editor.folder.value == "A_B"
     assert (four.view().cards[0].person.name, four.view().cards[0].person.folder) == ("Ada", "A_B")
 
 
-def test_removing_a_person_asks_first(four: Seeding, gallery: GalleryPanel) -> None:
+def test_removing_a_person_asks_first(four: SeedSession, gallery: GalleryPanel) -> None:
     editor = gallery.editor
     editor.open("Person 1")
     editor.remove()
@@ -260,7 +262,7 @@ def test_removing_a_person_asks_first(four: Seeding, gallery: GalleryPanel) -> N
 
 
 def test_a_question_about_one_person_never_counts_for_another(
-    four: Seeding, gallery: GalleryPanel
+    four: SeedSession, gallery: GalleryPanel
 ) -> None:
     gallery.editor.open("Person 1")
     gallery.editor.remove()
@@ -269,11 +271,11 @@ def test_a_question_about_one_person_never_counts_for_another(
     assert len(names(four)) == 4
 
 
-def test_merging_asks_first(four: Seeding, gallery: GalleryPanel) -> None:
+def test_merging_asks_first(four: SeedSession, gallery: GalleryPanel) -> None:
     editor = gallery.editor
     editor.open("Person 1")
     editor.merge()
-    assert "Choose into whom" in editor.message.value
+    assert "Choose the person to merge" in editor.message.value
     editor.into.value = "Person 3"
     editor.merge()
     assert "Merge Person 1 into Person 3?" in editor.question.value
@@ -285,7 +287,7 @@ def test_merging_asks_first(four: Seeding, gallery: GalleryPanel) -> None:
 
 
 def test_a_reference_is_removed_but_never_the_last(
-    four: Seeding, gallery: GalleryPanel, tmp_path: Path
+    four: SeedSession, gallery: GalleryPanel, tmp_path: Path
 ) -> None:
     panel = AddPanel(four)
     panel.name.value = "Person 1"
@@ -301,7 +303,7 @@ def test_a_reference_is_removed_but_never_the_last(
     assert last.children[1].disabled
 
 
-def test_who_went_meanwhile_is_said(four: Seeding, gallery: GalleryPanel) -> None:
+def test_who_went_meanwhile_is_said(four: SeedSession, gallery: GalleryPanel) -> None:
     gallery.editor.open("Person 1")
     with four.workspace.open_store() as store:
         store.execute("DELETE FROM person WHERE name = 'Person 1'")
@@ -319,7 +321,7 @@ def test_a_refusal_leaves_what_was_typed(gallery: GalleryPanel) -> None:
     assert (gallery.editor.name.value, gallery.editor.folder.value) == ("Person 2", "Elsewhere")
 
 
-def test_cards_stay_where_they_were_scrolled_to(four: Seeding, gallery: GalleryPanel) -> None:
+def test_cards_stay_where_they_were_scrolled_to(four: SeedSession, gallery: GalleryPanel) -> None:
     before = gallery.cards.children
     four.changed()
     gallery.editor.open("Person 1")
@@ -337,20 +339,22 @@ def test_names_can_be_looked_for(gallery: GalleryPanel) -> None:
 
 # --- the coach --------------------------------------------------------------------------------
 
-CONTENT: list[Callable[[Seeding], Any]] = [
-    seed.coach_table,
-    seed.confusion_picture,
-    seed.closest_picture,
+CONTENT: list[Callable[[SeedSession], Any]] = [
+    seed.show_coach,
+    seed.show_confusion,
+    seed.show_closest_pair,
 ]
 
 
 @pytest.mark.parametrize("content", CONTENT)
-def test_an_empty_gallery_is_said(empty: Seeding, content: Callable[[Seeding], Any]) -> None:
-    assert isinstance(content(empty), Markdown)
+def test_an_empty_gallery_is_said(
+    empty: SeedSession, content: Callable[[SeedSession], Any]
+) -> None:
+    assert isinstance(content(empty).content(), Markdown)
 
 
-def test_the_coach_names_what_is_missing(four: Seeding) -> None:
-    table = seed.coach_table(four)
+def test_the_coach_names_what_is_missing(four: SeedSession) -> None:
+    table = seed.show_coach(four).content()
     assert isinstance(table, Table)
     assert [row[:3] for row in table.rows] == [
         (f"Person {i}", 1, "one_reference") for i in range(1, 5)
@@ -359,14 +363,16 @@ def test_the_coach_names_what_is_missing(four: Seeding) -> None:
 
 
 @pytest.mark.parametrize("content", CONTENT[1:])
-def test_figures_have_an_alternative_text(four: Seeding, content: Callable[[Seeding], Any]) -> None:
-    found = content(four)
+def test_figures_have_an_alternative_text(
+    four: SeedSession, content: Callable[[SeedSession], Any]
+) -> None:
+    found = content(four).content()
     assert isinstance(found, Picture)
     assert Image.open(io.BytesIO(found.data)).width > 500
     assert "people" in found.alt or "apart, beyond LOOSE" in found.alt
 
 
-def test_displays_follow_the_gallery(four: Seeding) -> None:
+def test_displays_follow_the_gallery(four: SeedSession) -> None:
     calls: list[int] = []
     live = four.live("x", lambda: calls.append(len(names(four))))
     four.live("x", lambda: calls.append(-1))  # the cell is run again
@@ -398,11 +404,11 @@ def test_the_matrix_shows_those_with_the_nearest_neighbours(people: int) -> None
 def test_the_notebook_runs_without_anybody_watching(
     people: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    seeding: Seeding = request.getfixturevalue("four" if people else "empty")
+    session: SeedSession = request.getfixturevalue("four" if people else "empty")
 
     saved = launch(
         "01_seed",
-        {"workspace": str(seeding.workspace.root)},
+        {"workspace": str(session.workspace.root)},
         runs=tmp_path / "runs",
         job="x",
         echo=io.StringIO(),
@@ -414,19 +420,19 @@ def test_the_notebook_runs_without_anybody_watching(
     pictures = sum("image/png" in o.data for o in outputs)
     panels = sum("application/vnd.jupyter.widget-view+json" in o.data for o in outputs)
     assert (panels, pictures) == (2, 2 if people else 0)
-    assert len(read_gallery(seeding.workspace, seeding.pack).cards) == people
+    assert len(read_gallery(session.workspace, session.pack).cards) == people
 
 
-def test_opening_explains_what_is_wrong(four: Seeding, tmp_path: Path) -> None:
+def test_opening_explains_what_is_wrong(four: SeedSession, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="facesort init"):
-        seed.open_seeding(tmp_path / "nowhere")
+        seed.open_gallery(tmp_path / "nowhere")
     with four.workspace.open_store() as store:
         store.execute("UPDATE reference SET pack_id = 'other'")
     with pytest.raises(PackMismatchError):
-        seed.open_seeding(four.workspace.root)
+        seed.open_gallery(four.workspace.root)
 
 
-def test_the_first_table_says_what_counts(four: Seeding) -> None:
+def test_the_first_table_says_what_counts(four: SeedSession) -> None:
     rows = {row[0]: row[1:] for row in four.table().rows}
     assert rows["STRICT"] == ("0.80", "matched and learned; recommended for this pack")
     assert rows["Smallest face"][0] == "40 px"

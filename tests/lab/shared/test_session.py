@@ -80,8 +80,8 @@ def people(job: Job) -> dict[str, int]:
 
 def test_seeding_and_editing_take_turns(job: Job, tmp_path: Path) -> None:
     gate = Gate()
-    seeding = seed.open_seeding(job[0].root, executor=Gated(gate))
-    panel, editor = AddPanel(seeding), GalleryPanel(seeding).editor
+    session = seed.open_gallery(job[0].root, executor=Gated(gate))
+    panel, editor = AddPanel(session), GalleryPanel(session).editor
     write_photo(tmp_path / "new.png", [1], variation=120)
     panel.name.value, panel.path.value = "Person 1", str(tmp_path / "new.png")
     editor.open("Person 1")
@@ -92,7 +92,7 @@ def test_seeding_and_editing_take_turns(job: Job, tmp_path: Path) -> None:
 
     assert people(job) == {"Ada": 3, "Person 2": 2, "Person 3": 2}
     assert "1 reference added" in panel.message.value
-    assert "is called Ada now" in editor.message.value
+    assert "is now called Ada" in editor.message.value
 
 
 def test_looking_at_the_source_and_moving_a_threshold_take_turns(job: Job) -> None:

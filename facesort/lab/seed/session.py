@@ -1,10 +1,9 @@
-"""A workspace whose gallery is being edited, and the displays that follow every change of it."""
+"""A gallery that is edited in a notebook, and the displays that follow it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.matching import Thresholds
@@ -19,31 +18,18 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.workspace import Workspace
 
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A photo offered as a reference.
-
-    Parameters
-    ----------
-    name : str
-        Of the file.
-    photo : Path or bytes
-        Where it is, or what was uploaded.
-    """
-
-    name: str
-    photo: Path | bytes
+Offer = tuple[str, Path | bytes]
+"""A photo offered as a reference: its file name, and its path or its uploaded content."""
 
 
-class Seeding(Session):
-    """A workspace whose gallery is being edited.  Displays as a table of what counts.
+class SeedSession(Session):
+    """A workspace whose gallery is edited.  Displays as a table of its settings.
 
     Parameters
     ----------
     executor : Executor, optional
-        Where to analyse; by default one process on this machine, started with the first photo and kept, so that
-        only the first has to wait for the model.
+        Where to analyse.  Default: one process on this machine, started with the first photo and kept, so that
+        only the first photo waits for the model to load.
     """
 
     def __init__(
@@ -55,11 +41,11 @@ class Seeding(Session):
 
     @property
     def thresholds(self) -> Thresholds:
-        """That a sort would use now."""
+        """The thresholds that a sort would use now."""
         return rules_of(self.workspace.settings, self.pack).thresholds
 
     def view(self) -> GalleryView:
-        """The gallery as it is now; read once between two changes.
+        """The gallery as of the last change.
 
         Raises
         ------
@@ -74,18 +60,14 @@ class Seeding(Session):
     def add(
         self, name: str, offers: Sequence[Offer], *, folder: str | None = None, force: bool = False
     ) -> Iterator[SeedReport]:
-        """Seed a person, as `facesort.engine.gallery.seed.seed` does; uploads are on disk only meanwhile."""
+        """Seed a person (see `facesort.engine.gallery.seed.seed`); uploads are on disk only while this runs."""
         if self._executor is None:
             self._executor = LocalPool.of(1, self.workspace.settings.photos)
-        uploads = [(o.name, o.photo) for o in offers if isinstance(o.photo, bytes)]
+        uploads = [(file, photo) for file, photo in offers if isinstance(photo, bytes)]
         with private_files(self.workspace, uploads) as files:
             written = iter(files)
-            candidates = [
-                Candidate(
-                    name, o.photo if isinstance(o.photo, Path) else next(written), folder, force
-                )
-                for o in offers
-            ]
+            paths = [photo if isinstance(photo, Path) else next(written) for _, photo in offers]
+            candidates = [Candidate(name, path, folder, force) for path in paths]
             yield from seed(self.workspace, self.pack, candidates, self._executor)
 
     def changed(self, by: str = "") -> None:
@@ -95,7 +77,7 @@ class Seeding(Session):
             super().changed(by)
 
     def table(self) -> Table:
-        """What counts here, and where it comes from."""
+        """The settings that decide about references, and where they come from."""
         thresholds, settings = self.thresholds, self.workspace.settings
         limits, matching = settings.seed, settings.matching
         recommended = (
