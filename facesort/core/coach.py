@@ -1,4 +1,4 @@
-"""The seed coach: what a gallery is missing, and who in it could be mistaken for whom."""
+"""The seed coach: what a gallery is missing, and who could be mistaken for whom."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
 
-# Half of LFW's faces have a yaw below 0.17, two thirds below 0.25: three photos of one person at random are all
-# below it in about one case of four.
+# Half of LFW's faces have a yaw below 0.17, two thirds below 0.25: three random photos of one person are all below
+# it in about one case of four.
 _FRONTAL = 0.25
 # Faces change with age: Best-Rowden and Jain, "Longitudinal Study of Automatic Face Recognition" (TPAMI 2018),
 # find that genuine scores fall steadily with the years between two photos.
@@ -34,7 +34,7 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFacts:
-    """What the coach needs to know of one reference.
+    """What the coach needs to know about one reference.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class ReferenceFacts:
     yaw : float
         As in `Face`.
     captured_on : date or None
-        None where the camera did not say.
+        None if unknown.
     to_rest : float or None
-        Distance to the centroid of the person's other references; None for an only one.
+        Distance to the centroid of the person's other references; None if there are none.
     """
 
     name: str
@@ -71,21 +71,21 @@ class Advice:
 def advise(
     references: Sequence[ReferenceFacts], *, loose: float, event: date
 ) -> tuple[Advice, ...]:
-    """What would make a person easier to recognise, the most useful first.
+    """Advise what would make a person easier to recognise, most useful first.
 
     Parameters
     ----------
     references : sequence of ReferenceFacts
         Of one person.
     loose : float
-        LOOSE: a reference beyond it from the others would not be matched to its own person.
+        A reference farther than this from the others would not be matched to its own person.
     event : date
-        When the photos that will be sorted were taken.
+        When the photos to be sorted were taken.
 
     Returns
     -------
     tuple of Advice
-        Empty where nothing is missing.
+        Empty if nothing is missing.
     """
     found = [_too_few(references), _odd_one_out(references, loose), _all_frontal(references)]
     found += [_all_one_day(references), _all_old(references, event)]
@@ -115,7 +115,7 @@ def _odd_one_out(references: Sequence[ReferenceFacts], loose: float) -> Advice |
 def _all_frontal(references: Sequence[ReferenceFacts]) -> Advice | None:
     if len(references) < 2 or any(r.yaw > _FRONTAL for r in references):
         return None
-    return Advice(Gap.ALL_FRONTAL, "All frontal: add one that looks to the side.")
+    return Advice(Gap.ALL_FRONTAL, "All frontal: add one with the face turned to the side.")
 
 
 def _all_one_day(references: Sequence[ReferenceFacts]) -> Advice | None:
@@ -124,13 +124,13 @@ def _all_one_day(references: Sequence[ReferenceFacts]) -> Advice | None:
         return None
     return Advice(
         Gap.ALL_ONE_DAY,
-        f"All taken on {min(d for d in days if d)}: add one with other hair, glasses or light.",
+        f"All taken on {min(d for d in days if d)}: add one with different hair, glasses or light.",
     )
 
 
 def _all_old(references: Sequence[ReferenceFacts], event: date) -> Advice | None:
     days = [r.captured_on for r in references if r.captured_on is not None]
-    if not days or len(days) < len(references):  # one without a date may be a new one
+    if not days or len(days) < len(references):  # one without a date may be recent
         return None
     years = (event - max(days)).days / 365.25
     if years < _OLD_YEARS:
@@ -151,7 +151,7 @@ def distances_to_rest(embeddings: Embeddings) -> list[float | None]:
     Returns
     -------
     list of n float or None
-        None for an only one.
+        None for a single embedding.
     """
     if len(embeddings) < 2:
         return [None] * len(embeddings)
@@ -164,7 +164,7 @@ def distances_to_rest(embeddings: Embeddings) -> list[float | None]:
 
 
 def spread(embeddings: Embeddings) -> float | None:
-    """Mean distance of a person's embeddings to their centroid; None where there are fewer than two.
+    """Mean distance of a person's embeddings to their centroid; None for fewer than two.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def person_distances(centroids: Embeddings) -> NDArray[np.float32]:
 
 
 def closest_pair(distances: NDArray[np.float32]) -> tuple[int, int] | None:
-    """Rows of the two different persons who are nearest to each other; None for fewer than two.
+    """Rows of the two persons nearest to each other; None for fewer than two.
 
     Parameters
     ----------

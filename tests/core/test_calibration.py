@@ -349,8 +349,8 @@ def test_too_few_people_keep_the_recommendation_and_say_what_is_needed() -> None
     suggestion = suggest(found, low, Targets(fpir=0.01))
     assert (suggestion.strict.threshold, suggestion.loose.threshold) == (0.3, 0.4)
     assert suggestion.loose.basis is suggestion.strict.basis is Basis.RECOMMENDED
-    assert "which takes 99" in suggestion.loose.sentence
-    assert "which takes 9,999" in suggestion.strict.sentence
+    assert "which needs 99" in suggestion.loose.sentence
+    assert "which needs 9,999" in suggestion.strict.sentence
 
 
 def test_a_recommendation_that_the_data_contradict_is_lowered() -> None:
@@ -384,7 +384,7 @@ def test_a_suggestion_is_always_usable(
     ("references", "labelled", "message"),
     [
         # a gallery of one person
-        ({1: embed(1, 60, 90)}, {}, "one person, and labelled photos of 0 strangers"),
+        ({1: embed(1, 60, 90)}, {}, "one person, and there are labelled photos of 0 strangers"),
         ({1: embed(1, 60, 90)}, {7: embed(7, 60)}, "labelled photos of 1 stranger\\."),
         # two references, and pairs of identical ones
         ({1: embed(1, 60), 2: embed(2, 70)}, {}, "0 persons can be compared"),

@@ -1,8 +1,7 @@
-"""Calibration: how often the sort would be wrong, how sure that is, and which thresholds follow.
+"""Calibration: the error rates of a sort with their confidence intervals, and the thresholds that follow from them.
 
-Everything rests on distances of the sort's own scorer (`comparisons`); all rates are counted and bounded in one
-place (`rates`, `intervals`); `crowd` and `forecast` look at the user's own photos; `suggestion` and `calibration` say
-what to do.
+Distances are computed as in a sort (`comparisons`); `rates` and `intervals` count and bound all rates; `crowd` and
+`forecast` use a sample of the user's photos; `suggestion` and `result` hold the outcome.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faces of known identity, compared with the gallery as the sort compares them."""
+"""Compares faces of known identity with the gallery, as a sort does."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from facesort.core.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 
-# Nearer than any two photos are; a copy of a picture proves nothing.
+# Smaller than the distance of any two photos: such faces are copies of one picture, which prove nothing.
 _SAME_PICTURE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparisons:
-    """Distances of faces, of which one knows whose they are, to all persons of a gallery.
+    """Distances of faces of known identity to all persons of a gallery.
 
     Parameters
     ----------
     distances : ndarray of shape (n_faces, n_persons), float32
-        As the sort has them. A reference is compared with its own person without it; NaN where it is the only
-        reference, or the same picture is among the others.
+        As in a sort. A reference is compared with its own person without it; NaN if it is the only reference, or
+        the others include the same picture.
     persons : ndarray of shape (n_faces,), int64
-        Whose face it is: the column of a person of the gallery, or a number from `n_persons` for a stranger.
+        Whose face it is: a column of the gallery, or a number from `n_persons` on for a stranger.
     references : ndarray of shape (n_faces,), bool
-        Whether the face is a reference of the gallery, not a labelled one.
+        Whether the face is a reference, not a labelled face.
     """
 
     distances: NDArray[np.float32]
@@ -42,12 +42,12 @@ class Comparisons:
         return int(self.distances.shape[1])
 
     def fnmr(self) -> Trials:
-        """Genuine comparisons, one to one: an error beyond the threshold (FNMR)."""
+        """One-to-one genuine comparisons; an error is beyond the threshold (FNMR)."""
         own = self._own()
         return self._misses("genuine comparisons", own, np.isfinite(own))
 
     def fmr(self) -> Trials:
-        """Impostor comparisons, one to one: an error within the threshold (FMR)."""
+        """One-to-one impostor comparisons; an error is within the threshold (FMR)."""
         face, other = np.nonzero(~self._is_own())
         return Trials(
             "impostor comparisons",
@@ -60,37 +60,37 @@ class Comparisons:
         )
 
     def fpir(self) -> Trials:
-        """Faces that belong to nobody in the gallery: an error if any person is within the threshold (FPIR).
+        """Faces of nobody in the gallery; an error if any person is within the threshold (FPIR).
 
-        Strangers meet the whole gallery.  A gallery person's face meets the gallery without that person; since one
-        person is missing, each error counts N / (N - 1), the union bound (Grother and Phillips, "Models of large
-        population recognition performance", CVPR 2004, have the law for independent comparisons, which is
+        Strangers are compared with the whole gallery, a gallery person's face with the gallery without that person.
+        Since one person is missing then, each error counts N / (N - 1), the union bound (Grother and Phillips, "Models
+        of large population recognition performance", CVPR 2004, derive the law for independent comparisons, which is
         the same for small rates).
         """
         nearest, _, who = self._nearest_others()
         return self._false_positives("faces of strangers", nearest, who)
 
     def wrong_learning(self, margin: float) -> Trials:
-        """The same faces: an error if one would be *learned* for somebody at this STRICT.
+        """The same faces; an error if a face would be *learned* for somebody at this STRICT.
 
         Parameters
         ----------
         margin : float
-            By which the nearest person must beat the next, as `Thresholds.margin`.  The quality that
-            learning asks for is left out of account, so that the rate is rather too high.
+            By which the nearest person must beat the next, as in `Thresholds.margin`.  The quality that learning
+            requires is ignored, so the rate is an upper estimate.
         """
         nearest, second, who = self._nearest_others()
-        with np.errstate(invalid="ignore"):  # inf - inf: nobody at all
+        with np.errstate(invalid="ignore"):  # inf - inf: nobody to compare with
             clear = second - nearest >= np.float32(margin)
         scores = np.where(clear, nearest, np.float32(np.inf))
         return self._false_positives("faces of strangers", scores, who)
 
     def fnir(self) -> Trials:
-        """Faces of gallery persons: an error unless theirs is the nearest, and within the threshold (FNIR).
+        """Faces of gallery persons; an error unless their person is the nearest, and within the threshold (FNIR).
 
-        A tie with another person counts as a miss.  Labelled faces are taken if they are of as many persons as
-        there are with two references; else the references, which meet one embedding fewer than the
-        photos of a sort will, so that the rate is rather too high.
+        A tie with another person counts as a miss.  Labelled faces are used if they cover at least as many persons as
+        have two references; otherwise the references, which are compared with one embedding fewer than the photos of
+        a sort, so the rate is an upper estimate.
         """
         own = self._own()
         nearest, _, _ = self._nearest_others()
@@ -104,7 +104,7 @@ class Comparisons:
         return np.asarray(self.persons[:, None] == np.arange(self.gallery))
 
     def _own(self) -> NDArray[np.float32]:
-        """Distance to the own person; NaN for strangers; shape (n_faces,)."""
+        """Distance to the face's own person, NaN for strangers; shape (n_faces,)."""
         own = np.full(len(self.persons), np.nan, np.float32)
         known = np.flatnonzero(self.persons < self.gallery)
         own[known] = self.distances[known, self.persons[known]]
@@ -113,7 +113,7 @@ class Comparisons:
     def _nearest_others(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        """Smallest and second smallest distance to anybody else, and who the nearest is."""
+        """Smallest and second smallest distance to anybody else, and the nearest person."""
         others = np.where(self._is_own(), np.float32(np.inf), self.distances)
         nobody = np.full((len(others), 2), np.inf, np.float32)
         two = np.sort(np.hstack([others, nobody]), axis=1)[:, :2]
@@ -149,21 +149,21 @@ class Comparisons:
 
 
 def compare(gallery: Gallery, faces: Embeddings, person_ids: NDArray[np.int64]) -> Comparisons:
-    """Compare the gallery's references, and labelled faces, with all persons.
+    """Compare the gallery's references and labelled faces with all persons.
 
     Parameters
     ----------
     gallery : Gallery
-        What was learned counts, if there is anything; leave it out to calibrate on what people said.
+        Learned faces count, if there are any; leave them out to calibrate on references only.
     faces : ndarray of shape (n, dim), float32
         Labelled faces; n may be 0.  Copies of references are left out.
     person_ids : ndarray of shape (n,), int64
-        Whose they are: an id of the gallery, or any other number, one for each stranger.
+        Whose they are: an id of the gallery, or any other number, one per stranger.
 
     Raises
     ------
     GalleryError
-        If nobody is in the gallery, or one picture is said to be of two people.
+        If the gallery is empty, or one picture is labelled as two people.
     """
     columns = gallery.person_ids
     if not len(columns):
@@ -183,10 +183,10 @@ def compare(gallery: Gallery, faces: Embeddings, person_ids: NDArray[np.int64]) 
 
 
 def reference_pairs(gallery: Gallery) -> Trials:
-    """Two references of different people, face to face: what impostors of one photo each look like.
+    """Pairs of references of different people, face to face.
 
-    A reference is taken as the centroid of a person with one reference, so these are distances of the
-    sort's own kind, but of the most difficult gallery; see `crowd`.
+    Each reference counts as the centroid of a person with one reference, so these are distances as in a sort, but of
+    the most difficult gallery; see `crowd`.
     """
     references, owners = _references(gallery)
     one, other = np.triu_indices(len(references), k=1)
@@ -205,14 +205,14 @@ def reference_pairs(gallery: Gallery) -> Trials:
 
 
 def _references(gallery: Gallery) -> tuple[Embeddings, NDArray[np.int64]]:
-    """All references, and the column of whose they are."""
+    """All references, and the columns of their persons."""
     rows = [gallery.references[int(person_id)] for person_id in gallery.person_ids]
     owners = np.repeat(np.arange(len(rows)), [len(r) for r in rows]).astype(np.int64)
     return (np.vstack(rows) if rows else np.empty((0, 0), np.float32)), owners
 
 
 def _numbers(person_ids: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Columns for those in the gallery, consecutive numbers after them for strangers."""
+    """Columns for persons of the gallery, and consecutive numbers after them for strangers."""
     strangers = np.setdiff1d(person_ids, columns)
     order = {int(p): number for number, p in enumerate([*columns, *strangers])}
     return np.array([order[int(p)] for p in person_ids], dtype=np.int64)
@@ -223,7 +223,7 @@ def _refuse_two_names(
     known: tuple[Embeddings, NDArray[np.int64]],
     labelled: tuple[Embeddings, NDArray[np.int64]],
 ) -> NDArray[np.bool_]:
-    """Which labelled faces are copies of references; refuses one picture under two names."""
+    """Find labelled faces that are copies of references; refuse one picture under two names."""
     references, owners = known
     faces, persons = labelled
     names = [p.name for p in gallery.persons if p.person_id in set(gallery.person_ids.tolist())]
@@ -247,7 +247,7 @@ def _refuse_two_names(
 
 
 def _without(gallery: Gallery, reference: NDArray[np.float32], person_id: int) -> np.float32:
-    """Distance of a reference to its person without it; NaN if that says nothing."""
+    """Distance of a reference to its person without it; NaN if there is none."""
     known = centroid_distances(reference[None], gallery.embeddings(person_id))
     rest = gallery.centroids_without(person_id, reference)
     if rest is None or np.count_nonzero(known < _SAME_PICTURE) > 1:

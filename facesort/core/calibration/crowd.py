@@ -1,15 +1,15 @@
-"""Impostors without labels: two faces of one photo are two people.
+"""Impostor pairs without labels: two faces in one photo are two people.
 
-So every group photo holds certified impostor pairs of *this* event.  They are compared face to face with pairs of
-references of different persons (`comparisons.reference_pairs`), never with distances to centroids of several
-references, which are of another kind.  Two things remain different, and both make the crowd's pairs a little nearer:
-two faces of one photo share its light and its camera, and references were chosen for their quality.
+So every group photo has impostor pairs of *this* event.  They are compared face to face with pairs of references of
+different persons (`comparisons.reference_pairs`), not with distances to centroids, which are of another kind.  Two
+differences remain, and both bring the crowd's pairs a little nearer: faces in one photo share light and camera, and
+references were chosen for their quality.
 
-One person can be in a photo twice: in a mirror, on a poster, in a collage.  Boxes that overlap are taken for two
-detections of one face and left out; pairs within STRICT are left out of the comparison, on both sides, and
-counted apart, so that somebody can look at them.
+One person can be in a photo twice: in a mirror, on a poster, in a collage.  Overlapping boxes are taken for two
+detections of one face and left out; pairs within STRICT are left out on both sides, and counted separately so that the
+user can check them.
 
-Pairs of one photo are not independent of each other, nor are those of two friends who are in many photos together.
+Pairs in one photo are not independent, nor are pairs of two friends who are in many photos together.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
 
-# Of the smaller box: faces of two people who embrace overlap less, two detections of one face more.
+# Share of the smaller box: faces of people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3
-_AT_ONCE = 1024  # faces that are compared with all others together
+_AT_ONCE = 1024  # faces compared with all others in one step
 
 
 @dataclass(frozen=True, slots=True)
 class CrowdTest:
-    """Whether the people of an event are more alike than the seeds promise.
+    """Whether the people of an event are more alike than the references suggest.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class CrowdTest:
 
     @property
     def harder(self) -> bool:
-        """Whether the crowd is more alike, by more than chance explains (one-sided, 5 %)."""
+        """Whether the crowd is significantly more alike (one-sided, 5 %)."""
         confidence = 1 - 2 * (1 - CONFIDENCE)
         crowd, seeds = (side.interval(confidence) for side in (self.crowd, self.seeds))
         return difference(self.crowd.value, crowd, self.seeds.value, seeds)[0] > 0
@@ -63,21 +63,21 @@ class CrowdTest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrowdPairs:
-    """Impostor pairs within photos, in the two ways in which they hang together.
+    """Impostor pairs within photos, with two notions of what is independent.
 
     Parameters
     ----------
     by_photo : Trials
-        One per pair; independent are photos.
+        One trial per pair; photos are independent.
     by_people : Trials
-        The same pairs; independent are the people that the faces seem to be of.
+        The same pairs; the people that the faces seem to belong to are independent.
     """
 
     by_photo: Trials
     by_people: Trials
 
     def at(self, thresholds: Thresholds) -> Rate:
-        """Share of those beyond STRICT that lie within LOOSE, as sure as the more careful of the two ways is.
+        """Share of the pairs beyond STRICT that lie within LOOSE, with the wider of the two intervals.
 
         Raises
         ------
@@ -94,14 +94,14 @@ class CrowdPairs:
 def photo_pairs(
     photos: Iterable[tuple[NDArray[np.float32], Embeddings]], strict: float
 ) -> CrowdPairs:
-    """Impostor pairs within photos.
+    """Find impostor pairs within photos.
 
     Parameters
     ----------
     photos : iterable of (boxes of shape (n, 4), embeddings of shape (n, dim))
         One entry per photo; photos with fewer than two faces give no pair.
     strict : float
-        Faces of different photos within it are taken to be one person.
+        Faces of different photos within it count as one person.
     """
     groups = [(boxes, faces) for boxes, faces in photos if len(faces) > 1]
     scores, ends = [np.empty(0, np.float32)], [np.empty((2, 0), np.int64)]
@@ -131,7 +131,7 @@ def photo_pairs(
 
 
 def _people(photos: Sequence[Embeddings], strict: float) -> NDArray[np.int64]:
-    """Who each face seems to be: faces within STRICT of each other, and all that hangs together so, are one person."""
+    """Number the person that each face seems to belong to: connected components of faces within STRICT."""
     if not photos:
         return np.empty(0, np.int64)
     faces = np.concatenate(photos)
@@ -149,7 +149,7 @@ def _beyond(trials: Trials, strict: float) -> Trials:
 
 
 def compare_crowd(crowd: CrowdPairs, seeds: Trials, thresholds: Thresholds) -> CrowdTest:
-    """Compare an event's impostor pairs with those of the seeds.
+    """Compare an event's impostor pairs with those of the references.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def compare_crowd(crowd: CrowdPairs, seeds: Trials, thresholds: Thresholds) -> C
     Raises
     ------
     InsufficientTrialsError
-        If there is no pair on one side.
+        If one side has no pair.
     """
     found, expected = crowd.at(thresholds), _beyond(seeds, thresholds.strict).at(thresholds.loose)
     low, high = difference(

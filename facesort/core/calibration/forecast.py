@@ -1,4 +1,4 @@
-"""What a sort would give, from a sample of its photos."""
+"""Forecasts the result of a sort from a sample of its photos."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class DropForecast:
     value : float
         In [0, 1].
     dropped, sampled, photos : int
-        Of the sample; the sample; the whole job.
+        Dropped photos of the sample; size of the sample; size of the job.
     low, high : float
         95 % interval for the whole job: exact for a simple random sample (`intervals.without_replacement`),
-        on the safe side for one that is spread evenly over the job.
+        conservative for one that is spread evenly over the job.
     """
 
     value: float
@@ -37,23 +37,23 @@ class DropForecast:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
-    """A random sample of a job's photos, compared with the gallery as it stands.
+    """A random sample of a job's photos, compared with the current gallery.
 
-    Nothing is learned between the photos: a sort that learns drops fewer.  Copies of photos that are
-    outside of the sample are not seen either, and are dropped as duplicates.
+    Nothing is learned between the photos; a sort that learns drops fewer.  Duplicates of photos outside the sample
+    are not detected; a sort drops them.
 
     Parameters
     ----------
     photos : int
-        Number of photos of the whole job.
+        Size of the whole job.
     nearest : ndarray of shape (n_sampled,), float32
         Smallest distance of any face of the photo to any person; +inf for a photo that has no
-        face, failed, or is a copy of an earlier one in the sample.
+        face, failed, or is a duplicate of an earlier one in the sample.
     learnable : ndarray of shape (n_faces,), float32
-        The distance from which on STRICT lets the face be learned; +inf if another rule forbids it
-        (LOOSE, the margin, its quality, or another face of the photo that is given the person).
+        The smallest STRICT at which the face is learned; +inf if another rule forbids it (LOOSE, the margin, its
+        quality, or another face of the photo that is given the person).
     photo_of : ndarray of shape (n_faces,), int64
-        Which photo of the sample each face is in.
+        The photo of the sample that each face is in.
     """
 
     photos: int
@@ -83,9 +83,9 @@ class Forecast:
         return [self.drops(float(loose)) for loose in np.asarray(thresholds, dtype=np.float64)]
 
     def learned(self) -> Trials:
-        """Faces of the sample: counted where STRICT would let them be learned.  Photos are independent.
+        """Faces of the sample as trials of being learned, with photos as independent units.
 
-        Raises nothing by itself; its rates raise `InsufficientTrialsError` if the sample has no face.
+        Its rates raise `InsufficientTrialsError` if the sample has no face.
         """
         return Trials(
             "faces in the sample",
@@ -97,5 +97,5 @@ class Forecast:
         )
 
     def learned_at(self, strict: float) -> Rate:
-        """Share of faces that would be learned, at the LOOSE that the sample was decided with."""
+        """Share of faces that would be learned at this STRICT, and the LOOSE that the sample was decided with."""
         return self.learned().at(strict)

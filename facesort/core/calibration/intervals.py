@@ -1,4 +1,4 @@
-"""Intervals for shares: exact where there is an exact one, and never 0 +- 0."""
+"""Confidence intervals for proportions: exact ones if possible, and never 0 +- 0."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Interval = tuple[float, float]
 
 
 def binomial(errors: float, trials: float, confidence: float = CONFIDENCE) -> Interval:
-    """Interval for a share of independent trials.
+    """Interval for a proportion of independent trials.
 
-    Clopper and Pearson, "The use of confidence or fiducial limits" (Biometrika 1934).  Written with the beta
-    distribution it takes effective numbers that are not whole, as Korn and Graubard, "Confidence intervals for
+    Clopper and Pearson, "The use of confidence or fiducial limits" (Biometrika 1934).  In its
+    beta form it takes fractional effective numbers, as Korn and Graubard, "Confidence intervals for
     proportions with small expected number of positive counts estimated from survey data" (Survey
-    Methodology 1998) propose for trials that come in clusters.  Without errors its upper end is about
+    Methodology 1998) propose for clustered trials.  Without errors its upper end is about
     3.7 / trials (that of a one-sided interval is the "rule of three", 3 / trials).
 
     Parameters
@@ -39,18 +39,18 @@ def binomial(errors: float, trials: float, confidence: float = CONFIDENCE) -> In
 
 
 def new_sample(errors: float, trials: float, new_trials: int) -> Interval:
-    """Interval that the share in *another* sample falls into: it allows for the chance in both.
+    """Prediction interval for the proportion in *another* sample; it includes the uncertainty of both.
 
     The limits of Thatcher, "Relationships between Bayesian and confidence limits for predictions" (JRSS B 1964),
-    which hold with at least 95 % confidence whatever the true share is; they also hold at a threshold
-    that was chosen as an order statistic of the first sample.
+    which hold with at least 95 % confidence for any true proportion, also at a threshold that is an order statistic
+    of the first sample.
 
     Parameters
     ----------
     errors, trials : float
-        Of the sample that is there; may be effective numbers.
+        Of the existing sample; may be effective numbers.
     new_trials : int
-        Size of the sample to come, 1 or more.
+        Size of the new sample, 1 or more.
 
     Returns
     -------
@@ -68,11 +68,11 @@ def new_sample(errors: float, trials: float, new_trials: int) -> Interval:
 
 
 def without_replacement(found: int, sample: int, population: int) -> Interval:
-    """Interval for the share in a finite population, from a simple random sample without replacement.
+    """Interval for the proportion in a finite population, from a simple random sample without replacement.
 
-    Exact: the shares whose hypergeometric distribution does not make the sample a surprise
+    Exact: the proportions under which the sample is not improbable by the hypergeometric distribution
     (Buonaccorsi, "A note on confidence intervals for proportions in finite populations", American Statistician
-    1987).  It shrinks to one point when the sample is everything.
+    1987).  It shrinks to a point if the sample is the population.
 
     Parameters
     ----------
@@ -95,20 +95,20 @@ def without_replacement(found: int, sample: int, population: int) -> Interval:
     def too_frequent(k: int) -> bool:
         return bool(chance.cdf(found, population, k, sample) <= tail)
 
-    # The chance of so many grows with their number in the population, that of so few falls.
+    # The probability of at least `found` grows with the number in the population; that of at most `found` falls.
     possible = range(found, population - (sample - found) + 1)
     first = possible[bisect_left(possible, True, key=not_too_rare)]
     last = possible[bisect_left(possible, True, key=too_frequent) - 1]
-    # The share in the sample need not be one that the population can have.
+    # The sample's proportion may be one that the population cannot have.
     return min(first / population, found / sample), max(last / population, found / sample)
 
 
 def difference(one: float, one_limits: Interval, other: float, other_limits: Interval) -> Interval:
-    """Interval for ``one - other`` from the intervals of two independent shares.
+    """Interval for ``one - other`` from the intervals of two independent proportions.
 
     "Square-and-add" of Newcombe, "Interval estimation for the difference between independent proportions"
-    (Statistics in Medicine 1998, method 10); Zou and Donner (Statistics in Medicine 2008) show that it takes
-    any two intervals.
+    (Statistics in Medicine 1998, method 10); Zou and Donner (Statistics in Medicine 2008) show that it works
+    with any two intervals.
     """
     (low, high), (other_low, other_high) = one_limits, other_limits
     gap = one - other

@@ -1,4 +1,4 @@
-"""Error rates with their counts and intervals, for comparisons that are not independent."""
+"""Error rates with counts and confidence intervals, for comparisons that are not independent."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from facesort.core.calibration.intervals import CONFIDENCE, binomial, new_sample
 from facesort.errors import InsufficientTrialsError
 
 NOBODY = -1
-"""In `Trials.others`: the error is nobody else's."""
+"""In `Trials.others`: no other person is involved in the error."""
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share, what it was counted on, and how sure it is.
+    """A rate, its counts and its confidence interval.
 
     Parameters
     ----------
     value : float
         In [0, 1].
     errors, trials : int
-        As counted; where trials are weighted, `value` is not exactly their ratio.
+        As counted; if trials are weighted, `value` is not exactly their ratio.
     persons : int
-        Who took part: people who are independent of each other, whatever the number of their photos.
+        Number of people, who are independent of each other however many photos they have.
     effective : float
-        How many independent trials would tell as much; at most `trials`.
+        Effective sample size: the number of independent trials with the same variance; at most `trials`.
     low, high : float
         95 % interval.
     """
@@ -45,55 +45,55 @@ class Rate:
     high: float
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Interval of another two-sided confidence."""
+        """Interval with another two-sided confidence."""
         return binomial(self.value * self.effective, self.effective, confidence)
 
     def in_new_sample(self, trials: int) -> tuple[float, float]:
-        """95 % interval for the share found in a new sample, of other people.
+        """95 % prediction interval for the rate in a new sample of other people.
 
-        Wider than ``low, high``, which is for the share in the long run.  The new sample is taken to
-        be as clustered as this one.
+        It is wider than ``low, high``, which is for the long-run rate.  The new sample is assumed to be as clustered
+        as this one.
 
         Parameters
         ----------
         trials : int
-            Its size, as `trials` counts.
+            Size of the new sample, counted like `trials`.
         """
         independent = max(round(trials * self.effective / self.trials), 1)
         return new_sample(self.value * self.effective, self.effective, independent)
 
 
 class _Tally(NamedTuple):
-    """What happens at one threshold."""
+    """Sums at one threshold."""
 
     errors: int
-    known: int  # people who err, or who do not: the fewer of the two
-    deviations: Numbers  # each person's share in the distance from the mean, on both sides
-    twice: float  # the part of the variance that two people have in common
+    known: int  # people with an error, or without one: the smaller number
+    deviations: Numbers  # each person's contribution to the deviation from the mean, from both ends of a pair
+    twice: float  # the part of the variance that both people of a pair share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """Comparisons, each of which turns into an error at a threshold of its own.
+    """Comparisons, each of which becomes an error at its own threshold.
 
     Parameters
     ----------
     what : str
         For messages: ``genuine comparisons``.
     scores : ndarray of shape (n,), float32
-        Distances; +inf for a trial that is never within any threshold.
+        Distances; +inf for a trial that is within no threshold.
     persons : ndarray of shape (n,), int64
-        Whose face it is; numbers from 0, those of the gallery first.  Photos, where these are independent.
+        Whose face it is; numbers from 0, the gallery's first.  Photos, if these are the independent units.
     others : ndarray of shape (n,), int64
-        Which person of the gallery it would be mistaken for, or `NOBODY`.
+        The gallery person it would be mistaken for, or `NOBODY`.
     gallery : int
-        How many of the numbers are persons of the gallery.
+        How many of the numbers are gallery persons.
     weights : ndarray of shape (n,), float64
-        What an error counts; 1, except where a smaller gallery stands for the whole.
+        Weight of an error; 1, unless a smaller gallery stands for the whole.
     beyond : bool
-        Whether the error is to lie beyond the threshold (a miss) instead of within it.
+        Whether an error lies beyond the threshold (a miss) instead of within it.
     every_pair : bool
-        Whether there is one trial for each pair of a face and a person, not one for each face.
+        Whether there is one trial per pair of face and person, not one per face.
     """
 
     what: str
@@ -116,22 +116,22 @@ class Trials:
         return len(self.scores)
 
     def only(self, kept: NDArray[np.bool_]) -> Trials:
-        """Some of the trials; shape (n,)."""
+        """Select trials by a mask of shape (n,)."""
         arrays = {n: getattr(self, n)[kept] for n in ("scores", "persons", "others", "weights")}
         return replace(self, **arrays)
 
     @property
     def _members(self) -> int:
-        """One more than the highest number of a person."""
+        """The highest number of a person, plus one."""
         return max(self.gallery, int(self.persons.max(initial=-1)) + 1)
 
     @property
     def independent(self) -> int:
-        """Number of people (or photos) whose faces were compared."""
+        """Number of independent people (or photos)."""
         return len(np.unique(self.persons))
 
     def values(self, thresholds: ArrayLike) -> Numbers:
-        """The rate at each threshold; compares as the sort does, ``d <= threshold`` in float32.
+        """The rate at each threshold, compared as in a sort: ``d <= threshold`` in float32.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Trials:
         Returns
         -------
         ndarray of shape (m,), float64
-            Never falls as the threshold grows; for misses, never rises.
+            Never decreases as the threshold grows; for misses, never increases.
 
         Raises
         ------
@@ -169,10 +169,10 @@ class Trials:
 
         Notes
         -----
-        The bootstrap over people, not comparisons: whoever is drawn brings all of their faces, and all faces that
-        would be mistaken for them.  Of a sum, its variance is known without drawing (`_variance`).  That says how
-        many independent trials (`Rate.effective`) tell as much, and these give an exact interval, see
-        `intervals.binomial`: percentiles of resamples would claim certainty where no or few errors were seen.
+        This is the bootstrap over people, not comparisons: a drawn person brings all of their faces, and all faces
+        that would be mistaken for them.  The variance of a sum is known without drawing (`_variance`).  It gives the
+        effective number of independent trials (`Rate.effective`), and these an exact interval
+        (`intervals.binomial`); percentiles of resamples would be far too narrow for no or few errors.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Trials:
         values = self.values(thresholds).tolist()
         blamed = self.others != NOBODY
         pairs = self._pairs(blamed)
-        # How many trials there are if all photos of one person, or of a pair of people, are one.
+        # The number of trials if all photos of one person, or of a pair of people, count as one.
         units = int(pairs.max()) + 1 if self.every_pair else self.independent
         tallies = [
             self._tally(threshold, value, blamed, pairs)
@@ -194,11 +194,11 @@ class Trials:
         ]
 
     def threshold_at(self, rate: float) -> float:
-        """The largest observed distance up to which the rate of errors within it is at most `rate`.
+        """The largest observed distance at which the error rate is at most `rate`.
 
-        An observed distance, ties counted: the next face of somebody new is then within it with a
-        chance of at most `rate`, over all calibrations, as long as ``independent >= 1 / rate - 1`` (the argument
-        of conformal prediction: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
+        Because it is an observed distance and ties count, the next new person's face is within it with a
+        probability of at most `rate` over all calibrations, if ``independent >= 1 / rate - 1`` (conformal
+        prediction: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
 
         Parameters
         ----------
@@ -208,10 +208,10 @@ class Trials:
         Returns
         -------
         float
-            Just below the smallest distance if already that one is too many; 2 if nothing ever is.
+            Just below the smallest distance if even that is too many; 2 if the rate is never exceeded.
         """
         if self.beyond:
-            raise ValueError("misses have no largest threshold: they fall as it grows")
+            raise ValueError("misses have no largest threshold: they decrease as it grows")
         self._refuse_none()
         candidates = np.unique(self.scores[np.isfinite(self.scores)])
         allowed = candidates[self.values(candidates) <= rate]
@@ -223,7 +223,7 @@ class Trials:
 
     def _refuse_none(self) -> None:
         if not len(self):
-            raise InsufficientTrialsError(f"there are no {self.what}: a rate over nothing is not 0")
+            raise InsufficientTrialsError(f"there are no {self.what}, so there is no rate")
 
     def _tally(
         self,
@@ -232,13 +232,13 @@ class Trials:
         blamed: NDArray[np.bool_],
         pairs: NDArray[np.int64],
     ) -> _Tally:
-        """Sum up per person what a threshold does."""
+        """Sum up the errors at a threshold per person."""
         wrong = (self.scores <= np.float32(threshold)) ^ self.beyond
         counted = self.weights * wrong
-        # The ratio's denominator varies too: what counts is how far someone is from the mean.
+        # The denominator of the ratio varies too: use the deviation from the mean.
         own = self._sum(self.persons, counted - value)
         blame = counted[blamed] - (value if self.every_pair else 0.0)
-        # What happened between two people is drawn from both ends, and must count once (as in the variance
+        # A pair's error is drawn from both ends, but must count once (as in the variance
         # of Aronow, Samii and Assenova for pairs, Political Analysis 2015).
         twice = float((np.bincount(pairs, blame) ** 2).sum())
         erring = self._sum(self.persons, wrong.astype(np.float64))
@@ -247,26 +247,26 @@ class Trials:
         return _Tally(int(wrong.sum()), known, own + self._sum(self.others[blamed], blame), twice)
 
     def _rate(self, value: float, tally: _Tally, units: int, variance: float) -> Rate:
-        """Turn a variance into effective trials, and these into an interval."""
-        # Comparisons that hang together never tell more than independent ones.
+        """Turn a variance into an effective sample size, and that into an interval."""
+        # Dependent comparisons never carry more information than independent ones.
         spread = value * (1 - value)
         found = max(variance / spread, 1 / len(self)) if spread else 0.0
-        # What varies among few erring people is hardly known: count as one more who says that all photos
-        # of a person are one trial. Without any error, that is all there is to go by.
+        # The variance among few people with errors is hardly known: add one observation that says that all photos
+        # of a person are one trial. Without errors, that is the only one.
         effective = min((tally.known + 1) / (tally.known * found + 1 / units), float(len(self)))
         low, high = binomial(value * effective, effective, CONFIDENCE)
         return Rate(value, tally.errors, len(self), self.independent, effective, low, high)
 
     def _pairs(self, blamed: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Number of the pair of people that each of these trials is between, whoever looks up whom."""
+        """Number the pair of people of each of these trials, regardless of the order."""
         ends = np.sort(np.stack([self.persons[blamed], self.others[blamed]]), axis=0)
         _, numbers = np.unique(ends[0] * self._members + ends[1], return_inverse=True)
         return numbers.astype(np.int64)
 
     def _variance(self, tally: _Tally) -> float:
-        """Of the number of errors, over all draws of as many people; the gallery and the strangers keep their sizes."""
+        """Variance of the number of errors over all bootstrap draws; gallery and strangers keep their sizes."""
         groups = tally.deviations[: self.gallery], tally.deviations[self.gallery :]
-        # How often each of n is drawn is multinomial: variance 1 - 1/n, covariance -1/n.
+        # The number of draws of each of n is multinomial: variance 1 - 1/n, covariance -1/n.
         drawn = sum(float(((own - own.mean()) ** 2).sum()) for own in groups if len(own))
         return drawn - tally.twice
 

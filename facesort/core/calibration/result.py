@@ -1,4 +1,4 @@
-"""The result of a calibration: a value that can be stored, without embeddings and without names."""
+"""The result of a calibration, which can be stored: no embeddings, no names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facesort.core.words import several
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a calibration rests on.
+    """The data that a calibration is based on.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Counts:
     strangers, stranger_faces : int
         Labelled faces of others.
     genuine, impostor : int
-        Comparisons, one to one.
+        One-to-one comparisons.
     """
 
     persons: int
@@ -45,7 +45,7 @@ class Counts:
 
     @property
     def words(self) -> str:
-        """In one line, without names."""
+        """One line, without names."""
         text = f"{several(self.references, 'reference')} of {several(self.persons, 'person')}"
         if self.labelled_faces:
             text += f"; {several(self.labelled_faces, 'labelled face')} of {self.labelled_persons:,} of them"
@@ -58,7 +58,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What a pair of thresholds does.
+    """The error rates at a pair of thresholds.
 
     Parameters
     ----------
@@ -78,16 +78,16 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A suggestion, and what it was made from.
+    """Suggested thresholds, and what they were derived from.
 
     Parameters
     ----------
     calibration_id : str
-        12 hex digits; the same for the same data, pack, targets and date.
+        12 hex digits; the same data, pack, targets and date give the same id.
     date : str
         ISO 8601.
     gallery : str
-        `gallery_fingerprint`: another one means that the gallery has changed since.
+        `gallery_fingerprint`; it differs if the gallery has changed since.
     current, suggested : OperatingPoint
         At the thresholds in force, and at those suggested.
     """
@@ -105,11 +105,11 @@ class Calibration:
 
     @property
     def thresholds(self) -> Thresholds:
-        """Those suggested."""
+        """The suggested thresholds."""
         return self.suggested.thresholds
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as ``calibration.json`` has them."""
+        """Plain values for ``calibration.json``."""
         return asdict(self)
 
 
@@ -123,12 +123,12 @@ def calibrate(
     targets: Targets,
     date: datetime,
 ) -> Calibration:
-    """Suggest thresholds, and keep what they rest on.
+    """Suggest thresholds.
 
     Parameters
     ----------
     gallery : Gallery
-        That the comparisons were made with.
+        The one that the comparisons were made with.
     pack : tuple of str
         Name and id.
     recommended, current : Thresholds
@@ -137,7 +137,7 @@ def calibrate(
     Raises
     ------
     InsufficientTrialsError
-        If there is too little to say anything from.
+        If there is not enough data.
     """
     suggestion = suggest(comparisons, recommended, targets)
     thresholds = Thresholds(
@@ -160,9 +160,9 @@ def calibrate(
 
 
 def gallery_fingerprint(gallery: Gallery) -> str:
-    """Digest of whose references these are: it changes when a person or a reference comes or goes.
+    """Digest of the persons and their references; it changes when one is added or removed.
 
-    What was learned does not count: a sort changes it all the time, and may be rolled back.
+    Learned faces do not count, because every sort changes them.
     """
     digest = hashlib.sha256()
     for person_id in gallery.person_ids.tolist():
@@ -174,12 +174,12 @@ def gallery_fingerprint(gallery: Gallery) -> str:
 
 
 def operating_point(comparisons: Comparisons, thresholds: Thresholds) -> OperatingPoint:
-    """Count what a pair of thresholds does to these comparisons.
+    """Count the errors at a pair of thresholds.
 
     Raises
     ------
     InsufficientTrialsError
-        If one of the rates would be over nothing.
+        If there are no trials for one of the rates.
     """
     loose = thresholds.loose
     return OperatingPoint(

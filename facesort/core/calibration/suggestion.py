@@ -1,4 +1,4 @@
-"""Thresholds that the comparisons support, and what is said where they support none."""
+"""Suggests thresholds, as far as the comparisons support any."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _STEP = 1000  # thresholds are suggested in thousandths, rounded down
 
 
 class Basis(StrEnum):
-    """What a suggested threshold rests on."""
+    """What a suggested threshold is based on."""
 
     DATA = "data"
-    """The comparisons: enough people for the rate that was asked for."""
+    """The comparisons: there are enough people for the target rate."""
     RECOMMENDED = "recommended"
-    """Too few people; the pack's recommendation, which the comparisons do not contradict."""
+    """The pack's recommendation: there are too few people, and the comparisons do not contradict it."""
     LOWERED = "lowered"
-    """Too few people, but enough to see that the recommendation is too high: below every error seen."""
+    """Below every error seen: there are too few people, but enough to show that the recommendation is too high."""
     LOOSE = "loose"
-    """STRICT was to be above LOOSE."""
+    """LOOSE: STRICT would otherwise be above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Rates that are chosen.
+    """Target rates.
 
     Parameters
     ----------
@@ -54,18 +54,18 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """One threshold, why, and what it does.
+    """One threshold, the reason for it, and its rate.
 
     Parameters
     ----------
     target : float
-        The rate that was asked for.
+        The target rate.
     rate : Rate
         The rate at the threshold: FPIR for LOOSE, wrong learning for STRICT.
     persons_needed : int
-        So many people would support the target.
+        The number of people that would support the target.
     sentence : str
-        For people.
+        The reason in words.
     """
 
     threshold: float
@@ -90,12 +90,12 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
     Parameters
     ----------
     recommended : Thresholds
-        The pack's; kept where there are too few people to say better. The margin is used as it is.
+        The pack's; kept if there are too few people for anything better. The margin is used as it is.
 
     Raises
     ------
     InsufficientTrialsError
-        If there is nothing to say anything from: no genuine comparison, or no stranger, or one of either.
+        If there are fewer than two people with genuine comparisons, or fewer than two strangers.
     """
     refuse_too_few(comparisons)
     loose = _suggest("LOOSE", comparisons.fpir(), recommended.loose, targets.fpir)
@@ -108,36 +108,36 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
             strict.target,
             learning.at(loose.threshold),
             strict.persons_needed,
-            f"STRICT {loose.threshold:.3f}: as LOOSE, which it must not exceed.",
+            f"STRICT {loose.threshold:.3f}: the same as LOOSE, which it must not exceed.",
         )
     return Suggestion(strict, loose)
 
 
 def refuse_too_few(comparisons: Comparisons) -> None:
-    """Refuse comparisons from which nothing can be said; a look at their number, without any rate.
+    """Refuse too few comparisons; only counts people and computes no rate.
 
     Raises
     ------
     InsufficientTrialsError
-        If there are fewer than two people to be mistaken for somebody, or to be missed.
+        If there are fewer than two people with genuine comparisons, or fewer than two strangers.
     """
     genuine, strangers = comparisons.fnmr().independent, comparisons.fpir().independent
     if strangers < 2:
         raise InsufficientTrialsError(
-            "there is nobody to be mistaken for anybody: the gallery has one person, and labelled photos of "
-            f"{several(strangers, 'stranger')}. Seed a second person, or give photos of at least two others with "
-            "--labelled (a folder per person)"
+            "there is nobody who could be mistaken for somebody else: the gallery has one person, and there are "
+            f"labelled photos of {several(strangers, 'stranger')}. Seed a second person, or pass photos of at least "
+            "two others with --labelled (one folder per person)"
         )
     if genuine < 2:
         raise InsufficientTrialsError(
-            f"{several(genuine, 'person')} can be compared with another photo of their own, at least two are needed "
-            "(copies of one picture do not count): add a second reference with `facesort seed NAME PHOTO`, or "
-            "photos of the gallery's persons with --labelled (a folder per person, named as in the gallery)"
+            f"only {several(genuine, 'person')} can be compared with another photo of their own, at least two are "
+            "needed (copies of one picture do not count): add a second reference with `facesort seed NAME PHOTO`, or "
+            "pass photos of the gallery's persons with --labelled (one folder per person, named as in the gallery)"
         )
 
 
 def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Suggested:
-    """One threshold for errors within it."""
+    """Suggest one threshold; errors are within it."""
     needed = ceil(1 / target - 1e-9) - 1  # as in `Trials.threshold_at`
     there = f"{trials.independent:,} people"
     asked = f"{target:.2%} of strangers' faces"
@@ -149,19 +149,19 @@ def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Su
     elif trials.at(recommended).low <= target:
         threshold, basis = recommended, Basis.RECOMMENDED
         why = (
-            f"the pack's recommendation stays: {there} cannot support a rate of {asked}, which takes {needed:,}; "
+            f"the pack's recommendation stays: {there} cannot support a rate of {asked}, which needs {needed:,}; "
             "add strangers with --labelled"
         )
     else:
         threshold, basis = below_errors, Basis.LOWERED
         why = (
-            f"the pack's {recommended:.3f} is too high for {asked}, but {there} cannot say what is right, which "
-            f"takes {needed:,}; this is below every error that was seen"
+            f"the pack's {recommended:.3f} is too high for {asked}, but {there} are too few to find the right value, "
+            f"which needs {needed:,}; this is below every error that was seen"
         )
     rate = trials.at(threshold)
     return Suggested(threshold, basis, target, rate, needed, f"{name} {threshold:.3f}: {why}.")
 
 
 def _rounded(threshold: float) -> float:
-    """Down to thousandths, which never adds an error; what is below 0 becomes 0."""
+    """Round down to thousandths, which never adds an error, and not below 0."""
     return max(floor(threshold * _STEP) / _STEP, 0.0)

@@ -1,1 +1,1 @@
-"""STRICT and LOOSE from labelled photos, and a forecast of what a sort would give."""
+"""Derives STRICT and LOOSE from labelled photos, and forecasts the result of a sort."""

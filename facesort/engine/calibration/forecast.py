@@ -1,4 +1,4 @@
-"""Before a sort: what a sample of the source says about all of it, and about the people in it."""
+"""Samples the source before a sort, and forecasts the result from the sample."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from facesort.workspace import Workspace
 T = TypeVar("T")
 
 SAMPLE = 200
-"""Photos of the source that a forecast looks at."""
+"""Photos of the source that a forecast analyses."""
 
 
 def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
-    """The references alone: what was learned was chosen by the thresholds that are in question.
+    """Load references only: learned faces were selected by the thresholds to be calibrated.
 
     Raises
     ------
     GalleryError
-        If nobody was seeded.
+        If the gallery is empty.
     PackMismatchError
         If the gallery was embedded with another pack.
     """
@@ -54,16 +54,16 @@ def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceSample:
-    """A random sample of the source's photos, sorted before or not.
+    """A random sample of the source's photos, whether sorted before or not.
 
     Parameters
     ----------
     photos : tuple of Photo
-        In the order of the sort.
+        In the order of a sort.
     analyses : tuple of Analysis
-        Of each photo; without the output JPEG.
+        One per photo; without the output JPEG.
     photos_in_all : int
-        In the source.
+        Photos in the source.
     """
 
     photos: tuple[Photo, ...]
@@ -85,20 +85,20 @@ def sample_source(
     Parameters
     ----------
     sample : int
-        Number of photos; all of them if there are fewer. See `draw`.
+        Number of photos; all if there are fewer. See `draw`.
     seed : int
         The same seed draws the same photos from the same source.
     executor : Executor, optional
         Default: processes on this machine.
     on_photo : callable of (done, total), optional
-        Told after every photo.
+        Called after every photo.
 
     Raises
     ------
     SourceGoneError
-        If the source is not there.
+        If the source is missing.
     InsufficientTrialsError
-        If it holds no photo.
+        If the source has no photo.
     """
     root = workspace.settings.source
     with workspace.open_store(read_only=True) as store:
@@ -115,12 +115,11 @@ def sample_source(
 
 
 def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
-    """A random sample spread evenly over the items, in their order; all of them if there are fewer.
+    """Draw a random sample that is spread evenly over the items, in their order; all items if there are fewer.
 
-    One item of each of `sample` stretches of equal length (which are the longer ones, where they cannot be equal, is
-    random too), so that each has the same chance. Photos that follow each other are alike, so this
-    varies less than a simple random sample does, and an interval for that one is on the safe side (Cochran,
-    "Sampling Techniques", 1977, section 8.3).
+    Draws one item from each of `sample` stretches of equal length (if they cannot be equal, the longer ones are random
+    too), so that all items have the same probability. Consecutive photos are alike, so this varies less than a simple
+    random sample, and an interval for the latter is conservative (Cochran, "Sampling Techniques", 1977, section 8.3).
     """
     stretches = min(sample, len(items))
     if not stretches:
@@ -135,17 +134,17 @@ def draw(items: Sequence[T], sample: int, seed: int) -> list[T]:
 def forecast_from(
     analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, photos_in_all: int
 ) -> Forecast:
-    """Decide for a sample as the sort would with a gallery that does not learn.
+    """Decide for a sample as a sort would with a gallery that does not learn.
 
     Parameters
     ----------
     analyses : sequence of Analysis
         The sample.
     rules : Rules
-        Its LOOSE, margin and quality hold for `Forecast.learnable`; its STRICT is free.  Its LOOSE also says which
-        photos go to nobody, because somebody in them is not to be delivered.
+        LOOSE, margin and quality apply to `Forecast.learnable`; STRICT is left open.  LOOSE also determines which
+        photos reach no folder because somebody in them is withheld.
     photos_in_all : int
-        From how many photos the sample was drawn.
+        The number of photos that the sample was drawn from.
     """
     at_loose = Thresholds(rules.thresholds.loose, rules.thresholds.loose, rules.thresholds.margin)
     results = decide_batch(
@@ -176,7 +175,7 @@ def forecast_from(
 def faces_by_photo(
     analyses: Iterable[Analysis],
 ) -> list[tuple[NDArray[np.float32], Embeddings]]:
-    """Boxes and embeddings of each photo that has faces, as `photo_pairs` takes them."""
+    """Boxes and embeddings of each photo with faces, for `photo_pairs`."""
     return [
         (np.stack([f.box for f in a.faces]), np.stack([f.embedding for f in a.faces]))
         for a in analyses

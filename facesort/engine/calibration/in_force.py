@@ -1,4 +1,4 @@
-"""The calibration that a workspace runs on: put into its settings, and asked whether it still holds."""
+"""The calibration in a workspace's settings: stores it, and checks whether it is out of date."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from facesort.workspace import Workspace
 
 _TOO_FEW_PEOPLE = {
     Basis.RECOMMENDED: "which the model pack recommends",
-    Basis.LOWERED: "which lies below every error that was seen",
+    Basis.LOWERED: "which is below every error that was seen",
 }
 
 
 def apply_calibration(
     workspace: Workspace, calibration: Calibration, thresholds: Thresholds | None = None
 ) -> Settings:
-    """Make the next sorts of a workspace use a calibration's thresholds.
+    """Store a calibration's thresholds for the next sorts of a workspace.
 
-    They go into ``facesort.toml`` as ``matching.strict`` and ``matching.loose``, with where they come from under
-    ``[calibration]``.  Other settings are kept as the file has them now.
+    They are written to ``facesort.toml`` as ``matching.strict`` and ``matching.loose``, and their origin under
+    ``[calibration]``.  Other settings are kept as they are in the file.
 
     Parameters
     ----------
     thresholds : Thresholds, optional
-        Chosen by hand instead of those suggested, and recorded as that if they differ; the margin stays as it is.
+        Default: the suggested ones.  Others are recorded as chosen by hand; the margin stays as it is.
 
     Returns
     -------
     Settings
-        As they were saved.
+        The saved settings.
 
     Raises
     ------
     SettingsError
-        If the settings have become invalid, or STRICT is above LOOSE.
+        If the settings in the file are invalid, or STRICT is above LOOSE.
     """
     chosen = thresholds or calibration.thresholds
     suggested = calibration.thresholds
@@ -67,17 +67,17 @@ def apply_calibration(
 
 
 def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
-    """What makes the calibration in the workspace's settings out of date, in words.
+    """List in words why the calibration in the workspace's settings is out of date.
 
     Parameters
     ----------
     pack : ModelPack
-        That a sort would use now.
+        The pack that a sort would use now.
 
     Returns
     -------
     tuple of str
-        Empty if nothing has changed, or there is no calibration.
+        Empty if nothing has changed or there is no calibration.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
 
 
 def _data(calibration: Calibration, chosen: Thresholds) -> str:
-    """What the thresholds rest on, and which of those suggested rest on something else."""
+    """Describe the data, and which suggested thresholds are not based on it."""
     words = calibration.counts.words
     suggestion = calibration.suggestion
     sides = (

@@ -1,1 +1,1 @@
-"""Runs notebooks through papermill and keeps them, as notebooks and as web pages."""
+"""Runs notebooks through papermill, and saves them as notebooks and as web pages."""

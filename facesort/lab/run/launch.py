@@ -1,4 +1,4 @@
-"""Runs a notebook through papermill and keeps the result, also when it fails."""
+"""Runs a notebook through papermill and saves the result, even if it fails."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from facesort.lab.shared.summary import find_summary
 
 log = logging.getLogger(__name__)
 
-_START_TIMEOUT_S = 180  # a cold disk and a virus scanner
+_START_TIMEOUT_S = 180  # cold disk, virus scanner
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
 class _ThisPython(AsyncKernelManager):
-    """Starts kernels with the interpreter that runs now.
+    """Starts kernels with the current interpreter.
 
-    A kernel spec called ``python3`` in the user's home or on ``JUPYTER_PATH`` goes before that of the environment,
-    and may start an interpreter that has no facesort.
+    A kernel spec called ``python3`` in the user's home or on ``JUPYTER_PATH`` takes precedence over the environment's,
+    and may start an interpreter without facesort.
     """
 
     @property
@@ -50,7 +50,7 @@ class _ThisPython(AsyncKernelManager):
 
     @default("transport_encryption")
     def _encrypt_where_possible(self) -> str:
-        """What passes between the processes has faces in it."""
+        """The messages between the processes contain faces."""
         return "auto" if zmq.has("curve") else "disabled"
 
 
@@ -60,13 +60,13 @@ def parse_parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
     Parameters
     ----------
     pairs : sequence of (name, value)
-        Of a name that is given twice, the last counts.
+        If a name occurs twice, the last one wins.
 
     Returns
     -------
     dict
-        Finite numbers, ``true``, ``false`` and ``none`` (in any case) become what they say, a text in double quotes
-        what is between them; all else stays text.
+        Finite numbers, ``true``, ``false`` and ``none`` (in any case) become those values; a text in double quotes
+        loses the quotes; everything else stays text.
     """
     return {name: _value(text) for name, text in pairs}
 
@@ -93,23 +93,23 @@ def launch(
     job: str,
     echo: TextIO | None = None,
 ) -> Path:
-    """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page of it beside it.
+    """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page beside it.
 
-    The page shows faces only if the parameters given ask for a ``contact_sheet``.  The notebook is saved after every
-    cell, and kept when it fails.  This process must hold no database open: the notebook's own process needs it.
+    The page shows faces only if the parameters request a ``contact_sheet``.  The notebook is saved after every cell,
+    and kept if it fails.  This process must not hold the database open: the notebook's process needs it.
 
     Parameters
     ----------
     notebook : str or Path
-        Name of one of facesort's notebooks (``03_sort``), or any notebook's path.
+        The name of one of facesort's notebooks (``03_sort``), or the path of any notebook.
     parameters : mapping of str to plain values
-        What replaces the values of the cell tagged ``parameters``; data, never code.
+        Replace values in the cell tagged ``parameters``; data, never code.
     runs : Path
-        Made if missing.
+        Created if missing.
     job : str
-        Goes into the folder's name.
+        Part of the folder's name.
     echo : text stream, optional
-        Where to show what the notebook prints while it runs, its progress bar above all; standard error by default.
+        Where to print the notebook's output while it runs, such as its progress bar; default: standard error.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def launch(
     Raises
     ------
     NotebookError
-        If there is no such notebook, it has no ``parameters`` cell or no parameter of that name, or a cell fails.
+        If there is no such notebook, it has no ``parameters`` cell or no such parameter, or a cell fails.
     """
     path = notebook if isinstance(notebook, Path) else notebook_path(notebook)
     values = _plain(parameters)
@@ -134,7 +134,7 @@ def launch(
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
-        record |= {"state": "failed", "error": f"it could not be run to its end: {error}"}
+        record |= {"state": "failed", "error": f"it could not be finished: {error}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     finally:
         _write_summary(saved, record)
@@ -143,7 +143,7 @@ def launch(
 
 
 def _plain(parameters: Mapping[str, object]) -> dict[str, Any]:
-    """What JSON can hold, and paths as text: papermill would paste anything else into the code unescaped."""
+    """Allow JSON types, and paths as text: papermill would paste anything else into the code unescaped."""
     plain = {name: str(v) if isinstance(v, PurePath) else v for name, v in parameters.items()}
     try:
         text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
@@ -155,11 +155,11 @@ def _plain(parameters: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _failure(path: Path, saved: Path, error: str) -> str:
-    return f"{path.stem} failed: {error}\nThe notebook as far as it came is saved: {saved}"
+    return f"{path.stem} failed: {error}\nThe unfinished notebook is saved: {saved}"
 
 
 def _refuse_unknown(path: Path, values: Mapping[str, object]) -> None:
-    """Papermill alone only warns of a misspelt name, and runs on with the default."""
+    """Refuse parameters that the notebook does not have; papermill only warns and uses the default."""
     known = _parameter_names(path)
     for name in values:
         if name not in known:
@@ -171,10 +171,10 @@ def _refuse_unknown(path: Path, values: Mapping[str, object]) -> None:
 
 
 def _parameter_names(path: Path) -> list[str]:
-    """Names that the cell tagged ``parameters`` assigns.
+    """List the names that the cell tagged ``parameters`` assigns.
 
-    Read from the syntax tree: papermill's own reader silently drops a line with two equals signs, one of them in a
-    comment or a text.
+    They are read from the syntax tree: papermill's parser silently drops a line with a second equals sign in a comment
+    or a text.
     """
     try:
         cells = nbformat.read(path, as_version=4).cells
@@ -195,7 +195,7 @@ def _parameter_names(path: Path) -> list[str]:
 
 
 def _new_folder(runs: Path, job: str) -> Path:
-    """Make the run's folder, readable by its owner only: the notebook may show faces."""
+    """Create the run's folder, readable only by its owner because the notebook may show faces."""
     stem = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ") + "-" + (sanitize_filename(job) or "run")
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -208,9 +208,11 @@ def _new_folder(runs: Path, job: str) -> Path:
             return folder.absolute()
     except OSError as error:
         raise NotebookError(
-            f"{runs} cannot hold runs ({error.strerror}): give another folder"
+            f"runs cannot be saved in {runs} ({error.strerror}): choose another folder"
         ) from error
-    raise NotebookError(f"{runs / stem} exists already, a hundred times over")
+    raise NotebookError(
+        f"{runs / stem} and 99 folders like it exist already: choose another folder"
+    )
 
 
 def _execute(path: Path, saved: Path, values: dict[str, Any], echo: TextIO) -> None:
@@ -227,21 +229,21 @@ def _execute(path: Path, saved: Path, values: dict[str, Any], echo: TextIO) -> N
         start_timeout=_START_TIMEOUT_S,
         iopub_timeout=60,
         kernel_manager_class=_ThisPython,
-        coalesce_streams=True,  # of a progress bar, only its last state is saved
-        store_widget_state=False,  # panels are dead without their kernel, but hold the faces that they showed
+        coalesce_streams=True,  # saves only the last state of a progress bar
+        store_widget_state=False,  # useless without the kernel, but contains faces
     )
 
 
 def _literal(path: Path) -> str:
-    """A path that papermill, which takes paths for format strings, leaves as it is."""
+    """Escape a path for papermill, which treats paths as format strings."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
-    """Write what the notebook said about itself, and how its execution ended."""
+    """Write ``summary.json``: the notebook's summary, and how its execution ended."""
     try:
         reported = find_summary(nbformat.read(saved, as_version=4))
-    except (OSError, ValueError) as error:  # nothing, or only a part of it, was saved
+    except (OSError, ValueError) as error:  # nothing, or only part of it, was saved
         log.warning("%s cannot be read: %s", saved, error)
         reported = {}
     ended = {} if record["state"] == "finished" else {"state": record["state"]}
@@ -250,13 +252,13 @@ def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
         replace_json(saved.with_name("summary.json"), summary)
     except OSError as error:
         raise NotebookError(
-            f"{saved.parent} cannot be written ({os.strerror(error.errno or 0)}): free some space there, or give "
-            "another folder with --runs, and run the command again; what is committed stays"
+            f"{saved.parent} cannot be written ({os.strerror(error.errno or 0)}): free some space there, or choose "
+            "another folder with --runs, and run the command again; committed photos stay committed"
         ) from error
 
 
 def _write_page(saved: Path, *, faces: bool) -> None:
-    """Write what can be sent to somebody who has no Jupyter; the notebook itself matters more."""
+    """Write the web page; a failure is only logged, because the notebook matters more."""
     try:
         save_page(saved, faces=faces)
     except (OSError, ValueError) as error:

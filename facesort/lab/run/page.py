@@ -1,7 +1,7 @@
-"""A saved notebook as one web page that opens anywhere: no Jupyter, no network, no script.
+"""A saved notebook as a self-contained web page without scripts.
 
-The page's own security policy forbids all of them, so that not even a broken display can fetch anything.  Cells tagged
-``faces`` show faces of people, which are biometric data: their outputs stay out of the page unless somebody asked.
+The page's content security policy forbids scripts and network access.  Outputs of cells tagged ``faces`` are biometric
+data: they are left out unless requested.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nbformat.v4 import new_output
 FACES_TAG = "faces"
 
 _LEFT_OUT = (
-    "*Pictures of faces are left out of this page: nobody asked for them. `-p contact_sheet 24` does, "
-    "with as many as you want.*"
+    "*Pictures of faces are left out of this page: none were requested. `-p contact_sheet 24` requests "
+    "up to 24 of them.*"
 )
 _LIVE = "*Shown in the notebook only: it needs a running kernel.*"
-# Without scripts a browser can show these alone.
+# A browser shows these without scripts.
 _STILL = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 _LIVE_MIME = ("application/vnd.jupyter.widget-view+json", "application/javascript")
 
@@ -54,12 +54,12 @@ _TEMPLATE = """
 
 
 def save_page(notebook: Path, *, faces: bool) -> Path:
-    """Write a notebook's page beside it.
+    """Write a notebook's web page beside it.
 
     Parameters
     ----------
     notebook : Path
-        A saved notebook; one that failed shows the error.
+        A saved notebook; if it failed, the page shows the error.
     faces : bool
         Whether outputs of cells tagged ``faces`` are in the page.
 
@@ -85,7 +85,7 @@ def save_page(notebook: Path, *, faces: bool) -> Path:
 
 
 def still(notebook: NotebookNode, *, faces: bool) -> NotebookNode:
-    """Copy a notebook with what a page without scripts can show, and with faces only if asked."""
+    """Copy a notebook, keeping what a page without scripts can show, and faces only if requested."""
     copy = deepcopy(notebook)
     copy.metadata.pop("widgets", None)
     for cell in copy.cells:
@@ -99,7 +99,7 @@ def still(notebook: NotebookNode, *, faces: bool) -> NotebookNode:
 
 
 def _has_picture(outputs: list[NotebookNode]) -> bool:
-    """Whether there is anything but words: a sentence says itself why there is no picture."""
+    """Whether there is more than text; a text explains by itself why there is no picture."""
     return any(set(output.get("data", ())) - {"text/markdown", "text/plain"} for output in outputs)
 
 

@@ -22,7 +22,7 @@ _PAPER = (238, 238, 238)
 
 
 def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
-    """Draw pairs: the face as it is in the photo, and the best reference of its person.
+    """Draw pairs: the face in the photo, and the best reference of its person.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
     rows = math.ceil(len(faces) / _COLUMNS)
     with mpl.rc_context(style() | {"font.size": 8}):
         figure = Figure(figsize=(8.4, 1.62 * rows))
-        # Absolute margins, so that a sheet of one row looks like one of six.
+        # Absolute margins: a sheet of one row looks like one of six.
         grid = figure.subfigures(rows, _COLUMNS, squeeze=False, wspace=0, hspace=0)
         for cell, face in zip(grid.flat, faces, strict=False):
             _draw_pair(cell, face)
@@ -64,7 +64,7 @@ def _draw_crop(ax: Axes, jpeg: bytes) -> None:
 
 
 def _square(jpeg: bytes) -> NDArray[np.uint8]:
-    """Fit a picture into a square, whole; no picture gives an empty one."""
+    """Fit a whole picture into a square; without a picture, an empty one."""
     if not jpeg:
         return np.full((_SIDE, _SIDE, 3), _PAPER, dtype=np.uint8)
     with Image.open(io.BytesIO(jpeg)) as image:

@@ -1,4 +1,4 @@
-"""The drop rate, with how sure it is."""
+"""The drop rate and its interval."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from facesort.core.calibration.intervals import binomial
 
 @dataclass(frozen=True, slots=True)
 class DropRate:
-    """Share of the decided photos that reached no person's folder.
+    """Share of decided photos that reached no person's folder.
 
     Parameters
     ----------
     dropped, decided : int
-        Photos; those still pending are not decided.
+        Photos; pending ones are not decided.
     """
 
     dropped: int
@@ -22,12 +22,12 @@ class DropRate:
 
     @property
     def rate(self) -> float | None:
-        """In [0, 1]; None before anything is decided."""
+        """In [0, 1]; None if nothing is decided."""
         return self.dropped / self.decided if self.decided else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Exact 95 % interval (`facesort.core.calibration.intervals.binomial`); None before anything is decided."""
+        """Exact 95 % interval (see `facesort.core.calibration.intervals.binomial`); None if nothing is decided."""
         if not self.decided:
             return None
         return binomial(self.dropped, self.decided)

@@ -1,4 +1,4 @@
-"""Pictures of faces in a notebook: whether they were asked for, and that they are not saved unasked."""
+"""Pictures of faces in a notebook: shown and saved only if somebody asked for them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.plots import picture
 
 NOT_REQUESTED = (
-    "Left out: nobody asked for pictures of faces in this notebook. `contact_sheet = 24`, or `-p contact_sheet 24` "
-    "at the terminal, shows them."
+    "No pictures of faces: none were requested. Set `contact_sheet = 24`, or pass `-p contact_sheet 24` on the "
+    "command line, to show them."
 )
-_WATCHED = 24  # faces that are shown to somebody who sits before the notebook
-_MAX = 400  # more nobody can look at
+_INTERACTIVE = 24  # faces shown in an interactive notebook
+_MAX = 400
 
 
 def face_limit(contact_sheet: int | None) -> int:
@@ -27,16 +27,16 @@ def face_limit(contact_sheet: int | None) -> int:
     Parameters
     ----------
     contact_sheet : int or None
-        What the notebook's parameter says.  None: 24 where somebody watches, but none in a run that nobody watches:
-        nobody asked for biometric data in what is saved.
+        The notebook's parameter.  None: 24 in an interactive notebook, none in an unattended run, where nobody asked
+        for biometric data to be saved.
 
     Raises
     ------
     SettingsError
-        If it is no whole number from 0 to 400.
+        If it is not a whole number from 0 to 400.
     """
     if contact_sheet is None:
-        return _WATCHED if is_interactive() else 0
+        return _INTERACTIVE if is_interactive() else 0
     if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= _MAX:
         raise SettingsError(
             f"contact_sheet must be a whole number from 0 to {_MAX}, got {contact_sheet!r}"
@@ -47,14 +47,14 @@ def face_limit(contact_sheet: int | None) -> int:
 def faces_picture(figure: Figure, alt: str) -> Image | widgets.Widget:
     """Render a figure with faces.
 
-    Where somebody watches it is a widget: JupyterLab saves outputs with the notebook, also by itself, but not the
-    state of widgets (unless *Save Widget State Automatically* is on).  A run that nobody watches was asked for it, and
-    keeps it.
+    In an interactive notebook it is a widget: JupyterLab saves outputs with the notebook, even automatically, but not
+    the state of widgets (unless *Save Widget State Automatically* is on).  An unattended run keeps the picture, because
+    it was requested.
 
     Parameters
     ----------
     alt : str
-        What it shows, for those who cannot see it.
+        Alternative text.
     """
     image = picture(figure, alt)
     if not is_interactive():

@@ -1,4 +1,4 @@
-"""What the kernel knows of who looks at the notebook, and how it hears them."""
+"""What the kernel knows about the front end, and how it handles widget events."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ _DOUBLE_CLICK_S = 0.4
 
 
 def is_interactive() -> bool:
-    """Whether a front end is there that can show widgets; a notebook that papermill runs has none.
+    """Whether a front end can show widgets; in a notebook that papermill runs, none can.
 
-    Such a front end says that it could also be asked for input (``allow_stdin`` in Jupyter's messages), which who
-    runs a notebook unattended denies; or somebody has touched a widget.
+    An interactive front end accepts requests for input (``allow_stdin`` in Jupyter's messages), an unattended run does
+    not; and a widget event can only come from a user.
     """
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return False
-    asked = kernel.get_parent()
-    touched = asked.get("header", {}).get("msg_type") == "comm_msg"
-    return touched or bool(asked.get("content", {}).get("allow_stdin"))
+    message = kernel.get_parent()
+    widget_event = message.get("header", {}).get("msg_type") == "comm_msg"
+    return widget_event or bool(message.get("content", {}).get("allow_stdin"))
 
 
 def serialize_widget_events() -> None:
-    """Let the kernel hear all widgets made from now on in one thread, in the order in which they were touched.
+    """Handle the events of all widgets created from now on in the kernel's main thread, in their order.
 
-    JupyterLab addresses what widgets send to a second thread of the kernel (a *subshell*), and ipykernel hands it to
-    the thread that last wrote to the same widget.  So a name that somebody types and the button they press after it
-    can end in two threads, and the button is heard first.  Outside a Jupyter kernel nothing is changed.
+    JupyterLab sends widget events to a second thread of the kernel (a *subshell*), and ipykernel passes them to the
+    thread that last wrote to the same widget.  So a typed name and the button pressed after it can end up in two
+    threads, and the button is handled first.  Outside a Jupyter kernel this does nothing.
     """
     if getattr(get_ipython(), "kernel", None) is not None:
-        comm.create_comm = _MainThreadComm  # ipykernel puts its own there
+        comm.create_comm = _MainThreadComm  # replaces ipykernel's
 
 
 def on_press(
     button: widgets.Button, action: Callable[[], object], clock: Callable[[], float] = monotonic
 ) -> None:
-    """Let a button do something, and do it once for a double click.
+    """Call `action` when a button is pressed, once for a double click.
 
-    The second click is heard when the first is done, however long that took: what comes right after that was pressed
-    before anybody saw what the first one did.
+    The second click arrives when the first action is done, however long it took: a click right after that was made
+    before its result was visible.
 
     Parameters
     ----------
     clock : callable
-        Seconds.
+        Returns seconds.
     """
     done = float("-inf")
 
@@ -67,7 +67,7 @@ def on_press(
 
 
 class _MainThreadComm(BaseComm):
-    """A widget's line to the browser; the kernel's main thread hears it, whatever the browser asks for."""
+    """A widget's channel to the browser; the kernel's main thread handles its messages."""
 
     def _reply_subshell_for(self, data: Any, default: str | None) -> None:
-        """Ask for no subshell, that is for the main thread; ipykernel asks this for each message that comes."""
+        """Choose no subshell, that is the main thread; ipykernel calls this for each message."""

@@ -12,7 +12,7 @@ TEXT_STYLE = (
 
 
 def notice(text: str, *, good: bool | None = None) -> str:
-    """One line that says how something went; None: neither well nor badly."""
+    """One line about a result: success, failure, or neither (None)."""
     colour = {None: "#888888", True: GREEN, False: RED}[good]
     return (
         f'<div role="status" style="{TEXT_STYLE};border-left:4px solid {colour};padding:4px 10px">'

@@ -1,4 +1,4 @@
-"""A display that follows what it shows."""
+"""A display that is updated in place."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from ipywidgets import HTML
 
 
 class Live:
-    """A display that is drawn again in place when the gallery changes.
-
-    Saved with the notebook like any other output, unless it is a widget.
+    """A display that `refresh` updates in place; saved with the notebook, unless its content is a widget.
 
     Parameters
     ----------
     content : callable
-        Gives what to display now.
+        Returns the object to display.
     """
 
     def __init__(self, content: Callable[[], object]) -> None:
@@ -25,12 +23,12 @@ class Live:
         self._shown: object = None
 
     def refresh(self) -> None:
-        """Draw again, if it is on the screen."""
+        """Update the display, if it is shown."""
         if self._handle is None:
             return
         before, now = self._shown, self.content()
         if isinstance(now, HTML) and isinstance(before, HTML):
-            # JupyterLab does not show a widget in the place of another one.
+            # JupyterLab does not replace a displayed widget by another one.
             before.value = now.value
             _discard(now)
             return
@@ -45,6 +43,6 @@ class Live:
 
 
 def _discard(widget: HTML) -> None:
-    """Forget a widget in kernel and browser, with the two that it is made of: it does not close them itself."""
+    """Close a widget, and its style and layout, which it does not close itself."""
     for part in (widget, widget.style, widget.layout):
         part.close()

@@ -1,4 +1,4 @@
-"""Where the notebooks are, and what they name."""
+"""Finds notebooks, and the folders that they name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from facesort.errors import NotebookError
 
 
 def notebook_path(name: str) -> Path:
-    """Find a notebook, in an installed package as in a checkout.
+    """Find a notebook, in an installed package or a checkout.
 
     Parameters
     ----------
@@ -23,33 +23,33 @@ def notebook_path(name: str) -> Path:
     Raises
     ------
     NotebookError
-        If there is no such notebook; the message lists those that there are.
+        If there is no such notebook; the message lists the existing ones.
     """
     package = Path(__file__).resolve().parents[2]
-    inside = package / "notebooks"  # the wheel carries them there
+    inside = package / "notebooks"  # in a wheel
     folder = inside if inside.is_dir() else package.parent / "notebooks"
     path = folder / f"{name.removesuffix('.ipynb')}.ipynb"
     if not path.is_file():
         there = ", ".join(sorted(found.stem for found in folder.glob("*.ipynb"))) or "none"
-        raise NotebookError(f"there is no notebook {name!r} in {folder}; there is: {there}")
+        raise NotebookError(f"there is no notebook {name!r} in {folder}; there are: {there}")
     return path
 
 
 def find_folder(path: str | Path) -> Path:
-    """Find a folder that a notebook names: where it runs, else one folder above.
+    """Find a folder that a notebook names: in its own folder, or else in the parent folder.
 
-    JupyterLab runs a notebook in the folder it lies in.  In a checkout that is ``notebooks/``, one below the folder in
-    which ``facesort init`` makes the workspace.
+    JupyterLab runs a notebook in its own folder.  In a checkout that is ``notebooks/``, one below the folder in which
+    ``facesort init`` creates the workspace.
 
     Parameters
     ----------
     path : str or Path
-        An absolute one is taken as it is.
+        Absolute paths are returned unchanged.
 
     Returns
     -------
     Path
-        Where neither exists, the one where the notebook runs.
+        If neither exists, the one in the notebook's folder.
     """
     here, above = Path(str(path)).absolute(), Path.cwd().parent / str(path)
     return above if above.exists() and not here.exists() else here

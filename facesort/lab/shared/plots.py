@@ -1,7 +1,6 @@
-"""Charts of a sort, as one would print them.
+"""The common style of all charts, and how a notebook shows them.
 
-Functions that take an `Axes` draw one chart into it; `picture` turns a figure into what a notebook shows.  No
-global matplotlib state is touched.  Colours are those of Okabe and Ito, "Color Universal Design" (2008), which
+No global matplotlib state is touched.  The colours are those of Okabe and Ito, "Color Universal Design" (2008), which
 colour-blind people can tell apart.
 """
 
@@ -52,7 +51,7 @@ _STYLE = MappingProxyType(
         "axes.labelcolor": DARK,
     }
 )
-# Names are written in all scripts; the first of these that has a character draws it.
+# Names may be in any script; the first of these fonts that has a character draws it.
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK JP",
@@ -77,11 +76,11 @@ def picture(figure: Figure, alt: str) -> Image:
     Parameters
     ----------
     alt : str
-        What it shows, for those who cannot see it.
+        Alternative text.
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # A name in a script that no installed font has shows as boxes; summary.json spells it out.
+        # Scripts without an installed font show as boxes; summary.json has the text.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
     width = round(figure.get_figwidth() * 96)
@@ -89,7 +88,7 @@ def picture(figure: Figure, alt: str) -> Image:
 
 
 def style() -> dict[Any, Any]:
-    """Settings for ``matplotlib.rc_context`` under which all figures of the lab are drawn."""
+    """Settings for ``matplotlib.rc_context`` that all figures of the lab use."""
     installed = set(get_font_names())
     return {**_STYLE, "font.family": [name for name in _FONTS if name in installed]}
 
@@ -110,7 +109,7 @@ def chart(draw: Callable[[Axes], object], *, height: float = 3.6) -> Figure:
 
 
 def shorten(text: str, length: int) -> str:
-    """One line of at most that many characters, cut in the middle: file names differ at their ends."""
+    """Shorten a text to one line, cut in the middle because file names differ at their ends."""
     line = " ".join(text.split())
     if len(line) <= length:
         return line

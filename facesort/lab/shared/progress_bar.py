@@ -1,4 +1,4 @@
-"""A bar for what takes its time."""
+"""A progress bar."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tqdm import tqdm
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A text bar: unlike a widget, it shows in a saved notebook and on the terminal of who launched it.
+    """Show a text bar: unlike a widget, it also shows in a saved notebook and on the terminal that launched it.
 
     Yields
     ------
     callable of (done, total)
-        To be called after every photo.
+        Call it after every photo.
     """
     bar: tqdm | None = None
 
     def show(done: int, total: int) -> None:
         nonlocal bar
-        if bar is None:  # what an earlier run did counts as done, but not for the speed
+        if bar is None:  # work of an earlier run counts as done, but not for the speed
             bar = tqdm(
                 total=total,
                 initial=done - 1,

@@ -1,8 +1,7 @@
-"""What a run notebook says about itself to programs: a summary that travels inside the saved notebook.
+"""A machine-readable summary inside a saved notebook.
 
-The notebook displays it under a MIME type of its own, which front ends ignore; whoever launched the notebook
-finds it there and writes it to ``summary.json``.  So a notebook needs to know no path, and one that is run by
-hand writes no file.
+A notebook displays it under its own MIME type, which front ends ignore; `launch` finds it there and writes it to
+``summary.json``.  So a notebook needs no path, and one that is run by hand writes no file.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ SUMMARY_MIME = "application/vnd.facesort.summary+json"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Something to display, with a summary for programs behind it.
+    """A text to display, with values for programs.
 
     Parameters
     ----------
     values : mapping
-        Of what JSON can hold; never embeddings or crops.
+        JSON types only; never embeddings or crops.
     text : str
-        One or two sentences for people.
+        One or two sentences.
     """
 
     values: Mapping[str, Any]
@@ -40,7 +39,7 @@ class Summary:
 
 
 def find_summary(notebook: NotebookNode) -> dict[str, Any]:
-    """Everything that the cells of an executed notebook displayed as a `Summary`; later ones win.
+    """Merge the values of all `Summary` outputs of an executed notebook; later ones win.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Small tables for notebooks: HTML where it can be shown, text everywhere else."""
+"""Small tables for notebooks, as HTML and as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHORT = 18  # characters
 
 
 def percent(part: float, whole: float) -> str:
-    """A share for people: ``12.3 %``; nothing if there is nothing to take a share of."""
+    """Format a share: ``12.3 %``; empty if `whole` is 0."""
     return f"{100 * part / whole:.1f} %" if whole else ""
 
 
@@ -31,9 +31,9 @@ class Table:
     columns : sequence of str
         Headings.
     rows : sequence of rows
-        Integers get thousands separators, numbers and shares are set flush right; what can show itself as HTML does.
+        Integers get thousands separators, numbers and shares are right-aligned; objects that have HTML show it.
     total : row, optional
-        Set apart below the others.
+        Set off below the others.
     note : str, optional
         A sentence below the table.
     """
@@ -71,7 +71,7 @@ class Table:
         return bool(cells) and all(cell == "" or _NUMBER.fullmatch(cell) for cell in cells)
 
     def _is_short(self, number: int) -> bool:
-        """Whether a column never needs a second line."""
+        """Whether all cells of a column fit on one line."""
         return all(len(_shown(row[number])) <= _SHORT for row in self.rows)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Codes and figures in words, for people."""
+"""Codes and numbers as text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MEANINGS = MappingProxyType(
 
 
 def explain(code: str) -> str:
-    """What the reason code of a photo means; nothing for one that needs no words."""
+    """Explain a photo's reason code; empty for codes that need no explanation."""
     try:
         return _MEANINGS.get(Reason(code), "")
     except ValueError:
@@ -40,7 +40,7 @@ def explain(code: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """Format a time span: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
@@ -50,19 +50,19 @@ def duration(seconds: float) -> str:
 
 
 def timestamp(time: datetime) -> str:
-    """A time as stored, in UTC."""
+    """Format a stored time, which is in UTC."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def decimals(distance: float) -> str:
-    """A distance or threshold: two decimals, up to four where they matter."""
+    """Format a distance or threshold with two decimals, or up to four if they are not 0."""
     text = f"{distance:.4f}".rstrip("0")
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.ljust(2, '0')}"
 
 
 def share(value: float) -> str:
-    """A share in [0, 1] with two digits that count: ``12.8 %``, ``0.0031 %``, ``0 %``."""
+    """Format a share in [0, 1] with two significant digits: ``12.8 %``, ``0.0031 %``, ``0 %``."""
     part = 100 * value
     if part >= 1 or part == 0:
         return f"{part:.1f}".removesuffix(".0") + " %"

@@ -156,7 +156,7 @@ def make_labelled(people: dict[str, tuple[int | None, list[int]]]) -> Callable[[
     ("references", "labelled", "error", "message"),
     [
         ({}, None, GalleryError, "nobody is in the gallery"),
-        ({1: [30, 60]}, None, InsufficientTrialsError, "nobody to be mistaken for"),
+        ({1: [30, 60]}, None, InsufficientTrialsError, "nobody who could be mistaken for"),
         ({1: [30], 2: [30]}, None, InsufficientTrialsError, "0 persons can be compared"),
         (FOUR, make_labelled({}), GalleryError, "no sub-folder with photos"),  # no labelled data
         (FOUR, make_labelled({"Guest": (9, [50])}), InsufficientTrialsError, "photos of 1 person,"),

@@ -84,7 +84,7 @@ def test_a_lowered_threshold_is_recorded_as_that(
     record = apply_calibration(seeded[0], replace(calibration, suggestion=lowered)).calibration
     assert record is not None
     assert record.data.endswith(
-        "too few people for LOOSE, which lies below every error that was seen"
+        "too few people for LOOSE, which is below every error that was seen"
     )
 
 

@@ -254,7 +254,7 @@ def test_numbers_nobody_can_mean_are_refused(session: CalibrationSession) -> Non
 def test_no_picture_of_a_face_if_none_is_wanted(session: CalibrationSession) -> None:
     shown = calibrate.show_between(session, limit=0).content()
     assert isinstance(shown, Markdown)
-    assert "nobody asked for pictures of faces" in str(shown.data)
+    assert "No pictures of faces" in str(shown.data)
 
 
 # --- sliders and the button -------------------------------------------------------------------

@@ -263,7 +263,7 @@ def test_what_is_shown_adds_up(workspace: Workspace) -> None:
     assert report.doubtful is None
     doubtful = sort.show_doubtful(report)
     assert isinstance(doubtful, Markdown)
-    assert "nobody asked for pictures of faces" in doubtful.data
+    assert "No pictures of faces" in doubtful.data
 
 
 def sort_order() -> list[str]:
