@@ -30,8 +30,7 @@ from facesort.engine.job.scan import scan_source
 from facesort.engine.setup import set_up
 from facesort.lab.sort.report import DropRate
 from facesort.reasons import PhotoStatus
-from facesort.store.job import photos as photo_rows
-from facesort.store.job import runs as run_rows
+from facesort.store.job import photos as photo_rows, runs as run_rows
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace, open_workspace

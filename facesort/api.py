@@ -13,15 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from facesort.engine.delivery.export import ExportReport as ExportReport
-from facesort.engine.delivery.export import export as write_export
+from facesort.engine.delivery.export import ExportReport as ExportReport, export as write_export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.rematch import RematchReport as RematchReport
 from facesort.engine.job.sort import run_rematch, run_sort
 from facesort.engine.setup import open_with_pack
-from facesort.errors import FacesortError as FacesortError
-from facesort.errors import WorkspaceError
+from facesort.errors import FacesortError as FacesortError, WorkspaceError
 from facesort.store import Store
 from facesort.store.queries.reports import counts
 from facesort.store.queries.tables import Relation, table

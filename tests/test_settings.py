@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from disks import mounted, needs_mount
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import ValidationError
 
 from facesort.errors import SettingsError

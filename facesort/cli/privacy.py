@@ -35,8 +35,7 @@ def forget(
 ) -> None:
     """Erase NAME, or all unknown faces, from the workspace for good; asks first."""
     from facesort.engine.gallery.seed import person_name
-    from facesort.engine.privacy.forget import forget as erase
-    from facesort.engine.privacy.forget import saved_runs, what_is_known
+    from facesort.engine.privacy.forget import forget as erase, saved_runs, what_is_known
     from facesort.workspace import open_workspace
 
     if (name is None) != strangers:

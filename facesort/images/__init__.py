@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from facesort.images.jpeg import decode_jpeg as decode_jpeg
-from facesort.images.jpeg import jpeg_size as jpeg_size
-from facesort.images.kinds import PhotoKind as PhotoKind
-from facesort.images.kinds import photo_kind as photo_kind
-from facesort.images.output import encode_crop as encode_crop
-from facesort.images.output import encode_output as encode_output
+from facesort.images.jpeg import decode_jpeg as decode_jpeg, jpeg_size as jpeg_size
+from facesort.images.kinds import PhotoKind as PhotoKind, photo_kind as photo_kind
+from facesort.images.output import encode_crop as encode_crop, encode_output as encode_output
 from facesort.images.phash import perceptual_hash as perceptual_hash
-from facesort.images.photo_file import LoadedPhoto as LoadedPhoto
-from facesort.images.photo_file import load_photo as load_photo
+from facesort.images.photo_file import LoadedPhoto as LoadedPhoto, load_photo as load_photo

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from facesort.core.bursts import Burst, Shot, find_bursts
 from facesort.core.delivery import LeftOut, best_of_bursts

@@ -6,8 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from images.synthetic_photos import distance, encoded, exif, scene, swapped_profile
 
 from facesort.images import decode_jpeg, encode_crop, encode_output, load_photo

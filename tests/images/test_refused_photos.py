@@ -6,8 +6,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from images.synthetic_photos import dng, encoded, scene
 
 from facesort.errors import ImageError

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from review_event import InMemory, actions, noon, seed, sort
 from synthetic_event import content
 

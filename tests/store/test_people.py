@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from store_rows import MATCHED, PACK, add_people, photo, record, result
-from store_rows import add as add_photos
+from store_rows import MATCHED, PACK, add as add_photos, add_people, photo, record, result
 
 from facesort.core.gallery import Person
 from facesort.core.routing import safe_folder

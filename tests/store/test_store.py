@@ -13,8 +13,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from facesort.core.records import Photo
 from facesort.errors import StoreError, StoreLockedError

@@ -17,18 +17,13 @@ from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
-from facesort.lab.shared.plots import (
-    chart,
-    picture,
-    plot_distances,
-    plot_person_files,
-    plot_rate,
-)
+from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import explain
 from facesort.lab.sort.job import SortJob
+from facesort.lab.sort.plots import plot_distances, plot_person_files, plot_rate
 from facesort.lab.sort.report import SortReport, read_report
 from facesort.reasons import PhotoStatus
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.core.calibration import Basis, Forecast, Targets

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from IPython.display import Image as Picture
-from IPython.display import Markdown
+from IPython.display import Image as Picture, Markdown
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.engine.gallery.persons import set_delivery
@@ -29,8 +28,7 @@ from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.plots import chart
 from facesort.lab.shared.tables import Table
 from facesort.store import Store
-from facesort.store.queries import audit as rows
-from facesort.store.queries import reports
+from facesort.store.queries import audit as rows, reports
 from facesort.store.queries.audit import DropRow
 from facesort.workspace import Workspace
 

@@ -12,8 +12,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from IPython.display import Image as Picture
-from IPython.display import Markdown
+from IPython.display import Image as Picture, Markdown
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure

@@ -13,8 +13,7 @@ import ipywidgets as widgets
 import nbformat
 import numpy as np
 import pytest
-from IPython.display import Image as Picture
-from IPython.display import Markdown
+from IPython.display import Image as Picture, Markdown
 from PIL import Image
 from synthetic_event import make_workspace, write_photo
 

@@ -12,10 +12,8 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from IPython.display import Image as Picture
-from IPython.display import Markdown
+from hypothesis import given, strategies as st
+from IPython.display import Image as Picture, Markdown
 from nbformat import NotebookNode
 from synthetic_event import make_event, make_workspace, write_photo
 
