@@ -16,10 +16,10 @@ RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow torture lab lint check format hooks build clean
+.PHONY: help demo test test-slow torture lab lint check format architecture hooks build clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Set up, then sort a sample event and say where to look
 	$(BIN)/facesort demo $(DEMO)
@@ -53,6 +53,9 @@ format: $(DEV) ## Put the code and the notebooks into the form that `make lint` 
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec $(BIN)/nbstripout {} +
+
+architecture: $(DEV) ## Draw the picture in ARCHITECTURE.md again from the import contracts
+	$(BIN)/python tests/architecture.py
 
 hooks: $(DEV) ## Let git strip notebook outputs as they are committed
 	$(BIN)/nbstripout --install
