@@ -1,4 +1,4 @@
-"""Which photos a fresh delivery holds, in which folders, and which it leaves out.  Pure."""
+"""Choose the photos of an export, and list those that are left out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Folders = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A photo that is not in a folder in which it could be.
+    """A photo that is missing from a folder it could be in.
 
     Parameters
     ----------
     folder : str
-        Empty: it is in no folder at all.
+        Empty if it is in no folder at all.
     instead : int or None
-        The photo that is there in its place.
+        The photo that was delivered in its place.
     """
 
     photo_id: int
@@ -34,19 +34,19 @@ def best_of_bursts(
 ) -> tuple[dict[int, tuple[str, ...]], list[LeftOut]]:
     """Keep one photo of each burst in each folder.
 
-    In each folder by itself, so that nobody loses a moment because the sharpest photo of it is without them.
+    Each folder is treated separately, so that nobody loses a moment because they are not in its sharpest photo.
 
     Parameters
     ----------
     folders : mapping of photo_id to tuple of str
     shots : sequence of Shot
-        Of these photos at least.
+        At least of these photos.
     bursts : sequence of Burst
 
     Returns
     -------
     dict of photo_id to tuple of str, list of LeftOut
-        What stays, and what does not.
+        The photos that stay, and those left out.
     """
     by_id = {shot.photo_id: shot for shot in shots}
     kept, left_out = dict(folders), []

@@ -1,23 +1,23 @@
-"""Paths as text that a database can hold, reversibly."""
+"""Reversible conversion of paths to text that a database can store."""
 
 from __future__ import annotations
 
-# A POSIX file name is bytes; Python shows bytes that are not UTF-8 as lone surrogates U+DC80..U+DCFF, which no UTF-8
-# text can hold. They are stored as private-use characters instead (the mapping is our own; a name that really
-# contains one of these 128 characters does not come back and ends as `missing`, with a reason, not lost).
+# A POSIX file name is bytes; Python represents bytes that are not UTF-8 as lone surrogates U+DC80..U+DCFF, which
+# UTF-8 cannot encode. They are stored as private-use characters instead. (A name that really contains one of these
+# 128 characters is not restored correctly: the photo fails as `missing`.)
 _ESCAPED = {0xDC80 + i: 0xEF80 + i for i in range(128)}
 _RESTORED = {stored: raw for raw, stored in _ESCAPED.items()}
 
 
 def to_text(path: str) -> str:
-    """Make a path storable.
+    """Convert a path to text that can be stored.
 
     Parameters
     ----------
     path : str
         As Python's `os` functions give it.
     """
-    # Windows names may hold other lone surrogates; they become "?" and the file ends as `missing`.
+    # Windows names may contain other lone surrogates; they become "?" and the photo fails as `missing`.
     return path.translate(_ESCAPED).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Which copies a photo gives: planned, not carried out."""
+"""Plan the copies of a photo, and name their folders and files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from pathvalidate import sanitize_filename
 from facesort.errors import GalleryError
 
 UNKNOWN_FOLDER = "_unknown"
-MAX_STEM_BYTES = 180  # with hash, suffix and a temporary name this stays under the 255 bytes of every file system
+MAX_STEM_BYTES = (
+    180  # with hash, suffix and temporary name within the 255 bytes that file systems allow
+)
 MAX_FOLDER_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """One file to be added to the output.
+    """A file to be added to the output.
 
     Parameters
     ----------
@@ -41,13 +43,15 @@ class PlannedWrite:
 
 
 def _safe_name(name: str, max_bytes: int, not_first: str = " .") -> str:
-    """Make one path component that Windows, macOS and Linux all accept, in NFC."""
+    """Turn a name into a path component that Windows, macOS and Linux accept, in NFC."""
     text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
-    text = re.sub(r"\s+", " ", text)  # first, or a line feed becomes a `_`
+    text = re.sub(
+        r"\s+", " ", text
+    )  # before the next step, which would turn a line feed into a `_`
     text = sanitize_filename(text, replacement_text="_", platform="universal").lstrip(not_first)
     while len(text.encode("utf-8")) > max_bytes:
         text = text[:-1]
-    # Once more: what was cut off may have hidden a name that Windows reserves, as the first character of `_CON`.
+    # Again, since cutting may leave a name that Windows reserves, as `_CON` without its first character.
     return sanitize_filename(text.rstrip(" ."), replacement_text="_", platform="universal")
 
 
@@ -57,7 +61,7 @@ def safe_folder(name: str) -> str:
     Parameters
     ----------
     name : str
-        As the user wrote it.
+        As entered by the user.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def safe_folder(name: str) -> str:
     Raises
     ------
     GalleryError
-        If nothing usable is left of the name.
+        If no usable character is left.
     """
     folder = _safe_name(name, MAX_FOLDER_BYTES, not_first="_. ")
     if not folder:
@@ -76,7 +80,7 @@ def safe_folder(name: str) -> str:
 
 
 def folder_key(folder: str) -> str:
-    """Key under which two folder names are the same directory on some file system."""
+    """Key that is equal for two names that some file system treats as the same folder."""
     return unicodedata.normalize("NFKC", folder).casefold()
 
 
@@ -101,7 +105,7 @@ def plan_writes(
     folders: Iterable[tuple[int | None, str]],
     jpeg: bytes,
 ) -> tuple[PlannedWrite, ...]:
-    """Plan one copy per folder, all of the same bytes.
+    """Plan one copy per folder, all with the same content.
 
     Parameters
     ----------

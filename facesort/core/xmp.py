@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
-# The prefixes are written out below: ElementTree can only choose them for the whole process.
+# Prefixes are written out, since ElementTree registers them for the whole process.
 _NAMESPACES: Mapping[str, str] = MappingProxyType(
     {
         "xmlns:mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
@@ -39,7 +39,7 @@ class Region:
 
     @classmethod
     def of(cls, name: str, box: tuple[float, float, float, float], size: tuple[int, int]) -> Region:
-        """Clip a box to its picture.
+        """Make a region from a box, clipped to the picture.
 
         Parameters
         ----------
@@ -54,9 +54,9 @@ class Region:
 
 
 def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
-    """An XMP file with the regions of one picture.
+    """Make an XMP file with the regions of one picture.
 
-    Twice, because no program reads both: as ``mwg-rs`` (Metadata Working Group, "Guidelines for handling image
+    In two forms, because no program reads both: as ``mwg-rs`` (Metadata Working Group, "Guidelines for handling image
     metadata" 2.0; an area is its centre and its size) and as Microsoft's ``MP`` (an area is its corner and its
     size).
 
@@ -64,7 +64,7 @@ def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
     ----------
     regions : sequence of Region
     size : tuple of (width, height)
-        In px, of the picture beside which the file lies.
+        In px, of the picture that the file belongs to.
 
     Returns
     -------

@@ -8,7 +8,7 @@
     ├── _results.*        on request: all photos, who is in them, and the distances
     └── _SHA256SUMS       for `sha256sum -c`; written last, so an export without it is incomplete
 
-No person's folder starts with ``_``.
+Names of persons' folders never start with ``_``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "_SHA256SUMS"
 LEFT_OUT = "_left_out.csv"
-_AT_ONCE = 32  # photos whose JPEGs are in memory
+_AT_ONCE = 32  # photos whose JPEGs are in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ExportOptions:
     results : {'parquet', 'csv'} or None
         Write a table of all photos.
     best_of_burst : bool
-        Of photos that look alike and were taken at once, deliver the sharpest of each person.
+        Of each burst, deliver only the sharpest photo of each person.
     """
 
     hard_links: bool = False
@@ -111,7 +111,7 @@ class ExportWriter:
         self._write_manifest()
 
     def _copy(self, plan: ExportPlan, keys: Sequence[int]) -> list[LeftOut]:
-        """Write the copies of some photos; returns those that cannot be rendered any more."""
+        """Write the copies of some photos; return those that cannot be rendered any more."""
         some = [plan.photos[key] for key in keys]
         stored = [
             StoredPhoto(Photo(p.shot.photo_id, p.path, 0, 0), p.sha256, (), p.copies) for p in some

@@ -1,4 +1,4 @@
-"""Verify that every file of the commit log is in the output, with the right content."""
+"""Verify that every file of the commit log is in the output with the logged content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Verification:
     verified : int
         Files with the logged content.
     missing, changed : tuple of str
-        Targets that are not there, or hold something else.
+        Targets that do not exist, or have other content.
     """
 
     verified: int
@@ -28,7 +28,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether every logged file is there and unchanged."""
+        """Whether every logged file exists unchanged."""
         return not self.missing and not self.changed
 
 
@@ -40,15 +40,15 @@ def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
     writes : iterable of LoggedWrite
         From `facesort.store.queries.commit_log.verified_writes`.
     """
-    verdicts = list(_verdicts(output, writes))
+    states = list(_states(output, writes))
     return Verification(
-        verified=sum(verdict == "verified" for _, verdict in verdicts),
-        missing=tuple(target for target, verdict in verdicts if verdict == "missing"),
-        changed=tuple(target for target, verdict in verdicts if verdict == "changed"),
+        verified=sum(state == "verified" for _, state in states),
+        missing=tuple(target for target, state in states if state == "missing"),
+        changed=tuple(target for target, state in states if state == "changed"),
     )
 
 
-def _verdicts(output: Path, writes: Iterable[LoggedWrite]) -> Iterator[tuple[str, str]]:
+def _states(output: Path, writes: Iterable[LoggedWrite]) -> Iterator[tuple[str, str]]:
     for write in writes:
         path = output / write.plan.target
         if not path.is_file():

@@ -1,7 +1,7 @@
 """The batch state machine: PENDING -> PROCESSING -> COMMITTING -> COMMITTED.
 
 PROCESSING writes nothing outside the workspace.  One transaction stores what a batch found, learned and plans;
-COMMITTING carries the plan out and can be repeated from any point.  See the README for the picture.
+COMMITTING carries out the plan and can be repeated from any point.  The README has a diagram.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SortOptions:
-    """What a caller may inject.
+    """Options of a sort or re-match.
 
     Parameters
     ----------
     executor : Executor or None
-        None: processes on this machine, as many as the settings say.
+        Left open; None: processes on this machine, as many as the settings say.
     on_photo : callable of (done, total)
-        Told after every analysed photo; drives progress bars.
+        Called after every analysed photo; drives progress bars.
     at : callable of str
-        Told the name of each point of the state machine that is passed; tests kill the process there.
+        Called with the name of each point of the state machine as it is passed; tests kill the process there.
     """
 
     executor: Executor | None = None
@@ -137,13 +137,13 @@ class Run:
         Parameters
         ----------
         everything : bool
-            All photos with faces, whatever happened before; else those with unknown, LOOSE or corrected faces, and
-            nothing at all if nothing has changed since the last time.
+            Match all photos with faces; otherwise those with unknown, LOOSE or corrected faces, and none if nothing
+            has changed since the last complete re-match.
 
         Raises
         ------
         SourceGoneError
-            If the source disappears; a re-match of everything goes on without it.
+            If the source disappears; a re-match of everything continues without it.
         """
         rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
         if not everything and fingerprint(self.store, rematch) == rematches.last_fingerprint(
@@ -157,9 +157,8 @@ class Run:
         report = RematchReport()
         while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
             report += self._rematch_batch(some, renderer)
-        self.progress.counts = reports.counts(
-            self.store
-        )  # not per batch: counting takes as long as a batch
+        # Not per batch: counting takes as long as a batch.
+        self.progress.counts = reports.counts(self.store)
         if not report.not_rendered:
             with self.store.transaction():
                 rematches.remember(self.store, fingerprint(self.store, rematch))
@@ -169,8 +168,8 @@ class Run:
     def _rematch_batch(self, changes: Sequence[Change], renderer: Renderer) -> RematchReport:
         """Record some changes as one batch, and take it to COMMITTED."""
         at, started = self.options.at, time.perf_counter()
-        lacking = [change.stored for change in changes if change.targets]
-        found = zip(lacking, renderer.jpegs(lacking), strict=True)
+        undelivered = [change.stored for change in changes if change.targets]
+        found = zip(undelivered, renderer.jpegs(undelivered), strict=True)
         jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
         ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
         report = sum(

@@ -1,6 +1,6 @@
-"""COMMITTING: carry out planned writes so that nothing is lost, doubled or replaced.
+"""COMMITTING: carry out planned writes so that nothing is lost, written twice or replaced.
 
-Every step can be repeated: a write that is found done is verified, one that is half done is done again.
+Every step can be repeated: a finished write is verified, a partial one is done again.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Committer:
     staging : Path
         The batch's folder in the workspace.
     render : callable of (PlannedWrite, source path) to bytes or None
-        Renders a photo again if its staged JPEG is lost; None if it cannot.
+        Renders a photo again if its staged JPEG is lost; returns None if it cannot.
     at : callable of str
-        Told the name of each point that is passed; tests kill the process there.
+        Called with the name of each point as it is passed; tests kill the process there.
     mark : str
-        Goes into temporary names, so that two workspaces on one output do not take each other's.
+        Part of temporary names, so that two workspaces with the same output do not share them.
     """
 
     output: RootFolder
@@ -75,21 +75,20 @@ class Committer:
     mark: str = ""
 
     def carry_out(self, writes: Sequence[LoggedWrite]) -> dict[int, Reason]:
-        """Do what is planned and not done yet.
+        """Carry out the writes that are not done yet.
 
         Returns
         -------
         dict of write_id to Reason
-            Writes that cannot be done, because something else has the name or the photo cannot be rendered again.
+            Writes that failed, because another file has the name or the photo cannot be rendered again.
 
         Raises
         ------
         OutputError
-            If the output is gone or cannot be written: the batch stays COMMITTING and is taken up again by the
-            next sort.
+            If the output is gone or cannot be written: the batch stays COMMITTING, and the next sort completes it.
         """
         failures: dict[int, Reason] = {}
-        # Its own entries too: a kill may have come between a mkdir and its fsync.
+        # The output folder too: the process may have been killed between a mkdir and its fsync.
         folders = {self.output.path}
         for write in writes:
             target = self.output.path / write.plan.target
@@ -110,14 +109,14 @@ class Committer:
         return failures
 
     def _refuse_gone(self) -> None:
-        """Tell the output from its mount point, which after an unplugged disk is a folder like any other."""
+        """Raise if the disk is gone: its mount point would be a folder like any other."""
         if not self.output.is_there():
             raise OutputError(
                 f"output {self.output.path} is gone: plug in the disk and run `facesort sort` again; nothing is lost"
             )
 
     def _folder(self, folder: Path) -> Path:
-        """Make a person's folder; refuse one that leads out of the output root."""
+        """Create a person's folder; refuse one that leads out of the output folder."""
         self._refuse_gone()
         if not os.path.lexists(folder):
             folder.mkdir()
@@ -139,18 +138,18 @@ class Committer:
         if data is None:
             return Reason.RENDER_CHANGED
         self.at("before_copy")
-        partial.unlink(missing_ok=True)  # a link there must not be written through
+        partial.unlink(missing_ok=True)  # a link there must not be followed
         write_synced(partial, data)
         self.at("after_copy")
         try:
             publish(partial, target)
-        except FileExistsError:  # somebody was faster
+        except FileExistsError:  # another program was faster
             partial.unlink(missing_ok=True)
         self.at("after_rename")
         return _name_taken(target, plan)
 
     def _jpeg(self, write: LoggedWrite) -> bytes | None:
-        """The staged bytes, or else the same bytes rendered again; None if they cannot be had any more."""
+        """The staged bytes, or the same bytes rendered again; None if that is not possible."""
         plan = write.plan
         try:
             data = _staged_path(self.staging, plan.sha256).read_bytes()
@@ -179,5 +178,5 @@ def _name_taken(target: Path, plan: PlannedWrite) -> Reason | None:
 def _unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or plug in the disk, "
-        "then run `facesort sort` again; nothing is lost and nothing will be doubled"
+        "then run `facesort sort` again; nothing is lost and nothing will be written twice"
     )

@@ -1,4 +1,4 @@
-"""Scan: which photos are there, in a stable order.  Looks at names and sizes only; contents are read once, later."""
+"""Scan: list the photos in a stable order, by names, sizes and times only; contents are read once, later."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _WIDEST_SHIFT = 26 * 3600 * _SECOND + 2 * _SECOND
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a scan found that was not known.
+    """What a scan found.
 
     Parameters
     ----------
     new : tuple of Photo
-        In the order of their paths, with ids that follow those already given.
+        Not known before; in the order of their paths, with the next free ids.
     skipped : dict of str to str
-        Path to reason, of every file that is not taken for a photo.
+        Path to reason, for every file that is not treated as a photo.
     unreadable : tuple of str
-        Folders that could not be listed, and files that could not even be asked for their size.
+        Folders that could not be listed, and files whose size could not be read.
     """
 
     new: tuple[Photo, ...]
@@ -50,19 +50,19 @@ def scan_source(
     known : mapping of path to Photo
         Newest version of each photo that was scanned before.
     apart : sequence of RootFolder
-        Folders that must not be in it.
+        Folders that must not be inside the source.
 
     Returns
     -------
     ScanResult
-        A file that was replaced by another one is a new photo under the same path.
+        A file that was replaced is a new photo under the same path.
 
     Raises
     ------
     SettingsError
-        If one of the folders that must not is in it.
+        If one of `apart` is inside the source.
     """
-    # Of a million, perhaps: their stat_results would take ten times the memory.
+    # There may be a million, and stat_results would take ten times the memory.
     found: list[tuple[str, int, int]] = []
     below = len(os.path.join(root, ""))
     skipped: dict[str, str] = {}
@@ -87,12 +87,12 @@ def scan_source(
 def _walk(
     root: Path, unreadable: list[str], apart: Sequence[RootFolder]
 ) -> Iterator[os.DirEntry[str]]:
-    """Every file below a folder; links to folders are not followed, so that there is no way out and no loop."""
+    """Every file below a folder; links to folders are not followed, so the walk stays inside and cannot loop."""
     folders = [str(root)]
     while folders:
         folder = folders.pop()
         try:
-            _refuse_one_of(apart, folder)
+            _refuse_apart(apart, folder)
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
@@ -104,8 +104,8 @@ def _walk(
             unreadable.append(folder)
 
 
-def _refuse_one_of(apart: Sequence[RootFolder], folder: str) -> None:
-    """Names do not tell: what is mounted twice (a container's volumes, say) has two of them."""
+def _refuse_apart(apart: Sequence[RootFolder], folder: str) -> None:
+    """Compare by inode: a folder that is mounted twice (in a container, for example) has two names."""
     here = os.stat(folder)
     for root in apart:
         if (here.st_dev, here.st_ino) == (root.device, root.inode):
@@ -116,7 +116,7 @@ def _refuse_one_of(apart: Sequence[RootFolder], folder: str) -> None:
 
 
 def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | None:
-    """Size and time of a file; None if it has gone since its folder was listed, or cannot be asked."""
+    """Size and time of a file; None if it was deleted since its folder was listed, or cannot be read."""
     try:
         return entry.stat()
     except FileNotFoundError:
@@ -130,8 +130,8 @@ def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | No
 def _same_file(known: Photo, stat: os.stat_result) -> bool:
     """Whether a file is the one that was scanned before.
 
-    FAT and exFAT keep local time in steps of two seconds, so the same file may appear moved by whole quarter
-    hours after a journey or a change to summer time; by 26 hours at most, which is as far apart as time zones are.
+    FAT and exFAT store local time in steps of two seconds, so the time of the same file may shift by whole quarter
+    hours after a journey or a change to summer time, by 26 hours at most: no two time zones are further apart.
     """
     moved = abs(known.mtime_ns - stat.st_mtime_ns)
     if known.size != stat.st_size or moved > _WIDEST_SHIFT:
