@@ -5,10 +5,9 @@ Everything here can be had from `facesort` itself.  The rest of the package may 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -20,7 +19,7 @@ from facesort.engine.job.rematch import RematchReport as RematchReport
 from facesort.engine.job.sort import run_rematch, run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.errors import FacesortError as FacesortError, WorkspaceError
-from facesort.store import Store
+from facesort.settings import override
 from facesort.store.queries.reports import counts
 from facesort.store.queries.tables import Relation, table
 from facesort.workspace import open_workspace
@@ -57,7 +56,9 @@ class WorkspaceView:
 
     def __init__(self, root: Path) -> None:
         self._workspace = open_workspace(root)
-        self._store: Store | None = self._workspace.open_store(read_only=True)
+        self._store = self._workspace.open_store(read_only=True)
+        self._connected = True
+        self._closed = False
 
     @property
     def path(self) -> Path:
@@ -90,8 +91,8 @@ class WorkspaceView:
     def decisions(self) -> Relation:
         """One row per face and round: everything the machine ever decided, without your answers.
 
-        ``face_id``, ``round`` (0: the sort), ``kind`` (``sort``, ``retry``, ``rematch``), ``path``, ``outcome``,
-        ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``, ``runner_up_distance``.
+        ``face_id``, ``round`` (0: the sort), ``run_id``, ``kind`` (``sort``, ``retry``, ``rematch``), ``path``,
+        ``outcome``, ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``, ``runner_up_distance``.
         """
         return self._table("decisions")
 
@@ -132,9 +133,8 @@ class WorkspaceView:
 
     def close(self) -> None:
         """Let other processes write to the workspace again; relations of this view end."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._disconnect()
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -148,25 +148,22 @@ class WorkspaceView:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{'closed ' if self._store is None else ''}workspace {self.path}>"
+        return f"<{'closed ' if self._closed else ''}workspace {self.path}>"
 
     def _table(self, name: str) -> Relation:
-        if self._store is None:
+        if self._closed:
             raise WorkspaceError(
                 f"the view of {self.path} is closed: open it again with facesort.open()"
             )
+        if not self._connected:
+            self._store = self._workspace.open_store(read_only=True)
+            self._connected = True
         return table(self._store, name)
 
-    @contextmanager
-    def _released(self) -> Iterator[Path]:
-        """Free the database for something that writes, and take it up again."""
-        was_open = self._store is not None
-        self.close()
-        try:
-            yield self.path
-        finally:
-            if was_open:
-                self._store = self._workspace.open_store(read_only=True)
+    def _disconnect(self) -> None:
+        """Free the database; the next table connects again."""
+        self._store.close()
+        self._connected = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +233,7 @@ def sort(
     *,
     executor: Executor | None = None,
     on_photo: Callable[[int, int], None] | None = None,
+    **settings: object,
 ) -> SortResult:
     """Sort what is not sorted yet; resumes by itself after any interruption.
 
@@ -244,12 +242,15 @@ def sort(
     Parameters
     ----------
     workspace : str, Path or WorkspaceView
-        A view is closed meanwhile: ask it for its tables again afterwards.
+        Tables taken from a view before this call end: ask the view for them again.
     executor : Executor, optional
         Where photos are analysed; processes on this machine by default.  They are spawned, so a script has to call
         this under ``if __name__ == "__main__":``.
     on_photo : callable of (done, total), optional
         Called after every analysed photo.
+    **settings
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn`` or ``unknown_folder``, for this run only; else as in
+        ``facesort.toml``.
 
     Raises
     ------
@@ -259,6 +260,8 @@ def sort(
         If nobody was seeded.
     PackError, PackMismatchError
         If the model pack is not here, or is not the one that the gallery was embedded with.
+    SettingsError
+        If a setting is not valid.
     SourceGoneError, OutputError
         If a disk is not there; what is committed stays, the rest waits.
 
@@ -268,11 +271,11 @@ def sort(
     {'strict': 18, 'loose': 0, 'unknown': 12}
     """
     options = SortOptions(executor, on_photo) if on_photo else SortOptions(executor)
-    with _released(workspace) as root:
-        opened, pack = open_with_pack(root)
-        run_id = run_sort(opened, pack, options)
-        with opened.open_store(read_only=True) as store:
-            found = counts(store)
+    opened, pack = open_with_pack(_folder_of(workspace))
+    opened = replace(opened, settings=override(opened.settings, settings))
+    run_id = run_sort(opened, pack, options)
+    with opened.open_store(read_only=True) as store:
+        found = counts(store)
     return SortResult(
         run_id,
         {status.value: n for status, n in found.photos.items()},
@@ -291,7 +294,7 @@ def rematch(
     Parameters
     ----------
     workspace : str, Path or WorkspaceView
-        A view is closed meanwhile: ask it for its tables again afterwards.
+        Tables taken from a view before this call end: ask the view for them again.
     executor : Executor, optional
         Where photos are rendered again that are in no folder yet; processes on this machine by default.
 
@@ -310,9 +313,8 @@ def rematch(
     >>> facesort.rematch("hot_storage").files
     0
     """
-    with _released(workspace) as root:
-        opened, pack = open_with_pack(root)
-        return run_rematch(opened, pack, SortOptions(executor))[1]
+    opened, pack = open_with_pack(_folder_of(workspace))
+    return run_rematch(opened, pack, SortOptions(executor))[1]
 
 
 def export(
@@ -330,7 +332,7 @@ def export(
     Parameters
     ----------
     workspace : str, Path or WorkspaceView
-        A view stays open.
+        Tables taken from a view before this call stay usable.
     folder : str or Path
         Made if it is missing; apart from source, output and workspace.
     hard_links : bool
@@ -363,10 +365,9 @@ def export(
     return write_export(opened, pack, Path(folder).absolute(), options, executor)
 
 
-@contextmanager
-def _released(workspace: str | Path | WorkspaceView) -> Iterator[Path]:
+def _folder_of(workspace: str | Path | WorkspaceView) -> Path:
+    """Folder of a workspace about to be written to; a view of it lets go of the database."""
     if isinstance(workspace, WorkspaceView):
-        with workspace._released() as root:
-            yield root
-    else:
-        yield Path(workspace)
+        workspace._disconnect()
+        return workspace.path
+    return Path(workspace)

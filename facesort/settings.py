@@ -218,6 +218,37 @@ def parse_settings(values: dict[str, Any], origin: str) -> Settings:
         raise SettingsError(f"{origin} is not valid:\n" + "\n".join(lines)) from error
 
 
+_OF_A_RUN = {
+    "workers": "run",
+    "unknown_folder": "run",
+    "strict": "matching",
+    "loose": "matching",
+    "margin": "matching",
+    "learn": "matching",
+}
+
+
+def override(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """Copy of the settings with those of one run.
+
+    Parameters
+    ----------
+    values : mapping
+        ``workers``, ``unknown_folder``, ``strict``, ``loose``, ``margin``, ``learn``.
+
+    Raises
+    ------
+    SettingsError
+        If a name or a value is not valid.
+    """
+    changed = settings.model_dump()
+    for name, value in values.items():
+        if name not in _OF_A_RUN:
+            raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_OF_A_RUN)}")
+        changed[_OF_A_RUN[name]][name] = value
+    return parse_settings(changed, "the run's parameters")
+
+
 def load_settings(path: Path) -> Settings:
     """Read ``facesort.toml``.
 

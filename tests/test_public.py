@@ -16,7 +16,7 @@ from synthetic_event import make_event, make_workspace, sort_in_threads, tree
 
 import facesort
 from facesort.engine.review.answers import answer_faces
-from facesort.errors import StoreLockedError, WorkspaceError
+from facesort.errors import SettingsError, StoreLockedError, WorkspaceError
 
 TABLES = ["photos", "faces", "decisions", "persons", "runs", "commits"]
 
@@ -237,8 +237,22 @@ def test_progress_is_told(tmp_path: Path) -> None:
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_a_sort_takes_settings_for_one_run(tmp_path: Path) -> None:
+    make_event(tmp_path / "photos", 3)
+    workspace, _ = make_workspace(tmp_path, tmp_path / "photos")
+
+    facesort.sort(workspace.root, executor=ThreadPoolExecutor(1), strict=0.3, loose=0.4)
+
+    with facesort.open(workspace.root) as view:
+        assert view.runs.select("strict, loose").fetchall() == [(0.3, 0.4)]
+    with pytest.raises(SettingsError, match="a sort has no setting 'lose'; it has workers"):
+        facesort.sort(workspace.root, lose=0.4)
+
+
 def test_an_export_leaves_a_view_open(view: facesort.WorkspaceView, tmp_path: Path) -> None:
+    commits = view.commits
+
     report = facesort.export(view, tmp_path / "delivery", executor=ThreadPoolExecutor(1))
 
-    assert report.files == len(view.commits.fetchall())
+    assert report.files == len(commits.fetchall())
     assert (tmp_path / "delivery" / "_SHA256SUMS").is_file()

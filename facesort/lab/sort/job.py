@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 
 from facesort.engine.calibration.in_force import changes_since
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import open_with_pack
-from facesort.errors import SettingsError, StoreError
+from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, timestamp
-from facesort.settings import Settings, parse_settings
+from facesort.settings import override
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-_SECTIONS = MappingProxyType(
-    {
-        "workers": "run",
-        "unknown_folder": "run",
-        "strict": "matching",
-        "loose": "matching",
-        "margin": "matching",
-        "learn": "matching",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +125,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     given = {
         k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
     }
-    job = dataclasses.replace(opened, settings=_overridden(opened.settings, given))
+    job = dataclasses.replace(opened, settings=override(opened.settings, given))
     outdated = _outdated(job, pack)
     if outdated:
         log.warning(
@@ -155,13 +142,3 @@ def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
         return changes_since(workspace, pack)
     except StoreError as error:
         return (f"whether the gallery has changed since is not known ({error})",)
-
-
-def _overridden(settings: Settings, given: Mapping[str, object]) -> Settings:
-    """Validate a copy of the settings in which some values are replaced."""
-    values = settings.model_dump()
-    for name, value in given.items():
-        if name not in _SECTIONS:
-            raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_SECTIONS)}")
-        values[_SECTIONS[name]][name] = value
-    return parse_settings(values, "the run's parameters")

@@ -31,10 +31,10 @@ _TABLES = {
         LEFT JOIN everyone c ON c.person_id = s.candidate_id
         ORDER BY s.face_id""",
     "decisions": """
-        SELECT d.face_id, d.round, b.kind, p.path, d.outcome, d.reason, m.name AS person, d.distance,
+        SELECT d.face_id, d.round, b.run_id, b.kind, p.path, d.outcome, d.reason, m.name AS person, d.distance,
                n.name AS nearest, u.name AS runner_up, d.runner_up_distance
         FROM decision d JOIN face f USING (face_id) JOIN photo p USING (photo_id)
-        JOIN batch b ON b.batch_id = d.batch_id
+        JOIN batch_run b ON b.batch_id = d.batch_id
         LEFT JOIN everyone m ON m.person_id = d.person_id
         LEFT JOIN everyone n ON n.person_id = d.nearest_id
         LEFT JOIN everyone u ON u.person_id = d.runner_up_id
