@@ -18,7 +18,7 @@ from facesort.store import Store
 from facesort.workspace import Workspace
 
 # Content of these depends on the clock and on interruptions, of all others on the input alone.
-CLOCK_TABLES = {"action", "run", "run_batch", "stage_time", "timing"}
+CLOCK_TABLES = {"action", "run", "run_batch", "timing"}
 
 
 def write_photo(

@@ -60,21 +60,27 @@ FROM settled s LEFT JOIN everyone e USING (person_id) WHERE NOT s.deliver;
 
 -- The rules -------------------------------------------------------------------------------------------------------
 
+CREATE OR REPLACE MACRO settled_answer_of(answered) AS TABLE        -- answers, for the persons who stand for others today
+-- Of two persons who were merged, a yes to one counts more than a no to the other.
+SELECT a.face_id, e.current_id AS person_id,
+       CASE WHEN bool_or(a.answer = 'yes') THEN 'yes' WHEN bool_or(a.answer = 'no') THEN 'no' ELSE 'unsure' END AS answer
+FROM query_table(answered) a JOIN everyone e USING (person_id) GROUP BY a.face_id, e.current_id;
+
 CREATE OR REPLACE MACRO face_state_of(decided, answered) AS TABLE   -- who each face is: a user's answer, else the decision
-WITH own AS (                               -- of two persons who were merged, a yes to one counts more than a no to the other
-    SELECT a.face_id, e.current_id AS person_id, bool_or(a.answer = 'yes') AS yes, bool_or(a.answer = 'no') AS no
-    FROM query_table(answered) a JOIN everyone e USING (person_id)
-    GROUP BY a.face_id, e.current_id
-)
+WITH settled AS (FROM settled_answer_of(answered)),
+yes AS (FROM settled WHERE answer = 'yes'),
+no AS (FROM settled WHERE answer = 'no')
 SELECT d.* REPLACE (
-           CASE WHEN y.yes THEN 'strict' WHEN n.no THEN 'unknown' ELSE d.outcome END AS outcome,
-           CASE WHEN y.yes THEN 'confirmed_by_user' WHEN n.no THEN 'rejected_by_user' ELSE d.reason END AS reason,
-           CASE WHEN y.yes THEN y.person_id WHEN n.no THEN NULL ELSE coalesce(e.current_id, d.person_id) END AS person_id),
-       coalesce(y.yes, n.no, false) AS by_user
+           CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN 'strict' WHEN 'no' THEN 'unknown' ELSE d.outcome END AS outcome,
+           CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN 'confirmed_by_user' WHEN 'no' THEN 'rejected_by_user'
+                ELSE d.reason END AS reason,
+           CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN y.person_id WHEN 'no' THEN NULL
+                ELSE coalesce(e.current_id, d.person_id) END AS person_id),
+       coalesce(y.answer, n.answer) IS NOT NULL AS by_user
 FROM query_table(decided) d
 LEFT JOIN everyone e ON e.person_id = d.person_id
-LEFT JOIN own y ON y.face_id = d.face_id AND y.yes
-LEFT JOIN own n ON n.face_id = d.face_id AND n.no AND n.person_id = e.current_id;
+LEFT JOIN yes y ON y.face_id = d.face_id
+LEFT JOIN no n ON n.face_id = d.face_id AND n.person_id = e.current_id;
 
 CREATE OR REPLACE MACRO standing(named, withheld) AS          -- of a photo with faces: its status and reason
 CASE WHEN withheld THEN {'status': 'unknown', 'reason': 'do_not_deliver'}
@@ -125,6 +131,7 @@ LEFT JOIN newest n USING (photo_id)
 LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id
 LEFT JOIN standings s ON s.photo_id = p.photo_id;
 
+CREATE OR REPLACE VIEW settled_answer AS FROM settled_answer_of('answer');
 CREATE OR REPLACE VIEW face_decision AS FROM decision_until(NULL);
 CREATE OR REPLACE VIEW face_state AS FROM face_state_until(NULL, NULL);
 CREATE OR REPLACE VIEW photo_state AS FROM photo_state_until(NULL, NULL);
@@ -150,16 +157,11 @@ WITH shown AS (
     LEFT JOIN person p ON p.person_id = s.person_id
     LEFT JOIN everyone m ON m.person_id = coalesce(d.person_id, d.nearest_id)
     LEFT JOIN everyone u ON u.person_id = s.runner_up_id
-), own AS (
-    SELECT a.face_id, e.current_id AS person_id,
-           CASE WHEN bool_or(a.answer = 'yes') THEN 'yes' WHEN bool_or(a.answer = 'no') THEN 'no' ELSE 'unsure' END
-           AS answer
-    FROM answer a JOIN everyone e USING (person_id) GROUP BY a.face_id, e.current_id
 )
 SELECT f.face_id, f.photo_id, p.path, f.person, f.runner_up, f.outcome, f.reason, f.distance,
-       f.runner_up_distance, f.quality, own.answer,
+       f.runner_up_distance, f.quality, a.answer,
        EXISTS (FROM learned l WHERE l.face_id = f.face_id AND l.person_id = f.person_id) AS learned,
        EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
        f.person_id, f.by_user, f.candidate_id, f.runner_up_id
 FROM shown f JOIN photo p USING (photo_id)
-LEFT JOIN own ON own.face_id = f.face_id AND own.person_id = f.person_id;
+LEFT JOIN settled_answer a ON a.face_id = f.face_id AND a.person_id = f.person_id;

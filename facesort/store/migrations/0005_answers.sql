@@ -1,4 +1,4 @@
--- One word for what users say of faces.
+-- One word for what users say of faces, and no stage times: a profiler tells them.
 -- The views of before are dropped here: they are made anew by what_counts.sql after the last migration.
 
 DROP VIEW IF EXISTS face_shown;
@@ -8,3 +8,4 @@ DROP VIEW IF EXISTS face_decision;
 
 ALTER TABLE verdict RENAME TO answer;
 ALTER TABLE verdict_edit RENAME TO answer_edit;
+DROP TABLE stage_time;

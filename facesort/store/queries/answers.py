@@ -13,10 +13,7 @@ def rejected_pairs(store: Store) -> set[tuple[int, int]]:
     set of (face_id, person_id)
         A merged person counts as the one they were merged into; a *yes* for one of them beats a *no* for the other.
     """
-    rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) "
-        "GROUP BY v.face_id, e.current_id HAVING bool_or(v.answer = 'no') AND NOT bool_or(v.answer = 'yes')"
-    )
+    rows = store.rows("SELECT face_id, person_id FROM settled_answer WHERE answer = 'no'")
     return {(face_id, person_id) for face_id, person_id in rows}
 
 
@@ -25,7 +22,5 @@ def confirmed(store: Store) -> dict[int, int]:
 
     A merged person counts as the one they were merged into; a removed person is included.
     """
-    rows = store.rows(
-        "SELECT v.face_id, e.current_id FROM answer v JOIN everyone e USING (person_id) WHERE v.answer = 'yes'"
-    )
+    rows = store.rows("SELECT face_id, person_id FROM settled_answer WHERE answer = 'yes'")
     return dict(rows)

@@ -1,0 +1,107 @@
+"""What counts is defined once; its rules are tested where they are asked: sort, re-match, review, audit, export."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from facesort.reasons import PhotoStatus, Reason
+from facesort.store import Store
+from facesort.store.what_counts import Standing, standings
+
+HOME = "store/what_counts.sql"
+
+# What a second definition could not do without, and who may have it besides, for another reason.
+TELLTALE = {
+    "the newest decision of a face": (r"(?i)order by (\w+\.)?round\b|max\((\w+\.)?round\)", set()),
+    "who stands for a merged person": (r"(?i)coalesce\(\w*\.?merged_into", set()),
+    "a yes beats the decision, a no takes it away": (
+        r"'confirmed_by_user' WHEN|THEN 'confirmed_by_user'|bool_or\(\w*\.?answer",
+        set(),
+    ),
+    "a withheld person": (
+        r"(NOT|WHERE|AND|not) (\w+\.)+deliver\b|(NOT|WHERE|AND) deliver\b",
+        {
+            "engine/calibration/forecast.py",  # thresholds that nothing is stored under; a test compares the two
+            "cli/gallery.py",  # says so of a person
+            "store/queries/tables.py",  # likewise
+            "store/queries/audit.py",  # lists these persons
+        },
+    ),
+    "why a photo reaches no folder": (
+        r"(THEN|ELSE|'reason':) '(only_unknown_faces|do_not_deliver)'|= ?Reason\.(ONLY_UNKNOWN_FACES|DO_NOT_DELIVER)",
+        {"store/queries/corrections.py"},  # a reason of a file, not of a photo
+    ),
+    "the newest result of a photo": (
+        r"(?i)max\((\w+\.)?batch_id\)|arg_max\(\w+\.status",
+        {
+            "store/job/rematches.py",  # the newest batch of all
+            "store/job/faces.py",  # the newest analysis
+            "store/queries/audit.py",  # what the batches had said when each run ended
+            "engine/job/rematch.py",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TELLTALE)
+def test_what_counts_is_defined_once(checkout: Path, what: str) -> None:
+    pattern, others = TELLTALE[what]
+    package = checkout / "facesort"
+    sources = [
+        path
+        for path in package.rglob("*")
+        if path.suffix in {".py", ".sql"} and path.parent.name != "migrations"
+    ]
+    found = {
+        path.relative_to(package).as_posix()
+        for path in sources
+        if re.search(pattern, path.read_text(encoding="utf-8"))
+    }
+    assert HOME in found, "the pattern finds the definition itself"
+    assert found - {HOME} <= others, "ask store/what_counts.sql instead of deciding it again"
+
+
+def test_standings_of_faces_that_are_not_stored_yet() -> None:
+    unknown = (PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES)
+    with Store.open(None) as store:
+        store.execute(
+            "INSERT INTO person VALUES (1, 'A', 'a', 'a', true), (2, 'B', 'b', 'b', false), (3, 'C', 'c', 'c', true)"
+        )
+        faces = [
+            (1, -9, 3),
+            (1, -8, None),
+            (1, -7, 1),
+            (2, -6, None),
+            (3, -5, 2),
+            (3, -4, 1),
+            (4, -3, 9),
+        ]
+        assert standings(store, [], unknown_folder=True) == {}
+        found = standings(store, faces, unknown_folder=True)
+        assert found == {
+            1: Standing(PhotoStatus.MATCHED, None, ((3, "c"), (1, "a"))),
+            2: Standing(*unknown, ((None, "_unknown"),)),
+            3: Standing(PhotoStatus.UNKNOWN, Reason.DO_NOT_DELIVER, ()),
+            4: Standing(
+                PhotoStatus.MATCHED, None, ()
+            ),  # of a person who was removed: nobody has a folder
+        }
+        assert standings(store, faces, unknown_folder=False)[2] == Standing(*unknown, ())
+
+
+def test_an_answer_counts_before_the_decision_is_stored() -> None:
+    with Store.open(None) as store:
+        store.execute(
+            "INSERT INTO person VALUES (1, 'A', 'a', 'a', true), (2, 'B', 'b', 'b', true)"
+        )
+        store.execute("INSERT INTO answer VALUES (7, 2, 'yes'), (8, 1, 'no'), (9, 1, 'unsure')")
+        faces = [(1, 7, 1), (2, 8, 1), (3, 9, 1)]
+        found = standings(store, faces, unknown_folder=False)
+        assert {key: s.targets for key, s in found.items()} == {
+            1: ((2, "b"),),
+            2: (),
+            3: ((1, "a"),),
+        }
