@@ -1,4 +1,4 @@
-"""Bursts: photos taken one after the other that look alike, and the sharpest of each."""
+"""Bursts: photos of the same moment, and the sharpest of each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-# Of the 64 bits of a perceptual hash, those in which neighbours may differ; unrelated photos differ in about 32.
-MOST_BITS = 10
-# Cameras write whole seconds; a photographer who waits longer than this has seen the first one.
-LONGEST_PAUSE = timedelta(seconds=3)
+# Of the 64 bits of the perceptual hashes; unrelated photos differ in about 32.
+MAX_DIFFERENT_BITS = 10
+MAX_PAUSE = timedelta(seconds=3)  # cameras write whole seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What is known of a photo when bursts are looked for.
+    """What the search for bursts uses of a photo.
 
     Parameters
     ----------
     photo_id : int
-        Also the order of the photos.
+        Also the order of photos without a time.
     phash : int or None
         Perceptual hash; a photo without one is in no burst.
     sharpness : float
@@ -36,14 +35,14 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Two or more photos that show the same.
+    """Two or more photos of the same moment.
 
     Parameters
     ----------
     photo_ids : tuple of int
         In the order in which they were taken.
     best : int
-        The sharpest; of equals the first.
+        The sharpest photo; the first of equals.
     """
 
     photo_ids: tuple[int, ...]
@@ -53,24 +52,19 @@ class Burst:
 def find_bursts(shots: Iterable[Shot]) -> tuple[Burst, ...]:
     """Group photos into bursts.
 
-    A photo belongs to the burst of the one before it, of the same camera, if they look alike and were taken within
-    three seconds of each other.  Where a camera wrote no time, the order of the photos is all there is, and they
-    must look alike alone.
-
-    Parameters
-    ----------
-    shots : iterable of Shot
+    A photo joins the burst of the previous photo of the same camera if they look alike and were taken within three
+    seconds of each other.  Photos without a time only need to look alike.
 
     Returns
     -------
     tuple of Burst
-        By their first photo.
+        In the order of their first photos.
     """
-    known = sorted((s for s in shots if s.phash is not None), key=_place)
+    known = sorted((s for s in shots if s.phash is not None), key=_sort_key)
     bursts: list[list[Shot]] = []
-    for _, same_clock in groupby(known, key=lambda s: _place(s)[:2]):
+    for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:2]):
         before: Shot | None = None
-        for shot in same_clock:
+        for shot in comparable:
             if before is not None and _continues(before, shot):
                 bursts[-1].append(shot)
             else:
@@ -85,12 +79,12 @@ def find_bursts(shots: Iterable[Shot]) -> tuple[Burst, ...]:
 
 
 def best_of(shots: Sequence[Shot]) -> int:
-    """Id of the sharpest photo; of equals the first."""
+    """Id of the sharpest photo; the first of equals."""
     return min(shots, key=lambda s: (-s.sharpness, s.photo_id)).photo_id
 
 
-def _place(shot: Shot) -> tuple[str, bool, datetime, int]:
-    """Order in which photos were taken, as far as it is known; the first two tell whose clock it was."""
+def _sort_key(shot: Shot) -> tuple[str, bool, datetime, int]:
+    """Sort key: camera, whether the time is missing, time, id."""
     taken = shot.captured_at
     return shot.camera, taken is None, taken or datetime.min, shot.photo_id
 
@@ -98,8 +92,8 @@ def _place(shot: Shot) -> tuple[str, bool, datetime, int]:
 def _continues(before: Shot, shot: Shot) -> bool:
     if before.phash is None or shot.phash is None:
         return False
-    if (before.phash ^ shot.phash).bit_count() > MOST_BITS:
+    if (before.phash ^ shot.phash).bit_count() > MAX_DIFFERENT_BITS:
         return False
     if before.captured_at is None or shot.captured_at is None:
         return True
-    return shot.captured_at - before.captured_at <= LONGEST_PAUSE
+    return shot.captured_at - before.captured_at <= MAX_PAUSE

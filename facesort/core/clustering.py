@@ -1,8 +1,8 @@
-"""People nobody seeded: unknown faces, grouped by who they seem to be.
+"""Clustering of unknown faces.
 
-DBSCAN on the graph of near neighbours, with what a photo knows and DBSCAN does not: two faces of one photo are two
-people.  A cluster that holds two of them was drawn with too long a thread, so it is drawn again with a shorter one;
-unless it falls apart before they separate, as with a mirror or a poster in the photo: then the second face is left out.
+DBSCAN on a nearest-neighbour graph, with one constraint added: two faces in one photo are two people.  A cluster with
+two faces of one photo had too large an eps, so it is clustered again with smaller ones.  If it falls apart before the
+two separate (a mirror or a poster in the photo), only the more typical of the two is kept.
 """
 
 from __future__ import annotations
@@ -20,39 +20,36 @@ NOISE = -1
 Labels = NDArray[np.int64]
 
 _BLOCK = 256  # faces compared with all others at a time: 100 MB of cosines for 100,000 faces
-_NEIGHBOURS = (
-    64  # nearest ones kept per face; bounds the memory where one person has thousands of faces
-)
-_SHORTER = 0.92  # of the thread, where a cluster holds two faces of one photo
-_KEPT = 0.7  # of a cluster's faces must find one again, or it was no good to shorten the thread
+_NEIGHBOURS = 64  # kept per face: bounds the memory if one person has thousands of faces
+_EPS_STEP = 0.92  # factor on eps while a cluster has two faces of one photo
+_MIN_KEPT = 0.7  # share of a cluster's faces that must stay clustered, else it fell apart
 
 
 def cluster_faces(
     embeddings: Embeddings, photo_ids: NDArray[np.int64], *, eps: float, min_faces: int = 2
 ) -> Labels:
-    """Group faces by who they seem to be.
+    """Group faces by person.
 
     Parameters
     ----------
     embeddings : ndarray of shape (n, dim), float32
         L2-normalised.
     photo_ids : ndarray of shape (n,), int64
-        The photo of each face; no cluster gets two faces of one photo.
+        The photo of each face; no cluster has two faces of one photo.
     eps : float
         Distance up to which two faces are neighbours (DBSCAN's eps).
     min_faces : int
-        Faces with fewer neighbours, themselves counted, found no cluster (DBSCAN's min_samples); nor is a cluster
-        smaller than this.
+        Minimum size of a cluster, and DBSCAN's min_samples.
 
     Returns
     -------
     ndarray of shape (n,), int64
-        0 is the largest cluster, equally large ones in the order of their first face; `NOISE` for faces in none.
+        0 is the largest cluster, ties in the order of their first face; `NOISE` for faces in none.
 
     Notes
     -----
-    M. Ester et al., *A density-based algorithm for discovering clusters*, KDD 1996.  Each face keeps its 64 nearest
-    neighbours only, so memory grows with n, not with n squared; time grows with n squared, as a matrix product.
+    M. Ester et al., *A density-based algorithm for discovering clusters*, KDD 1996.  Only the 64 nearest neighbours of
+    a face are kept, so memory is O(n); time is O(n^2), in matrix products.
     """
     labels = np.full(len(embeddings), NOISE, dtype=np.int64)
     if not len(embeddings):
@@ -72,7 +69,7 @@ def cluster_faces(
 
 
 def _neighbours(embeddings: Embeddings, photo_ids: NDArray[np.int64], eps: float) -> csr_array:
-    """Distances of every face to its nearest neighbours within eps that are in other photos; symmetric."""
+    """Distances of every face to its nearest neighbours within eps and in other photos; symmetric."""
     rows, columns, values = [], [], []
     for start in range(0, len(embeddings), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -87,7 +84,7 @@ def _neighbours(embeddings: Embeddings, photo_ids: NDArray[np.int64], eps: float
         row, column = np.nonzero(near)
         rows.append(row + start)
         columns.append(column)
-        squared = np.maximum(2.0 - 2.0 * cosine[row, column], 1e-12)  # 0 would be no edge
+        squared = np.maximum(2.0 - 2.0 * cosine[row, column], 1e-12)  # a 0 would not be an edge
         values.append(np.sqrt(squared).astype(np.float32))
     places = np.concatenate(rows), np.concatenate(columns)
     shape = (len(embeddings), len(embeddings))
@@ -101,7 +98,7 @@ def _density_groups(
     """DBSCAN among some of the faces."""
     part = graph if len(members) == graph.shape[0] else graph[members][:, members]
     if not part.nnz:
-        return []  # scikit-learn cannot sort a graph without edges
+        return []  # scikit-learn fails on a graph without edges
     part = sort_graph_by_row_values(part, copy=True, warn_when_not_sorted=False)
     model = DBSCAN(eps=eps, min_samples=min_faces, metric="precomputed")
     labels = model.fit_predict(part)
@@ -118,11 +115,11 @@ def _separate(
     eps: float,
     min_faces: int,
 ) -> list[NDArray[np.int64]]:
-    """Draw a cluster again, with the longest thread that gives no two faces of one photo; none if it falls apart."""
+    """Cluster again with the largest eps that separates faces of one photo; empty if the cluster falls apart."""
     while True:
-        eps *= _SHORTER
+        eps *= _EPS_STEP
         parts = _density_groups(graph, group, eps, min_faces)
-        if sum(map(len, parts)) < _KEPT * len(group):
+        if sum(map(len, parts)) < _MIN_KEPT * len(group):
             return []
         if not any(_shares_a_photo(photo_ids[part]) for part in parts):
             return parts
@@ -135,7 +132,7 @@ def _shares_a_photo(photo_ids: NDArray[np.int64]) -> bool:
 def _one_per_photo(
     embeddings: Embeddings, photo_ids: NDArray[np.int64], group: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Of every photo, the face that is most like the group."""
+    """The most typical face of each photo."""
     nearest_first = group[np.argsort(-(embeddings[group] @ centroid(embeddings[group])))]
     _, first = np.unique(photo_ids[nearest_first], return_index=True)
     return np.sort(nearest_first[first])

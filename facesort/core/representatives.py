@@ -1,4 +1,4 @@
-"""Which faces of a person stand for the others."""
+"""A few faces that represent a person."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
 
-_CORE = 0.75  # of the faces, the nearest to their centroid: what slipped into a cluster is not among them
-_APART = 0.5  # of the median distance to the centroid; the next picture of a burst is nearer
+_CORE = (
+    0.75  # share of the faces, nearest to the centroid, that are eligible: leaves out wrong ones
+)
+_APART = (
+    0.5  # minimum distance, of the median distance to the centroid: pictures of a burst are nearer
+)
 
 
 def representatives(
     embeddings: Embeddings, qualities: NDArray[np.float32], at_most: int
 ) -> NDArray[np.int64]:
-    """Choose a few good faces that are unlike each other.
+    """Choose good faces that differ from each other.
 
     Parameters
     ----------
@@ -27,8 +31,8 @@ def representatives(
     Returns
     -------
     ndarray of shape (m,), int64
-        Rows, the best face first; at least one if there is any.  The faces furthest from all others are never
-        chosen, nor one that is nearly the same as a better one.
+        Rows, the best face first; at least one if there is any.  Outliers and near duplicates of a better face are
+        never chosen.
     """
     if not len(embeddings) or at_most < 1:
         return np.empty(0, dtype=np.int64)
