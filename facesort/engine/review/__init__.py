@@ -1,1 +1,1 @@
-"""What users say of single faces, and people nobody seeded."""
+"""Users' edits of single faces, and groups of unknown faces."""
