@@ -1,4 +1,4 @@
-"""The gallery: persons, their references, and what was learned."""
+"""The gallery: persons, their references and learned embeddings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Person:
     Parameters
     ----------
     name : str
-        As the user wrote it.
+        As entered by the user.
     folder : str
-        Name of the output folder, safe on every file system.
+        Name of the output folder, valid on every file system.
     deliver : bool
-        False: photos with this person go to nobody.
+        False if the person is withheld: photos with them are not delivered to anybody.
     """
 
     person_id: int
@@ -49,7 +49,7 @@ def centroid(embeddings: Embeddings) -> Vector:
     Raises
     ------
     ValueError
-        If there is no embedding, or they cancel out or are not finite.
+        If there are none, or they cancel out or are not finite.
     """
     if not len(embeddings):
         raise ValueError("a centroid needs at least one embedding")
@@ -66,14 +66,14 @@ def centroid(embeddings: Embeddings) -> Vector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Centroids:
-    """What faces are compared with: two centroids of each person, by `matching.distances_to_persons`.
+    """Two centroids per person, for `matching.distances_to_persons`.
 
     Parameters
     ----------
     references : ndarray of shape (n_persons, dim), float32
-        Of what a user said.
+        Of the references only.
     everything : ndarray of shape (n_persons, dim), float32
-        Of that and of what was learned; the same row where nothing was.
+        Of references and learned embeddings; equal to `references` where nothing was learned.
     """
 
     references: Embeddings
@@ -84,22 +84,22 @@ class Centroids:
         return len(self.references)
 
     def of(self, persons: NDArray[np.bool_]) -> Centroids:
-        """Those of some persons; `persons` has shape (n_persons,)."""
+        """Centroids of the persons in a mask of shape (n_persons,)."""
         return Centroids(self.references[persons], self.everything[persons])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
-    """What faces are compared with; frozen for the length of a batch.
+    """Persons with their embeddings; constant during a batch.
 
     Parameters
     ----------
     persons : tuple of Person
-        In the order of their ids.
+        In order of their ids.
     references : mapping of person_id to ndarray of shape (n, dim)
-        Permanent.
+        Never removed by learning.
     learned : mapping of person_id to ndarray of shape (n, dim)
-        Oldest first, at most `max_learned`.
+        Oldest first, at most `max_learned` per person.
     """
 
     persons: tuple[Person, ...]
@@ -109,11 +109,11 @@ class Gallery:
 
     @property
     def person_ids(self) -> NDArray[np.int64]:
-        """Ids of the persons that can be matched, shape (n_persons,); the columns of `centroids`."""
+        """Ids of the persons that have references, shape (n_persons,); the rows of `centroids`."""
         return np.array([p.person_id for p in self._comparable()], dtype=np.int64)
 
     def centroids(self) -> Centroids:
-        """One row per id of `person_ids`."""
+        """Centroids of `person_ids`, one row each."""
         ids = self.person_ids.tolist()
         return Centroids(
             _stacked([centroid(self.references[key]) for key in ids]),
@@ -121,19 +121,19 @@ class Gallery:
         )
 
     def centroids_without(self, person_id: int, embedding: Vector) -> Centroids | None:
-        """Centroids of one person without an embedding that is one of theirs.
+        """Centroids of a person without one of their embeddings.
 
         Parameters
         ----------
         person_id : int
             Of `person_ids`.
         embedding : ndarray of shape (dim,), float32
-            The person's embedding that is nearest to it is left out: it is the same one.
+            Excluded by being nearest: the stored one is the same.
 
         Returns
         -------
         Centroids or None
-            One row.  None if it is the only reference: what was learned alone never makes a person.
+            One row; None if it is the only reference, since learned embeddings alone do not define a person.
         """
         everything = self.embeddings(person_id)
         apart = ((everything.astype(np.float64) - embedding) ** 2).sum(axis=1)
@@ -144,12 +144,12 @@ class Gallery:
         return Centroids(centroid(references)[None], centroid(everything[others])[None])
 
     def learn(self, additions: Sequence[tuple[int, Vector]]) -> Gallery:
-        """Return the gallery after a batch: first in, first out, references untouched.
+        """Gallery with the additions of a batch; the oldest learned embeddings are dropped first.
 
         Parameters
         ----------
         additions : sequence of (person_id, embedding)
-            In the order of the photos.
+            In order of the photos.
         """
         learned = dict(self.learned)
         for person_id, vector in additions:
@@ -159,7 +159,7 @@ class Gallery:
         return Gallery(self.persons, self.references, learned, self.max_learned)
 
     def embeddings(self, person_id: int) -> Embeddings:
-        """A person's references, and then what was learned; shape (n, dim)."""
+        """A person's references, then learned embeddings; shape (n, dim)."""
         learned = self.learned.get(person_id)
         own = self.references[person_id]
         return own if learned is None or not len(learned) else np.vstack([own, learned])

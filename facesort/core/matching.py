@@ -1,7 +1,7 @@
-"""Who is in a photo: the one place that decides.
+"""Distances between faces and persons, and the decision who is in a photo.
 
-Distances are computed once, in float64 from the stored float32 vectors, and rounded to float32; the rounded
-value is what is compared, stored and shown, so that a stored distance always explains its decision.
+Distances are computed once, in float64, and rounded to float32.  The rounded value is compared, stored and shown, so
+that a stored distance always explains its decision.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from facesort.core.records import Embeddings
 from facesort.reasons import FaceReason, Outcome
 
 LEARNED_GAIN = 0.01
-"""By how much of its distance what was learned may bring a face nearer to a person, at most.
+"""Largest share by which learned embeddings may reduce the distance of a face to a person.
 
-Chosen by splits 1 to 10 of LFW's people and tried on 11 to 30, with three packs (``worth`` in `benchmarks/README.md`):
-without a bound, learning raised wrong names, and the FPIR that LOOSE was calibrated for.  A share, since packs differ
-in how far apart faces are.  A face that learning gives to somebody is within LOOSE / (1 - `LEARNED_GAIN`) of their
-references.
+Chosen on splits 1 to 10 of LFW's people and tested on 11 to 30, with three packs (``worth`` in `benchmarks/README.md`):
+without a bound, learning increased wrong names, and FPIR beyond what LOOSE was calibrated for.  A share, since the
+scale of distances differs between packs.  A face matched thanks to learning is within LOOSE / (1 - `LEARNED_GAIN`) of
+the person's references.
 """
 
 Distances = NDArray[np.float32]
@@ -30,14 +30,14 @@ Distances = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The operating point.
+    """Operating point of the matching.
 
     Parameters
     ----------
     strict, loose : float
         ``d <= strict`` is matched and learned, ``d <= loose`` matched only; ``strict <= loose``.
     margin : float
-        A STRICT face must be this much nearer to its person than to the next one.
+        A STRICT face must be nearer to its person than to the runner-up by this much.
     """
 
     strict: float
@@ -53,16 +53,16 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided for one face, and from which distances.
+    """Decision for one face, with the distances behind it.
 
     Parameters
     ----------
     person_id : int or None
-        The person the face is given to; None for UNKNOWN.
+        The matched person; None for UNKNOWN.
     distance : float or None
-        To that person, or for UNKNOWN to the nearest one; None for an empty gallery.
+        To that person; for UNKNOWN, to the nearest one; None for an empty gallery.
     nearest_id : int or None
-        The nearest person, whoever was given the face.
+        The nearest person, matched or not.
     runner_up_id, runner_up_distance : int or None, float or None
         The nearest person other than `person_id` (for UNKNOWN: the second nearest).
     """
@@ -77,7 +77,7 @@ class Decision:
 
 
 def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distances:
-    """Euclidean distances between rows, each of one point: between faces, or from faces to centroids of one kind.
+    """Euclidean distances between the rows of two arrays: of faces, or of faces and centroids.
 
     Parameters
     ----------
@@ -93,18 +93,17 @@ def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distanc
 
     Notes
     -----
-    Differences are taken before squaring: ``sqrt(2 - 2 cos)`` loses half of the digits near 0. One face at
-    a time, so that the result of a face does not depend on which others are in the photo.
+    From squared differences: ``sqrt(2 - 2 cos)`` loses half of its digits near 0.  One face at a time, so that results
+    do not depend on the other faces of the photo.
     """
     return _rounded(_euclidean(embeddings, centroids))
 
 
 def distances_to_persons(embeddings: Embeddings, centroids: Centroids) -> Distances:
-    """How far faces are from persons: the one scorer.
+    """Distances of faces to persons: the score that all decisions use.
 
-    ``max(distance to the centroid of everything, (1 - LEARNED_GAIN) * distance to the centroid of the references)``
-
-    What was learned may take a person away from a face, but brings them nearer by `LEARNED_GAIN` of that at most.
+    ``max(distance to the centroid of everything, (1 - LEARNED_GAIN) * distance to the centroid of the references)``:
+    learned embeddings may increase a distance without limit, but reduce it by a share of `LEARNED_GAIN` at most.
 
     Parameters
     ----------
@@ -134,14 +133,14 @@ def _rounded(distances: NDArray[np.float64]) -> Distances:
 
 
 def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> dict[int, int]:
-    """Give faces to persons one to one, as near as possible in sum.
+    """Assign faces to persons one to one, minimising the sum of distances.
 
-    Only pairs within LOOSE count, and leaving a face unknown costs as much as a pair exactly at LOOSE; so a
-    good pair is not broken up for two bad ones. It still may be for two fair ones, which is why STRICT also
-    asks whether another face of the photo is nearer to the person (`_grade`).
+    Only pairs within LOOSE are allowed, and an unknown face costs as much as a pair exactly at LOOSE, so that a good
+    pair is not split into two bad ones.  It may be split into two fair ones, which is why STRICT also requires that no
+    other face of the photo is nearer to the person (`_grade`).
     """
     accepted = allowed & (distances <= np.float32(loose))
-    tie_break = 1e-6  # a pair exactly at LOOSE still beats no pair
+    tie_break = 1e-6  # a pair exactly at LOOSE is better than none
     cost = np.where(accepted, distances.astype(np.float64) - loose - tie_break, 0.0)
     faces, persons = linear_sum_assignment(cost)
     return {int(f): int(p) for f, p in zip(faces, persons, strict=True) if accepted[f, p]}
@@ -153,32 +152,32 @@ def decide_photo(
     thresholds: Thresholds,
     rejected: NDArray[np.bool_] | None = None,
 ) -> tuple[Decision, ...]:
-    """Decide for all faces of one photo.
+    """Decide who the faces of one photo are.
 
     Parameters
     ----------
     distances : ndarray of shape (n_faces, n_persons), float32
         From `distances_to_persons`.
     person_ids : ndarray of shape (n_persons,), int64
-        Who each column is.
+        Person of each column.
     rejected : ndarray of shape (n_faces, n_persons), bool, optional
-        Pairs that a user has rejected; they are never given.
+        Pairs that are ruled out, as by a user's *no*.
 
     Returns
     -------
     tuple of Decision
-        One per face, in order. A person is given to at most one face of a photo.
+        One per face, in order; a person occurs at most once.
     """
     n_faces, n_persons = len(distances), len(person_ids)
     if n_persons == 0:
         return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
     allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected
-    given = _assign(distances, allowed, thresholds.loose)
+    assigned = _assign(distances, allowed, thresholds.loose)
     nearest_face = np.where(allowed, distances, np.inf).min(axis=0, initial=np.inf)
     return tuple(
         _decide_face(
             _Row(distances[face], allowed[face], distances[face] <= nearest_face),
-            given.get(face),
+            assigned.get(face),
             person_ids,
             thresholds,
         )
@@ -194,7 +193,7 @@ class _Row:
     ----------
     distances : ndarray of float32
     allowed : ndarray of bool
-        False where a user has rejected the pair.
+        False where the pair is ruled out.
     nearest : ndarray of bool
         Whether no other face of the photo is nearer to the person.
     """
@@ -206,23 +205,23 @@ class _Row:
 
 def _decide_face(
     face: _Row,
-    given: int | None,
+    assigned: int | None,
     person_ids: NDArray[np.int64],
     thresholds: Thresholds,
 ) -> Decision:
-    """Turn one row of distances and its assignment into a decision."""
+    """Decision for one face, given its assignment."""
     row = face.distances
     order = np.argsort(row, kind="stable")
     nearest = int(order[0])
-    column = nearest if given is None else given
+    column = nearest if assigned is None else assigned
     others = order[order != column]
     runner_up = int(others[0]) if len(others) else None
     runner_up_distance = None if runner_up is None else float(row[runner_up])
-    outcome, reason = _grade(face, given, runner_up, thresholds)
+    outcome, reason = _grade(face, assigned, runner_up, thresholds)
     return Decision(
         outcome=outcome,
         reason=reason,
-        person_id=None if given is None else int(person_ids[given]),
+        person_id=None if assigned is None else int(person_ids[assigned]),
         distance=float(row[column]),
         nearest_id=int(person_ids[nearest]),
         runner_up_id=None if runner_up is None else int(person_ids[runner_up]),
@@ -232,22 +231,24 @@ def _decide_face(
 
 def _grade(
     face: _Row,
-    given: int | None,
+    assigned: int | None,
     runner_up: int | None,
     thresholds: Thresholds,
 ) -> tuple[Outcome, FaceReason]:
-    """Grade a face: STRICT, LOOSE or UNKNOWN, and why."""
+    """STRICT, LOOSE or UNKNOWN, with the reason."""
     row, loose = face.distances, np.float32(thresholds.loose)
-    if given is None:
+    if assigned is None:
         if not (row <= loose).any():
             return Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE
         if not ((row <= loose) & face.allowed).any():
             return Outcome.UNKNOWN, FaceReason.REJECTED_BY_USER
         return Outcome.UNKNOWN, FaceReason.PERSON_TAKEN
-    if not row[given] <= np.float32(thresholds.strict):
+    if not row[assigned] <= np.float32(thresholds.strict):
         return Outcome.LOOSE, FaceReason.ABOVE_STRICT
-    if runner_up is not None and not row[runner_up] - row[given] >= np.float32(thresholds.margin):
+    if runner_up is not None and not row[runner_up] - row[assigned] >= np.float32(
+        thresholds.margin
+    ):
         return Outcome.LOOSE, FaceReason.WITHIN_MARGIN
-    if not face.nearest[given]:
+    if not face.nearest[assigned]:
         return Outcome.LOOSE, FaceReason.NOT_NEAREST_FACE
     return Outcome.STRICT, FaceReason.WITHIN_STRICT

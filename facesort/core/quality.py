@@ -1,7 +1,6 @@
-"""How good a picture of a face is: sharpness, turn of the head, and one figure in [0, 1].
+"""Image quality of a face: sharpness, yaw, and a score in [0, 1].
 
-The constants were chosen on labelled photographs (LFW, and portraits of 1 to 36 megapixels): see
-`quality` for what typical faces get.
+The constants were chosen on labelled photos (LFW, and portraits of 1 to 36 megapixels); `quality` lists typical values.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Pixels
 
-_SIDE = 112  # px; crops of every engine are judged at this size
-_INNER = slice(21, 91)  # without the black corners that faces at the edge of a photo get
+_SIDE = 112  # px; crops of all engines are measured at this size
+_INNER = slice(21, 91)  # excludes the black corners of faces at the edge of a photo
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 _SIZE_HALF = 30.0  # px
@@ -25,15 +24,15 @@ _STEEPNESS = 2.0
 def sharpness(crop: Pixels) -> float:
     """Variance of the Laplacian of an aligned face.
 
-    The crop is turned to grey and averaged down (or interpolated up) to 112 x 112 px first, so that crops
-    of different engines can be compared, and only the middle 70 x 70 px count: there is nothing but face, also
-    where the crop reaches beyond the photo.  The measure is that of Pech-Pacheco et al., "Diatom autofocusing
-    in brightfield microscopy" (ICPR 2000), with the 4-neighbour Laplacian.
+    The crop is converted to grey and resampled to 112 x 112 px, so that engines can be compared.  Only the middle
+    70 x 70 px are measured: they show nothing but face, even where the crop extends beyond the photo.  The measure is
+    that of Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (ICPR 2000), with the 4-neighbour
+    Laplacian.
 
     Parameters
     ----------
     crop : ndarray of shape (side, side, 3), uint8
-        As `FaceEngine.align` gives it.
+        From `FaceEngine.align`.
 
     Returns
     -------
@@ -51,10 +50,10 @@ def sharpness(crop: Pixels) -> float:
 
 
 def yaw(landmarks: NDArray[np.float32]) -> float:
-    """Turn of the head to the side, from the eyes and the nose.
+    """Rotation of the head to the side, from the eyes and the nose.
 
-    Where the nose lies along the line between the eyes: 0 half-way, 1 below an eye.  It does not depend on
-    the size of the face, its tilt, or the mouth (which some detectors do not know).
+    The position of the nose along the line between the eyes: 0 half-way, 1 below an eye.  Independent of the size and
+    the tilt of the face, and of the mouth, which some detectors do not locate.
 
     Parameters
     ----------
@@ -64,8 +63,8 @@ def yaw(landmarks: NDArray[np.float32]) -> float:
     Returns
     -------
     float
-        0 frontal, about 1 profile, more where the nose lies outside the eyes.  1 where the eyes
-        coincide, or an eye or the nose is NaN: what cannot be judged must not pass as frontal.
+        0 frontal, about 1 profile, more where the nose lies outside the eyes.  1 if the eyes coincide, or an eye or
+        the nose is NaN, so that an unknown pose never passes as frontal.
     """
     left, right, nose = np.asarray(landmarks, dtype=np.float64)[:3]
     across = right - left
@@ -76,12 +75,12 @@ def yaw(landmarks: NDArray[np.float32]) -> float:
 
 
 def quality(*, size_px: float, sharpness: float, yaw: float, score: float) -> float:
-    """One figure for how far an embedding of this face can be trusted.
+    """Score for how reliable the embedding of a face is.
 
-    The product of four terms, each ``x^2 / (x^2 + half^2)`` and so one half at its constant: 30 px,
-    a sharpness of 50, a yaw of 0.8 (falling), a score of 0.3.  What InsightFace's SCRFD and a small
-    MobileFaceNet gave portraits that were blurred or shrunk step by step (medians; the shift is the
-    distance between the embeddings before and after):
+    The product of four terms ``x^2 / (x^2 + half^2)``, each one half at its constant: a size of 30 px, a sharpness of
+    50, a yaw of 0.8 (decreasing), a detection score of 0.3.  Medians for portraits that were blurred or shrunk step by
+    step, with InsightFace's SCRFD and a small MobileFaceNet; the shift is the distance between the embeddings before
+    and after:
 
     ==================================  =========  =======  =====
     face                                sharpness  quality  shift
@@ -98,16 +97,16 @@ def quality(*, size_px: float, sharpness: float, yaw: float, score: float) -> fl
     Parameters
     ----------
     size_px : float
-        Shorter side of the face box, in px of the image that was analysed.
+        Shorter side of the box, in px of the analysed image.
     sharpness, yaw : float
-        As measured by the functions of those names.
+        From `sharpness` and `yaw`.
     score : float
         Detection score, in [0, 1].
 
     Returns
     -------
     float
-        In [0, 1]; never falls when size, sharpness or score grow, nor rises when the yaw grows.
+        In [0, 1]; increases with size, sharpness and score, decreases with yaw.
     """
     good = (
         _saturating(size_px, _SIZE_HALF)
@@ -118,13 +117,13 @@ def quality(*, size_px: float, sharpness: float, yaw: float, score: float) -> fl
 
 
 def _saturating(value: float, half: float) -> float:
-    """From 0 at 0 through one half at `half` towards 1."""
+    """Saturating function: 0 at 0, one half at `half`, towards 1."""
     ratio = (max(value, 0.0) / half) ** _STEEPNESS
     return 1.0 if ratio == float("inf") else ratio / (1.0 + ratio)
 
 
 def _resampler(length: int, wanted: int) -> NDArray[np.float32]:
-    """Matrix of shape (wanted, length) that averages `length` samples into `wanted` cells by overlap."""
+    """Matrix of shape (wanted, length) that resamples `length` samples to `wanted` cells, weighted by overlap."""
     edges = np.arange(wanted + 1) * (length / wanted)
     samples = np.arange(length)
     overlap = np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples)

@@ -1,6 +1,6 @@
-"""The values that travel through facesort: plain, frozen, without behaviour that touches a disk.
+"""Plain immutable records that are passed between all layers.
 
-Arrays are numpy; their shapes and units are given once here and assumed everywhere else.
+The shapes and units of their numpy arrays are defined here and assumed everywhere else.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Pixels = NDArray[np.uint8]
 """(height, width, 3) uint8, sRGB, upright."""
 
 Crops = NDArray[np.uint8]
-"""(n, side, side, 3) uint8, sRGB: faces aligned for one engine."""
+"""(n, side, side, 3) uint8, sRGB: aligned faces, for one engine."""
 
 Embeddings = NDArray[np.float32]
-"""(n, dim) float32, every row L2-normalised."""
+"""(n, dim) float32, rows L2-normalised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class PhotoInfo:
-    """What a file says about itself.
+    """Properties and metadata of a photo file.
 
     Parameters
     ----------
     format : str
-        Of the content, not of the name: ``JPEG``, ``ARW``, ``HEIF`` ...
+        By content, not by name: ``JPEG``, ``ARW``, ``HEIF`` ...
     width, height : int
         Upright, full size, in px.
     captured_at : datetime or None
-        As the camera wrote it, without time zone.
+        By the camera's clock, without time zone.
     camera : str
-        Make and model, or an empty string.
+        Make and model; empty if unknown.
     """
 
     format: str
@@ -70,17 +70,17 @@ class PhotoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Faces found in one image, best score first; ``n`` may be 0.
+    """Detected faces of one image, best score first; ``n`` may be 0.
 
     Parameters
     ----------
     boxes : ndarray of shape (n, 4), float32
-        ``x_min, y_min, x_max, y_max`` in px of the image given; may reach outside it.
+        ``x_min, y_min, x_max, y_max`` in px of the image; may extend beyond it.
     landmarks : ndarray of shape (n, 5, 2), float32
-        Left eye, right eye, nose, left and right corner of the mouth, as seen in the image, in px.
-        NaN where the detector does not know a point (dlib has no mouth).
+        Left eye, right eye, nose, left and right corner of the mouth as seen in the image, in px; NaN for points the
+        detector does not give (dlib: the mouth).
     scores : ndarray of shape (n,), float32
-        The detector's confidence; comparable within one pack only.
+        Confidence; comparable within one pack only.
     """
 
     boxes: NDArray[np.float32]
@@ -112,15 +112,15 @@ class Face:
     score : float
         Detection score.
     sharpness : float
-        Variance of the Laplacian of the aligned crop (see `core.quality`).
+        Variance of the Laplacian (see `core.quality`).
     yaw : float
-        Turn of the head, 0 frontal, about 1 profile (see `core.quality`).
+        0 frontal, about 1 profile (see `core.quality`).
     quality : float
-        In [0, 1], from size, sharpness, pose and score (see `core.quality`).
+        In [0, 1] (see `core.quality`).
     embedding : ndarray of shape (dim,), float32
         L2-normalised.
     crop : bytes
-        A small upright JPEG of the face with some context, for people to look at.
+        JPEG thumbnail of the face with some context.
     """
 
     box: NDArray[np.float32]
