@@ -11,7 +11,7 @@ from facesort.reasons import FaceReason, PhotoStatus
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Under what a run decided, as it recorded it.
+    """What a run decided with, as it recorded it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PhotoThen:
     reason : str or None
         Why it reached no folder.
     persons, withheld : frozenset of int
-        Who was in it, and who of them was not to be delivered.
+        Who was in it, and who of them was withheld.
     """
 
     status: PhotoStatus
@@ -73,9 +73,9 @@ class FaceThen:
     Parameters
     ----------
     person_id : int or None
-        What counted.
+        The user's answer, else the decision.
     by_user : bool
-        Whether a user had said so.
+        Whether it is a user's answer.
     kind : str
         Of the batch that decided: ``sort``, ``retry`` or ``rematch``.
     reason : str
@@ -97,22 +97,20 @@ class FaceThen:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedFace:
-    """A face that was somebody else before."""
-
-    before: FaceThen
-    after: FaceThen
-
-
-@dataclass(frozen=True, slots=True)
 class ChangedPhoto:
-    """A photo that stands otherwise than before."""
+    """A photo that changed between two moments.
+
+    Parameters
+    ----------
+    faces : tuple of (before, after)
+        Those that were somebody else before.
+    """
 
     photo_id: int
     path: str
     before: PhotoThen
     after: PhotoThen
-    faces: tuple[ChangedFace, ...]
+    faces: tuple[tuple[FaceThen, FaceThen], ...]
 
 
 def causes(
@@ -139,11 +137,11 @@ class _Why:
 
     def photo(self, photo: ChangedPhoto) -> tuple[str, ...]:
         """Causes of a photo's change, each once."""
-        found = [cause for face in photo.faces for cause in self._face(face.before, face.after)]
+        found = [cause for face in photo.faces for cause in self._face(*face)]
         before, after = photo.before, photo.after
         both = before.persons & after.persons
         for person_id in sorted(both & (before.withheld ^ after.withheld)):
-            word = "not to be delivered" if person_id in after.withheld else "to be delivered again"
+            word = "withheld" if person_id in after.withheld else "no longer withheld"
             found.append(f"user's answer: {self._name(person_id)} {word}")
         if not found:
             tried = PhotoStatus.FAILED in (before.status, after.status)
@@ -162,7 +160,7 @@ class _Why:
         return [again, self._reason(old, new)]
 
     def _reason(self, old: FaceThen, new: FaceThen) -> str:
-        """What made the machine decide otherwise."""
+        """Why the machine changed its decision."""
         if self.before.pack_id != self.after.pack_id:
             return f"model pack: {self.before.pack_id[:12]} -> {self.after.pack_id[:12]}"
         gained, lost = new.decided_id, old.decided_id
@@ -174,7 +172,7 @@ class _Why:
             return f"setting matching.loose: {self.before.loose:g} -> {self.after.loose:g}"
         # The person of whom more, or less, is known now than then.
         person_id = gained if gained is not None else lost
-        return self._grown(person_id) if person_id is not None else "gallery as it has become"
+        return self._grown(person_id) if person_id is not None else "gallery: changed since"
 
     def _missing(self, person_id: int, circumstances: Circumstances) -> bool:
         return circumstances.gallery is not None and person_id not in circumstances.gallery
@@ -195,7 +193,7 @@ class _Why:
         )
         if then is not None and now is not None and then[0] != now[0]:
             return f"gallery: references of {self._name(person_id)}, {then[0]} -> {now[0]}"
-        return "gallery: what was learned meanwhile"
+        return "gallery: faces learned since"
 
     def _name(self, person_id: int) -> str:
         return self.names.get(person_id, f"person {person_id}")

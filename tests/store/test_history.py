@@ -173,7 +173,7 @@ def test_a_photo_that_stays_as_it_was_is_no_change() -> None:
             UNKNOWN_THEN,
             rematched(UNKNOWN_THEN, ADA, 0.5),
             replace(THEN, settings={"matching.loose": 0.61}),
-            "gallery: what was learned meanwhile",
+            "gallery: faces learned since",
         ),
         (
             UNKNOWN_THEN,
@@ -203,7 +203,7 @@ def test_a_photo_that_stays_as_it_was_is_no_change() -> None:
             UNKNOWN_THEN,
             rematched(UNKNOWN_THEN, ADA, 0.5),
             replace(THEN, gallery=None),
-            "gallery: what was learned meanwhile",
+            "gallery: faces learned since",
         ),
     ],
 )
@@ -245,8 +245,8 @@ def test_who_is_not_to_be_delivered_any_more_is_named() -> None:
     ((_, back),) = changes([ADA_THEN], withheld=(True, False))
 
     assert change.after.reason == "do_not_deliver"
-    assert why == ("user's answer: Ada not to be delivered",)
-    assert back == ("user's answer: Ada to be delivered again",)
+    assert why == ("user's answer: Ada withheld",)
+    assert back == ("user's answer: Ada no longer withheld",)
 
 
 def test_a_photo_that_was_tried_again_says_so() -> None:

@@ -1,7 +1,6 @@
 """What the cells of ``05_audit`` call."""
 
 from facesort.lab.audit.cells import (
-    open_audit as open_audit,
     show_changes as show_changes,
     show_coverage as show_coverage,
     show_dropped_faces as show_dropped_faces,
@@ -18,3 +17,4 @@ from facesort.lab.audit.drops import (
     show_places as show_places,
     show_reasons as show_reasons,
 )
+from facesort.lab.audit.report import open_audit as open_audit

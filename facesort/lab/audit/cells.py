@@ -11,62 +11,21 @@ from ipywidgets import Widget
 from PIL import Image as Pillow
 
 from facesort.core.records import Pixels
-from facesort.errors import ImageError, SettingsError
+from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections
 from facesort.lab.audit.plots import plot_coverage, plot_photos
-from facesort.lab.audit.report import AuditReport, read_audit
+from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
 
-_MAX_MINIMUM = 1_000_000
 _THUMBNAIL = 360  # px
-
-
-def open_audit(
-    workspace: str | Path,
-    runs: str | Path,
-    *,
-    before: int | None = None,
-    after: int | None = None,
-    minimum: int = 10,
-    contact_sheet: int | None = 0,
-) -> AuditReport:
-    """Read a workspace and its saved runs; nothing is stored.
-
-    Parameters
-    ----------
-    workspace : str or Path
-    runs : str or Path
-        Folder of saved runs; may be missing.
-    before, after : int or None
-        Ids of the runs to compare; None: the run before the last, and as it stands now.
-    minimum : int
-        Photos that everyone should be in.
-    contact_sheet : int or None
-        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`face_limit`).
-
-    Raises
-    ------
-    SettingsError
-        If a number is out of range, or there is no such run.
-    WorkspaceError, StoreError
-        If the workspace cannot be opened; while a sort is running, its database is locked.
-    """
-    if not isinstance(minimum, int) or not 0 <= minimum <= _MAX_MINIMUM:
-        raise SettingsError(
-            f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
-        )
-    faces = face_limit(contact_sheet)
-    return read_audit(
-        workspace, runs, compared=(before, after), minimum=minimum, contact_sheet=faces
-    )
 
 
 def show_runs(report: AuditReport) -> Sections | Markdown:

@@ -1,4 +1,4 @@
-"""Two moments of a job side by side, in words."""
+"""What changed between two moments of a job, and why, in words."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import timestamp
 
-# What can differ without any photo being decided otherwise.
+# Settings that do not change any decision.
 _HARMLESS = ("run.workers", "photos.timeout_s", "output")
 
 
 def comparison_sections(report: AuditReport, compared: Comparison) -> Sections:
-    """What was different, and which photos it touched."""
+    """Which settings changed, why photos changed, and which."""
     why = [causes(photo, compared.circumstances, report.names) for photo in compared.changes]
     return Sections(
         (
@@ -63,7 +63,7 @@ def _gallery(
 ) -> list[tuple[str, str]]:
     """How the gallery differed when the two runs started."""
     if before.gallery is None or after.gallery is None:
-        return [("not recorded by one of the runs: an older facesort", "")]
+        return [("not recorded by one of the runs, which an older facesort made", "")]
     then, now = before.gallery, after.gallery
     rows = []
     if len(then) != len(now):
@@ -71,7 +71,7 @@ def _gallery(
     added = [names.get(key, f"person {key}") for key in now if key not in then]
     gone = [names.get(key, f"person {key}") for key in then if key not in now]
     rows += [("", f"+ {name}") for name in added] + [(f"- {name}", "") for name in gone]
-    for key in then.keys() & now.keys():
+    for key in sorted(then.keys() & now.keys()):
         if then[key][0] != now[key][0]:
             name = names.get(key, f"person {key}")
             rows.append((f"references of {name}: {then[key][0]}", f"{now[key][0]}"))
@@ -82,10 +82,10 @@ def _gallery(
 
 
 def _causes(compared: Comparison, why: Sequence[tuple[str, ...]]) -> Table | str:
-    """How many photos changed for which causes; a photo can have several."""
+    """How many photos changed for each cause, or combination of causes."""
     new = f" {compared.new:,} others were decided for the first time." if compared.new else ""
     if not compared.changes:
-        return f"No photo is decided otherwise than before.{new}"
+        return f"No photo changed.{new}"
     counted = Counter("; ".join(because) for because in why)
     return Table(
         ("Because of", "Photos"),
@@ -118,7 +118,7 @@ def _changes(
 
 
 def _answer(answer: PhotoThen, names: Mapping[int, str]) -> str:
-    """Who is in it; and why it reached no folder, if it did not."""
+    """Who is in a photo, and why it reached no folder."""
     persons = ", ".join(sorted(names.get(key, f"person {key}") for key in answer.persons))
     if answer.reason is None:
         return persons or answer.status.value

@@ -13,6 +13,7 @@ from facesort.errors import SettingsError
 from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.face_pictures import face_limit
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
@@ -29,6 +30,7 @@ LISTED = 100  # rows of a list of files
 _SLOWEST = 20
 _PLACES = ("Run", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
+_MAX_MINIMUM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,23 +162,40 @@ class AuditReport:
         )
 
 
-def read_audit(
+def open_audit(
     workspace: str | Path,
     runs: str | Path,
     *,
-    compared: tuple[int | None, int | None],
-    minimum: int,
-    contact_sheet: int,
+    before: int | None = None,
+    after: int | None = None,
+    minimum: int = 10,
+    contact_sheet: int | None = 0,
 ) -> AuditReport:
-    """Read everything in one short opening of the database.
+    """Read a workspace and its saved runs, in one short opening of the database; nothing is stored.
 
     Parameters
     ----------
-    compared : pair of run ids or None
-        None: the run before the last; as it stands now.
-    contact_sheet : int
-        How many dropped photos of each kind to show; 0 leaves faces in the database.
+    runs : str or Path
+        Folder of saved runs; may be missing.
+    before, after : int or None
+        Ids of the runs to compare; None: the run before the last, and as it stands now.
+    minimum : int
+        Photos that everyone should be in.
+    contact_sheet : int or None
+        How many dropped photos of each kind to load for `show_dropped_faces` and `show_faceless` (`face_limit`).
+
+    Raises
+    ------
+    SettingsError
+        If a number is out of range, or there is no such run.
+    WorkspaceError, StoreError
+        If the workspace cannot be opened; while a sort is running, its database is locked.
     """
+    if not isinstance(minimum, int) or not 0 <= minimum <= _MAX_MINIMUM:
+        raise SettingsError(
+            f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
+        )
+    faces = face_limit(contact_sheet)
     opened = open_workspace(find_folder(workspace))
     saved, others = read_saved_runs(find_folder(runs), opened.root)
     with opened.open_store(read_only=True) as store:
@@ -203,9 +222,9 @@ def read_audit(
             withheld=audit.withheld_persons(store),
             coverage=audit.coverage(store, opened.settings.matching.learn_quality),
             coverage_by_hour=audit.coverage_by_hour(store),
-            dropped_faces=audit.dropped_faces(store, contact_sheet) if contact_sheet else None,
-            faceless=audit.faceless_photos(store, contact_sheet),
-            comparison=_compare(store, known, compared) if known else None,
+            dropped_faces=audit.dropped_faces(store, faces) if faces else None,
+            faceless=audit.faceless_photos(store, faces),
+            comparison=_compare(store, known, before, after) if known else None,
         )
 
 
@@ -221,24 +240,19 @@ def _drops_by_time(store: Store) -> dict[str, list[DropRow]]:
 def _compare(
     store: Store,
     runs: Sequence[RunRecord],
-    compared: tuple[int | None, int | None],
+    before: int | None,
+    after: int | None,
 ) -> Comparison:
     by_id = {run.run_id: run for run in runs}
-    before = _run(by_id, compared[0]) or runs[max(len(runs) - 2, 0)]
-    after = _run(by_id, compared[1])
-    last = after or runs[-1]
-    changes, new = changed_photos(store, _end(before), Moment() if after is None else _end(after))
-    pair = (_circumstances(before), _circumstances(last))
-    return Comparison(before, last, after is None, pair, changes, new)
-
-
-def _run(by_id: Mapping[int, RunRecord], run_id: int | None) -> RunRecord | None:
-    if run_id is None:
-        return None
-    if run_id not in by_id:
-        listed = ", ".join(map(str, by_id))
-        raise SettingsError(f"there is no run {run_id} in this workspace: it has {listed}")
-    return by_id[run_id]
+    for run_id in (before, after):
+        if run_id is not None and run_id not in by_id:
+            listed = ", ".join(map(str, by_id))
+            raise SettingsError(f"there is no run {run_id} in this workspace: it has {listed}")
+    first = runs[max(len(runs) - 2, 0)] if before is None else by_id[before]
+    last = runs[-1] if after is None else by_id[after]
+    changes, new = changed_photos(store, _end(first), Moment() if after is None else _end(last))
+    pair = (_circumstances(first), _circumstances(last))
+    return Comparison(first, last, after is None, pair, changes, new)
 
 
 def _end(run: RunRecord) -> Moment:
@@ -260,7 +274,7 @@ def _circumstances(run: RunRecord) -> Circumstances:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:
-    """Settings by dotted names, those of sections that are empty left out."""
+    """Settings by dotted names, without those that are not set."""
     flat: list[tuple[str, object]] = []
     for name, value in values.items():
         if isinstance(value, dict):

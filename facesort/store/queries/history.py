@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from facesort.core.changes import ChangedFace, ChangedPhoto, FaceThen, Moment, PhotoThen
+from facesort.core.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
 from facesort.reasons import PhotoStatus
 from facesort.store.store import Store
 
@@ -57,7 +57,7 @@ def changed_photos(
     """Photos that were decided at both moments and not alike, in order, and how many were decided later only."""
     moments = [before.run_id, before.time, after.run_id, after.time]
     faces = {
-        photo_id: tuple(_face(row) for row in rows)
+        photo_id: tuple((FaceThen(*row[1:8]), FaceThen(*row[8:])) for row in rows)
         for photo_id, rows in groupby(store.rows(_FACES, moments), key=lambda row: row[0])
     }
     changed = tuple(
@@ -70,7 +70,3 @@ def changed_photos(
 def _photo(row: tuple[Any, ...]) -> PhotoThen:
     status, reason, persons, withheld = row
     return PhotoThen(PhotoStatus(status), reason, frozenset(persons), frozenset(withheld))
-
-
-def _face(row: tuple[Any, ...]) -> ChangedFace:
-    return ChangedFace(FaceThen(*row[1:8]), FaceThen(*row[8:]))

@@ -158,7 +158,7 @@ def test_two_runs_are_told_apart_by_setting_and_gallery(job: Job) -> None:
 def test_what_users_said_since_is_told_from_what_runs_did(job: Job) -> None:
     shown = repr(audit.show_changes(job.report(before=2)))
 
-    assert "user's answer: Person 2 not to be delivered" in shown
+    assert "user's answer: Person 2 withheld" in shown
     assert "re-match" not in shown
     assert "The same settings" in shown
 
