@@ -1,11 +1,10 @@
-"""The sample event that ``facesort demo`` sorts: photos with a known truth.
+"""The sample event that ``facesort demo`` sorts: photos with known ground truth.
 
-Nothing is downloaded and no photo is part of facesort: the pixels come from pictures that
-InsightFace, scikit-image and scikit-learn bring along (see `demo_pictures`), and are written only
-into the folder the user names.  All six persons come from **one** picture, so light, crop, focus,
-scale and grain differ between the photos, but pose, expression and age do not: the event shows how
-sorting works and that the counts are right.  It says nothing about how well a model pack does on a
-real event; that is what ``calibrate`` is for.
+Nothing is downloaded and facesort ships no photo: the pixels come from pictures in InsightFace, scikit-image and
+scikit-learn (see `pictures`), and are written only to the folder that the user names.  All six persons come from
+**one** picture, so light, crop, focus, scale and grain vary, but pose, expression and age do not.  The event shows how
+sorting works and that the counts are right, not how well a model pack does on a real event; that is what ``calibrate``
+is for.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from PIL.ExifTags import IFD, Base
 from facesort.demo.pictures import HEADS, REACH, cut_reference, open_pictures, take_photo
 from facesort.errors import FacesortError, OutputError
 
-# A shot is one view, or several side by side as a photo booth prints them.
+# A shot is one view, or several side by side as from a photo booth.
 _SHOTS: tuple[tuple[str, ...], ...] = (
     *((name,) for name in HEADS for _ in range(4)),
     *((pair,) for pair in ("AB", "BC", "CD", "DE", "EF") for _ in range(2)),
@@ -38,10 +37,10 @@ _SHOTS: tuple[tuple[str, ...], ...] = (
     *(("stranger",) for _ in range(3)),
     *((name,) for name in ("coffee", "venue", "flowers")),
 )
-_FORMATS = {10: "PNG", 20: "HEIC", 30: "grey", 40: "CMYK"}  # place in the evening -> format
+_FORMATS = {10: "PNG", 20: "HEIC", 30: "grey", 40: "CMYK"}  # position in the sequence -> format
 _SUFFIXES = {"grey": "JPG", "CMYK": "JPG"}
 _FLAGS = {4: 6, 9: 8, 14: 3, 19: 6, 24: 8, 29: 2, 34: 4, 39: 5, 44: 7, 49: 6}  # -> EXIF orientation
-_WIDE_EVERY = 7  # every so many photos: from further away
+_WIDE_EVERY = 7  # every seventh photo is taken from farther away
 _INVERSE_TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -57,21 +56,21 @@ _BEGIN = datetime(2026, 9, 12, 18, 30)
 
 @dataclass(frozen=True, slots=True)
 class DemoEvent:
-    """A sample event on disk, and what is true about it.
+    """A sample event on disk, and its ground truth.
 
     Parameters
     ----------
     source : Path
         The photos, in one sub-folder per memory card.
     seeds : Path
-        One sub-folder per person with one reference photo, with exactly one face in it.
+        One sub-folder per person, with one reference photo that has exactly one face.
     truth : mapping of str to frozenset of str
-        Photo path (POSIX, relative to `source`) to the names of the persons in it; an empty set
-        for strangers, for photos without faces and for files that cannot be read.
+        Photo path (POSIX, relative to `source`) to the names of the persons in it; empty for strangers, photos
+        without faces and unreadable files.
     expected_failed : frozenset of str
         Paths of the broken files.
     expected_duplicates : frozenset of str
-        Paths of the files that repeat an earlier one.
+        Paths of the copies of earlier files.
     """
 
     source: Path
@@ -83,13 +82,7 @@ class DemoEvent:
 
 @dataclass(frozen=True, slots=True)
 class DemoScore:
-    """How the sorted output agrees with the truth, counted in (photo, person) pairs.
-
-    Parameters
-    ----------
-    true_positives, false_positives, false_negatives : int
-        Pairs that are right, that should not be there, and that are missing.
-    """
+    """Agreement of the sorted output with the truth, counted in (photo, person) pairs."""
 
     true_positives: int
     false_positives: int
@@ -97,13 +90,13 @@ class DemoScore:
 
     @property
     def precision(self) -> float | None:
-        """Share of the placed pairs that are right; None where nothing was placed."""
+        """Share of the placed pairs that are right; None if nothing was placed."""
         placed = self.true_positives + self.false_positives
         return self.true_positives / placed if placed else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the true pairs that were placed; None where there are none."""
+        """Share of the true pairs that were placed; None if there are none."""
         true = self.true_positives + self.false_negatives
         return self.true_positives / true if true else None
 
@@ -111,20 +104,20 @@ class DemoScore:
 def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoScore:
     """Compare where the photos went with who is in them.
 
-    Expected duplicates are left out: their photo counts once, under its first path.
+    Expected duplicates are ignored: their photo counts once, under its first path.
 
     Parameters
     ----------
     placed : mapping of str to frozenset of str
-        Photo path to the persons whose folders it reached; a photo that is absent reached none.
+        Photo path to the persons whose folders it reached; missing photos reached none.
 
     Raises
     ------
     ValueError
         If `placed` names a photo that is not in the event.
     """
-    if strange := sorted(placed.keys() - event.truth.keys()):
-        raise ValueError(f"not photos of this sample event: {', '.join(strange)}")
+    if unknown := sorted(placed.keys() - event.truth.keys()):
+        raise ValueError(f"not photos of this sample event: {', '.join(unknown)}")
     right = wrong = missing = 0
     for path in event.truth.keys() - event.expected_duplicates:
         got, true = placed.get(path, frozenset()), event.truth[path]
@@ -135,17 +128,17 @@ def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoSc
 
 
 def load_demo_event(folder: Path) -> DemoEvent:
-    """Read back an event that `build_demo_event` wrote.
+    """Read an event that `build_demo_event` wrote.
 
     Parameters
     ----------
     folder : Path
-        As given to `build_demo_event`.
+        As passed to `build_demo_event`.
 
     Raises
     ------
     FacesortError
-        If there is no complete sample event in the folder.
+        If the folder has no complete sample event.
     """
     try:
         saved = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
@@ -158,29 +151,29 @@ def load_demo_event(folder: Path) -> DemoEvent:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FacesortError(
-            f"{folder} holds no complete sample event ({error!r}); "
+            f"{folder} has no complete sample event ({error!r}); "
             "build one in an empty folder with `facesort demo`"
         ) from error
 
 
 def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
-    """Write about 60 photos, six references and their truth into a folder.
+    """Write about 60 photos, six references and the truth to a folder.
 
     The same seed and the same installed packages give the same bytes.
 
     Parameters
     ----------
     folder : Path
-        Gets ``source/``, ``seeds/`` and ``truth.json``; made if it is missing.
+        Gets ``source/``, ``seeds/`` and ``truth.json``; created if missing.
     seed : int, optional
-        Of the random choices: order, crop, light, focus, scale, grain.
+        Of the random order, crop, light, focus, scale and grain.
 
     Raises
     ------
     FacesortError
-        If an installed picture is missing, or is not the one the coordinates were measured in.
+        If an installed picture is missing or has changed.
     OutputError
-        If one of the three is already in the folder: nothing is ever overwritten.
+        If one of the three already exists; nothing is overwritten.
     """
     for name in ("source", "seeds", "truth.json"):
         if (folder / name).exists():
@@ -197,7 +190,7 @@ def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
         "expected_failed": sorted(failed),
         "expected_duplicates": sorted(duplicates),
     }
-    # last, so that an event that was cut short is not taken for a complete one
+    # last, so that an unfinished event is not mistaken for a complete one
     (folder / "truth.json").write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
     return load_demo_event(folder)
 
@@ -219,14 +212,16 @@ def _people(views: tuple[str, ...]) -> frozenset[str]:
 def _write_photos(
     folder: Path, pictures: Mapping[str, Image.Image], rng: Generator
 ) -> dict[str, frozenset[str]]:
-    """Take the shots in a random order through one evening, on two cameras."""
+    """Take the shots in random order during one evening, with two cameras."""
     truth = {}
     time, counts = _BEGIN, [0, 0]
     for place, index in enumerate(rng.permutation(len(_SHOTS))):
         views = _SHOTS[index]
         photo = take_photo(pictures, views, rng, wide=place % _WIDE_EVERY == 0)
         time += timedelta(seconds=int(rng.integers(20, 400)))
-        camera = int(rng.integers(2)) if place else 0  # the oddities are made of card-1's first
+        camera = (
+            int(rng.integers(2)) if place else 0
+        )  # the first photo, which the oddities copy, is on card-1
         counts[camera] += 1
         kind = _FORMATS.get(place, "JPG")
         name = f"card-{camera + 1}/DSC{counts[camera]:04d}.{_SUFFIXES.get(kind, kind)}"
@@ -245,13 +240,13 @@ def _exif(time: datetime, camera: str, flag: int) -> Image.Exif:
 
 
 def _save(photo: Image.Image, path: Path, exif: Image.Exif, *, kind: str, quality: int) -> None:
-    """Store an upright photo turned, so that its orientation flag turns it back."""
+    """Save an upright photo rotated, so that its orientation flag rotates it back."""
     turn = _INVERSE_TURNS.get(exif[Base.Orientation])
     if turn is not None:
         photo = photo.transpose(turn)
     if kind == "HEIC":
         heif = pillow_heif.from_pillow(photo)
-        fast = {"preset": "ultrafast"}  # else this one file takes longer than all others together
+        fast = {"preset": "ultrafast"}  # or this one file takes longer than all others together
         heif.save(path, quality=quality, exif=exif.tobytes(), enc_params=fast)
     elif kind == "PNG":
         photo.save(path, exif=exif)
@@ -261,7 +256,7 @@ def _save(photo: Image.Image, path: Path, exif: Image.Exif, *, kind: str, qualit
 
 
 def _write_oddities(folder: Path, truth: dict[str, frozenset[str]]) -> tuple[set[str], set[str]]:
-    """Add what real cards also hold; return the paths that fail, and those that are duplicates."""
+    """Add broken files, a copy and non-photos; return the paths that fail, and the duplicates."""
     first = "card-1/DSC0001.JPG"
     data = (folder / first).read_bytes()
     failed = {"card-1/DSC0901.JPG": data[: len(data) * 2 // 5], "card-2/DSC0902.JPG": b""}

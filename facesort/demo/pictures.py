@@ -1,7 +1,7 @@
-"""The pictures of the sample event: where they are installed, who is in them, how photos are cut.
+"""The pictures of the sample event: where they are installed, who is in them, and how photos are cut from them.
 
-A photo is made of *views*.  A view is one or several of the letters ``A`` to ``F`` for persons of the
-group picture (see `REACH`), or ``stranger``, ``coffee``, ``venue``, ``flowers`` for another picture.
+A photo consists of *views*.  A view is one or several of the letters ``A`` to ``F``, persons of the group picture (see
+`REACH`), or ``stranger``, ``coffee``, ``venue`` or ``flowers`` for another picture.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in px of a source
 
 
 class Source(NamedTuple):
-    """A picture that an installed package brings along.
+    """A picture in an installed package.
 
     Parameters
     ----------
     distribution, package : str
-        As pip and as Python call it.
+        Its names for pip and for Python.
     path : str
         Inside the package.
     sha256 : str
-        Of the picture in which the coordinates below were measured.
+        Of the picture that the coordinates below belong to.
     """
 
     distribution: str
@@ -85,7 +85,7 @@ HEADS: dict[str, _Box] = {
     "E": (880, 0, 1060, 215),
     "F": (1110, 232, 1270, 435),
 }
-# How far a photo of these persons may reach without cutting into another head (same px).
+# The largest frame of these persons that cuts into no other head (same px).
 REACH: dict[str, _Box] = {
     "A": (0, 170, 260, 620),
     "B": (192, 60, 448, 500),
@@ -108,7 +108,7 @@ REACH: dict[str, _Box] = {
     "BCDEF": (192, 0, 1280, 740),
     "ABCDEF": (0, 0, 1280, 886),
 }
-# What a photo of another picture must hold (px of that picture).
+# What a photo of another picture must contain (px of that picture).
 _MIDDLES: dict[str, _Box] = {
     "stranger": (150, 10, 310, 195),
     "coffee": (150, 100, 450, 300),
@@ -123,7 +123,7 @@ def open_pictures(sources: Mapping[str, Source] = SOURCES) -> dict[str, Image.Im
     Parameters
     ----------
     sources : mapping of str to Source, optional
-        View (``"group"`` for the group picture) to where it is.
+        By view; ``"group"`` is the group picture.
 
     Returns
     -------
@@ -133,13 +133,13 @@ def open_pictures(sources: Mapping[str, Source] = SOURCES) -> dict[str, Image.Im
     Raises
     ------
     FacesortError
-        If a picture is missing, or is not the one the coordinates were measured in.
+        If a picture is missing or has changed.
     """
     return {view: _open(source) for view, source in sources.items()}
 
 
 def _open(source: Source) -> Image.Image:
-    """Find one picture, and make sure that it is the known one."""
+    """Open one picture and verify its checksum."""
     spec = importlib.util.find_spec(source.package)
     if spec is None or not spec.submodule_search_locations:
         raise FacesortError(
@@ -148,10 +148,10 @@ def _open(source: Source) -> Image.Image:
         )
     path = Path(spec.submodule_search_locations[0]) / source.path
     if not path.is_file():
-        raise _changed(source, f"no longer brings {path.name}, from which photos are cut")
+        raise _changed(source, f"no longer has {path.name}")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != source.sha256:
-        raise _changed(source, f"brings another {path.name} than the one that was measured")
+        raise _changed(source, f"has a different {path.name}")
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
@@ -159,12 +159,12 @@ def _changed(source: Source, what: str) -> FacesortError:
     version = importlib.metadata.version(source.distribution)
     return FacesortError(
         f"the sample event cannot be built: {source.distribution} {version} {what}; "
-        "facesort itself is not affected, sort your own photos with `facesort init`"
+        "facesort itself is not affected: sort your own photos with `facesort init`"
     )
 
 
 def cut_reference(pictures: Mapping[str, Image.Image], person: str) -> Image.Image:
-    """Cut a plain photo of one person: level, sharp, in neutral light, enlarged twice.
+    """Cut a plain photo of one person, enlarged twice.
 
     Parameters
     ----------
@@ -180,16 +180,16 @@ def cut_reference(pictures: Mapping[str, Image.Image], person: str) -> Image.Ima
 def take_photo(
     pictures: Mapping[str, Image.Image], views: tuple[str, ...], rng: Generator, *, wide: bool
 ) -> Image.Image:
-    """Take one photo; frame, tilt, focus, size, light and grain are random.
+    """Make one photo with random frame, tilt, focus, size, light and grain.
 
     Parameters
     ----------
     pictures : mapping of str to PIL.Image.Image
         From `open_pictures`.
     views : tuple of str
-        One view, or several that a photo booth prints side by side.
+        One view, or several side by side as from a photo booth.
     wide : bool
-        From further away; ignored for several views.
+        From farther away; ignored for several views.
 
     Returns
     -------
@@ -201,16 +201,16 @@ def take_photo(
     else:
         photo = _view(pictures, views[0], rng)
         if wide:
-            photo = _from_further_away(photo, rng)
+            photo = _from_farther_away(photo, rng)
     long_edge = int(rng.choice((1800, 2400) if wide else (1200, 1500, 1800, 3000)))
-    scale = min(long_edge / max(photo.size), 4.5)  # more would be all blur
+    scale = min(long_edge / max(photo.size), 4.5)  # a larger scale is only blur
     size = (round(photo.width * scale), round(photo.height * scale))
     photo = photo.resize(size, Image.Resampling.BICUBIC)
     return _grain(_light(photo, rng), rng)
 
 
 def _view(pictures: Mapping[str, Image.Image], view: str, rng: Generator) -> Image.Image:
-    """Frame the persons of one view: where, how tight, which way round, how level, how sharp."""
+    """Cut one view with random frame, mirroring, tilt and focus."""
     if view in REACH:
         picture, reach = pictures["group"], REACH[view]
         left, top, right, bottom = zip(*(HEADS[name] for name in view), strict=True)
@@ -226,7 +226,7 @@ def _view(pictures: Mapping[str, Image.Image], view: str, rng: Generator) -> Ima
 
 
 def _frame(reach: _Box, keep: _Box, rng: Generator) -> _Box:
-    """Choose a frame inside `reach` that holds `keep`, in a camera's proportions where one fits."""
+    """Choose a frame inside `reach` that contains `keep`, with a camera's aspect ratio if one fits."""
     room = (reach[2] - reach[0], reach[3] - reach[1])
     least = (keep[2] - keep[0], keep[3] - keep[1])
     for aspect in (3 / 2, 2 / 3, 4 / 3, 3 / 4, 1.0):
@@ -247,7 +247,7 @@ def _frame(reach: _Box, keep: _Box, rng: Generator) -> _Box:
 
 
 def _tilt(cut: Image.Image, degrees: float) -> Image.Image:
-    """Turn a cut a little; its edge pixels, not its neighbours, fill the corners."""
+    """Rotate a cut a little; its edge pixels fill the corners."""
     margin = math.ceil(max(cut.size) * abs(math.sin(math.radians(degrees)))) + 2
     around = np.pad(np.asarray(cut), ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     turned = Image.fromarray(around).rotate(degrees, Image.Resampling.BICUBIC)
@@ -255,7 +255,7 @@ def _tilt(cut: Image.Image, degrees: float) -> Image.Image:
 
 
 def _strip(views: list[Image.Image]) -> Image.Image:
-    """Print views at one height beside each other on white paper."""
+    """Place views of the same height side by side on white paper."""
     height, border = 400, 16
     scaled = [view.resize((round(view.width * height / view.height), height)) for view in views]
     width = sum(view.width for view in scaled) + border * (len(scaled) + 1)
@@ -267,8 +267,8 @@ def _strip(views: list[Image.Image]) -> Image.Image:
     return paper
 
 
-def _from_further_away(photo: Image.Image, rng: Generator) -> Image.Image:
-    """Add room around a photo: its border drawn out, far out of focus, darker outwards."""
+def _from_farther_away(photo: Image.Image, rng: Generator) -> Image.Image:
+    """Add blurred, darker room around a photo."""
     side = round(photo.width * rng.uniform(0.2, 0.35))
     above = round(photo.height * rng.uniform(0.1, 0.3))
     pixels = np.asarray(photo)
@@ -284,7 +284,7 @@ def _from_further_away(photo: Image.Image, rng: Generator) -> Image.Image:
 
 
 def _light(photo: Image.Image, rng: Generator) -> Image.Image:
-    """Change exposure, contrast and colour, by one table per channel."""
+    """Change exposure, contrast and colour with one table per channel."""
     gamma, contrast = 2.0 ** rng.uniform(-0.7, 0.7), rng.uniform(0.75, 1.2)
     casts = (rng.uniform(0.85, 1.12), 1.0, rng.uniform(0.8, 1.15))
     tone = (np.linspace(0, 1, 256) ** gamma - 0.5) * contrast + 0.5
@@ -293,7 +293,7 @@ def _light(photo: Image.Image, rng: Generator) -> Image.Image:
 
 
 def _grain(photo: Image.Image, rng: Generator) -> Image.Image:
-    """Add luminance noise: one random tile, repeated, because a whole photo of it takes seconds."""
+    """Add luminance noise as one repeated random tile; a whole photo of noise takes seconds."""
     tile = rng.normal(128, rng.uniform(0, 9), (512, 512)).clip(0, 255).astype(np.uint8)
     repeats = (-(-photo.height // 512), -(-photo.width // 512))
     noise = Image.fromarray(np.tile(tile, repeats)[: photo.height, : photo.width])

@@ -1,4 +1,4 @@
-"""Demo: a sample event from real faces, seeded, sorted through papermill, and scored against its own truth."""
+"""Runs the demo: builds a sample event, seeds it, sorts it through papermill, and scores the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from facesort.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """How the demo went, and where to look."""
+    """The result of the demo, and where to find it."""
 
     score: DemoScore
     output: Path
@@ -39,7 +39,7 @@ class DemoResult:
             [
                 f"precision {score.precision:.3f}, recall {score.recall:.3f} "
                 f"({score.true_positives} right, {score.false_positives} wrong, {score.false_negatives} missed)",
-                "(all six people come from one picture: this shows that the job works, not how well it does on yours)",
+                "(all six people come from one picture: this shows that sorting works, not how well it does on yours)",
                 f"sorted folders  {self.output}",
                 f"run notebook    {self.notebook}",
             ]
@@ -49,18 +49,18 @@ class DemoResult:
 def run_demo(
     folder: Path, pack: str | None, roots: Sequence[Path], *, say: Callable[[str], object]
 ) -> DemoResult:
-    """Build, seed, sort and score; carries on where an interrupted demo stopped.
+    """Build, seed, sort and score; continues an interrupted demo.
 
     Parameters
     ----------
     folder : Path
-        Absolute; made if missing.
+        Absolute; created if missing.
     pack : str or None
-        Model pack; None: an InsightFace pack that is here, else dlib.
+        Model pack; None: an installed InsightFace pack, or else dlib.
     roots : sequence of Path
         Where to look for packs.
     say : callable of str
-        Told what happens, line by line.
+        Called with each line of progress.
     """
     event = _event(folder / "event")
     say(f"sample event: {len(event.truth)} files with six people in {event.source}")
@@ -73,11 +73,11 @@ def run_demo(
 
 
 def _event(folder: Path) -> DemoEvent:
-    """The sample event; it appears under its name only when it is whole."""
+    """Load the sample event; build it first if it is missing, and rename it when it is complete."""
     if not folder.exists():
         partial = folder.with_name(f"{folder.name}.partial")
         if partial.exists():
-            shutil.rmtree(partial)  # ours, and left by an interrupted demo
+            shutil.rmtree(partial)  # left by an interrupted demo
         build_demo_event(partial)
         partial.rename(folder)
     return load_demo_event(folder)
@@ -90,11 +90,11 @@ def _workspace(
     roots: Sequence[Path],
     say: Callable[[str], object],
 ) -> Workspace:
-    """Open or make the demo's workspace, and seed whoever is not seeded yet."""
+    """Open or create the demo's workspace, and seed whoever is missing."""
     root = folder / "hot_storage"
     if not (root / "facesort.toml").exists():
         made, _ = set_up(root, event.source, folder / "sorted", pack, roots)
-        # One of the six looks aside: by InsightFace's landmarks by 1.04, where references may by 1.0.
+        # One of the six looks aside: yaw 1.04 with InsightFace's landmarks, where references may have 1.0.
         seeding = made.settings.seed.model_copy(update={"max_yaw": 1.2})
         save_settings(made.settings.model_copy(update={"seed": seeding}), root / "facesort.toml")
     workspace, chosen = open_with_pack(root)

@@ -172,8 +172,8 @@ def test_nothing_that_is_there_is_overwritten(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sha256": "0" * 64}, r"insightface \S+ brings another t1\.jpg"),
-        ({"path": "data/images/gone.jpg"}, r"insightface \S+ no longer brings gone\.jpg"),
+        ({"sha256": "0" * 64}, r"insightface \S+ has a different t1\.jpg"),
+        ({"path": "data/images/gone.jpg"}, r"insightface \S+ no longer has gone\.jpg"),
         ({"package": "no_such_package"}, r"not installed; run: pip install insightface"),
     ],
 )

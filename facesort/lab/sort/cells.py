@@ -1,4 +1,4 @@
-"""What ``03_sort`` shows: the job, its progress, and what an analyst looks at first."""
+"""What ``03_sort`` shows: the job, its progress and its results."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ _STATUS_WORDS = MappingProxyType(
         PhotoStatus.MATCHED: "copied to the folder of everyone recognised in it",
         PhotoStatus.UNKNOWN: "faces, but of nobody in the gallery",
         PhotoStatus.NO_FACE: "no face was found",
-        PhotoStatus.DUPLICATE: "the same file as one that was sorted",
+        PhotoStatus.DUPLICATE: "a copy of a sorted file",
         PhotoStatus.FAILED: "could not be read or written; `facesort retry` tries again",
-        PhotoStatus.PENDING: "not looked at yet; the next sort goes on with them",
+        PhotoStatus.PENDING: "not analysed yet; the next sort continues with them",
     }
 )
-_MAX_PERSONS = 40  # bars that can be read on one page
+_MAX_PERSONS = 40  # bars that fit on one page
 
 
 def run(
     job: SortJob, *, contact_sheet: int | None = None, executor: Executor | None = None
 ) -> SortReport:
-    """Sort what is not sorted yet, with a progress bar, and read what became of it.
+    """Sort what is not sorted yet, with a progress bar, and read the results.
 
     Parameters
     ----------
     contact_sheet : int or None
         How many doubtful faces to load for `show_doubtful` (`face_limit`).
     executor : Executor, optional
-        Where to analyse; processes on this machine by default.
+        Where to analyse; default: processes on this machine.
 
     Raises
     ------
     FacesortError
-        As `facesort.engine.job.sort.run_sort`; the counts so far are displayed before.
+        As `facesort.engine.job.sort.run_sort`; the counts so far are displayed first.
     """
     faces = face_limit(contact_sheet)
     try:
@@ -68,7 +68,7 @@ def run(
 
 
 def _unfinished(job: SortJob) -> Summary:
-    """What is known when a run ends early, from the progress files: the database may be somebody else's."""
+    """Summarise a run that ended early from its progress files: the database may be in use."""
     progress = read_progress(job.workspace.state) or {}
     counts: dict[str, Any] = {
         k: progress[k] for k in ("photos", "faces", "batches", "persons") if k in progress
@@ -79,13 +79,13 @@ def _unfinished(job: SortJob) -> Summary:
     done = photos["total"] - photos["pending"]
     return Summary(
         counts,
-        f"The run ended early, with {done:,} of {photos['total']:,} photos done. What is done stays done; "
-        "the next sort goes on from here.",
+        f"The run ended early, with {done:,} of {photos['total']:,} photos done. Committed photos stay committed; "
+        "the next sort continues from here.",
     )
 
 
 def show_counts(report: SortReport) -> Table:
-    """Where every photo stands; the rows add up to the total."""
+    """Photos by status; the rows add up to the total."""
     counts, faces, batches = report.counts, report.counts.faces, report.counts.batches
     equation = " + ".join(f"{counts.photos[status]:,}" for status in _STATUS_WORDS)
     outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
@@ -119,7 +119,7 @@ def show_drops(report: SortReport) -> Table | Markdown:
         else f" THE REASONS ADD UP TO {reasons:,}: please report this."
     )
     skipped = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
-    aside = f" Not counted, because they are no photos: {skipped}." if skipped else ""
+    aside = f" Not counted, because they are not photos: {skipped}." if skipped else ""
     return Table(
         ("Reason", "Photos", "Share of decided", "What it means"),
         [(code, n, percent(n, drop.decided), explain(code)) for code, n in report.drops.items()],
@@ -135,10 +135,10 @@ def show_drops(report: SortReport) -> Table | Markdown:
 
 
 def show_speed(report: SortReport) -> Image | Markdown:
-    """Images per second over the time of the run."""
+    """Images per second during the run."""
     speed = report.images_per_second
     if speed is None:
-        return Markdown("This run analysed no photo: everything was sorted already.")
+        return Markdown("This run analysed no photo: everything was already sorted.")
     photos = [batch[1] for batch in report.batches]
     figure = chart(lambda ax: plot_rate(ax, report.batch_edges, photos), height=3.2)
     waiting = percent(report.waiting_share, 1)
@@ -158,7 +158,7 @@ def show_files(report: SortReport) -> Image | Markdown:
         f"{several(sum(people.values()), 'file')} for {several(len(people), 'person', 'people')}"
     ]
     if len(ranked) > len(shown):
-        lines.append(f"only the {len(shown)} with most are shown")
+        lines.append(f"only the {len(shown)} people with the most files are shown")
     if UNKNOWN_FOLDER in report.counts.persons:
         lines.append(
             f"{report.counts.persons[UNKNOWN_FOLDER]:,} more files are in {UNKNOWN_FOLDER}"
@@ -169,23 +169,21 @@ def show_files(report: SortReport) -> Image | Markdown:
 
 
 def show_distances(report: SortReport) -> Image | Markdown:
-    """How near every face came to its person, and where the thresholds cut."""
+    """Distance of every face to its person, and the thresholds."""
     faces = sum(len(values) for values in report.distances.values())
     if not faces:
-        return Markdown("No face was compared with anyone.")
+        return Markdown("No face was compared with anybody.")
     draw = partial(plot_distances, distances=report.distances, thresholds=report.thresholds)
     text = f"Best distance of {faces:,} faces, stacked by outcome, with STRICT and LOOSE"
     return picture(chart(draw, height=4.0), text)
 
 
 def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
-    """The matches a person should look at first."""
+    """The matches to check first."""
     if report.doubtful is None:
         return Markdown(NOT_REQUESTED)
     if not report.doubtful:
-        return Markdown(
-            "There is no doubtful match: every face that was given a name is within STRICT."
-        )
+        return Markdown("There is no doubtful match: every matched face is within STRICT.")
     text = (
         f"The {len(report.doubtful)} most doubtful matches, each beside the person's best reference"
     )
@@ -193,7 +191,7 @@ def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
 
 
 def show_failed(report: SortReport) -> Table | Markdown:
-    """Photos and files that failed, at most 100 of them."""
+    """At most 100 photos and files that failed."""
     failed = report.counts.photos[PhotoStatus.FAILED]
     if not failed:
         return Markdown("No photo failed.")

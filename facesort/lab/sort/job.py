@@ -24,16 +24,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SortJob:
-    """A workspace about to be sorted.  Displays as a table of what will count.
+    """A workspace about to be sorted.  Displays as a table of its settings.
 
     Parameters
     ----------
     workspace : Workspace
         With the settings of this run.
     given : frozenset of str
-        Names of the settings that come from this run's parameters, not from the workspace.
+        Names of the settings that come from this run's parameters.
     outdated : tuple of str
-        What speaks against the calibration that the workspace runs on.
+        Why the workspace's calibration is out of date.
     """
 
     workspace: Workspace
@@ -43,7 +43,7 @@ class SortJob:
     outdated: tuple[str, ...] = ()
 
     def table(self) -> Table:
-        """Everything that decides, and where it comes from."""
+        """The settings that decide, and where they come from."""
         settings, rules = self.workspace.settings, rules_of(self.workspace.settings, self.pack)
         thresholds, workers = rules.thresholds, settings.run.workers
         return Table(
@@ -72,7 +72,7 @@ class SortJob:
         return "parameter of this run" if name in self.given else "facesort.toml"
 
     def _calibration(self) -> tuple[str, str, str]:
-        """The row that says which calibration this run is on."""
+        """The row with the calibration of this run."""
         used = self.workspace.settings.calibration
         if used is None:
             return "Calibration", "none", "`facesort calibrate` makes one from your own photos"
@@ -111,7 +111,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     ----------
     workspace : str or Path
     **overrides
-        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``unknown_folder``; None, and 0 workers, mean: as in
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``unknown_folder``; None, or 0 workers, mean: as in
         the workspace's ``facesort.toml``.
 
     Raises
@@ -119,7 +119,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     SettingsError
         If a name or a value is not valid.
     WorkspaceError, PackError
-        If the workspace or its model pack is not there.
+        If the workspace or its model pack is missing.
     """
     opened, pack = open_with_pack(find_folder(workspace))
     given = {
@@ -137,8 +137,8 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
 
 
 def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
-    """What speaks against the calibration; that the database is in use must not hide why it is."""
+    """Why the calibration is out of date; a locked database must not hide the other reasons."""
     try:
         return changes_since(workspace, pack)
     except StoreError as error:
-        return (f"whether the gallery has changed since is not known ({error})",)
+        return (f"it is not known whether the gallery has changed since ({error})",)

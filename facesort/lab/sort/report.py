@@ -1,4 +1,4 @@
-"""What a sort gave, read from the store at once, so that the database is free again while people look."""
+"""The results of a sort, read from the store in one go so that the database is free while the user looks at them."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from facesort.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SortReport:
-    """A run, and the workspace as it stands after it.  Displays as one sentence, with a summary for programs.
+    """A run, and the workspace after it.  Displays as one sentence, with a summary for programs.
 
     Parameters
     ----------
     counts : Counts
-        Of the whole job, earlier runs included.
+        Of the whole job, including earlier runs.
     drops, skipped : mapping of reason to int
-        Photos that reached no person's folder; files that are no photos.
+        Photos that reached no person's folder; files that are not photos.
     failed : sequence of (path, reason, detail)
         At most 100 failed photos.
     failed_writes : sequence of (target, reason)
     batches : sequence of (finished_at, photos, seconds waited for workers, seconds worked)
         Of this run.
     distances : mapping of Outcome to ndarray of shape (n,), float32
-        Of every face to the person it was given to, or else to the nearest.
+        Of every face to its person, or else to the nearest person.
     doubtful : sequence of ReviewFace or None
-        None: they were not asked for.
+        None if not requested.
     backend : str
         What ran the networks, in words.
     """
@@ -60,42 +60,42 @@ class SortReport:
 
     @property
     def thresholds(self) -> Thresholds:
-        """Those of this run; faces of earlier runs may have been decided with others."""
+        """The thresholds of this run; faces of earlier runs may have been decided with others."""
         matching = self.run.settings["matching"]
         return Thresholds(matching["strict"], matching["loose"], matching["margin"])
 
     @property
     def drop_rate(self) -> DropRate:
-        """Of all photos that are decided."""
+        """The drop rate of all decided photos."""
         photos = self.counts.photos
         decided = self.counts.total - photos[PhotoStatus.PENDING]
         return DropRate(decided - photos[PhotoStatus.MATCHED], decided)
 
     @property
     def analysed(self) -> int:
-        """Photos that this run worked through."""
+        """Photos that this run processed."""
         return sum(photos for _, photos, _, _ in self.batches)
 
     @property
     def batch_edges(self) -> list[float]:
-        """Seconds since the start of the run: 0, then the end of each batch."""
+        """0, then the end of each batch, in seconds since the start of the run."""
         return [0.0, *((end - self.run.started_at).total_seconds() for end, *_ in self.batches)]
 
     @property
     def images_per_second(self) -> float | None:
-        """From the start of the run to the end of its last batch; None if no photo was analysed."""
+        """Measured from the start of the run to the end of its last batch; None if no photo was analysed."""
         end = self.batch_edges[-1]
         return self.analysed / end if self.analysed and end > 0 else None
 
     @property
     def waiting_share(self) -> float:
-        """Share of the time in batches that went into waiting for the workers, in [0, 1]."""
+        """Share of the batches' time that was spent waiting for the workers, in [0, 1]."""
         waited = sum(batch[2] for batch in self.batches)
         everything = waited + sum(batch[3] for batch in self.batches)
         return waited / everything if everything > 0 else 0.0
 
     def summary(self) -> dict[str, Any]:
-        """What ``summary.json`` says; plain values, no embeddings and no pictures."""
+        """The content of ``summary.json``: plain values, no embeddings, no pictures."""
         run, drop = self.run, self.drop_rate
         return status_report(run.state, self.counts, self.images_per_second) | {
             "run": {
@@ -141,14 +141,14 @@ class SortReport:
 def read_report(
     workspace: Workspace, pack: ModelPack, run_id: int, *, contact_sheet: int
 ) -> SortReport:
-    """Read everything that the notebook shows, in one short opening of the database.
+    """Read everything that the notebook shows, opening the database once.
 
     Parameters
     ----------
     pack : ModelPack
-        That it was run with.
+        The pack of the run.
     contact_sheet : int
-        How many doubtful faces, with their pictures; 0 leaves them in the database.
+        How many doubtful faces to load with their pictures.
     """
     with workspace.open_store(read_only=True) as store:
         run = reports.run_record(store, run_id)

@@ -253,7 +253,7 @@ def test_what_is_shown_adds_up(workspace: Workspace) -> None:
     assert drops.total is not None
     assert sum(int(str(row[1])) for row in drops.rows) == drops.total[1] == report.drop_rate.dropped
     assert "ADD UP" not in drops.note
-    assert "no photos: 1 " in drops.note
+    assert "not photos: 1 " in drops.note
     failed = sort.show_failed(report)
     assert isinstance(failed, Table)
     assert len(failed.rows) == report.counts.photos[PhotoStatus.FAILED] > 0
@@ -328,7 +328,7 @@ def report_of(
         (sort.show_failed, "No photo failed."),
         (sort.show_speed, "everything was sorted already"),
         (sort.show_files, "Nobody is in the gallery."),
-        (sort.show_distances, "No face was compared with anyone."),
+        (sort.show_distances, "No face was compared with anybody."),
         (sort.show_doubtful, "no doubtful match"),
     ],
 )
@@ -380,7 +380,7 @@ def test_a_run_that_only_matched_again_has_no_speed() -> None:
         ({"Ada": 3, "Bo": 0, "_unknown": 7}, "3 files for 2 people; 7 more files are in _unknown"),
         (
             {f"P{i}": 1 for i in range(50)},
-            "50 files for 50 people; only the 40 with most are shown",
+            "50 files for 50 people; only the 40 people with the most files are shown",
         ),
     ],
 )
