@@ -326,7 +326,7 @@ def report_of(
     [
         (sort.show_drops, "No photo has been decided yet."),
         (sort.show_failed, "No photo failed."),
-        (sort.show_speed, "everything was sorted already"),
+        (sort.show_speed, "everything was already sorted"),
         (sort.show_files, "Nobody is in the gallery."),
         (sort.show_distances, "No face was compared with anybody."),
         (sort.show_doubtful, "no doubtful match"),
