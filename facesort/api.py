@@ -124,7 +124,7 @@ class WorkspaceView:
         return self._table("commits")
 
     def biometrics(self) -> Relation:
-        """One row per face with its embedding and crop: biometric data, which no other table holds.
+        """One row per face, in no order, with its embedding and crop: biometric data, which no other table holds.
 
         ``face_id``, ``photo_id``, ``pack_id``, ``embedding`` (``numpy.frombuffer(embedding, "<f4")``; embeddings of
         different packs cannot be compared), ``crop`` (a small JPEG).

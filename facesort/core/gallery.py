@@ -110,7 +110,8 @@ class Gallery:
     @property
     def person_ids(self) -> NDArray[np.int64]:
         """Ids of the persons that have references, shape (n_persons,); the rows of `centroids`."""
-        return np.array([p.person_id for p in self._comparable()], dtype=np.int64)
+        ids = (p.person_id for p in self.persons)
+        return np.array([i for i in ids if len(self.references.get(i, ()))], dtype=np.int64)
 
     def centroids(self) -> Centroids:
         """Centroids of `person_ids`, one row each."""
@@ -163,9 +164,6 @@ class Gallery:
         learned = self.learned.get(person_id)
         own = self.references[person_id]
         return own if learned is None or not len(learned) else np.vstack([own, learned])
-
-    def _comparable(self) -> list[Person]:
-        return [p for p in self.persons if len(self.references.get(p.person_id, ()))]
 
 
 def _stacked(rows: list[Vector]) -> Embeddings:

@@ -42,18 +42,13 @@ class DlibEngine:
         if pack.path is None or len(pack.files) != 2:
             raise ValueError(f"{pack.name} is not a dlib pack: it needs a folder and two files")
         predictor, descriptor = (str(pack.path / name) for name, _ in pack.files)
-        self._pack = pack
+        self.pack = pack
         self._detector = dlib.get_frontal_face_detector()
         try:
             self._predictor = dlib.shape_predictor(predictor)
             self._descriptor = dlib.face_recognition_model_v1(descriptor)
         except RuntimeError as error:
             raise PackError(f"dlib cannot load the files in {pack.path}: {error}") from error
-
-    @property
-    def pack(self) -> ModelPack:
-        """Model pack of this engine."""
-        return self._pack
 
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image.

@@ -63,7 +63,7 @@ class InsightFaceEngine:
                 f"{pack.name} is not an InsightFace pack: it needs a folder and two files"
             )
         detector, recogniser = (pack.path / name for name, _ in pack.files)
-        self._pack = pack
+        self.pack = pack
         cv2.setNumThreads(threads)
         # With a session, SCRFD uses it for both scales instead of opening one for each.
         self._detector = SCRFD(session=open_session(detector, threads))
@@ -75,11 +75,6 @@ class InsightFaceEngine:
         else:
             session = open_session(recogniser, threads, backend)
         self._recogniser = ArcFaceONNX(str(recogniser), session)
-
-    @property
-    def pack(self) -> ModelPack:
-        """Model pack of this engine."""
-        return self._pack
 
     @property
     def sessions(self) -> tuple[InferenceSession, InferenceSession]:

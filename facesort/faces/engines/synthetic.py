@@ -55,12 +55,7 @@ class SyntheticEngine:
     """
 
     def __init__(self, pack: ModelPack) -> None:
-        self._pack = pack
-
-    @property
-    def pack(self) -> ModelPack:
-        """Model pack of this engine."""
-        return self._pack
+        self.pack = pack
 
     def detect(self, pixels: Pixels) -> Detections:
         """Find the squares in one image, from left to right; all have the same score."""
