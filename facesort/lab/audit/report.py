@@ -213,7 +213,7 @@ def open_audit(
             counts=reports.counts(store),
             reasons=reports.drop_reasons(store),
             total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0)),
-            drops=places | _drops_by_time(store),
+            drops=places | drops_by_time(store),
             persons=audit.drops_by_person(store),
             failed=reports.failed_photos(store, LISTED),
             skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
@@ -228,7 +228,7 @@ def open_audit(
         )
 
 
-def _drops_by_time(store: Store) -> dict[str, list[DropRow]]:
+def drops_by_time(store: Store) -> dict[str, list[DropRow]]:
     """By hour, in order; by day if there are too many hours; only the worst days if there are too many of them."""
     for by in ("Hour", "Day"):
         rows = audit.drops(store, by.lower(), _MAX_HOURS + 1)

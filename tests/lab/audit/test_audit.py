@@ -21,7 +21,7 @@ from facesort.engine.setup import set_up
 from facesort.errors import SettingsError
 from facesort.lab import audit
 from facesort.lab.audit.plots import plot_coverage
-from facesort.lab.audit.report import AuditReport
+from facesort.lab.audit.report import AuditReport, drops_by_time
 from facesort.lab.audit.runs import read_saved_runs, runs_sections
 from facesort.lab.audit.tables import Sections, Whisker, rate_table
 from facesort.lab.shared.drop_rate import DropRate
@@ -368,6 +368,35 @@ def test_the_heat_map_has_a_cell_per_person_and_hour() -> None:
     (mesh,) = ax.collections
     assert np.asarray(mesh.get_array()).reshape(2, 3).tolist() == [[0, 0, 1], [10, 2, 0]]
     assert sorted(text.get_text() for text in ax.texts) == ["1", "10", "2"]
+
+
+@pytest.mark.parametrize(
+    ("photos", "hours_apart", "by", "first", "last", "rows"),
+    [
+        (48, 1, "Hour", "2026-05-02 00:00", "2026-05-03 23:00", 48),
+        (49, 1, "Day", "2026-05-02", "2026-05-04", 3),
+        (48, 24, "Hour", "2026-05-02 00:00", "2026-06-18 00:00", 48),
+        (60, 24, "Day", "2026-06-30", "13 others", 48),  # the last one is the only drop
+    ],
+)
+def test_drops_over_time_are_by_hour_or_else_by_day(
+    photos: int, hours_apart: int, by: str, first: str, last: str, rows: int
+) -> None:
+    with Store.open(None) as store:
+        store.execute("INSERT INTO batch VALUES (1, 'sort', 'COMMITTED')")
+        store.execute("INSERT INTO photo SELECT i, 'x', 1, 1 FROM range(?) t(i)", [photos])
+        store.execute("INSERT INTO batch_photo SELECT 1, photo_id FROM photo")
+        store.execute(
+            "INSERT INTO result (photo_id, batch_id, status, detail, sha256, captured_at) "
+            "SELECT photo_id, 1, if(photo_id = ? - 1, 'failed', 'matched'), '', '', "
+            "TIMESTAMP '2026-05-02' + to_hours(? * photo_id) FROM photo",
+            [photos, hours_apart],
+        )
+        ((found, groups),) = drops_by_time(store).items()
+
+    assert (found, len(groups)) == (by, rows)
+    assert (groups[0][0], groups[-1][0]) == (first, last)
+    assert sum(group[1] for group in groups) == photos
 
 
 def test_a_batch_that_a_killed_run_left_counts_to_the_run_that_finished_it(
