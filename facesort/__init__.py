@@ -1,7 +1,7 @@
 """Sorts an event's photos by face into one folder per known person.
 
-What is listed in ``__all__`` is the public surface; the notebooks use `facesort.lab`, the terminal `facesort.cli`.
-Importing this package loads no library: a name is loaded when it is first used.
+``__all__`` lists the public API, `facesort.errors` the exceptions.  Importing this package loads no library: each name
+is loaded when it is first used.
 
 Examples
 --------

@@ -1,6 +1,6 @@
-"""The public surface: what ``import facesort`` offers to scripts and notebooks of your own.
+"""The public API, for scripts and for notebooks of your own: import it from `facesort`.
 
-Everything here can be had from `facesort` itself.  The rest of the package may change without notice.
+The rest of the package may change without notice.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ from facesort.workspace import open_workspace
 class WorkspaceView:
     """Read-only tables of a workspace, as `open` returns it.
 
-    Each table is a DuckDB relation: a lazy query.  ``.df()`` gives a pandas DataFrame, ``.pl()`` a Polars one,
+    Each table is a DuckDB relation, that is, a lazy query.  ``.df()`` gives a pandas DataFrame, ``.pl()`` a Polars one,
     ``.to_arrow_table()`` and ``.arrow()`` Arrow data (``pip install 'facesort[frames]'`` brings all three);
     ``.fetchall()``, ``.filter()``, ``.aggregate()``, ``.join()`` and ``.write_parquet()`` need nothing else.
 
-    Persons have the names they have today, and photos their path in the source.  `faces` and `photos` take the
-    machine's decisions and your answers together.  Times are UTC, except ``captured_at``: that is what the camera
-    wrote.
+    Persons have today's names, photos their path in the source.  `faces` and `photos` combine the machine's decisions
+    with your answers.  Times are in UTC, except ``captured_at``, which is by the camera's clock.
 
     Notes
     -----
-    A relation reads the workspace whenever it is asked, on the connection of this view, so it ends with the view.
-    An Arrow reader that was begun should be read to its end.  While a view is open no other process can sort, review
-    or seed: keep the ``with`` block short, and take data frames out of it.
+    A relation runs its query whenever it is read, on the connection of this view, and cannot be read after the view is
+    closed.  Read an Arrow reader to its end before the next query.  While a view is open, no other process can sort,
+    review or seed: keep the ``with`` block short, and take data frames out of it.
 
     Examples
     --------
@@ -67,9 +66,9 @@ class WorkspaceView:
 
     @property
     def photos(self) -> Relation:
-        """One row per photo, as it stands now.
+        """One row per photo, with its current state.
 
-        ``photo_id``, ``path``, ``status``, ``reason`` (why it is in nobody's folder), ``detail``, ``faces`` (number),
+        ``photo_id``, ``path``, ``status``, ``reason`` (why it reached no folder), ``detail``, ``faces`` (number),
         ``persons`` (list of names), ``captured_at``, ``camera``, ``format``, ``width``, ``height``, ``size`` (bytes),
         ``sha256``, ``duplicate_of`` (path).
         """
@@ -77,11 +76,12 @@ class WorkspaceView:
 
     @property
     def faces(self) -> Relation:
-        """One row per face, as it counts now.
+        """One row per face, with the effective person.
 
         ``face_id``, ``photo_id``, ``path``, ``person`` (null: unknown), ``outcome``, ``reason``, ``distance`` (to
-        ``person``; of an unknown face, to ``candidate``, the person it came nearest to), ``candidate``, ``runner_up``,
-        ``runner_up_distance``, ``by_user`` (whether your answer decided), ``answer`` (yours about ``person``),
+        ``person``; of an unknown face, to ``candidate``; null for a person that only you saw in it), ``candidate`` (the
+        machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``, ``by_user`` (whether your
+        answer decided), ``answer`` (yours about ``person``),
         ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``,
         ``x_max``, ``y_max`` in px of the upright photo.
         """
@@ -89,7 +89,7 @@ class WorkspaceView:
 
     @property
     def decisions(self) -> Relation:
-        """One row per face and round: everything the machine ever decided, without your answers.
+        """One row per face and round: all decisions of the machine, without your answers.
 
         ``face_id``, ``round`` (0: the sort), ``run_id``, ``kind`` (``sort``, ``retry``, ``rematch``), ``path``,
         ``outcome``, ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``, ``runner_up_distance``.
@@ -132,7 +132,7 @@ class WorkspaceView:
         return self._table("biometrics")
 
     def close(self) -> None:
-        """Let other processes write to the workspace again; relations of this view end."""
+        """Close the connection, so that other processes can write to the workspace."""
         self._disconnect()
         self._closed = True
 
@@ -161,7 +161,7 @@ class WorkspaceView:
         return table(self._store, name)
 
     def _disconnect(self) -> None:
-        """Free the database; the next table connects again."""
+        """Release the database; `_table` connects again."""
         self._store.close()
         self._connected = False
 
@@ -207,14 +207,14 @@ def open(path: str | Path = "hot_storage") -> WorkspaceView:
     Returns
     -------
     WorkspaceView
-        A context manager; it keeps other processes from writing until it is closed.
+        A context manager; until it is closed, no other process can write to the workspace.
 
     Raises
     ------
     StoreLockedError
         While the workspace is being sorted, or a notebook works on it.
     WorkspaceError, StoreError
-        If the folder is not a workspace, or its database is damaged, or too old or too new for this version.
+        If the folder is not a workspace, or its database is damaged or of another version.
 
     Examples
     --------
@@ -235,35 +235,35 @@ def sort(
     on_photo: Callable[[int, int], None] | None = None,
     **settings: object,
 ) -> SortResult:
-    """Sort what is not sorted yet; resumes by itself after any interruption.
+    """Sort new photos; resumes after any interruption.
 
-    This is the sort alone: unlike ``facesort sort`` it runs no notebook and saves none under ``runs/``.
+    Unlike ``facesort sort``, this runs no notebook and saves none under ``runs/``.
 
     Parameters
     ----------
     workspace : str, Path or WorkspaceView
         Tables taken from a view before this call end: ask the view for them again.
     executor : Executor, optional
-        Where photos are analysed; processes on this machine by default.  They are spawned, so a script has to call
-        this under ``if __name__ == "__main__":``.
+        Analyses the photos; by default processes on this machine.  These are spawned, so a script must call this
+        under ``if __name__ == "__main__":``.
     on_photo : callable of (done, total), optional
         Called after every analysed photo.
     **settings
-        ``workers``, ``strict``, ``loose``, ``margin``, ``learn`` or ``unknown_folder``, for this run only; else as in
-        ``facesort.toml``.
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn`` or ``unknown_folder``, for this run only; the others
+        are those in ``facesort.toml``.
 
     Raises
     ------
     WorkspaceBusyError, StoreLockedError
         If another process sorts in this workspace or has it open.
     GalleryError
-        If nobody was seeded.
+        If the gallery is empty.
     PackError, PackMismatchError
-        If the model pack is not here, or is not the one that the gallery was embedded with.
+        If the model pack is missing, or is not the one of the gallery's embeddings.
     SettingsError
         If a setting is not valid.
     SourceGoneError, OutputError
-        If a disk is not there; what is committed stays, the rest waits.
+        If a disk is missing; a later sort resumes.
 
     Examples
     --------
@@ -287,16 +287,16 @@ def sort(
 def rematch(
     workspace: str | Path | WorkspaceView = "hot_storage", *, executor: Executor | None = None
 ) -> RematchReport:
-    """Match all stored faces again, without inference, and add the copies that are missing.
+    """Match all stored faces again, without inference, and add missing copies to the output.
 
-    Call it after the gallery or the thresholds changed.  A second one changes nothing.
+    For after the gallery or the thresholds have changed.  A second re-match changes nothing.
 
     Parameters
     ----------
     workspace : str, Path or WorkspaceView
         Tables taken from a view before this call end: ask the view for them again.
     executor : Executor, optional
-        Where photos are rendered again that are in no folder yet; processes on this machine by default.
+        Renders photos that are in no folder yet; by default processes on this machine.
 
     Returns
     -------
@@ -334,22 +334,22 @@ def export(
     workspace : str, Path or WorkspaceView
         Tables taken from a view before this call stay usable.
     folder : str or Path
-        Made if it is missing; apart from source, output and workspace.
+        Created if missing; must be empty, and outside source, output and workspace.
     hard_links : bool
-        Link to the files of the output where that is possible, instead of copying them.
+        Link to the files of the output where possible, instead of copying them.
     xmp : bool
         Write face regions beside each file.
     results : {'parquet', 'csv'}, optional
         Write a table of all photos.
     best_of_burst : bool
-        Of photos that look alike and were taken at once, deliver the sharpest of each person.
+        Of similar photos taken at once, deliver each person's sharpest.
     executor : Executor, optional
-        Where photos are rendered that are not in the output any more; processes on this machine by default.
+        Renders photos that are missing from the output; by default processes on this machine.
 
     Raises
     ------
     OutputError
-        If the folder cannot be used, or the disk is full: what is there is then not whole.
+        If the folder cannot be used, or the disk is full: the export is then incomplete.
     StoreLockedError
         While the workspace is being sorted.
 
@@ -366,7 +366,7 @@ def export(
 
 
 def _folder_of(workspace: str | Path | WorkspaceView) -> Path:
-    """Folder of a workspace about to be written to; a view of it lets go of the database."""
+    """Folder of a workspace that is about to be written to; a view releases its database."""
     if isinstance(workspace, WorkspaceView):
         workspace._disconnect()
         return workspace.path

@@ -5,7 +5,9 @@ from __future__ import annotations
 import doctest
 import inspect
 import io
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,6 +198,21 @@ def test_a_view_that_is_open_keeps_a_sort_out_and_says_where(event: Path) -> Non
     ):
         facesort.sort(event / "hot_storage", executor=ThreadPoolExecutor(1))
     assert view.path == event / "hot_storage"
+
+
+def test_a_view_that_is_open_keeps_other_processes_from_writing(event: Path) -> None:
+    code = (
+        "from pathlib import Path; from facesort.workspace import open_workspace\n"
+        f"open_workspace(Path({str(event / 'hot_storage')!r})).open_store()"
+    )
+
+    with facesort.open(event / "hot_storage"):
+        refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    allowed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert f"StoreLockedError: {event / 'hot_storage'}" in refused.stderr
+    assert f"in use by process {os.getpid()}" in refused.stderr
+    assert allowed.returncode == 0, allowed.stderr
 
 
 def test_a_view_makes_way_for_a_sort_of_its_own(event: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables for analysts: names instead of ids, and neither embeddings nor crops."""
+"""The tables of the public API: names instead of ids, no embeddings or crops except in `biometrics`."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ _TABLES = {
                w.status, w.reason, w.sha256, w.size, w.photo_id
         FROM write w JOIN photo p USING (photo_id) LEFT JOIN everyone e ON e.person_id = w.person_id
         ORDER BY w.write_id""",
-    # Not in order: sorting that many bytes takes more memory than there is.
+    # Unordered: sorting this much data exceeds the memory limit.
     "biometrics": "SELECT face_id, photo_id, pack_id, embedding, crop FROM face",
 }
 
 
 def table(store: Store, name: str) -> Relation:
-    """Lazy relation over a table for analysts; it lives as long as the store is open."""
+    """Lazy relation over one of the tables, readable until the store is closed."""
     return store.relation(_TABLES[name])
