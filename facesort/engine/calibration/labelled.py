@@ -1,4 +1,4 @@
-"""Labelled photos: a folder per person, the photos in it with exactly one face."""
+"""Analyses labelled photos: one folder per person, whose photos have exactly one face."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from facesort.core.gallery import Gallery
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, Photo
 from facesort.core.routing import folder_key
+from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.seed import Candidate, candidates_in
@@ -35,10 +36,10 @@ class Labelled:
     Parameters
     ----------
     names : tuple of str
-        Of the person's folder, one per face.
+        The person's folder, one per face.
     faces : tuple of Face
     refused : mapping of Reason to int
-        Photos that gave no face, and why.
+        Numbers of photos without a usable face, by reason.
     """
 
     names: tuple[str, ...] = ()
@@ -54,18 +55,18 @@ def analyse_labelled(
     *,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Labelled:
-    """Analyse labelled photos; each counts that has exactly one face.
+    """Analyse labelled photos and use those with exactly one face.
 
-    The same file twice in one person's folder counts once.
+    Copies of a file in one person's folder count once.
 
     Parameters
     ----------
     root : Path
-        A folder per person: persons of the gallery by their names, and strangers.
+        One folder per person: persons of the gallery by name, and strangers.
     executor : Executor, optional
         Default: processes on this machine.
     on_photo : callable of (done, total), optional
-        Told after every photo.
+        Called after every photo.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def refuse_one_person(
 ) -> None:
     """Refuse folders without usable photos of two people.
 
-    Everybody's first photos are looked at first, and no more than it takes to see two people.
+    Analyses everybody's first photos first, and stops once there are two people.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def refuse_one_person(
 
 
 def _in_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The first photos of everybody, then the second ones, and so on."""
+    """Order candidates: everybody's first photos, then the second ones, and so on."""
     taken = Counter[str]()
     turns = []
     for candidate in candidates:
@@ -168,7 +169,7 @@ def analyse_files(
 
 
 def person_numbers(gallery: Gallery, names: Sequence[str]) -> NDArray[np.int64]:
-    """Ids of the persons with these names; a number of its own for every other name."""
+    """Person ids for names of the gallery, and a new number for every other name."""
     ids = {folder_key(p.folder): p.person_id for p in gallery.persons}
     ids |= {folder_key(p.name): p.person_id for p in gallery.persons}
     next_id = max(ids.values(), default=0) + 1
@@ -191,8 +192,7 @@ def _one_person(
 ) -> InsufficientTrialsError:
     reasons = ", ".join(f"{n} {reason.value}" for reason, n in refused.items())
     return InsufficientTrialsError(
-        f"{root} has usable photos of {len(persons)} person{'s' * (len(persons) != 1)}"
-        f"{f' (not used: {reasons})' if refused else ''}, which says nothing about others: at least two are "
-        "needed, each in a folder of their own with photos of one face; without --labelled the references "
-        "alone are used"
+        f"{root} has usable photos of {several(len(persons), 'person')}"
+        f"{f' (not used: {reasons})' if refused else ''}, but at least two people are needed, each in their own "
+        "folder with photos of one face; without --labelled only the references are used"
     )
