@@ -18,8 +18,7 @@ from facesort.lab.audit.plots import plot_coverage, plot_photos
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
-from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture
+from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain

@@ -24,10 +24,10 @@ from facesort.lab.calibrate.histogram import DraggableChart, Group, plot_groups
 from facesort.lab.calibrate.panels import ApplyPanel, Controls
 from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.front_end import is_interactive
-from facesort.lab.shared.live import Live
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.plots import BLUE, GREY, ORANGE, picture, style
 from facesort.lab.shared.progress_bar import progress_bar
+from facesort.lab.shared.session import Live
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, share

@@ -12,10 +12,14 @@ from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
 from facesort.lab.calibrate.histogram import Group, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession
-from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
-from facesort.lab.shared.live import Live
+from facesort.lab.shared.face_pictures import (
+    NOT_REQUESTED,
+    face_limit,
+    faces_picture,
+    plot_contact_sheet,
+)
 from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
+from facesort.lab.shared.session import Live
 from facesort.lab.shared.words import share
 from facesort.reasons import Outcome
 from facesort.store.queries.review import ReviewFace
@@ -64,13 +68,13 @@ def show_crowd(session: CalibrationSession) -> Live:
         )
         draw = partial(plot_groups, groups=groups, thresholds=session.thresholds)
         figure = chart(draw, height=3.8)
-        verdict = (
+        finding = (
             "The people of this event are harder to tell apart than the references suggest; be careful with LOOSE"
             if found.harder
             else "No sign that the people of this event are harder to tell apart than the references"
         )
         text = (
-            f"{verdict}:\n{share(found.crowd.value)} of the pairs in photos and {share(found.seeds.value)} of the "
+            f"{finding}:\n{share(found.crowd.value)} of the pairs in photos and {share(found.seeds.value)} of the "
             "pairs of references lie between STRICT and LOOSE."
         )
         if found.suspects:

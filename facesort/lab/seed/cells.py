@@ -17,9 +17,9 @@ from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import plot_closest_pair, plot_confusion, shown_persons
 from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
-from facesort.lab.shared.live import Live
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.plots import picture
+from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 
 _MAX_ADVISED = 100
@@ -111,13 +111,13 @@ def show_closest_pair(session: SeedSession) -> Live:
         pair = session.view().closest()
         if pair is None:
             return Markdown(_FEWER_THAN_TWO)
-        text = _verdict(pair, session.thresholds)
+        text = _describe(pair, session.thresholds)
         return faces_picture(plot_closest_pair(pair, text), text)
 
     return session.live("closest", content)
 
 
-def _verdict(pair: ClosestPair, thresholds: Thresholds) -> str:
+def _describe(pair: ClosestPair, thresholds: Thresholds) -> str:
     first, second = pair.first.person.name, pair.second.person.name
     between = f"{first} and {second} are {pair.distance:.2f} apart"
     if pair.distance <= thresholds.strict:

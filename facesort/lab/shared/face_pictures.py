@@ -1,22 +1,34 @@
-"""Pictures of faces in a notebook: shown and saved only if somebody asked for them."""
+"""Pictures of faces in a notebook, shown and saved only if requested, and the contact sheet of doubtful faces."""
 
 from __future__ import annotations
 
 import base64
+import io
+import math
+from collections.abc import Sequence
 from html import escape
 
 import ipywidgets as widgets
-from IPython.display import Image
-from matplotlib.figure import Figure
+import matplotlib as mpl
+import numpy as np
+from IPython.display import Image as Picture
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
-from facesort.lab.shared.plots import picture
+from facesort.lab.shared.plots import picture, shorten, style
+from facesort.store.queries.review import ReviewFace
 
 NOT_REQUESTED = (
     "No pictures of faces: none were requested. Set `contact_sheet = 24`, or pass `-p contact_sheet 24` on the "
     "command line, to show them."
 )
+_COLUMNS = 4
+_SIDE = 160  # px
+_PAPER = (238, 238, 238)
 _INTERACTIVE = 24  # faces shown in an interactive notebook
 _MAX = 400
 
@@ -44,7 +56,7 @@ def face_limit(contact_sheet: int | None) -> int:
     return contact_sheet
 
 
-def faces_picture(figure: Figure, alt: str) -> Image | widgets.Widget:
+def faces_picture(figure: Figure, alt: str) -> Picture | widgets.Widget:
     """Render a figure with faces.
 
     In an interactive notebook it is a widget: JupyterLab saves outputs with the notebook, even automatically, but not
@@ -63,3 +75,53 @@ def faces_picture(figure: Figure, alt: str) -> Image | widgets.Widget:
     return widgets.HTML(
         f'<img alt="{escape(alt)}" width="{image.width}" src="data:image/png;base64,{data}">'
     )
+
+
+def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
+    """Draw pairs: the face in the photo, and the best reference of its person.
+
+    Parameters
+    ----------
+    faces : sequence of ReviewFace
+        At least one.
+    """
+    rows = math.ceil(len(faces) / _COLUMNS)
+    with mpl.rc_context(style() | {"font.size": 8}):
+        figure = Figure(figsize=(8.4, 1.62 * rows))
+        # Absolute margins: a sheet of one row looks like one of six.
+        grid = figure.subfigures(rows, _COLUMNS, squeeze=False, wspace=0, hspace=0)
+        for cell, face in zip(grid.flat, faces, strict=False):
+            _draw_pair(cell, face)
+        return figure
+
+
+def _draw_pair(cell: SubFigure, face: ReviewFace) -> None:
+    axes = cell.subplots(
+        1, 2, gridspec_kw={"left": 0.03, "right": 0.97, "bottom": 0.36, "top": 0.98, "wspace": 0.04}
+    )
+    for ax, jpeg in zip(axes, (face.crop, face.reference_crop), strict=True):
+        _draw_crop(ax, jpeg)
+    runner_up = "nobody else to compare with"
+    if face.runner_up is not None and face.runner_up_distance is not None:
+        runner_up = f"next: {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
+    distance = "" if face.distance is None else f" {face.distance:.2f}"
+    lines = [
+        (f"{shorten(face.person or 'nobody', 22)}{distance}", "bold"),
+        (runner_up, "normal"),
+        (shorten(face.path.rpartition("/")[2], 28), "normal"),
+    ]
+    for number, (text, weight) in enumerate(lines):
+        cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight, parse_math=False)
+
+
+def _draw_crop(ax: Axes, jpeg: bytes) -> None:
+    ax.imshow(_square(jpeg), aspect="equal")
+    ax.set_axis_off()
+
+
+def _square(jpeg: bytes) -> NDArray[np.uint8]:
+    """Fit a whole picture into a square; without a picture, an empty one."""
+    if not jpeg:
+        return np.full((_SIDE, _SIDE, 3), _PAPER, dtype=np.uint8)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.asarray(ImageOps.pad(image.convert("RGB"), (_SIDE, _SIDE), color=_PAPER))

@@ -15,8 +15,12 @@ from facesort.core.words import several
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
-from facesort.lab.shared.contact_sheet import plot_contact_sheet
-from facesort.lab.shared.face_pictures import NOT_REQUESTED, face_limit, faces_picture
+from facesort.lab.shared.face_pictures import (
+    NOT_REQUESTED,
+    face_limit,
+    faces_picture,
+    plot_contact_sheet,
+)
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.summary import Summary

@@ -88,7 +88,7 @@ def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
 
 LIVE = """
 import ipywidgets as widgets
-from facesort.lab.shared.live import Live
+from facesort.lab.shared.session import Live
 
 def content():
     return widgets.HTML(now) if now else "nobody"

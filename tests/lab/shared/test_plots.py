@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesort.lab.shared.contact_sheet import plot_contact_sheet
+from facesort.lab.shared.face_pictures import plot_contact_sheet
 from facesort.lab.shared.plots import (
     picture,
     shorten,
