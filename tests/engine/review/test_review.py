@@ -1,4 +1,4 @@
-"""What users say of faces sticks, can be taken back, and takes nothing else with it."""
+"""Answers, names and references are kept, can be undone, and change nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facesort.store.queries.gallery import find_person, load_gallery
 
 @pytest.fixture
 def job() -> Iterator[InMemory]:
-    """Ada (0) and Bo (2) are seeded; three photos: Ada and Bo, a stranger (5) twice, Ada turned away."""
+    """Ada (0) and Bo (2) are seeded; four photos: Ada and Bo, somebody unknown (5) twice, Ada turned away."""
     with Store.open(None) as store:
         workspace = InMemory(store)
         seed(workspace, "Ada", (0, 0.0))
