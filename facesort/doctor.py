@@ -1,7 +1,7 @@
-"""What is installed here, what is missing, and how to get it.
+"""Checks of the installation: what is installed, what is missing, and how to get it.
 
-`examine` collects facts for ``facesort doctor`` to print.  People run it when something does not
-work: so it loads the libraries itself, and one that cannot be loaded is a fact like any other.
+It runs when something does not work, so it imports the libraries itself; one that fails to load is a finding, not an
+error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OLDEST_PYTHON = (3, 11)
 ENOUGH_FREE_BYTES = 2_000_000_000  # faces and crops of 16,000 photos, and one batch in staging
 REMOTE_FILE_SYSTEMS = frozenset({"9p", "afpfs", "cifs", "fuse.sshfs", "nfs", "nfs4", "smbfs"})
 
-# Compiled libraries can be installed and still not load, for want of a system library: try them.
+# Compiled libraries can be installed and still fail to load, because a system library is missing.
 COMPILED = MappingProxyType(
     {
         "dlib-bin": "dlib",
@@ -48,7 +48,7 @@ FindPacks = Callable[[Sequence[Path]], Sequence["ModelPack"]]
 
 
 class State(StrEnum):
-    """How good a finding is."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -62,11 +62,11 @@ class Finding:
     Parameters
     ----------
     subject : str
-        What was looked at: ``Python``, a library, ``model pack`` ...
+        What was checked: ``Python``, a library, ``model pack`` ...
     detail : str
-        A version, or what is wrong, in words.
+        A version, or what is wrong.
     remedy : str
-        What to do next; empty where nothing needs to be done.
+        What to do next; empty if nothing.
     """
 
     subject: str
@@ -82,23 +82,23 @@ def examine(
     load: Load = importlib.import_module,
     find_packs: FindPacks | None = None,
 ) -> list[Finding]:
-    """Look at Python, the libraries, the accelerators, the model packs and the workspace's disk.
+    """Check Python, the libraries, the accelerators, the model packs and the workspace's disk.
 
     Parameters
     ----------
     workspace : Path
-        The folder whose disk is looked at; it need not exist yet.
+        The folder whose disk is checked; it need not exist yet.
     pack_roots : sequence of Path
-        Where model packs are searched.
+        Folders that are searched for model packs.
     load : callable
-        Imports a module by its name; raises ``ImportError`` or ``OSError`` where that fails.
+        Imports a module by its name; raises ``ImportError`` or ``OSError`` if that fails.
     find_packs : callable or None
-        Finds the packs below the roots; None takes `facesort.faces.packs.find.find_packs`.
+        Finds the packs below the roots; default: `facesort.faces.packs.find.find_packs`.
 
     Returns
     -------
     list of Finding
-        In the order in which people should read them; problems are findings, never exceptions.
+        In reading order; problems are findings, never exceptions.
     """
     return [
         _python(),
@@ -122,7 +122,7 @@ def _libraries(load: Load) -> Iterator[Finding]:
 
         declared = metadata.requires("facesort") or []
     except (ImportError, metadata.PackageNotFoundError) as error:
-        detail = f"what facesort needs cannot be looked up: {error}"
+        detail = f"the requirements of facesort cannot be read: {error}"
         yield Finding("facesort", State.MISSING, detail, "make test, or pip install .")
         return
     yield Finding("facesort", State.OK, metadata.version("facesort"))
@@ -213,7 +213,7 @@ def _disk(workspace: Path) -> Finding:
 
 
 def _file_system(folder: Path) -> str:
-    """Name the type of the file system a folder is on; empty where it cannot be known."""
+    """Type of the file system a folder is on; empty if unknown."""
     try:
         import psutil
     except ImportError:

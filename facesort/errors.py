@@ -1,11 +1,11 @@
-"""What can go wrong in facesort, as one tree.
+"""The exceptions of facesort, as one tree.
 
-Expected failures of single photos are rows with a `Reason`, never exceptions that leave the engine; what is
-raised here stops the verb that was asked for.  A message says what, which item, and what to do next::
+Expected failures of single photos are rows with a `Reason`, never exceptions that leave the engine; these exceptions
+end the command.  A message says what happened, to which item, and what to do next::
 
     FacesortError
     ├── SettingsError           facesort.toml or an option is not valid
-    ├── WorkspaceError          the workspace is missing, or exists already
+    ├── WorkspaceError          the workspace is missing, exists already, or cannot be written
     │   └── WorkspaceBusyError  another process is sorting in it
     ├── StoreError              the database cannot be used
     │   ├── StoreLockedError    another process holds it
@@ -14,8 +14,8 @@ raised here stops the verb that was asked for.  A message says what, which item,
     ├── OutputError             the output cannot be written
     ├── PackError               a model pack is missing, incomplete or changed
     │   └── PackMismatchError   embeddings of another pack are in the workspace
-    ├── GalleryError            no person, or a name or folder that is taken
-    ├── InsufficientTrialsError too few comparisons to say how often something goes wrong
+    ├── GalleryError            a person or face is missing, or a name or folder is taken
+    ├── InsufficientTrialsError too few comparisons to estimate an error rate
     ├── RefusedReferenceError   a reference photo was refused (carries the reason)
     ├── ImageError              one file could not be turned into pixels (carries the reason)
     └── NotebookError           a run notebook could not be started, or failed
@@ -44,7 +44,7 @@ class SettingsError(FacesortError, ValueError):
 
 
 class WorkspaceError(FacesortError):
-    """The workspace cannot be opened or made."""
+    """The workspace cannot be opened, created or written."""
 
 
 class WorkspaceBusyError(WorkspaceError):
@@ -80,11 +80,11 @@ class PackMismatchError(PackError):
 
 
 class GalleryError(FacesortError, ValueError):
-    """The gallery is empty, or a name or folder is taken."""
+    """A person or face is missing, or a name or folder is taken."""
 
 
 class InsufficientTrialsError(FacesortError, ValueError):
-    """There are too few comparisons to say how often something goes wrong."""
+    """There are too few comparisons to estimate an error rate."""
 
 
 class _WithReason(FacesortError):
@@ -95,7 +95,7 @@ class _WithReason(FacesortError):
     reason : Reason
         The code that goes into the store.
     detail : str
-        What was found, in words; no full paths of the user's photos beyond the file's name.
+        What was found, in words; of the user's photos, only file names, never full paths.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -104,7 +104,7 @@ class _WithReason(FacesortError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type, tuple[Reason, str]]:
-        return type(self), (self.reason, self.detail)  # crosses process borders whole
+        return type(self), (self.reason, self.detail)  # so that it can be pickled
 
 
 class RefusedReferenceError(_WithReason):

@@ -1,7 +1,4 @@
-"""Reason codes: why a photo, a face, a reference or a write ended as it did.
-
-One enumeration per kind of thing, so that a reason cannot be attached to what it does not explain.
-"""
+"""Statuses, outcomes and reason codes: one enumeration for photos, references and writes, one for faces."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from enum import StrEnum
 
 
 class PhotoStatus(StrEnum):
-    """Where a photo stands.  `total` is always the sum over these."""
+    """State of a photo.  `total` is always the sum over these."""
 
     PENDING = "pending"
     MATCHED = "matched"
@@ -54,7 +51,7 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What was decided for one face."""
+    """Decision for one face."""
 
     STRICT = "strict"
     LOOSE = "loose"

@@ -1,4 +1,4 @@
-"""Validated settings: a frozen value, read from ``facesort.toml`` once and passed down."""
+"""Validated, immutable settings, read from ``facesort.toml`` once and passed down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from facesort.errors import SettingsError
 from facesort.files import replace_file
 
-# Strict: `strict = true` is a misunderstanding, and not a threshold of 1.0.
+# Strict types: `strict = true` is a mistake, not a threshold of 1.0.
 Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
@@ -25,22 +25,22 @@ class _Section(BaseModel):
 
 
 class MatchingSettings(_Section):
-    """Who is who.
+    """Matching and learning.
 
     Parameters
     ----------
     strict, loose : float or None
         Thresholds on the distance to a person; None takes the model pack's recommendation.
     margin : float
-        A STRICT match must beat the second nearest person by this much.
+        A STRICT match must be nearer than the second nearest person by this much.
     learn : bool
         Whether STRICT faces of good quality join the gallery.
     learn_quality : float
         Quality in [0, 1] below which a face is never learned.
     max_learned : int
-        Learned embeddings kept per person; the oldest leave first, references never.
+        Learned embeddings kept per person; the oldest are dropped first, references never.
     rematch : bool
-        Whether a sort ends with matching its unknown and LOOSE faces again, against the gallery as it has become.
+        Whether a sort ends by matching its unknown and LOOSE faces again, with the gallery as it is then.
     """
 
     strict: Distance | None = None
@@ -59,7 +59,7 @@ class MatchingSettings(_Section):
 
 
 class PhotoSettings(_Section):
-    """What is read, and up to which size.
+    """Limits on the photos that are read.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ class PhotoSettings(_Section):
     max_file_mb : float
         Larger files are not read and end as ``too_large``.
     timeout_s : float
-        A file that takes longer is given up as ``timeout`` and its worker process is replaced.
+        A file that takes longer fails as ``timeout``, and its worker process is replaced.
     max_worker_mb : float
-        A file for which its worker process would hold more memory is given up as ``too_large``; 500 MB at least, which
-        is what a worker takes with its models.
+        A file for which its worker process would need more memory fails as ``too_large``; at least 500 MB, which a
+        worker needs for its models.
     """
 
     max_megapixels: Annotated[float, Field(gt=0)] = 200.0
@@ -81,7 +81,7 @@ class PhotoSettings(_Section):
 
 
 class SeedSettings(_Section):
-    """When a reference photo is refused.
+    """Limits below which a reference photo is refused.
 
     Parameters
     ----------
@@ -118,13 +118,13 @@ class RunSettings(_Section):
 
 
 class PrivacySettings(_Section):
-    """What is kept of people nobody asked for.
+    """What is kept of unknown people.
 
     Parameters
     ----------
     keep_unknown : bool
-        Whether the embeddings and crops of unknown faces stay in the workspace when the job is done; without them
-        they can neither be matched again nor be found as clusters.
+        Whether the embeddings and crops of unknown faces stay in the workspace after a sort; without them the faces can
+        neither be matched again nor clustered.
     """
 
     keep_unknown: bool = True
@@ -140,19 +140,19 @@ class CalibrationSettings(_Section):
     date : str
         ISO 8601, UTC.
     pack_id : str
-        Of the model pack whose distances were looked at.
+        Of the model pack that the distances are from.
     gallery : str
         Fingerprint of the references at that time.
     persons : int
         In the gallery at that time.
     data : str
-        What it rests on, in words.
+        What it was computed from, in words.
     strict, loose : float
-        Thresholds that were applied; others under ``[matching]`` were written since.
+        Thresholds that were applied; if ``[matching]`` differs, it was edited since.
     by_hand : bool
-        Whether somebody chose them, instead of those that were suggested.
+        Whether a user chose them instead of the suggested ones.
     margin : float or None
-        To the runner-up, with which wrong learning was counted; None: not written down then.
+        To the runner-up, as used for counting wrong learning; None: not recorded.
     """
 
     id: str
@@ -168,7 +168,7 @@ class CalibrationSettings(_Section):
 
 
 class Settings(_Section):
-    """Everything a workspace is set to.
+    """All settings of a workspace.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class Settings(_Section):
     pack : str
         Model pack: a name, or a folder.
     calibration : CalibrationSettings or None
-        None: nobody has applied one.
+        None: no calibration was applied.
     """
 
     source: Path
@@ -201,7 +201,7 @@ def parse_settings(values: dict[str, Any], origin: str) -> Settings:
     values : dict
         As read from TOML.
     origin : str
-        Where they come from, for the message.
+        File or option that they come from, for the message.
 
     Raises
     ------
@@ -258,7 +258,9 @@ def load_settings(path: Path) -> Settings:
         If the file is missing, not TOML, or holds an unknown key or a value out of range.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors add a mark
+        values = tomllib.loads(
+            path.read_text(encoding="utf-8-sig")
+        )  # editors on Windows add a byte order mark
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
     except PermissionError as error:
@@ -266,7 +268,7 @@ def load_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     settings = parse_settings(values, str(path))
-    # Written by hand, a path may be relative: to the file it stands in, not to wherever the command is run.
+    # A relative path in the file is relative to the file, not to the current folder.
     places = {
         name: path.absolute().parent / getattr(settings, name) for name in ("source", "output")
     }
@@ -279,7 +281,7 @@ def save_settings(settings: Settings, path: Path) -> None:
     Raises
     ------
     SettingsError
-        If the disk is full or fails; the file is as it was.
+        If the disk is full or fails; the file is unchanged.
     """
     document = (
         tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
@@ -290,13 +292,13 @@ def save_settings(settings: Settings, path: Path) -> None:
         replace_file(path, tomlkit.dumps(document).encode())
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on its disk, look at its "
-            "permissions, and run the command again; it is as it was"
+            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on its disk, check its "
+            "permissions, and run the command again; the file is unchanged"
         ) from error
 
 
 def _update(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Make a TOML table hold these values, in place: what is replaced whole loses its comments."""
+    """Update a TOML table in place: replacing it would lose its comments."""
     for gone in table.keys() - values.keys():
         del table[gone]
     for key, value in values.items():

@@ -1,14 +1,14 @@
 """The workspace: a folder on the internal disk with settings, database, staging and progress.
 
-It holds biometric data, so it is readable by its owner only.  Layout::
+It contains biometric data, so only its owner can read it.  Layout::
 
     hot_storage/
     ├── facesort.toml     settings
-    ├── facesort.duckdb   everything that was found and decided
-    ├── corrections.csv   files of the output that are not right any more
+    ├── facesort.duckdb   faces, persons, decisions, answers, commit log
+    ├── corrections.csv   files of the output that are no longer right
     ├── packs/            model packs of this workspace, if any
     ├── staging/          output JPEGs of the batch that is being committed
-    ├── state/            progress that others may read while a sort holds the database
+    ├── state/            progress, readable while a sort holds the database
     └── sort.lock         held by the process that sorts
 """
 
@@ -31,7 +31,7 @@ from facesort.store import Store
 
 log = logging.getLogger(__name__)
 
-# What an interrupted `create_workspace`, or a user who brings a model pack, may have left in the folder.
+# What an interrupted `create_workspace`, or a user who adds a model pack, may have left in the folder.
 _OURS = {
     "packs",
     "state",
@@ -44,7 +44,7 @@ _OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """An opened workspace: where things are, and the settings as they were when it was opened.
+    """An open workspace: its paths, and its settings at the time it was opened.
 
     Parameters
     ----------
@@ -62,17 +62,17 @@ class Workspace:
 
     @property
     def corrections(self) -> Path:
-        """The list of files in the output that are not right any more."""
+        """The list of files in the output that are no longer right."""
         return self.root / "corrections.csv"
 
     @property
     def new_database(self) -> Path:
-        """What will take the place of the database when somebody was forgotten."""
+        """The rewritten database, before it replaces the old one."""
         return self.root / ".facesort.duckdb.new"
 
     @property
     def staging(self) -> Path:
-        """Output JPEGs before they are copied."""
+        """Output JPEGs that are to be copied."""
         return self.root / "staging"
 
     @property
@@ -87,21 +87,21 @@ class Workspace:
 
     @property
     def owner(self) -> Path:
-        """Says who holds the right to sort."""
+        """The process that holds the sorting lock."""
         return self.state / "owner.json"
 
     def open_store(self, *, read_only: bool = False) -> Store:
-        """Open the database; close it soon, it locks out every other process."""
+        """Open the database; close it soon, because it locks out every other process."""
         return Store.open(self.database, read_only=read_only)
 
     @contextmanager
     def sorting_lock(self) -> Iterator[None]:
-        """Hold the right to sort in this workspace; released by the system if the process dies.
+        """Hold the lock for sorting; the system releases it if the process dies.
 
         Raises
         ------
         WorkspaceBusyError
-            If another process sorts; with its PID.
+            If another process holds it; the message names its PID.
         WorkspaceError
             If the disk cannot be written.
         """
@@ -117,7 +117,7 @@ class Workspace:
         except OSError as error:
             raise _unwritable(self.root / "sort.lock", error) from error
         try:
-            _say_whose(owner)
+            _write_owner(owner)
             self.remove_leftovers()
             yield
         finally:
@@ -125,7 +125,7 @@ class Workspace:
             lock.release()
 
     def remove_leftovers(self) -> None:
-        """Remove what an interrupted `forget` has left; whoever calls this holds the right to sort."""
+        """Remove what an interrupted `forget` left behind; call it with the sorting lock held."""
         for path in self.leftovers():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -133,11 +133,11 @@ class Workspace:
                 path.unlink(missing_ok=True)
 
     def leftovers(self) -> list[Path]:
-        """A new database that never took its place, its log and its temporary files."""
+        """A rewritten database that never replaced the old one, its log and its temporary files."""
         return list(self.root.glob(f"{self.new_database.name}*"))
 
 
-def _say_whose(owner: Path) -> None:
+def _write_owner(owner: Path) -> None:
     try:
         owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
     except OSError as error:
@@ -155,16 +155,16 @@ def _owner_pid(owner: Path) -> str:
     try:
         return str(json.loads(owner.read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "unknown"  # it is between taking the lock and saying so
+        return "unknown"  # it has the lock, but has not written its PID yet
 
 
 def create_workspace(root: Path, settings: Settings) -> Workspace:
-    """Make a new workspace.
+    """Create a workspace.
 
     Parameters
     ----------
     root : Path
-        Made if missing; must not hold a workspace yet.
+        Created if missing; must not contain a workspace yet.
 
     Raises
     ------
@@ -184,20 +184,18 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
             f"source {settings.source} is not a folder: check --source, or plug in the disk"
         )
     if root.is_dir() and {path.name for path in root.iterdir()} - _OURS:
-        raise WorkspaceError(
-            f"{root} is not empty: give a new folder with --workspace, it will be closed to other users"
-        )
+        raise WorkspaceError(f"{root} is not empty: give a new or empty folder with --workspace")
     root.mkdir(parents=True, exist_ok=True)
-    _close_to_others(root)
+    _restrict_to_owner(root)
     workspace = Workspace(root, settings)
     _make_folders(workspace)
     workspace.open_store().close()
-    save_settings(settings, root / "facesort.toml")  # last: it is what makes the folder a workspace
+    save_settings(settings, root / "facesort.toml")  # last: it makes the folder a workspace
     return workspace
 
 
 def open_workspace(root: Path) -> Workspace:
-    """Open a workspace that is there.
+    """Open an existing workspace.
 
     Raises
     ------
@@ -213,23 +211,23 @@ def open_workspace(root: Path) -> Workspace:
         )
     settings = load_settings(root / "facesort.toml")
     _refuse_nested(root, settings)
-    _close_to_others(root)  # one that was copied, or unpacked from an archive
+    _restrict_to_owner(root)  # it may have been copied, or unpacked from an archive
     workspace = Workspace(root, settings)
     _make_folders(workspace)
     if workspace.leftovers():
         with suppress(WorkspaceBusyError), workspace.sorting_lock():
-            pass  # they are gone now, unless somebody is at work on them
+            pass  # taking the lock removed them; if it is held, they are in use
     return workspace
 
 
-def _close_to_others(root: Path) -> None:
-    """Let only its owner look into it, or say that this cannot be had."""
+def _restrict_to_owner(root: Path) -> None:
+    """Let only the owner read a folder; warn where that is not possible."""
     if not _is_open_to_others(root):
         return
-    with suppress(OSError):  # of somebody else, or on a disk that cannot be written
+    with suppress(OSError):  # owned by another user, or on a read-only disk
         root.chmod(0o700)
-    if _is_open_to_others(root):  # FAT and exFAT know no permissions
-        log.warning("%s can be read by other users of this machine, and holds biometric data", root)
+    if _is_open_to_others(root):  # FAT and exFAT have no permissions
+        log.warning("%s contains biometric data, and other users of this machine can read it", root)
 
 
 def _is_open_to_others(folder: Path) -> bool:
@@ -237,15 +235,15 @@ def _is_open_to_others(folder: Path) -> bool:
 
 
 def _make_folders(workspace: Workspace) -> None:
-    """Make what is missing: copies and backups often leave out empty folders."""
+    """Create missing folders: copies and backups often leave out empty ones."""
     for folder in (workspace.state, workspace.staging):
         folder.mkdir(exist_ok=True)
 
 
 def lies_in(inner: Path, outer: Path) -> bool:
-    """Whether a folder or file is another folder or would lie in it, by whatever name it goes there.
+    """Whether a path is another folder or lies in it, whatever path leads there.
 
-    Names alone do not tell: links, folders that are mounted twice, and disks on which case does not count.
+    Names are not enough: there are links, folders that are mounted twice, and case-insensitive disks.
     """
     inner, outer = inner.resolve(), outer.resolve()
     return inner.is_relative_to(outer) or any(
@@ -257,7 +255,7 @@ def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        return False  # one of them is not there yet
+        return False  # one of them does not exist yet
 
 
 def refuse_inside(folder: Path, settings: Settings) -> None:
@@ -283,7 +281,7 @@ def _resolved(name: str, path: Path) -> Path:
 
 
 def _refuse_nested(root: Path, settings: Settings) -> None:
-    """Source, output and workspace must be apart: else the output would be sorted again."""
+    """Refuse source, output and workspace inside each other: the output would be sorted again."""
     named = {"source": settings.source, "output": settings.output, "workspace": root}
     places = {name: _resolved(name, path) for name, path in named.items()}
     for inner_name, inner in places.items():
@@ -291,5 +289,5 @@ def _refuse_nested(root: Path, settings: Settings) -> None:
             if inner_name != outer_name and lies_in(inner, outer):
                 raise SettingsError(
                     f"{inner_name} {inner} lies inside {outer_name} {outer}: source, output and workspace "
-                    "must be three folders apart from each other"
+                    "must be three separate folders"
                 )

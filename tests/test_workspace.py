@@ -113,7 +113,7 @@ def test_a_workspace_that_cannot_be_closed_to_others_says_so(
     with bound(made.root, made.root):
         remount(made.root, "bind,ro")
         open_workspace(made.root)
-    assert "can be read by other users of this machine, and holds biometric data" in caplog.text
+    assert "biometric data, and other users of this machine can read it" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_folders_inside_each_other_are_refused(tmp_path: Path, places: dict[str,
         if os.name == "nt":
             pytest.skip("links take a privilege on Windows")
         (tmp_path / "link").symlink_to("source", target_is_directory=True)
-    with pytest.raises(SettingsError, match=r"lies inside .*three folders apart"):
+    with pytest.raises(SettingsError, match=r"lies inside .*three separate folders"):
         make(tmp_path, **places)
     assert not (tmp_path / "work" / "facesort.toml").exists()
     assert list((tmp_path / "source").iterdir()) == []
@@ -155,7 +155,7 @@ def test_a_folder_that_is_mounted_twice_is_one_folder(
     (tmp_path / "twin").mkdir()
     with (
         bound(tmp_path / "source", tmp_path / "twin"),
-        pytest.raises(SettingsError, match=r"lies inside .*three folders apart"),
+        pytest.raises(SettingsError, match=r"lies inside .*three separate folders"),
     ):
         make(tmp_path, **places)
 
@@ -259,6 +259,30 @@ def test_two_workspaces_can_be_sorted_at_a_time(tmp_path: Path) -> None:
 def test_a_folder_with_other_things_in_it_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("mine")
-    with pytest.raises(WorkspaceError, match="is not empty: give a new folder"):
+    with pytest.raises(WorkspaceError, match="is not empty: give a new or empty folder"):
         make(tmp_path)
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["thesis.txt"]
+
+
+def test_a_workspace_whose_creation_was_killed_can_be_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the settings took their name, which makes the folder a workspace."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(self: Path, target: Path) -> Path:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", kill)
+        with pytest.raises(Killed):
+            make(tmp_path)
+    (left,) = (tmp_path / "work").glob(".*")
+    assert left.name == ".facesort.toml.new"
+
+    made = make(tmp_path)
+
+    assert open_workspace(made.root).settings == made.settings
+    assert list((tmp_path / "work").glob(".*")) == []

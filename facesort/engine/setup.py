@@ -1,4 +1,4 @@
-"""Set up and open workspaces together with their model pack."""
+"""Create and open workspaces together with their model pack."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from facesort.workspace import Workspace, create_workspace, open_workspace
 def set_up(
     root: Path, source: Path, output: Path, pack: str | None, roots: Sequence[Path]
 ) -> tuple[Workspace, ModelPack]:
-    """Make a workspace.
+    """Create a workspace.
 
     Parameters
     ----------
     root, source, output : Path
         Absolute.
     pack : str or None
-        Name or folder of a model pack; None: an InsightFace pack that is here, else dlib.
+        Name or folder of a model pack; None: an InsightFace pack if one is installed, else dlib.
     roots : sequence of Path
-        Where to look for packs.
+        Folders that are searched for packs.
 
     Raises
     ------
     PackError, SettingsError, WorkspaceError
-        If the pack is not here, folders lie in each other, or there is a workspace already.
+        If the pack is not found, the folders overlap, or there is a workspace already.
     """
     chosen = resolve_pack(pack, roots)
     # The folder, not the name: another pack of the same name elsewhere must not be picked up later.
@@ -44,7 +44,7 @@ def set_up(
 
 
 def open_with_pack(root: Path) -> tuple[Workspace, ModelPack]:
-    """Open a workspace and find the pack that it is set to.
+    """Open a workspace and find its model pack.
 
     Raises
     ------

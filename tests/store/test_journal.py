@@ -202,7 +202,7 @@ def test_something_new_ends_what_could_be_done_again(job: InMemory, opened: Stor
     newest = actions(job)[0]
     assert (newest.kind, newest.summary, newest.undone) == (
         "rename",
-        "Ada is called Dan now",
+        "Ada was renamed to Dan",
         False,
     )
     assert newest.done_at == datetime(2026, 5, 5)

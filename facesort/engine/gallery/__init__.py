@@ -1,1 +1,1 @@
-"""Who is looked for: seeding persons and editing the gallery."""
+"""The gallery: seeding persons and editing them."""

@@ -34,12 +34,12 @@ def undoable(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Ite
 
 
 def undo(workspace: Workspace) -> Action | None:
-    """Take back the newest action that stands; None if there is none."""
+    """Undo the newest action that is not undone; None if there is none."""
     return _turn(workspace, journal.undo)
 
 
 def redo(workspace: Workspace) -> Action | None:
-    """Do again what was undone last; None if there is nothing."""
+    """Redo the action that was undone last; None if there is none."""
     return _turn(workspace, journal.redo)
 
 

@@ -1,4 +1,4 @@
-"""What a user can do with the persons of the gallery: each verb is one action that can be undone."""
+"""Edits of the persons in the gallery; each is one action that can be undone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facesort.workspace import Workspace
 def rename_person(
     workspace: Workspace, name: str, new_name: str, *, clock: Clock = utc_now
 ) -> None:
-    """Call a person by another name; their folder and what is in it stay as they are.
+    """Rename a person; their folder and the files in it keep their names.
 
     Raises
     ------
@@ -23,13 +23,13 @@ def rename_person(
     """
     wanted = new_name.strip()
     if not wanted:
-        raise GalleryError("a person needs a name")
-    with undoable(workspace, "rename", f"{name} is called {wanted} now", clock) as store:
+        raise GalleryError("the new name is empty: give the person a name")
+    with undoable(workspace, "rename", f"{name} was renamed to {wanted}", clock) as store:
         people.rename_person(store, known_person(store, name), wanted)
 
 
 def move_folder(workspace: Workspace, name: str, folder: str, *, clock: Clock = utc_now) -> str:
-    """Send a person's future copies to another folder; files that are in the output stay where they are.
+    """Change the folder for a person's future copies; files in the output stay where they are.
 
     Returns
     -------
@@ -43,19 +43,19 @@ def move_folder(workspace: Workspace, name: str, folder: str, *, clock: Clock = 
     """
     wanted = safe_folder(folder)
     with undoable(
-        workspace, "move_folder", f"{name} goes to {wanted}/ from now on", clock
+        workspace, "move_folder", f"the folder of {name} is {wanted}/ from now on", clock
     ) as store:
         people.set_folder(store, known_person(store, name), wanted)
     return wanted
 
 
 def remove_reference(workspace: Workspace, reference_id: int, *, clock: Clock = utc_now) -> None:
-    """Take one reference out of the gallery.
+    """Remove one reference from the gallery.
 
     Raises
     ------
     GalleryError
-        If it is not there any more, or is its person's only one.
+        If it was removed already, or is its person's only one.
     """
     summary = f"reference {reference_id} was removed"
     with undoable(workspace, "remove_reference", summary, clock) as store:
@@ -63,15 +63,14 @@ def remove_reference(workspace: Workspace, reference_id: int, *, clock: Clock = 
 
 
 def merge_persons(workspace: Workspace, name: str, into: str, *, clock: Clock = utc_now) -> None:
-    """Make two persons one, who keeps the name and the folder of `into`.
+    """Merge a person into another, who keeps their name and folder.
 
-    References and learned faces move.  What was decided and delivered for `name` stays where it is, and counts for
-    `into` from now on; no file is moved.
+    References and learned faces move.  Decisions and files of `name` count for `into` from now on; no file is moved.
 
     Raises
     ------
     GalleryError
-        If one of them is not there, or they are the same.
+        If one of them does not exist, or they are the same.
     """
     if name == into:
         raise GalleryError(f"{name!r} cannot be merged into itself: choose another person")
@@ -80,10 +79,9 @@ def merge_persons(workspace: Workspace, name: str, into: str, *, clock: Clock = 
 
 
 def remove_person(workspace: Workspace, name: str, *, clock: Clock = utc_now) -> None:
-    """Take a person out of the gallery, with their references and what was learned of them.
+    """Remove a person from the gallery, with their references and learned faces.
 
-    Decisions and files of earlier sorts stay, and keep the name.  It is no erasure: faces that a sort found stay in
-    the workspace.
+    Decisions and files of earlier sorts stay, and keep the name.  This erases nothing that a sort found: see `forget`.
 
     Raises
     ------
@@ -95,15 +93,15 @@ def remove_person(workspace: Workspace, name: str, *, clock: Clock = utc_now) ->
 
 
 def set_delivery(workspace: Workspace, name: str, deliver: bool, *, clock: Clock = utc_now) -> None:
-    """Say whether photos with this person may be delivered; if not, they go to nobody, not even to others in them.
+    """Deliver or withhold a person: photos with a withheld person go to nobody, not even to others in them.
 
-    What is in the output stays there.
+    Files in the output stay there.
 
     Raises
     ------
     GalleryError
         If there is no such person.
     """
-    summary = f"photos with {name} are {'delivered again' if deliver else 'delivered to nobody'}"
+    summary = f"photos with {name} are {'delivered again' if deliver else 'withheld'}"
     with undoable(workspace, "set_delivery", summary, clock) as store:
         people.set_delivery(store, known_person(store, name), deliver)

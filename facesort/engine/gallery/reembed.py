@@ -1,4 +1,4 @@
-"""Embed what is in the gallery again, with another model pack."""
+"""Embed the references again with another model pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a photo can be a reference: one good face, new, and of the person it is offered for."""
+"""Checks of reference photos: one good face, not a duplicate, and of the right person."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
         raise RefusedReferenceError(analysis.failure, analysis.detail)
     if not analysis.faces:
         raise RefusedReferenceError(
-            Reason.NO_FACE, "no face was found; use a larger or more frontal one"
+            Reason.NO_FACE, "no face was found; use a photo with a larger or more frontal face"
         )
     if len(analysis.faces) > 1:
         raise RefusedReferenceError(
             Reason.SEVERAL_FACES,
-            f"{len(analysis.faces)} faces were found; crop it to the one person",
+            f"{len(analysis.faces)} faces were found; crop the photo to one person",
         )
     face = analysis.faces[0]
     _check_quality(face, limits)
@@ -85,7 +85,7 @@ def _check_quality(face: Face, limits: SeedSettings) -> None:
 
 
 def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) -> None:
-    """Refuse what the person's references show already: it would only count double in the centroid.
+    """Refuse a near-duplicate of a reference: it would only count double in the centroid.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) 
     Raises
     ------
     RefusedReferenceError
-        If it is nearly the same picture as one that is there: saved again, resized, or the next of a burst.
+        If it is nearly the same picture as a reference: saved again, resized, or the next of a burst.
     """
     if not known:
         return
@@ -107,7 +107,7 @@ def check_new(face: Face, known: Sequence[StoredReference], pack_strict: float) 
         raise RefusedReferenceError(
             Reason.NEAR_IDENTICAL,
             f"nearly the same picture as {known[nearest].file_name} (distance {distances[nearest]:.2f}); "
-            "one from another moment teaches more",
+            "use a photo from another moment",
         )
 
 
@@ -131,7 +131,7 @@ def likeness(face: Face, person: Person | None, gallery: Gallery) -> Likeness:
 
 
 def check_identity(found: Likeness, name: str, strict: float) -> None:
-    """Refuse a face that is rather somebody else's than of the person it is offered for.
+    """Refuse a face that is closer to another person than to the one it is offered for.
 
     Parameters
     ----------
@@ -152,11 +152,11 @@ def check_identity(found: Likeness, name: str, strict: float) -> None:
         raise RefusedReferenceError(
             Reason.CLOSER_TO_OTHER,
             f"it is closer to {found.other.name} ({found.other_distance:.2f}) than to {name} ({found.own:.2f}); "
-            "force it only if you are sure",
+            "use --force (or Add anyway) only if you are sure",
         )
     if found.own is None and np.float32(found.other_distance) <= np.float32(strict):
         raise RefusedReferenceError(
             Reason.LOOKS_LIKE_OTHER,
             f"it looks like {found.other.name} (distance {found.other_distance:.2f}, within STRICT {strict:g}); "
-            "force it only if these are two people",
+            "use --force (or Add anyway) only if they are two people",
         )

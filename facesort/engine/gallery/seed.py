@@ -1,6 +1,6 @@
 """Seed: enrol persons from reference photos with exactly one good face each.
 
-Nothing here prints or asks; the command line and the notebook's panel show what comes back.
+Nothing here prints or asks: the command line and the notebook show the reports.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from facesort.store.gallery.people import NewReference
 from facesort.store.queries.gallery import find_person, load_gallery, references_of
 from facesort.workspace import Workspace
 
-# Kept for embedding again with another pack: enough context for another detector.
+# Large enough to be embedded again with another pack, whose detector needs some context.
 _REFERENCE_CROP = partial(encode_crop, context=0.6, edge=512, quality=95)
 
 
@@ -56,7 +56,7 @@ class Candidate:
     folder : str or None
         Output folder; None: after the name, or as it is.
     force : bool
-        Take it although it looks like somebody else; what is wrong with the photo itself is never forced.
+        Accept it although it looks like another person; a photo of poor quality is refused all the same.
     """
 
     name: str
@@ -66,22 +66,22 @@ class Candidate:
 
 
 def person_name(text: str) -> str:
-    """A person's name as it is stored: composed (NFC), so that it is found again however it was typed."""
+    """Normalise a person's name to NFC, so that it is found however it was typed."""
     return to_text(unicodedata.normalize("NFC", text))
 
 
 @dataclass(frozen=True, slots=True)
 class SeedReport:
-    """What became of one candidate.
+    """The result for one candidate.
 
     Parameters
     ----------
     analysis : Analysis
-        With a JPEG of the photo whenever it could be decoded, also where no face was found.
+        With a JPEG of the photo if it could be decoded, even without a face.
     refused : RefusedReferenceError or None
-        None: it is in the gallery now.
+        None: it was added to the gallery.
     likeness : Likeness or None
-        To whom it is how near, as the gallery was before; None where it was refused before that was asked.
+        Distances to the persons who were in the gallery before; None if it was refused earlier.
     """
 
     candidate: Candidate
@@ -91,12 +91,12 @@ class SeedReport:
 
 
 def photos_in(path: Path) -> list[Path]:
-    """A photo itself, or the photos directly in a folder, by name.
+    """List a photo itself, or the photos directly in a folder, by name.
 
     Raises
     ------
     GalleryError
-        If there is nothing of that name, or no photo in the folder.
+        If the path does not exist, or the folder contains no photo.
     """
     if path.is_file():
         return [path]
@@ -117,7 +117,7 @@ def _photos_directly_in(folder: Path) -> list[Path]:
 
 
 def candidates_in(root: Path) -> list[Candidate]:
-    """One person per sub-folder, each photo in it a candidate.
+    """List the photos in all sub-folders as candidates for the persons after whom the folders are named.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def seed(
     ----------
     candidates : sequence of Candidate
     executor : Executor, optional
-        Where to analyse, and left open; default: processes on this machine.
+        Runs the analyses, and is closed by the caller; default: processes on this machine.
     clock : Clock
         For the journal.
 
@@ -182,19 +182,19 @@ def seed(
 def _with_picture(
     analysis: Analysis, analyser: Analyser, photo: Photo, executor: Executor
 ) -> Analysis:
-    """Add the picture that an analysis without faces leaves out: who is refused wants to see why."""
+    """Add the JPEG that an analysis without faces lacks: the user wants to see why it was refused."""
     if analysis.failure is not None or analysis.jpeg:
         return analysis
     try:
         return replace(analysis, jpeg=render_again(analyser, photo, executor))
     except ImageError:
-        return analysis  # gone between two reads
+        return analysis  # the file is gone since
 
 
 def _enrol(
     workspace: Workspace, pack: ModelPack, candidate: Candidate, analysis: Analysis, clock: Clock
 ) -> SeedReport:
-    """Store one accepted reference; a new person comes with their first one."""
+    """Add a candidate to the gallery if it passes all checks, and its person if they are new."""
     found = None
     summary = f"{candidate.path.name} was added as a reference of {candidate.name}"
     with undoable(workspace, "seed", summary, clock) as store:
@@ -211,7 +211,7 @@ def _enrol(
             person = _person(store, candidate, person)
         except RefusedReferenceError as refused:
             return SeedReport(candidate, analysis, refused, found)
-        except GalleryError as error:  # the others of a whole folder of people are still wanted
+        except GalleryError as error:  # the other candidates are still wanted
             taken = RefusedReferenceError(Reason.FOLDER_TAKEN, str(error))
             return SeedReport(candidate, analysis, taken, found)
         people.add_reference(store, person.person_id, _reference(candidate, analysis, face, pack))
@@ -219,7 +219,7 @@ def _enrol(
 
 
 def _refuse_known(store: Store, pack: ModelPack, person: Person, analysis: Analysis) -> None:
-    """Refuse a file, or nearly the same picture, that is a reference of this person already."""
+    """Refuse a file, or a near-duplicate, that is a reference of this person already."""
     if people.has_reference(store, person.person_id, analysis.sha256):
         raise RefusedReferenceError(
             Reason.ALREADY_THERE, f"this file is a reference of {person.name} already"

@@ -1,4 +1,4 @@
-"""Photos that arrive as bytes: on disk only while they are looked at, and only in the workspace."""
+"""Uploaded photos: on disk only while they are analysed, and only in the workspace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facesort.workspace import Workspace
 def private_files(
     workspace: Workspace, uploads: Sequence[tuple[str, bytes]]
 ) -> Iterator[list[Path]]:
-    """Write uploads to files that only the owner can read, and that are gone afterwards.
+    """Write uploads to temporary files that only the owner can read.
 
     Parameters
     ----------

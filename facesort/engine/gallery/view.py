@@ -1,4 +1,4 @@
-"""The gallery as people see it: cards of persons, and who is near to whom."""
+"""The gallery for display: persons with their references, and the distances between them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from facesort.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonCard:
-    """A person as the gallery knows them.
+    """A person with their references, and how well these fit together.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class PersonCard:
     spread : float or None
         Mean distance of all embeddings to the centroid; None where there is only one.
     advice : tuple of Advice
-        What is missing.
+        How to improve the references.
     """
 
     person: Person
@@ -60,16 +60,16 @@ class PersonCard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClosestPair:
-    """The two different persons who are nearest to each other.
+    """The two persons who are nearest to each other.
 
     Parameters
     ----------
     distance : float
         Between their centroids.
     first_face, second_face : StoredReference
-        The two references, one of each, that are nearest to each other.
+        Their two references that are nearest to each other.
     face_distance : float
-        Between these.
+        Between these two references.
     """
 
     first: PersonCard
@@ -82,16 +82,16 @@ class ClosestPair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GalleryView:
-    """The whole gallery at one moment.
+    """A snapshot of the whole gallery.
 
     Parameters
     ----------
     cards : tuple of PersonCard
         In the order in which the persons were added.
     distances : ndarray of shape (n_persons, n_persons), float32
-        Between the centroids of `cards`, of references and learned faces together.
+        Between the centroids of `cards`; references and learned faces together.
     thresholds : Thresholds
-        That a sort would use now.
+        Those a sort would use now.
     """
 
     cards: tuple[PersonCard, ...]
@@ -99,11 +99,11 @@ class GalleryView:
     thresholds: Thresholds
 
     def card(self, name: str) -> PersonCard | None:
-        """The person of that name."""
+        """The person of that name, or None."""
         return next((card for card in self.cards if card.person.name == name), None)
 
     def closest(self) -> ClosestPair | None:
-        """The two persons who could most easily be mistaken for each other; None for fewer than two."""
+        """The two persons who are most easily mistaken for each other; None for fewer than two."""
         pair = closest_pair(self.distances)
         if pair is None:
             return None
@@ -125,7 +125,7 @@ def _stacked(references: tuple[StoredReference, ...]) -> NDArray[np.float32]:
 
 
 def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
-    """Read the gallery as a sort would find it now.
+    """Read the gallery as a sort would use it now.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Erasing people for good; backups."""
+"""Erasing people for good; backup and restore."""

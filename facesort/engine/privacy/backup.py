@@ -1,6 +1,6 @@
-"""Backup and restore: one file with a workspace's database and settings, and hashes that tell whether it is whole.
+"""Backup and restore: one archive with a workspace's database and settings, and their checksums.
 
-What a sort can make again is left out: staged copies, progress files, the list of corrections.  So are model packs.
+Left out is what can be made again (staged copies, progress files, the list of corrections), and model packs.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What is in a backup.
+    """Description of a backup.
 
     Parameters
     ----------
     created_at : str
         ISO 8601, UTC.
     version : str
-        Of the facesort that wrote it.
+        Of facesort when it was written.
     sizes : dict of str to int
         Bytes of each file in it.
     """
@@ -67,12 +67,12 @@ def backup(workspace: Workspace, path: Path) -> Backup:
     Parameters
     ----------
     path : Path
-        Must not be there; a zip archive whatever its name.
+        Must not exist; a zip archive whatever its name.
 
     Raises
     ------
     WorkspaceError
-        If the file is there, cannot be written, or would lie in the source, the output or the workspace.
+        If the file exists, cannot be written, or would lie in the source, the output or the workspace.
     WorkspaceBusyError
         While a sort is running.
     StoreLockedError
@@ -81,8 +81,8 @@ def backup(workspace: Workspace, path: Path) -> Backup:
     path = path.absolute()
     _refuse_places(workspace, path)
     with workspace.sorting_lock():
-        workspace.open_store().close()  # everything is in the one file then, and none in its log
-        # Held meanwhile, so that nobody writes.
+        workspace.open_store().close()  # a checkpoint: nothing is left in the write-ahead log
+        # Held open, so that nobody writes meanwhile.
         with workspace.open_store(read_only=True), _new_archive(path) as archive:
             files = {name: _add(archive, name, workspace.root / name) for name in _MEMBERS}
             manifest = {
@@ -110,13 +110,13 @@ def _refuse_places(workspace: Workspace, path: Path) -> None:
     for name, place in places:
         if lies_in(path, place):
             raise WorkspaceError(
-                f"{path} would lie inside the {name} {place}, and it holds biometric data: give a place of its own"
+                f"{path} would lie inside the {name} {place}, but it contains biometric data: choose another place"
             )
 
 
 @contextmanager
 def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Write an archive beside its place, and put it there when it is complete and on the disk."""
+    """Write an archive under a temporary name, and rename it when it is complete and on the disk."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.unlink(missing_ok=True)  # of a backup that was interrupted
@@ -128,18 +128,18 @@ def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         publish(temporary, path)
         sync_folder(path.parent)
     except FileExistsError as error:
-        raise WorkspaceError(f"{path} is there already: give another name") from error
+        raise WorkspaceError(f"{path} exists already: give another name") from error
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or give another place; "
-            "the workspace is as it was"
+            "the workspace is unchanged"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _private_file(path: Path) -> BinaryIO:
-    """A new file that only its owner can read, from its first byte on."""
+    """Create a file that only its owner can read."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb")
 
 
@@ -147,7 +147,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # on Windows
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
-    """Add one file; returns its size and hash, of what was read."""
+    """Add one file; returns the size and checksum of what was read."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as member:
         while chunk := source.read(_CHUNK):
@@ -158,19 +158,19 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
 
 
 def restore(path: Path, root: Path) -> Backup:
-    """Make a workspace from a backup, as it was; complete, or not at all.
+    """Make a workspace from a backup, completely or not at all.
 
     Parameters
     ----------
     path : Path
         A file that `backup` wrote.
     root : Path
-        Must not be there, or be empty.
+        Must not exist, or be empty.
 
     Raises
     ------
     WorkspaceError
-        If the place is not empty, or the file is no backup, or is damaged.
+        If the folder is not empty, or the file is not a backup, or is damaged.
     SchemaVersionError
         If a newer facesort wrote it.
     StoreError, SettingsError
@@ -179,7 +179,7 @@ def restore(path: Path, root: Path) -> Backup:
     root = root.absolute()
     if os.path.lexists(root) and not (root.is_dir() and not any(root.iterdir())):
         raise WorkspaceError(f"{root} is not empty: give a new folder with --workspace")
-    # Beside its place, and moved there when it is complete.
+    # Under a temporary name, until it is complete.
     folder = root.with_name(f".{root.name}.restoring")
     try:
         if folder.exists():
@@ -202,17 +202,17 @@ def restore(path: Path, root: Path) -> Backup:
 
 
 def _unpack(path: Path, folder: Path) -> Backup:
-    """Write the files that a backup must have, under names of our own, and compare their hashes."""
+    """Extract the expected files under fixed names, and compare their checksums."""
     try:
         with zipfile.ZipFile(path) as archive:
             manifest = _manifest(archive)
             for name in _MEMBERS:
-                told = manifest["files"][name]
-                _extract(archive, name, folder / name, (int(told["size"]), str(told["sha256"])))
+                listed = manifest["files"][name]
+                _extract(archive, name, folder / name, (int(listed["size"]), str(listed["sha256"])))
             return _described(path, manifest)
     except _UNREADABLE as error:
         raise WorkspaceError(
-            f"{path} is not a whole backup of facesort ({error}): take another one; nothing was changed"
+            f"{path} is not a complete facesort backup ({error}): use another one; nothing was changed"
         ) from error
 
 
@@ -220,14 +220,14 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     with archive.open(_MANIFEST) as member:
         manifest = json.loads(member.read(_MANIFEST_BYTES))
     if manifest["format"] != _FORMAT:
-        raise ValueError(f"its format is {manifest['format']}, this facesort reads {_FORMAT}")
+        raise ValueError(f"its format is {manifest['format']}, this version reads {_FORMAT}")
     return dict(manifest)
 
 
-def _extract(archive: zipfile.ZipFile, name: str, path: Path, told: tuple[int, str]) -> None:
-    digest, left = hashlib.sha256(), told[0]
+def _extract(archive: zipfile.ZipFile, name: str, path: Path, listed: tuple[int, str]) -> None:
+    digest, left = hashlib.sha256(), listed[0]
     with archive.open(name) as member, _private_file(path) as target:
-        # Never more than was announced: a small file can unpack to any size.
+        # Never more than listed: a small archive can unpack to any size.
         while chunk := member.read(min(_CHUNK, left + 1)):
             left -= len(chunk)
             if left < 0:
@@ -236,5 +236,5 @@ def _extract(archive: zipfile.ZipFile, name: str, path: Path, told: tuple[int, s
             target.write(chunk)
         target.flush()
         os.fsync(target.fileno())
-    if left or digest.hexdigest() != told[1]:
-        raise ValueError(f"{name} in it is not what was put there")
+    if left or digest.hexdigest() != listed[1]:
+        raise ValueError(f"the checksum of {name} in it is wrong")

@@ -1,9 +1,9 @@
-"""Forget: take what is known of a person, or of all strangers, out of a workspace for good.
+"""Forget: erase a person, or all unknown faces, from a workspace for good.
 
-What can be made again goes first: staged copies, progress files, uploads.  Then the database is written anew without
-them, and takes the place of the old one in one rename: before it everything is as it was, and `forget` can be run
-again; after it they are gone, and the old file's content is overwritten where that is possible.  What an interruption
-leaves behind is never the only copy of anything, and is removed when the workspace is used next.
+Files that can be made again are removed first: staged copies, progress files, uploads.  Then the database is rewritten
+without the erased rows, and replaces the old one in one rename.  Before the rename everything is as it was, and
+`forget` can be run again; after it the rows are gone, and the old file is overwritten where the disk allows it.  What
+an interruption leaves behind is never the only copy of anything, and is removed when the workspace is used next.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from facesort.errors import StoreError, StoreLockedError, WorkspaceError
 from facesort.files import sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
-from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_strangers, traces_of
+from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_unknown, traces_of
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -31,16 +31,16 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was taken out of the workspace, and what it left alone.
+    """What was erased from the workspace, and what was not touched.
 
     Parameters
     ----------
     traces : Traces
-        What was there, and which files in the output stay.
+        What was known, and which files in the output stay.
     rows : dict of table to int
-        Rows that are gone.
+        Number of erased rows.
     files : tuple of Path
-        Files in the workspace that are gone.
+        Files that were removed from the workspace.
     """
 
     traces: Traces
@@ -49,12 +49,12 @@ class Forgotten:
 
 
 def what_is_known(workspace: Workspace, name: str | None) -> Traces:
-    """What `forget` would take out; changes nothing.
+    """Find what `forget` would erase; changes nothing.
 
     Parameters
     ----------
     name : str or None
-        Of a person; None: all faces that are nobody's.
+        Of a person; None: all unknown faces.
 
     Raises
     ------
@@ -68,19 +68,19 @@ def what_is_known(workspace: Workspace, name: str | None) -> Traces:
 
 
 def _chosen(store: Store, name: str | None) -> Erasure:
-    return of_strangers(store) if name is None else of_person(store, name)
+    return of_unknown(store) if name is None else of_person(store, name)
 
 
 def forget(workspace: Workspace, name: str | None) -> Forgotten:
-    """Take a person, or all strangers, out of the workspace as if they had never been in it.
+    """Erase a person, or all unknown faces, from the workspace.
 
-    The commit log keeps the names of files that were delivered, folder included: it is what `verify` checks the output
-    against.  Nothing outside of the workspace is touched.
+    The commit log keeps the names of delivered files, folder included: `verify` checks the output against it.  Nothing
+    outside of the workspace is touched.
 
     Parameters
     ----------
     name : str or None
-        Of a person; None: all faces that are nobody's.
+        Of a person; None: all unknown faces.
 
     Raises
     ------
@@ -104,25 +104,25 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
 
 
 def drop_unknown(workspace: Workspace) -> int:
-    """Take embeddings and crops of unknown faces out of the workspace; where they were found stays.
+    """Erase the embeddings and crops of unknown faces; their boxes stay.
 
     To be called with the sorting lock held and no database open.
 
     Returns
     -------
     int
-        Number of faces that lost them.
+        Number of faces.
     """
     with workspace.open_store() as store:
-        faces = len(of_strangers(store, keep_boxes=True).faces)
+        faces = len(of_unknown(store, keep_boxes=True).faces)
     if faces:
-        _rewrite(workspace, lambda store: of_strangers(store, keep_boxes=True))
-        log.info("embeddings and crops of %d unknown faces are dropped", faces)
+        _rewrite(workspace, lambda store: of_unknown(store, keep_boxes=True))
+        log.info("the embeddings and crops of %d unknown faces are erased", faces)
     return faces
 
 
 def saved_runs(workspace: Workspace, runs: Path) -> list[Path]:
-    """Saved runs of this workspace: their notebooks may show names, and faces if they were asked for.
+    """List the saved runs of this workspace: their notebooks may show names, and faces if asked for.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def _is_run_of(workspace: Workspace, summary: Path) -> bool:
 
 
 def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[str, int]:
-    """Replace the database by one without what is chosen; returns the rows that are gone, by table."""
+    """Replace the database by one without the chosen rows; returns their number by table."""
     old, new = workspace.database, workspace.new_database
     with workspace.open_store() as store:
         erasure = choose(store)
@@ -155,7 +155,7 @@ def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[s
         rows = rewrite.write_without(old, new, erasure)
         if _stamp(old) != seen:
             raise StoreLockedError(
-                f"{old} was changed by another program meanwhile; nothing was forgotten. Close it and try again"
+                f"{old} was changed by another program meanwhile; nothing was erased. Close that program and try again"
             )
         _replace(new, old)
     finally:
@@ -169,7 +169,7 @@ def _stamp(database: Path) -> tuple[int, int, bool]:
 
 
 def _replace(new: Path, old: Path) -> None:
-    """Put the new file in the place of the old one, durably, and write over the old one."""
+    """Replace the old file by the new one, durably, and overwrite the old content."""
     try:
         with new.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -181,7 +181,7 @@ def _replace(new: Path, old: Path) -> None:
             sync_folder(old.parent)
             if os.fstat(former.fileno()).st_nlink:
                 log.warning(
-                    "the old database has another name, a hard link: that one is left alone"
+                    "the old database has another hard link, which still contains the erased data: remove it"
                 )
             else:
                 _overwrite(former.fileno())
@@ -193,7 +193,7 @@ def _replace(new: Path, old: Path) -> None:
 
 
 def _overwrite(handle: int) -> None:
-    """Write over the whole of a file; best effort, because disks may keep what was there before."""
+    """Overwrite a whole file; best effort, because disks may keep the old blocks."""
     size = os.fstat(handle).st_size
     os.lseek(handle, 0, os.SEEK_SET)
     for start in range(0, size, _CHUNK):
@@ -202,7 +202,7 @@ def _overwrite(handle: int) -> None:
 
 
 def _remove_files(workspace: Workspace) -> Iterator[Path]:
-    """Remove what shows or names people and can be made again; yields what is gone."""
+    """Remove files that show or name people and can be made again; yields their paths."""
     root = workspace.root
     folders = [
         workspace.staging,
@@ -221,7 +221,7 @@ def _remove_files(workspace: Workspace) -> Iterator[Path]:
 
 def _remove(path: Path) -> None:
     try:
-        # Never what has another name elsewhere.
+        # Never the content of a hard link: it has another name elsewhere.
         if not path.is_symlink() and path.stat().st_nlink == 1:
             with path.open("rb+") as stream:
                 _overwrite(stream.fileno())
@@ -229,5 +229,5 @@ def _remove(path: Path) -> None:
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be erased ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, look "
-            "at its permissions, and run the command again; nobody is forgotten yet"
+            "at its permissions, and run the command again; nothing is erased from the database yet"
         ) from error

@@ -1,9 +1,9 @@
-"""The journal of what users do: every action can be taken back, and done again.
+"""The journal of users' actions: each can be undone and redone.
 
-An action is the difference that it made to the tables of the gallery, row by row; nobody has to write an inverse.
-Actions are undone newest first, so an undo always finds the rows that the action left.  Only what a sort or a
-re-match did in between is new to it: rows that were learned meanwhile for a person who leaves go with them, and come
-back with them; who is mentioned in decisions or in the commit log is remembered as a former person.
+An action is stored as the rows that it changed in the tables of the gallery, so no action needs an inverse of its own.
+Actions are undone newest first, so an undo finds the rows as the action left them, except for what a sort or a re-match
+did in between: rows learned meanwhile for a person who leaves go and come back with them, and a person who is mentioned
+in decisions or in the commit log is kept as a former person.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from facesort.store.queries.journal import Action
 from facesort.store.store import Store
 
-# The tables that users edit, and what identifies a row.
+# The tables that users edit, and their primary keys.
 _KEYS = {
     "person": ("person_id",),
     "former_person": ("person_id",),
@@ -25,7 +25,7 @@ _KEYS = {
     "answer": ("face_id", "person_id"),
     "ignored": ("face_id",),
 }
-# Not compared, only kept: large, and never changed without their pack or their id.
+# Stored, but not compared: they are large, and never change without their pack or id.
 _PICTURES = {"reference": "EXCLUDE (crop, embedding)"}
 
 _Row = tuple[Any, ...]
@@ -34,9 +34,9 @@ _Read = Callable[[str, list[Any]], list[_Row]]
 
 @contextmanager
 def recorded(store: Store, kind: str, summary: str, at: datetime) -> Iterator[None]:
-    """Do something to the gallery as one action, all or nothing.
+    """Record a change of the gallery as one action, all or nothing.
 
-    What was undone before cannot be done again afterwards.  A block that changes nothing leaves no trace.
+    Actions that were undone before can no longer be redone.  A block that changes nothing leaves no entry.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def recorded(store: Store, kind: str, summary: str, at: datetime) -> Iterator[No
 
 
 def _difference(store: Store, table: str) -> tuple[list[_Row], list[_Row]]:
-    """Keys of the rows that the open transaction took away, and of those that it put there."""
+    """Keys of the rows that the open transaction removed, and of those that it added."""
     keys = ", ".join(_KEYS[table])
     sql = f"SELECT {keys}, hash(t) FROM (SELECT * {_PICTURES.get(table, '')} FROM {table}) t"  # noqa: S608
     before, after = set(store.committed(sql)), set(store.rows(sql))
@@ -102,7 +102,7 @@ def _drop_undone(store: Store) -> None:
 
 
 def undo(store: Store) -> Action | None:
-    """Take back the newest action that stands.
+    """Undo the newest action that is not undone.
 
     Returns
     -------
@@ -114,19 +114,19 @@ def undo(store: Store) -> Action | None:
 
 
 def redo(store: Store) -> Action | None:
-    """Do again what was undone last.
+    """Redo the action that was undone last.
 
     Returns
     -------
     Action or None
-        None: nothing was undone, or something else was done since.
+        None: nothing was undone, or another action was done since.
     """
     with store.transaction():
         return _turn(store, "undone ORDER BY action_id")
 
 
 def _turn(store: Store, which: str) -> Action | None:
-    """Turn an action round: one that stands is undone, one that is undone stands again."""
+    """Undo or redo the first action that fits the condition."""
     rows = store.rows(
         f"SELECT action_id, done_at, kind, summary, NOT undone FROM action WHERE {which} LIMIT 1"  # noqa: S608
     )
@@ -154,7 +154,7 @@ def _turn(store: Store, which: str) -> Action | None:
 
 
 def _settle(store: Store, action: Action) -> None:
-    """Bring in line what a sort or a re-match did since."""
+    """Reconcile the gallery with what a sort or a re-match did since."""
     turned = [action.action_id, action.undone]
     store.execute("DELETE FROM former_person WHERE person_id IN (SELECT person_id FROM person)")
     store.execute(
@@ -163,7 +163,7 @@ def _settle(store: Store, action: Action) -> None:
         "AND person_id NOT IN (SELECT person_id FROM everyone)",
         turned,
     )
-    # Kept on the side of the journal that this turn took away, so that the next turn brings it back.
+    # Kept with the rows that were just removed, so that the next undo or redo restores them.
     left = "FROM learned l WHERE person_id NOT IN (SELECT person_id FROM person)"
     store.execute(f"INSERT INTO learned_edit SELECT ?, ?, l.* {left}", turned)
     store.execute(f"DELETE {left}")

@@ -1,4 +1,4 @@
-"""Persons, their references, and what was learned."""
+"""Changes to persons and their references."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facesort.store.store import Store, blob
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
-    """A reference about to be stored; fields as in the table."""
+    """A reference to be stored; fields as in the table."""
 
     file_name: str
     sha256: str
@@ -32,20 +32,19 @@ class NewReference:
 def add_person(store: Store, name: str, folder: str) -> Person:
     """Add a person; inside a transaction.
 
-    Who was removed and comes back under the same name is the same person, so that what a user rejected or confirmed
-    for them holds again.
+    Somebody who was removed and comes back under the same name keeps their id, so that earlier answers apply again.
 
     Raises
     ------
     GalleryError
-        If the folder is, on some file system, that of another person.
+        If the folder is taken; names that are equal on some file system count as one.
     """
     _refuse_taken_folder(store, folder, None)
     known = store.value(
         "SELECT max(person_id) FROM former_person WHERE name = ? AND merged_into IS NULL", [name]
     )
     store.execute("DELETE FROM former_person WHERE person_id = ?", [known])
-    # An id that other rows point to is never given to anybody else; who was forgotten is in the commit log alone.
+    # An id that other rows refer to is never reused; ids of persons who were erased are in the commit log alone.
     unused = max(store.next_id(table, "person_id") for table in ("person_ever", "write"))
     person = Person(known or unused, name, folder)
     store.execute(
@@ -62,13 +61,13 @@ def _refuse_taken_folder(store: Store, folder: str, person_id: int | None) -> No
     )
     if rows:
         raise GalleryError(
-            f"folder {folder!r} is taken by {rows[0][0]!r} (as {rows[0][1]!r}; upper and lower case are the same "
-            "folder on many disks): give another one with --folder"
+            f"folder {folder!r} is taken by {rows[0][0]!r} (as {rows[0][1]!r}; many disks do not distinguish upper "
+            "and lower case): give another one with --folder"
         )
 
 
 def set_folder(store: Store, person: Person, folder: str) -> None:
-    """Send a person's future copies to another folder.
+    """Change the folder for a person's future copies.
 
     Raises
     ------
@@ -106,7 +105,7 @@ def add_reference(store: Store, person_id: int, reference: NewReference) -> int:
 
 
 def has_reference(store: Store, person_id: int, sha256: str) -> bool:
-    """Whether this very file is a reference of the person already."""
+    """Whether this file is a reference of the person already."""
     sql = "SELECT count(*) FROM reference WHERE person_id = ? AND sha256 = ?"
     return bool(store.value(sql, [person_id, sha256]))
 
@@ -120,7 +119,7 @@ def replace_embedding(store: Store, reference_id: int, embedding: np.ndarray, pa
 
 
 def rename_person(store: Store, person: Person, name: str) -> None:
-    """Call a person by another name; their folder keeps its own.
+    """Rename a person; their folder keeps its name.
 
     Raises
     ------
@@ -138,17 +137,17 @@ def rename_person(store: Store, person: Person, name: str) -> None:
 
 
 def set_delivery(store: Store, person: Person, deliver: bool) -> None:
-    """Say whether photos with this person may go to anybody."""
+    """Deliver or withhold photos with this person."""
     store.execute("UPDATE person SET deliver = ? WHERE person_id = ?", [deliver, person.person_id])
 
 
 def delete_reference(store: Store, reference_id: int) -> None:
-    """Take one reference out of the gallery; inside a transaction.
+    """Remove one reference; inside a transaction.
 
     Raises
     ------
     GalleryError
-        If it is not there, or is the person's only one: a person without a reference matches nobody.
+        If it does not exist, or is the person's only one: a person without a reference matches nobody.
     """
     found = store.rows(
         "SELECT p.name, count(*) FROM reference r JOIN person p USING (person_id) "
@@ -156,7 +155,7 @@ def delete_reference(store: Store, reference_id: int) -> None:
         [reference_id],
     )
     if not found:
-        raise GalleryError("this reference is not in the gallery any more")
+        raise GalleryError("this reference is no longer in the gallery: open the gallery again")
     if found[0][1] == 1:
         raise GalleryError(
             f"it is the only reference of {found[0][0]!r}: add another one first, or remove the person"
@@ -167,8 +166,8 @@ def delete_reference(store: Store, reference_id: int) -> None:
 def merge_persons(store: Store, person: Person, into: Person) -> None:
     """Give one person's references and learned faces to another; inside a transaction.
 
-    What was decided and delivered for the first keeps their id, and counts for the second from now on.  If the
-    photos of one of them go to nobody, those of both do.
+    Decisions and files of the first keep their id, and count for the second from now on.  If one of them is withheld,
+    both are.
 
     Parameters
     ----------
@@ -204,16 +203,16 @@ def merge_persons(store: Store, person: Person, into: Person) -> None:
 
 
 def remove_person(store: Store, person: Person) -> None:
-    """Take a person, their references and what was learned of them out of the gallery; inside a transaction."""
+    """Remove a person, their references and learned faces; inside a transaction."""
     for table in ("reference", "learned"):
         store.execute(f"DELETE FROM {table} WHERE person_id = ?", [person.person_id])  # noqa: S608
     _leave(store, person, None)
 
 
 def _leave(store: Store, person: Person, merged_into: int | None) -> None:
-    """Delete a person's row, and remember who they were if any row still points to them."""
+    """Delete a person's row; keep a row in `former_person` if other rows refer to them."""
     key = person.person_id
-    # Who was merged is always remembered: an undo, a sort and a redo later, rows may point to them.
+    # Always for a merge: after an undo, a sort and a redo, rows may refer to them.
     remembered = merged_into is not None or store.value(
         "SELECT EXISTS (FROM mentioned WHERE person_id = ?) OR EXISTS (FROM answer WHERE person_id = ?) "
         "OR EXISTS (FROM former_person WHERE merged_into = ?)",

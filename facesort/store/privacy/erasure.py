@@ -1,4 +1,4 @@
-"""What is not to stay when a person, or strangers, are erased; `rewrite` carries it out."""
+"""Choose what to erase of a person, or of all unknown faces; `rewrite` carries it out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from facesort.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What is not to stay.
+    """What to erase.
 
     Parameters
     ----------
     persons : tuple of int
-        Ids that never come back: of the person, and of those who were merged into them.
+        Of the person, and of those who were merged into them; these ids are never used again.
     faces : tuple of int
     names : tuple of str
         Every name that these persons had.
@@ -31,7 +31,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a workspace knows of those who are to be erased.
+    """What a workspace contains of those who are to be erased.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Traces:
     elsewhere: tuple[str, ...]
 
 
-# Whoever has the name now, was removed under it, or is left of it in the journal; and all who were merged into them.
+# Who has the name now, was removed under it, or appears under it in the journal; and all who were merged into them.
 _PERSONS = """
 WITH named AS (
     SELECT person_id FROM person WHERE name = $1
@@ -67,7 +67,7 @@ SELECT name FROM (FROM person SELECT person_id, name UNION FROM former_person SE
     UNION FROM person_edit SELECT person_id, name UNION FROM former_person_edit SELECT person_id, name)
 WHERE list_contains(?, person_id) GROUP BY name ORDER BY name
 """
-# Matched at any time, by the machine or by a user, and not given to somebody else since.
+# Ever matched to the person, by the machine or by a user, and not given to somebody else since.
 _FACES = """
 WITH gone AS (SELECT unnest($1::INTEGER[]) AS person_id),
 matched AS (
@@ -84,7 +84,7 @@ WHERE coalesce(a.person_id IN (FROM gone), NOT EXISTS (
     FROM answer v WHERE v.face_id = a.face_id AND v.answer = 'no' AND v.person_id IN (FROM gone)))
 ORDER BY face_id
 """
-_STRANGERS = """
+_UNKNOWN = """
 SELECT face_id FROM face_state WHERE person_id IS NULL
 EXCEPT SELECT face_id FROM learned
 EXCEPT SELECT face_id FROM reference
@@ -93,7 +93,7 @@ ORDER BY face_id
 
 
 def of_person(store: Store, name: str) -> Erasure:
-    """Choose everything of the person of that name, also if they were removed before.
+    """Choose everything of the person of that name, even if they were removed before.
 
     Raises
     ------
@@ -120,15 +120,15 @@ def _who_is_it_now(store: Store, name: str) -> str:
     return f"nothing in this workspace is known under {name!r}; `facesort persons` shows who is in the gallery"
 
 
-def of_strangers(store: Store, *, keep_boxes: bool = False) -> Erasure:
-    """Choose every face that is nobody's.
+def of_unknown(store: Store, *, keep_boxes: bool = False) -> Erasure:
+    """Choose all unknown faces.
 
     Parameters
     ----------
     keep_boxes : bool
-        Only what makes a face recognisable is to go; faces that have lost it already are not chosen.
+        Erase only embeddings and crops; faces without them are not chosen.
     """
-    faces = {row[0] for row in store.rows(_STRANGERS)}
+    faces = {row[0] for row in store.rows(_UNKNOWN)}
     if keep_boxes:
         full = (
             "SELECT face_id FROM face WHERE octet_length(embedding) > 0 OR octet_length(crop) > 0"
@@ -138,7 +138,7 @@ def of_strangers(store: Store, *, keep_boxes: bool = False) -> Erasure:
 
 
 def traces_of(store: Store, erasure: Erasure) -> Traces:
-    """Count what would go, and list what was delivered."""
+    """Count what would be erased, and list what was delivered."""
     persons, faces = list(erasure.persons), list(erasure.faces)
     files = store.rows(
         "SELECT target, bool_or(coalesce(list_contains($1, person_id), false)) FROM write "

@@ -1,4 +1,4 @@
-"""The commit log: every copy that was planned, and how it ended."""
+"""The commit log: every planned copy and its state."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:
 
 
 def verified_writes(store: Store) -> list[LoggedWrite]:
-    """Everything that must be in the output, in the order it was written."""
+    """All files that must be in the output, in the order they were written."""
     rows = store.rows(_SELECT + "WHERE w.status = 'verified' ORDER BY w.write_id")
     return [_logged(row) for row in rows]
 
 
 def some_targets(store: Store, count: int) -> list[str]:
-    """Files that must be in the output, one of each person's folder, to recognise it by."""
+    """One file of each folder that must be in the output, to recognise the output by."""
     sql = (
         "SELECT max(target) FROM write WHERE status = 'verified' GROUP BY split_part(target, '/', 1) "
         "ORDER BY max(write_id) DESC LIMIT ?"

@@ -1,4 +1,4 @@
-"""Who is in the gallery, and what it knows of them."""
+"""The gallery: persons, references and embeddings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StoredReference:
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """A person and how well known they are."""
+    """A person with the numbers of their references and learned faces."""
 
     person: Person
     references: int
@@ -54,7 +54,7 @@ def find_person(store: Store, name: str) -> Person | None:
 
 
 def known_person(store: Store, name: str) -> Person:
-    """The person of that name.
+    """The person of that name; raises if there is none.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def known_person(store: Store, name: str) -> Person:
 
 
 def pack_ids(store: Store) -> set[str]:
-    """Model packs that the references were embedded with; more than one only after an interrupted change."""
+    """Ids of the model packs of all references."""
     return {row[0] for row in store.rows("SELECT DISTINCT pack_id FROM reference")}
 
 
@@ -86,12 +86,12 @@ def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredRefe
 
 
 def everyone(store: Store) -> dict[int, str]:
-    """Name of everyone that a row may point to; of a merged person, the name of who answers for them."""
+    """Names by id, of former persons too; a merged person has the name of the one they were merged into."""
     return dict(store.rows("SELECT person_id, name FROM everyone"))
 
 
 def event_day(store: Store) -> datetime | None:
-    """When the photos of the source were taken: their median, which a camera with a wrong clock cannot move."""
+    """Median time of the photos, which is robust against a camera with a wrong clock."""
     sql = "SELECT quantile_disc(captured_at, 0.5) FROM photo_state"
     return store.value(sql)  # type: ignore[no-any-return]
 
@@ -106,7 +106,7 @@ def reference_crops(store: Store) -> list[tuple[int, str, str, bytes]]:
 
 
 def person_summaries(store: Store) -> list[PersonSummary]:
-    """Who is in the gallery, in the order they were added."""
+    """All persons, in the order they were added."""
     rows = store.rows(
         "SELECT p.person_id, p.name, p.folder, p.deliver, "
         "(SELECT count(*) FROM reference r WHERE r.person_id = p.person_id), "
@@ -117,7 +117,7 @@ def person_summaries(store: Store) -> list[PersonSummary]:
 
 
 def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
-    """Load the gallery as it stands after the last recorded batch.
+    """Load the gallery as it is after the last recorded batch.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What users did in the gallery and in reviews."""
+"""The journal: what users did in the gallery and in reviews."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from facesort.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a user did.
+    """One action of a user.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Action:
     summary : str
         A sentence for people.
     undone : bool
-        Whether it was taken back, and can be done again.
+        Whether it was undone, and can be redone.
     """
 
     action_id: int
@@ -32,7 +32,7 @@ class Action:
 
 
 def history(store: Store) -> list[Action]:
-    """All actions, the newest first; those that are undone are at the top."""
+    """All actions, newest first; those that are undone are at the top."""
     rows = store.rows(
         "SELECT action_id, done_at, kind, summary, undone FROM action ORDER BY action_id DESC"
     )

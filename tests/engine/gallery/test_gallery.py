@@ -188,7 +188,7 @@ def test_the_only_reference_stays(job: Job, tmp_path: Path) -> None:
     remove_reference(job[0], key)
 
     assert [r.file_name for r in read_gallery(*job).cards[0].references] == ["b.png"]
-    with pytest.raises(GalleryError, match="not in the gallery any more"):
+    with pytest.raises(GalleryError, match="no longer in the gallery"):
         remove_reference(job[0], key)
 
 

@@ -78,7 +78,7 @@ def test_a_backup_never_replaces_a_file(workspace: Workspace, tmp_path: Path) ->
     (tmp_path / "mine").write_bytes(b"mine")
     (tmp_path / ".mine.new").write_bytes(b"of a backup that was interrupted")
 
-    with pytest.raises(WorkspaceError, match="is there already"):
+    with pytest.raises(WorkspaceError, match="exists already"):
         backup(workspace, tmp_path / "mine")
 
     assert tree(tmp_path).keys() == {"mine"}
@@ -149,7 +149,7 @@ def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(
 ) -> None:
     DAMAGES[damage](saved)
 
-    with pytest.raises(WorkspaceError, match="is not a whole backup of facesort"):
+    with pytest.raises(WorkspaceError, match="is not a complete facesort backup"):
         restore(saved, tmp_path / "hot")
 
     assert list(tmp_path.iterdir()) == [saved]

@@ -291,7 +291,7 @@ def test_other_actions_can_still_be_undone(workspace: Workspace) -> None:
     with workspace.open_store() as store:
         undone = undo(store)
         assert undone is not None
-        assert undone.summary == "Cleo is called Clea now"
+        assert undone.summary == "Cleo was renamed to Clea"
         assert reports.counts(store).persons == {"Ben": 3, "Cleo": 1}
 
 

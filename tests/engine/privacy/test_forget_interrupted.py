@@ -88,7 +88,8 @@ def test_a_file_that_cannot_be_erased_is_named_and_nobody_is_forgotten(
         (workspace.staging / "copy.jpg").write_bytes(b"a face")
         remount(workspace.staging, "ro")
         with pytest.raises(
-            WorkspaceError, match=r"copy\.jpg cannot be erased .*nobody is forgotten"
+            WorkspaceError,
+            match=r"copy\.jpg cannot be erased .*nothing is erased from the database",
         ):
             forget(workspace, "Ada")
     with workspace.open_store() as store:
