@@ -20,7 +20,10 @@ from facesort.cli.terminal import (
 @parameter_option
 @runs_option
 def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
-    """Report drops, runs, changes and coverage through the notebook 05_audit; changes nothing."""
+    """Report drops, runs, changes and coverage.
+
+    Runs the notebook 05_audit, and changes nothing.
+    """
     from facesort.lab.run.launch import launch, parse_parameters
     from facesort.workspace import open_workspace, refuse_inside
 

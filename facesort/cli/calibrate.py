@@ -33,7 +33,10 @@ def calibrate(
     pairs: tuple[tuple[str, str], ...],
     runs: Path,
 ) -> None:
-    """Suggest STRICT and LOOSE from your own photos, through the notebook 02_calibrate."""
+    """Suggest STRICT and LOOSE from your own photos.
+
+    Runs the notebook 02_calibrate.
+    """
     from facesort.engine.calibration.calibrate import check_calibration
     from facesort.engine.setup import open_with_pack
     from facesort.lab.calibrate.cells import write_calibration

@@ -17,7 +17,10 @@ from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, workspace_optio
 @json_option
 @click.pass_context
 def rematch(context: click.Context, root: Path, as_json: bool) -> None:
-    """Match all stored faces again, without inference, and add the missing copies."""
+    """Match all stored faces again and add the missing copies.
+
+    Runs no model; needs the source only for photos that are in no folder yet.
+    """
     from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
     from facesort.store.queries.corrections import corrections
@@ -78,7 +81,10 @@ def export(
     results: Literal["parquet", "csv"] | None,
     best_of_burst: bool,
 ) -> None:
-    """Write a corrected delivery into the empty folder DIR, with a SHA-256 manifest."""
+    """Write a corrected delivery into the empty folder DIR.
+
+    The SHA-256 of every file is in _SHA256SUMS.
+    """
     from facesort.engine.delivery.export import export as export_to
     from facesort.engine.delivery.export_files import ExportOptions
     from facesort.engine.setup import open_with_pack

@@ -44,7 +44,10 @@ def seed(
     reembed: bool,
     force: bool,
 ) -> None:
-    """Enrol NAME from one or more PHOTOS with exactly one face each, or everybody in a folder."""
+    """Enrol persons from reference photos.
+
+    Either NAME from one or more PHOTOS with exactly one face each, or a whole folder with --from.
+    """
     from facesort.engine.gallery.seed import Candidate, candidates_in, person_name
     from facesort.engine.setup import open_with_pack
 

@@ -36,9 +36,9 @@ def sort(
     workers: int | None,
     runs: Path,
 ) -> None:
-    """Sort all photos that are not sorted yet, through the notebook 03_sort.
+    """Sort all photos that are not sorted yet.
 
-    An interrupted sort resumes where it stopped.
+    Runs the notebook 03_sort; an interrupted sort resumes where it stopped.
     """
     from facesort.engine.job.progress import current_status
     from facesort.engine.job.sort import check_gallery
@@ -76,7 +76,7 @@ def sort(
 @json_option
 @click.option("--watch", is_flag=True, help="Follow a running sort with a progress bar.")
 def status(root: Path, as_json: bool, watch: bool) -> None:
-    """Show progress, rate, time left and counts; works while a sort is running."""
+    """Show progress, counts and time left, also during a sort."""
     from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 

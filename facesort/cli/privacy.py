@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 def forget(
     root: Path, name: str | None, strangers: bool, yes: bool, as_json: bool, runs: Path
 ) -> None:
-    """Erase NAME, or all unknown faces, from the workspace for good; asks first."""
+    """Erase NAME, or all unknown faces, for good.
+
+    Asks first, and erases from the workspace only: what is left elsewhere is listed.
+    """
     from facesort.engine.gallery.seed import person_name
     from facesort.engine.privacy.forget import forget as erase, saved_runs, what_is_known
     from facesort.workspace import open_workspace
@@ -104,7 +107,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
     "--no", "refused", is_flag=True, help="Withhold: photos with this person go to nobody."
 )
 def deliver(root: Path, name: str, refused: bool) -> None:
-    """Deliver photos with NAME again; with --no, deliver them to nobody."""
+    """Deliver photos with NAME again, or withhold them with --no."""
     from facesort.engine.gallery.persons import set_delivery
     from facesort.engine.gallery.seed import person_name
     from facesort.workspace import open_workspace
@@ -120,7 +123,7 @@ def deliver(root: Path, name: str, refused: bool) -> None:
 @workspace_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(root: Path, file: Path) -> None:
-    """Copy the workspace's database and settings into the new archive FILE."""
+    """Copy database and settings into the new archive FILE."""
     from facesort.engine.privacy.backup import backup as write
     from facesort.workspace import open_workspace
 
@@ -136,7 +139,7 @@ def backup(root: Path, file: Path) -> None:
 @workspace_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def restore(root: Path, file: Path) -> None:
-    """Make a new workspace, at the place given with -w, from the backup FILE."""
+    """Make a new workspace from the backup FILE; -w says where."""
     from facesort.engine.privacy.backup import restore as unpack
     from facesort.workspace import open_workspace
 

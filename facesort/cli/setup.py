@@ -18,7 +18,10 @@ from facesort.cli.terminal import ExplainingGroup, pack_places, workspace_option
 )
 @click.option("--pack", help="Model pack: a name or a folder.  [default: as for init]")
 def demo(folder: Path, pack: str | None) -> None:
-    """Build a sample event from real faces in DIR (default: facesort-demo), sort it, and say where to look."""
+    """Build and sort a sample event from real faces.
+
+    It is made in DIR, by default ./facesort-demo.
+    """
     from facesort.demo.run import run_demo
 
     result = run_demo(folder.absolute(), pack, pack_places(None), say=click.echo)
@@ -78,7 +81,10 @@ def packs_list(root: Path) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Accept the licence without asking.")
 def packs_fetch(name: str, yes: bool) -> None:
-    """Download the model pack NAME from InsightFace; the only command that uses the network."""
+    """Download the model pack NAME from InsightFace.
+
+    This is the only command that uses the network.
+    """
     from facesort.faces.packs.fetch import fetch_pack
     from facesort.faces.packs.known import INSIGHTFACE_LICENCE
 
