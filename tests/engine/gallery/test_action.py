@@ -35,8 +35,8 @@ def listed(job: InMemory) -> list[tuple[str, str]]:
 
 
 ACTIONS: dict[str, tuple[Callable[[InMemory], object], list[tuple[str, str]]]] = {
-    "no": (lambda job: answers.answer(job, {1: "Ada"}, "no"), [("Ada", "rejected_by_user")]),
-    "yes": (lambda job: answers.answer(job, {1: "Bo"}, "yes"), [("Ada", "not_in_photo")]),
+    "no": (lambda job: answers.answer_faces(job, {1: "Ada"}, "no"), [("Ada", "rejected_by_user")]),
+    "yes": (lambda job: answers.answer_faces(job, {1: "Bo"}, "yes"), [("Ada", "not_in_photo")]),
     "take away": (lambda job: answers.take_away(job, [2], "Bo"), [("Bo", "rejected_by_user")]),
     "withhold": (lambda job: persons.set_delivery(job, "Bo", False), [("Bo", "do_not_deliver")]),
     "merge": (lambda job: persons.merge_persons(job, "Ada", "Bo"), [("Ada", "merged")]),
@@ -59,7 +59,7 @@ def test_the_list_follows_every_action_its_undo_and_its_redo(
 def test_a_removed_person_s_files_are_listed_once_somebody_else_has_the_face(job: InMemory) -> None:
     persons.remove_person(job, "Ada")
     assert listed(job) == []
-    answers.answer(job, {1: "Bo"}, "yes")
+    answers.answer_faces(job, {1: "Bo"}, "yes")
     assert listed(job) == [("Ada", "not_in_photo")]
     undo(job)
     assert listed(job) == []
@@ -85,7 +85,7 @@ def test_an_action_stands_although_the_list_cannot_be_written(
         raise PermissionError(13, "open in a spreadsheet")
 
     monkeypatch.setattr("facesort.engine.delivery.corrections.replace_file", refuse)
-    answers.answer(job, {1: "Ada"}, "no")
+    answers.answer_faces(job, {1: "Ada"}, "no")
 
     assert "corrections.csv cannot be written" in caplog.text
     with job.open_store() as store:
