@@ -130,7 +130,10 @@ class Contest:
 
     def _warm(self, pool: LocalPool, paths: Sequence[Path]) -> None:
         analyser = Analyser(self.made.source, self.pack, PhotoSettings(), backend=self.backend)
-        rows = [photo_rows.Photo(n, path.name, 0, 0) for n, path in enumerate(paths[:8])]
+        rows = [
+            photo_rows.Photo(n, path.name, path.stat().st_size, 0)
+            for n, path in enumerate(paths[:8])
+        ]
         for future in [pool.submit(analyse_file, analyser, row) for row in rows]:
             assert future.result().failure is None
         self._networks(pool)

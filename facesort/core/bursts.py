@@ -1,36 +1,17 @@
-"""Bursts: photos of the same moment, and the sharpest of each."""
+"""Bursts: photos of the same moment, the sharpest of each, and an export of only those."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from facesort.core.stored import StoredPhoto
+
 # Of the 64 bits of the perceptual hashes; unrelated photos differ in about 32.
 MAX_DIFFERENT_BITS = 10
 MAX_PAUSE = timedelta(seconds=3)  # cameras write whole seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """What the search for bursts uses of a photo.
-
-    Parameters
-    ----------
-    photo_id : int
-        Also the order of photos without a time.
-    phash : int or None
-        Perceptual hash; a photo without one is in no burst.
-    sharpness : float
-        Mean over its faces.
-    """
-
-    photo_id: int
-    phash: int | None
-    captured_at: datetime | None
-    camera: str
-    sharpness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +30,25 @@ class Burst:
     best: int
 
 
-def find_bursts(shots: Iterable[Shot]) -> tuple[Burst, ...]:
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that is missing from a folder it could be in.
+
+    Parameters
+    ----------
+    folder : str
+        Empty if it is in no folder at all.
+    instead : int or None
+        The photo that was delivered in its place.
+    """
+
+    photo_id: int
+    folder: str
+    why: str
+    instead: int | None = None
+
+
+def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
     """Group photos into bursts.
 
     A photo joins the burst of the previous photo of the same camera if they look alike and were taken within three
@@ -60,40 +59,73 @@ def find_bursts(shots: Iterable[Shot]) -> tuple[Burst, ...]:
     tuple of Burst
         In the order of their first photos.
     """
-    known = sorted((s for s in shots if s.phash is not None), key=_sort_key)
-    bursts: list[list[Shot]] = []
+    known = sorted((s for s in photos if s.phash is not None), key=_sort_key)
+    bursts: list[list[StoredPhoto]] = []
     for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:2]):
-        before: Shot | None = None
-        for shot in comparable:
-            if before is not None and _continues(before, shot):
-                bursts[-1].append(shot)
+        before: StoredPhoto | None = None
+        for photo in comparable:
+            if before is not None and _continues(before, photo):
+                bursts[-1].append(photo)
             else:
-                bursts.append([shot])
-            before = shot
+                bursts.append([photo])
+            before = photo
     found = [
-        Burst(tuple(s.photo_id for s in burst), best_of(burst))
+        Burst(tuple(s.photo.photo_id for s in burst), best_of(burst))
         for burst in bursts
         if len(burst) > 1
     ]
     return tuple(sorted(found, key=lambda burst: burst.photo_ids[0]))
 
 
-def best_of(shots: Sequence[Shot]) -> int:
+def best_of(photos: Sequence[StoredPhoto]) -> int:
     """Id of the sharpest photo; the first of equals."""
-    return min(shots, key=lambda s: (-s.sharpness, s.photo_id)).photo_id
+    return min(photos, key=lambda s: (-s.sharpness, s.photo.photo_id)).photo.photo_id
 
 
-def _sort_key(shot: Shot) -> tuple[str, bool, datetime, int]:
+def _sort_key(photo: StoredPhoto) -> tuple[str, bool, datetime, int]:
     """Sort key: camera, whether the time is missing, time, id."""
-    taken = shot.captured_at
-    return shot.camera, taken is None, taken or datetime.min, shot.photo_id
+    taken = photo.captured_at
+    return photo.camera, taken is None, taken or datetime.min, photo.photo.photo_id
 
 
-def _continues(before: Shot, shot: Shot) -> bool:
-    if before.phash is None or shot.phash is None:
+def _continues(before: StoredPhoto, photo: StoredPhoto) -> bool:
+    if before.phash is None or photo.phash is None:
         return False
-    if (before.phash ^ shot.phash).bit_count() > MAX_DIFFERENT_BITS:
+    if (before.phash ^ photo.phash).bit_count() > MAX_DIFFERENT_BITS:
         return False
-    if before.captured_at is None or shot.captured_at is None:
+    if before.captured_at is None or photo.captured_at is None:
         return True
-    return shot.captured_at - before.captured_at <= MAX_PAUSE
+    return photo.captured_at - before.captured_at <= MAX_PAUSE
+
+
+def best_of_bursts(
+    folders: Mapping[int, tuple[str, ...]], photos: Sequence[StoredPhoto], bursts: Sequence[Burst]
+) -> tuple[dict[int, tuple[str, ...]], list[LeftOut]]:
+    """Keep one photo of each burst in each folder.
+
+    Each folder is treated separately, so that nobody loses a moment because they are not in its sharpest photo.
+
+    Parameters
+    ----------
+    folders : mapping of photo_id to tuple of str
+        Where each photo belongs.
+    photos : sequence of StoredPhoto
+        At least these.
+
+    Returns
+    -------
+    dict of photo_id to tuple of str, list of LeftOut
+        The photos that stay, and those left out.
+    """
+    by_id = {photo.photo.photo_id: photo for photo in photos}
+    kept, left_out = dict(folders), []
+    for burst in bursts:
+        members = [key for key in burst.photo_ids if key in folders]
+        for folder in sorted({name for key in members for name in folders[key]}):
+            there = [by_id[key] for key in members if folder in folders[key]]
+            best = best_of(there)
+            for key in (photo.photo.photo_id for photo in there):
+                if key != best:
+                    kept[key] = tuple(f for f in kept[key] if f != folder)
+                    left_out.append(LeftOut(key, folder, "not_best_of_burst", best))
+    return {key: names for key, names in kept.items() if names}, left_out

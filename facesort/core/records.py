@@ -24,8 +24,8 @@ Embeddings = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """One source file as the scan found it.
+class PhotoRef:
+    """Which photo: all that is needed to find it again.
 
     Parameters
     ----------
@@ -33,14 +33,24 @@ class Photo:
         Also the ordering index: photos are matched in this order.
     path : str
         POSIX path relative to the source root.
+    """
+
+    photo_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo(PhotoRef):
+    """One source file as the scan found it.
+
+    Parameters
+    ----------
     size : int
         In bytes.
     mtime_ns : int
         Modification time in nanoseconds since the epoch.
     """
 
-    photo_id: int
-    path: str
     size: int
     mtime_ns: int
 

@@ -35,7 +35,8 @@ SELECT f.face_id, f.photo_id, f.quality, d.round, d.batch_id, d.outcome, d.reaso
 FROM face f
 JOIN decision d ON d.face_id = f.face_id
 WHERE until_run IS NULL OR d.batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
-QUALIFY row_number() OVER (PARTITION BY f.face_id ORDER BY d.round DESC) = 1;
+-- By the photo too, so that a question about some photos reads only theirs.
+QUALIFY row_number() OVER (PARTITION BY f.photo_id, f.face_id ORDER BY d.round DESC) = 1;
 
 CREATE OR REPLACE MACRO answer_until(until_time) AS TABLE     -- one row per face and person that a user has answered for
 WITH undone AS (                                              -- the first change after that time tells what was there
@@ -151,17 +152,21 @@ WITH shown AS (
            CASE WHEN s.person_id IS NULL OR m.current_id = s.person_id THEN s.distance
                 WHEN u.current_id = s.person_id THEN s.runner_up_distance END AS distance,
            s.runner_up_distance, s.quality, s.by_user, u.current_id AS runner_up_id,
-           m.current_id AS candidate_id
+           m.current_id AS candidate_id, n.name AS nearest, s.person_id AS effective_id, s.round,
+           d.outcome AS decided_outcome, d.reason AS decided_reason,
+           if(d.person_id IS NULL, NULL, coalesce(m.current_id, d.person_id)) AS decided_id
     FROM face_state s
     JOIN decision d ON d.face_id = s.face_id AND d.round = s.round
     LEFT JOIN person p ON p.person_id = s.person_id
     LEFT JOIN everyone m ON m.person_id = coalesce(d.person_id, d.nearest_id)
+    LEFT JOIN everyone n ON n.person_id = s.nearest_id
     LEFT JOIN everyone u ON u.person_id = s.runner_up_id
 )
 SELECT f.face_id, f.photo_id, p.path, f.person, f.runner_up, f.outcome, f.reason, f.distance,
        f.runner_up_distance, f.quality, a.answer,
        EXISTS (FROM learned l WHERE l.face_id = f.face_id AND l.person_id = f.person_id) AS learned,
        EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
-       f.person_id, f.by_user, f.candidate_id, f.runner_up_id
+       f.person_id, f.by_user, f.candidate_id, f.runner_up_id, f.nearest, f.effective_id, f.round,
+       f.decided_outcome, f.decided_reason, f.decided_id
 FROM shown f JOIN photo p USING (photo_id)
 LEFT JOIN settled_answer a ON a.face_id = f.face_id AND a.person_id = f.person_id;

@@ -8,18 +8,28 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, strategies as st
 
-from facesort.core.bursts import Burst, Shot, find_bursts
-from facesort.core.delivery import LeftOut, best_of_bursts
+from facesort.core.bursts import Burst, LeftOut, best_of_bursts, find_bursts
+from facesort.core.records import PhotoRef
+from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.core.xmp import Region, sidecar
 
 NOON = datetime(2026, 5, 4, 12)
 
 
-def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: object) -> Shot:
+def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: object) -> StoredPhoto:
     """A photo; `at` in seconds after noon."""
     taken = None if at is None else NOON + timedelta(seconds=at)
-    camera = str(more.get("camera", "A"))
-    return Shot(photo_id, phash, taken, camera, float(more.get("sharpness", 1.0)))  # type: ignore[arg-type]
+    ref, sharpness = PhotoRef(photo_id, f"{photo_id}.jpg"), float(more.get("sharpness", 1.0))  # type: ignore[arg-type]
+    return StoredPhoto(
+        ref,
+        "matched",
+        None,
+        "",
+        phash=phash,
+        captured_at=taken,
+        camera=str(more.get("camera", "A")),
+        faces=(StoredFace(photo_id, ref, sharpness=sharpness),),
+    )
 
 
 ALIKE, UNLIKE = 0b1111111111, 0b11111111111  # 10 and 11 bits from 0
@@ -45,7 +55,7 @@ ALIKE, UNLIKE = 0b1111111111, 0b11111111111  # 10 and 11 bits from 0
         ([shot(1), shot(2, UNLIKE, at=1), shot(3, at=2)], []),
     ],
 )
-def test_bursts(shots: list[Shot], bursts: list[tuple[int, ...]]) -> None:
+def test_bursts(shots: list[StoredPhoto], bursts: list[tuple[int, ...]]) -> None:
     assert [burst.photo_ids for burst in find_bursts(shots)] == bursts
 
 
@@ -58,15 +68,17 @@ def test_bursts(shots: list[Shot], bursts: list[tuple[int, ...]]) -> None:
             st.one_of(st.none(), st.integers(0, 30)),
             sharpness=st.floats(0, 9),
         ),
-        unique_by=lambda s: s.photo_id,
+        unique_by=lambda s: s.photo.photo_id,
     )
 )
-def test_a_photo_is_in_one_burst_at_most_and_the_best_is_the_sharpest(shots: list[Shot]) -> None:
+def test_a_photo_is_in_one_burst_at_most_and_the_best_is_the_sharpest(
+    shots: list[StoredPhoto],
+) -> None:
     bursts = find_bursts(shots)
 
     members = [key for burst in bursts for key in burst.photo_ids]
     assert len(members) == len(set(members))
-    sharpness = {s.photo_id: s.sharpness for s in shots}
+    sharpness = {s.photo.photo_id: s.sharpness for s in shots}
     for burst in bursts:
         assert len(burst.photo_ids) > 1
         assert sharpness[burst.best] == max(sharpness[key] for key in burst.photo_ids)

@@ -20,7 +20,7 @@ from pathlib import Path
 from pebble import ProcessExpired
 
 from facesort.core.paths import from_text
-from facesort.core.records import Analysis, Photo
+from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
 from facesort.errors import ImageError
 from facesort.faces.analysis import find_faces
@@ -60,7 +60,7 @@ class Analyser:
     threads: int = 1
     backend: Backend = "onnxruntime"
 
-    def path_of(self, photo: Photo) -> Path:
+    def path_of(self, photo: PhotoRef) -> Path:
         """Where a photo is on the disk."""
         return self.root / from_text(photo.path)
 
@@ -99,7 +99,7 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
     return data
 
 
-def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
+def analyse_file(analyser: Analyser, photo: PhotoRef) -> Analysis:
     """Find and embed the faces of one file, and render its output JPEG.
 
     Returns
@@ -139,7 +139,7 @@ def analyse_file(analyser: Analyser, photo: Photo) -> Analysis:
     )
 
 
-def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> bytes:
+def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) -> bytes:
     """Render a photo's output JPEG.
 
     Raises
@@ -155,7 +155,7 @@ def render_file(analyser: Analyser, photo: Photo, sha256: str | None = None) -> 
 
 
 def render_again(
-    analyser: Analyser, photo: Photo, executor: Executor, sha256: str | None = None
+    analyser: Analyser, photo: PhotoRef, executor: Executor, sha256: str | None = None
 ) -> bytes:
     """Render a photo whose JPEG is lost, in a worker.
 
@@ -171,17 +171,17 @@ def render_again(
 
 
 def analyse_in_order(
-    analyser: Analyser, photos: Iterable[Photo], executor: Executor
+    analyser: Analyser, photos: Iterable[PhotoRef], executor: Executor
 ) -> Iterator[Analysis]:
     """Analyse photos in parallel and yield the results in the order of the photos.
 
     Parameters
     ----------
-    photos : iterable of Photo
+    photos : iterable of PhotoRef
     executor : Executor
         At most 64 photos are under way at a time, whatever its size; if the caller stops early, they are cancelled.
     """
-    waiting: deque[tuple[Photo, Future[Analysis]]] = deque()
+    waiting: deque[tuple[PhotoRef, Future[Analysis]]] = deque()
     try:
         for photo in photos:
             waiting.append((photo, executor.submit(analyse_file, analyser, photo)))
@@ -195,7 +195,7 @@ def analyse_in_order(
 
 
 def _result(
-    analyser: Analyser, photo: Photo, future: Future[Analysis], executor: Executor
+    analyser: Analyser, photo: PhotoRef, future: Future[Analysis], executor: Executor
 ) -> Analysis:
     """Wait for one analysis; a worker that died or hung gives a reason code, not an exception."""
     try:
@@ -212,7 +212,7 @@ def _result(
 
 
 def _worker_failure(
-    analyser: Analyser, photo: Photo, error: TimeoutError | ProcessExpired | MemoryError
+    analyser: Analyser, photo: PhotoRef, error: TimeoutError | ProcessExpired | MemoryError
 ) -> tuple[Reason, str]:
     """Reason code and text for a file that crashed its worker, or exceeded its time or memory."""
     if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == EXIT_OUT_OF_MEMORY:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.bursts import find_bursts
-from facesort.core.delivery import LeftOut, best_of_bursts
+from facesort.core.bursts import LeftOut, best_of_bursts, find_bursts
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.export_files import ExportOptions, ExportPlan, ExportWriter
@@ -18,7 +16,9 @@ from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
-from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
+from facesort.store import Store
+from facesort.store.queries.deliveries import left_out_reasons, wanted_folders
+from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace, lies_in
 
 
@@ -82,8 +82,7 @@ def export(
         workspace.open_store(read_only=True) as store,
         executor_or_local(executor, settings) as pool,
     ):
-        found = deliveries(store, unknown_folder=settings.run.unknown_folder)
-        plan = _plan(found, options)
+        plan = _plan(store, options, unknown_folder=settings.run.unknown_folder)
         renderer = Renderer(analyser, pool, settings.output, lambda _: None)
         writer = ExportWriter(folder, options, renderer)
         try:
@@ -113,13 +112,14 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
         )
 
 
-def _plan(found: Iterable[DeliveredPhoto], options: ExportOptions) -> ExportPlan:
-    """Decide which folders each photo belongs in, and list the photos that belong in none."""
-    photos = {photo.shot.photo_id: photo for photo in found}
-    folders = {key: photo.folders for key, photo in photos.items() if photo.folders}
-    left_out = [LeftOut(key, "", p.left_out) for key, p in photos.items() if not p.folders]
-    bursts = find_bursts(photos[key].shot for key in folders)
+def _plan(store: Store, options: ExportOptions, *, unknown_folder: bool) -> ExportPlan:
+    """Folders that each photo belongs in, and the photos that belong in none."""
+    photos = {photo.photo.photo_id: photo for photo in stored_photos(store)}
+    folders, why = wanted_folders(store, unknown_folder=unknown_folder), left_out_reasons(store)
+    left_out = [LeftOut(key, "", why[key]) for key in photos if key not in folders]
+    wanted = [photo for key, photo in photos.items() if key in folders]
+    bursts = find_bursts(wanted)
     if options.best_of_burst:
-        folders, alike = best_of_bursts(folders, [photos[key].shot for key in folders], bursts)
+        folders, alike = best_of_bursts(folders, wanted, bursts)
         left_out += alike
     return ExportPlan(photos, folders, left_out, bursts)

@@ -23,18 +23,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from facesort.core.bursts import Burst
-from facesort.core.delivery import LeftOut
-from facesort.core.records import Photo
+from facesort.core.bursts import Burst, LeftOut
 from facesort.core.routing import output_name
+from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
 from facesort.engine.delivery.renderer import Renderer
 from facesort.files import file_sha256, sync_folder, write_synced
 from facesort.images import jpeg_size
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.job.rematches import StoredPhoto
-from facesort.store.queries.deliveries import DeliveredPhoto, write_results
+from facesort.store.queries.deliveries import write_results
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +69,14 @@ class ExportPlan:
 
     Parameters
     ----------
-    photos : dict of photo_id to DeliveredPhoto
+    photos : dict of photo_id to StoredPhoto
         All of them.
     folders : dict of photo_id to tuple of str
     left_out : list of LeftOut
     bursts : tuple of Burst
     """
 
-    photos: dict[int, DeliveredPhoto]
+    photos: dict[int, StoredPhoto]
     folders: dict[int, tuple[str, ...]]
     left_out: list[LeftOut]
     bursts: tuple[Burst, ...]
@@ -113,32 +111,27 @@ class ExportWriter:
     def _copy(self, plan: ExportPlan, keys: Sequence[int]) -> list[LeftOut]:
         """Write the copies of some photos; return those that cannot be rendered any more."""
         some = [plan.photos[key] for key in keys]
-        stored = [
-            StoredPhoto(Photo(p.shot.photo_id, p.path, 0, 0), p.sha256, (), p.copies) for p in some
-        ]
         missing = []
-        for photo, source, jpeg in zip(some, stored, self.renderer.jpegs(stored), strict=True):
-            key = photo.shot.photo_id
+        for photo, jpeg in zip(some, self.renderer.jpegs(some), strict=True):
+            key = photo.photo.photo_id
             if jpeg is None:
                 missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
             else:
-                self._copy_photo(photo, plan.folders[key], source, jpeg)
+                self._copy_photo(photo, plan.folders[key], jpeg)
         return missing
 
-    def _copy_photo(
-        self, photo: DeliveredPhoto, folders: Sequence[str], source: StoredPhoto, jpeg: bytes
-    ) -> None:
-        name = output_name(photo.path, photo.sha256)
+    def _copy_photo(self, photo: StoredPhoto, folders: Sequence[str], jpeg: bytes) -> None:
+        name = output_name(photo.photo.path, photo.sha256)
         digest = hashlib.sha256(jpeg).hexdigest()
         regions = _regions(photo, jpeg) if self.options.xmp else b""
-        original = self.renderer.intact_copy(source) if self.options.hard_links else None
+        original = self.renderer.intact_copy(photo) if self.options.hard_links else None
         for folder in folders:
             (self.folder / folder).mkdir(exist_ok=True)
             file = f"{folder}/{name}"
             if original is None or not self._link(original, self.folder / file):
                 write_synced(self.folder / file, jpeg)
             self.sums.append((digest, file))
-            self.copies.append((photo.shot.photo_id, file))
+            self.copies.append((photo.photo.photo_id, file))
             if regions:
                 self._add(f"{file.removesuffix('.jpg')}.xmp", regions)
 
@@ -165,8 +158,8 @@ class ExportWriter:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(("photo", "folder", "why", "instead"))
         for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
-            instead = "" if left.instead is None else plan.photos[left.instead].path
-            rows.writerow((plan.photos[left.photo_id].path, left.folder, left.why, instead))
+            instead = "" if left.instead is None else plan.photos[left.instead].photo.path
+            rows.writerow((plan.photos[left.photo_id].photo.path, left.folder, left.why, instead))
         self._add(LEFT_OUT, text.getvalue().encode("utf-8-sig"))
 
     def _write_manifest(self) -> None:
@@ -182,9 +175,9 @@ def _file(entry: tuple[str, str]) -> str:
     return entry[1]
 
 
-def _regions(photo: DeliveredPhoto, jpeg: bytes) -> bytes:
+def _regions(photo: StoredPhoto, jpeg: bytes) -> bytes:
     """XMP sidecar with the regions of everyone recognised."""
     size = photo.size
-    named = [] if size is None else [f for f in photo.faces if f.name is not None]
-    regions = [Region.of(f.name or "", f.box, size or (1, 1)) for f in named]
+    named = [] if size is None else [f for f in photo.faces if f.person is not None]
+    regions = [Region.of(f.person or "", f.box, size or (1, 1)) for f in named]
     return sidecar(regions, jpeg_size(jpeg))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.routing import PlannedWrite
+from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser, render_again
 from facesort.errors import ImageError
 from facesort.reasons import Reason
-from facesort.store.job.rematches import StoredPhoto
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from facesort.core.gallery import Gallery
-from facesort.core.records import Analysis, Photo
+from facesort.core.records import Analysis, Photo, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
@@ -294,7 +294,7 @@ class Run:
     def _render(self, executor: Executor, plan: PlannedWrite, path: str) -> bytes | None:
         """Render a lost staged JPEG again; None if that is not possible any more."""
         try:
-            return render_again(self.analyser, Photo(plan.photo_id, path, 0, 0), executor)
+            return render_again(self.analyser, PhotoRef(plan.photo_id, path), executor)
         except ImageError as error:
             self.monitor.check(error.reason)
             log.warning("%s cannot be rendered again: %s", path, error)

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from facesort.core.gallery import Centroids, Gallery
 from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
+from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.rules import Rules
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import rematches
-from facesort.store.job.rematches import Rematched, StoredFace, StoredPhoto
+from facesort.store.job.rematches import Rematched
 from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.stored import stored_photos
 from facesort.store.what_counts import Standing, standings
 
 _AT_ONCE = 256  # photos whose distances are computed together
@@ -187,7 +189,9 @@ class Rematch:
             f.face_id: self.confirmed[f.face_id] for f in photo.faces if f.face_id in self.confirmed
         }
         # What cannot be compared any more keeps its person.
-        pinned |= {f.face_id: f.answer for f in photo.faces if f.embedding is None and f.answer}
+        pinned |= {
+            f.face_id: f.person_id for f in photo.faces if f.embedding is None and f.person_id
+        }
         if not pinned and not any(face.face_id in self.rejected for face in faces):
             return None
         taken = np.isin(self.person_ids, list(pinned.values()))
@@ -234,9 +238,7 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
     found = rematches.candidates(
         store, everything=everything, unknown_folder=rematch.rules.unknown_folder
     )
-    photos = rematches.stored_photos(
-        store, sorted(found.again | found.undelivered), rematch.pack_id
-    )
+    photos = stored_photos(store, sorted(found.again | found.undelivered), pack_id=rematch.pack_id)
     for some in _by(_AT_ONCE, photos):
         again = [photo for photo in some if photo.photo.photo_id in found.again]
         decided = dict(zip((p.photo.photo_id for p in again), rematch.decide(again), strict=True))

@@ -11,6 +11,7 @@ from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
 from facesort.core.representatives import representatives
 from facesort.core.routing import safe_folder
+from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.core.words import several
 from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.seed import person_name
@@ -27,7 +28,7 @@ from facesort.store.gallery.answers import (
 from facesort.store.gallery.people import NewReference
 from facesort.store.queries import gallery, review
 from facesort.store.queries.gallery import known_person
-from facesort.store.queries.review import FaceRecord
+from facesort.store.queries.stored import stored_faces, stored_photos, with_crops
 from facesort.workspace import Workspace
 
 Answer = Literal["yes", "no", "unsure"]
@@ -113,12 +114,12 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
         If the face is unknown, or cannot be compared.
     """
     with undoable(workspace, "reference", f"face {face_id} became a reference", clock) as store:
-        shown = next(iter(review.review_faces(store, [face_id])), None)
+        shown = next(iter(review.faces_with_crops(store, [face_id])), None)
         if shown is None or shown.person is None:
             raise GalleryError(f"face {face_id} is unknown: name it first")
         person = known_person(store, shown.person)
         if not _enrol(store, person, _comparable(store, [face_id])):
-            raise GalleryError(f"{shown.path} is a reference of {person.name!r} already")
+            raise GalleryError(f"{shown.photo.path} is a reference of {person.name!r} already")
         return person
 
 
@@ -188,10 +189,12 @@ def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
         )
 
 
-def _comparable(store: Store, face_ids: Sequence[int]) -> list[FaceRecord]:
+def _comparable(store: Store, face_ids: Sequence[int]) -> list[StoredFace]:
     """The faces that have an embedding of the gallery's model pack."""
     packs = gallery.pack_ids(store)
-    found = [f for f in review.face_records(store, face_ids) if not packs or f.pack_id in packs]
+    where = "WHERE list_contains(?, s.face_id) ORDER BY s.face_id"
+    stored = stored_faces(store, where, [list(map(int, face_ids))], pack_id="")
+    found = [f for f in stored if f.embedding is not None and (not packs or f.pack_id in packs)]
     if not found:
         raise GalleryError(
             "none of these faces can be compared: they were erased, or belong to another model pack than the gallery"
@@ -208,34 +211,39 @@ def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) 
         person = people.add_person(store, name, safe_folder(folder or name))
     faces = _comparable(store, face_ids)
     qualities = np.array([face.quality for face in faces], dtype=np.float32)
-    rows = representatives(np.stack([face.embedding for face in faces]), qualities, _MAX_REFERENCES)
+    rows = representatives(
+        np.stack([np.asarray(face.embedding) for face in faces]), qualities, _MAX_REFERENCES
+    )
     _enrol(store, person, [faces[row] for row in rows])
     notice_faces(store, face_ids)
     return person
 
 
-def _enrol(store: Store, person: Person, faces: Sequence[FaceRecord]) -> int:
+def _enrol(store: Store, person: Person, faces: Sequence[StoredFace]) -> int:
     """Answer *yes* and add references, one per photo; returns how many are new."""
     set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
     new = []
-    for face in faces:
-        if not people.has_reference(store, person.person_id, face.sha256):
-            people.add_reference(store, person.person_id, _reference(face))
+    keys = sorted({face.photo.photo_id for face in faces})
+    photos = {photo.photo.photo_id: photo for photo in stored_photos(store, keys)}
+    for face in with_crops(store, faces):
+        photo = photos[face.photo.photo_id]
+        if not people.has_reference(store, person.person_id, photo.sha256):
+            people.add_reference(store, person.person_id, _reference(face, photo))
             new.append(face.face_id)
     unlearn_faces(store, new)  # a face must not count twice, as a reference and as learned
     return len(new)
 
 
-def _reference(face: FaceRecord) -> NewReference:
+def _reference(face: StoredFace, photo: StoredPhoto) -> NewReference:
     return NewReference(
-        file_name=face.path.rpartition("/")[2],
-        sha256=face.sha256,
+        file_name=face.photo.path.rpartition("/")[2],
+        sha256=photo.sha256,
         sharpness=face.sharpness,
         yaw=face.yaw,
         quality=face.quality,
         pack_id=face.pack_id,
-        embedding=face.embedding,
+        embedding=np.asarray(face.embedding),
         crop=face.crop,
-        captured_at=face.captured_at,
+        captured_at=photo.captured_at,
         face_id=face.face_id,
     )

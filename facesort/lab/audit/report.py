@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facesort.core.changes import ChangedPhoto, Circumstances, Moment
+from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.audit.tables import MAX_ROWS
@@ -23,7 +24,6 @@ from facesort.store.queries.audit import DropRow
 from facesort.store.queries.gallery import everyone
 from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import Counts, RunRecord
-from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace, open_workspace
 
 LISTED = 100  # rows of a list of files
@@ -81,7 +81,7 @@ class AuditReport:
         At most 100.
     skipped_files : sequence of (path, reason)
         At most 100; what could not be read comes first.
-    dropped_faces : sequence of ReviewFace or None
+    dropped_faces : sequence of StoredFace or None
         Unknown faces nearest to somebody in the gallery, the nearest first; None if they were not asked for.
     faceless : sequence of str
         Paths of photos in which no face was found.
@@ -108,7 +108,7 @@ class AuditReport:
     withheld: Sequence[tuple[str, int, int]]
     coverage: Sequence[tuple[str, int, int, int]]
     coverage_by_hour: Sequence[tuple[str, datetime | None, int]]
-    dropped_faces: Sequence[ReviewFace] | None
+    dropped_faces: Sequence[StoredFace] | None
     faceless: Sequence[str]
     comparison: Comparison | None
 

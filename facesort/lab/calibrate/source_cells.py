@@ -7,6 +7,7 @@ from functools import partial
 from IPython.display import Image, Markdown
 from ipywidgets import Widget
 
+from facesort.core.stored import StoredFace
 from facesort.engine.job.decide import decide_batch
 from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
@@ -22,7 +23,6 @@ from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.words import share
 from facesort.reasons import Outcome
-from facesort.store.queries.review import ReviewFace
 
 
 def look_at_source(session: CalibrationSession, *, photos: int, seed: int) -> Markdown:
@@ -130,12 +130,12 @@ def show_between(session: CalibrationSession, *, limit: int | None) -> Live:
     return session.live("between", content, deferred=True)
 
 
-def faces_between(session: CalibrationSession, limit: int) -> tuple[list[ReviewFace], int]:
+def faces_between(session: CalibrationSession, limit: int) -> tuple[list[StoredFace], int]:
     """Faces of the sample that a sort would match but not learn, those nearest to LOOSE first.
 
     Returns
     -------
-    list of ReviewFace
+    list of StoredFace
         At most `limit`.
     int
         How many there are.
@@ -153,10 +153,9 @@ def faces_between(session: CalibrationSession, limit: int) -> tuple[list[ReviewF
     names = {person.person_id: person.name for person in session.gallery.persons}
     return (
         [
-            ReviewFace(
+            StoredFace(
                 face_id=0,  # faces of a sample are not stored
-                photo_id=photo.photo_id,
-                path=photo.path,
+                photo=photo,
                 person=names[decision.person_id or 0],
                 runner_up=names.get(decision.runner_up_id or 0),
                 outcome=decision.outcome.value,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from facesort.core.bursts import Burst, find_bursts
+from facesort.core.stored import StoredPhoto
 from facesort.core.words import several
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
 from facesort.reasons import PhotoStatus
-from facesort.store.queries.deliveries import DeliveredPhoto, deliveries
+from facesort.store.queries.stored import stored_photos
 
 _MAX_ROWS = 50
 
@@ -15,11 +16,11 @@ _MAX_ROWS = 50
 def bursts_table(session: ReviewSession) -> Table:
     """The bursts of a job, without duplicates, the largest first."""
     photos = {
-        photo.shot.photo_id: photo
-        for photo in session.read(deliveries)
+        photo.photo.photo_id: photo
+        for photo in session.read(lambda store: list(stored_photos(store)))
         if photo.status != PhotoStatus.DUPLICATE
     }
-    bursts = find_bursts(photo.shot for photo in photos.values())
+    bursts = find_bursts(photos.values())
     largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MAX_ROWS]
     return Table(
         ("Photos", "Sharpest", "Sharpness of its faces", "The others"),
@@ -28,10 +29,10 @@ def bursts_table(session: ReviewSession) -> Table:
     )
 
 
-def _row(burst: Burst, photos: dict[int, DeliveredPhoto]) -> tuple[int, str, str, str]:
+def _row(burst: Burst, photos: dict[int, StoredPhoto]) -> tuple[int, str, str, str]:
     best = photos[burst.best]
-    others = [photos[key].path for key in burst.photo_ids if key != burst.best]
-    return len(burst.photo_ids), best.path, f"{best.shot.sharpness:.0f}", ", ".join(others)
+    others = [photos[key].photo.path for key in burst.photo_ids if key != burst.best]
+    return len(burst.photo_ids), best.photo.path, f"{best.sharpness:.0f}", ", ".join(others)
 
 
 def _note(photos: int, bursts: tuple[Burst, ...]) -> str:

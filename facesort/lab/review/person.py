@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
+from facesort.core.stored import StoredFace
 from facesort.engine.review import answers
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
@@ -13,7 +14,7 @@ from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, pagina
 from facesort.lab.review.tiles import face_tile
 from facesort.store.queries import Store
 from facesort.store.queries.gallery import known_person
-from facesort.store.queries.review import ReviewFace, faces_of_person
+from facesort.store.queries.review import faces_of_person
 
 _ACTIONS = (
     SheetAction("take", "Take away", "t", "bad", "never given to this person again", removes=True),
@@ -50,7 +51,7 @@ class PersonPanel(Panel):
             return "Nobody is in the gallery yet."
         page, pages, part = paginate(self.sheet.page, counts[name])
 
-        def faces_on_page(store: Store) -> list[ReviewFace]:
+        def faces_on_page(store: Store) -> list[StoredFace]:
             person_id = known_person(store, name).person_id
             return faces_of_person(store, person_id, limit=PAGE, offset=part.start)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from facesort.core.stored import StoredFace
 from facesort.core.words import several
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
-from facesort.store.queries.review import LookAlikes, ReviewFace
+from facesort.store.queries.review import LookAlikes
 
 _BADGES = MappingProxyType(
     {
@@ -27,14 +28,14 @@ def _file(path: str) -> str:
     return shorten(path.rpartition("/")[2], _FILE)
 
 
-def _distance(face: ReviewFace) -> str:
+def _distance(face: StoredFace) -> str:
     own = "not compared yet" if face.distance is None else f"{face.distance:.2f}"
     if face.runner_up is None or face.runner_up_distance is None:
         return own
     return f"{own} · next {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
 
 
-def _badges(face: ReviewFace) -> list[str]:
+def _badges(face: StoredFace) -> list[str]:
     found = [_BADGES[reason] for reason in _BADGES if reason.value == face.reason]
     if not found and face.outcome == Outcome.LOOSE.value:
         found.append("LOOSE")
@@ -47,7 +48,7 @@ def _badges(face: ReviewFace) -> list[str]:
     return found
 
 
-def pair_tile(face: ReviewFace, *, low_quality: float = 0.0) -> Tile:
+def pair_tile(face: StoredFace, *, low_quality: float = 0.0) -> Tile:
     """A face beside the best reference of the person it was given to."""
     badges = _badges(face)
     if face.quality < low_quality:
@@ -56,19 +57,24 @@ def pair_tile(face: ReviewFace, *, low_quality: float = 0.0) -> Tile:
         face.face_id,
         (face.crop, face.reference_crop),
         face.person or "nobody",
-        (_distance(face), _file(face.path)),
+        (_distance(face), _file(face.photo.path)),
         badges,
         ("", "reference" if face.person else ""),
         "pair",
-        face.path,
+        face.photo.path,
     )
 
 
-def face_tile(face: ReviewFace) -> Tile:
+def face_tile(face: StoredFace) -> Tile:
     """A single face."""
     lines = (_distance(face), f"quality {face.quality:.2f}")
     return Tile(
-        face.face_id, (face.crop,), _file(face.path), lines, _badges(face), tooltip=face.path
+        face.face_id,
+        (face.crop,),
+        _file(face.photo.path),
+        lines,
+        _badges(face),
+        tooltip=face.photo.path,
     )
 
 
@@ -95,16 +101,16 @@ def look_alikes_tile(key: int, pair: LookAlikes, crops: Sequence[bytes]) -> Tile
     )
 
 
-def between_tile(face: ReviewFace, names: tuple[str, str], references: Mapping[str, bytes]) -> Tile:
+def between_tile(face: StoredFace, names: tuple[str, str], references: Mapping[str, bytes]) -> Tile:
     """A face between the best references of two people."""
     first, second = names
     return Tile(
         face.face_id,
         (references[first], face.crop, references[second]),
         f"given to {face.person}" if face.person else "given to nobody",
-        (_distance(face), _file(face.path)),
+        (_distance(face), _file(face.photo.path)),
         _badges(face),
         (first, "who is this?", second),
         "trio",
-        face.path,
+        face.photo.path,
     )

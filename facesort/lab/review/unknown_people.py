@@ -15,7 +15,7 @@ from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.store.queries import face_sets
-from facesort.store.queries.review import review_faces
+from facesort.store.queries.review import faces_with_crops
 
 _SHOWN = 4  # faces on the tile of a group
 _GROUPS = PAGE // _SHOWN
@@ -101,7 +101,7 @@ class UnknownPeoplePanel(Panel):
             return
         page, pages, part = paginate(page, len(self._open))
         face_ids = self._open.face_ids[part].tolist()
-        found = self.session.read(lambda store: review_faces(store, face_ids))
+        found = self.session.read(lambda store: faces_with_crops(store, face_ids))
         self.opened.show([face_tile(face) for face in found], page, pages)
         self.opened.layout.display = ""
 

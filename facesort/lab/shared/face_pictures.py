@@ -17,10 +17,10 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.plots import picture, shorten, style
-from facesort.store.queries.review import ReviewFace
 
 NOT_REQUESTED = (
     "No pictures of faces: none were requested. Set `contact_sheet = 24`, or pass `-p contact_sheet 24` on the "
@@ -77,12 +77,12 @@ def faces_picture(figure: Figure, alt: str) -> Picture | widgets.Widget:
     )
 
 
-def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
+def plot_contact_sheet(faces: Sequence[StoredFace]) -> Figure:
     """Draw pairs: the face in the photo, and the best reference of its person.
 
     Parameters
     ----------
-    faces : sequence of ReviewFace
+    faces : sequence of StoredFace
         At least one.
     """
     rows = math.ceil(len(faces) / _COLUMNS)
@@ -95,7 +95,7 @@ def plot_contact_sheet(faces: Sequence[ReviewFace]) -> Figure:
         return figure
 
 
-def _draw_pair(cell: SubFigure, face: ReviewFace) -> None:
+def _draw_pair(cell: SubFigure, face: StoredFace) -> None:
     axes = cell.subplots(
         1, 2, gridspec_kw={"left": 0.03, "right": 0.97, "bottom": 0.36, "top": 0.98, "wspace": 0.04}
     )
@@ -106,9 +106,9 @@ def _draw_pair(cell: SubFigure, face: ReviewFace) -> None:
         runner_up = f"next: {shorten(face.runner_up, 20)} {face.runner_up_distance:.2f}"
     distance = "" if face.distance is None else f" {face.distance:.2f}"
     lines = [
-        (f"{shorten(face.person or 'nobody', 22)}{distance}", "bold"),
+        (f"{shorten(face.person or face.nearest or 'nobody', 22)}{distance}", "bold"),
         (runner_up, "normal"),
-        (shorten(face.path.rpartition("/")[2], 28), "normal"),
+        (shorten(face.photo.path.rpartition("/")[2], 28), "normal"),
     ]
     for number, (text, weight) in enumerate(lines):
         cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight, parse_math=False)

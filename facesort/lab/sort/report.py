@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
+from facesort.core.stored import StoredFace
 from facesort.engine.job.progress import status_report
 from facesort.faces.engines.backends import describe_backend
 from facesort.faces.protocol import ModelPack
@@ -20,7 +21,6 @@ from facesort.lab.shared.words import duration
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import reports, review
 from facesort.store.queries.reports import Counts, RunRecord
-from facesort.store.queries.review import ReviewFace
 from facesort.workspace import Workspace
 
 
@@ -41,7 +41,7 @@ class SortReport:
         Of this run.
     distances : mapping of Outcome to ndarray of shape (n,), float32
         Of every face to its person, or else to the nearest person.
-    doubtful : sequence of ReviewFace or None
+    doubtful : sequence of StoredFace or None
         None if not requested.
     backend : str
         What ran the networks, in words.
@@ -55,7 +55,7 @@ class SortReport:
     failed_writes: Sequence[tuple[str, str]]
     batches: Sequence[tuple[datetime, int, float, float]]
     distances: Mapping[Outcome, NDArray[np.float32]]
-    doubtful: Sequence[ReviewFace] | None
+    doubtful: Sequence[StoredFace] | None
     backend: str
 
     @property

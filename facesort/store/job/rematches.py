@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from facesort.core.matching import Decision
-from facesort.core.records import Photo
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
-from facesort.store.store import Store, vector
-
-_CHUNK = 1000  # photos whose embeddings are in memory at a time
+from facesort.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +27,6 @@ class Candidates:
 
     again: frozenset[int]
     undelivered: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredFace:
-    """A face with its newest decision, and what counts.
-
-    Parameters
-    ----------
-    decided : tuple of (outcome, reason, person_id or None)
-        The machine's; persons who were merged are named by who answers for them.
-    answer : int or None
-        The person that counts, of the machine's decision and the user's.
-    confirmed : bool
-        Whether a user said so.
-    embedding : ndarray of shape (dim,), float32, or None
-        None if it is of another pack or was erased: then it cannot be compared.
-    """
-
-    face_id: int
-    round: int
-    decided: tuple[str, str, int | None]
-    answer: int | None
-    confirmed: bool
-    embedding: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredPhoto:
-    """A photo with its faces and its copies.
-
-    Parameters
-    ----------
-    sha256 : str
-        Of the source file.
-    faces : tuple of StoredFace
-    copies : tuple of PlannedWrite
-        That are in the output, in the order they were written.
-    """
-
-    photo: Photo
-    sha256: str
-    faces: tuple[StoredFace, ...]
-    copies: tuple[PlannedWrite, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,67 +74,6 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
         [unknown_folder],
     )
     return Candidates(frozenset(r[0] for r in again), frozenset(r[0] for r in undelivered))
-
-
-def stored_photos(store: Store, photo_ids: Sequence[int], pack_id: str) -> Iterator[StoredPhoto]:
-    """Photos with all that is known of their faces, in the order given; a thousand at a time.
-
-    Parameters
-    ----------
-    store : Store
-        May be written to between two photos.
-    photo_ids : sequence of int
-        Ascending.
-    pack_id : str
-        Embeddings of other packs are left out.
-    """
-    for start in range(0, len(photo_ids), _CHUNK):
-        chunk = list(photo_ids[start : start + _CHUNK])
-        faces = _faces(store, chunk, pack_id)
-        copies = _copies(store, chunk)
-        rows = store.rows(
-            "SELECT photo_id, path, sha256 FROM photo_state "
-            "WHERE photo_id IN (SELECT unnest(?::INTEGER[])) ORDER BY photo_id",
-            [chunk],
-        )
-        for photo_id, path, sha256 in rows:
-            yield StoredPhoto(
-                Photo(photo_id, path, 0, 0), sha256, faces[photo_id], copies.get(photo_id, ())
-            )
-
-
-def _faces(store: Store, photo_ids: list[int], pack_id: str) -> dict[int, tuple[StoredFace, ...]]:
-    rows = store.rows(
-        "SELECT d.photo_id, d.face_id, d.round, d.outcome, d.reason, coalesce(e.current_id, d.person_id), "
-        "a.person_id, a.reason = 'confirmed_by_user', f.embedding FROM face_decision d "
-        "JOIN face_state a USING (face_id) "
-        "LEFT JOIN everyone e ON e.person_id = d.person_id "
-        "LEFT JOIN face f ON f.face_id = d.face_id AND f.pack_id = ? AND octet_length(f.embedding) > 0 "
-        "WHERE d.photo_id IN (SELECT unnest(?::INTEGER[])) ORDER BY d.photo_id, d.face_id",
-        [pack_id, photo_ids],
-    )
-    return {
-        photo_id: tuple(_stored_face(row) for row in group)
-        for photo_id, group in groupby(rows, key=lambda row: row[0])
-    }
-
-
-def _stored_face(row: tuple[Any, ...]) -> StoredFace:
-    _, face_id, number, outcome, reason, person_id, answer, confirmed, embedding = row
-    known = None if embedding is None else vector(embedding)
-    return StoredFace(face_id, number, (outcome, reason, person_id), answer, confirmed, known)
-
-
-def _copies(store: Store, photo_ids: list[int]) -> dict[int, tuple[PlannedWrite, ...]]:
-    rows = store.rows(
-        "SELECT photo_id, person_id, target, sha256, size FROM write WHERE status <> 'failed' "
-        "AND photo_id IN (SELECT unnest(?::INTEGER[])) ORDER BY photo_id, write_id",
-        [photo_ids],
-    )
-    return {
-        photo_id: tuple(PlannedWrite(*row) for row in group)
-        for photo_id, group in groupby(rows, key=lambda row: row[0])
-    }
 
 
 def gallery_faces(store: Store, pack_id: str, max_learned: int) -> dict[int, set[int]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from facesort.store.queries.review import ReviewFace
+from facesort.core.stored import StoredFace
+from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store
 
 # Name, photos, dropped; of the dropped: unknown faces only, withheld, no face, duplicate, failed.
@@ -196,24 +196,12 @@ def faceless_photos(store: Store, limit: int) -> list[str]:
     return [path for (path,) in rows]
 
 
-def dropped_faces(store: Store, limit: int) -> list[ReviewFace]:
+def dropped_faces(store: Store, limit: int) -> list[StoredFace]:
     """Faces of dropped photos beside the best reference of the nearest person, the nearest first, one of each photo."""
-    rows = store.rows(
-        # pictures are read last, and only of the faces that are shown
-        "WITH shown AS (SELECT f.face_id, p.photo_id, p.path, e.name, u.name AS runner_up, f.outcome, f.reason, "
-        " f.distance, f.runner_up_distance, f.quality, e.current_id AS nearest_id "
-        " FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.nearest_id "
-        " LEFT JOIN everyone u ON u.person_id = f.runner_up_id "
-        " WHERE p.reason = 'only_unknown_faces' AND f.distance IS NOT NULL "
-        " QUALIFY row_number() OVER (PARTITION BY f.photo_id ORDER BY f.distance, f.face_id) = 1 "
-        " ORDER BY f.distance, f.face_id LIMIT ?), "
-        "best AS (SELECT person_id, arg_max(crop, (quality, -reference_id)) AS crop FROM reference "
-        " WHERE person_id IN (SELECT nearest_id FROM shown) GROUP BY person_id) "
-        "SELECT s.* EXCLUDE (nearest_id), f.crop, b.crop FROM shown s JOIN face f USING (face_id) "
-        "LEFT JOIN best b ON b.person_id = s.nearest_id ORDER BY s.distance, s.face_id",
-        [limit],
+    where = (
+        "JOIN photo_state p ON p.photo_id = s.photo_id "
+        "WHERE p.reason = 'only_unknown_faces' AND s.nearest IS NOT NULL AND s.distance IS NOT NULL "
+        "QUALIFY row_number() OVER (PARTITION BY s.photo_id ORDER BY s.distance, s.face_id) = 1 "
+        "ORDER BY s.distance, s.face_id LIMIT ?"
     )
-    return [
-        replace(ReviewFace(*face), crop=bytes(crop), reference_crop=bytes(reference or b""))
-        for *face, crop, reference in rows
-    ]
+    return with_crops(store, stored_faces(store, where, [limit]))

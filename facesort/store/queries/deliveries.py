@@ -1,124 +1,27 @@
-"""Everything a fresh delivery needs, by what counts now."""
+"""Where photos belong, and the table of an export."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
-from facesort.core.bursts import Shot
-from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveredFace:
-    """A face of a photo, and who it is.
-
-    Parameters
-    ----------
-    person_id : int or None
-        None for an unknown one.
-    box : tuple of four float
-        ``x_min, y_min, x_max, y_max`` in px of the upright, full-size photo; may reach outside.
-    """
-
-    person_id: int | None
-    name: str | None
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveredPhoto:
-    """A photo, whether it has faces or not.
-
-    Parameters
-    ----------
-    path : str
-        POSIX path relative to the source root.
-    reason : str or None
-        Why it reached no folder.
-    sha256 : str
-        Of the source file.
-    size : tuple of (width, height) or None
-        In px, upright and full size.
-    faces : tuple of DeliveredFace
-        Empty for duplicates, and for photos that failed or wait.
-    folders : tuple of str
-        Where it belongs, by who is in it; in the order of the faces.
-    left_out : str
-        Why it belongs in no folder; empty if it does.
-    copies : tuple of PlannedWrite
-        Verified files of the output.
-    """
-
-    shot: Shot
-    path: str
-    status: str
-    reason: str | None
-    sha256: str
-    size: tuple[int, int] | None
-    faces: tuple[DeliveredFace, ...]
-    folders: tuple[str, ...]
-    left_out: str
-    copies: tuple[PlannedWrite, ...]
-
-
-def deliveries(store: Store, *, unknown_folder: bool = False) -> list[DeliveredPhoto]:
-    """All photos, in their order.
+def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str, ...]]:
+    """Where the photos with faces belong, in the order of the faces.
 
     Parameters
     ----------
     unknown_folder : bool
         Whether photos with only unknown faces are delivered to ``_unknown``.
+
+    Returns
+    -------
+    dict of photo_id to tuple of folder
+        A person who was removed has no folder any more.
     """
-    faces, folders = _faces(store), _folders(store, unknown_folder=unknown_folder)
-    copies = _copies(store)
-    sharpness = dict(
-        store.rows("SELECT photo_id, avg(sharpness)::DOUBLE FROM face GROUP BY photo_id")
-    )
-    rows = store.rows(
-        "SELECT s.photo_id, s.path, s.status, s.reason, "
-        "if(t.photo_id IS NULL, coalesce(s.reason, s.status), coalesce(t.reason, 'removed_person')), "
-        "s.sha256, s.width, s.height, s.phash, s.captured_at, coalesce(s.camera, '') "
-        "FROM photo_state s LEFT JOIN photo_standing t USING (photo_id) ORDER BY s.photo_id"
-    )
-    photos = []
-    for key, path, status, reason, why, sha256, width, height, phash, captured_at, camera in rows:
-        shot = Shot(key, phash, captured_at, camera, sharpness.get(key, 0.0))
-        size = None if width is None else (width, height)
-        photos.append(
-            DeliveredPhoto(
-                shot,
-                path,
-                status,
-                reason,
-                sha256,
-                size,
-                faces.get(key, ()),
-                folders.get(key, ()),
-                "" if key in folders else why,
-                copies.get(key, ()),
-            )
-        )
-    return photos
-
-
-def _faces(store: Store) -> dict[int, tuple[DeliveredFace, ...]]:
-    rows = store.rows(
-        "SELECT a.photo_id, a.person_id, p.name, f.x_min, f.y_min, f.x_max, f.y_max FROM face_state a "
-        "JOIN face f USING (face_id) LEFT JOIN person p ON p.person_id = a.person_id "
-        "ORDER BY a.photo_id, a.face_id"
-    )
-    return {
-        key: tuple(DeliveredFace(row[1], row[2], (row[3], row[4], row[5], row[6])) for row in group)
-        for key, group in groupby(rows, key=lambda row: row[0])
-    }
-
-
-def _folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str, ...]]:
-    """Where the photos with faces belong; a person who was removed has no folder any more."""
     rows = store.rows(
         "SELECT photo_id, list(coalesce(folder, ?) ORDER BY first_face_id) FROM wanted_copy "
         "WHERE NOT removed AND (? OR person_id IS NOT NULL) AND photo_id IN (SELECT photo_id FROM face) "
@@ -128,15 +31,15 @@ def _folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str, ...]
     return {photo_id: tuple(folders) for photo_id, folders in rows}
 
 
-def _copies(store: Store) -> dict[int, tuple[PlannedWrite, ...]]:
-    rows = store.rows(
-        "SELECT photo_id, person_id, target, sha256, size FROM write WHERE status = 'verified' "
-        "ORDER BY photo_id, write_id"
+def left_out_reasons(store: Store) -> dict[int, str]:
+    """Why each photo would be in no folder, if it is in none."""
+    return dict(
+        store.rows(
+            "SELECT s.photo_id, "
+            "if(t.photo_id IS NULL, coalesce(s.reason, s.status), coalesce(t.reason, 'removed_person')) "
+            "FROM photo_state s LEFT JOIN photo_standing t USING (photo_id)"
+        )
     )
-    return {
-        key: tuple(PlannedWrite(*row) for row in group)
-        for key, group in groupby(rows, key=lambda row: row[0])
-    }
 
 
 def write_results(

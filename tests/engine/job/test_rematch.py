@@ -15,7 +15,8 @@ from synthetic_event import content, sort_in_threads, tree, write_photo
 
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, decide_photo, distances_to_persons
-from facesort.core.records import Photo
+from facesort.core.records import PhotoRef
+from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.action import undo
@@ -28,7 +29,6 @@ from facesort.engine.setup import open_with_pack, set_up
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import FaceReason, Outcome, PhotoStatus
-from facesort.store.job.rematches import StoredFace, StoredPhoto
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace
@@ -336,18 +336,17 @@ def test_a_write_that_failed_waits_for_a_retry(job: Job) -> None:
 
 def stored(identities: list[tuple[int, int]]) -> StoredPhoto:
     """A photo with faces nobody has decided about."""
+    ref = PhotoRef(1, "a.jpg")
     found = tuple(
         StoredFace(
             number + 1,
-            0,
-            (Outcome.UNKNOWN.value, FaceReason.EMPTY_GALLERY.value, None),
-            None,
-            False,
-            synthetic_embedding(*code),
+            ref,
+            decided=(Outcome.UNKNOWN.value, FaceReason.EMPTY_GALLERY.value, None),
+            embedding=synthetic_embedding(*code),
         )
         for number, code in enumerate(identities)
     )
-    return StoredPhoto(Photo(1, "a.jpg", 0, 0), "0" * 64, found, ())
+    return StoredPhoto(ref, "unknown", "only_unknown_faces", "0" * 64, faces=found)
 
 
 def rematch_with(

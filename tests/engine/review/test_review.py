@@ -346,7 +346,7 @@ def test_the_faces_of_a_person_are_shown_worst_first(job: InMemory) -> None:
     review.answer_faces(job, {3: "Ada"}, "yes")
     with job.open_store() as store:
         found = shown.faces_of_person(store, 1)
-        assert [(f.face_id, f.path, f.learned, f.reference, f.answer) for f in found] == [
+        assert [(f.face_id, f.photo.path, f.learned, f.reference, f.answer) for f in found] == [
             (3, "00002.jpg", False, False, "yes"),
             (5, "00004.jpg", False, True, "yes"),
             (1, "00001.jpg", True, False, None),
@@ -354,7 +354,7 @@ def test_the_faces_of_a_person_are_shown_worst_first(job: InMemory) -> None:
         assert [round(f.distance or 0, 2) for f in found] == [1.41, 0.87, 0.1]
         assert {f.reference_crop for f in found} == {b"jpg"}
         assert [f.face_id for f in shown.faces_of_person(store, 1, limit=1, offset=1)] == [5]
-        assert [f.face_id for f in shown.review_faces(store, [4, 99, 1])] == [4, 1]
+        assert [f.face_id for f in shown.faces_with_crops(store, [4, 99, 1])] == [4, 1]
 
 
 def test_what_was_answered_is_not_doubtful(job: InMemory) -> None:

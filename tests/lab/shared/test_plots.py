@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from facesort.core.records import PhotoRef
+from facesort.core.stored import StoredFace
 from facesort.lab.shared.face_pictures import plot_contact_sheet
 from facesort.lab.shared.plots import (
     picture,
@@ -17,7 +19,6 @@ from facesort.lab.shared.plots import (
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, duration, explain
 from facesort.reasons import Reason
-from facesort.store.queries.review import ReviewFace
 
 
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
@@ -31,11 +32,10 @@ def jpeg(shade: int, size: tuple[int, int] = (60, 80)) -> bytes:
     return stream.getvalue()
 
 
-def doubtful(**changes: object) -> ReviewFace:
+def doubtful(**changes: object) -> StoredFace:
     values: dict[str, object] = {
         "face_id": 1,
-        "photo_id": 1,
-        "path": "card/DSC1.JPG",
+        "photo": PhotoRef(1, "card/DSC1.JPG"),
         "person": "Ada",
         "runner_up": "Bo",
         "outcome": "loose",
@@ -46,7 +46,7 @@ def doubtful(**changes: object) -> ReviewFace:
         "crop": jpeg(250),
         "reference_crop": jpeg(90),
     }
-    return ReviewFace(**(values | changes))  # type: ignore[arg-type]
+    return StoredFace(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 24])

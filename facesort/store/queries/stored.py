@@ -1,0 +1,148 @@
+"""Stored faces and photos, each in its one shape.
+
+Crops and embeddings make up nearly all of the database: they are read only when asked for, and crops last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from facesort.core.records import PhotoRef
+from facesort.core.routing import PlannedWrite
+from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.store.store import Store, vector
+
+_CHUNK = 1000  # photos whose faces are in memory at a time
+
+_FACES = """
+SELECT s.face_id, s.photo_id, s.path, f.x_min, f.y_min, f.x_max, f.y_max, f.sharpness, f.yaw, f.quality, f.pack_id,
+       s.round, s.decided_outcome, s.decided_reason, s.decided_id, s.outcome, s.reason, s.effective_id, s.person,
+       s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference, {embedding}
+FROM face_shown s JOIN face f USING (face_id) {where}
+"""
+_COPIES = """
+SELECT photo_id, person_id, target, sha256, size FROM write w
+WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
+"""
+_PHOTOS = """
+SELECT photo_id, path, status, reason, sha256, width, height, phash, captured_at, coalesce(camera, '')
+FROM photo_state p WHERE {} ORDER BY photo_id
+"""
+
+
+def stored_faces(
+    store: Store, where: str, parameters: Sequence[Any] = (), *, pack_id: str | None = None
+) -> list[StoredFace]:
+    """Faces that a condition chooses, without their crops.
+
+    Parameters
+    ----------
+    where : str
+        What follows ``FROM face_shown s``: ``WHERE``, ``ORDER BY``, ``LIMIT``.  Never of a user.
+    pack_id : str or None
+        With embeddings of this pack; None: without embeddings, ``""``: with those of any pack.
+    """
+    embedding = "NULL"
+    if pack_id is not None:
+        chosen = "octet_length(f.embedding) > 0 AND (? = '' OR f.pack_id = ?)"
+        embedding = f"if({chosen}, f.embedding, NULL)"
+        parameters = [pack_id, pack_id, *parameters]
+    sql = _FACES.format(embedding=embedding, where=where)
+    return [_face(row) for row in store.rows(sql, parameters)]
+
+
+def _face(row: tuple[Any, ...]) -> StoredFace:
+    face_id, photo_id, path = row[:3]
+    embedding = None if row[26] is None else vector(row[26])
+    return StoredFace(
+        *(
+            face_id,
+            PhotoRef(photo_id, path),
+            row[3:7],
+            *row[7:12],
+            row[12:15],
+            *row[15:26],
+            embedding,
+        )
+    )
+
+
+def with_crops(store: Store, faces: Sequence[StoredFace]) -> list[StoredFace]:
+    """The same faces with their pictures, and those of the persons they are compared with."""
+    names = {face.person or face.nearest for face in faces}
+    references = {
+        name: bytes(crop)
+        for name, crop in store.rows(
+            "SELECT e.name, arg_max(r.crop, (r.quality, -r.reference_id)) FROM reference r "
+            "JOIN everyone e USING (person_id) WHERE list_contains(?, e.name) GROUP BY e.name",
+            [[name for name in names if name is not None]],
+        )
+    }
+    crops = {
+        face_id: bytes(crop)
+        for face_id, crop in store.rows(
+            "SELECT face_id, crop FROM face WHERE face_id IN (SELECT unnest(?::BIGINT[]))",
+            [[face.face_id for face in faces]],
+        )
+    }
+    return [
+        replace(
+            face,
+            crop=crops[face.face_id],
+            reference_crop=references.get(face.person or face.nearest or "", b""),
+        )
+        for face in faces
+    ]
+
+
+def stored_photos(
+    store: Store, photo_ids: Sequence[int] | None = None, *, pack_id: str | None = None
+) -> Iterator[StoredPhoto]:
+    """Photos with all that is known of their faces, in order; a thousand at a time.
+
+    Parameters
+    ----------
+    store : Store
+        May be written to between two photos.
+    photo_ids : sequence of int, optional
+        Ascending; default: all.
+    pack_id : str or None
+        As in `stored_faces`.
+    """
+    if photo_ids is None:
+        photo_ids = [row[0] for row in store.rows("SELECT photo_id FROM photo ORDER BY photo_id")]
+    for start in range(0, len(photo_ids), _CHUNK):
+        yield from _some(store, list(photo_ids[start : start + _CHUNK]), pack_id)
+
+
+def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[StoredPhoto]:
+    # The range can be pushed down to the tables, the list cannot.
+    chosen = "{0}.photo_id BETWEEN ? AND ? AND list_contains(?, {0}.photo_id)"
+    which = [photo_ids[0], photo_ids[-1], photo_ids]
+    where = f"WHERE {chosen.format('s')} ORDER BY s.photo_id, s.face_id"
+    found = stored_faces(store, where, which, pack_id=pack_id)
+    faces = {
+        key: tuple(group) for key, group in groupby(found, key=lambda face: face.photo.photo_id)
+    }
+    written = store.rows(_COPIES.format(chosen.format("w")), which)
+    copies = {
+        key: tuple(PlannedWrite(*row) for row in group)
+        for key, group in groupby(written, key=lambda row: row[0])
+    }
+    rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
+    for key, path, status, reason, sha256, width, height, phash, captured_at, camera in rows:
+        yield StoredPhoto(
+            PhotoRef(key, path),
+            status,
+            reason,
+            sha256,
+            None if width is None else (width, height),
+            phash,
+            captured_at,
+            camera,
+            faces.get(key, ()),
+            copies.get(key, ()),
+        )
