@@ -31,7 +31,7 @@ def references(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def add(page: Page, name: str, *photos: Path) -> None:
-    page.get_by_placeholder("new, or known already").fill(name)
+    page.get_by_placeholder("new or existing person").fill(name)
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose photos").click()
     chooser.value.set_files(photos)

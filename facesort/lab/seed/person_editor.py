@@ -24,11 +24,11 @@ class PersonEditor:
 
     Parameters
     ----------
-    on_open : callable, optional
+    on_open : callable
         Called when the edited person changes, or the editor closes.
     """
 
-    def __init__(self, session: SeedSession, on_open: Callable[[], None] | None = None) -> None:
+    def __init__(self, session: SeedSession, on_open: Callable[[], None]) -> None:
         self._session = session
         self._on_open = on_open
         self.person: str | None = None
@@ -68,8 +68,7 @@ class PersonEditor:
         self.person = person
         self.message.value = ""
         self._refresh()
-        if self._on_open is not None:
-            self._on_open()
+        self._on_open()
 
     def rename(self) -> None:
         """Rename the person to the name in the field."""

@@ -1,4 +1,4 @@
-"""02_calibrate: what it shows, what follows the thresholds, and what is left of a run."""
+"""02_calibrate: what it shows, what follows the thresholds, and what a run saves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from facesort.workspace import Workspace, open_workspace
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> CalibrationSession:
-    """Four persons with three references each, and eight photos of two of six people; nobody changes them."""
+    """Four persons with three references each, and eight photos of two of six people; read-only."""
     folder = tmp_path_factory.mktemp("event")
     made, _ = make_gallery(folder, {identity: [30, 60, 120] for identity in range(1, 5)})
     for number in range(8):
@@ -52,7 +52,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> CalibrationSession:
 
 @pytest.fixture
 def workspace(opened: CalibrationSession, tmp_path: Path) -> Workspace:
-    """A copy, with a source of its own."""
+    """A copy with its own source."""
     for name in ("hot", "source"):
         shutil.copytree(opened.workspace.root.parent / name, tmp_path / name)
     file = tmp_path / "hot" / "facesort.toml"
@@ -129,7 +129,7 @@ def test_too_little_is_refused(workspace: Workspace) -> None:
         calibrate.open_calibration(workspace.root)
 
 
-# --- what is said -----------------------------------------------------------------------------
+# --- tables and texts -------------------------------------------------------------------------
 
 
 def test_the_suggestion_says_what_is_missing(session: CalibrationSession) -> None:
@@ -147,7 +147,7 @@ def test_enough_people_are_not_missing(workspace: Workspace) -> None:
     assert "Nothing is missing" in calibrate.show_suggestion(enough).note
 
 
-def test_names_that_look_like_one_person_are_named(workspace: Workspace, tmp_path: Path) -> None:
+def test_possible_duplicates_are_named(workspace: Workspace, tmp_path: Path) -> None:
     labelled = tmp_path / "labelled"
     write_photo(labelled / "person_1" / "a.png", [1], variation=100)  # in the gallery as "Person 1"
     write_photo(labelled / "Person 2" / "b.png", [2], variation=100)
@@ -221,7 +221,7 @@ def test_the_forecast_and_the_faces_between_are_of_one_sample(session: Calibrati
 
 
 @pytest.mark.parametrize("photos", [0, 5])
-def test_without_photos_the_rest_goes_on(workspace: Workspace, photos: int) -> None:
+def test_without_photos_the_rest_still_works(workspace: Workspace, photos: int) -> None:
     for path in workspace.settings.source.iterdir():
         path.unlink()
     session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
@@ -234,7 +234,7 @@ def test_without_photos_the_rest_goes_on(workspace: Workspace, photos: int) -> N
     assert session.record()["crowd"] is None
 
 
-def test_photos_are_looked_at_behind_a_bar(
+def test_the_analysis_has_a_progress_bar(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
@@ -243,14 +243,14 @@ def test_photos_are_looked_at_behind_a_bar(
     assert "3/3" in capsys.readouterr().out
 
 
-def test_numbers_nobody_can_mean_are_refused(session: CalibrationSession) -> None:
+def test_meaningless_numbers_are_refused(session: CalibrationSession) -> None:
     with pytest.raises(SettingsError, match="contact_sheet must be"):
         calibrate.show_between(session, limit=401)
     with pytest.raises(SettingsError, match="sample must be"):
         calibrate.look_at_source(session, photos=-1, seed=0)
 
 
-def test_no_picture_of_a_face_if_none_is_wanted(session: CalibrationSession) -> None:
+def test_no_picture_of_a_face_unless_requested(session: CalibrationSession) -> None:
     shown = calibrate.show_between(session, limit=0).content()
     assert isinstance(shown, Markdown)
     assert "No pictures of faces" in str(shown.data)
@@ -327,7 +327,7 @@ def test_a_chart_grows_with_its_thresholds() -> None:
     assert mark.value == 1.9
 
 
-def test_det_reaches_below_what_was_asked_for(session: CalibrationSession) -> None:
+def test_det_reaches_below_the_target(session: CalibrationSession) -> None:
     figure = plot_curves(session.curves, session.point, 0.01)
     roc, det = figure.axes
     assert det.get_xlim()[0] < 0.01

@@ -1,4 +1,4 @@
-"""01_seed: what the notebook shows, and what its panels do when somebody uses them."""
+"""01_seed: what the notebook shows, and how its panels work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def photo(folder: Path, name: str, people: list[int], variation: int = 90) -> Pa
 
 
 def upload(panel: AddPanel, *photos: Path) -> None:
-    """What the browser sends."""
+    """Set what the browser would send."""
     panel.upload.value = tuple(
         {
             "name": path.name,
@@ -84,7 +84,7 @@ def files(workspace: Workspace) -> set[str]:
 # --- adding -----------------------------------------------------------------------------------
 
 
-def test_what_is_missing_in_the_form_is_said(empty: SeedSession, tmp_path: Path) -> None:
+def test_an_incomplete_form_is_reported(empty: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(empty)
     panel.add()
     assert "Enter a name." in panel.message.value
@@ -117,7 +117,7 @@ def test_uploads_are_added_or_refused_one_by_one(empty: SeedSession, tmp_path: P
     ]
     assert len(gallery.cards.children) == 1, "the cards follow"
     assert panel.name.options == ("Ada Berg",)
-    assert form(panel) == ("", "", (), ""), "a name that stayed would get somebody else's photos"
+    assert form(panel) == ("", "", (), ""), "a leftover name would get somebody else's photos"
     assert not panel.button.disabled
     assert files(empty.workspace) == before, "an upload leaves no file behind"
 
@@ -134,7 +134,7 @@ def test_a_folder_of_photos_is_added_by_its_path(empty: SeedSession, tmp_path: P
     assert [len(card.references) for card in empty.view().cards] == [2]
 
 
-def test_what_could_not_be_looked_at_stays_in_the_form(empty: SeedSession, tmp_path: Path) -> None:
+def test_photos_that_were_not_analysed_stay_in_the_form(empty: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(empty)
     panel.name.value = "Ada"
     upload(panel, photo(tmp_path, "two.png", [1, 2]))
@@ -153,9 +153,7 @@ def test_what_could_not_be_looked_at_stays_in_the_form(empty: SeedSession, tmp_p
     assert form(panel) == ("Ada", "", (), ""), "another photo of Ada is wanted"
 
 
-def test_nothing_can_be_typed_while_photos_are_looked_at(
-    empty: SeedSession, tmp_path: Path
-) -> None:
+def test_the_form_is_disabled_during_the_analysis(empty: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(empty)
     fields = (panel.name, panel.folder, panel.upload, panel.path, panel.button)
     seen: list[set[bool]] = []
@@ -166,7 +164,7 @@ def test_nothing_can_be_typed_while_photos_are_looked_at(
     assert seen == [{True}, {False}]
 
 
-def test_only_likeness_can_be_overruled(four: SeedSession, tmp_path: Path) -> None:
+def test_only_likeness_can_be_overridden(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
     panel.name.value = "Twin"
     upload(panel, photo(tmp_path, "two.png", [1, 2]), photo(tmp_path, "twin.png", [1], 100))
@@ -182,7 +180,7 @@ def test_only_likeness_can_be_overruled(four: SeedSession, tmp_path: Path) -> No
     assert [">added<" in tile for tile in shown(panel)] == [True]
 
 
-def test_a_taken_folder_is_said_and_nothing_is_added(four: SeedSession, tmp_path: Path) -> None:
+def test_a_taken_folder_is_reported_and_nothing_is_added(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
     panel.name.value, panel.folder.value = "Zoe", "person 1"
     upload(panel, photo(tmp_path, "zoe.png", [9]))
@@ -197,7 +195,7 @@ def test_a_taken_folder_is_said_and_nothing_is_added(four: SeedSession, tmp_path
     assert not panel.button.disabled
 
 
-def test_what_users_write_is_never_html(empty: SeedSession, tmp_path: Path) -> None:
+def test_user_input_is_never_html(empty: SeedSession, tmp_path: Path) -> None:
     panel, gallery = AddPanel(empty), GalleryPanel(empty)
     panel.name.value, panel.folder.value = "<b>Ada</b>", "ada"
     upload(panel, photo(tmp_path, "<i>.png", [1]))
@@ -302,7 +300,7 @@ def test_a_reference_is_removed_but_never_the_last(
     assert last.children[1].disabled
 
 
-def test_who_went_meanwhile_is_said(four: SeedSession, gallery: GalleryPanel) -> None:
+def test_a_person_removed_elsewhere_is_reported(four: SeedSession, gallery: GalleryPanel) -> None:
     gallery.editor.open("Person 1")
     with four.workspace.open_store() as store:
         store.execute("DELETE FROM person WHERE name = 'Person 1'")
@@ -320,7 +318,7 @@ def test_a_refusal_leaves_what_was_typed(gallery: GalleryPanel) -> None:
     assert (gallery.editor.name.value, gallery.editor.folder.value) == ("Person 2", "Elsewhere")
 
 
-def test_cards_stay_where_they_were_scrolled_to(four: SeedSession, gallery: GalleryPanel) -> None:
+def test_cards_keep_the_scroll_position(four: SeedSession, gallery: GalleryPanel) -> None:
     before = gallery.cards.children
     four.changed()
     gallery.editor.open("Person 1")
@@ -328,7 +326,7 @@ def test_cards_stay_where_they_were_scrolled_to(four: SeedSession, gallery: Gall
     assert "2px solid" in before[0].children[0].value, "the chosen one is marked"
 
 
-def test_names_can_be_looked_for(gallery: GalleryPanel) -> None:
+def test_names_can_be_searched(gallery: GalleryPanel) -> None:
     gallery.find.value = "SON 3"
     assert len(gallery.cards.children) == 1
     assert "1 person" in gallery.summary.value
@@ -346,7 +344,7 @@ CONTENT: list[Callable[[SeedSession], Any]] = [
 
 
 @pytest.mark.parametrize("content", CONTENT)
-def test_an_empty_gallery_is_said(
+def test_an_empty_gallery_is_reported(
     empty: SeedSession, content: Callable[[SeedSession], Any]
 ) -> None:
     assert isinstance(content(empty).content(), Markdown)
@@ -393,14 +391,14 @@ def test_the_matrix_shows_those_with_the_nearest_neighbours(people: int) -> None
     rows = shown_persons(distances).tolist()
 
     assert len(rows) == len(set(rows)) == min(people, 40)
-    assert abs(rows.index(0) - rows.index(people - 1)) == 1, "alike ones stand side by side"
+    assert abs(rows.index(0) - rows.index(people - 1)) == 1, "similar ones are side by side"
 
 
 # --- the notebook -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("people", [0, 4])
-def test_the_notebook_runs_without_anybody_watching(
+def test_the_notebook_runs_unattended(
     people: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     session: SeedSession = request.getfixturevalue("four" if people else "empty")
@@ -431,7 +429,7 @@ def test_opening_explains_what_is_wrong(four: SeedSession, tmp_path: Path) -> No
         seed.open_gallery(four.workspace.root)
 
 
-def test_the_first_table_says_what_counts(four: SeedSession) -> None:
+def test_the_first_table_shows_the_settings(four: SeedSession) -> None:
     rows = {row[0]: row[1:] for row in four.table().rows}
     assert rows["STRICT"] == ("0.80", "matched and learned; recommended for this pack")
     assert rows["Smallest face"][0] == "40 px"

@@ -1,4 +1,4 @@
-"""What is done in the browser, as the kernel hears it."""
+"""How the kernel handles events of the browser."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import ipywidgets as widgets
 from facesort.lab.shared.front_end import serialize_widget_events
 
 serialize_widget_events()
-name, button, heard = widgets.Text(), widgets.Button(), []
+name, button, handled = widgets.Text(), widgets.Button(), []
 
 def press(_):
-    heard.append((name.value, threading.current_thread() is threading.main_thread()))
-    button.tooltip = name.value  # who writes to a widget is who ipykernel would let hear it from then on
+    handled.append((name.value, threading.current_thread() is threading.main_thread()))
+    button.tooltip = name.value  # ipykernel routes later events to the thread that wrote last
 
 button.on_click(press)
 """
@@ -37,7 +37,7 @@ def test_a_double_click_is_one_press(seconds_between: list[float], done: int) ->
 
     def work() -> None:
         pressed.append(now[0])
-        now[0] += 5.0  # the second click is heard after it
+        now[0] += 5.0  # the second click is handled after it
 
     button = Button()
     on_press(button, work, clock=lambda: now[0])
@@ -58,7 +58,7 @@ def kernel() -> Iterator[BlockingKernelClient]:
 
 
 def value(kernel: BlockingKernelClient, expression: str, code: str = "") -> Any:
-    """What it is once the code, and all that was asked before it, has run."""
+    """The expression's value after the code and all earlier requests have run."""
     reply = kernel.execute_interactive(
         code, user_expressions={"it": expression}, timeout=60, output_hook=lambda _: None
     )["content"]
@@ -66,7 +66,7 @@ def value(kernel: BlockingKernelClient, expression: str, code: str = "") -> Any:
     return ast.literal_eval(reply["user_expressions"]["it"]["data"]["text/plain"])
 
 
-def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
+def test_a_button_is_handled_after_the_name_typed_before_it(
     kernel: BlockingKernelClient,
 ) -> None:
     name, button = value(kernel, "(name.comm.comm_id, button.comm.comm_id)", FORM)
@@ -79,11 +79,11 @@ def test_a_button_is_heard_after_the_name_that_was_typed_before_it(
         kernel.shell_channel.send(message)
 
     touch(button, method="custom", content={"event": "click"})
-    assert value(kernel, "heard") == [("", True)]
+    assert value(kernel, "handled") == [("", True)]
     kernel.execute("time.sleep(1)")  # the main thread is busy
     touch(name, method="update", state={"value": "Grace"})
     touch(button, method="custom", content={"event": "click"})
-    assert value(kernel, "heard", "time.sleep(1)") == [("", True), ("Grace", True)]
+    assert value(kernel, "handled", "time.sleep(1)") == [("", True), ("Grace", True)]
 
 
 LIVE = """
@@ -103,7 +103,7 @@ display(live)
 """
 
 
-def test_what_is_drawn_again_leaves_nothing_of_what_was_there(kernel: BlockingKernelClient) -> None:
+def test_a_refreshed_display_leaves_no_old_widgets(kernel: BlockingKernelClient) -> None:
     one = 3  # a widget, its style and its layout
     assert value(kernel, "alive()", LIVE) == (one, ["Ada"])
     for now, left in (("Ben", (one, ["Ben"])), ("", (0, [])), ("", (0, [])), ("Cy", (one, ["Cy"]))):

@@ -1,7 +1,8 @@
-"""Jupyter runs what widgets ask for beside the cells: two things at once must not mix."""
+"""A session refreshes its observers, and serialises actions that Jupyter may run concurrently."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,13 +20,14 @@ from facesort.lab.review.panel import Panel
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
+from facesort.lab.shared.session import Session
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]
 
 
 class Gate:
-    """Somebody who waits at it is inside until it is opened."""
+    """Blocks whoever waits until it is opened."""
 
     def __init__(self) -> None:
         self.inside, self.opened = threading.Event(), threading.Event()
@@ -36,7 +38,7 @@ class Gate:
 
 
 class Gated(ThreadPoolExecutor):
-    """Analyses nothing before its gate is open."""
+    """An executor that waits for a gate before it analyses."""
 
     def __init__(self, gate: Gate) -> None:
         super().__init__(1)
@@ -51,7 +53,7 @@ class Gated(ThreadPoolExecutor):
 def between(
     gate: Gate, first: Callable[[], object], second: Callable[[], object]
 ) -> Iterator[None]:
-    """What is so while the first action is half done and the second one has been asked for; both end after it."""
+    """Run the body while the first action is unfinished and the second is requested; both finish afterwards."""
     with ThreadPoolExecutor(2) as threads:
         try:
             one = threads.submit(first)
@@ -72,6 +74,37 @@ def job(tmp_path: Path) -> Job:
     made = make_gallery(tmp_path, {identity: [30, 60] for identity in (1, 2, 3)})
     write_photo(tmp_path / "source" / "a.png", [1, 2], variation=90)
     return made
+
+
+def test_observers_follow_and_a_rerun_cell_replaces_its_own(job: Job) -> None:
+    session, calls = Session(*job), list[str]()
+    session.follow("a", lambda: calls.append("replaced"))
+    session.follow("a", lambda: calls.append("a"))
+    session.follow("b", lambda: calls.append("b"))
+    session.follow("slow", lambda: calls.append("slow"), deferred=True)
+
+    session.changed()
+    session.changed(by="b")
+
+    assert calls == ["a", "b", "slow", "a", "slow"], "outside a notebook nothing is deferred"
+
+
+def test_deferred_observers_follow_once_when_changes_pause(job: Job) -> None:
+    session, calls = Session(*job), list[str]()
+    session.pause_s = 0.05
+    session.follow("fast", lambda: calls.append("fast"))
+    session.follow("slow", lambda: calls.append("slow"), deferred=True)
+    session.follow("origin", lambda: calls.append("origin"), deferred=True)
+
+    async def edit() -> None:
+        session.changed()
+        session.changed(by="origin")
+        assert calls == ["fast", "fast"]
+        await asyncio.sleep(0.3)
+
+    asyncio.run(edit())
+
+    assert calls == ["fast", "fast", "slow"]
 
 
 def people(job: Job) -> dict[str, int]:
@@ -111,7 +144,7 @@ def test_looking_at_the_source_and_moving_a_threshold_take_turns(job: Job) -> No
     assert session.sample is not None
 
 
-class Quiet(Panel):
+class Empty(Panel):
     """Shows nothing."""
 
     def update(self) -> str:
@@ -121,7 +154,7 @@ class Quiet(Panel):
 def test_two_panels_of_the_review_take_turns(job: Job) -> None:
     gate, done = Gate(), list[str]()
     review = ReviewSession(*job)
-    one, other = Quiet(review, "one"), Quiet(review, "other")
+    one, other = Empty(review, "one"), Empty(review, "other")
 
     def slowly() -> None:
         gate.wait()
