@@ -1,4 +1,4 @@
-"""Who is in a photo: the table first, then what must hold for any distances."""
+"""Decisions for a photo: a table of cases, then properties for any distances."""
 
 from __future__ import annotations
 

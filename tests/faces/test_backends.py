@@ -1,4 +1,4 @@
-"""Which backend is chosen, and that nothing is taken for as good that is not."""
+"""Choosing the inference backend."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fixed(SyntheticEngine):
         return np.tile(np.array(self.embedding, np.float32), (len(crops), 1))
 
 
-def test_a_comparison_is_the_largest_distance_and_the_gain_in_cpu_time() -> None:
+def test_parity_is_the_largest_distance_and_the_gain_in_cpu_time() -> None:
     crops = np.zeros((3, 8, 8, 3), np.uint8)
     slow = Fixed((1, 0), work=lambda: sum(range(300_000)))
     found = measure_parity(slow, Fixed((0.6, 0.8)), crops)
@@ -47,7 +47,7 @@ def test_a_comparison_is_the_largest_distance_and_the_gain_in_cpu_time() -> None
     ("distance", "gain", "accepted"),
     [(0, 1, False), (0, 2, True), (MAX_DISTANCE, 2, True), (MAX_DISTANCE + 0.01, 9, False)],
 )
-def test_only_what_is_as_good_and_faster_is_accepted(
+def test_only_an_equivalent_and_faster_engine_is_accepted(
     distance: float, gain: float, accepted: bool
 ) -> None:
     assert Parity(distance, gain).accepted is accepted
@@ -62,7 +62,7 @@ def test_a_pack_without_onnx_files_never_runs_on_openvino() -> None:
 
 @pytest.mark.models
 @pytest.mark.parametrize("name", ["mbf128", "buffalo_sc_int8"])
-def test_auto_takes_what_holds_on_this_machine(assets: Path, name: str) -> None:
+def test_auto_measures_on_this_machine(assets: Path, name: str) -> None:
     pack = resolve_pack(name, [assets / "models"])
     assert choose_backend(pack, "auto") in (
         {"onnxruntime", "openvino"} if HERE else {"onnxruntime"}
@@ -71,7 +71,7 @@ def test_auto_takes_what_holds_on_this_machine(assets: Path, name: str) -> None:
 
 @pytest.mark.models
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_an_accelerator_that_embeds_otherwise_is_refused(assets: Path, noise: float) -> None:
+def test_an_accelerator_with_different_embeddings_is_refused(assets: Path, noise: float) -> None:
     @dataclass
     class Accelerated:
         engine: FaceEngine

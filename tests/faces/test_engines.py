@@ -1,4 +1,4 @@
-"""What every engine promises, whatever runs inside."""
+"""What all engines have in common."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_the_same_input_gives_the_same_output(engine: FaceEngine, pixels: np.nda
     np.testing.assert_array_equal(engine.embed(crops), engine.embed(crops))
 
 
-def test_a_face_does_not_depend_on_its_company(engine: FaceEngine, pixels: np.ndarray) -> None:
+def test_an_embedding_does_not_depend_on_the_other_faces(
+    engine: FaceEngine, pixels: np.ndarray
+) -> None:
     order = [2, 0, 1]
     together = engine.embed(engine.align(pixels, placed(3)))
     shuffled = engine.embed(engine.align(pixels, subset(placed(3), order)))
@@ -101,7 +103,7 @@ def test_different_faces_get_different_embeddings(engine: FaceEngine, pixels: np
     assert np.linalg.norm(one - other) > 0.01
 
 
-def test_a_read_only_image_will_do(engine: FaceEngine, pixels: np.ndarray) -> None:
+def test_a_read_only_image_is_accepted(engine: FaceEngine, pixels: np.ndarray) -> None:
     frozen = pixels.copy()
     frozen.flags.writeable = False
     assert len(engine.embed(engine.align(frozen, placed(1)))) == 1

@@ -52,7 +52,7 @@ def test_importing_the_packs_imports_no_engine() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_importing_the_engine_says_nothing() -> None:
+def test_importing_the_engine_prints_nothing() -> None:
     code = "import facesort.faces.engines.insightface_engine"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True

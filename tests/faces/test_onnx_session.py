@@ -1,4 +1,4 @@
-"""An accelerator is the one that was asked for, or an error: ONNX Runtime alone would take the processor."""
+"""Sessions run on the requested provider or fail; ONNX Runtime alone would fall back to the CPU."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Runtime:
 
 
 @pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
-def test_an_accelerator_that_is_there_is_used(backend: Backend, provider: str) -> None:
+def test_an_available_accelerator_is_used(backend: Backend, provider: str) -> None:
     runtime = Runtime([provider, CPU], [provider, CPU])
     session = open_session(Path("x.onnx"), 2, backend, runtime)
     ((path, options, ((asked, settings),)),) = runtime.asked
@@ -79,7 +79,7 @@ def test_an_accelerator_that_does_not_start_is_an_error(backend: Backend, provid
 
 
 @pytest.mark.parametrize(("backend", "provider"), ACCELERATORS)
-def test_an_accelerator_that_is_not_there_is_an_error(backend: Backend, provider: str) -> None:
+def test_a_missing_accelerator_is_an_error(backend: Backend, provider: str) -> None:
     runtime = Runtime([CPU], [CPU])
     with pytest.raises(PackError, match=f"has no {provider}, only {CPU}: .*or set"):
         open_session(Path("x.onnx"), 1, backend, runtime)
@@ -87,7 +87,7 @@ def test_an_accelerator_that_is_not_there_is_an_error(backend: Backend, provider
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the system reports there, not the runtime")
-def test_the_runtime_reports_to_nobody(tmp_path: Path, checkout: Path) -> None:
+def test_telemetry_is_off(tmp_path: Path, checkout: Path) -> None:
     """Since 1.29 its wheels do, and keep a number of this device and what is to be sent in the user's home."""
     # Where tests run unattended it is silent by itself: CI must not be in its environment.
     told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -96,7 +96,7 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path, checkout: Path) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(PackError, match=r"cannot load .*model\.onnx"):
         open_session(tmp_path / "model.onnx", 1)
@@ -106,12 +106,12 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is here"
 )
-def test_a_run_that_asks_for_what_is_not_here_does_not_start(assets: Path) -> None:
+def test_requesting_a_missing_backend_is_an_error(assets: Path) -> None:
     with pytest.raises(PackError, match="no CUDAExecutionProvider, only"):
         choose_backend(resolve_pack("mbf128", [assets / "models"]), "cuda")
 
 
-def test_a_backend_is_told_in_words(tmp_path: Path) -> None:
+def test_describe_backend(tmp_path: Path) -> None:
     write_pack(tmp_path / "tiny")
     pack = resolve_pack("tiny", [tmp_path])
     processor = f"ONNX Runtime {onnxruntime.__version__} (CPUExecutionProvider)"

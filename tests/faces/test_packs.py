@@ -92,7 +92,7 @@ def test_the_default_pack(tmp_path: Path, names: list[str], expected: str) -> No
     assert resolve_pack(None, [tmp_path]).name == expected
 
 
-def test_the_default_passes_over_a_folder_that_is_no_pack(tmp_path: Path) -> None:
+def test_the_default_skips_folders_that_are_no_packs(tmp_path: Path) -> None:
     write_model(tmp_path / "a" / "det.onnx", 9)
     write_pack(tmp_path / "b")
     assert resolve_pack(None, [tmp_path]).name == "b"
@@ -103,7 +103,7 @@ def test_a_folder_can_be_given_as_a_path(tmp_path: Path) -> None:
     assert resolve_pack(str(tmp_path / "anywhere" / "mine"), []).name == "mine"
 
 
-def test_an_unknown_name_is_answered_with_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_name_lists_the_available_packs(tmp_path: Path) -> None:
     write_pack(tmp_path / "tiny")
     with pytest.raises(PackError, match=r"'bufalo_l' here; found: tiny, dlib, synthetic") as caught:
         resolve_pack("bufalo_l", [tmp_path])
@@ -133,7 +133,7 @@ def test_a_folder_without_both_models_is_refused(
 @pytest.mark.parametrize(
     "change", [lambda data: b"", lambda data: data[:60], lambda data: b"\xff" * 99]
 )
-def test_a_damaged_model_is_named(tmp_path: Path, change: object) -> None:
+def test_the_error_names_a_damaged_model(tmp_path: Path, change: object) -> None:
     write_pack(tmp_path / "tiny")
     path = tmp_path / "tiny" / "w_tiny.onnx"
     path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
@@ -222,7 +222,7 @@ def test_a_fetched_pack_is_found_and_its_hashes_are_kept(tmp_path: Path) -> None
         resolve_pack("buffalo_s", [tmp_path / "root" / "models"])
 
 
-def test_what_is_here_is_not_fetched_again(tmp_path: Path) -> None:
+def test_an_existing_pack_is_not_downloaded_again(tmp_path: Path) -> None:
     write_pack(tmp_path / "models" / "buffalo_s")
 
     def download(name: str, folder: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_published_file_with_other_content_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "root" / "models").iterdir()) == []
 
 
-def test_a_failed_download_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
     def download(name: str, folder: Path) -> None:
         (folder / name).mkdir()
         raise RuntimeError("Failed downloading url")

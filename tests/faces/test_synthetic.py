@@ -86,7 +86,7 @@ def test_the_box_is_where_it_was_drawn(engine: FaceEngine) -> None:
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_a_photo_that_is_not_upright_shows_nobody(
+def test_rotated_and_mirrored_photos_show_no_faces(
     engine: FaceEngine, turns: int, mirrored: bool
 ) -> None:
     pixels = np.full((300, 300, 3), 128, np.uint8)
@@ -117,7 +117,7 @@ def test_distances_are_like_those_of_a_recogniser() -> None:
     assert others.mean() == pytest.approx(2**0.5, abs=0.02)
 
 
-def test_no_variation_is_the_pure_person() -> None:
+def test_without_variation_the_embedding_is_the_identity() -> None:
     distances = [
         float(np.linalg.norm(synthetic_embedding(5, 0) - synthetic_embedding(5, v)))
         for v in (0, 60, 120, 255)
@@ -139,7 +139,7 @@ def test_no_variation_is_the_pure_person() -> None:
         ((0, 0, 40, 40), 1, 256),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(
+def test_invalid_drawings_are_refused(
     box: tuple[int, int, int, int], identity: int, variation: int
 ) -> None:
     pixels = np.zeros((100, 100, 3), np.uint8)

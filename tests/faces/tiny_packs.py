@@ -1,4 +1,4 @@
-"""Model packs of a few hundred bytes: graphs of the right shape, with no sense in them."""
+"""Model packs of a few hundred bytes, with graphs of the right shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos made from nothing: a scene whose four corners differ, in every format and orientation."""
+"""Synthetic photos: a scene with four different corners, in every format and orientation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast way to decode a JPEG gives the pixels that Pillow gives, or leaves it to Pillow."""
+"""Fast JPEG decoding returns Pillow's pixels, or leaves the file to Pillow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def by_pillow(data: bytes, divisor: int) -> Image.Image:
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_the_pixels_are_pillows(
-    divisor: int, subsampling: str, mode: str, progressive: bool
-) -> None:
+def test_pixels_equal_pillows(divisor: int, subsampling: str, mode: str, progressive: bool) -> None:
     picture = scene(803, 601).convert(mode)
     data = encoded(picture, "JPEG", subsampling=subsampling, progressive=progressive)
     found = decode_scaled(data, picture.size, divisor)
@@ -32,7 +30,7 @@ def test_the_pixels_are_pillows(
     assert (found == np.asarray(by_pillow(data, divisor))).all()
 
 
-def test_what_is_cut_off_or_damaged_is_left_to_pillow() -> None:
+def test_truncated_and_damaged_files_are_left_to_pillow() -> None:
     data = encoded(scene(), "JPEG")
     assert decode_scaled(data[:-200], scene().size, 1) is None
     assert decode_scaled(data[:300], scene().size, 1) is None

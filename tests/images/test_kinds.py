@@ -1,4 +1,4 @@
-"""What the scan takes, by name alone."""
+"""Telling photos from other files by name."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from facesort.images import PhotoKind, photo_kind
         ("C0001.MP4", PhotoKind.VIDEO),
     ],
 )
-def test_a_name_says_what_is_taken(name: str, kind: PhotoKind) -> None:
+def test_photo_kind(name: str, kind: PhotoKind) -> None:
     assert photo_kind(name) is kind
 
 
-def test_a_dot_in_the_path_is_no_hidden_folder() -> None:
+def test_a_dot_component_is_not_a_hidden_folder() -> None:
     assert photo_kind("./a/x.jpg") is PhotoKind.PHOTO

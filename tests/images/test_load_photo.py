@@ -1,4 +1,4 @@
-"""Files -> upright sRGB pixels, on synthetic photos."""
+"""Decoding synthetic photos to upright sRGB pixels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_orientation_of_every_format_is_upright_once(kind: str, orientatio
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_raw_is_upright_developed_and_by_its_preview(orientation: int) -> None:
+def test_raw_is_upright_from_its_preview_and_developed(orientation: int) -> None:
     picture = scene(600, 400)
     preview = encoded(held(picture, orientation), "JPEG")
     developed = load_photo(dng(picture, orientation=orientation), "x.dng", max_megapixels=1)
@@ -49,7 +49,7 @@ def test_raw_is_upright_developed_and_by_its_preview(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", STORED)
-def test_a_preview_that_does_not_say_its_orientation_has_the_raw_files(orientation: int) -> None:
+def test_a_preview_without_orientation_takes_the_raw_files(orientation: int) -> None:
     picture = scene(600, 400)
     jpeg = encoded(held(picture, orientation), "JPEG", exif=exif(Make="Maker"))
     preview = jpeg[:2] + jpeg[20:]  # EXIF first, without JFIF: then LibRaw adds no EXIF of its own
@@ -99,7 +99,7 @@ def test_the_working_image_has_a_long_edge_of_2048_to_4096(
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_scale_leads_back_to_the_full_size(orientation: int) -> None:
+def test_scale_times_the_working_size_is_the_full_size(orientation: int) -> None:
     stored = held(scene(6000, 4000), orientation)
     photo = load_photo(
         encoded(stored, "JPEG", exif=exif(Orientation=orientation)), "x", max_megapixels=24
@@ -219,13 +219,13 @@ def test_a_fraction_belongs_to_its_own_time() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"])
-def test_a_time_that_is_none_is_left_out(text: str) -> None:
+def test_an_invalid_time_is_ignored(text: str) -> None:
     data = encoded(scene(), "JPEG", exif=exif(DateTimeOriginal=text))
     assert load_photo(data, "x", max_megapixels=1).info.captured_at is None
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_broken_exif_fails_nothing() -> None:
+def test_broken_exif_is_no_error() -> None:
     whole = encoded(scene(), "JPEG", exif=exif(Make="Maker", Orientation=1))
     broken = whole.replace(b"MM\0*\0\0\0\x08", b"MM\0*\0\xff\xff\xff")
     assert broken != whole
@@ -241,7 +241,7 @@ def test_the_content_decides_the_format(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.dng", "x.tif", "x.jpg", "x"])
-def test_a_raw_file_is_one_under_any_name(name: str) -> None:
+def test_raw_is_identified_under_any_name(name: str) -> None:
     assert load_photo(dng(scene()), name, max_megapixels=1).info.format == "DNG"
 
 

@@ -1,4 +1,4 @@
-"""The output JPEG: its size, its bytes, and what is not in it."""
+"""Output JPEGs and thumbnails."""
 
 from __future__ import annotations
 

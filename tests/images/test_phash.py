@@ -1,4 +1,4 @@
-"""The perceptual hash: alike photos differ in few bits, others in about half."""
+"""Perceptual hash: similar photos differ in few bits, others in about half."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def bits(one: Pixels, other: Pixels) -> int:
         lambda p: np.array(Image.fromarray(p).resize((450, 300))),
     ],
 )
-def test_a_little_different_is_alike(change: object) -> None:
+def test_small_changes_keep_the_hash_close(change: object) -> None:
     photo = scene(1)
     assert bits(photo, change(photo)) <= MAX_DIFFERENT_BITS  # type: ignore[operator]
 
 
-def test_unrelated_photos_are_not_alike() -> None:
+def test_unrelated_photos_have_distant_hashes() -> None:
     hashes = [perceptual_hash(scene(seed)) for seed in range(20)]
     apart = [(a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]]
     assert min(apart) > MAX_DIFFERENT_BITS

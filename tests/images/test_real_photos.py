@@ -1,4 +1,4 @@
-"""Real files from the test assets: formats, orientations, and everything broken."""
+"""Real files from the test assets: formats, orientations, broken files."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_an_arw_shows_the_photo_it_was_made_from(assets: Path, raw: str, photo: 
     assert np.corrcoef(pixels, wanted)[0, 1] > 0.95  # colours and brightness are developed anew
 
 
-def test_heic_is_turned_once(assets: Path) -> None:
+def test_heic_is_rotated_once(assets: Path) -> None:
     """The same object, taken with the camera held in four ways: always upright in the end."""
     sizes = {
         path.name.split("_")[3]: load(path).pixels.shape[:2]
@@ -134,7 +134,7 @@ def test_heic_is_turned_once(assets: Path) -> None:
     "variant",
     ["A_002.webp", "A_002_cmyk.jpg", "A_002_palette.png", "A_002_progressive.jpg", "A_002_q.JPEG"],
 )
-def test_variants_of_one_photo_look_alike(assets: Path, variant: str) -> None:
+def test_variants_of_one_photo_have_close_hashes(assets: Path, variant: str) -> None:
     folder = assets / "formats/variants"
     wanted = small(load(folder / "A_002.png").pixels, (60, 60))
     assert np.abs(small(load(folder / variant).pixels, (60, 60)) - wanted).mean() < 6
@@ -174,7 +174,7 @@ def test_every_truncated_raw_is_found(assets: Path) -> None:
     }
 
 
-def test_a_whole_raw_with_a_broken_preview_is_developed(assets: Path) -> None:
+def test_a_complete_raw_with_a_broken_preview_is_developed(assets: Path) -> None:
     whole = load(assets / "formats/arw/A_001_o1_cmp.ARW")
     developed = load(assets / "broken/arw/bad_preview_rawok.ARW")
     assert developed.pixels.shape == whole.pixels.shape
@@ -182,7 +182,7 @@ def test_a_whole_raw_with_a_broken_preview_is_developed(assets: Path) -> None:
     assert np.corrcoef(one, other)[0, 1] > 0.95
 
 
-def test_what_is_named_wrongly_is_read_as_what_it_is(assets: Path) -> None:
+def test_misnamed_files_are_read_by_content(assets: Path) -> None:
     assert load(assets / "formats/variants/png_named.jpg").info.format == "PNG"
     assert load(assets / "broken/arw/jpeg_named.ARW").info.format == "JPEG"
     assert load(assets / "formats/variants/A_005_trailing_garbage.jpg").info.format == "JPEG"

@@ -1,4 +1,4 @@
-"""Files that are no photos, or only parts of one: each ends with its reason."""
+"""Files that are no photos, or incomplete, and the reasons given."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def reason_of(data: bytes, name: str = "x", max_megapixels: float = 50) -> Reaso
         (png_header(10, 10), Reason.CORRUPT),
     ],
 )
-def test_what_is_no_photo_says_why(data: bytes, reason: Reason) -> None:
+def test_files_that_are_no_photos_have_a_reason(data: bytes, reason: Reason) -> None:
     assert reason_of(data) is reason
 
 
@@ -73,7 +73,7 @@ def test_the_limit_on_megapixels_is_the_users(kind: str) -> None:
     assert load_photo(_WHOLE[kind], "x", max_megapixels=0.007).info.width == 96
 
 
-def test_pillows_own_limit_is_none() -> None:
+def test_pillows_size_limit_does_not_apply() -> None:
     photo = load_photo(encoded(scene(20_000, 9_000), "JPEG"), "x", max_megapixels=200)  # 180 MP
     assert (photo.info.width, photo.info.height) == (20_000, 9_000)
 
@@ -85,7 +85,7 @@ def test_a_file_that_ends_early_is_truncated(kind: str, share: float) -> None:
     assert reason_of(whole[: int(len(whole) * share)], "x.dng") is Reason.TRUNCATED
 
 
-def test_raw_data_that_end_early_are_found_although_the_preview_is_whole() -> None:
+def test_truncated_raw_data_are_found_behind_a_complete_preview() -> None:
     preview = encoded(scene(), "JPEG")
     whole = dng(scene(), preview=preview)
     at = whole.rindex(struct.pack("<HHI", 279, 4, 1)) + 8  # the byte count of the raw data
@@ -94,19 +94,19 @@ def test_raw_data_that_end_early_are_found_although_the_preview_is_whole() -> No
         assert reason_of(cut, "x.dng") is Reason.TRUNCATED
 
 
-def test_a_preview_that_ends_early_fails_nothing() -> None:
+def test_a_truncated_preview_is_no_error() -> None:
     whole = dng(scene(), preview=encoded(scene(), "JPEG"))
     at = whole.index(struct.pack("<HHI", 279, 4, 1)) + 8  # the byte count of the preview
     cut = whole[:at] + struct.pack("<I", len(whole)) + whole[at + 4 :]
     assert load_photo(cut, "x.dng", max_megapixels=1).info.format == "DNG"
 
 
-def test_raw_data_without_noise_are_no_photo() -> None:
+def test_raw_data_without_noise_are_refused() -> None:
     assert reason_of(_with_lower_half(0), "x.dng") is Reason.TRUNCATED
     assert reason_of(_with_lower_half(30_000), "x.dng") is Reason.TRUNCATED
 
 
-def test_white_has_no_noise() -> None:
+def test_saturated_raw_data_may_lack_noise() -> None:
     assert load_photo(_with_lower_half(60_000), "x.dng", max_megapixels=1).info.format == "DNG"
 
 

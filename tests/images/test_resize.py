@@ -1,4 +1,4 @@
-"""Shrinking and turning: against Pillow, which does both slowly and well."""
+"""Resizing and rotating, compared with Pillow."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from facesort.images.resize import apply_orientation, fit
 
 
 @pytest.mark.parametrize("orientation", list(STORED))
-def test_turning_undoes_how_the_camera_was_held(orientation: int) -> None:
+def test_apply_orientation_makes_pixels_upright(orientation: int) -> None:
     stored = np.asarray(held(scene(), orientation))
     assert (apply_orientation(stored, orientation) == np.asarray(scene())).all()
 
 
-def test_a_small_picture_is_given_back_as_it_is() -> None:
+def test_a_small_picture_is_returned_unchanged() -> None:
     pixels = np.asarray(scene(40, 30))
     assert fit(pixels, 40) is pixels
 
 
 @settings(max_examples=40)
 @given(width=st.integers(1, 400), height=st.integers(1, 400), edge=st.integers(1, 100))
-def test_the_long_edge_fits_and_the_shape_stays(width: int, height: int, edge: int) -> None:
+def test_the_long_edge_fits_and_the_aspect_ratio_stays(width: int, height: int, edge: int) -> None:
     found = fit(np.zeros((height, width, 3), np.uint8), edge)
     share = min(1.0, edge / max(width, height))
     assert max(found.shape[:2]) == min(edge, max(width, height))
@@ -33,7 +33,7 @@ def test_the_long_edge_fits_and_the_shape_stays(width: int, height: int, edge: i
 
 
 @pytest.mark.parametrize("edge", [50, 151, 190, 205, 299])
-def test_shrinking_is_near_to_lanczos_also_in_what_is_finer_than_its_pixels(edge: int) -> None:
+def test_shrinking_is_close_to_lanczos_even_for_fine_detail(edge: int) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (300, 200, 3)).astype(np.uint8)
     found = fit(noise, edge).astype(float)
     wanted = Image.fromarray(noise).resize(found.shape[1::-1], Image.Resampling.LANCZOS)
