@@ -9,6 +9,7 @@ end the command.  A message says what happened, to which item, and what to do ne
     │   └── WorkspaceBusyError  another process is sorting in it
     ├── StoreError              the database cannot be used
     │   ├── StoreLockedError    another process holds it
+    │   ├── OldSchemaError      it was written by an older facesort, and is open for reading only
     │   └── SchemaVersionError  it was written by a newer facesort
     ├── SourceGoneError         the source root disappeared, or is not what was scanned
     ├── OutputError             the output cannot be written
@@ -57,6 +58,10 @@ class StoreError(FacesortError):
 
 class StoreLockedError(StoreError):
     """Another process holds the database."""
+
+
+class OldSchemaError(StoreError):
+    """The database was written by an older facesort, and may not be changed."""
 
 
 class SchemaVersionError(StoreError):

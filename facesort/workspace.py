@@ -25,7 +25,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.errors import OldSchemaError, SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
@@ -91,8 +91,15 @@ class Workspace:
         return self.state / "owner.json"
 
     def open_store(self, *, read_only: bool = False) -> Store:
-        """Open the database; close it soon, because it locks out every other process."""
-        return Store.open(self.database, read_only=read_only)
+        """Open the database; close it soon, because it locks out every other process.
+
+        One that an older facesort wrote is brought up to date first, also for reading.
+        """
+        try:
+            return Store.open(self.database, read_only=read_only)
+        except OldSchemaError:
+            Store.open(self.database).close()
+            return Store.open(self.database, read_only=read_only)
 
     @contextmanager
     def sorting_lock(self) -> Iterator[None]:

@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 from disks import bound, needs_mount, remount
 
 from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, save_settings
+from facesort.store import migrate
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
 Start = Callable[[Path], "subprocess.Popen[str]"]
@@ -286,3 +288,16 @@ def test_a_workspace_whose_creation_was_killed_can_be_created_again(
 
     assert open_workspace(made.root).settings == made.settings
     assert list((tmp_path / "work").glob(".*")) == []
+
+
+def test_a_workspace_of_an_older_facesort_can_be_read_at_once(tmp_path: Path) -> None:
+    """`status`, `verify` and the notebooks only read; they need no sort before they can."""
+    made = make(tmp_path)
+    made.database.unlink()
+    with duckdb.connect(str(made.database)) as connection:
+        for version, name, sql in migrate._steps()[:4]:
+            migrate._apply(connection, version, name, sql)
+        connection.execute("INSERT INTO verdict VALUES (1, 2, 'yes')")
+    with open_workspace(made.root).open_store(read_only=True) as store:
+        assert store.rows("SELECT * FROM answer") == [(1, 2, "yes")]
+        assert store.rows("SELECT * FROM photo_state") == []

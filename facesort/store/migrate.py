@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import duckdb
 
-from facesort.errors import SchemaVersionError, StoreError
+from facesort.errors import OldSchemaError, SchemaVersionError
 
 
 def _steps() -> list[tuple[int, str, str]]:
@@ -50,7 +50,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
     ------
     SchemaVersionError
         If the database is newer than this facesort.
-    StoreError
+    OldSchemaError
         If it is older and may not be changed.
     """
     current, newest = _current_version(connection), newest_version()
@@ -60,8 +60,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
             "upgrade facesort, or use another workspace"
         )
     if read_only and current < newest:
-        raise StoreError(
-            f"the workspace has schema {current} and needs {newest}: run `facesort sort` once to bring it up to date"
+        raise OldSchemaError(
+            f"the workspace has schema {current} and needs {newest}: open it once where it can be written"
         )
     for version, name, sql in _steps():
         if version == newest:
