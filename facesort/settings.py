@@ -246,7 +246,7 @@ def override(settings: Settings, values: Mapping[str, object]) -> Settings:
         if name not in _OF_A_RUN:
             raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_OF_A_RUN)}")
         changed[_OF_A_RUN[name]][name] = value
-    return parse_settings(changed, "the run's parameters")
+    return parse_settings(changed, "a parameter of this run")
 
 
 def load_settings(path: Path) -> Settings:
