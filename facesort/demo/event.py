@@ -102,19 +102,17 @@ class DemoScore:
 
 
 def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoScore:
-    """Compare where the photos went with who is in them.
-
-    Expected duplicates are ignored: their photo counts once, under its first path.
+    """Compare the folders that photos reached with the persons in them.
 
     Parameters
     ----------
     placed : mapping of str to frozenset of str
-        Photo path to the persons whose folders it reached; missing photos reached none.
+        Photo path to persons; missing photos reached no folder, and duplicates are ignored.
 
     Raises
     ------
     ValueError
-        If `placed` names a photo that is not in the event.
+        If `placed` has a photo that is not in the event.
     """
     if unknown := sorted(placed.keys() - event.truth.keys()):
         raise ValueError(f"not photos of this sample event: {', '.join(unknown)}")
@@ -129,11 +127,6 @@ def score_demo(event: DemoEvent, placed: Mapping[str, frozenset[str]]) -> DemoSc
 
 def load_demo_event(folder: Path) -> DemoEvent:
     """Read an event that `build_demo_event` wrote.
-
-    Parameters
-    ----------
-    folder : Path
-        As passed to `build_demo_event`.
 
     Raises
     ------
@@ -157,16 +150,9 @@ def load_demo_event(folder: Path) -> DemoEvent:
 
 
 def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
-    """Write about 60 photos, six references and the truth to a folder.
+    """Write about 60 photos to ``source/``, six references to ``seeds/``, and ``truth.json``.
 
     The same seed and the same installed packages give the same bytes.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``source/``, ``seeds/`` and ``truth.json``; created if missing.
-    seed : int, optional
-        Of the random order, crop, light, focus, scale and grain.
 
     Raises
     ------

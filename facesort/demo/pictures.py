@@ -118,17 +118,7 @@ _MIDDLES: dict[str, _Box] = {
 
 
 def open_pictures(sources: Mapping[str, Source] = SOURCES) -> dict[str, Image.Image]:
-    """Open the installed pictures without importing their packages.
-
-    Parameters
-    ----------
-    sources : mapping of str to Source, optional
-        By view; ``"group"`` is the group picture.
-
-    Returns
-    -------
-    dict of str to PIL.Image.Image
-        In RGB.
+    """Open the installed pictures by view, in RGB, without importing their packages.
 
     Raises
     ------
@@ -164,15 +154,7 @@ def _changed(source: Source, what: str) -> FacesortError:
 
 
 def cut_reference(pictures: Mapping[str, Image.Image], person: str) -> Image.Image:
-    """Cut a plain photo of one person, enlarged twice.
-
-    Parameters
-    ----------
-    pictures : mapping of str to PIL.Image.Image
-        From `open_pictures`.
-    person : str
-        Key of `HEADS`.
-    """
+    """Cut a plain photo of one person (a key of `HEADS`), enlarged twice."""
     cut = pictures["group"].crop(REACH[person])
     return cut.resize((cut.width * 2, cut.height * 2), Image.Resampling.LANCZOS)
 
@@ -180,21 +162,14 @@ def cut_reference(pictures: Mapping[str, Image.Image], person: str) -> Image.Ima
 def take_photo(
     pictures: Mapping[str, Image.Image], views: tuple[str, ...], rng: Generator, *, wide: bool
 ) -> Image.Image:
-    """Make one photo with random frame, tilt, focus, size, light and grain.
+    """Make one upright photo with random frame, tilt, focus, size, light and grain.
 
     Parameters
     ----------
-    pictures : mapping of str to PIL.Image.Image
-        From `open_pictures`.
     views : tuple of str
         One view, or several side by side as from a photo booth.
     wide : bool
         From farther away; ignored for several views.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, upright.
     """
     if len(views) > 1:
         photo = _strip([_view(pictures, view, rng) for view in views])

@@ -28,7 +28,7 @@ def test_no_photo_gives_no_forecast() -> None:
     with pytest.raises(InsufficientTrialsError, match="no photo"):
         forecast([]).drops(1.0)
     with pytest.raises(InsufficientTrialsError, match="no faces in the sample"):
-        forecast([INF]).learned_at(0.8)
+        forecast([INF]).learned().at(0.8)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ def test_a_photo_without_a_face_is_dropped_at_every_threshold(loose: float, drop
 
 def test_the_curve_falls_and_stays_in_its_band() -> None:
     rng = np.random.default_rng(2)
-    found = forecast(list(rng.random(60) * 2), photos=1000).drop_curve(np.linspace(0, 2, 41))
+    sample = forecast(list(rng.random(60) * 2), photos=1000)
+    found = [sample.drops(loose) for loose in np.linspace(0, 2, 41).tolist()]
     values = [f.value for f in found]
     assert values == sorted(values, reverse=True) and values[0] == 1.0 and values[-1] == 0.0
     assert all(f.low <= f.value <= f.high and f.low < f.high for f in found)
@@ -51,6 +52,6 @@ def test_the_curve_falls_and_stays_in_its_band() -> None:
 
 
 def test_learned_faces_are_counted_with_their_interval() -> None:
-    rate = forecast([0.5] * 4, [0.5, 0.75, INF, INF]).learned_at(0.75)
+    rate = forecast([0.5] * 4, [0.5, 0.75, INF, INF]).learned().at(0.75)
     assert (rate.errors, rate.trials, rate.value) == (2, 4, 0.5)
     assert 0 < rate.low < 0.5 < rate.high < 1

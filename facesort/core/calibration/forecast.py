@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from facesort.core.calibration.intervals import without_replacement
-from facesort.core.calibration.rates import NOBODY, Rate, Trials
+from facesort.core.calibration.rates import NOBODY, Trials
 from facesort.errors import InsufficientTrialsError
 
 
@@ -78,10 +78,6 @@ class Forecast:
         low, high = without_replacement(dropped, sampled, self.photos)
         return DropForecast(dropped / sampled, dropped, sampled, self.photos, low, high)
 
-    def drop_curve(self, thresholds: ArrayLike) -> list[DropForecast]:
-        """`drops` at each of several values of LOOSE, shape (m,)."""
-        return [self.drops(float(loose)) for loose in np.asarray(thresholds, dtype=np.float64)]
-
     def learned(self) -> Trials:
         """Faces of the sample as trials of being learned, with photos as independent units.
 
@@ -95,7 +91,3 @@ class Forecast:
             0,
             np.ones(len(self.learnable)),
         )
-
-    def learned_at(self, strict: float) -> Rate:
-        """Share of faces that would be learned at this STRICT, and the LOOSE that the sample was decided with."""
-        return self.learned().at(strict)

@@ -39,7 +39,7 @@ def plot_forecast(forecast: Forecast, thresholds: Thresholds) -> Figure:
         low = min(float(finite.min(initial=thresholds.strict)), thresholds.strict) - 0.05
         high = min(max(float(finite.max(initial=thresholds.loose)), thresholds.loose) + 0.05, 2.0)
         grid = np.linspace(max(low, 0.0), high, _POINTS)
-        drops = forecast.drop_curve(grid)
+        drops = [forecast.drops(loose) for loose in grid.tolist()]
         _band(left, grid, [(d.low, d.high) for d in drops], grid, [d.value for d in drops])
         now = forecast.drops(thresholds.loose)
         ThresholdMark(left, "LOOSE", thresholds.loose)

@@ -214,7 +214,7 @@ class CalibrationSession(Session):
             },
             "forecast": forecast and {
                 "drops": asdict(forecast.drops(chosen.loose)),
-                "learned": asdict(forecast.learned_at(chosen.strict)) if len(forecast.learnable) else None,
+                "learned": asdict(forecast.learned().at(chosen.strict)) if len(forecast.learnable) else None,
             },
             "crowd": crowd and {**asdict(crowd), "harder": crowd.harder},
         }  # fmt: skip

@@ -269,7 +269,7 @@ def test_a_sample_of_everything_forecasts_what_the_sort_gives(
     # Nothing that this event's sort learns brings in a photo: references and photos are of one kind.
     assert drops.dropped == counts.total - counts.photos[PhotoStatus.MATCHED]
     assert drops.photos == counts.total
-    assert found.learned_at(pack.strict).errors == learned
+    assert found.learned().at(pack.strict).errors == learned
 
     again = forecast_of_everything(workspace, pack)
     assert again.drops(pack.loose) == drops  # what was learned since is left out
@@ -390,6 +390,6 @@ def test_the_forecast_is_what_the_sort_decides(
     assert found.drops(rules.thresholds.loose).dropped == dropped
     learned = sum(len(result.learned) for result in results)
     if len(found.learnable):
-        assert found.learned_at(rules.thresholds.strict).errors == learned
+        assert found.learned().at(rules.thresholds.strict).errors == learned
     else:
         assert learned == 0
