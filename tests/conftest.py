@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,3 +64,19 @@ def other_process() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, list[str]]]:
+    """What each fsync covered: inode, size, and the names that a folder held."""
+    calls = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        found = os.fstat(handle)
+        names = sorted(os.listdir(handle)) if stat.S_ISDIR(found.st_mode) else []
+        calls.append((found.st_ino, found.st_size if not names else 0, names))
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    return calls

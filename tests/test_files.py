@@ -6,10 +6,10 @@ import errno
 import hashlib
 import json
 import os
-import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from facesort.files import (
 )
 
 Publish = Callable[[Path, Path], None]
+Synced = list[tuple[int, int, list[str]]]
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows' own rename refuses to replace")
 ways = pytest.mark.parametrize(
@@ -179,33 +180,15 @@ def test_without_exclusive_rename_and_links_nothing_is_replaced(tmp_path: Path, 
 # --- durability -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, list[str]]]:
-    """What each fsync covered: inode, size, and the names that a folder held."""
-    calls = []
-    real = os.fsync
-
-    def fsync(handle: int) -> None:
-        found = os.fstat(handle)
-        names = sorted(os.listdir(handle)) if stat.S_ISDIR(found.st_mode) else []
-        calls.append((found.st_ino, found.st_size if not names else 0, names))
-        real(handle)
-
-    monkeypatch.setattr("facesort.files.os.fsync", fsync)
-    return calls
-
-
 @posix
-def test_a_file_is_synced_with_all_of_its_content(
-    tmp_path: Path, synced: list[tuple[int, int, list[str]]]
-) -> None:
+def test_a_file_is_synced_with_all_of_its_content(tmp_path: Path, synced: Synced) -> None:
     write_synced(tmp_path / "file", b"x" * 100)
     assert synced == [((tmp_path / "file").stat().st_ino, 100, [])]
 
 
 @posix
 def test_a_replaced_file_is_synced_before_its_rename_and_its_folder_after(
-    tmp_path: Path, synced: list[tuple[int, int, list[str]]]
+    tmp_path: Path, synced: Synced
 ) -> None:
     (tmp_path / "file").write_bytes(b"old")
     replace_file(tmp_path / "file", b"x" * 100)
@@ -221,6 +204,33 @@ def test_a_replacement_that_fails_leaves_the_old_file_alone(tmp_path: Path) -> N
     with pytest.raises(IsADirectoryError):
         replace_file(tmp_path / "folder", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@posix
+@pytest.mark.parametrize(("code", "hidden"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_only_a_folder_sync_that_is_not_supported_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, hidden: bool
+) -> None:
+    def fsync(handle: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("facesort.files.os.fsync", fsync)
+    with nullcontext() if hidden else pytest.raises(OSError, match=os.strerror(code)):
+        sync_folder(tmp_path)
+
+
+@posix
+def test_a_rename_that_fails_for_good_is_not_tried_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("facesort.files._rename_exclusively", fail)
+    (tmp_path / ".new").write_bytes(b"new")
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        publish(tmp_path / ".new", tmp_path / "target")
+    assert content(tmp_path) == {".new": b"new"}
 
 
 # --- the small ones ---------------------------------------------------------------------------

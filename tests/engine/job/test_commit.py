@@ -107,6 +107,43 @@ def test_every_copy_is_made(place: Place) -> None:
     assert place.passed == ["before_copy", "after_copy", "after_rename"] * 3
 
 
+@posix
+def test_copies_and_their_folders_survive_a_power_cut(
+    place: Place, synced: list[tuple[int, int, list[str]]]
+) -> None:
+    place.stage()
+    assert (place.staging.stat().st_ino, 0, [f"{digest(JPEG)}.jpg"]) in synced
+    del synced[:]
+    place.carry_out(TWO)
+    anna, ben = place.output / "Anna", place.output / "Ben"
+    copies = [(path.stat().st_ino, len(JPEG), []) for path in (anna / "a_1.jpg", ben / "a_1.jpg")]
+    assert synced[:2] == copies
+    assert sorted(synced[2:]) == sorted(
+        (folder.stat().st_ino, 0, names)
+        for folder, names in (
+            (place.output, ["Anna", "Ben"]),
+            (anna, ["a_1.jpg"]),
+            (ben, ["a_1.jpg"]),
+        )
+    )
+
+
+def test_an_output_that_is_swapped_after_the_last_copy_is_noticed(place: Place) -> None:
+    """An unplugged disk may leave folders of the same names."""
+    place.stage()
+
+    class Unplugging(Place):
+        def at(self, name: str) -> None:
+            super().at(name)
+            if self.passed.count("after_rename") == 2:
+                self.output.rename(self.root / "away")
+                for folder in ("Anna", "Ben"):
+                    (self.output / folder).mkdir(parents=True)
+
+    with pytest.raises(OutputError, match="plug in the disk"):
+        Unplugging(place.root).carry_out(TWO)
+
+
 def test_what_is_done_is_verified_and_not_touched(place: Place) -> None:
     place.stage()
     place.carry_out(TWO)

@@ -26,6 +26,17 @@ def progress(tmp_path: Path) -> Progress:
     return Progress(tmp_path, counts(pending=4), run_id=3)
 
 
+def test_state_files_have_their_folder_and_those_of_a_killed_run_go(tmp_path: Path) -> None:
+    leftover = tmp_path / "state" / "batches" / ".000001.json.new"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    Progress(tmp_path / "state", counts(), run_id=1)
+    assert list((tmp_path / "state").rglob("*")) == [leftover.parent]
+    leftover.parent.rmdir()
+    Progress(tmp_path / "state", counts(), run_id=1).batch_committed(2, ["Anna"])
+    assert [path.name for path in leftover.parent.iterdir()] == ["000002.json"]
+
+
 def test_before_the_first_sort_there_is_no_progress(tmp_path: Path) -> None:
     assert read_progress(tmp_path) is None
 
@@ -96,7 +107,11 @@ def test_no_rate_without_time_or_photos(progress: Progress, times: list[tuple[fl
 def test_a_long_job_remembers_only_its_last_photos(progress: Progress, tmp_path: Path) -> None:
     for _ in range(2000):
         progress.photo_analysed()
-    assert len(progress._times) <= 500
+    assert len(progress._times) == 500
+    assert progress._times[-1][1] == 2000
+    shown = read_progress(tmp_path)
+    assert shown is not None
+    assert shown["state"] == "running"
     heartbeat = json.loads((tmp_path / "heartbeat.json").read_text())
     assert heartbeat["pid"] == os.getpid()
     assert 1 <= heartbeat["analysed"] <= 2000

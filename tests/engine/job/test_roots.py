@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from disks import mounted, needs_mount, pipe, unprivileged
 
 from facesort.core.paths import to_text
-from facesort.engine.job.roots import RootFolder, SourceMonitor, check_output, check_source
+from facesort.engine.job.roots import (
+    RootFolder,
+    SourceMonitor,
+    _spread,
+    check_output,
+    check_source,
+)
 from facesort.errors import OutputError, SourceGoneError
 from facesort.reasons import Reason
 
@@ -87,6 +94,81 @@ def test_photos_that_became_pipes_are_not_waited_for(tmp_path: Path, there: bool
     assert opened == []
 
 
+def monitor(folder: Path) -> SourceMonitor:
+    return SourceMonitor(RootFolder.of(folder), ["pending.jpg"], ["done.jpg"])
+
+
+def test_photos_that_fail_in_a_row_are_no_lost_disk_while_another_can_be_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pending.jpg").write_bytes(b"x")
+    watch = monitor(tmp_path)
+    for _ in range(5):
+        watch.check(Reason.UNREADABLE)
+    (tmp_path / "pending.jpg").unlink()
+    with pytest.raises(SourceGoneError):
+        watch.check(Reason.UNREADABLE)
+
+
+@pytest.mark.parametrize("between", [None, Reason.NOT_AN_IMAGE])
+def test_only_the_third_failure_in_a_row_is_suspicious(
+    tmp_path: Path, between: Reason | None
+) -> None:
+    watch = monitor(tmp_path)
+    for _ in range(3):
+        watch.check(Reason.MISSING)
+        watch.check(Reason.UNREADABLE)
+        watch.check(between)
+    watch.check(Reason.MISSING)
+    watch.check(Reason.UNREADABLE)
+    with pytest.raises(SourceGoneError):
+        watch.check(Reason.MISSING)
+
+
+@pytest.mark.parametrize(("failure", "lost"), [(Reason.MISSING, False), (Reason.UNREADABLE, True)])
+def test_photos_that_the_user_deleted_are_no_lost_disk(
+    tmp_path: Path, failure: Reason, lost: bool
+) -> None:
+    """What was read before is still there; if files cannot be read, that does not help."""
+    (tmp_path / "done.jpg").touch()
+    watch = monitor(tmp_path)
+    watch.check(failure)
+    watch.check(failure)
+    with pytest.raises(SourceGoneError) if lost else nullcontext():
+        watch.check(failure)
+
+
+def test_a_folder_that_is_gone_is_noticed_at_the_first_failure(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    watch = monitor(source)
+    watch.check(Reason.MISSING)
+    source.rename(tmp_path / "away")
+    source.mkdir()  # its mount point
+    watch.check(None)
+    with pytest.raises(SourceGoneError):
+        watch.check(Reason.MISSING)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that cannot be read")
+def test_a_photo_that_opens_and_gives_an_input_output_error_cannot_be_read() -> None:
+    watch = SourceMonitor(RootFolder.of(Path("/proc/self")), ["mem"], [])
+    watch.check(Reason.UNREADABLE)
+    watch.check(Reason.UNREADABLE)
+    with pytest.raises(SourceGoneError):
+        watch.check(Reason.UNREADABLE)
+
+
+@pytest.mark.parametrize(("paths", "asked"), [(0, 0), (1, 1), (20, 20), (39, 39), (16_000, 20)])
+def test_only_a_few_photos_are_tried_from_the_end_and_all_over(paths: int, asked: int) -> None:
+    found = _spread([str(number) for number in range(paths)])
+    assert len(found) == asked
+    assert list(found[:1]) == [str(number) for number in range(paths)][-1:]
+    assert [int(b) - int(a) for a, b in pairwise(found)] == [-max(paths // 20, 1)] * (
+        len(found) - 1
+    )
+
+
 # --- the output -------------------------------------------------------------------------------
 
 
@@ -94,6 +176,15 @@ def test_the_first_time_the_output_is_made(tmp_path: Path) -> None:
     root = check_output(tmp_path / "a" / "b", [])
     assert root.path.is_dir()
     assert root.is_there()
+
+
+@posix
+def test_an_output_that_is_made_survives_a_power_cut(
+    tmp_path: Path, synced: list[tuple[int, int, list[str]]]
+) -> None:
+    check_output(tmp_path / "a" / "b", [])
+    assert (tmp_path.stat().st_ino, 0, ["a"]) in synced
+    assert ((tmp_path / "a").stat().st_ino, 0, ["b"]) in synced
 
 
 def test_an_output_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:

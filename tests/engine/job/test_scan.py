@@ -147,6 +147,7 @@ def test_ids_of_photos_that_are_gone_are_not_given_again(tmp_path: Path) -> None
         (5 * HOUR + HOUR // 3, False),
         (26 * HOUR, True),  # from one end of the world to the other
         (-26 * HOUR, True),
+        (26 * HOUR + 2 * SECOND, True),
         # No time zone moves a file by days. Uncompressed RAW files are all of one size, so that one in 225 of
         # those that were replaced by another photo would pass for the old one, and be lost without a word.
         (27 * HOUR, False),
@@ -163,11 +164,12 @@ def test_a_file_is_the_same_if_only_its_clock_moved(tmp_path: Path, moved: int, 
 
 
 @pytest.mark.parametrize("moved", [0, HOUR])
-def test_a_file_of_another_size_is_a_new_photo(tmp_path: Path, moved: int) -> None:
+@pytest.mark.parametrize("size", [9, 11])
+def test_a_file_of_another_size_is_a_new_photo(tmp_path: Path, moved: int, size: int) -> None:
     put(tmp_path, "a.jpg")
     first = known(scan_source(tmp_path, {}))
-    put(tmp_path, "a.jpg", size=11, mtime_ns=NOON + moved)
-    assert scan_source(tmp_path, first).new == (Photo(2, "a.jpg", 11, NOON + moved),)
+    put(tmp_path, "a.jpg", size=size, mtime_ns=NOON + moved)
+    assert scan_source(tmp_path, first).new == (Photo(2, "a.jpg", size, NOON + moved),)
 
 
 def test_a_renamed_file_is_a_new_photo(tmp_path: Path) -> None:
