@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis
-from facesort.engine.job.progress import Progress, read_progress, status_report
+from facesort.engine.job.progress import Progress, current_status, read_progress, status_report
+from facesort.engine.setup import set_up
+from facesort.errors import StoreLockedError
+from facesort.files import replace_json
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
 from facesort.store.queries.reports import Counts
+from facesort.workspace import Workspace
 
 
 def counts(pending: int = 0) -> Counts:
@@ -116,3 +123,59 @@ def test_a_long_job_remembers_only_its_last_photos(progress: Progress, tmp_path:
     assert heartbeat["pid"] == os.getpid()
     assert 1 <= heartbeat["analysed"] <= 2000
     assert not list(tmp_path.glob(".*")), "no temporary file is left"
+
+
+def test_files_are_written_once_a_second(
+    progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("facesort.engine.job.progress.time.monotonic", lambda: now[0])
+    shown = []
+    for second in (100.0, 100.5, 101.0, 101.9, 102.0, 105.0):
+        now[0] = second
+        progress.photo_analysed()
+        shown.append(json.loads((tmp_path / "heartbeat.json").read_text())["analysed"])
+    assert shown == [1, 1, 3, 3, 5, 6]
+
+
+# --- status -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "source").mkdir()
+    return set_up(tmp_path / "hot", tmp_path / "source", tmp_path / "out", "synthetic", [])[0]
+
+
+@pytest.mark.parametrize("ended", ["finished", "failed", "interrupted"])
+def test_the_status_is_the_state_of_the_last_run(workspace: Workspace, ended: str) -> None:
+    assert current_status(workspace)["state"] == "idle"
+    with workspace.open_store() as store:
+        run_id = runs.start_run(store, version="1", pack_name="p", pack_id="id", settings={})
+    assert current_status(workspace)["state"] == "interrupted", "its process is gone"
+    with workspace.open_store() as store:
+        runs.finish_run(store, run_id, ended)
+    assert current_status(workspace)["state"] == ended
+
+
+def test_the_status_is_the_progress_while_its_process_runs(workspace: Workspace) -> None:
+    written = Progress(workspace.state, counts(pending=4), run_id=1).write("running")
+    assert current_status(workspace) == written
+    ended = {"pid": 2**30}, {"process_started": 0.0}, {"state": "finished"}
+    for other in ended:
+        replace_json(workspace.state / "progress.json", written | other)
+        assert current_status(workspace)["state"] == "idle"
+
+
+def test_the_status_of_a_database_in_use_is_the_last_progress_if_there_is_one(
+    workspace: Workspace, other_process: Callable[[str], Popen[str]]
+) -> None:
+    path = str(workspace.root)
+    other_process(
+        f"from facesort.workspace import open_workspace\nfrom pathlib import Path\n"
+        f"opened = open_workspace(Path({path!r})).open_store()"
+    )
+    with pytest.raises(StoreLockedError):
+        current_status(workspace)
+    written = Progress(workspace.state, counts(pending=4), run_id=1).write("finished")
+    assert current_status(workspace) == written
