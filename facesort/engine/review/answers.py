@@ -136,9 +136,10 @@ def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = u
     """
     summary = f"{several(len(face_ids), 'face')} unlearned"
     with undoable(workspace, "unlearn", summary, clock) as store:
-        others = sorted(set(face_ids) - unlearn_faces(store, face_ids))
+        others = set(face_ids) - unlearn_faces(store, face_ids)
         if others:
-            raise GalleryError(f"face {others[0]} was not learned: select learned faces only")
+            count = f"{len(others)} of {several(len(face_ids), 'face')}"
+            raise GalleryError(f"only learned faces can be unlearned; not learned: {count}")
 
 
 def take_away(
