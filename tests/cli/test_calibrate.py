@@ -85,7 +85,7 @@ def gallery(references: dict[int, list[int]]) -> Callable[[Path], object]:
         (copies, None, "copies of one picture do not count"),
         (gallery({1: [30, 60], 2: [30]}), None, "1 person can be compared"),
         (gallery({1: [30, 60], 2: [30, 60]}), {}, "no sub-folder with photos"),
-        (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9}, "photos of 1 person, which says nothing"),
+        (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9}, "photos of 1 person, but at least"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9, "Sea": None}, "1 person (not used: 1 no_face)"),
     ],
 )  # fmt: skip

@@ -48,7 +48,8 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
 def update_corrections(workspace: Workspace, store: Store) -> None:
     """Write the list after a change that is stored already, and stands even if the list cannot be written."""
     try:
-        write_corrections(workspace, store)
+        if workspace.corrections.exists() or corrections(store):
+            write_corrections(workspace, store)
     except WorkspaceError as error:
         log.warning("%s", error)
 

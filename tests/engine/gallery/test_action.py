@@ -72,6 +72,14 @@ def test_an_action_that_is_refused_leaves_the_list(job: InMemory) -> None:
     assert job.corrections.stat().st_mtime_ns == before
 
 
+def test_there_is_no_list_before_there_is_something_to_list(job: InMemory) -> None:
+    job.corrections.unlink()
+    persons.rename_person(job, "Ada", "Adele")
+    assert not job.corrections.exists()
+    answers.answer_faces(job, {1: "Adele"}, "no")
+    assert listed(job) == [("Adele", "rejected_by_user")]
+
+
 def test_a_list_that_is_as_it_was_is_not_written_again(job: InMemory) -> None:
     before = job.corrections.stat().st_ino
     persons.rename_person(job, "Ada", "Adele")
