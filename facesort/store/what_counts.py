@@ -31,7 +31,7 @@ _STANDINGS = """
 WITH proposed AS (
     SELECT unnest($1::INTEGER[]) AS photo_id, unnest($2::BIGINT[]) AS face_id, unnest($3::INTEGER[]) AS person_id,
            NULL AS outcome, NULL AS reason
-), faces AS (FROM face_state_of('proposed', 'answer')),
+), faces AS (FROM {faces}),
 standings AS (FROM standing_of('faces', 'withheld')),
 copies AS (FROM wanted_copy_of('faces', 'standings') WHERE NOT removed AND ($4 OR person_id IS NOT NULL))
 SELECT s.photo_id, s.status, s.reason,
@@ -41,7 +41,11 @@ FROM standings s LEFT JOIN copies c USING (photo_id) GROUP BY s.photo_id, s.stat
 
 
 def standings(
-    store: Store, faces: Iterable[tuple[int, int, int | None]], *, unknown_folder: bool
+    store: Store,
+    faces: Iterable[tuple[int, int, int | None]],
+    *,
+    unknown_folder: bool,
+    answered: bool = True,
 ) -> dict[int, Standing]:
     """Where photos would stand if their faces were decided like this; users' answers count.
 
@@ -52,13 +56,16 @@ def standings(
         order of the ids.
     unknown_folder : bool
         Whether photos with only unknown faces are delivered to ``_unknown``.
+    answered : bool
+        Whether users can have answered for these faces; for new ones, asking takes half the time.
 
     Returns
     -------
     dict of photo_id to Standing
     """
     columns = [list(column) for column in zip(*faces, strict=True)] or [[], [], []]
-    rows = store.rows(_STANDINGS, [*columns, unknown_folder, UNKNOWN_FOLDER])
+    source = "face_state_of('proposed', 'answer')" if answered else "proposed"
+    rows = store.rows(_STANDINGS.format(faces=source), [*columns, unknown_folder, UNKNOWN_FOLDER])
     return {
         photo_id: Standing(
             PhotoStatus(status), None if reason is None else Reason(reason), tuple(targets or ())

@@ -103,7 +103,9 @@ class Run:
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
-        self.ask = partial(standings, self.store, unknown_folder=self.rules.unknown_folder)
+        self.ask = partial(
+            standings, self.store, unknown_folder=self.rules.unknown_folder, answered=False
+        )
         self.monitor = SourceMonitor(self.source, *photos.pending_and_done(self.store))
 
     def sort(self, executor: Executor) -> None:
