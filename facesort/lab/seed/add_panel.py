@@ -107,7 +107,7 @@ class AddPanel:
         return uploads + [(p.name, p) for p in photos_in(Path(text).expanduser())]
 
     def _seed(self, name: str, offers: Sequence[Offer], *, force: bool) -> list[SeedReport]:
-        """Seed, and show each report as soon as it is there."""
+        """Seed, and show each report as soon as it is available."""
         reports: list[SeedReport] = []
         self._disable(True)
         self.message.value = notice(

@@ -33,19 +33,19 @@ def open_gallery(workspace: str | Path, *, executor: Executor | None = None) -> 
     ----------
     workspace : str or Path
     executor : Executor, optional
-        Where to analyse photos; a process on this machine by default.
+        Where to analyse photos; default: a process on this machine.
 
     Raises
     ------
     WorkspaceError, SettingsError, PackError
-        If the workspace or its model pack is not there.
+        If the workspace or its model pack is missing.
     PackMismatchError
         If the gallery was embedded with another pack.
     StoreLockedError
         While a sort is running.
     """
     opened, pack = open_with_pack(find_folder(workspace))
-    opened.open_store().close()  # brings an older database up to date
+    opened.open_store().close()  # migrates an older database
     session = SeedSession(opened, pack, executor)
     session.view()
     return session
