@@ -38,9 +38,10 @@ def corrections(store: Store) -> list[Correction]:
     A file is right as long as anybody whose copy it is is still in the photo, and the photo may be delivered.
     """
     rows = store.rows(
-        "WITH wrong AS ("
+        # This runs after every action of a user, so the view is evaluated only once.
+        "WITH wanted AS MATERIALIZED (FROM wanted_copy), wrong AS MATERIALIZED ("
         "  SELECT w.target, w.photo_id, max(w.person_id) AS person_id FROM write w "
-        "  LEFT JOIN wanted_copy c ON c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id "
+        "  LEFT JOIN wanted c ON c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id "
         "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id HAVING count(c.photo_id) = 0"
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
@@ -52,7 +53,7 @@ def corrections(store: Store) -> list[Correction]:
         "WHEN f.merged_into IS NOT NULL THEN 'merged' "
         "WHEN (x.photo_id, x.person_id) IN (SELECT (photo_id, person_id) FROM refused) THEN 'rejected_by_user' "
         "ELSE 'not_in_photo' END, "
-        "(SELECT list(DISTINCT c.folder ORDER BY c.folder) FROM wanted_copy c "
+        "(SELECT list(DISTINCT c.folder ORDER BY c.folder) FROM wanted c "
         " WHERE c.photo_id = x.photo_id AND c.folder IS NOT NULL) "
         "FROM wrong x JOIN photo s USING (photo_id) "
         "LEFT JOIN person p ON p.person_id = x.person_id "
