@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -281,7 +282,9 @@ def test_a_report_is_read_again_without_sorting(workspace: Workspace) -> None:
         workspace, resolve_pack("synthetic", []), report.run.run_id, contact_sheet=5
     )
     assert again.summary() == report.summary()
-    assert again.doubtful == report.doubtful
+    assert again.doubtful is not None
+    assert report.doubtful is not None
+    assert [asdict(face) for face in again.doubtful] == [asdict(face) for face in report.doubtful]
     assert len(again.doubtful or ()) == 5
     assert json.loads(json.dumps(again.summary())) == again._repr_mimebundle_()[SUMMARY_MIME] | {
         "drops": again.summary()["drops"] | {"interval_95": list(again.drop_rate.interval or ())}
