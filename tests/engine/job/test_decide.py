@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -30,7 +30,7 @@ from facesort.store.gallery.people import NewReference
 from facesort.store.job import photos
 from facesort.store.job.photos import BatchRecord, BatchState, PhotoResult
 from facesort.store.queries.gallery import load_gallery
-from facesort.store.what_counts import standings
+from facesort.store.what_counts import Standing, standings
 
 Settle = Callable[..., tuple[tuple[PhotoResult, ...], tuple[PlannedWrite, ...]]]
 
@@ -171,6 +171,21 @@ def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
 
 
 # --- duplicates -------------------------------------------------------------------------------
+
+
+def test_new_faces_never_have_the_ids_of_stored_ones() -> None:
+    """A user's answer about a stored face must not count for a new one."""
+    batch = decide_batch(
+        [analysis(1, A_STRICT, STRANGER), analysis(2, A_STRICT)], GALLERY, RULES, {}
+    )
+    asked: list[tuple[int, int, int | None]] = []
+
+    def ask(faces: Iterable[tuple[int, int, int | None]]) -> dict[int, Standing]:
+        asked.extend(faces)
+        return {}
+
+    assert standings_of(batch, ask) == {}
+    assert asked == [(1, -3, 1), (1, -2, None), (2, -1, 1)]
 
 
 def test_the_same_bytes_are_one_photo(settle: Settle) -> None:
