@@ -38,6 +38,19 @@ WHERE until_run IS NULL OR d.batch_id IN (SELECT batch_id FROM batch_run WHERE r
 -- By the photo too, so that a question about some photos reads only theirs.
 QUALIFY row_number() OVER (PARTITION BY f.photo_id, f.face_id ORDER BY d.round DESC) = 1;
 
+CREATE OR REPLACE MACRO result_until(until_run) AS TABLE      -- one row per photo: the result of its newest batch, or nulls
+WITH newest AS (
+    SELECT photo_id, max(batch_id) AS batch_id FROM (
+        SELECT photo_id, batch_id FROM batch_photo WHERE until_run IS NULL
+        UNION ALL
+        SELECT r.photo_id, r.batch_id FROM result r JOIN batch_run b USING (batch_id) WHERE b.run_id <= until_run
+    ) GROUP BY photo_id
+)
+SELECT p.photo_id, p.path, p.size, n.batch_id, r.* EXCLUDE (photo_id, batch_id)
+FROM photo p
+LEFT JOIN newest n USING (photo_id)
+LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id;
+
 CREATE OR REPLACE MACRO answer_until(until_time) AS TABLE     -- one row per face and person that a user has answered for
 WITH undone AS (                                              -- the first change after that time tells what was there
     SELECT e.face_id, e.person_id, e.answer, e.after FROM answer_edit e JOIN action a USING (action_id)
@@ -110,27 +123,17 @@ CREATE OR REPLACE MACRO face_state_until(until_run, until_time) AS TABLE
 WITH decided AS (FROM decision_until(until_run)), answered AS (FROM answer_until(until_time))
 FROM face_state_of('decided', 'answered');
 
-CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE   -- one row per photo; the result of its newest batch
+CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE   -- one row per photo
 WITH faces AS (FROM face_state_until(until_run, until_time)),
 withheld AS (FROM withheld_until(until_time)),
-standings AS (FROM standing_of('faces', 'withheld')),
-newest AS (
-    SELECT photo_id, max(batch_id) AS batch_id FROM (
-        SELECT photo_id, batch_id FROM batch_photo WHERE until_run IS NULL
-        UNION ALL
-        SELECT r.photo_id, r.batch_id FROM result r JOIN batch_run b USING (batch_id) WHERE b.run_id <= until_run
-    ) GROUP BY photo_id
-)
-SELECT p.photo_id, p.path, p.size, n.batch_id,
+standings AS (FROM standing_of('faces', 'withheld'))
+SELECT r.photo_id, r.path, r.size, r.batch_id,
        CASE WHEN r.status IN ('matched', 'unknown') THEN coalesce(s.status, r.status)
             ELSE coalesce(r.status, 'pending') END AS status,
        CASE WHEN r.status IN ('matched', 'unknown') AND s.photo_id IS NOT NULL THEN s.reason ELSE r.reason END AS reason,
        coalesce(r.detail, '') AS detail, coalesce(r.sha256, '') AS sha256, r.duplicate_of,
        r.format, r.width, r.height, r.captured_at, r.camera, r.phash
-FROM photo p
-LEFT JOIN newest n USING (photo_id)
-LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id
-LEFT JOIN standings s ON s.photo_id = p.photo_id;
+FROM result_until(until_run) r LEFT JOIN standings s ON s.photo_id = r.photo_id;
 
 CREATE OR REPLACE VIEW settled_answer AS FROM settled_answer_of('answer');
 CREATE OR REPLACE VIEW face_decision AS FROM decision_until(NULL);
@@ -140,8 +143,10 @@ CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
 CREATE OR REPLACE VIEW photo_standing AS FROM standing_of('face_state', 'withheld');
 
 CREATE OR REPLACE VIEW wanted_copy AS       -- also of photos whose unknown faces were erased
-FROM wanted_copy_of('face_state', 'photo_standing')
-UNION ALL SELECT photo_id, NULL, NULL, false, 0 FROM photo_state
+WITH faces AS MATERIALIZED (FROM face_state),
+standings AS MATERIALIZED (FROM standing_of('faces', 'withheld'))
+FROM wanted_copy_of('faces', 'standings')
+UNION ALL SELECT photo_id, NULL, NULL, false, 0 FROM result_until(NULL)
 WHERE reason = 'only_unknown_faces' AND photo_id NOT IN (SELECT photo_id FROM face);
 
 -- As people look at it ----------------------------------------------------------------------------------------------
