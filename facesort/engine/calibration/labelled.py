@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesort.core.gallery import Gallery
 from facesort.core.paths import to_text
-from facesort.core.records import Analysis, Face, Photo
+from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import folder_key
 from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order
@@ -145,15 +145,15 @@ def _in_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [candidates[place] for place in order]
 
 
-def _files(candidates: Sequence[Candidate]) -> list[Photo]:
-    return [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
+def _files(candidates: Sequence[Candidate]) -> list[PhotoRef]:
+    return [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
 
 
 def analyse_files(
     workspace: Workspace,
     pack: ModelPack,
     root: Path,
-    files: Sequence[Photo],
+    files: Sequence[PhotoRef],
     executor: Executor | None,
     *,
     on_photo: Callable[[int, int], None] | None = None,

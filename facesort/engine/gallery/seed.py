@@ -17,7 +17,7 @@ import numpy as np
 from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
 from facesort.core.paths import to_text
-from facesort.core.records import Analysis, Face, Photo
+from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import safe_folder
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.analysis.pool import executor_or_local
@@ -170,7 +170,7 @@ def seed(
         refuse_other_pack(store, pack)
     settings = workspace.settings
     analyser = Analyser(Path("/"), pack, settings.photos)
-    photos = [Photo(i, to_text(str(c.path.absolute())), 0, 0) for i, c in enumerate(candidates)]
+    photos = [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
     tasks = min(len(candidates), settings.run.workers or 2)
     with executor_or_local(executor, settings, tasks) as pool:
         analyses = analyse_in_order(analyser, photos, pool)
@@ -180,7 +180,7 @@ def seed(
 
 
 def _with_picture(
-    analysis: Analysis, analyser: Analyser, photo: Photo, executor: Executor
+    analysis: Analysis, analyser: Analyser, photo: PhotoRef, executor: Executor
 ) -> Analysis:
     """Add the JPEG that an analysis without faces lacks: the user wants to see why it was refused."""
     if analysis.failure is not None or analysis.jpeg:
