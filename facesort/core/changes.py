@@ -137,16 +137,15 @@ class _Why:
 
     def photo(self, photo: ChangedPhoto) -> tuple[str, ...]:
         """Causes of a photo's change, each once."""
-        found = [cause for face in photo.faces for cause in self._face(*face)]
         before, after = photo.before, photo.after
+        if PhotoStatus.FAILED in (before.status, after.status):
+            return ("retry",)
+        found = [cause for face in photo.faces for cause in self._face(*face)]
         both = before.persons & after.persons
         for person_id in sorted(both & (before.withheld ^ after.withheld)):
             word = "withheld" if person_id in after.withheld else "no longer withheld"
             found.append(f"user's answer: {self._name(person_id)} {word}")
-        if not found:
-            tried = PhotoStatus.FAILED in (before.status, after.status)
-            found = ["retry" if tried else "decided again"]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found)) or ("decided again",)
 
     def _face(self, old: FaceThen, new: FaceThen) -> list[str]:
         if new.by_user or new.reason in (

@@ -140,14 +140,18 @@ CREATE OR REPLACE VIEW face_decision AS FROM decision_until(NULL);
 CREATE OR REPLACE VIEW face_state AS FROM face_state_until(NULL, NULL);
 CREATE OR REPLACE VIEW photo_state AS FROM photo_state_until(NULL, NULL);
 CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
-CREATE OR REPLACE VIEW photo_standing AS FROM standing_of('face_state', 'withheld');
 
-CREATE OR REPLACE VIEW wanted_copy AS       -- also of photos whose unknown faces were erased
+CREATE OR REPLACE VIEW erased_standing AS   -- photos that had faces until all of them were erased
+SELECT photo_id, s.status AS status, s.reason AS reason
+FROM (FROM result_until(NULL) ANTI JOIN face USING (photo_id)) r, (SELECT standing(false, false) AS s)
+WHERE r.reason = 'only_unknown_faces' OR r.status = 'failed' AND r.photo_id IN (SELECT photo_id FROM write);
+
+CREATE OR REPLACE VIEW photo_standing AS FROM standing_of('face_state', 'withheld') UNION ALL FROM erased_standing;
+
+CREATE OR REPLACE VIEW wanted_copy AS
 WITH faces AS MATERIALIZED (FROM face_state),
-standings AS MATERIALIZED (FROM standing_of('faces', 'withheld'))
-FROM wanted_copy_of('faces', 'standings')
-UNION ALL SELECT photo_id, NULL, NULL, false, 0 FROM result_until(NULL)
-WHERE reason = 'only_unknown_faces' AND photo_id NOT IN (SELECT photo_id FROM face);
+standings AS MATERIALIZED (FROM standing_of('faces', 'withheld') UNION ALL FROM erased_standing)
+FROM wanted_copy_of('faces', 'standings');
 
 -- As people look at it ----------------------------------------------------------------------------------------------
 

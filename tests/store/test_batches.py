@@ -36,6 +36,7 @@ from facesort.store.job import photos
 from facesort.store.job.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import planned_writes, verified_writes
+from facesort.store.queries.corrections import corrections
 
 
 def states(store: Store) -> dict[int, tuple[str, str | None]]:
@@ -291,6 +292,21 @@ def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> No
     assert reports.failed_writes(store) == []
     assert reports.counts(store).persons == {"Anna": 2, "Ben": 1, "_unknown": 1}
     assert retry(store) == 0
+
+
+def test_a_failed_copy_of_a_photo_whose_faces_were_erased_meanwhile(store: Store) -> None:
+    """It must not wait for ever: nobody analyses it again, as it was decided once."""
+    add_people(store)
+    add(store, [photo(1), photo(2)])
+    record(store, 1, [result(1, *UNKNOWN), result(2, *UNKNOWN)], [write(1, None), write(2, None)])
+    finish(store, 1, {1: Reason.NAME_TAKEN})
+    store.execute("DELETE FROM decision")
+    store.execute("DELETE FROM face")
+    assert retry(store) == 1
+    assert [w.plan for w in planned_writes(store, 2)] == [write(1, None)]
+    finish(store, 2)
+    assert states(store) == {1: UNKNOWN, 2: UNKNOWN}
+    assert corrections(store) == []
 
 
 def test_a_write_may_fail_again_and_again(store: Store) -> None:

@@ -260,6 +260,17 @@ def test_a_photo_that_was_tried_again_says_so() -> None:
     assert why == ("retry",)
 
 
+def test_a_copy_that_was_tried_again_is_why_whoever_was_named_meanwhile() -> None:
+    results = (
+        Resulted(10, 1, PhotoStatus.FAILED, "name_taken"),
+        Resulted(10, 2, PhotoStatus.MATCHED, None),
+    )
+
+    ((_, why),) = changes([ADA_THEN], said=([], [(1, BO, "yes")]), results=results)
+
+    assert why == ("retry",)
+
+
 def test_decisions_of_later_runs_do_not_count_yet() -> None:
     later = Resulted(11, 2, PhotoStatus.NO_FACE, "no_face")
     with Store.open(None) as store:
