@@ -76,9 +76,10 @@ FROM settled s LEFT JOIN everyone e USING (person_id) WHERE NOT s.deliver;
 
 CREATE OR REPLACE MACRO settled_answer_of(answered) AS TABLE        -- answers, for the persons who stand for others today
 -- Of two persons who were merged, a yes to one counts more than a no to the other.
-SELECT a.face_id, e.current_id AS person_id,
+-- Who was removed without a trace still had answers at an earlier time.
+SELECT a.face_id, coalesce(e.current_id, a.person_id) AS person_id,
        CASE WHEN bool_or(a.answer = 'yes') THEN 'yes' WHEN bool_or(a.answer = 'no') THEN 'no' ELSE 'unsure' END AS answer
-FROM query_table(answered) a JOIN everyone e USING (person_id) GROUP BY a.face_id, e.current_id;
+FROM query_table(answered) a LEFT JOIN everyone e USING (person_id) GROUP BY ALL;
 
 CREATE OR REPLACE MACRO face_state_of(decided, answered) AS TABLE   -- who each face is: a user's answer, else the decision
 WITH settled AS (FROM settled_answer_of(answered)),

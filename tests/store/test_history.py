@@ -240,6 +240,15 @@ def test_an_answer_that_changes_nothing_is_no_change(said: Said) -> None:
     assert changes([ADA_THEN], said=([], [said])) == []
 
 
+def test_who_was_removed_without_a_trace_still_had_answers_then() -> None:
+    gone = 9
+
+    ((change, why),) = changes([ADA_THEN], said=([(1, gone, "yes")], []))
+
+    assert (change.before.persons, change.after.persons) == ({gone}, {ADA})
+    assert why == ("user's answer taken back",)
+
+
 def test_who_is_not_to_be_delivered_any_more_is_named() -> None:
     ((change, why),) = changes([ADA_THEN], withheld=(False, True))
     ((_, back),) = changes([ADA_THEN], withheld=(True, False))

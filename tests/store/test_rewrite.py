@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from store_rows import add_people
+from store_rows import MATCHED, UNKNOWN, add, add_people, finish, photo, record, result, write
 
 from facesort.store import Store
-from facesort.store.privacy.erasure import Erasure
+from facesort.store.privacy.erasure import Erasure, of_unknown, traces_of
 from facesort.store.privacy.rewrite import copied_whole, write_without
 
 
@@ -40,3 +40,15 @@ def test_what_is_not_erased_is_copied(tmp_path: Path, erasure: Erasure) -> None:
             "SELECT table_name, constraint_type FROM duckdb_constraints() ORDER BY ALL"
         )
     assert {path.name for path in tmp_path.iterdir()} == {"o'ld.duckdb", "new.duckdb"}
+
+
+def test_the_copies_in_the_folder_of_unknown_faces_were_delivered_for_them(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1), photo(2)])
+    record(store, 1, [result(1, *UNKNOWN), result(2, *MATCHED)], [write(1, None), write(2, 1)])
+    finish(store, 1)
+
+    traces = traces_of(store, of_unknown(store))
+
+    assert traces.delivered == (write(1, None).target,)
+    assert traces.elsewhere == ()

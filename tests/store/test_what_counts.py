@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from review_event import InMemory, seed, sort
 
+from facesort.engine.review.answers import answer_faces
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
+from facesort.store.queries.tables import table
 from facesort.store.what_counts import Standing, standings
 
 HOME = "store/what_counts.sql"
@@ -105,3 +108,12 @@ def test_an_answer_counts_before_the_decision_is_stored() -> None:
             2: (),
             3: ((1, "a"),),
         }
+
+
+def test_a_person_is_named_once_in_a_photo_that_shows_them_twice() -> None:
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, "Ada", (0, 0.0))
+        faces = sort(job, [[(0, 0.1), (5, 0.0)]])
+        answer_faces(job, dict.fromkeys(faces, "Ada"), "yes")
+        assert table(store, "photos").select("faces, persons").fetchall() == [(2, ["Ada"])]

@@ -141,7 +141,7 @@ def traces_of(store: Store, erasure: Erasure) -> Traces:
     """Count what would be erased, and list what was delivered."""
     persons, faces = list(erasure.persons), list(erasure.faces)
     files = store.rows(
-        "SELECT target, bool_or(coalesce(list_contains($1, person_id), false)) FROM write "
+        "SELECT target, bool_or(coalesce(list_contains($1, person_id), len($1) = 0)) FROM write "
         "WHERE status = 'verified' AND (list_contains($1, person_id) "
         "OR photo_id IN (SELECT photo_id FROM face WHERE list_contains($2, face_id))) "
         "GROUP BY target ORDER BY target",

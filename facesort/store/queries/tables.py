@@ -12,7 +12,7 @@ _TABLES = {
     "photos": """
         WITH who AS (
             SELECT a.photo_id, count(*) AS faces,
-                   coalesce(list(p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
+                   coalesce(list(DISTINCT p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
             FROM face_state a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
         )
         SELECT s.photo_id, s.path, s.status, s.reason, s.detail,
