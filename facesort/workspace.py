@@ -98,6 +98,8 @@ class Workspace:
         try:
             return Store.open(self.database, read_only=read_only)
         except OldSchemaError:
+            if not os.access(self.database, os.W_OK):
+                raise
             Store.open(self.database).close()
             return Store.open(self.database, read_only=read_only)
 

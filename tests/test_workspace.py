@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from disks import bound, needs_mount, remount
 
-from facesort.errors import SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.errors import OldSchemaError, SettingsError, WorkspaceBusyError, WorkspaceError
 from facesort.settings import Settings, save_settings
 from facesort.store import migrate
 from facesort.workspace import Workspace, create_workspace, open_workspace
@@ -60,6 +60,17 @@ def test_a_workspace_is_made_and_opened(tmp_path: Path) -> None:
     with opened.open_store() as store:
         assert store.value("SELECT count(*) FROM photo") == 0
     assert not (tmp_path / "output").exists(), "the output is made when something is written"
+
+
+def test_an_older_database_that_cannot_be_written_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(tmp_path)
+    with made.open_store() as store:
+        store.execute("DELETE FROM schema_migration WHERE version > 4")
+    monkeypatch.setattr("facesort.workspace.os.access", lambda *_: False)
+    with pytest.raises(OldSchemaError, match=r"an older facesort.*make the database writable"):
+        made.open_store(read_only=True)
 
 
 def test_a_workspace_is_not_made_twice(tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, read_only: boo
 def test_an_older_schema_is_not_changed_by_a_reader(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     duckdb.connect(str(path)).close()
-    with pytest.raises(StoreError, match=r"schema 0 and needs \d+.*can be written"):
+    with pytest.raises(
+        StoreError, match=r"schema 0, this one needs \d+.*make the database writable"
+    ):
         Store.open(path, read_only=True)
     connection = duckdb.connect(str(path))
     assert tables(connection) == set()
