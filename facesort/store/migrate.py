@@ -61,8 +61,9 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         )
     if read_only and current < newest:
         raise OldSchemaError(
-            f"an older facesort wrote the workspace (schema {current}, this one needs {newest}) and it cannot be written: "
-            "make the database writable, or copy the workspace to where it is, and run the command again"
+            f"an older facesort wrote the workspace (schema {current}, this one needs {newest}), "
+            "and it cannot be written: make the database writable, or copy the workspace to where it is, "
+            "and run the command again"
         )
     for version, name, sql in _steps():
         if version == newest:
