@@ -43,13 +43,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_json(path: Path, value: Any) -> None:
-    """Replace a small JSON file durably, as `replace_file` does."""
-    replace_file(path, json.dumps(value, indent=1).encode())
+def replace_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replace a small JSON file, as `replace_file` does."""
+    replace_file(path, json.dumps(value, indent=1).encode(), durable=durable)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace one of our own small files durably, by rename: readers see the old content or the new, never half."""
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace one of our own small files by rename: readers see the old content or the new, never half.
+
+    Parameters
+    ----------
+    durable : bool
+        Wait until the new one would survive a power cut; else the old one may come back then.
+    """
     temporary = path.with_name(f".{path.name}.new")
     try:
         write_synced(temporary, data)
@@ -57,7 +63,8 @@ def replace_file(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def publish(temporary: Path, target: Path) -> None:

@@ -93,6 +93,7 @@ class Run:
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
     first_with: dict[str, int] = field(init=False)
+    names: dict[int, str] = field(init=False)
     ask: AskStandings = field(init=False)
     monitor: SourceMonitor = field(init=False)
 
@@ -103,6 +104,7 @@ class Run:
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.first_with = photos.known_sha256(self.store)
+        self.names = everyone(self.store)
         self.ask = partial(
             standings, self.store, unknown_folder=self.rules.unknown_folder, answered=False
         )
@@ -287,10 +289,9 @@ class Run:
         return len(failures)
 
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
-        names = everyone(self.store)
         self.progress.batch_committed(
             batch_id,
-            [UNKNOWN_FOLDER if w.person_id is None else names[w.person_id] for w in written],
+            [UNKNOWN_FOLDER if w.person_id is None else self.names[w.person_id] for w in written],
         )
 
     def _render(self, executor: Executor, plan: PlannedWrite, path: str) -> bytes | None:

@@ -165,7 +165,7 @@ def _write_state(path: Path, value: Any) -> None:
     run reports a full disk itself.
     """
     with _log_failure(path.name):
-        replace_json(path, value)
+        replace_json(path, value, durable=False)
 
 
 @contextmanager
