@@ -19,6 +19,7 @@ from store_rows import (
     result,
     write,
 )
+from stored_faces import best_distances, face_boxes
 
 from facesort.core.records import Analysis
 from facesort.reasons import Outcome, PhotoStatus, Reason
@@ -39,8 +40,8 @@ def test_nothing_is_told_of_nothing(store: Store) -> None:
     assert reports.failed_photos(store) == []
     assert reports.failed_writes(store) == []
     assert reports.photo_folders(store) == {}
-    assert reports.face_boxes(store) == {}
-    assert reports.best_distances(store).shape == (0,)
+    assert face_boxes(store) == {}
+    assert best_distances(store).shape == (0,)
     assert runs.latest_run_id(store) is None
 
 
@@ -99,14 +100,14 @@ def test_who_got_which_photo(sorted_store: Store) -> None:
 
 
 def test_faces_of_photos(sorted_store: Store) -> None:
-    told = reports.face_boxes(sorted_store)
+    told = face_boxes(sorted_store)
     assert told["00001.jpg"] == [(1.0, 2.0, 30.5, 40.25)]
     assert told["00003.jpg"] == []
     assert not {"00005.jpg", "00006.jpg"} & told.keys()
 
 
 def test_distances(sorted_store: Store) -> None:
-    np.testing.assert_array_equal(reports.best_distances(sorted_store), [0.5, 1.5, 0.5])
+    np.testing.assert_array_equal(best_distances(sorted_store), [0.5, 1.5, 0.5])
     apart = reports.distances_by_outcome(sorted_store)
     assert {o: d.tolist() for o, d in apart.items()} == {
         Outcome.STRICT: [0.5, 0.5],

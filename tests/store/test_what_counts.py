@@ -41,7 +41,6 @@ TELLTALE = {
         r"(?i)max\((\w+\.)?batch_id\)|arg_max\(\w+\.status",
         {
             "store/job/rematches.py",  # the newest batch of all
-            "store/job/faces.py",  # the newest analysis
             "store/queries/audit.py",  # what the batches had said when each run ended
             "engine/job/rematch.py",
         },

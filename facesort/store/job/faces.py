@@ -1,46 +1,11 @@
-"""Stored faces, photo by photo."""
+"""Decisions about stored faces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
-
-import numpy as np
-from numpy.typing import NDArray
 
 from facesort.core.matching import Decision
-from facesort.core.records import Embeddings
-from facesort.store.store import Store, vector
-
-
-def faces_by_photo(store: Store, pack_id: str) -> list[tuple[NDArray[np.float32], Embeddings]]:
-    """Boxes and embeddings of every photo that has faces, in the order of the photos.
-
-    Faces whose embeddings were dropped are not among them.
-
-    Parameters
-    ----------
-    pack_id : str
-        Only faces of this pack: others cannot be compared.
-
-    Returns
-    -------
-    list of (ndarray of shape (n, 4), float32, in px; ndarray of shape (n, dim), float32)
-        Of the newest analysis of each photo; duplicates have no faces of their own.
-    """
-    rows = store.rows(
-        "SELECT f.photo_id, f.x_min, f.y_min, f.x_max, f.y_max, f.embedding FROM face f "
-        "WHERE f.pack_id = ? AND octet_length(f.embedding) > 0 "
-        "QUALIFY f.batch_id = max(f.batch_id) OVER (PARTITION BY f.photo_id) "
-        "ORDER BY f.photo_id, f.face_id",
-        [pack_id],
-    )
-    photos = []
-    for _, group in groupby(rows, key=lambda row: row[0]):
-        faces = list(group)
-        boxes = np.array([row[1:5] for row in faces], dtype=np.float32)
-        photos.append((boxes, np.stack([vector(row[5]) for row in faces])))
-    return photos
+from facesort.store.store import Store
 
 
 def insert_decisions(

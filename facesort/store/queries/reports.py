@@ -139,14 +139,6 @@ def photo_folders(store: Store) -> dict[str, frozenset[str]]:
     return {path: frozenset(names or ()) for path, names in rows}
 
 
-def best_distances(store: Store) -> NDArray[np.float32]:
-    """Distance of every face to the person it was given to, or else to the nearest; shape (n_faces,)."""
-    rows = store.rows(
-        "SELECT distance FROM face_decision WHERE distance IS NOT NULL ORDER BY face_id"
-    )
-    return np.array([row[0] for row in rows], dtype=np.float32)
-
-
 def distances_by_outcome(store: Store) -> dict[Outcome, NDArray[np.float32]]:
     """The same distances, apart for each outcome."""
     rows = store.rows(
@@ -156,21 +148,6 @@ def distances_by_outcome(store: Store) -> dict[Outcome, NDArray[np.float32]]:
         outcome: np.array([d for found, d in rows if found == outcome], dtype=np.float32)
         for outcome in Outcome
     }
-
-
-def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the faces of every photo that was analysed, by path; px of the upright photo."""
-    rows = store.rows(
-        "SELECT s.path, f.x_min, f.y_min, f.x_max, f.y_max FROM photo_state s "
-        "LEFT JOIN face f USING (photo_id) WHERE s.status NOT IN ('pending', 'duplicate', 'failed') "
-        "ORDER BY s.photo_id, f.face_id"
-    )
-    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
-    for path, *box in rows:
-        boxes.setdefault(path, []).extend(
-            [(box[0], box[1], box[2], box[3])] if box[0] is not None else []
-        )
-    return boxes
 
 
 def run_records(store: Store) -> list[RunRecord]:

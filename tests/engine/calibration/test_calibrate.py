@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from stored_faces import best_distances
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.core.calibration import Basis, Forecast, Targets
@@ -218,7 +219,7 @@ def test_distances_are_those_that_the_sort_stores_for_the_same_faces(tmp_path: P
     found = calibrated(workspace, pack, labelled).comparisons
 
     with workspace.open_store(read_only=True) as store:
-        stored = reports.best_distances(store)
+        stored = best_distances(store)
     compared = found.distances[~found.references].min(axis=1)
     assert len(stored) == 5
     assert sorted(stored.tolist()) == sorted(compared.tolist())  # to the last bit

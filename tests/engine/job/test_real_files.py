@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from stored_faces import face_boxes
 from synthetic_event import make_workspace, tree
 
 from facesort.engine.gallery.seed import Candidate, seed
@@ -84,7 +85,7 @@ def test_orientations_give_one_face_box_and_one_upright_output(
     workspace, _ = sorted_job(tmp_path, source, assets / "models/mbf128", reference)
 
     with workspace.open_store(read_only=True) as store:
-        boxes = reports.face_boxes(store)
+        boxes = face_boxes(store)
     assert {len(found) for found in boxes.values()} == {1}
     assert len(boxes) == len(names)
     outputs = sorted((tmp_path / "out" / "Somebody").iterdir())

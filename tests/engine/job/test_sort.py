@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from stored_faces import best_distances
 from synthetic_event import make_event, make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.analysis.pool import LocalPool
@@ -195,9 +196,9 @@ def test_what_a_batch_learned_is_seen_by_the_next_batch_and_not_before(
 
     with workspace.open_store(read_only=True) as store:
         gallery = load_gallery(store, pack.pack_id, 10)
-        distances = reports.best_distances(store)
+        distances = best_distances(store)
     with ignorant.open_store(read_only=True) as store:
-        without = reports.best_distances(store)
+        without = best_distances(store)
         assert load_gallery(store, pack.pack_id, 10).learned == {}
     assert len(gallery.learned[1]) == 10
     assert len(gallery.references[1]) == 1
@@ -392,7 +393,7 @@ def test_decisions_are_stored_with_their_distances(source: Path, job: Job) -> No
     assert counts(workspace).faces[Outcome.STRICT] == 1
     assert counts(workspace).faces[Outcome.UNKNOWN] == 1
     with workspace.open_store(read_only=True) as store:
-        near, far = sorted(reports.best_distances(store).tolist())
+        near, far = sorted(best_distances(store).tolist())
     assert near < pack.strict < pack.loose < far
 
 
