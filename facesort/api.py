@@ -352,6 +352,8 @@ def export(
         If the folder cannot be used, or the disk is full: the export is then incomplete.
     StoreLockedError
         While the workspace is being sorted.
+    SettingsError
+        If `results` is another format.
 
     Examples
     --------

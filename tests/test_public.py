@@ -266,6 +266,14 @@ def test_a_sort_takes_settings_for_one_run(tmp_path: Path) -> None:
         facesort.sort(workspace.root, lose=0.4)
 
 
+def test_results_in_another_format_are_refused_before_anything_is_written(
+    event: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="'parquet' or 'csv', not 'xlsx'"):
+        facesort.export(event / "hot_storage", tmp_path / "delivery", results="xlsx")  # type: ignore[arg-type]
+    assert not (tmp_path / "delivery").exists()
+
+
 def test_an_export_leaves_a_view_open(view: facesort.WorkspaceView, tmp_path: Path) -> None:
     commits = view.commits
 

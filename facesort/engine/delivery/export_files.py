@@ -28,6 +28,7 @@ from facesort.core.routing import output_name
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
 from facesort.engine.delivery.renderer import Renderer
+from facesort.errors import SettingsError
 from facesort.files import file_sha256, sync_folder, write_synced
 from facesort.images import jpeg_size
 from facesort.reasons import Reason
@@ -61,6 +62,10 @@ class ExportOptions:
     xmp: bool = False
     results: Literal["parquet", "csv"] | None = None
     best_of_burst: bool = False
+
+    def __post_init__(self) -> None:
+        if self.results not in ("parquet", "csv", None):
+            raise SettingsError(f"results are written as 'parquet' or 'csv', not {self.results!r}")
 
 
 @dataclass(frozen=True, slots=True)
