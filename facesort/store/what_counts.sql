@@ -53,12 +53,17 @@ LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id;
 
 CREATE OR REPLACE MACRO answer_until(until_time) AS TABLE     -- one row per face and person that a user has answered for
 WITH undone AS (                                              -- the first change after that time tells what was there
-    SELECT e.face_id, e.person_id, e.answer, e.after FROM answer_edit e JOIN action a USING (action_id)
+    SELECT e.face_id, e.person_id, e.answer, e.after, e.action_id FROM answer_edit e JOIN action a USING (action_id)
     WHERE NOT a.undone AND a.done_at > until_time
     QUALIFY e.action_id = min(e.action_id) OVER (PARTITION BY e.face_id, e.person_id)
 )
-SELECT face_id, person_id, answer FROM answer ANTI JOIN undone USING (face_id, person_id)
-UNION ALL SELECT face_id, person_id, answer FROM undone WHERE NOT after;
+SELECT face_id, person_id, answer FROM (
+    SELECT face_id, person_id, answer, NULL AS action_id FROM answer ANTI JOIN undone USING (face_id, person_id)
+    UNION ALL SELECT face_id, person_id, answer, action_id FROM undone WHERE NOT after
+)
+-- `forget` leaves gaps in the journal: of two yes for a face, the one that went first was there.  (Not NULLS LAST: DuckDB
+-- 2.0 takes no notice of it here, as the column is not selected.)
+QUALIFY answer <> 'yes' OR row_number() OVER (PARTITION BY face_id, answer ORDER BY action_id IS NULL, action_id) = 1;
 
 CREATE OR REPLACE MACRO withheld_until(until_time) AS TABLE   -- persons who are not to be delivered, as they are known today
 WITH undone AS (

@@ -249,6 +249,21 @@ def test_who_was_removed_without_a_trace_still_had_answers_then() -> None:
     assert why == ("user's answer taken back",)
 
 
+def test_a_gap_in_the_journal_leaves_one_yes_for_a_face() -> None:
+    """The action that put Bo in Ada's place was erased by `forget`."""
+    with Store.open(None) as store:
+        fill(store, [UNKNOWN_THEN], (SORTED,))
+        store.execute("INSERT INTO answer VALUES (1, ?, 'yes')", [BO])
+        late = NOON + timedelta(hours=5)
+        store.execute("INSERT INTO action VALUES (1, ?, 'answer', '', false)", [late])
+        store.execute("INSERT INTO answer_edit VALUES (1, false, 1, ?, 'yes')", [ADA])
+
+        then = store.rows("SELECT person_id FROM face_state_until(1, ?::TIMESTAMP)", [NOON])
+
+        assert then == [(ADA,)]
+        assert store.rows("SELECT person_id FROM face_state") == [(BO,)]
+
+
 def test_who_is_not_to_be_delivered_any_more_is_named() -> None:
     ((change, why),) = changes([ADA_THEN], withheld=(False, True))
     ((_, back),) = changes([ADA_THEN], withheld=(True, False))
