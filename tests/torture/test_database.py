@@ -20,7 +20,7 @@ from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
 
 from facesort.engine.setup import open_with_pack
-from facesort.errors import StoreError
+from facesort.errors import OldSchemaError
 from facesort.store import Store
 from facesort.store.migrate import newest_version
 from facesort.store.queries import reports
@@ -48,6 +48,9 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     return Calm.of(tmp_path_factory.mktemp("event"), 70)
 
 
+RENAMED = {"verdict": "answer", "verdict_edit": "answer_edit"}  # by version 5
+
+
 def older(path: Path, version: int, ours: Path) -> None:
     """A database with the schema of another version, and in it what such a version knew of this job."""
     steps = sorted(e.name for e in files("facesort.store").joinpath("migrations").iterdir())
@@ -69,8 +72,12 @@ def older(path: Path, version: int, ours: Path) -> None:
             name for (name,) in database.execute("SELECT view_name FROM duckdb_views()").fetchall()
         }
         for table in {name for name, _ in mine} - views - {"schema_migration"}:
-            columns = ", ".join(c for name, c in mine if name == table and (name, c) in theirs)
-            database.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ours.{table}")
+            now = RENAMED.get(table, table)
+            columns = ", ".join(c for name, c in mine if name == table and (now, c) in theirs)
+            if columns:  # stage times were dropped with version 5
+                database.execute(
+                    f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ours.{now}"
+                )
 
 
 @pytest.mark.parametrize("version", range(FIRST_RELEASE, newest_version()))
@@ -85,8 +92,8 @@ def test_a_database_of_every_older_version_is_taken_over(
     workspace, _ = open_with_pack(root)
 
     ledger.count(FAULTS)
-    with pytest.raises(StoreError, match="facesort sort"):
-        workspace.open_store(read_only=True)
+    with pytest.raises(OldSchemaError, match="can be written"):
+        Store.open(workspace.database, read_only=True)
     # Version 3 began to keep a journal of edits, to which seeding belongs.
     journal = frozenset({"person_edit", "reference_edit"} if version < 3 else ())
     calm.check(root, ledger, but=journal)
