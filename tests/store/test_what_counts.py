@@ -28,7 +28,6 @@ TELLTALE = {
         r"(NOT|WHERE|AND|not) (\w+\.)+deliver\b|(NOT|WHERE|AND) deliver\b",
         {
             "engine/calibration/forecast.py",  # thresholds that nothing is stored under; a test compares the two
-            "cli/gallery.py",  # says so of a person
             "store/queries/tables.py",  # likewise
             "store/queries/audit.py",  # lists these persons
         },
@@ -42,7 +41,6 @@ TELLTALE = {
         {
             "store/job/rematches.py",  # the newest batch of all
             "store/queries/audit.py",  # what the batches had said when each run ended
-            "engine/job/rematch.py",
         },
     ),
 }

@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from facesort.errors import WorkspaceError
@@ -33,6 +34,21 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
         If it cannot be written.
     """
     found = corrections(store)
+    _write(workspace, found)
+    return found
+
+
+def update_corrections(workspace: Workspace, store: Store) -> None:
+    """Write the list after a change that is stored already, and stands even if the list cannot be written."""
+    found = corrections(store)
+    try:
+        if found or workspace.corrections.exists():
+            _write(workspace, found)
+    except WorkspaceError as error:
+        log.warning("%s", error)
+
+
+def _write(workspace: Workspace, found: Iterable[Correction]) -> None:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
@@ -42,16 +58,6 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
     )
     # The byte order mark tells spreadsheets that names are UTF-8.
     _replace(workspace.corrections, text.getvalue().encode("utf-8-sig"))
-    return found
-
-
-def update_corrections(workspace: Workspace, store: Store) -> None:
-    """Write the list after a change that is stored already, and stands even if the list cannot be written."""
-    try:
-        if workspace.corrections.exists() or corrections(store):
-            write_corrections(workspace, store)
-    except WorkspaceError as error:
-        log.warning("%s", error)
 
 
 def _replace(path: Path, data: bytes) -> None:
