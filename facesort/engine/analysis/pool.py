@@ -11,12 +11,14 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+import psutil
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
@@ -37,6 +39,8 @@ _FILES_PER_WORKER = 2000
 # the pipe.  (A file that crashes its decoder, hangs or takes too much memory does so while the pipe is free.)
 _SUSPICIOUS_EXITS = {-9, 1}
 _STALL_GRACE_S = 60.0  # on top of the time limit of a file: workers may start on a cold disk
+_TICK_S = 0.25
+_LONGEST_TICK_S = 1.0  # what is more was spent stopped, or asleep with the whole machine
 _MAX_RESTARTS = 20  # in a row, without a result
 
 
@@ -47,6 +51,7 @@ class _Task:
     call: tuple[Any, ...]
     kwargs: dict[str, Any]
     future: concurrent.futures.Future[Any] = field(default_factory=concurrent.futures.Future)
+    ran_s: float = 0.0
 
 
 class LocalPool(concurrent.futures.Executor):
@@ -63,7 +68,8 @@ class LocalPool(concurrent.futures.Executor):
     workers : int
         Number of processes.
     timeout_s : float
-        Wall time per file, in seconds.
+        Time per file, in seconds.  Time in which this process or one of its workers was stopped, or the machine asleep,
+        does not count; so Pebble's own limit, which follows the system's clock, is not used.
     max_worker_mb : float
         Resident memory per process, in MB.
     """
@@ -76,7 +82,7 @@ class LocalPool(concurrent.futures.Executor):
         self._tasks: dict[concurrent.futures.Future[Any], _Task] = {}
         self._lock = threading.RLock()
         self._restarts = 0
-        self._last_activity = time.monotonic()
+        self._silent_s = 0.0
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -92,7 +98,7 @@ class LocalPool(concurrent.futures.Executor):
         task = _Task((self._max_worker_mb, fn, *args), kwargs)
         with self._lock:
             if not self._tasks:
-                self._last_activity = time.monotonic()
+                self._silent_s = 0.0
             if not self._pool.active and not self._closed.is_set():
                 self._restart("it broke")
             self._schedule(task)
@@ -103,6 +109,8 @@ class LocalPool(concurrent.futures.Executor):
         self._closed.set()
         if cancel_futures:
             self._pool.stop()
+            with self._lock:
+                self._tasks = {}
         else:
             self._pool.close()
         if wait:
@@ -123,15 +131,15 @@ class LocalPool(concurrent.futures.Executor):
         )
 
     def _schedule(self, task: _Task) -> None:
-        inner = self._pool.schedule(
-            run_within, args=task.call, kwargs=task.kwargs, timeout=self._timeout_s
-        )
+        inner = self._pool.schedule(run_within, args=task.call, kwargs=task.kwargs)
+        task.ran_s = 0.0
         self._tasks[inner] = task
         inner.add_done_callback(self._done)
 
     def _done(self, inner: concurrent.futures.Future[Any]) -> None:
         """Pass on the result of a call; called in Pebble's threads."""
-        error = inner.exception()
+        # Only `_count` cancels one; Pebble then stops its worker.
+        error = TimeoutError() if inner.cancelled() else inner.exception()
         with self._lock:
             task = self._tasks.get(inner)
             if task is None:  # it was rescheduled already
@@ -140,7 +148,7 @@ class LocalPool(concurrent.futures.Executor):
                 self._restart("all its workers were lost")
                 return
             del self._tasks[inner]
-            self._last_activity = time.monotonic()
+            self._silent_s = 0.0
             if isinstance(error, ProcessExpired) and error.exitcode in _SUSPICIOUS_EXITS:
                 self._restart(f"a worker ended with code {error.exitcode}")
             elif error is None:
@@ -155,7 +163,7 @@ class LocalPool(concurrent.futures.Executor):
     def _restart(self, why: str) -> None:
         """Replace all workers and reschedule the unfinished calls; the lock is held."""
         self._restarts += 1
-        self._last_activity = time.monotonic()
+        self._silent_s = 0.0
         waiting, self._tasks = list(self._tasks.values()), {}
         threading.Thread(target=_stop, args=(self._pool,), daemon=True).start()
         if self._closed.is_set() or self._restarts > _MAX_RESTARTS:
@@ -171,12 +179,34 @@ class LocalPool(concurrent.futures.Executor):
             self._schedule(task)
 
     def _watch(self) -> None:
-        """Restart workers that are deadlocked on the pipe."""
-        while not self._closed.wait(1):
-            with self._lock:
-                silent = time.monotonic() - self._last_activity
-                if self._tasks and silent > self._timeout_s + _STALL_GRACE_S:
-                    self._restart(f"no result for {silent:.0f} s")
+        """Measure the time that counts."""
+        last = time.monotonic()
+        while self._tasks or not self._closed.is_set():
+            time.sleep(_TICK_S)
+            now = time.monotonic()
+            passed, last = min(now - last, _LONGEST_TICK_S), now
+            if not _is_one_stopped(multiprocessing.active_children()):
+                with self._lock:
+                    self._count(passed)
+
+    def _count(self, passed: float) -> None:
+        """End calls that take too long, and restart workers that are deadlocked on the pipe; the lock is held."""
+        for inner, task in list(self._tasks.items()):
+            task.ran_s += passed if inner.running() else 0.0
+            if task.ran_s > self._timeout_s:
+                inner.cancel()
+        self._silent_s += passed
+        if self._tasks and self._silent_s > self._timeout_s + _STALL_GRACE_S:
+            self._restart(f"no result for {self._silent_s:.0f} s")
+
+
+def _is_one_stopped(processes: Iterable[BaseProcess]) -> bool:
+    """Whether somebody has stopped one of these processes, to continue it later."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+                return True
+    return False
 
 
 @contextmanager

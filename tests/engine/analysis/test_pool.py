@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
+import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
@@ -165,6 +167,33 @@ def test_a_call_that_hangs_fails_alone() -> None:
         with pytest.raises(TimeoutError):
             hangs.result()
         assert good.result() == 42
+
+
+def stopped_for(seconds: float) -> str:
+    """Be stopped, as by Ctrl-Z or a debugger, until somebody else lets it go on."""
+    go_on = f"sleep {seconds}; kill -CONT {os.getpid()}"
+    with subprocess.Popen(["sh", "-c", go_on]):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return "alive"
+
+
+@posix
+def test_the_time_in_which_a_worker_is_stopped_does_not_count() -> None:
+    with LocalPool(2, 1.5) as pool:
+        assert pool.submit(double, 21).result() == 42  # it has started
+        assert pool.submit(stopped_for, 3).result() == "alive"
+
+
+@posix
+def test_the_time_in_which_the_coordinator_is_stopped_does_not_count() -> None:
+    """Nor that in which the machine is asleep: a clock that jumps is all that can be seen of it."""
+    with LocalPool(1, 1.5) as pool:
+        assert pool.submit(double, 21).result() == 42
+        call = pool.submit(time.sleep, 1)
+        while not next(iter(pool._tasks)).running():
+            time.sleep(0.01)
+        stopped_for(3)
+        assert call.result() is None
 
 
 @posix
