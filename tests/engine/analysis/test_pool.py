@@ -187,9 +187,9 @@ def test_the_time_in_which_a_worker_is_stopped_does_not_count() -> None:
 @posix
 def test_the_time_in_which_the_coordinator_is_stopped_does_not_count() -> None:
     """Nor that in which the machine is asleep: a clock that jumps is all that can be seen of it."""
-    with LocalPool(1, 1.5) as pool:
+    with LocalPool(1, 2) as pool:
         assert pool.submit(double, 21).result() == 42
-        call = pool.submit(time.sleep, 1)
+        call = pool.submit(time.sleep, 3.3)
         while not next(iter(pool._tasks)).running():
             time.sleep(0.01)
         stopped_for(3)
