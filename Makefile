@@ -4,6 +4,7 @@
 VENV ?= .venv
 BIN  := $(VENV)/bin
 DEMO ?= facesort-demo
+JOBS ?= 3
 
 # The first Python that really runs (version managers leave stand-ins on the PATH that do not), is
 # new enough, and can make virtual environments (Debian packs that apart, as python3-venv).
@@ -30,8 +31,12 @@ test: $(DEV) ## Set up, then run the tests, on all cores
 test-slow: $(DEV) ## Run the fault campaigns and the jobs of 16,000 photos
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-torture: $(DEV) ## Kill, starve and poison jobs for hours, and count what is lost (SEED=n for another campaign)
-	$(if $(SEED),FACESORT_TORTURE_SEED=$(SEED)) $(BIN)/python -m pytest -m slow tests/torture $(PYTEST_ARGS)
+# Each process takes one case after the other, the longest first. With LEDGER=folder, runs of parts of the campaign (by
+# PYTEST_ARGS) add up to one table, also side by side.
+torture: $(DEV) ## Kill, starve and poison jobs, and count what is lost (SEED=n for another campaign, JOBS=n processes)
+	$(if $(SEED),FACESORT_TORTURE_SEED=$(SEED)) $(if $(LEDGER),FACESORT_TORTURE_LEDGER='$(LEDGER)') \
+		$(BIN)/python -m pytest -m slow tests/torture --numprocesses $(JOBS) --dist load --maxschedchunk 1 \
+		-o tmp_path_retention_policy=failed $(PYTEST_ARGS)
 
 lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 	# JupyterLab drops uploads of more than 10 MB in one go without a word

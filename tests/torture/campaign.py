@@ -1,35 +1,62 @@
-"""What all of the campaign shares: its seed, its size, and the figures it ends with."""
+"""What all of the campaign shares: its seed, its size, and the figures it ends with.
+
+``python tests/torture/campaign.py FOLDER`` prints the table of several runs side by side that wrote into one folder.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import random
-from dataclasses import dataclass, field
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
 
 SEED = int(os.environ.get("FACESORT_TORTURE_SEED", "20261121"))
 WHOLE = os.environ.get("FACESORT_SLOW_SHARE") != "ci"
 
-# The figures that the last table shows, in its order; what is not a maximum is a sum.
-FIGURES = [
-    "kills survived: coordinator at a named point",
-    "kills survived: coordinator between two file operations",
-    "kills survived: coordinator at a random time",
-    "kills survived: coordinator in a system call of the database",
-    "kills survived: worker processes",
-    "kills survived: notebook kernel, papermill, or all at once",
-    "faults injected: disks",
-    "faults injected: foreign hands",
-    "faults injected: database",
-    "files fed: mutated",
-    "files fed: as they are, whole and broken",
-    "files fed: bombs, giants and swarms",
-    "files fed: names",
-    "photos sorted under load",
-    "bytes lost",
-    "files doubled",
-    "temporary files left",
-]
-PEAKS = ["peak memory of a worker (MB)", "peak memory of the coordinator (MB)"]
+# The figures that the last table shows, in its order, and what gives each; what is not a peak is a sum.
+FIGURES = {
+    "kills survived: coordinator at a named point": "test_kill_coordinator.py",
+    "kills survived: coordinator between two file operations": "test_kill_coordinator.py",
+    "kills survived: coordinator at a random time": "test_kill_coordinator.py test_load.py",
+    "kills survived: coordinator in a system call of the database": "test_disks.py -k killed",
+    "kills survived: worker processes": "test_kill_workers.py",
+    "kills survived: notebook kernel, papermill, or all at once": "test_kill_notebook.py",
+    "kills survived: re-match, forget, retry, answer, undo": "test_kill_actions.py",
+    "kills survived: calibrate": "test_kill_actions.py -k calibrate",
+    "kills survived: the kernel of a review, in an answer": "test_kill_actions.py -k kernel",
+    "stopped and continued: coordinator, worker, kernel, launcher": "test_stopped.py",
+    "seconds stopped": "test_stopped.py",
+    "two commands at once: both done, one after the other": "test_at_once.py",
+    "two commands at once: one done, one refused": "test_at_once.py",
+    "databases copied mid-write: opened as an earlier state": "test_copied_database.py",
+    "databases copied mid-write: refused": "test_copied_database.py",
+    "files whose permissions were looked at": "test_umask.py",
+    "faults injected: disks": "test_disks.py",
+    "faults injected: foreign hands": "test_foreign_hands.py",
+    "faults injected: database": "test_database.py",
+    "files fed: mutated": "test_garbage.py -k mutated",
+    "files fed: as they are, whole and broken": "test_garbage.py -k broken",
+    "files fed: bombs, giants and swarms": "test_garbage.py",
+    "files fed: names": "test_names.py",
+    "photos sorted under load": "test_load.py",
+    "bytes lost": "",
+    "files doubled": "",
+    "temporary files left": "",
+}
+PEAKS = {
+    "peak memory of a worker (MB)": "test_garbage.py test_load.py",
+    "peak memory of the coordinator (MB)": "test_load.py",
+}
 
 
 def share(ci: int, whole: int) -> int:
@@ -44,32 +71,123 @@ def chance(*what: object) -> random.Random:
 
 @dataclass
 class Ledger:
-    """Figures of this campaign."""
+    """What a case adds to the figures."""
 
-    figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIGURES, 0))
-    peaks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PEAKS, 0))
+    figures: dict[str, int] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    _told: dict[str, int] = field(default_factory=dict)
-    _noted: int = 0
 
     def count(self, figure: str, number: int = 1) -> None:
-        self.figures[figure] += number
+        assert figure in FIGURES
+        self.figures[figure] = self.figures.get(figure, 0) + number
 
     def peak(self, figure: str, value: float) -> None:
-        self.peaks[figure] = max(self.peaks[figure], round(value))
+        assert figure in PEAKS
+        self.peaks[figure] = max(self.peaks.get(figure, 0), round(value))
 
     def note(self, words: str) -> None:
         """What the reader of the table may want to know beside it."""
         self.notes.append(words)
 
-    def news(self) -> list[str]:
-        """What has been added since this was last asked."""
-        added = {name: n - self._told.get(name, 0) for name, n in self.figures.items()}
-        told = [f"+{n} {name}" for name, n in added.items() if n] + self.notes[self._noted :]
-        self._told, self._noted = dict(self.figures), len(self.notes)
-        return told
+    def take(self) -> dict[str, Any]:
+        """What was added since this was last asked, as plain data."""
+        added = asdict(self)
+        self.figures, self.peaks, self.notes = {}, {}, []
+        return added
 
-    def table(self) -> list[str]:
-        kills = sum(n for name, n in self.figures.items() if name.startswith("kills survived"))
-        rows = {"kills survived, all": kills} | self.figures | self.peaks
-        return [f"{name:60} {number:>10,}" for name, number in rows.items()] + self.notes
+
+@dataclass
+class Record:
+    """What the cases of one run of pytest have added, however many processes they ran in."""
+
+    about: dict[str, Any]
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls) -> Record:
+        return cls(
+            {
+                "seed": SEED,
+                "whole": WHOLE,
+                "commit": _commit(),
+                "python": platform.python_version(),
+                "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+                f"{psutil.virtual_memory().total / 2**30:.0f} GB",
+                "started": _now(),
+                "ended": _now(),
+            }
+        )
+
+    def add(self, case: str, outcome: str, seconds: float, news: dict[str, Any]) -> None:
+        self.cases[case] = {"outcome": outcome, "seconds": round(seconds, 1), **news}
+        self.about["ended"] = _now()
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder that other runs of the same campaign write into too."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.about['started'].replace(':', '')}-{os.getpid()}.json"
+        path.with_suffix(".new").write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        path.with_suffix(".new").replace(path)
+
+
+def records(folder: Path) -> list[Record]:
+    """Everything that was written into a folder, the oldest first."""
+    return [Record(**json.loads(p.read_text("utf-8"))) for p in sorted(folder.glob("*.json"))]
+
+
+def table(runs: Iterable[Record]) -> list[str]:
+    """One table, in Markdown; a case that was run again counts as it ended last."""
+    runs = list(runs)
+    cases = {name: case for run in runs for name, case in run.cases.items()}
+    figures: Counter[str] = Counter(dict.fromkeys(FIGURES, 0))
+    peaks, notes = dict.fromkeys(PEAKS, 0), []
+    for name, case in cases.items():
+        figures.update(case["figures"])
+        peaks |= {peak: max(peaks[peak], value) for peak, value in case["peaks"].items()}
+        notes += [f"{name.rpartition('/')[2]}: {note}" for note in case["notes"]]
+    kills = sum(n for figure, n in figures.items() if figure.startswith("kills survived"))
+    rows = [("kills survived, all", kills, "")]
+    rows += [(name, figures[name], by) for name, by in FIGURES.items()]
+    rows += [(name, peaks[name], by) for name, by in PEAKS.items()]
+    ended = Counter(case["outcome"] for case in cases.values())
+    seconds = sum(case["seconds"] for case in cases.values())
+    return [
+        *(_about(run) for run in runs),
+        f"{', '.join(f'{n} {outcome}' for outcome, n in ended.items())}; {seconds:,.0f} s of tests",
+        "",
+        "| what | figure | reproduced by |",
+        "|---|---|---|",
+        # What was not asked for is left out; what must be zero is not.
+        *(f"| {name} | {n:,} | {f'`{by}`' if by else ''} |" for name, n, by in rows if n or not by),
+        "",
+        *notes,
+    ]
+
+
+def _about(run: Record) -> str:
+    about = run.about
+    size = "the whole campaign" if about["whole"] else "a bounded share of the campaign"
+    return (
+        f"{size}: seed {about['seed']}, commit {about['commit']}, {about['started']} to {about['ended']} UTC, "
+        f"{about['machine']}, Python {about['python']}"
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _commit() -> str:
+    def git(*command: str) -> str:
+        run = ["git", "-C", str(Path(__file__).parent), *command]
+        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return git("rev-parse", "--short", "HEAD") + changed
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+if __name__ == "__main__":
+    print("\n".join(table(records(Path(sys.argv[1])))))  # noqa: T201

@@ -6,34 +6,75 @@ from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
-from torture.campaign import SEED, WHOLE, Ledger
+from torture.campaign import WHOLE, Ledger, Record, records, table
 
 pytest.register_assert_rewrite("torture.event", "torture.trace")
 
 _LEDGER = pytest.StashKey[Ledger]()
 _HERE = Path(__file__).parent
+_NEWS = "what this case adds to the campaign"
+
+# The longest cases first, so that no process is left with one of them at the end; each of the first few is followed by
+# a short one, because pytest-xdist gives every process two cases to begin with.
+_LONGEST = (
+    "a_swarm_of_tiny_files",
+    "a_long_job_with_random_kills",
+    "memory_handles_and_threads",
+    "is_stopped_for_minutes",
+    "killed_at_random_times",
+    "among_45_000_faces",
+    "mutated_photos",
+    "workers_are_killed",
+)
 
 
 class Diary:
-    """Says after each case what it added: a campaign that is cut short has shown what it found until then."""
+    """Adds up what the cases found, in whatever process, and says so after each: a campaign may be cut short."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._folder = os.environ.get("FACESORT_TORTURE_LEDGER")
+        self._record = Record.new()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        news = self._config.stash[_LEDGER].news() if report.when == "call" else []
+        news = dict(report.user_properties).get(_NEWS)
+        if report.when != "call" or not isinstance(news, dict):
+            return
+        self._record.add(report.nodeid, report.outcome, report.duration, news)
+        if self._folder:
+            self._record.save(Path(self._folder))
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if news and terminal is not None:
+        told = [f"+{n} {figure}" for figure, n in news["figures"].items() if n] + news["notes"]
+        if told and terminal is not None:
             case = report.nodeid.rpartition("/")[2]
             terminal.write_line(
-                f" {case} {report.outcome} in {report.duration:.0f} s: {'; '.join(news)}"
+                f" {case} {report.outcome} in {report.duration:.0f} s: {'; '.join(told)}"
             )
             terminal.flush()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table of all runs that write into the same folder."""
+        if self._record.cases:
+            terminalreporter.section("the campaign")
+            for line in table(records(Path(self._folder)) if self._folder else [self._record]):
+                terminalreporter.line(line)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEDGER] = Ledger()
-    config.pluginmanager.register(Diary(config))
+    if not hasattr(
+        config, "workerinput"
+    ):  # a process of pytest-xdist tells the one that started it
+        config.pluginmanager.register(Diary(config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        if item.path.is_relative_to(_HERE):
+            item.user_properties.append((_NEWS, item.config.stash[_LEDGER].take()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,18 +82,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(7200))
+    if WHOLE:
+        items[:] = _longest_first(items)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    ledger = config.stash[_LEDGER]
-    if not any(ledger.figures.values()):
-        return
-    terminalreporter.section("the campaign" if WHOLE else "a bounded share of the campaign")
-    terminalreporter.line(f"FACESORT_TORTURE_SEED={SEED}")
-    for line in ledger.table():
-        terminalreporter.line(line)
+def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    long = [item for part in _LONGEST for item in items if part in item.name]
+    short = [item for item in items if item not in long]
+    began = [item for pair in zip(long[:8], short[:8], strict=False) for item in pair]
+    return began + [item for item in [*long, *short] if item not in began]
 
 
 @pytest.fixture(scope="session")
