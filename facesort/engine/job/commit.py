@@ -15,7 +15,7 @@ from pathlib import Path
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.roots import RootFolder
 from facesort.errors import OutputError, WorkspaceError
-from facesort.files import file_sha256, publish, sync_folder, write_synced
+from facesort.files import file_sha256, publish, remove_own, sync_folder, write_synced
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
 
@@ -33,7 +33,9 @@ def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for jpeg in jpegs:
-            write_synced(_staged_path(folder, hashlib.sha256(jpeg).hexdigest()), jpeg)
+            path = _staged_path(folder, hashlib.sha256(jpeg).hexdigest())
+            remove_own(path, below=folder)  # of a sort that was interrupted
+            write_synced(path, jpeg, private=True)
         sync_folder(folder)
     except OSError as error:
         raise WorkspaceError(

@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from facesort.files.own import Kind, create_own, expect, remove_own
+
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
 
@@ -21,9 +23,20 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until its content is on the disk; its name may not be until `sync_folder`."""
-    with path.open("wb") as stream:
+def write_synced(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a new file and wait until its content is on the disk; its name may not be until `sync_folder`.
+
+    Parameters
+    ----------
+    private : bool
+        Only its owner may read it, whatever the umask.
+
+    Raises
+    ------
+    FileExistsError
+        If anything has the name, also a link that leads nowhere; it is untouched.
+    """
+    with create_own(path, private=private) as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
@@ -51,17 +64,26 @@ def replace_json(path: Path, value: Any, *, durable: bool = True) -> None:
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace one of our own small files by rename: readers see the old content or the new, never half.
 
+    Only its owner can read it.
+
     Parameters
     ----------
     durable : bool
         Wait until the new one would survive a power cut; else the old one may come back then.
+
+    Raises
+    ------
+    NotOursError
+        If a link, a folder or something else has its name, or that of the temporary file ``.<name>.new``.
     """
     temporary = path.with_name(f".{path.name}.new")
+    expect(path, Kind.FILE, None)
+    remove_own(temporary, below=path.parent)  # of a process that was killed
     try:
-        write_synced(temporary, data)
+        write_synced(temporary, data, private=True)
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        remove_own(temporary, below=path.parent)
         raise
     if durable:
         sync_folder(path.parent)
