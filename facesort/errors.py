@@ -19,10 +19,18 @@ end the command.  A message says what happened, to which item, and what to do ne
     ├── InsufficientTrialsError too few comparisons to estimate an error rate
     ├── RefusedReferenceError   a reference photo was refused (carries the reason)
     ├── ImageError              one file could not be turned into pixels (carries the reason)
+    ├── ResourceError           the system gives no more memory, file handles or processes
     └── NotebookError           a run notebook could not be started, or failed
+
+`because` says why a file or folder cannot be used and what to do, for every sentence that ends in "cannot be written".
 """
 
 from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from facesort.reasons import Reason
 
@@ -122,3 +130,98 @@ class ImageError(_WithReason):
 
 class NotebookError(FacesortError):
     """A run notebook could not be started, or failed."""
+
+
+class ResourceError(FacesortError):
+    """The system gives no more memory, file handles or processes."""
+
+
+_MEMORY = "close other programs, or use fewer processes (`--workers`)"
+_GONE = "plug in the disk, and check the path"
+_IN_THE_WAY = "move away what is in its place"
+_IN_USE = "close it in other programs"
+_RESOURCES = {
+    "EMFILE": "close other programs, or allow more open files (`ulimit -n 4096`)",
+    "ENFILE": "close other programs",
+    "ENOMEM": _MEMORY,
+    "ENOBUFS": _MEMORY,
+    "EAGAIN": "close other programs, or allow more processes (`ulimit -u`)",
+}
+_ADVICE = {
+    "ENOSPC": "free some space on its disk",
+    "EDQUOT": "free some space on its disk, where your quota is used up",
+    "EFBIG": "its disk cannot hold such a large file: use another one",
+    "EROFS": "mount its disk writable, or use another one",
+    "EACCES": "give this user access to it" + (f", and {_IN_USE}" if os.name == "nt" else ""),
+    "EPERM": "give this user access to it",
+    "ENOENT": _GONE,
+    "ENODEV": _GONE,
+    "ENXIO": _GONE,
+    "ENOTCONN": _GONE,
+    "ENETDOWN": _GONE,
+    "EHOSTDOWN": _GONE,
+    "ESTALE": _GONE,
+    "ESHUTDOWN": _GONE,
+    "ETIMEDOUT": _GONE,
+    "EIO": "plug its disk in again; if that does not help, the disk is failing: save what is on it",
+    "EUCLEAN": "its file system is damaged: check the disk",
+    "EEXIST": _IN_THE_WAY,
+    "ENOTDIR": _IN_THE_WAY,
+    "EISDIR": _IN_THE_WAY,
+    "ELOOP": _IN_THE_WAY,
+    "ENOTEMPTY": _IN_THE_WAY,
+    "EINVAL": f"{_IN_THE_WAY}, or use another name",
+    "EBUSY": _IN_USE,
+    "ETXTBSY": _IN_USE,
+    "ENAMETOOLONG": "use a shorter path",
+    "EILSEQ": "its disk does not allow this name: use another folder or disk",
+} | _RESOURCES
+# Not every system has every number, and two names may share one.
+_BY_NUMBER = {getattr(errno, name): text for name, text in _ADVICE.items() if hasattr(errno, name)}
+_RESOURCE_NUMBERS = {getattr(errno, name) for name in _RESOURCES if hasattr(errno, name)}
+_NO_THREAD = "can't start new thread"  # all that Python says
+
+
+def because(error: OSError | MemoryError) -> str:
+    """Why something cannot be read or written, and what to do about it.
+
+    Returns
+    -------
+    str
+        To follow "cannot be written": ``(No space left on device): free some space on its disk``.
+    """
+    if isinstance(error, MemoryError):
+        return f"(out of memory): {_MEMORY}"
+    words = error.strerror or str(error) or type(error).__name__
+    advice = _BY_NUMBER.get(error.errno or 0, "check its disk and its permissions")
+    return f"({words}): {advice}"
+
+
+def short_of(error: BaseException) -> ResourceError | None:
+    """Explain an error that is about the process or the system, and not about the file at hand; None for any other."""
+    if str(error) == _NO_THREAD:
+        error = OSError(errno.EAGAIN, _NO_THREAD)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno in _RESOURCE_NUMBERS
+    ):
+        return ResourceError(
+            f"facesort cannot go on {because(error)}, and run the same command again; what is committed stays"
+        )
+    return None
+
+
+@contextmanager
+def resources_explained() -> Iterator[None]:
+    """Turn a lack of memory, file handles, processes or threads into a sentence.
+
+    Raises
+    ------
+    ResourceError
+        Instead of the system's own error.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError) as error:
+        if (short := short_of(error)) is None:
+            raise
+        raise short from error

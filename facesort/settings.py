@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from facesort.errors import SettingsError
+from facesort.errors import SettingsError, because
 from facesort.files import replace_file
 
 # Strict types: `strict = true` is a mistake, not a threshold of 1.0.
@@ -292,8 +291,7 @@ def save_settings(settings: Settings, path: Path) -> None:
         replace_file(path, tomlkit.dumps(document).encode())
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on its disk, check its "
-            "permissions, and run the command again; the file is unchanged"
+            f"{path} cannot be written {because(error)}, and run the command again; the file is unchanged"
         ) from error
 
 

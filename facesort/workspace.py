@@ -25,7 +25,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facesort.errors import OldSchemaError, SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.errors import (
+    OldSchemaError,
+    SettingsError,
+    WorkspaceBusyError,
+    WorkspaceError,
+    because,
+)
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
@@ -155,8 +161,7 @@ def _write_owner(owner: Path) -> None:
 
 def _unwritable(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(
-        f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, look at "
-        "its permissions, and run the command again; nothing is lost"
+        f"{path} cannot be written {because(error)}, and run the command again; nothing is lost"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from facesort.errors import FacesortError
+from facesort.errors import FacesortError, resources_explained
 
 EXIT_SOME_FAILED = 3
 
@@ -31,7 +31,8 @@ class ExplainingGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with resources_explained():
+                return super().invoke(ctx)
         except FacesortError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:

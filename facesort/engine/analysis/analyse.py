@@ -22,7 +22,7 @@ from pebble import ProcessExpired
 from facesort.core.paths import from_text
 from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
-from facesort.errors import ImageError
+from facesort.errors import ImageError, short_of
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
@@ -78,6 +78,8 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
     ------
     ImageError
         ``missing``, ``unreadable``, ``empty_file`` or ``too_large``.
+    ResourceError
+        If this process is out of file handles or memory, which is not the photo's fault.
     """
     try:
         found = path.stat()
@@ -93,7 +95,9 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
     except FileNotFoundError:
         raise ImageError(Reason.MISSING, "it was there when the source was scanned") from None
     except OSError as error:
-        raise ImageError(Reason.UNREADABLE, os.strerror(error.errno or 0)) from error
+        raise short_of(error) or ImageError(
+            Reason.UNREADABLE, os.strerror(error.errno or 0)
+        ) from error
     if not data:
         raise ImageError(Reason.EMPTY_FILE, "0 bytes")
     return data

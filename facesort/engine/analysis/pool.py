@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from facesort.engine.analysis.memory import (
     limit_memory,
     run_within,
 )
+from facesort.errors import ResourceError, short_of
 from facesort.settings import PhotoSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ _STALL_GRACE_S = 60.0  # on top of the time limit of a file: workers may start o
 _TICK_S = 0.25
 _LONGEST_TICK_S = 1.0  # what is more was spent stopped, or asleep with the whole machine
 _MAX_RESTARTS = 20  # in a row, without a result
+# RuntimeError is what Pebble and threads raise, ImportError a system without semaphores.
+_NOT_STARTED = (OSError, RuntimeError, ImportError)
 
 
 @dataclass(eq=False)
@@ -62,6 +65,8 @@ class LocalPool(concurrent.futures.Executor):
 
     Workers share a pipe.  One that is killed from outside while it uses the pipe leaves it locked or half read, and
     Pebble's pool would wait forever; so after such an exit all workers are replaced and their calls start again.
+
+    Workers that cannot be started, or end at once again and again, fail all calls with a `ResourceError`.
 
     Parameters
     ----------
@@ -99,9 +104,7 @@ class LocalPool(concurrent.futures.Executor):
         with self._lock:
             if not self._tasks:
                 self._silent_s = 0.0
-            if not self._pool.active and not self._closed.is_set():
-                self._restart("it broke")
-            self._schedule(task)
+            self._start([task])
         return task.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -165,18 +168,27 @@ class LocalPool(concurrent.futures.Executor):
         self._restarts += 1
         self._silent_s = 0.0
         waiting, self._tasks = list(self._tasks.values()), {}
-        threading.Thread(target=_stop, args=(self._pool,), daemon=True).start()
+        with suppress(RuntimeError):  # no thread is to be had: they end with this process
+            threading.Thread(target=_stop, args=(self._pool,), daemon=True).start()
         if self._closed.is_set() or self._restarts > _MAX_RESTARTS:
-            for task in waiting:
-                if task.future.set_running_or_notify_cancel():
-                    task.future.set_exception(
-                        BrokenProcessPool(f"no worker process stays alive: {why}")
-                    )
+            _fail(waiting, _why_not_started(BrokenProcessPool(f"none stays alive: {why}")))
             return
         log.warning("the worker processes are replaced: %s", why)
         self._pool = self._new_pool()
-        for task in waiting:
-            self._schedule(task)
+        self._start(waiting)
+
+    def _start(self, tasks: Sequence[_Task]) -> None:
+        """Hand calls to the workers, and start these if there are none yet; the lock is held."""
+        try:
+            if not self._pool.active and not self._closed.is_set():
+                self._restart("it broke")
+            for task in tasks:
+                self._schedule(task)
+        except _NOT_STARTED as error:
+            if self._closed.is_set():
+                raise
+            self._tasks = {inner: task for inner, task in self._tasks.items() if task not in tasks}
+            _fail(tasks, _why_not_started(error))
 
     def _watch(self) -> None:
         """Measure the time that counts."""
@@ -203,7 +215,7 @@ class LocalPool(concurrent.futures.Executor):
 def _is_one_stopped(processes: Iterable[BaseProcess]) -> bool:
     """Whether somebody has stopped one of these processes, to continue it later."""
     for process in processes:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error, OSError):  # it has ended, or there are no file handles
             if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
                 return True
     return False
@@ -228,6 +240,30 @@ def executor_or_local(
         workers = max(min(workers, tasks), 1)
     with LocalPool.of(workers, settings.photos) as pool:
         yield pool
+
+
+def _fail(tasks: Sequence[_Task], error: ResourceError) -> None:
+    for task in tasks:
+        if task.future.set_running_or_notify_cancel():
+            task.future.set_exception(error)
+
+
+def _why_not_started(error: BaseException) -> ResourceError:
+    """Explain why there are no workers."""
+    cause = error.__cause__ or error  # Pebble hides the system's error behind one of its own
+    if (short := short_of(cause)) is not None:
+        return short
+    # Before the first process only their lock is made.  A broken pipe is of the process that minds locks: it has ended.
+    if isinstance(error, (OSError, ImportError)) and not isinstance(error, BrokenPipeError):
+        words = getattr(error, "strerror", None) or error
+        return ResourceError(
+            f"worker processes need semaphores, which the system does not give ({words}): on Linux /dev/shm must be "
+            "there, writable and not full; then run the same command again"
+        )
+    return ResourceError(
+        f"worker processes cannot be started ({cause}): the messages above say more, and `facesort doctor` checks the "
+        "installation; then run the same command again, it resumes by itself"
+    )
 
 
 def _stop(pool: ProcessPool) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from facesort.errors import WorkspaceError
+from facesort.errors import WorkspaceError, because
 from facesort.files import replace_file
 from facesort.store import Store
 from facesort.store.queries.corrections import Correction, corrections
@@ -67,6 +66,6 @@ def _replace(path: Path, data: bytes) -> None:
         replace_file(path, data)
     except OSError as error:
         raise WorkspaceError(
-            f"{path} cannot be written ({os.strerror(error.errno or 0)}): close it in other programs, or free some "
-            "space; the next `facesort rematch` writes it, and nothing else is affected"
+            f"{path} cannot be written {because(error)}; the next `facesort rematch` writes it, and nothing else is "
+            "affected"
         ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser, render_again
-from facesort.errors import ImageError
+from facesort.errors import ImageError, short_of
 from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ def _content(path: Path, copy: PlannedWrite) -> bytes | None:
         if not path.is_file() or path.stat().st_size != copy.size:  # reading a pipe would block
             return None
         data = path.read_bytes()
-    except OSError:
+    except OSError as error:
+        if short_of(error):
+            raise
         return None
     return data if hashlib.sha256(data).hexdigest() == copy.sha256 else None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.roots import RootFolder
-from facesort.errors import OutputError, WorkspaceError
+from facesort.errors import OutputError, WorkspaceError, because
 from facesort.files import file_sha256, publish, remove_own, sync_folder, write_synced
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
@@ -39,8 +39,8 @@ def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
         sync_folder(folder)
     except OSError as error:
         raise WorkspaceError(
-            f"the workspace's staging folder {folder} cannot be written ({os.strerror(error.errno or 0)}): free some "
-            "space on its disk and run `facesort sort` again; nothing is lost"
+            f"the workspace's staging folder {folder} cannot be written {because(error)}, and run the command again; "
+            "nothing is lost"
         ) from error
 
 
@@ -179,6 +179,6 @@ def _name_taken(target: Path, plan: PlannedWrite) -> Reason | None:
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or plug in the disk, "
-        "then run `facesort sort` again; nothing is lost and nothing will be written twice"
+        f"{path} cannot be written {because(error)}, and run the command again; nothing is lost and nothing will be "
+        "written twice"
     )

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from facesort.clock import utc_text
-from facesort.errors import StoreLockedError
+from facesort.errors import StoreLockedError, because
 from facesort.files import replace_json
 from facesort.reasons import PhotoStatus
 from facesort.store.job import runs
@@ -173,7 +173,7 @@ def _log_failure(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        log.warning("%s cannot be written: %s", name, os.strerror(error.errno or 0))
+        log.warning("%s cannot be written %s", name, because(error))
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:

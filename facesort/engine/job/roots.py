@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.paths import from_text
-from facesort.errors import OutputError, SourceGoneError
+from facesort.errors import OutputError, SourceGoneError, because
 from facesort.files import sync_folder
 from facesort.reasons import Reason
 
@@ -135,8 +135,7 @@ def check_source(path: Path, known: Sequence[str]) -> RootFolder:
             empty = not any(entries)
     except OSError as error:
         raise SourceGoneError(
-            f"source {path} cannot be read ({os.strerror(error.errno or 0)}): plug in the disk and run "
-            "`facesort sort` again, it resumes by itself"
+            f"source {path} cannot be read {because(error)}, and run `facesort sort` again: it resumes by itself"
         ) from error
     if known and (empty or not _any_exists(path, map(from_text, known))):
         raise SourceGoneError(
@@ -173,8 +172,7 @@ def check_output(path: Path, written: Sequence[str]) -> RootFolder:
             sync_folder(folder.parent)
     except OSError as error:
         raise OutputError(
-            f"output {path} cannot be created ({os.strerror(error.errno or 0)}): plug in the disk or change the folder "
-            "in facesort.toml"
+            f"output {path} cannot be created {because(error)}, or change the folder in facesort.toml"
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise OutputError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from facesort.core.paths import to_text
 from facesort.core.records import Photo
 from facesort.engine.job.roots import RootFolder
-from facesort.errors import SettingsError
+from facesort.errors import SettingsError, because, short_of
 from facesort.images import PhotoKind, photo_kind
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,9 @@ def _walk(
                     elif entry.is_symlink() or entry.is_file():
                         yield entry
         except OSError as error:
-            log.warning("folder %s cannot be listed: %s", folder, os.strerror(error.errno or 0))
+            if short_of(error):
+                raise
+            log.warning("folder %s cannot be listed %s", folder, because(error))
             unreadable.append(folder)
 
 
@@ -122,7 +124,9 @@ def _stat(entry: os.DirEntry[str], unreadable: list[str]) -> os.stat_result | No
     except FileNotFoundError:
         return None
     except OSError as error:
-        log.warning("file %s cannot be read: %s", entry.path, os.strerror(error.errno or 0))
+        if short_of(error):
+            raise
+        log.warning("file %s cannot be read %s", entry.path, because(error))
         unreadable.append(entry.path)
         return None
 

@@ -21,7 +21,7 @@ from facesort.engine.job.scan import scan_source
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import FacesortError, GalleryError
+from facesort.errors import FacesortError, GalleryError, resources_explained
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
@@ -127,7 +127,7 @@ def _running(
     workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
 ) -> Iterator[tuple[Run, Executor]]:
     """Check, record and clean up one run, with its workers."""
-    with workspace.sorting_lock():
+    with resources_explained(), workspace.sorting_lock():
         with workspace.open_store() as store:
             yield from _run_in(store, workspace, pack, options, kind)
         if not workspace.settings.privacy.keep_unknown:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from facesort.clock import utc_text
-from facesort.errors import WorkspaceError
+from facesort.errors import WorkspaceError, because
 from facesort.files import publish, sync_folder
 from facesort.settings import load_settings
 from facesort.store import Store
@@ -131,8 +131,7 @@ def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         raise WorkspaceError(f"{path} exists already: give another name") from error
     except OSError as error:
         raise WorkspaceError(
-            f"{path} cannot be written ({os.strerror(error.errno or 0)}): free some space or give another place; "
-            "the workspace is unchanged"
+            f"{path} cannot be written {because(error)}, or give another place; the workspace is unchanged"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -194,7 +193,7 @@ def restore(path: Path, root: Path) -> Backup:
         sync_folder(root.parent)
     except OSError as error:
         raise WorkspaceError(
-            f"{path} cannot be restored to {root}: {error.strerror}. Check the file and the disk, and try again"
+            f"{path} cannot be restored to {root} {because(error)}, and run the command again"
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.engine.delivery.corrections import update_corrections
-from facesort.errors import StoreError, StoreLockedError, WorkspaceError
+from facesort.errors import StoreError, StoreLockedError, WorkspaceError, because
 from facesort.files import sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
@@ -187,8 +187,7 @@ def _replace(new: Path, old: Path) -> None:
                 _overwrite(former.fileno())
     except OSError as error:
         raise StoreError(
-            f"{old} cannot be replaced ({os.strerror(error.errno or 0)}): free some space on the workspace's disk and "
-            "run the command again; nothing is lost"
+            f"{old} cannot be replaced {because(error)}, and run the command again; nothing is lost"
         ) from error
 
 
@@ -228,6 +227,6 @@ def _remove(path: Path) -> None:
         path.unlink()
     except OSError as error:
         raise WorkspaceError(
-            f"{path} cannot be erased ({os.strerror(error.errno or 0)}): free some space on the workspace's disk, look "
-            "at its permissions, and run the command again; nothing is erased from the database yet"
+            f"{path} cannot be erased {because(error)}, and run the command again; nothing is erased from the database "
+            "yet"
         ) from error

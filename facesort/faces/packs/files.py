@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from facesort.errors import PackError
+from facesort.errors import PackError, because
 from facesort.faces.packs.known import (
     UNCALIBRATED,
     Recommendation,
@@ -91,7 +91,7 @@ def model_sha256(path: Path) -> str:
     try:
         return file_sha256(path)
     except OSError as error:
-        raise PackError(f"{path} of a model pack cannot be read: {error.strerror}") from error
+        raise PackError(f"{path} of a model pack cannot be read {because(error)}") from error
 
 
 def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:

@@ -7,7 +7,6 @@ import difflib
 import json
 import logging
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from pathvalidate import sanitize_filename
 from traitlets import default
 
 from facesort.clock import utc_text
-from facesort.errors import NotebookError
+from facesort.errors import NotebookError, because, short_of
 from facesort.files import replace_json
 from facesort.lab.run.page import save_page
 from facesort.lab.shared.notebooks import notebook_path
@@ -134,7 +133,8 @@ def launch(
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
-        record |= {"state": "failed", "error": f"it could not be finished: {error}"}
+        what = because(error) if isinstance(error, OSError) else str(short_of(error) or error)
+        record |= {"state": "failed", "error": f"it could not be finished {what}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     finally:
         _write_summary(saved, record)
@@ -208,7 +208,7 @@ def _new_folder(runs: Path, job: str) -> Path:
             return folder.absolute()
     except OSError as error:
         raise NotebookError(
-            f"runs cannot be saved in {runs} ({error.strerror}): choose another folder"
+            f"runs cannot be saved in {runs} {because(error)}, or choose another folder with --runs"
         ) from error
     raise NotebookError(
         f"{runs / stem} and 99 folders like it exist already: choose another folder"
@@ -252,8 +252,8 @@ def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
         replace_json(saved.with_name("summary.json"), summary)
     except OSError as error:
         raise NotebookError(
-            f"{saved.parent} cannot be written ({os.strerror(error.errno or 0)}): free some space there, or choose "
-            "another folder with --runs, and run the command again; committed photos stay committed"
+            f"{saved.parent} cannot be written {because(error)}, or choose another folder with --runs, and run the "
+            "command again; committed photos stay committed"
         ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 
 import pytest
+from disks import needs_mount
 from pebble import ProcessExpired, ProcessPool
 
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
@@ -211,3 +213,80 @@ def test_a_worker_that_crashes_leaves_no_core() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, before)
     assert allowed == 0
+
+
+# --- no workers -------------------------------------------------------------------------------
+
+WITHOUT_WORKERS = """
+import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker, os, resource, time
+from pebble import ProcessExpired
+from facesort.engine.analysis import pool as pools
+from facesort.engine.analysis.pool import LocalPool
+from facesort.errors import ResourceError
+
+pools._MAX_RESTARTS = 2
+multiprocessing.set_executable("{python}")
+with LocalPool(2, 60) as pool:
+    if {running}:
+        assert pool.submit(abs, -1).result() == 1
+        calls = [pool.submit(time.sleep, 60) for _ in range(5)]
+    if "{limit}" == "RLIMIT_NPROC":
+        os.setresuid(65534, 65534, 65534)  # it does not count for root
+    resource.setrlimit(resource.{limit}, ({most}, {most}))
+    if {running}:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+    else:
+        calls = [pool.submit(abs, -2)]
+    for call in calls:
+        try:
+            call.result(30)
+        except (ResourceError, ProcessExpired) as error:
+            print(error, flush=True)
+    os._exit(0)  # no process can clean up after this one
+"""
+
+
+def without_workers(
+    limit: str, most: int, *, running: bool, shell: str = "", python: str = sys.executable
+) -> str:
+    """What a process says that has a pool, and cannot start its workers."""
+    program = WITHOUT_WORKERS.format(limit=limit, most=most, running=running, python=python)
+    command = [sys.executable, "-c", program]
+    if shell:
+        command = ["unshare", "--mount", "sh", "-c", f'{shell} && exec "$@"', "sh", *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", check=False)
+    assert done.returncode == 0, done.stderr
+    assert "free some space" not in done.stdout
+    return done.stdout
+
+
+@posix
+@pytest.mark.parametrize("running", [False, True])
+def test_workers_for_whom_there_are_no_file_handles(running: bool) -> None:
+    said = without_workers("RLIMIT_NOFILE", 4, running=running)
+    assert re.search(r"cannot go on \(Too many open files\): close other programs, or allow", said)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="becomes somebody else")
+def test_workers_that_would_be_too_many_processes() -> None:
+    said = without_workers("RLIMIT_NPROC", 1, running=False)
+    assert re.search(r"cannot go on \(Resource temporarily unavailable\): .*ulimit -u", said)
+
+
+@needs_mount
+@pytest.mark.parametrize(
+    ("options", "words"), [("ro", "Read-only"), ("size=4k,nr_inodes=1", "No space")]
+)
+def test_workers_without_semaphores(options: str, words: str) -> None:
+    shell = f"mount -t tmpfs -o {options} tmpfs /dev/shm"
+    said = without_workers("RLIMIT_CORE", 0, running=False, shell=shell)
+    assert re.search(rf"need semaphores.*\({words}.*/dev/shm", said)
+
+
+@posix
+@pytest.mark.parametrize("program", ["/bin/false", os.devnull])
+def test_workers_that_end_at_once_are_not_started_for_ever(program: str) -> None:
+    """As from a disk that is mounted noexec, or an installation that is broken."""
+    said = without_workers("RLIMIT_CORE", 0, running=False, python=program)
+    assert re.search(r"cannot be started.*`facesort doctor` checks", said)

@@ -394,7 +394,10 @@ def test_a_disk_that_turns_read_only_is_taken_up_again(place: Place) -> None:
         place = Place(place.root)  # a job that starts with the disk in place
         place.carry_out(TWO[:1])
         remount(place.output, "ro")
-        with pytest.raises(OutputError, match=r"Read-only file system.*run `facesort sort` again"):
+        with pytest.raises(
+            OutputError,
+            match=r"Read-only file system.*mount its disk writable.*run the command again",
+        ):
             place.carry_out(TWO)
         assert tree(place.output) == {"Anna/a_1.jpg": JPEG}
         remount(place.output, "rw")

@@ -230,7 +230,7 @@ def test_a_folder_that_must_not_be_read_is_told(caplog: pytest.LogCaptureFixture
         (root / "closed").chmod(0o755)
         assert paths(result) == ["a.jpg", "z.jpg"]
         assert result.unreadable == (str(root / "closed"),)
-        assert "closed cannot be listed: Permission denied" in caplog.text
+        assert "closed cannot be listed (Permission denied): give this user access" in caplog.text
 
 
 @posix
