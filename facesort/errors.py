@@ -28,7 +28,7 @@ end the command.  A message says what happened, to which item, and what to do ne
 from __future__ import annotations
 
 import errno
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -152,7 +152,8 @@ _ADVICE = {
     "EDQUOT": "free some space on its disk, where your quota is used up",
     "EFBIG": "its disk cannot hold such a large file: use another one",
     "EROFS": "mount its disk writable, or use another one",
-    "EACCES": "give this user access to it" + (f", and {_IN_USE}" if os.name == "nt" else ""),
+    "EACCES": "give this user access to it"
+    + (f", and {_IN_USE}" if sys.platform == "win32" else ""),
     "EPERM": "give this user access to it",
     "ENOENT": _GONE,
     "ENODEV": _GONE,

@@ -133,8 +133,10 @@ def launch(
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
-        what = because(error) if isinstance(error, OSError) else str(short_of(error) or error)
-        record |= {"state": "failed", "error": f"it could not be finished {what}"}
+        why = (
+            f" {because(error)}" if isinstance(error, OSError) else f": {short_of(error) or error}"
+        )
+        record |= {"state": "failed", "error": f"it could not be finished{why}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     finally:
         _write_summary(saved, record)
