@@ -11,7 +11,8 @@ import sys
 import click
 
 from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
-from facesort.cli.terminal import ExplainingGroup, any_workspace_option
+from facesort.cli.terminal import ExplainingGroup, any_workspace_option, encode_everything
+from facesort.lab.shared.log_lines import LogLines
 from facesort.version import __version__
 
 
@@ -26,11 +27,9 @@ def cli(verbose: bool) -> None:
     """Sort an event's photos by face into one folder per known person, offline."""
     # Hide asyncio's messages about tasks of a kernel that was stopped.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(LogLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[log])
     if verbose:
         for chatty in ("PIL", "matplotlib", "asyncio", "traitlets"):
             logging.getLogger(chatty).setLevel(logging.INFO)
@@ -65,4 +64,5 @@ for _command in _COMMANDS:
 
 def main() -> None:
     """Entry point of the `facesort` command."""
+    encode_everything()
     cli()

@@ -11,6 +11,7 @@ from facesort.cli.terminal import (
     parameter_option,
     refuse_options_among,
     runs_option,
+    say,
     workspace_option,
 )
 
@@ -36,8 +37,8 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
     )
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     photos, drops = summary["photos"], summary["drops"]
-    click.echo(f"photos        {photos['total']}, {drops['of']} decided, {drops['photos']} dropped")
+    say(f"photos        {photos['total']}, {drops['of']} decided, {drops['photos']} dropped")
     for reason, number in sorted(drops["reasons"].items(), key=lambda item: -item[1]):
-        click.echo(f"{number:>12}  {reason}")
-    click.echo(f"page          {notebook.with_suffix('.html')}")
-    click.echo(f"run notebook  {notebook}")
+        say(f"{number:>12}  {reason}")
+    say(f"page          {notebook.with_suffix('.html')}")
+    say(f"run notebook  {notebook}")

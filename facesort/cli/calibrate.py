@@ -12,6 +12,7 @@ from facesort.cli.terminal import (
     parameter_option,
     refuse_options_among,
     runs_option,
+    say,
     workspace_option,
 )
 
@@ -52,12 +53,12 @@ def calibrate(
     if labelled is not None:
         parameters["labelled"] = str(labelled.absolute())
     notebook = launch("02_calibrate", parameters, runs=runs.absolute(), job="calibrate")
-    click.echo(_text(write_calibration(notebook)))
-    click.echo(f"run notebook  {notebook}")
-    click.echo(f"calibration   {notebook.with_name('calibration.json')}")
+    say(*_lines(write_calibration(notebook)))
+    say(f"run notebook  {notebook}")
+    say(f"calibration   {notebook.with_name('calibration.json')}")
 
 
-def _text(found: Mapping[str, Any]) -> str:
+def _lines(found: Mapping[str, Any]) -> list[str]:
     """Suggestion, expected rates, warnings, and whether it was stored."""
     chosen = found["chosen"]
     lines = [found["data"]]
@@ -88,4 +89,4 @@ def _text(found: Mapping[str, Any]) -> str:
         if chosen["applied"]
         else "nothing was stored; run again with --apply to use it in the next sorts"
     )
-    return "\n".join(lines)
+    return lines

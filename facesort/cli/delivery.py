@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from facesort.cli.terminal import EXIT_SOME_FAILED, json_option, workspace_option
+from facesort.cli.terminal import (
+    EXIT_SOME_FAILED,
+    json_option,
+    say,
+    say_json,
+    workspace_option,
+)
 
 
 @click.command()
@@ -30,22 +36,22 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     with workspace.open_store(read_only=True) as store:
         wrong = len(corrections(store))
     if as_json:
-        click.echo(json.dumps(asdict(report) | {"corrections": wrong}, indent=1))
+        say_json(asdict(report) | {"corrections": wrong})
     else:
-        click.echo(
+        say(
             f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} got another name, "
             f"{report.unnamed} are unknown now, {report.regraded} changed between STRICT and LOOSE"
         )
-        click.echo(f"{report.files} files added to {workspace.settings.output}")
-        click.echo(f"{wrong} files there are no longer right: {workspace.corrections} lists them")
+        say(f"{report.files} files added to {workspace.settings.output}")
+        say(f"{wrong} files there are no longer right: {workspace.corrections} lists them")
     if report.not_rendered:
-        click.echo(
+        say(
             f"{report.not_rendered} photos cannot be rendered without the source: plug in "
             f"{workspace.settings.source} and run `facesort rematch` again",
             err=True,
         )
     if report.failed:
-        click.echo(f"{report.failed} files could not be written: see `facesort status`", err=True)
+        say(f"{report.failed} files could not be written: see `facesort status`", err=True)
     if report.not_rendered or report.failed:
         context.exit(EXIT_SOME_FAILED)
 
@@ -93,18 +99,16 @@ def export(
     options = ExportOptions(hard_links, xmp, results, best_of_burst)
     report = export_to(workspace, pack, folder.absolute(), options)
     if as_json:
-        click.echo(json.dumps(asdict(report), indent=1))
+        say_json(asdict(report))
     else:
-        click.echo(f"{report.files} files in {folder}, {report.linked} of them hard links")
+        say(f"{report.files} files in {folder}, {report.linked} of them hard links")
         for why, count in report.left_out.items():
-            click.echo(f"{count:>6} left out  {why}")
-        click.echo(f"check it with: cd {folder} && sha256sum -c --quiet _SHA256SUMS")
+            say(f"{count:>6} left out  {why}")
+        say(f"check it with: cd {shlex.quote(str(folder))} && sha256sum -c --quiet _SHA256SUMS")
     if report.no_links:
-        click.echo(
-            f"hard links are not possible there: {report.no_links}; copied instead", err=True
-        )
+        say(f"hard links are not possible there: {report.no_links}; copied instead", err=True)
     if report.not_rendered:
-        click.echo(
+        say(
             f"{report.not_rendered} photos could not be rendered: plug in the source, and export again elsewhere",
             err=True,
         )

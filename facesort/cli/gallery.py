@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from facesort.cli.terminal import json_option, workspace_option
+from facesort.cli.terminal import json_option, say, say_json, workspace_option
 
 
 @click.command()
@@ -78,13 +77,13 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
         who = f"{report.candidate.name}: {report.candidate.path.name}"
         if report.refused is None:
             without.discard(report.candidate.name)
-            click.echo(f"added    {who}")
+            say(f"added    {who}")
         else:
             refused += 1
-            click.echo(f"refused  {who}: {report.refused}")
-    click.echo(f"{len(candidates) - refused} added, {refused} refused", err=True)
+            say(f"refused  {who}: {report.refused}")
+    say(f"{len(candidates) - refused} added, {refused} refused", err=True)
     if without:
-        click.echo(f"nothing was added for {', '.join(sorted(without))}", err=True)
+        say(f"nothing was added for {', '.join(sorted(without))}", err=True)
     if refused == len(candidates):
         raise click.ClickException("no reference was added; the reasons are above")
 
@@ -100,7 +99,7 @@ def _reembed(workspace: Any, pack: Any) -> None:
             f"{pack.name} finds no face in the reference of {names}; nothing was changed. "
             "Use another pack, or seed these persons in a new workspace"
         )
-    click.echo(f"all references are now embedded with {pack.name}")
+    say(f"all references are now embedded with {pack.name}")
 
 
 @click.command()
@@ -124,12 +123,12 @@ def persons(root: Path, as_json: bool) -> None:
             }
             for s in summaries
         ]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        say_json(rows)
         return
     for s in summaries:
         note = "" if s.person.deliver else "  WITHHELD: photos with this person go to nobody"
-        click.echo(
+        say(
             f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned){note}"
         )
     if not summaries:
-        click.echo("nobody yet: facesort seed NAME PHOTO...", err=True)
+        say("nobody yet: facesort seed NAME PHOTO...", err=True)

@@ -17,6 +17,8 @@ from facesort.cli.terminal import (
     parameter_option,
     refuse_options_among,
     runs_option,
+    say,
+    say_json,
     workspace_option,
 )
 
@@ -59,12 +61,12 @@ def sort(
     )
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
-    click.echo(_status_text(status))
-    click.echo(f"ran on        {summary['backend']}")
-    click.echo(f"output        {workspace.settings.output}")
-    click.echo(f"run notebook  {notebook}")
+    say(*_status_lines(status))
+    say(f"ran on        {summary['backend']}")
+    say(f"output        {workspace.settings.output}")
+    say(f"run notebook  {notebook}")
     if failed := status["photos"]["failed"]:
-        click.echo(
+        say(
             f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try them again"
         )
     if failed or _unreadable(status):
@@ -90,12 +92,13 @@ def status(root: Path, as_json: bool, watch: bool) -> None:
                 bar.refresh()
                 time.sleep(1)
                 report = current_status(workspace)
-    click.echo(
-        json.dumps(report, indent=1, ensure_ascii=False) if as_json else _status_text(report)
-    )
+    if as_json:
+        say_json(report)
+    else:
+        say(*_status_lines(report))
 
 
-def _status_text(report: Mapping[str, Any]) -> str:
+def _status_lines(report: Mapping[str, Any]) -> list[str]:
     """Counts as a sum, rate, faces, files per person, and what the scan left out."""
     photos = report["photos"]
     parts = " + ".join(f"{n} {name}" for name, n in photos.items() if name != "total")
@@ -115,7 +118,7 @@ def _status_text(report: Mapping[str, Any]) -> str:
             f"{unreadable} folders or files of the source could not be read, and may contain photos: give this user "
             "access (`facesort audit` lists them), then run `facesort sort` again"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _unreadable(report: Mapping[str, Any]) -> int:
@@ -139,14 +142,14 @@ def verify(root: Path, as_json: bool) -> None:
     result = verify_output(workspace.settings.output, bar)
     if as_json:
         report = {"verified": result.verified, "missing": result.missing, "changed": result.changed}
-        click.echo(json.dumps(report, indent=1, ensure_ascii=False))
+        say_json(report)
     else:
-        click.echo(
+        say(
             f"{result.verified} files verified, {len(result.missing)} missing, {len(result.changed)} changed"
         )
         for problem, targets in (("missing", result.missing), ("changed", result.changed)):
             for target in targets:
-                click.echo(f"{problem}  {target}")
+                say(f"{problem}  {target}")
     if not result.passed:
         raise click.ClickException("files in the output are missing or changed: the list is above")
 
@@ -159,6 +162,4 @@ def retry(root: Path) -> None:
     from facesort.workspace import open_workspace
 
     count = retry_failed(open_workspace(root))
-    click.echo(
-        f"{count} photos wait for the next `facesort sort`" if count else "no photo has failed"
-    )
+    say(f"{count} photos wait for the next `facesort sort`" if count else "no photo has failed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesort.cli.terminal import json_option, workspace_option
+from facesort.cli.terminal import json_option, say, say_json, workspace_option
 
 if TYPE_CHECKING:
     from facesort.engine.privacy.forget import Forgotten
@@ -46,7 +45,7 @@ def forget(
     workspace, who = open_workspace(root), None if name is None else person_name(name)
     known = what_is_known(workspace, who)
     if not yes:
-        click.echo(
+        say(
             f"{who or 'all unknown faces'}: {known.references} references, {known.learned} learned and {known.faces} "
             f"found faces in {known.photos} photos will be erased from {workspace.root}, "
             f"with {len(known.delivered)} delivered files left in the output",
@@ -55,9 +54,9 @@ def forget(
         click.confirm("This cannot be undone. Erase them?", abort=True, err=True)
     done, saved = erase(workspace, who), saved_runs(workspace, runs)
     if as_json:
-        click.echo(json.dumps(_report(done, saved), indent=1, ensure_ascii=False))
+        say_json(_report(done, saved))
     else:
-        click.echo(_told(workspace, done, saved))
+        say(*_told(workspace, done, saved))
 
 
 def _report(done: Forgotten, saved: Sequence[Path]) -> dict[str, object]:
@@ -72,7 +71,7 @@ def _report(done: Forgotten, saved: Sequence[Path]) -> dict[str, object]:
     }
 
 
-def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
+def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> list[str]:
     """What was erased, and what is left for the user to remove."""
     gone = ", ".join(f"{rows} {table}" for table, rows in done.rows.items() if rows)
     lines = [
@@ -97,7 +96,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> str:
         f"  the photos themselves in {workspace.settings.source}",
         "The workspace keeps the names of delivered files, folder included: `facesort verify` needs them.",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 @click.command()
@@ -113,7 +112,7 @@ def deliver(root: Path, name: str, refused: bool) -> None:
     from facesort.workspace import open_workspace
 
     set_delivery(open_workspace(root), person_name(name), not refused)
-    click.echo(
+    say(
         f"from now on, photos with {name} go {'to nobody' if refused else 'to everyone in them'}; "
         "what is in the output stays there"
     )
@@ -128,8 +127,8 @@ def backup(root: Path, file: Path) -> None:
     from facesort.workspace import open_workspace
 
     made = write(open_workspace(root), file)
-    click.echo(f"{made.path}: {sum(made.sizes.values()):,} bytes of database and settings")
-    click.echo(
+    say(f"{made.path}: {sum(made.sizes.values()):,} bytes of database and settings")
+    say(
         "It contains biometric data: faces, embeddings and names. Only you can read it; keep it that way, and delete "
         "it when somebody in it is to be forgotten. Model packs are not in it."
     )
@@ -145,8 +144,8 @@ def restore(root: Path, file: Path) -> None:
 
     found = unpack(file, root)
     settings = open_workspace(root).settings
-    click.echo(f"{root.absolute()} is the workspace as it was on {found.created_at}")
-    click.echo(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
-    click.echo(
+    say(f"{root.absolute()} is the workspace as it was on {found.created_at}")
+    say(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
+    say(
         "It contains biometric data. Do not use a second workspace with the same output. Next: `facesort verify`."
     )

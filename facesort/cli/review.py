@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from facesort.cli.terminal import json_option, workspace_option
+from facesort.cli.terminal import json_option, say, say_json, workspace_option
 
 
 @click.command()
@@ -18,7 +17,7 @@ def undo(root: Path) -> None:
     from facesort.workspace import open_workspace
 
     action = undo_action(open_workspace(root))
-    click.echo(f"undone: {action.summary}" if action else "there is nothing to undo")
+    say(f"undone: {action.summary}" if action else "there is nothing to undo")
 
 
 @click.command()
@@ -29,7 +28,7 @@ def redo(root: Path) -> None:
     from facesort.workspace import open_workspace
 
     action = redo_action(open_workspace(root))
-    click.echo(f"redone: {action.summary}" if action else "there is nothing to redo")
+    say(f"redone: {action.summary}" if action else "there is nothing to redo")
 
 
 @click.command()
@@ -53,11 +52,9 @@ def history(root: Path, as_json: bool) -> None:
             }
             for a in actions
         ]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        say_json(rows)
         return
     for a in actions:
-        click.echo(
-            f"{a.done_at:%Y-%m-%d %H:%M} UTC  {a.summary}" + ("  (undone)" if a.undone else "")
-        )
+        say(f"{a.done_at:%Y-%m-%d %H:%M} UTC  {a.summary}" + ("  (undone)" if a.undone else ""))
     if not actions:
-        click.echo("nothing yet", err=True)
+        say("nothing yet", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from facesort.cli.terminal import ExplainingGroup, pack_places, workspace_option
+from facesort.cli.terminal import ExplainingGroup, pack_places, say, workspace_option
 
 
 @click.command()
@@ -24,8 +24,8 @@ def demo(folder: Path, pack: str | None) -> None:
     """
     from facesort.demo.run import run_demo
 
-    result = run_demo(folder.absolute(), pack, pack_places(None), say=click.echo)
-    click.echo(result.report())
+    result = run_demo(folder.absolute(), pack, pack_places(None), say=say)
+    say(*result.report().splitlines())
 
 
 @click.command()
@@ -51,11 +51,11 @@ def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
     from facesort.engine.setup import set_up
 
     _, chosen = set_up(root, source.absolute(), output.absolute(), pack, pack_places(root))
-    click.echo(f"workspace {root.absolute()}")
-    click.echo(f"model pack {chosen.name}: {chosen.licence}")
+    say(f"workspace {root.absolute()}")
+    say(f"model pack {chosen.name}: {chosen.licence}")
     origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"
-    click.echo(f"STRICT {chosen.strict:g}, LOOSE {chosen.loose:g}: {origin}")
-    click.echo("next: facesort seed NAME PHOTO...")
+    say(f"STRICT {chosen.strict:g}, LOOSE {chosen.loose:g}: {origin}")
+    say("next: facesort seed NAME PHOTO...")
 
 
 @click.group(cls=ExplainingGroup)
@@ -71,10 +71,10 @@ def packs_list(root: Path) -> None:
 
     for pack in find_packs(pack_places(root)):
         note = "" if pack.calibrated else " (uncalibrated)"
-        click.echo(
+        say(
             f"{pack.name:20} STRICT {pack.strict:g} LOOSE {pack.loose:g}{note}  {pack.path or 'built in'}"
         )
-        click.echo(f"{'':20} {pack.licence}")
+        say(f"{'':20} {pack.licence}")
 
 
 @packs.command("fetch")
@@ -88,13 +88,13 @@ def packs_fetch(name: str, yes: bool) -> None:
     from facesort.faces.packs.fetch import fetch_pack
     from facesort.faces.packs.known import INSIGHTFACE_LICENCE
 
-    click.echo(INSIGHTFACE_LICENCE)
+    say(INSIGHTFACE_LICENCE)
     if not yes:
         click.confirm("Download it under these terms?", abort=True)
     pack = fetch_pack(name, Path.home() / ".insightface")
-    click.echo(f"{pack.name} is in {pack.path}")
+    say(f"{pack.name} is in {pack.path}")
     for file, digest in pack.files:
-        click.echo(f"{digest}  {file}")
+        say(f"{digest}  {file}")
 
 
 @click.command()
@@ -106,8 +106,8 @@ def doctor(context: click.Context, root: Path) -> None:
 
     findings = examine(root, pack_places(root))
     for finding in findings:
-        click.echo(f"{finding.state.value:8} {finding.subject}: {finding.detail}")
+        say(f"{finding.state.value:8} {finding.subject}: {finding.detail}")
         if finding.remedy:
-            click.echo(f"{'':8} {finding.remedy}")
+            say(f"{'':8} {finding.remedy}")
     if any(finding.state is State.MISSING for finding in findings):
         context.exit(1)

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facesort.core.foreign_text import printable
 from facesort.errors import FacesortError, resources_explained
 
 EXIT_SOME_FAILED = 3
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print each argument as exactly one line, whatever names of persons and files are in it."""
+    for line in lines:
+        click.echo(printable(line), err=err)
+
+
+def say_json(value: object) -> None:
+    """Print JSON in ASCII, so that it is complete on every terminal and controls none."""
+    click.echo(json.dumps(value, indent=1).replace("\x7f", "\\u007f"))
+
+
+def encode_everything() -> None:
+    """Print a character that the terminal's encoding lacks as an escape, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _errors_on_one_line() -> Iterator[None]:
+    """Make the message of every error of the command line printable; click prints it."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable(" ".join(error.message.split()))  # type: ignore[misc]
+        raise
 
 
 class ExplainingGroup(click.Group):
@@ -28,17 +61,23 @@ class ExplainingGroup(click.Group):
             raise click.UsageError(f"{name} uses no workspace: leave out -w/--workspace", ctx)
         return name, command, rest
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options."""
+        with _errors_on_one_line():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
-            with resources_explained():
-                return super().invoke(ctx)
-        except FacesortError as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            raise click.ClickException(
-                "stopped; what is committed stays, and the same command goes on from there"
-            ) from None
+        with _errors_on_one_line():
+            try:
+                with resources_explained():
+                    return super().invoke(ctx)
+            except FacesortError as error:
+                raise click.ClickException(str(error)) from error
+            except KeyboardInterrupt:
+                raise click.ClickException(
+                    "stopped; what is committed stays, and the same command goes on from there"
+                ) from None
 
 
 def _choose_workspace(context: click.Context, option: click.Parameter, path: Path) -> Path:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
+from facesort.core.foreign_text import xml_text
+
 # Prefixes are written out, since ElementTree registers them for the whole process.
 _NAMESPACES: Mapping[str, str] = MappingProxyType(
     {
@@ -97,7 +99,11 @@ def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
             },
         )
     ET.indent(root, " ")
-    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    data = bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    ET.fromstring(
+        data
+    )  # ElementTree writes what it would not read: nothing is delivered that no program can open
+    return data
 
 
 def _add_mwg(areas: ET.Element, region: Region) -> None:
@@ -121,4 +127,4 @@ def _struct(parent: ET.Element, tag: str) -> ET.Element:
 
 def _texts(parent: ET.Element, values: Mapping[str, object]) -> None:
     for tag, value in values.items():
-        ET.SubElement(parent, tag).text = str(value)
+        ET.SubElement(parent, tag).text = xml_text(str(value))

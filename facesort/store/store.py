@@ -17,6 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.foreign_text import csv_text
 from facesort.errors import StoreError, StoreLockedError
 from facesort.store.migrate import migrate
 
@@ -198,7 +199,8 @@ class Store:
             if path.suffix == ".parquet":
                 table.write_parquet(str(path))
             else:
-                table.write_csv(str(path))
+                rows = table.project("COLUMNS(*)::VARCHAR").fetchall()
+                path.write_text(csv_text([table.columns, *rows]), encoding="utf-8", newline="\n")
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert many rows at once.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from facesort.core.foreign_text import csv_text
 from facesort.errors import WorkspaceError, because
 from facesort.files import replace_file
 from facesort.store import Store
@@ -48,15 +47,12 @@ def update_corrections(workspace: Workspace, store: Store) -> None:
 
 
 def _write(workspace: Workspace, found: Iterable[Correction]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS)
-    rows.writerows(
+    rows = (
         (c.file, c.photo, c.person or c.file.split("/")[0], c.why, "; ".join(c.belongs_to))
         for c in found
     )
     # The byte order mark tells spreadsheets that names are UTF-8.
-    _replace(workspace.corrections, text.getvalue().encode("utf-8-sig"))
+    _replace(workspace.corrections, csv_text([_COLUMNS, *rows]).encode("utf-8-sig"))
 
 
 def _replace(path: Path, data: bytes) -> None:

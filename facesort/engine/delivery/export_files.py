@@ -13,9 +13,7 @@ Names of persons' folders never start with ``_``.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 import os
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from facesort.core.bursts import Burst, LeftOut
+from facesort.core.foreign_text import checksum_line, csv_text
 from facesort.core.routing import output_name
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
@@ -159,17 +158,15 @@ class ExportWriter:
 
     def _list_left_out(self, plan: ExportPlan) -> None:
         """List what was left out, and why."""
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(("photo", "folder", "why", "instead"))
+        rows = [("photo", "folder", "why", "instead")]
         for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
             instead = "" if left.instead is None else plan.photos[left.instead].photo.path
-            rows.writerow((plan.photos[left.photo_id].photo.path, left.folder, left.why, instead))
-        self._add(LEFT_OUT, text.getvalue().encode("utf-8-sig"))
+            rows.append((plan.photos[left.photo_id].photo.path, left.folder, left.why, instead))
+        self._add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
     def _write_manifest(self) -> None:
         """Write the hash of every file, after all other names are on the disk."""
-        lines = "".join(f"{digest}  {file}\n" for digest, file in sorted(self.sums, key=_file))
+        lines = "".join(checksum_line(*entry) for entry in sorted(self.sums, key=_file))
         for folder in sorted({self.folder / file.rpartition("/")[0] for _, file in self.sums}):
             sync_folder(folder)
         write_synced(self.folder / MANIFEST, lines.encode("utf-8"))

@@ -10,6 +10,7 @@ from IPython.display import Image, Markdown
 from ipywidgets import Widget
 from PIL import Image as Pillow
 
+from facesort.core.foreign_text import markdown_text
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import load_photo
@@ -56,7 +57,7 @@ def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
     photos = [(path, pixels) for path, pixels in found if pixels is not None]
     if not photos:
         return Markdown(
-            f"The photos cannot be read from {source}: plug in the disk and run this cell again."
+            f"The photos cannot be read from {markdown_text(source)}: plug in the disk and run this cell again."
         )
     text = f"{len(photos)} photos in which no face was found"
     return faces_picture(plot_photos(photos), text)

@@ -45,8 +45,6 @@ def plot_coverage(
             )  # fmt: skip
     names = [f"{shorten(name, 28)}  {photos:,}" for name, photos in people.items()]
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
-    for label in ax.get_yticklabels():
-        label.set_parse_math(False)  # a name may hold dollar signs
     _label_hours(ax, hours)
     ax.invert_yaxis()
     ax.grid(visible=False)
@@ -90,5 +88,5 @@ def plot_photos(photos: Sequence[tuple[str, Pixels]]) -> Figure:
         for ax, (path, pixels) in zip(grid.flat, photos, strict=False):
             ax.imshow(pixels, aspect="equal")
             name = shorten(path.rpartition("/")[2], 24)
-            ax.set_title(name, loc="center", y=0, pad=-3, va="top", fontsize=7, parse_math=False)
+            ax.set_title(name, loc="center", y=0, pad=-3, va="top", fontsize=7)
         return figure

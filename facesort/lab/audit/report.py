@@ -15,6 +15,7 @@ from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.face_pictures import face_limit
+from facesort.lab.shared.log_lines import log_lines
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
@@ -195,6 +196,7 @@ def open_audit(
         raise SettingsError(
             f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
         )
+    log_lines()
     faces = face_limit(contact_sheet)
     opened = open_workspace(find_folder(workspace))
     saved, others = read_saved_runs(find_folder(runs), opened.root)

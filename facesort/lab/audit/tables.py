@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
+from facesort.core.foreign_text import html_text, printable
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.plots import BLUE, DARK
 from facesort.lab.shared.tables import Table, percent
@@ -43,7 +43,7 @@ class Whisker:
         rate, overall, middle = self._x(self.drop.rate), self._x(self.overall), _HEIGHT / 2
         return (
             f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="vertical-align:middle" role="img" '
-            f'aria-label="{escape(interval(self.drop))}">'
+            f'aria-label="{html_text(interval(self.drop))}">'
             f'<line x1="{overall}" x2="{overall}" y1="0" y2="{_HEIGHT}" stroke="{DARK}" stroke-dasharray="2 2"/>'
             f'<line x1="{low}" x2="{high}" y1="{middle}" y2="{middle}" stroke="{BLUE}" stroke-width="3"/>'
             f'<circle cx="{rate}" cy="{middle}" r="4" fill="{BLUE}"/></svg>'
@@ -69,18 +69,22 @@ class Sections:
 
     def _repr_html_(self) -> str:
         return "".join(
-            f'<h4 style="margin:18px 4px 4px">{escape(heading)}</h4>{_html(part)}'
+            f'<h4 class="mathjax_ignore" style="margin:18px 4px 4px">{html_text(heading)}</h4>{_html(part)}'
             for heading, part in self.parts
         )
 
     def __repr__(self) -> str:
-        return "\n\n".join(f"{heading}\n{part}" for heading, part in self.parts)
+        return "\n\n".join(f"{printable(heading)}\n{_text(part)}" for heading, part in self.parts)
 
 
 def _html(part: Table | str) -> str:
     if isinstance(part, str):
-        return f'<p style="margin:6px 4px">{escape(part)}</p>'
+        return f'<p class="mathjax_ignore" style="margin:6px 4px">{html_text(part)}</p>'
     return part._repr_html_()
+
+
+def _text(part: Table | str) -> str:
+    return printable(part) if isinstance(part, str) else repr(part)
 
 
 def interval(drop: DropRate) -> str:

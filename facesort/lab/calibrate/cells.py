@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from IPython.display import Image, Markdown
+from IPython.display import HTML, Image, Markdown
 from ipywidgets import Widget
 from matplotlib.figure import Figure
 
@@ -253,7 +253,7 @@ def show_curves(session: CalibrationSession) -> Live:
     return session.live("curves", chart, deferred=True)
 
 
-def show_apply(session: CalibrationSession, *, apply: bool) -> Widget | Markdown:
+def show_apply(session: CalibrationSession, *, apply: bool) -> Widget | HTML:
     """The button that stores the thresholds; text in an unattended run.
 
     Parameters
@@ -269,7 +269,7 @@ def show_apply(session: CalibrationSession, *, apply: bool) -> Widget | Markdown
     panel = ApplyPanel(session)
     if apply:
         session.apply()
-    return panel.widget if is_interactive() else Markdown(panel.text())
+    return panel.widget if is_interactive() else HTML(panel.message.value)
 
 
 def conclude(session: CalibrationSession) -> Live:

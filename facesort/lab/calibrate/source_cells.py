@@ -7,6 +7,7 @@ from functools import partial
 from IPython.display import Image, Markdown
 from ipywidgets import Widget
 
+from facesort.core.foreign_text import markdown_text
 from facesort.core.stored import StoredFace
 from facesort.engine.job.decide import decide_batch
 from facesort.errors import SettingsError
@@ -48,7 +49,7 @@ def look_at_source(session: CalibrationSession, *, photos: int, seed: int) -> Ma
 
 
 def _no_sample(session: CalibrationSession) -> Markdown:
-    return Markdown(f"Nothing to show: {session.no_sample}.")
+    return Markdown(f"Nothing to show: {markdown_text(session.no_sample)}.")
 
 
 def show_crowd(session: CalibrationSession) -> Live:

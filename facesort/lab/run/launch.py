@@ -27,6 +27,7 @@ from facesort.clock import utc_text
 from facesort.errors import NotebookError, because, short_of
 from facesort.files import replace_json
 from facesort.lab.run.page import save_page
+from facesort.lab.shared.log_lines import Echo
 from facesort.lab.shared.notebooks import notebook_path
 from facesort.lab.shared.summary import find_summary
 
@@ -127,7 +128,7 @@ def launch(
     record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
     record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
     try:
-        _execute(path, saved, values, echo or sys.stderr)
+        _execute(path, saved, values, Echo(echo or sys.stderr))
         record["state"] = "finished"
     except PapermillExecutionError as error:
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
@@ -217,7 +218,7 @@ def _new_folder(runs: Path, job: str) -> Path:
     )
 
 
-def _execute(path: Path, saved: Path, values: dict[str, Any], echo: TextIO) -> None:
+def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> None:
     log.info("%s is being saved to %s", path.stem, saved)
     papermill.execute_notebook(
         _literal(path),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
+from facesort.core.foreign_text import html_text
 from facesort.core.records import Analysis
 from facesort.core.words import several
 from facesort.engine.gallery.seed import SeedReport
@@ -30,7 +30,7 @@ def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
     if not jpeg:
         return f'<div style="{style}"></div>'
     data = base64.b64encode(jpeg).decode()
-    return f'<img alt="{escape(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="{html_text(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'
 
 
 def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
@@ -85,14 +85,14 @@ def report_html(report: SeedReport, file_name: str) -> str:
     accepted = refused is None
     colour = GREEN if accepted else RED
     result = "added" if refused is None else "refused"
-    code = "" if refused is None else f" <code>{escape(refused.reason.value)}</code>"
+    code = "" if refused is None else f" <code>{html_text(refused.reason.value)}</code>"
     detail = _distances(report) if refused is None else refused.detail
     photo = _picture(boxed_photo(report.analysis, accepted=accepted), 190, file_name, "contain")
     return (
         f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
         f'border-radius:4px;overflow:hidden">{photo}<div style="padding:8px 10px;{TEXT_STYLE}">'
-        f'<b style="color:{colour}">{result}</b>{code}<br>{escape(shorten(file_name, 40))}'
-        f'<div style="{_SMALL};margin-top:4px">{escape(detail)}</div></div></div>'
+        f'<b style="color:{colour}">{result}</b>{code}<br>{html_text(shorten(file_name, 40))}'
+        f'<div style="{_SMALL};margin-top:4px">{html_text(detail)}</div></div></div>'
     )
 
 
@@ -117,8 +117,8 @@ def person_html(card: PersonCard, *, chosen: bool = False) -> str:
     return (
         f'<div class="facesort-person" style="border:{border};border-radius:4px;overflow:hidden;{TEXT_STYLE}">'
         f"{_picture(card.best.crop, 150, card.person.name)}"
-        f'<div style="padding:8px 10px;min-height:96px"><b>{escape(shorten(card.person.name, 40))}</b>'
-        f'<div style="{_SMALL}">{escape(shorten(card.person.folder, 40))}/</div>'
+        f'<div style="padding:8px 10px;min-height:96px"><b>{html_text(shorten(card.person.name, 40))}</b>'
+        f'<div style="{_SMALL}">{html_text(shorten(card.person.folder, 40))}/</div>'
         f'<div style="{_SMALL}">{several(len(card.references), "reference")} · {card.learned:,} learned'
         f"{spread}</div>{missing}</div></div>"
     )
@@ -126,8 +126,8 @@ def person_html(card: PersonCard, *, chosen: bool = False) -> str:
 
 def _badge(text: str, explanation: str) -> str:
     return (
-        f'<span title="{escape(explanation)}" style="display:inline-block;margin:4px 4px 0 0;padding:0 6px;'
-        f'border-radius:8px;background:#FBE3C2;color:#6B3F00;font-size:11px">{escape(text)}</span>'
+        f'<span title="{html_text(explanation)}" style="display:inline-block;margin:4px 4px 0 0;padding:0 6px;'
+        f'border-radius:8px;background:#FBE3C2;color:#6B3F00;font-size:11px">{html_text(text)}</span>'
     )
 
 
@@ -138,7 +138,7 @@ def reference_html(reference: StoredReference, to_rest: float | None) -> str:
         lines.append(f"{to_rest:.2f} from the others")
     if reference.captured_at is not None:
         lines.append(f"{reference.captured_at:%Y-%m-%d}")
-    text = "<br>".join(escape(line) for line in lines)
+    text = "<br>".join(html_text(line) for line in lines)
     return (
         '<div style="border:1px solid #CCC;border-radius:4px;overflow:hidden">'
         f'{_picture(reference.crop, 110, reference.file_name)}<div style="padding:6px 8px;{_SMALL}">{text}'

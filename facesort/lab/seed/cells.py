@@ -18,7 +18,7 @@ from facesort.lab.seed.plots import plot_closest_pair, plot_confusion, shown_per
 from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import picture
+from facesort.lab.shared.plots import picture, shorten
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 
@@ -118,7 +118,7 @@ def show_closest_pair(session: SeedSession) -> Live:
 
 
 def _describe(pair: ClosestPair, thresholds: Thresholds) -> str:
-    first, second = pair.first.person.name, pair.second.person.name
+    first, second = (shorten(c.person.name, 40) for c in (pair.first, pair.second))
     between = f"{first} and {second} are {pair.distance:.2f} apart"
     if pair.distance <= thresholds.strict:
         return (

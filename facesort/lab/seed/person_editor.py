@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 import ipywidgets as widgets
 
+from facesort.core.foreign_text import html_text
 from facesort.core.words import several
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.view import PersonCard
@@ -179,7 +179,7 @@ class PersonEditor:
             self.person = None
             return
         self.name.value, self.folder.value = card.person.name, card.person.folder
-        self.heading.value = f"<b>{escape(card.person.name)}</b>"
+        self.heading.value = f"<b>{html_text(card.person.name)}</b>"
         others = [c.person.name for c in self._session.view().cards if c is not card]
         choice = [(name, name) for name in sorted(others, key=str.casefold)]
         self.into.options = [("choose a person", ""), *choice]

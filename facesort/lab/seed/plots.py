@@ -103,8 +103,6 @@ def _label(ax: Axes, names: Sequence[str]) -> None:
     ticks = range(len(names))
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
     ax.set_yticks(ticks, names, fontsize=size)
-    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-        label.set_parse_math(False)  # a name may hold dollar signs
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -120,7 +118,7 @@ def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
     """
     with mpl.rc_context(style() | {"axes.grid": False}):
         figure = Figure(figsize=(6.4, 4.1))
-        figure.text(0.02, 0.98, title, va="top", parse_math=False)
+        figure.text(0.02, 0.98, title, va="top")
         axes = figure.subplots(
             1, 2, gridspec_kw={"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.12}
         )
@@ -130,7 +128,7 @@ def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
                 ax.imshow(np.asarray(ImageOps.fit(image.convert("RGB"), (_SIDE, _SIDE))))
             ax.set_axis_off()
             ax.text(0.5, -0.04, shorten(card.person.name, 28), transform=ax.transAxes, ha="center", va="top",
-                    fontweight="bold", parse_math=False)  # fmt: skip
+                    fontweight="bold")  # fmt: skip
             ax.text(0.5, -0.12, shorten(face.file_name, 34), transform=ax.transAxes, ha="center",
-                    va="top", fontsize=8, parse_math=False)  # fmt: skip
+                    va="top", fontsize=8)  # fmt: skip
         return figure

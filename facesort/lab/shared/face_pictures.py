@@ -6,7 +6,6 @@ import base64
 import io
 import math
 from collections.abc import Sequence
-from html import escape
 
 import ipywidgets as widgets
 import matplotlib as mpl
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from facesort.core.foreign_text import html_text
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
@@ -73,7 +73,7 @@ def faces_picture(figure: Figure, alt: str) -> Picture | widgets.Widget:
         return image
     data = base64.b64encode(image.data).decode("ascii")
     return widgets.HTML(
-        f'<img alt="{escape(alt)}" width="{image.width}" src="data:image/png;base64,{data}">'
+        f'<img alt="{html_text(alt)}" width="{image.width}" src="data:image/png;base64,{data}">'
     )
 
 
@@ -111,7 +111,7 @@ def _draw_pair(cell: SubFigure, face: StoredFace) -> None:
         (shorten(face.photo.path.rpartition("/")[2], 28), "normal"),
     ]
     for number, (text, weight) in enumerate(lines):
-        cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight, parse_math=False)
+        cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight)
 
 
 def _draw_crop(ax: Axes, jpeg: bytes) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from facesort.core.foreign_text import html_text
 from facesort.lab.shared.plots import GREEN, RED
 
 TEXT_STYLE = (
@@ -15,8 +14,9 @@ def notice(text: str, *, good: bool | None = None) -> str:
     """One line about a result: success, failure, or neither (None)."""
     colour = {None: "#888888", True: GREEN, False: RED}[good]
     return (
-        f'<div role="status" style="{TEXT_STYLE};border-left:4px solid {colour};padding:4px 10px">'
-        f"{escape(text)}</div>"
+        f'<div role="status" class="mathjax_ignore" '
+        f'style="{TEXT_STYLE};border-left:4px solid {colour};padding:4px 10px">'
+        f"{html_text(text)}</div>"
         if text
         else ""
     )

@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
+from facesort.core.foreign_text import printable
+
 BLUE, ORANGE, GREY, DARK = "#0072B2", "#E69F00", "#B3B3B3", "#222222"
 GREEN, RED = "#009E73", "#D55E00"
 
@@ -35,6 +37,7 @@ _STYLE = MappingProxyType(
         "legend.frameon": False,
         "text.color": DARK,
         "axes.labelcolor": DARK,
+        "text.parse_math": False,  # a name may hold dollar signs
     }
 )
 # Names may be in any script; the first of these fonts that has a character draws it.
@@ -94,8 +97,8 @@ def chart(draw: Callable[[Axes], object], *, height: float = 3.6) -> Figure:
 
 
 def shorten(text: str, length: int) -> str:
-    """Shorten a text to one line, cut in the middle because file names differ at their ends."""
-    line = " ".join(text.split())
+    """Shorten a text to one printable line, cut in the middle because file names differ at their ends."""
+    line = printable(" ".join(text.split()))
     if len(line) <= length:
         return line
     tail = (length - 1) // 2

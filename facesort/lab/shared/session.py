@@ -11,6 +11,7 @@ from ipywidgets import HTML
 
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.front_end import serialize_widget_events
+from facesort.lab.shared.log_lines import log_lines
 from facesort.workspace import Workspace
 
 Refresh = Callable[[], object]
@@ -72,6 +73,7 @@ class Session:
 
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
         serialize_widget_events()
+        log_lines()
         self.workspace = workspace
         self.pack = pack
         self.lock = threading.RLock()

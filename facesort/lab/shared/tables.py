@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from facesort.core.foreign_text import html_text, printable
 
 _NUMBER = re.compile(r"[\d.,]+( %)?")
 _CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
@@ -48,7 +49,11 @@ class Table:
         body = "".join(self._html_row(row) for row in self.rows)
         if self.total is not None:
             body += self._html_row(self.total, f"font-weight:bold;border-top:{_RULE};")
-        note = f'<p style="margin:6px 4px">{escape(self.note)}</p>' if self.note else ""
+        note = (
+            f'<p class="mathjax_ignore" style="margin:6px 4px">{html_text(self.note)}</p>'
+            if self.note
+            else ""
+        )
         return (
             '<table class="mathjax_ignore" style="border-collapse:collapse;margin-left:0">'
             f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
@@ -62,7 +67,7 @@ class Table:
             whole = "white-space:nowrap;" if numeric or self._is_short(number) else ""
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
-            shown = html() if html else escape(_shown(cell))
+            shown = html() if html else html_text(_shown(cell))
             cells.append(f'<td style="{style}">{shown}</td>')
         return f'<tr style="background:transparent">{"".join(cells)}</tr>'
 
@@ -76,7 +81,7 @@ class Table:
 
     def __repr__(self) -> str:
         rows = [self.columns, *self.rows, *([self.total] if self.total is not None else [])]
-        text = [[_shown(cell) for cell in row] for row in rows]
+        text = [[printable(_shown(cell)) for cell in row] for row in rows]
         widths = [max(len(row[i]) for row in text) for i in range(len(self.columns))]
         lines = [
             "  ".join(
@@ -85,4 +90,4 @@ class Table:
             ).rstrip()
             for row in text
         ]
-        return "\n".join([*lines, *([self.note] if self.note else [])])
+        return "\n".join([*lines, *([printable(self.note)] if self.note else [])])

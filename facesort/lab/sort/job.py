@@ -13,6 +13,7 @@ from facesort.engine.rules import rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack
+from facesort.lab.shared.log_lines import log_lines
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, timestamp
@@ -121,6 +122,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     WorkspaceError, PackError
         If the workspace or its model pack is missing.
     """
+    log_lines()
     opened, pack = open_with_pack(find_folder(workspace))
     given = {
         k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)

@@ -60,8 +60,6 @@ def plot_person_files(ax: Axes, files: Mapping[str, int]) -> None:
     bars = ax.barh(range(len(names)), numbers, color=BLUE, height=0.72)
     ax.bar_label(bars, labels=[f"{n:,}" for n in numbers], padding=4, fontsize=9)
     ax.set_yticks(range(len(names)), [shorten(name, 32) for name in names])
-    for label in ax.get_yticklabels():
-        label.set_parse_math(False)  # a name may hold dollar signs
     ax.invert_yaxis()
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, max([*numbers, 1]) * 1.1)
