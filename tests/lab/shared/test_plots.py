@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from facesort.core.foreign_text import printable
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.lab.shared.face_pictures import plot_contact_sheet
@@ -91,7 +92,7 @@ def test_a_short_text_is_one_line_of_at_most_that_length(text: str, length: int)
 
     assert len(short) <= length
     assert "\n" not in short
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     assert short == line if len(line) <= length else (short[0], short[-1]) == (line[0], line[-1])
 
 
