@@ -192,7 +192,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
         raise WorkspaceError(
             f"{root} is a workspace already: use it, or give another folder with --workspace"
         )
-    _refuse_nested(root, settings)
+    refuse_nested(root, settings)
     if not os.path.isdir(settings.source):  # unlike Path's, it says no where a name is too long
         raise SettingsError(
             f"source {settings.source} is not a folder: check --source, or plug in the disk"
@@ -224,7 +224,7 @@ def open_workspace(root: Path) -> Workspace:
             f"{root} is not a workspace: make one with `facesort init -w {root} --source PHOTOS --output SORTED`"
         )
     settings = load_settings(root / "facesort.toml")
-    _refuse_nested(root, settings)
+    refuse_nested(root, settings)
     _restrict_to_owner(root)  # it may have been copied, or unpacked from an archive
     workspace = Workspace(root, settings)
     _make_folders(workspace)
@@ -294,8 +294,14 @@ def _resolved(name: str, path: Path) -> Path:
         raise SettingsError(f"{name} {str(path)!r}: {error}; give another folder") from error
 
 
-def _refuse_nested(root: Path, settings: Settings) -> None:
-    """Refuse source, output and workspace inside each other: the output would be sorted again."""
+def refuse_nested(root: Path, settings: Settings) -> None:
+    """Refuse source, output and workspace inside each other: the output would be sorted again.
+
+    Raises
+    ------
+    SettingsError
+        If they are.
+    """
     named = {"source": settings.source, "output": settings.output, "workspace": root}
     places = {name: _resolved(name, path) for name, path in named.items()}
     for inner_name, inner in places.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
+    FOLDER,
     json_option,
     parameter_option,
     refuse_options_among,
@@ -21,6 +24,9 @@ from facesort.cli.terminal import (
     say_json,
     workspace_option,
 )
+
+_PROBLEMS = ("missing", "changed", "unreadable")
+_LISTED = 20  # missing files, where none is there; `--json` lists all
 
 
 @click.command()
@@ -129,29 +135,99 @@ def _unreadable(report: Mapping[str, Any]) -> int:
 @click.command()
 @workspace_option
 @json_option
-def verify(root: Path, as_json: bool) -> None:
-    """Compare the SHA-256 of every output file with the commit log."""
+@click.option(
+    "--repair", is_flag=True, help="Write what is missing again, from other copies or the source."
+)
+@click.option(
+    "--accept-output",
+    "folder",
+    metavar="DIR",
+    type=FOLDER,
+    help="Make DIR the output: the old one in another place, or an empty folder instead of it.",
+)
+@click.pass_context
+def verify(
+    context: click.Context, root: Path, as_json: bool, repair: bool, folder: Path | None
+) -> None:
+    """Compare the SHA-256 of every output file with the commit log.
+
+    Changes nothing that is in the output. Exit code 1 if a file is missing, changed or unreadable; with --repair or
+    --accept-output 3, if it still is at the end.
+    """
     from facesort.engine.delivery.verify import verify_output
-    from facesort.store.queries.commit_log import verified_writes
+    from facesort.engine.job.output import accept_output, written
+    from facesort.engine.job.repair import Watch, repair_output
+    from facesort.engine.job.roots import another_output
+    from facesort.engine.setup import open_with_pack
     from facesort.workspace import open_workspace
 
-    workspace = open_workspace(root)
-    with workspace.open_store(read_only=True) as store:
-        writes = verified_writes(store)
-    bar = tqdm(writes, unit="file", disable=as_json or not writes)
-    result = verify_output(workspace.settings.output, bar)
+    watch = partial(tqdm, unit="file", disable=True if as_json else None)
+    report: dict[str, Any] = {}
+    if folder is not None:
+        result = accept_output(open_workspace(root), folder, watch)
+        report["output"] = str(folder.absolute())
+    if repair:
+        done = repair_output(*open_with_pack(root), watch=Watch(watch))
+        result = done.result
+        report |= {"repaired": done.repaired, "failed": done.failed}
+    elif folder is None:
+        workspace = open_workspace(root)
+        with workspace.open_store(read_only=True) as store:
+            writes, wrong = written(store)
+        result = verify_output(workspace.settings.output, watch(writes), wrong)
+    report = asdict(result) | report
     if as_json:
-        report = {"verified": result.verified, "missing": result.missing, "changed": result.changed}
         say_json(report)
     else:
-        say(
-            f"{result.verified} files verified, {len(result.missing)} missing, {len(result.changed)} changed"
+        say(*_verify_text(report))
+    if result.passed:
+        return
+    if report.keys() & {"output", "repaired"}:
+        say(_what_next(report), err=True)
+        context.exit(EXIT_SOME_FAILED)
+    if result.found_nothing:
+        raise click.ClickException(another_output(workspace.settings.output))
+    raise click.ClickException(_what_next(report))
+
+
+def _verify_text(report: Mapping[str, Any]) -> list[str]:
+    """Counts, and every file that is not right."""
+    counts = ", ".join(f"{len(report[name])} {name}" for name in _PROBLEMS)
+    lines = [f"{report['verified']} files verified, {counts}"]
+    if "repaired" in report:
+        lines.append(f"{len(report['repaired'])} of these were missing, and were written again")
+    if report["removed"]:
+        lines.append(
+            f"{len(report['removed'])} that corrections.csv lists are not there any more, as it should be"
         )
-        for problem, targets in (("missing", result.missing), ("changed", result.changed)):
-            for target in targets:
-                say(f"{problem}  {target}")
-    if not result.passed:
-        raise click.ClickException("files in the output are missing or changed: the list is above")
+    if "output" in report:
+        lines.append(f"the output is now {report['output']}")
+    why = report["unreadable"] | report.get("failed", {})
+    if report["verified"] or len(report["missing"]) <= _LISTED:  # else it is another folder
+        lines += [
+            f"{problem}  {target}" + (f"  ({why[target]})" if target in why else "")
+            for problem in _PROBLEMS
+            for target in report[problem]
+        ]
+    return lines
+
+
+def _what_next(report: Mapping[str, Any]) -> str:
+    """What to do about files that are not as they should be."""
+    what = ["files in the output are not as they were written: the list is above"]
+    if "failed" not in report and report["missing"]:
+        what.append("`facesort verify --repair` writes again what is missing")
+    elif report["missing"]:
+        what.append(
+            "what is still missing cannot be rendered as it was: plug in the source, put back the photos, and run "
+            "`facesort verify --repair` again, or deliver all that there is with `facesort export DIR`"
+        )
+    if report["changed"] or report["unreadable"]:
+        what.append(
+            "a file that is changed or unreadable is never replaced: look at it, move it out of the output, and "
+            "`facesort verify --repair` writes the right one"
+        )
+    return "; ".join(what)
 
 
 @click.command()

@@ -95,13 +95,13 @@ def _choose_workspace(context: click.Context, option: click.Parameter, path: Pat
     return before
 
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 workspace_option = click.option(
     "-w",
     "--workspace",
     "root",
-    type=_FOLDER,
+    type=FOLDER,
     default="hot_storage",
     envvar="FACESORT_WORKSPACE",
     show_default=True,
@@ -120,7 +120,7 @@ any_workspace_option = click.option(
     "-w",
     "--workspace",
     "root",
-    type=_FOLDER,
+    type=FOLDER,
     expose_value=False,
     callback=_remember_workspace,
     help="Workspace of the command; may also stand after it.",
@@ -128,7 +128,7 @@ any_workspace_option = click.option(
 
 runs_option = click.option(
     "--runs",
-    type=_FOLDER,
+    type=FOLDER,
     default="runs",
     show_default=True,
     help="Folder in which the executed notebook is saved.",

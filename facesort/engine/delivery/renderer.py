@@ -13,6 +13,7 @@ from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser, render_again
 from facesort.errors import ImageError, short_of
+from facesort.files import read_own
 from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -47,30 +48,30 @@ class Renderer:
         photos : sequence of StoredPhoto
             A few: all their JPEGs are in memory.
         """
+        return [r if isinstance(r, bytes) else None for r in self.results(photos)]
+
+    def results(self, photos: Sequence[StoredPhoto]) -> list[bytes | ImageError]:
+        """As `jpegs`, with the error of each photo that cannot be rendered again."""
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             found = list(threads.map(self._jpeg, photos))
-        jpegs: list[bytes | None] = []
         for photo, result in zip(photos, found, strict=True):
             if isinstance(result, bytes):
                 self.on_result(None)
-                jpegs.append(result)
             else:
                 log.warning("%s cannot be rendered again: %s", photo.photo.path, result)
                 self.on_result(result.reason)
-                jpegs.append(None)
-        return jpegs
+        return found
 
     def intact_copy(self, photo: StoredPhoto) -> Path | None:
         """Path of an unchanged copy of the photo in the output; None if there is none."""
         for copy in photo.copies:
-            path = self.output / copy.target
-            if _content(path, copy) is not None:
-                return path
+            if self._content(copy) is not None:
+                return self.output / copy.target
         return None
 
     def _jpeg(self, photo: StoredPhoto) -> bytes | ImageError:
         for copy in photo.copies:
-            data = _content(self.output / copy.target, copy)
+            data = self._content(copy)
             if data is not None:
                 return data
         try:
@@ -83,15 +84,12 @@ class Renderer:
             )
         return data
 
-
-def _content(path: Path, copy: PlannedWrite) -> bytes | None:
-    """Bytes of a copy, if it exists and is unchanged."""
-    try:
-        if not path.is_file() or path.stat().st_size != copy.size:  # reading a pipe would block
+    def _content(self, copy: PlannedWrite) -> bytes | None:
+        """Bytes of a copy, if it exists and is unchanged."""
+        try:
+            data = read_own(self.output / copy.target, below=self.output, limit=copy.size)
+        except (OSError, ValueError) as error:  # ValueError: a name that no path can have
+            if short_of(error):
+                raise
             return None
-        data = path.read_bytes()
-    except OSError as error:
-        if short_of(error):
-            raise
-        return None
-    return data if hashlib.sha256(data).hexdigest() == copy.sha256 else None
+        return data if hashlib.sha256(data).hexdigest() == copy.sha256 else None

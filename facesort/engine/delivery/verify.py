@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from facesort.files import file_sha256
+from facesort.errors import short_of
+from facesort.files import open_own
 from facesort.store.queries.commit_log import LoggedWrite
 
 
@@ -20,40 +22,64 @@ class Verification:
         Files with the logged content.
     missing, changed : tuple of str
         Targets that do not exist, or have other content.
+    unreadable : dict of str to str
+        Targets that cannot be read, or are not regular files, and why.
+    removed : tuple of str
+        Targets that do not exist and that ``corrections.csv`` lists: they are rightly gone.
     """
 
     verified: int
     missing: tuple[str, ...]
     changed: tuple[str, ...]
+    unreadable: dict[str, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether every logged file exists unchanged."""
-        return not self.missing and not self.changed
+        """Whether every file that should be there is, and is unchanged."""
+        return not (self.missing or self.changed or self.unreadable)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether files were written once, and there is none of them: it may be another folder."""
+        return bool(self.missing) and not (self.verified or self.changed or self.unreadable)
 
 
-def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
+def verify_output(
+    output: Path, writes: Iterable[LoggedWrite], wrong: Collection[str] = ()
+) -> Verification:
     """Re-hash the output against the commit log.
 
     Parameters
     ----------
     writes : iterable of LoggedWrite
         From `facesort.store.queries.commit_log.verified_writes`.
+    wrong : collection of str
+        Targets that are no longer right, from `facesort.store.queries.corrections.corrections`.
     """
-    states = list(_states(output, writes))
+    found: dict[str, list[str]] = {"verified": [], "missing": [], "changed": [], "removed": []}
+    unreadable = {}
+    for write in writes:
+        target = write.plan.target
+        try:
+            found[_state(output, write, target in wrong)].append(target)
+        except (OSError, ValueError) as error:  # ValueError: a name that no path can have
+            if short_of(error):
+                raise
+            unreadable[target] = getattr(error, "strerror", None) or str(error)
     return Verification(
-        verified=sum(state == "verified" for _, state in states),
-        missing=tuple(target for target, state in states if state == "missing"),
-        changed=tuple(target for target, state in states if state == "changed"),
+        len(found["verified"]),
+        tuple(found["missing"]),
+        tuple(found["changed"]),
+        unreadable,
+        tuple(found["removed"]),
     )
 
 
-def _states(output: Path, writes: Iterable[LoggedWrite]) -> Iterator[tuple[str, str]]:
-    for write in writes:
-        path = output / write.plan.target
-        if not path.is_file():
-            yield write.plan.target, "missing"
-        elif path.stat().st_size != write.plan.size or file_sha256(path) != write.plan.sha256:
-            yield write.plan.target, "changed"
-        else:
-            yield write.plan.target, "verified"
+def _state(output: Path, write: LoggedWrite, wrong: bool) -> str:
+    try:
+        with open_own(output / write.plan.target, below=output) as stream:
+            digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has readinto
+    except FileNotFoundError:
+        return "removed" if wrong else "missing"
+    return "verified" if digest.hexdigest() == write.plan.sha256 else "changed"

@@ -6,10 +6,8 @@ COMMITTING carries out the plan and can be repeated from any point.  The README 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -22,7 +20,7 @@ from facesort.core.records import Analysis, Photo, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
-from facesort.engine.job.commit import Committer, stage, unstage
+from facesort.engine.job.commit import Committer, mark_of, stage, unstage
 from facesort.engine.job.decide import (
     AskStandings,
     decide_batch,
@@ -272,7 +270,7 @@ class Run:
             self._staging(batch_id),
             lambda plan, path: self._render(executor, plan, path),
             at,
-            mark="." + hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:8],
+            mark=mark_of(self.workspace),
         )
         failures = committer.carry_out(writes)
         at("written")

@@ -18,6 +18,7 @@ from facesort.errors import OutputError, WorkspaceError, because
 from facesort.files import file_sha256, publish, remove_own, sync_folder, write_synced
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
+from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ def unstage(folder: Path) -> None:
         folder.rmdir()
 
 
+def mark_of(workspace: Workspace) -> str:
+    """Part of the temporary names of a workspace, so that two with the same output do not share them."""
+    return "." + hashlib.sha256(os.fsencode(workspace.root)).hexdigest()[:8]
+
+
 @dataclass(frozen=True, slots=True)
 class Committer:
     """Carries out the planned writes of one batch.
@@ -60,18 +66,18 @@ class Committer:
     ----------
     output : RootFolder
         As it was when the run started; files are only ever added.
-    staging : Path
-        The batch's folder in the workspace.
+    staging : Path or None
+        The batch's folder in the workspace; None if nothing is staged.
     render : callable of (PlannedWrite, source path) to bytes or None
         Renders a photo again if its staged JPEG is lost; returns None if it cannot.
     at : callable of str
         Called with the name of each point as it is passed; tests kill the process there.
     mark : str
-        Part of temporary names, so that two workspaces with the same output do not share them.
+        From `mark_of`.
     """
 
     output: RootFolder
-    staging: Path
+    staging: Path | None
     render: Callable[[PlannedWrite, str], bytes | None]
     at: Callable[[str], None]
     mark: str = ""
@@ -153,6 +159,8 @@ class Committer:
     def _jpeg(self, write: LoggedWrite) -> bytes | None:
         """The staged bytes, or the same bytes rendered again; None if that is not possible."""
         plan = write.plan
+        if self.staging is None:
+            return self._rendered(write)
         try:
             data = _staged_path(self.staging, plan.sha256).read_bytes()
         except FileNotFoundError:
@@ -160,8 +168,11 @@ class Committer:
         if hashlib.sha256(data).hexdigest() == plan.sha256:
             return data
         log.warning("the staged copy of %s is lost: rendering it again", plan.target)
-        rendered = self.render(plan, write.source_path)
-        if rendered is not None and hashlib.sha256(rendered).hexdigest() == plan.sha256:
+        return self._rendered(write)
+
+    def _rendered(self, write: LoggedWrite) -> bytes | None:
+        rendered = self.render(write.plan, write.source_path)
+        if rendered is not None and hashlib.sha256(rendered).hexdigest() == write.plan.sha256:
             return rendered
         return None
 

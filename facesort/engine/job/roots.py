@@ -140,31 +140,33 @@ def check_source(path: Path, known: Sequence[str]) -> RootFolder:
     if known and (empty or not _any_exists(path, map(from_text, known))):
         raise SourceGoneError(
             f"source {path} holds none of the {len(known)} photos that were scanned before: it looks like an empty "
-            "mount point or another disk. Mount the right one and run `facesort sort` again"
+            "mount point or another disk. Mount the right one and run `facesort sort` again; if the folder was moved, "
+            "change `source` in the workspace's facesort.toml"
         )
     if empty:
         raise SourceGoneError(f"source {path} is empty: check the folder, or plug in the disk")
     return RootFolder.of(path)
 
 
-def check_output(path: Path, written: Sequence[str]) -> RootFolder:
+def check_output(
+    path: Path, written: Sequence[str], accepted: RootFolder | None = None
+) -> RootFolder:
     """Check the output folder at the start of a sort; create it if nothing was written there yet.
 
     Parameters
     ----------
     written : sequence of str
         A few files that were written before, relative to the folder.
+    accepted : RootFolder, optional
+        A folder that need not hold any of them, because the user said so.
 
     Raises
     ------
     OutputError
         If it is missing or not writable, or holds none of these files.
     """
-    if written and not _any_exists(path, written):
-        raise OutputError(
-            f"output {path} holds none of the files that were written to it before: it looks unmounted or emptied. "
-            "Mount the right disk and run `facesort sort` again"
-        )
+    if written and not _any_exists(path, written) and accepted != RootFolder.maybe_missing(path):
+        raise OutputError(another_output(path))
     try:
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
@@ -179,6 +181,16 @@ def check_output(path: Path, written: Sequence[str]) -> RootFolder:
             f"output {path} is read-only: change its permissions or mount it writable"
         )
     return RootFolder.of(path)
+
+
+def another_output(path: Path) -> str:
+    """Say that none of what was written to the output is there, and how to go on."""
+    return (
+        f"output {path} holds none of the files that were written to it before: it looks unmounted or emptied. "
+        "Mount the right disk and run the command again. If the folder was moved or copied, or is lost, "
+        "`facesort verify --accept-output DIR` makes DIR the output (an empty folder too), and "
+        "`facesort verify --repair` writes what is missing in it again"
+    )
 
 
 def _any_exists(root: Path, paths: Iterable[str]) -> bool:

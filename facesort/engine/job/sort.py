@@ -15,8 +15,9 @@ from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.job.batches import Run, SortOptions
+from facesort.engine.job.output import open_output
 from facesort.engine.job.rematch import RematchReport
-from facesort.engine.job.roots import RootFolder, check_output, check_source
+from facesort.engine.job.roots import RootFolder, check_source
 from facesort.engine.job.scan import scan_source
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
@@ -28,7 +29,6 @@ from facesort.reasons import Reason
 from facesort.settings import Backend, Settings
 from facesort.store import Store
 from facesort.store.job import photos, runs
-from facesort.store.queries.commit_log import some_targets
 from facesort.store.queries.gallery import load_gallery, pack_ids, person_summaries
 from facesort.version import __version__
 from facesort.workspace import Workspace
@@ -146,7 +146,7 @@ def _run_in(
         if kind == "sort"
         else RootFolder.maybe_missing(settings.source)
     )
-    output = check_output(settings.output, some_targets(store, 1000))
+    output = open_output(workspace, store)
     if kind == "sort":
         _scan(store, settings.source, apart=(output, RootFolder.of(workspace.root)))
     # A re-match does not embed, so it is not worth the seconds of a parity check.

@@ -40,9 +40,9 @@ def verified_writes(store: Store) -> list[LoggedWrite]:
 
 
 def some_targets(store: Store, count: int) -> list[str]:
-    """One file of each folder that must be in the output, to recognise the output by."""
+    """A few of the newest files of each folder that must be in the output, to recognise the output by."""
     sql = (
-        "SELECT max(target) FROM write WHERE status = 'verified' GROUP BY split_part(target, '/', 1) "
-        "ORDER BY max(write_id) DESC LIMIT ?"
+        "SELECT target, row_number() OVER (PARTITION BY split_part(target, '/', 1) ORDER BY write_id DESC) AS nth "
+        "FROM write WHERE status = 'verified' QUALIFY nth <= 20 ORDER BY nth, write_id DESC LIMIT ?"
     )
     return [row[0] for row in store.rows(sql, [count])]
