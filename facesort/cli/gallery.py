@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from facesort.cli.terminal import json_option, say, say_json, workspace_option
+from facesort.core.words import several
 
 
 @click.command()
@@ -47,7 +48,7 @@ def seed(
 
     Either NAME from one or more PHOTOS with exactly one face each, or a whole folder with --from.
     """
-    from facesort.engine.gallery.seed import Candidate, candidates_in, person_name
+    from facesort.engine.gallery.seed import Candidate, candidates_in, person_name, photos_beside
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
@@ -66,6 +67,13 @@ def seed(
         else [Candidate(person_name(str(name)), photo, folder) for photo in photos]
     )
     _seed_all(workspace, pack, [replace(c, force=force) for c in candidates])
+    if root_folder is not None:
+        for place, number in photos_beside(root_folder).items():
+            say(
+                f"left out {several(number, 'photo')} in {root_folder / place}: only photos directly in a person's "
+                "folder are taken",
+                err=True,
+            )
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:

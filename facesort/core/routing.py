@@ -42,12 +42,17 @@ class PlannedWrite:
     size: int
 
 
+# Controls beyond those of ASCII, and those that reverse what follows: "gpj.exe" would be shown as "exe.jpg".
+_NOT_IN_A_NAME = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 def _safe_name(name: str, max_bytes: int, not_first: str = " .") -> str:
     """Turn a name into a path component that Windows, macOS and Linux accept, in NFC."""
     text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
     text = re.sub(
         r"\s+", " ", text
     )  # before the next step, which would turn a line feed into a `_`
+    text = _NOT_IN_A_NAME.sub("_", text)
     text = sanitize_filename(text, replacement_text="_", platform="universal").lstrip(not_first)
     while len(text.encode("utf-8")) > max_bytes:
         text = text[:-1]

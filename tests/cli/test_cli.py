@@ -284,6 +284,26 @@ def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: P
     ]
 
 
+def test_only_the_folders_of_persons_are_seeded_and_what_is_left_out_is_named(
+    workspace: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    write_photo(people / "Ada" / "a.png", [1])
+    for place in ("@eaDir/a.png", "Ben /2019/b.png", "loose.png", ".thumbnails/c.png"):
+        (people / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(people / "Ada" / "a.png", people / place)
+    write_photo(people / "Ben " / "b.png", [2])
+
+    done = run("seed", "-w", workspace, "--from", people)
+
+    assert done.stdout.splitlines() == ["added    Ada: a.png", "added    Ben: b.png"]
+    assert re.findall("left out 1 photo in (.+?):", done.stderr) == [
+        str(people),
+        str(people / "@eaDir"),
+        str(people / "Ben " / "2019"),
+    ]
+
+
 def test_only_refused_references_is_an_error(workspace: Path, tmp_path: Path) -> None:
     write_photo(tmp_path / "nobody.png", [])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
+from nasty import NASTY
 
 from facesort.core.routing import (
     UNKNOWN_FOLDER,
@@ -27,8 +28,10 @@ SHA = hashlib.sha256(b"a photo").hexdigest()
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
 NAMES = st.text(max_size=300)
-SNEAKY = st.text(alphabet="._ CONcon1¹/\\\n\t\0?*:e\u0301\udc80\u202e", max_size=12)
+SNEAKY = st.text(alphabet="._ CONcon1¹/\\\n\t\0?*:e\u0301\udc80\u202e\x9b", max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_a_folder_is_one_safe_component(name: str) -> None:
     assert not RESERVED.fullmatch(folder)
     assert len(folder.encode("utf-8")) <= 255
     assert folder == unicodedata.normalize("NFC", folder)
-    assert folder.isprintable() or not any(c in "\n\r\t" for c in folder)
+    assert not any(unicodedata.category(c) == "Cc" or c in BIDI for c in folder)
     assert safe_folder(folder) == folder
     assert folder_key(folder) != folder_key(UNKNOWN_FOLDER)
 
@@ -206,3 +209,13 @@ def test_everyone_gets_the_same_bytes() -> None:
         PlannedWrite(7, 1, "Anna/a.jpg", digest, 4),
         PlannedWrite(7, None, "_unknown/a.jpg", digest, 4),
     )
+
+
+def test_no_name_controls_what_shows_it() -> None:
+    for text in NASTY:
+        for name in (output_name(f"card/{text}.JPG", "0" * 64), safe_folder(f"x{text}")):
+            assert not any(unicodedata.category(c) == "Cc" or c in BIDI for c in name), ascii(name)
+    assert safe_folder("gpj.\u202eexe") == "gpj._exe"
+    assert (
+        safe_folder("\u0646\u200c\u0645") == "\u0646\u200c\u0645"
+    )  # joins and parts letters of many scripts

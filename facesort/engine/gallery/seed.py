@@ -6,6 +6,7 @@ Nothing here prints or asks: the command line and the notebook show the reports.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -119,6 +120,8 @@ def _photos_directly_in(folder: Path) -> list[Path]:
 def candidates_in(root: Path) -> list[Candidate]:
     """List the photos in all sub-folders as candidates for the persons after whom the folders are named.
 
+    Folders of the system, such as ``@eaDir``, and hidden ones are nobody's; `photos_beside` names what is left out.
+
     Raises
     ------
     GalleryError
@@ -127,15 +130,35 @@ def candidates_in(root: Path) -> list[Candidate]:
     if not root.is_dir():
         raise GalleryError(f"{root} is not a folder")
     found = [
-        Candidate(person_name(folder.name), path)
-        for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        Candidate(person_name(folder.name).strip(), path)
+        for folder in sorted(filter(Path.is_dir, root.iterdir()))
         for path in _photos_directly_in(folder)
+        if photo_kind(f"{folder.name}/{path.name}") is PhotoKind.PHOTO
     ]
     if not found:
         raise GalleryError(
             f"{root} has no sub-folder with photos: make one per person, named after them"
         )
     return found
+
+
+def photos_beside(root: Path) -> dict[str, int]:
+    """Count the photos that `candidates_in` leaves out, by folder: loose ones, and those deeper than one folder.
+
+    Returns
+    -------
+    dict of folder to number of photos
+        Folders relative to `root`, hidden ones left out.
+    """
+    found: Counter[str] = Counter()
+    for path in root.rglob("*"):
+        place = path.relative_to(root)
+        kind = photo_kind(place.as_posix())
+        a_candidate = len(place.parts) == 2 and kind is PhotoKind.PHOTO
+        photo = photo_kind(path.name) is PhotoKind.PHOTO and kind is not PhotoKind.HIDDEN
+        if photo and not a_candidate and path.is_file():
+            found[place.parent.as_posix()] += 1
+    return dict(sorted(found.items()))
 
 
 def seed(
