@@ -210,11 +210,15 @@ def parse_settings(values: dict[str, Any], origin: str) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
-        ]
-        raise SettingsError(f"{origin} is not valid:\n" + "\n".join(lines)) from error
+        lines = "\n".join(f"  {problem}" for problem in problems(error))
+        raise SettingsError(f"{origin} is not valid:\n{lines}") from error
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong with values that came from a file: one line each, which names the value."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = ((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
+    return [f"{where}: {what}" if where else what for where, what in lines]
 
 
 _OF_A_RUN = {
@@ -264,7 +268,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
     except PermissionError as error:
         raise SettingsError(f"{path} cannot be read: check its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     settings = parse_settings(values, str(path))
     # A relative path in the file is relative to the file, not to the current folder.

@@ -30,9 +30,9 @@ _THUMBNAIL = 360  # px
 
 def show_runs(report: AuditReport) -> Sections | Markdown:
     """Every run of the workspace, and where its notebook was saved."""
-    if not report.runs and not report.saved:
+    if not report.runs and not report.saved.mine and not report.saved.unreadable:
         return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
-    return runs_sections(report.runs, report.drops_by_run, report.saved, report.saved_others)
+    return runs_sections(report.runs, report.drops_by_run, report.saved)
 
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:

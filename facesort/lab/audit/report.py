@@ -11,12 +11,12 @@ from typing import Any
 from facesort.core.changes import ChangedPhoto, Circumstances, Moment
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
-from facesort.lab.audit.runs import SavedRun, read_saved_runs
 from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.face_pictures import face_limit
 from facesort.lab.shared.log_lines import log_lines
 from facesort.lab.shared.notebooks import find_folder
+from facesort.lab.shared.saved_runs import SavedRuns, saved_runs
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import Reason
@@ -66,8 +66,6 @@ class AuditReport:
         Everyone, also those who left the gallery.
     drops_by_run : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
-    saved_others : int
-        Saved runs of other workspaces, or unreadable.
     counts : Counts
         Of photos by status, to check the sums of the tables.
     reasons : mapping of reason to int
@@ -95,8 +93,7 @@ class AuditReport:
     names: Mapping[int, str]
     runs: Sequence[RunRecord]
     drops_by_run: Mapping[int, DropRate]
-    saved: Sequence[SavedRun]
-    saved_others: int
+    saved: SavedRuns
     counts: Counts
     reasons: Mapping[str, int]
     total: DropRow
@@ -199,7 +196,7 @@ def open_audit(
     log_lines()
     faces = face_limit(contact_sheet)
     opened = open_workspace(find_folder(workspace))
-    saved, others = read_saved_runs(find_folder(runs), opened.root)
+    saved = saved_runs(find_folder(runs), opened.root)
     with opened.open_store(read_only=True) as store:
         known = reports.run_records(store)
         names = everyone(store)
@@ -211,7 +208,6 @@ def open_audit(
             runs=known,
             drops_by_run={key: DropRate(*drop) for key, drop in audit.drops_by_run(store).items()},
             saved=saved,
-            saved_others=others,
             counts=reports.counts(store),
             reasons=reports.drop_reasons(store),
             total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0)),

@@ -2,96 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.saved_runs import SavedRun, SavedRuns
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, timestamp
 from facesort.store.queries.reports import RunRecord
 
-log = logging.getLogger(__name__)
-
 _SORT = "03_sort"
-
-
-@dataclass(frozen=True, slots=True)
-class SavedRun:
-    """The folder of a saved run, with its ``summary.json``.
-
-    Parameters
-    ----------
-    folder : str
-        Name of the folder.
-    """
-
-    folder: str
-    notebook: str
-    summary: Mapping[str, Any]
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When its notebook was launched; UTC, without time zone."""
-        return self._time("started_at")
-
-    def is_of(self, run: RunRecord) -> bool:
-        """Whether this is the folder of a run: by its number, or by its time if it failed before it had one."""
-        recorded = self.summary.get("run")
-        if isinstance(recorded, dict):
-            return bool(recorded.get("run_id") == run.run_id)
-        start, end = self.started_at, self._time("finished_at")
-        return start is not None and end is not None and start <= run.started_at <= end
-
-    def _time(self, name: str) -> datetime | None:
-        text = self.summary.get(name)
-        return datetime.fromisoformat(text).replace(tzinfo=None) if isinstance(text, str) else None
-
-
-def read_saved_runs(runs: Path, workspace: Path) -> tuple[list[SavedRun], int]:
-    """Read the summaries of a workspace's saved runs.
-
-    Parameters
-    ----------
-    runs : Path
-        May be missing.
-    workspace : Path
-        Root of the workspace.
-
-    Returns
-    -------
-    list of SavedRun
-        Oldest first.
-    int
-        How many were skipped: of other workspaces, or unreadable.
-    """
-    mine, others = [], 0
-    for path in sorted(runs.glob("*/summary.json")):
-        try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            place = Path(summary["parameters"]["workspace"])
-            found = SavedRun(path.parent.name, str(summary["notebook"]), summary)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("skipped %s: %s", path, error)
-            others += 1
-            continue
-        if place.resolve() == workspace.resolve():
-            mine.append(found)
-        else:
-            others += 1
-    return mine, others
+_MAX_ERROR = 500  # characters
 
 
 def runs_sections(
     runs: Sequence[RunRecord],
     drops: Mapping[int, DropRate],
-    saved: Sequence[SavedRun],
-    others: int,
+    saved: SavedRuns,
 ) -> Sections:
     """What every run did and with which settings, oldest first; saved runs that failed before they sorted are last.
 
@@ -99,15 +28,13 @@ def runs_sections(
     ----------
     drops : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
-    others : int
-        Saved runs that were skipped.
     """
-    sorts = [found for found in saved if found.notebook == _SORT]
-    pairs = {run.run_id: next((s for s in sorts if s.is_of(run)), None) for run in runs}
+    sorts = [found for found in saved.mine if found.notebook == _SORT]
+    pairs = {run.run_id: next((s for s in sorts if _is_of(s, run)), None) for run in runs}
     lost = [found for found in sorts if found not in pairs.values()]
     did = [_did(run, drops[run.run_id]) for run in runs] + [_unstarted(found) for found in lost]
-    errors = [(s.folder, str(s.summary["error"])) for s in sorts if s.summary.get("error")]
-    aside = f"{others:,} saved runs are of other workspaces, or cannot be read." if others else ""
+    errors = [(_name(s.folder), s.error[:_MAX_ERROR]) for s in sorts if s.error]
+    aside = f"{saved.others:,} saved runs are of other workspaces." if saved.others else ""
     parts: list[tuple[str, Table | str]] = [
         (
             "What they did",
@@ -127,7 +54,29 @@ def runs_sections(
     ]  # fmt: skip
     if errors:
         parts.append(("What went wrong", Table(("Saved in", "Error"), errors)))
+    if saved.unreadable:
+        rows = [(_name(found.folder), found.problem) for found in saved.unreadable]
+        note = "Whose runs these are is not known: remove what facesort did not write, or what is damaged."
+        parts.append(
+            (
+                "Saved runs that cannot be read",
+                Table(("Saved in", "Its summary.json"), rows, note=note),
+            )
+        )
     return Sections(parts)
+
+
+def _is_of(saved: SavedRun, run: RunRecord) -> bool:
+    """Whether this is the folder of a run: by its number, or by its time if it failed before it had one."""
+    if saved.run_id is not None:
+        return saved.run_id == run.run_id
+    start, end = saved.started_at, saved.finished_at
+    return start is not None and end is not None and start <= run.started_at <= end
+
+
+def _name(folder: Path) -> str:
+    """A folder's name; a page cannot hold bytes that are not UTF-8."""
+    return os.fsencode(folder.name).decode("utf-8", "replace")
 
 
 def _did(run: RunRecord, drop: DropRate) -> tuple[object, ...]:
@@ -151,11 +100,11 @@ def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
         f"{run.pack_name} {run.pack_id[:8]}",
         " / ".join(decimals(matching[name]) for name in ("strict", "loose", "margin")),
         calibration.get("id", "none"),
-        saved.folder if saved else "no saved run here",
+        _name(saved.folder) if saved else "no saved run here",
     )
 
 
 def _unstarted(saved: SavedRun) -> tuple[object, ...]:
     started = timestamp(saved.started_at) if saved.started_at else ""
-    state = f"{saved.summary.get('state')} before sorting"
-    return (saved.folder, started, state, 0, "", "", "", "")
+    state = f"{saved.state or 'ended'} before sorting"
+    return (_name(saved.folder), started, state, 0, "", "", "", "")

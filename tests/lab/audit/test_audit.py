@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bad_summaries import BAD_SUMMARIES
 from IPython.display import Image as Picture, Markdown
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
@@ -22,10 +23,11 @@ from facesort.errors import SettingsError
 from facesort.lab import audit
 from facesort.lab.audit.plots import plot_coverage
 from facesort.lab.audit.report import AuditReport, drops_by_time
-from facesort.lab.audit.runs import read_saved_runs, runs_sections
+from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import Sections, Whisker, rate_table
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.plots import chart
+from facesort.lab.shared.saved_runs import saved_runs
 from facesort.lab.shared.tables import Table
 from facesort.store import Store
 from facesort.store.queries import audit as rows, reports
@@ -300,12 +302,12 @@ def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> 
     save_run(tmp_path, "5-broken", "{")
     save_run(tmp_path, "6-audit", mine | {"notebook": "05_audit"})
 
-    saved, others = read_saved_runs(tmp_path, job.workspace.root)
-    sections = runs_sections(
-        (first, second), {1: DropRate(9, 31), 2: DropRate(5, 31)}, saved, others
-    )
+    saved = saved_runs(tmp_path, job.workspace.root)
+    sections = runs_sections((first, second), {1: DropRate(9, 31), 2: DropRate(5, 31)}, saved)
 
-    did, decided, wrong = (part for _, part in sections.parts)
+    did, decided, wrong, unreadable = (part for _, part in sections.parts)
+    assert isinstance(unreadable, Table)
+    assert [row[0] for row in unreadable.rows] == ["5-broken"]
     assert isinstance(did, Table)
     assert isinstance(decided, Table)
     assert isinstance(wrong, Table)
@@ -317,7 +319,29 @@ def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> 
     assert column(did, "Run") == ["1 sort", "2 rematch", "3-early"]
     assert column(did, "Dropped by then") == ["9 of 31", "5 of 31", ""]
     assert [row[1] for row in wrong.rows] == ["E: gone", "F"]
-    assert "2 saved runs are of other workspaces" in did.note
+    assert "1 saved runs are of other workspaces" in did.note
+
+
+def test_one_bad_summary_is_one_row_and_the_audit_goes_on(job: Job, tmp_path: Path) -> None:
+    mine = {"notebook": "03_sort", "parameters": {"workspace": str(job.workspace.root)}}
+    save_run(tmp_path, "1-good", mine | {"run": {"run_id": 1}})
+    for number, bad in enumerate(BAD_SUMMARIES.values()):
+        save_run(tmp_path, f"2-bad-{number:02}", "")
+        bad(tmp_path / f"2-bad-{number:02}" / "summary.json")
+
+    report = audit.open_audit(job.workspace.root, tmp_path)
+    shown = audit.show_runs(report)
+
+    assert isinstance(shown, Sections)
+    heading, unreadable = shown.parts[-1]
+    assert heading == "Saved runs that cannot be read"
+    assert isinstance(unreadable, Table)
+    assert [row[0] for row in unreadable.rows] == [
+        f"2-bad-{number:02}" for number in range(len(BAD_SUMMARIES))
+    ]
+    assert all(row[1] and len(str(row[1])) < 200 for row in unreadable.rows)
+    assert [run.folder.name for run in report.saved.mine] == ["1-good"]
+    shown._repr_html_().encode()  # a notebook is UTF-8
 
 
 def test_without_saved_runs_the_workspace_still_knows_its_own(job: Job) -> None:
