@@ -27,14 +27,14 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
 
     Runs no model; needs the source only for photos that are in no folder yet.
     """
+    from facesort.engine.delivery.corrections import listed
     from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
-    from facesort.store.queries.corrections import corrections
 
     workspace, pack = open_with_pack(root)
     _, report = run_rematch(workspace, pack)
     with workspace.open_store(read_only=True) as store:
-        wrong = len(corrections(store))
+        wrong = len(listed(workspace, store))
     if as_json:
         say_json(asdict(report) | {"corrections": wrong})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,14 +32,27 @@ def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
     WorkspaceError
         If it cannot be written.
     """
-    found = corrections(store)
+    found = listed(workspace, store)
     _write(workspace, found)
     return found
 
 
+def listed(workspace: Workspace, store: Store) -> list[Correction]:
+    """Files of the output that are no longer right; those of somebody who was forgotten only while they are there.
+
+    Their paths have that person's name: once the files are deleted, no list brings it back.
+    """
+    output = workspace.settings.output
+    return [
+        found
+        for found in corrections(store)
+        if found.person is not None or os.path.lexists(output / found.file)
+    ]
+
+
 def update_corrections(workspace: Workspace, store: Store) -> None:
     """Write the list after a change that is stored already, and stands even if the list cannot be written."""
-    found = corrections(store)
+    found = listed(workspace, store)
     try:
         if found or workspace.corrections.exists():
             _write(workspace, found)
@@ -47,10 +61,7 @@ def update_corrections(workspace: Workspace, store: Store) -> None:
 
 
 def _write(workspace: Workspace, found: Iterable[Correction]) -> None:
-    rows = (
-        (c.file, c.photo, c.person or c.file.split("/")[0], c.why, "; ".join(c.belongs_to))
-        for c in found
-    )
+    rows = ((c.file, c.photo, c.person or "", c.why, "; ".join(c.belongs_to)) for c in found)
     # The byte order mark tells spreadsheets that names are UTF-8.
     _replace(workspace.corrections, csv_text([_COLUMNS, *rows]).encode("utf-8-sig"))
 

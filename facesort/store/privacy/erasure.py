@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from facesort.core.routing import folder_key, safe_folder
 from facesort.errors import GalleryError
 from facesort.store.store import Store
 
@@ -19,6 +21,8 @@ class Erasure:
     faces : tuple of int
     names : tuple of str
         Every name that these persons had.
+    deleted : tuple of str
+        Files of these persons that are no longer in the output: the commit log loses their paths.
     keep_boxes : bool
         The faces keep their rows, without embedding and crop: retention, not erasure.
     """
@@ -26,6 +30,7 @@ class Erasure:
     persons: tuple[int, ...] = ()
     faces: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
     keep_boxes: bool = False
 
 
@@ -93,19 +98,33 @@ ORDER BY face_id
 
 
 def of_person(store: Store, name: str) -> Erasure:
-    """Choose everything of the person of that name, even if they were removed before.
+    """Choose everything of the person of that name, even if they were removed or forgotten before.
+
+    Of somebody who was forgotten, the paths of delivered files are left, which have the name of the folder.
 
     Raises
     ------
     GalleryError
         If nothing is known under that name, or it now belongs to somebody with another name.
     """
-    persons = [row[0] for row in store.rows(_PERSONS, [name])]
+    persons = [row[0] for row in store.rows(_PERSONS, [name])] + _forgotten(store, name)
     if not persons:
         raise GalleryError(_who_is_it_now(store, name))
     faces = [row[0] for row in store.rows(_FACES, [persons])]
     names = [row[0] for row in store.rows(_NAMES, [persons])]
     return Erasure(tuple(persons), tuple(faces), tuple(names))
+
+
+def _forgotten(store: Store, name: str) -> list[int]:
+    """Who was forgotten, and had the folder that a person of that name gets."""
+    keys = {folder_key(name)}
+    with suppress(GalleryError):
+        keys.add(folder_key(safe_folder(name)))
+    rows = store.rows(
+        "SELECT DISTINCT person_id, split_part(target, '/', 1) FROM write "
+        "WHERE person_id NOT IN (SELECT person_id FROM person_ever) ORDER BY ALL"
+    )
+    return list(dict.fromkeys(person for person, folder in rows if folder_key(folder) in keys))
 
 
 def _who_is_it_now(store: Store, name: str) -> str:

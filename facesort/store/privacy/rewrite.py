@@ -101,7 +101,10 @@ FROM old.decision d JOIN old.face_decision newest USING (face_id)
 WHERE ($1 OR d.face_id NOT IN (FROM gone_face))
 AND (d.round = newest.round OR coalesce(d.person_id NOT IN (FROM gone_person), true))
 """,
-        "write": "SELECT * FROM old.write WHERE write_id NOT IN (SELECT write_id FROM gone_write)",
+        "write": """
+SELECT * FROM old.write WHERE write_id NOT IN (SELECT write_id FROM gone_write)
+AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), false)
+""",
         "result": """
 SELECT r.* REPLACE (if(c.told, '', r.detail) AS detail)
 FROM old.result r LEFT JOIN changed_result c ON c.photo_id = r.photo_id AND c.batch_id = r.batch_id
@@ -202,6 +205,7 @@ def _choose(store: Store, erasure: Erasure) -> None:
         ("gone_person", "person_id INTEGER", erasure.persons),
         ("gone_face", "face_id BIGINT", erasure.faces),
         ("gone_name", "name VARCHAR", erasure.names),
+        ("deleted", "target VARCHAR", erasure.deleted),
     ):
         store.execute(f"CREATE TEMP TABLE {table} ({column})")
         store.insert(table, {column.split(" ")[0]: values})

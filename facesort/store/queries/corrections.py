@@ -18,7 +18,7 @@ class Correction:
     photo : str
         POSIX path relative to the source root.
     person : str or None
-        Whose folder it is in; None for ``_unknown``, and for somebody who was forgotten.
+        Whose copy it is, or the folder of unknown faces; None for somebody who was forgotten.
     why : str
         ``do_not_deliver``, ``merged``, ``rejected_by_user``, ``named_since``, ``forgotten``, or ``not_in_photo``.
     belongs_to : tuple of str
@@ -48,7 +48,8 @@ def corrections(store: Store) -> list[Correction]:
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
         ") "
-        "SELECT x.target, s.path, coalesce(p.name, f.name), CASE "
+        "SELECT x.target, s.path, "
+        "if(x.person_id IS NULL, split_part(x.target, '/', 1), coalesce(p.name, f.name)), CASE "
         "WHEN t.reason = 'do_not_deliver' THEN 'do_not_deliver' "
         "WHEN x.person_id IS NULL THEN 'named_since' "
         "WHEN coalesce(p.person_id, f.person_id) IS NULL THEN 'forgotten' "
