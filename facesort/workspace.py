@@ -6,6 +6,7 @@ It contains biometric data, so only its owner can read it.  Layout::
     ├── facesort.toml     settings
     ├── facesort.duckdb   faces, persons, decisions, answers, commit log
     ├── corrections.csv   files of the output that are no longer right
+    ├── backups.json      where its backups are
     ├── packs/            model packs of this workspace, if any
     ├── staging/          output JPEGs of the batch that is being committed
     ├── state/            progress, readable while a sort holds the database
@@ -36,6 +37,8 @@ from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
 log = logging.getLogger(__name__)
+
+RESTORING = "restore.unfinished"  # in a folder that `restore` has not completed
 
 # What an interrupted `create_workspace`, or a user who adds a model pack, may have left in the folder.
 _OURS = {
@@ -121,7 +124,7 @@ class Workspace:
             If the disk cannot be written.
         """
         owner = self.owner
-        lock = FileLock(self.root / "sort.lock", timeout=0)
+        lock = FileLock(self.root / "sort.lock", timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout:
@@ -188,6 +191,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
         If source, output and workspace lie inside each other, or the source is missing.
     """
     root = root.absolute()
+    _refuse_unfinished(root)
     if (root / "facesort.toml").exists():
         raise WorkspaceError(
             f"{root} is a workspace already: use it, or give another folder with --workspace"
@@ -199,7 +203,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
         )
     if root.is_dir() and {path.name for path in root.iterdir()} - _OURS:
         raise WorkspaceError(f"{root} is not empty: give a new or empty folder with --workspace")
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     _restrict_to_owner(root)
     workspace = Workspace(root, settings)
     _make_folders(workspace)
@@ -219,6 +223,7 @@ def open_workspace(root: Path) -> Workspace:
         If its settings are not valid.
     """
     root = root.absolute()
+    _refuse_unfinished(root)
     if not (root / "facesort.toml").is_file():
         raise WorkspaceError(
             f"{root} is not a workspace: make one with `facesort init -w {root} --source PHOTOS --output SORTED`"
@@ -232,6 +237,14 @@ def open_workspace(root: Path) -> Workspace:
         with suppress(WorkspaceBusyError), workspace.sorting_lock():
             pass  # taking the lock removed them; if it is held, they are in use
     return workspace
+
+
+def _refuse_unfinished(root: Path) -> None:
+    if os.path.lexists(root / RESTORING):
+        raise WorkspaceError(
+            f"{root} is not a whole workspace: `facesort restore` is at work there, or was interrupted. Run `facesort "
+            f"restore BACKUP -w {root}` again, or delete the folder: it may contain biometric data"
+        )
 
 
 def _restrict_to_owner(root: Path) -> None:
@@ -251,7 +264,7 @@ def _is_open_to_others(folder: Path) -> bool:
 def _make_folders(workspace: Workspace) -> None:
     """Create missing folders: copies and backups often leave out empty ones."""
     for folder in (workspace.state, workspace.staging):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def lies_in(inner: Path, outer: Path) -> bool:

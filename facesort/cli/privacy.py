@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from facesort.cli.terminal import json_option, say, say_json, workspace_option
 
 if TYPE_CHECKING:
     from facesort.engine.privacy.forget import Forgotten
+    from facesort.lab.shared.saved_runs import SavedRuns
     from facesort.workspace import Workspace
 
 
@@ -37,7 +37,8 @@ def forget(
     Asks first, and erases from the workspace only: what is left elsewhere is listed.
     """
     from facesort.engine.gallery.seed import person_name
-    from facesort.engine.privacy.forget import forget as erase, saved_runs, what_is_known
+    from facesort.engine.privacy.forget import forget as erase, what_is_known
+    from facesort.lab.shared.saved_runs import saved_runs
     from facesort.workspace import open_workspace
 
     if (name is None) != strangers:
@@ -52,26 +53,30 @@ def forget(
             err=True,
         )
         click.confirm("This cannot be undone. Erase them?", abort=True, err=True)
-    done, saved = erase(workspace, who), saved_runs(workspace, runs)
+    done, saved = erase(workspace, who), saved_runs(runs, workspace.root)
     if as_json:
         say_json(_report(done, saved))
     else:
         say(*_told(workspace, done, saved))
 
 
-def _report(done: Forgotten, saved: Sequence[Path]) -> dict[str, object]:
+def _report(done: Forgotten, saved: SavedRuns) -> dict[str, object]:
     return {
         "rows": done.rows,
         "files": [str(path) for path in done.files],
+        "no_longer_delivered": done.deleted,
         "left": {
-            "delivered": done.traces.delivered,
+            "delivered": done.delivered,
             "elsewhere": done.traces.elsewhere,
-            "runs": [str(path) for path in saved],
+            "workspace": [str(path) for path in done.left],
+            "runs": [str(run.folder) for run in saved.mine],
+            "unreadable_runs": [str(run.folder) for run in saved.unreadable],
+            "backups": [{"path": str(b.path), "what": b.what} for b in done.backups],
         },
     }
 
 
-def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> list[str]:
+def _told(workspace: Workspace, done: Forgotten, saved: SavedRuns) -> list[str]:
     """What was erased, and what is left for the user to remove."""
     gone = ", ".join(f"{rows} {table}" for table, rows in done.rows.items() if rows)
     lines = [
@@ -82,20 +87,27 @@ def _told(workspace: Workspace, done: Forgotten, saved: Sequence[Path]) -> list[
     ]
     output = workspace.settings.output
     for files, what in (
-        (done.traces.delivered, "delivered for them"),
+        (done.delivered, "delivered for them"),
         (done.traces.elsewhere, "of photos they are in, delivered for others"),
     ):
         folders = Counter(file.split("/")[0] for file in files)
         lines += [
             f"{count:>6} files  {output / folder}  {what}" for folder, count in folders.items()
         ]
-    lines += [f"  saved run   {folder}" for folder in saved]
+    lines += [f"  saved run   {run.folder}" for run in saved.mine]
+    lines += [f"  {run.folder}  perhaps a run: {run.problem}" for run in saved.unreadable]
+    lines += [f"  {path}  not made by facesort" for path in done.left]
+    lines += [f"  {backup.path}  {backup.what}" for backup in done.backups]
     lines += [
-        "  backups, and deliveries made with `facesort export`, if there are any",
+        "  other copies of backups, and deliveries made with `facesort export`, if there are any",
         "  notebooks that you saved in JupyterLab, and its copies in .ipynb_checkpoints: they may show faces",
         f"  the photos themselves in {workspace.settings.source}",
-        "The workspace keeps the names of delivered files, folder included: `facesort verify` needs them.",
     ]
+    if done.delivered:
+        lines += [
+            "The workspace keeps the paths of delivered files, folder included: `facesort verify` needs them.",
+            "Once you have deleted the files, run the same command again: it erases their paths, too.",
+        ]
     return lines
 
 
@@ -123,15 +135,19 @@ def deliver(root: Path, name: str, refused: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(root: Path, file: Path) -> None:
     """Copy database and settings into the new archive FILE."""
+    from facesort.engine.privacy import known_backups
     from facesort.engine.privacy.backup import backup as write
     from facesort.workspace import open_workspace
 
-    made = write(open_workspace(root), file)
+    made = write(workspace := open_workspace(root), file)
     say(f"{made.path}: {sum(made.sizes.values()):,} bytes of database and settings")
     say(
         "It contains biometric data: faces, embeddings and names. Only you can read it; keep it that way, and delete "
         "it when somebody in it is to be forgotten. Model packs are not in it."
     )
+    for other in known_backups.remaining(workspace.root):
+        if not other.is_whole:
+            say(f"{other.path}: {other.what}", err=True)
 
 
 @click.command()
@@ -139,7 +155,7 @@ def backup(root: Path, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def restore(root: Path, file: Path) -> None:
     """Make a new workspace from the backup FILE; -w says where."""
-    from facesort.engine.privacy.backup import restore as unpack
+    from facesort.engine.privacy.restore import restore as unpack
     from facesort.workspace import open_workspace
 
     found = unpack(file, root)

@@ -59,14 +59,18 @@ def test_forget_can_be_told_to_say_everything_and_not_to_ask(root: Path, tmp_pat
     runs = tmp_path / "runs"
     (runs / "one").mkdir(parents=True)
     (runs / "one" / "summary.json").write_text(
-        json.dumps({"parameters": {"workspace": str(root)}}), encoding="utf-8"
+        json.dumps({"notebook": "03_sort", "parameters": {"workspace": str(root)}}),
+        encoding="utf-8",
     )
+    (runs / "two").mkdir()
+    (runs / "two" / "summary.json").mkdir()
 
     done = run("forget", "-w", root, "--strangers", "--yes", "--json", "--runs", runs)
 
     report = json.loads(done.stdout)
     assert report["rows"]["face"] == 2
     assert report["left"]["runs"] == [str(runs / "one")]
+    assert report["left"]["unreadable_runs"] == [str(runs / "two")]
     assert [file.split("/")[0] for file in report["left"]["elsewhere"]] == ["Ben"]
 
 

@@ -17,8 +17,6 @@ TO_CONVERT = {
     "demo/run.py",
     "engine/job/commit.py",
     "engine/job/progress.py",
-    "engine/privacy/backup.py",
-    "engine/privacy/forget.py",
     "workspace.py",
 }
 

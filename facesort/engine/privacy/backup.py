@@ -1,44 +1,24 @@
-"""Backup and restore: one archive with a workspace's database and settings, and their checksums.
+"""Backup: one archive with a workspace's database and settings.
 
 Left out is what can be made again (staged copies, progress files, the list of corrections), and model packs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from facesort.clock import utc_text
+from facesort.engine.privacy import known_backups
+from facesort.engine.privacy.archive import MEMBERS, Manifest, fill
 from facesort.errors import WorkspaceError, because
-from facesort.files import publish, sync_folder
-from facesort.settings import load_settings
-from facesort.store import Store
+from facesort.files import create_own, publish, sync_folder
 from facesort.version import __version__
 from facesort.workspace import Workspace, lies_in
-
-_MANIFEST = "manifest.json"
-_MEMBERS = ("facesort.duckdb", "facesort.toml")
-_FORMAT = 1
-_CHUNK = 1 << 20
-_MANIFEST_BYTES = 1 << 16
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +40,17 @@ class Backup:
     version: str
     sizes: dict[str, int]
 
+    @classmethod
+    def of(cls, path: Path, manifest: Manifest) -> Backup:
+        """Describe an archive by its manifest."""
+        sizes = {name: manifest.files[name].size for name in MEMBERS}
+        return cls(path, manifest.created_at, manifest.facesort, sizes)
+
 
 def backup(workspace: Workspace, path: Path) -> Backup:
     """Copy the database and the settings into one new file that only its owner can read.
+
+    The workspace lists where its backups are (`known_backups`); what an interrupted one left is removed.
 
     Parameters
     ----------
@@ -80,24 +68,17 @@ def backup(workspace: Workspace, path: Path) -> Backup:
     """
     path = path.absolute()
     _refuse_places(workspace, path)
+    manifest = Manifest(facesort=__version__, created_at=utc_text(), files={})
     with workspace.sorting_lock():
+        known_backups.settle(workspace.root)
         workspace.open_store().close()  # a checkpoint: nothing is left in the write-ahead log
         # Held open, so that nobody writes meanwhile.
-        with workspace.open_store(read_only=True), _new_archive(path) as archive:
-            files = {name: _add(archive, name, workspace.root / name) for name in _MEMBERS}
-            manifest = {
-                "format": _FORMAT,
-                "facesort": __version__,
-                "created_at": utc_text(),
-                "files": files,
-            }
-            archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
-    return _described(path, manifest)
-
-
-def _described(path: Path, manifest: dict[str, Any]) -> Backup:
-    sizes = {name: int(manifest["files"][name]["size"]) for name in _MEMBERS}
-    return Backup(path, str(manifest["created_at"]), str(manifest["facesort"]), sizes)
+        with (
+            workspace.open_store(read_only=True),
+            _new_archive(workspace, path, manifest) as archive,
+        ):
+            manifest = fill(archive, workspace.root, manifest)
+    return Backup.of(path, manifest)
 
 
 def _refuse_places(workspace: Workspace, path: Path) -> None:
@@ -115,17 +96,18 @@ def _refuse_places(workspace: Workspace, path: Path) -> None:
 
 
 @contextmanager
-def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Write an archive under a temporary name, and rename it when it is complete and on the disk."""
-    temporary = path.with_name(f".{path.name}.new")
+def _new_archive(workspace: Workspace, path: Path, manifest: Manifest) -> Iterator[zipfile.ZipFile]:
+    """Write an archive under a name that the workspace knows, and rename it when it is complete and on the disk."""
     try:
-        temporary.unlink(missing_ok=True)  # of a backup that was interrupted
-        with _private_file(temporary) as stream:
+        if os.path.lexists(path):
+            raise FileExistsError
+        unfinished = known_backups.start(workspace.root, path, manifest.created_at)
+        with create_own(unfinished, private=True) as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 yield archive
             stream.flush()
             os.fsync(stream.fileno())
-        publish(temporary, path)
+        publish(unfinished, path)
         sync_folder(path.parent)
     except FileExistsError as error:
         raise WorkspaceError(f"{path} exists already: give another name") from error
@@ -134,106 +116,4 @@ def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
             f"{path} cannot be written {because(error)}, or give another place; the workspace is unchanged"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _private_file(path: Path) -> BinaryIO:
-    """Create a file that only its owner can read."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb")
-
-
-_BINARY = getattr(os, "O_BINARY", 0)  # on Windows
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
-    """Add one file; returns the size and checksum of what was read."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as member:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            member.write(chunk)
-    return {"size": size, "sha256": digest.hexdigest()}
-
-
-def restore(path: Path, root: Path) -> Backup:
-    """Make a workspace from a backup, completely or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        A file that `backup` wrote.
-    root : Path
-        Must not exist, or be empty.
-
-    Raises
-    ------
-    WorkspaceError
-        If the folder is not empty, or the file is not a backup, or is damaged.
-    SchemaVersionError
-        If a newer facesort wrote it.
-    StoreError, SettingsError
-        If what is in it cannot be used.
-    """
-    root = root.absolute()
-    if os.path.lexists(root) and not (root.is_dir() and not any(root.iterdir())):
-        raise WorkspaceError(f"{root} is not empty: give a new folder with --workspace")
-    # Under a temporary name, until it is complete.
-    folder = root.with_name(f".{root.name}.restoring")
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)  # of a restore that was interrupted
-        folder.mkdir(parents=True, mode=0o700)
-        found = _unpack(path, folder)
-        Store.open(folder / "facesort.duckdb").close()
-        load_settings(folder / "facesort.toml")
-        if root.is_dir():
-            root.rmdir()
-        folder.rename(root)
-        sync_folder(root.parent)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path} cannot be restored to {root} {because(error)}, and run the command again"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return found
-
-
-def _unpack(path: Path, folder: Path) -> Backup:
-    """Extract the expected files under fixed names, and compare their checksums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            manifest = _manifest(archive)
-            for name in _MEMBERS:
-                listed = manifest["files"][name]
-                _extract(archive, name, folder / name, (int(listed["size"]), str(listed["sha256"])))
-            return _described(path, manifest)
-    except _UNREADABLE as error:
-        raise WorkspaceError(
-            f"{path} is not a complete facesort backup ({error}): use another one; nothing was changed"
-        ) from error
-
-
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    with archive.open(_MANIFEST) as member:
-        manifest = json.loads(member.read(_MANIFEST_BYTES))
-    if manifest["format"] != _FORMAT:
-        raise ValueError(f"its format is {manifest['format']}, this version reads {_FORMAT}")
-    return dict(manifest)
-
-
-def _extract(archive: zipfile.ZipFile, name: str, path: Path, listed: tuple[int, str]) -> None:
-    digest, left = hashlib.sha256(), listed[0]
-    with archive.open(name) as member, _private_file(path) as target:
-        # Never more than listed: a small archive can unpack to any size.
-        while chunk := member.read(min(_CHUNK, left + 1)):
-            left -= len(chunk)
-            if left < 0:
-                break
-            digest.update(chunk)
-            target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
-    if left or digest.hexdigest() != listed[1]:
-        raise ValueError(f"the checksum of {name} in it is wrong")
+        known_backups.settle(workspace.root)

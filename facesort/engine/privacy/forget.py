@@ -8,25 +8,27 @@ an interruption leaves behind is never the only copy of anything, and is removed
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesort.engine.delivery.corrections import update_corrections
-from facesort.errors import StoreError, StoreLockedError, WorkspaceError, because
+from facesort.engine.privacy import known_backups
+from facesort.engine.privacy.known_backups import KnownBackup
+from facesort.engine.privacy.own_files import erase_files, overwrite
+from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
 from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_unknown, traces_of
+from facesort.store.queries.commit_log import some_targets
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20
+_SAMPLE = 20  # files by which the output is recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,29 @@ class Forgotten:
     Parameters
     ----------
     traces : Traces
-        What was known, and which files in the output stay.
+        What was known, and which files were delivered.
+    deleted : tuple of str
+        Delivered files that are no longer in the output: their paths were erased as well.
     rows : dict of table to int
         Number of erased rows.
-    files : tuple of Path
-        Files that were removed from the workspace.
+    files, left : tuple of Path
+        What was removed from the workspace, and what is in it that facesort did not make.
+    backups : tuple of KnownBackup
+        Archives of the workspace, and what could not be removed or seen of them.
     """
 
     traces: Traces
+    deleted: tuple[str, ...]
     rows: dict[str, int]
     files: tuple[Path, ...]
+    left: tuple[Path, ...]
+    backups: tuple[KnownBackup, ...]
+
+    @property
+    def delivered(self) -> tuple[str, ...]:
+        """Files that were delivered for them and are in the output, as far as can be seen."""
+        deleted = set(self.deleted)
+        return tuple(file for file in self.traces.delivered if file not in deleted)
 
 
 def what_is_known(workspace: Workspace, name: str | None) -> Traces:
@@ -74,8 +89,9 @@ def _chosen(store: Store, name: str | None) -> Erasure:
 def forget(workspace: Workspace, name: str | None) -> Forgotten:
     """Erase a person, or all unknown faces, from the workspace.
 
-    The commit log keeps the names of delivered files, folder included: `verify` checks the output against it.  Nothing
-    outside of the workspace is touched.
+    The commit log keeps the paths of delivered files that are still in the output, folder included: `verify` checks
+    them.  Once they are deleted, forgetting the same name again erases their paths.  Nothing outside of the workspace
+    is touched but backups that were never finished.
 
     Parameters
     ----------
@@ -96,11 +112,13 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
     with workspace.sorting_lock():
         with workspace.open_store() as store:
             traces = traces_of(store, _chosen(store, name))
-        files = tuple(_remove_files(workspace))
-        rows = _rewrite(workspace, lambda store: _chosen(store, name))
+            deleted = _no_longer_there(workspace, store, traces) if name is not None else ()
+        backups = known_backups.settle(workspace.root)
+        files, left = erase_files(workspace)
+        rows = _rewrite(workspace, lambda store: replace(_chosen(store, name), deleted=deleted))
         with workspace.open_store() as store:
             update_corrections(workspace, store)
-        return Forgotten(traces, rows, files)
+        return Forgotten(traces, deleted, rows, tuple(files), tuple(left), tuple(backups))
 
 
 def drop_unknown(workspace: Workspace) -> int:
@@ -121,28 +139,12 @@ def drop_unknown(workspace: Workspace) -> int:
     return faces
 
 
-def saved_runs(workspace: Workspace, runs: Path) -> list[Path]:
-    """List the saved runs of this workspace: their notebooks may show names, and faces if asked for.
-
-    Parameters
-    ----------
-    runs : Path
-        Folder with one folder per run.
-    """
-    return [
-        summary.parent
-        for summary in sorted(runs.glob("*/summary.json"))
-        if _is_run_of(workspace, summary)
-    ]
-
-
-def _is_run_of(workspace: Workspace, summary: Path) -> bool:
-    """Whether a run names this workspace, by whatever path it was reached then."""
-    try:
-        value = json.loads(summary.read_text(encoding="utf-8"))
-        return workspace.root.samefile(value["parameters"]["workspace"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # of something else, half written, or of a workspace that is gone
+def _no_longer_there(workspace: Workspace, store: Store, traces: Traces) -> tuple[str, ...]:
+    """Which of the delivered files are gone from the output; none if its disk may not be there."""
+    output = workspace.settings.output
+    if not any(os.path.lexists(output / file) for file in some_targets(store, _SAMPLE)):
+        return ()
+    return tuple(file for file in traces.delivered if not os.path.lexists(output / file))
 
 
 def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[str, int]:
@@ -184,49 +186,8 @@ def _replace(new: Path, old: Path) -> None:
                     "the old database has another hard link, which still contains the erased data: remove it"
                 )
             else:
-                _overwrite(former.fileno())
+                overwrite(former.fileno())
     except OSError as error:
         raise StoreError(
             f"{old} cannot be replaced {because(error)}, and run the command again; nothing is lost"
-        ) from error
-
-
-def _overwrite(handle: int) -> None:
-    """Overwrite a whole file; best effort, because disks may keep the old blocks."""
-    size = os.fstat(handle).st_size
-    os.lseek(handle, 0, os.SEEK_SET)
-    for start in range(0, size, _CHUNK):
-        os.write(handle, bytes(min(_CHUNK, size - start)))
-    os.fsync(handle)
-
-
-def _remove_files(workspace: Workspace) -> Iterator[Path]:
-    """Remove files that show or name people and can be made again; yields their paths."""
-    root = workspace.root
-    folders = [
-        workspace.staging,
-        workspace.state,
-        *root.glob("upload-*"),
-        *root.glob("*.duckdb.tmp"),
-    ]
-    found = [path for folder in folders if not folder.is_symlink() for path in folder.rglob("*")]
-    for path in (*found, *root.glob(f"{workspace.corrections.stem}*.csv")):
-        if path.is_symlink() or (path.is_file() and path != workspace.owner):
-            _remove(path)
-            yield path
-    for folder in root.glob("upload-*"):
-        shutil.rmtree(folder, ignore_errors=True)  # empty by now
-
-
-def _remove(path: Path) -> None:
-    try:
-        # Never the content of a hard link: it has another name elsewhere.
-        if not path.is_symlink() and path.stat().st_nlink == 1:
-            with path.open("rb+") as stream:
-                _overwrite(stream.fileno())
-        path.unlink()
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path} cannot be erased {because(error)}, and run the command again; nothing is erased from the database "
-            "yet"
         ) from error

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import os
 import stat
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from private_event import sorted_event
 from synthetic_event import content, sort_in_threads, tree
 
-from facesort.engine.privacy.backup import backup, restore
+from facesort.engine.privacy.backup import backup
+from facesort.engine.privacy.restore import restore
 from facesort.engine.setup import open_with_pack
-from facesort.errors import SchemaVersionError, StoreError, WorkspaceBusyError, WorkspaceError
+from facesort.errors import (
+    FacesortError,
+    SchemaVersionError,
+    StoreError,
+    WorkspaceBusyError,
+    WorkspaceError,
+)
 from facesort.store import Store
 from facesort.workspace import Workspace
 
@@ -31,6 +42,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def saved(workspace: Workspace, tmp_path: Path) -> Path:
     backup(workspace, tmp_path / "saved.facesort")
     return tmp_path / "saved.facesort"
+
+
+@pytest.fixture(scope="module")
+def whole(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "saved"
+    backup(workspace, path)
+    return path.read_bytes()
 
 
 def all_rows(workspace: Workspace) -> dict[str, list[tuple[object, ...]]]:
@@ -76,13 +94,13 @@ def test_a_backup_is_not_put_where_it_would_be_sorted_or_delivered(
 
 def test_a_backup_never_replaces_a_file(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
-    (tmp_path / ".mine.new").write_bytes(b"of a backup that was interrupted")
+    (tmp_path / ".mine.new").write_bytes(b"mine, too")
+    before = tree(tmp_path)
 
     with pytest.raises(WorkspaceError, match="exists already"):
         backup(workspace, tmp_path / "mine")
 
-    assert tree(tmp_path).keys() == {"mine"}
-    assert (tmp_path / "mine").read_bytes() == b"mine"
+    assert tree(tmp_path) == before
 
 
 def test_there_is_no_backup_while_a_sort_is_running(workspace: Workspace, tmp_path: Path) -> None:
@@ -118,8 +136,42 @@ def rewritten(change: Callable[[dict[str, bytes]], None]) -> Callable[[Path], No
     return apply
 
 
+def compressed(method: int) -> Callable[[Path], None]:
+    """Put a backup together again, its database compressed in another way."""
+
+    def apply(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data, method if name == "facesort.duckdb" else None)
+
+    return apply
+
+
+def many_members(path: Path) -> None:
+    """Of which only the list is long."""
+    with zipfile.ZipFile(path, "a") as archive:
+        (first, *_) = archive.infolist()
+        for number in range(60_000):
+            info = copy.copy(first)
+            info.filename = str(number)
+            archive.filelist.append(info)
+        archive.NameToInfo["x"] = first
+        archive._didModify = True  # type: ignore[attr-defined]
+
+
 def another_manifest(members: dict[str, bytes], **values: object) -> None:
     members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | values).encode()
+
+
+def huge_settings(members: dict[str, bytes]) -> None:
+    """That are listed truly."""
+    members["facesort.toml"] = b"#" * 50_000_000
+    manifest = json.loads(members["manifest.json"])
+    digest = hashlib.sha256(members["facesort.toml"]).hexdigest()
+    manifest["files"]["facesort.toml"] = {"size": 50_000_000, "sha256": digest}
+    members["manifest.json"] = json.dumps(manifest).encode()
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
@@ -139,6 +191,27 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "another database": rewritten(
         lambda members: members.update({"facesort.duckdb": members["facesort.duckdb"] + b"x"})
     ),
+    "a list as manifest": rewritten(lambda members: members.update({"manifest.json": b"[]"})),
+    "a nested manifest": rewritten(
+        lambda members: members.update({"manifest.json": b"[" * 60_000})
+    ),
+    "a huge manifest": rewritten(
+        lambda members: members.update({"manifest.json": b" " * 50_000_000})
+    ),
+    "an infinite size": rewritten(
+        lambda members: members.update(
+            {"manifest.json": members["manifest.json"].replace(b'"size": ', b'"size": 9e999')}
+        )
+    ),
+    "a negative size": rewritten(
+        lambda members: members.update(
+            {"manifest.json": members["manifest.json"].replace(b'"size": ', b'"size": -')}
+        )
+    ),
+    "huge settings": rewritten(huge_settings),
+    "many members": many_members,
+    "bzip2": compressed(zipfile.ZIP_BZIP2),
+    "lzma": compressed(zipfile.ZIP_LZMA),
     "a bomb": rewritten(lambda members: members.update({"facesort.toml": bytes(50_000_000)})),
 }
 
@@ -155,13 +228,67 @@ def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == [saved]
 
 
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "a folder": Path.mkdir,
+    "a loop of links": lambda path: path.symlink_to(path),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "nothing": lambda path: None,
+}
+if hasattr(os, "mkfifo"):
+    NO_FILES |= {"a pipe": os.mkfifo}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_only_a_file_is_restored(tmp_path: Path, kind: str) -> None:
+    NO_FILES[kind](tmp_path / "saved")
+    before = sorted(tmp_path.iterdir())
+
+    with pytest.raises(WorkspaceError, match=r"cannot be restored to .*hot"):
+        restore(tmp_path / "saved", tmp_path / "hot")
+
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_does_not_fit_on_the_disk_is_not_unpacked(saved: Path, tmp_path: Path) -> None:
+    def a_petabyte(members: dict[str, bytes]) -> None:
+        manifest = json.loads(members["manifest.json"])
+        manifest["files"]["facesort.duckdb"]["size"] = 10**15
+        members["manifest.json"] = json.dumps(manifest).encode()
+
+    rewritten(a_petabyte)(saved)
+
+    with pytest.raises(WorkspaceError, match=r"unpacks to 1,000,000,\d+,\d+,\d+ bytes"):
+        restore(saved, tmp_path / "hot")
+
+    assert list(tmp_path.iterdir()) == [saved]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damage_anywhere_is_one_sentence(data: st.DataObject, whole: bytes) -> None:
+    """Half of it in the list of members and the manifest, where few bytes decide much."""
+    near = data.draw(st.booleans())
+    start = len(whole) - 900 if near else 0
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(start, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path, root = Path(folder) / "saved", Path(folder) / "hot"
+        path.write_bytes(damaged)
+        try:
+            restore(path, root)
+        except FacesortError as error:
+            assert "\n" not in str(error)
+            assert os.listdir(folder) == ["saved"]
+
+
 def test_names_inside_an_archive_are_never_used_as_paths(saved: Path, tmp_path: Path) -> None:
     rewritten(lambda members: members.update({"../../outside": b"x", "/outside": b"x"}))(saved)
 
     restore(saved, tmp_path / "a" / "b" / "hot")
 
     assert {path.name for path in (tmp_path / "a" / "b" / "hot").iterdir()} == {
-        "facesort.duckdb", "facesort.toml",
+        "facesort.duckdb", "facesort.toml", "sort.lock",
     }  # fmt: skip
     assert not list(tmp_path.rglob("outside"))
 

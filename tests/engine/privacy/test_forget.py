@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from dataclasses import replace
 from datetime import datetime
@@ -34,7 +33,7 @@ from facesort.engine.gallery.persons import (
     set_delivery,
 )
 from facesort.engine.job.sort import run_rematch
-from facesort.engine.privacy.forget import drop_unknown, forget, saved_runs, what_is_known
+from facesort.engine.privacy.forget import drop_unknown, forget, what_is_known
 from facesort.engine.review import answers as review
 from facesort.engine.review.clusters import find_clusters
 from facesort.errors import GalleryError
@@ -46,7 +45,7 @@ from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.face_sets import unknown_faces
 from facesort.store.queries.journal import history
-from facesort.workspace import Workspace, open_workspace
+from facesort.workspace import Workspace
 
 NOW = datetime(2026, 5, 4)
 
@@ -69,12 +68,12 @@ def photos_of(workspace: Workspace) -> dict[str, str]:
 
 def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
     (workspace.staging / "000009").mkdir()
-    (workspace.root / "upload-x").mkdir()
+    (workspace.root / "upload-abcdefgh" / "0").mkdir(parents=True)
     with workspace.open_store() as store:
         rows = faces_of(store, "Ada")
         others = needles(faces_of(store, "Ben") + faces_of(store, "Cleo") + faces_of_nobody(store))
-    (workspace.staging / "000009" / "x.jpg").write_bytes(rows[0][1])
-    (workspace.root / "upload-x" / "ada.png").write_bytes(rows[-1][1])
+    (workspace.staging / "000009" / f"{'0' * 64}.jpg").write_bytes(rows[0][1])
+    (workspace.root / "upload-abcdefgh" / "0" / "ada.png").write_bytes(rows[-1][1])
     wanted = needles(rows)
     assert len(rows) == 5  # four photos and a reference
     assert seen(workspace.root, wanted) == len(wanted)
@@ -419,36 +418,176 @@ def test_delivery_is_refused_and_allowed_again(workspace: Workspace) -> None:
     assert photos_of(workspace)["ada and ben.jpg"] == "matched"
 
 
-def test_runs_of_this_workspace_are_listed(workspace: Workspace, tmp_path: Path) -> None:
-    for name, text in {
-        "a": f'{{"parameters": {{"workspace": "{workspace.root}"}}}}',
-        "b": '{"parameters": {"workspace": "/elsewhere"}}',
-        "c": "half a",
-    }.items():
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "summary.json").write_text(text)
-
-    assert saved_runs(workspace, tmp_path / "runs") == [tmp_path / "runs" / "a"]
-    assert saved_runs(workspace, tmp_path / "none") == []
-
-
-def test_runs_are_listed_although_a_link_led_to_the_workspace(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(workspace.root, target_is_directory=True)
-    for name, root in {"direct": workspace.root, "by link": link}.items():
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        summary = json.dumps({"parameters": {"workspace": str(root)}})
-        (tmp_path / "runs" / name / "summary.json").write_text(summary)
-
-    for root in (workspace.root, link):
-        found = saved_runs(open_workspace(root), tmp_path / "runs")
-        assert [run.name for run in found] == ["by link", "direct"]
-
-
 def test_files_of_somebody_forgotten_are_listed_as_corrections(workspace: Workspace) -> None:
     forget(workspace, "Ada")
     with workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert {(row["person"], row["why"]) for row in rows} == {("Ada", "forgotten")}
+    assert {(row["file"].split("/")[0], row["person"], row["why"]) for row in rows} == {
+        ("Ada", "", "forgotten")
+    }
+
+
+def named(workspace: Workspace, name: str) -> dict[str, set[str]]:
+    """Where a name is in the workspace: by file, and in the database by table and column."""
+    found: dict[str, set[str]] = {}
+    for path in workspace.root.rglob("*"):
+        if path.is_file() and path != workspace.database and name.encode() in path.read_bytes():
+            found[path.name] = set()
+    with workspace.open_store() as store:
+        columns = store.rows(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "JOIN information_schema.tables USING (table_name) "
+            "WHERE table_type = 'BASE TABLE' AND data_type <> 'BLOB'"
+        )
+        for table, column in columns:
+            sql = f"SELECT count(*) FROM {table} WHERE contains(CAST({column} AS VARCHAR), ?)"
+            if store.value(sql, [name]):
+                found.setdefault(table, set()).add(column)
+    return found
+
+
+def everything_else(workspace: Workspace, pack: ModelPack, folder: Path) -> None:
+    """What a user may do after somebody was forgotten."""
+    noisy_photo(workspace.settings.source / "new.jpg", [1, 2], variation=70)
+    sort_in_threads(workspace, pack)
+    rename_person(workspace, "Cleo", "Clea")
+    take_back(workspace)
+    merge_persons(workspace, "Cleo", "Ben")
+    take_back(workspace)
+    set_delivery(workspace, "Ben", False)
+    run_rematch(workspace, pack)
+    remove_person(workspace, "Ben")
+    add(workspace, pack, "Dora", [7], folder / "dora.png")
+    run_rematch(workspace, pack)
+
+
+NAME = "Zyxada"
+
+
+@pytest.fixture
+def named_event(job: tuple[Workspace, ModelPack]) -> tuple[Workspace, ModelPack]:
+    """With a name that no file of the source has; what was delivered lies in a folder of it."""
+    workspace, _ = job
+    rename_person(workspace, "Ada", NAME)
+    (workspace.settings.output / "Ada").rename(workspace.settings.output / NAME)
+    with workspace.open_store() as store:
+        store.execute(f"UPDATE person SET folder = '{NAME}' WHERE person_id = 1")
+        store.execute(f"UPDATE write SET target = replace(target, 'Ada/', '{NAME}/')")
+    return job
+
+
+@pytest.mark.parametrize("left", ["delivered", "removed", "merged"])
+def test_a_forgotten_name_is_only_in_paths_of_files_that_are_there(
+    named_event: tuple[Workspace, ModelPack], tmp_path: Path, left: str
+) -> None:
+    workspace, pack = named_event
+    who = NAME
+    if left == "removed":
+        remove_person(workspace, NAME)
+    elif left == "merged":
+        merge_persons(workspace, NAME, "Ben")
+        add(workspace, pack, "Ben again", [2], tmp_path / "ben.png")
+        who = "Ben"
+        rename_person(workspace, "Ben again", "Ben too")
+    assert set(named(workspace, NAME)) > {"write"}
+
+    forget(workspace, who)
+    if who == "Ben":
+        rename_person(workspace, "Ben too", "Ben")
+    assert named(workspace, NAME) == {"write": {"target"}, "corrections.csv": set()}
+    everything_else(workspace, pack, tmp_path)
+
+    assert named(workspace, NAME) == {"write": {"target"}, "corrections.csv": set()}
+    with workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row for row in rows if NAME in row["file"]]
+    assert not [row for row in rows if any(NAME in row[name] for name in row if name != "file")]
+    with workspace.open_store() as store:
+        assert verify_output(workspace.settings.output, verified_writes(store)).passed
+
+
+def test_once_the_files_are_deleted_the_name_is_nowhere(
+    named_event: tuple[Workspace, ModelPack], tmp_path: Path
+) -> None:
+    """No list brings it back, and forgetting again takes it out of the commit log."""
+    workspace, pack = named_event
+    first = forget(workspace, NAME)
+    assert (len(first.delivered), first.deleted) == (4, ())
+    shutil.rmtree(workspace.settings.output / NAME)
+    workspace.corrections.unlink()
+
+    noisy_photo(workspace.settings.source / "new.jpg", [1, 2], variation=70)
+    sort_in_threads(workspace, pack)
+    assert named(workspace, NAME) == {"write": {"target"}}
+    again = forget(workspace, NAME)
+
+    assert (again.delivered, set(again.deleted)) == ((), set(first.delivered))
+    assert named(workspace, NAME) == {}
+    assert seen(workspace.root, [NAME.encode()]) == 0
+    everything_else(workspace, pack, tmp_path)
+    assert seen(workspace.root, [NAME.encode()]) == 0
+    with workspace.open_store() as store:
+        assert verify_output(workspace.settings.output, verified_writes(store)).passed
+    with pytest.raises(GalleryError, match="nothing in this workspace is known under"):
+        forget(workspace, NAME)
+
+
+def test_files_that_were_deleted_before_leave_no_path(workspace: Workspace) -> None:
+    for path in (workspace.settings.output / "Ada").glob("ada*.jpg"):
+        if " and " not in path.name:
+            path.unlink()
+
+    done = forget(workspace, "Ada")
+
+    assert (len(done.deleted), len(done.delivered)) == (2, 2)
+    with workspace.open_store() as store:
+        result = verify_output(workspace.settings.output, verified_writes(store))
+    assert (result.verified, result.passed) == (6, True)
+
+
+def test_paths_stay_while_the_output_is_not_plugged_in(workspace: Workspace) -> None:
+    output = workspace.settings.output
+    output.rename(output.with_name("unplugged"))
+    output.mkdir()
+
+    done = forget(workspace, "Ada")
+
+    assert (done.deleted, len(done.delivered)) == ((), 4)
+    output.rmdir()
+    output.with_name("unplugged").rename(output)
+    with workspace.open_store() as store:
+        result = verify_output(workspace.settings.output, verified_writes(store))
+    assert (result.verified, result.passed) == (8, True)
+
+
+def test_only_what_facesort_made_is_erased_and_the_rest_is_named(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    photos = tmp_path / "card"
+    photos.mkdir()
+    (photos / f"{'a' * 64}.jpg").write_bytes(b"a photo")
+    root = workspace.root
+    (workspace.staging / "000099").symlink_to(photos)
+    (workspace.staging / "000001").mkdir()
+    (workspace.staging / "000001" / "@eaDir").mkdir()
+    (workspace.staging / "000001" / "@eaDir" / "x").mkdir()
+    (workspace.staging / "000001" / f"{'a' * 64}.jpg").symlink_to(photos / f"{'a' * 64}.jpg")
+    (workspace.staging / "000001" / f"{'b' * 64}.jpg").write_bytes(b"a staged copy")
+    (workspace.state / "notes.txt").write_text("mine")
+    (root / "corrections (copy).csv").write_text("mine")
+    (root / "upload-abcdefgh").symlink_to(photos)
+    before = tree(photos)
+
+    done = forget(workspace, "Ada")
+
+    assert tree(photos) == before
+    assert not (workspace.staging / "000001" / f"{'b' * 64}.jpg").exists()
+    assert {path.relative_to(root).as_posix() for path in done.left} == {
+        "staging/000099",
+        "staging/000001/@eaDir",
+        f"staging/000001/{'a' * 64}.jpg",
+        "state/notes.txt",
+        "corrections (copy).csv",
+        "upload-abcdefgh",
+    }
+    assert all(path.exists() for path in done.left)

@@ -85,11 +85,12 @@ def test_a_file_that_cannot_be_erased_is_named_and_nobody_is_forgotten(
     with workspace.open_store() as store:
         whole = content(store)
     with mounted(workspace.staging, "size=64k"):
-        (workspace.staging / "copy.jpg").write_bytes(b"a face")
+        (workspace.staging / "000001").mkdir()
+        (workspace.staging / "000001" / f"{'c' * 64}.jpg").write_bytes(b"a face")
         remount(workspace.staging, "ro")
         with pytest.raises(
             WorkspaceError,
-            match=r"copy\.jpg cannot be erased .*nothing is erased from the database",
+            match=r"ccc\.jpg cannot be erased .*nothing is erased from the database",
         ):
             forget(workspace, "Ada")
     with workspace.open_store() as store:
