@@ -1,16 +1,24 @@
 """Numbered migrations: each step and its record in one transaction.
 
-Views and macros hold no data: ``what_counts.sql`` makes them anew together with the last step.
+Views and macros hold no data: ``what_counts.sql`` makes them anew together with the last step, and whenever those in a
+database are not its own.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+from functools import cache
 from importlib.resources import files
 
 import duckdb
 
-from facesort.errors import OldSchemaError, SchemaVersionError
+from facesort.errors import OldSchemaError, SchemaVersionError, StoreError
+from facesort.store.catalogue import Entry, catalogue, refuse_other
+
+log = logging.getLogger(__name__)
+
+_RECORD = "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name VARCHAR NOT NULL)"
 
 
 def _steps() -> list[tuple[int, str, str]]:
@@ -23,23 +31,26 @@ def _steps() -> list[tuple[int, str, str]]:
     return sorted(found)
 
 
+def _what_counts() -> str:
+    """SQL that makes the views and macros."""
+    return files("facesort.store").joinpath("what_counts.sql").read_text(encoding="utf-8")
+
+
 def newest_version() -> int:
     """Schema version of this facesort."""
     return _steps()[-1][0]
 
 
-def _current_version(connection: duckdb.DuckDBPyConnection) -> int:
-    tables = connection.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_migration'"
-    ).fetchall()  # all, here and below: what is not fetched to its end keeps the connection busy
-    if tables == [(0,)]:
-        return 0
-    newest = "SELECT coalesce(max(version), 0) FROM schema_migration"
-    return int(connection.execute(newest).fetchall()[0][0])
+@cache
+def _ours(version: int) -> frozenset[Entry]:
+    """What the migrations make up to a version; without views and macros, except of the newest."""
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        _build(connection, 0, version)
+        return catalogue(connection)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
-    """Bring a database to the newest schema.
+    """Bring a database to the newest schema, if it is one of ours.
 
     Parameters
     ----------
@@ -52,34 +63,97 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         If the database is newer than this facesort.
     OldSchemaError
         If it is older and may not be changed.
+    StoreError
+        If it holds anything that no migration makes.
     """
-    current, newest = _current_version(connection), newest_version()
-    if current > newest:
-        raise SchemaVersionError(
-            f"the workspace was written by a newer facesort (schema {current}, this one knows {newest}): "
-            "upgrade facesort, or use another workspace"
-        )
-    if read_only and current < newest:
+    found, newest = catalogue(connection), newest_version()
+    current = _checked_version(connection, found)
+    ours = _ours(current) if found else frozenset()
+    refuse_other(
+        frozenset(e for e in found if e.holds_data), frozenset(e for e in ours if e.holds_data)
+    )
+    derived = frozenset(e for e in found if not e.holds_data)
+    if current == newest:
+        names = {(e.kind, e.name) for e in ours}
+        refuse_other(frozenset(e for e in derived if (e.kind, e.name) not in names), frozenset())
+    if current == newest and found == ours:
+        return
+    if read_only:
         raise OldSchemaError(
             f"an older facesort wrote the workspace (schema {current}, this one needs {newest}), "
             "and it cannot be written: make the database writable, or copy the workspace to where it is, "
             "and run the command again"
         )
+    if current == newest:
+        log.warning(
+            "the views in the workspace's database were not those of this facesort: they were made anew"
+        )
+    _build(connection, current, newest, before=" ".join(e.drop for e in sorted(derived)))
+
+
+def refuse_what_is_not_ours(connection: duckdb.DuckDBPyConnection, database: str) -> None:
+    """Refuse an attached database whose tables or views are not those of the newest schema.
+
+    Raises
+    ------
+    StoreError
+        Naming what differs.
+    """
+    refuse_other(catalogue(connection, database), _ours(newest_version()))
+
+
+def _checked_version(connection: duckdb.DuckDBPyConnection, found: frozenset[Entry]) -> int:
+    """Version of a database, by its own record of the migrations; 0 if it is empty."""
+    if not found:
+        return 0
+    record = [e for e in found if (e.schema, e.name) == ("main", "schema_migration")]
+    refuse_other(frozenset(record), frozenset(e for e in _ours(1) if e.name == "schema_migration"))
+    # All rows, here and elsewhere: what is not fetched to its end keeps the connection busy.
+    rows = connection.execute(
+        "SELECT version, name FROM main.schema_migration LIMIT 1000"
+    ).fetchall()
+    current, newest = max((version for version, _ in rows), default=0), newest_version()
+    if current > newest:
+        raise SchemaVersionError(
+            f"the workspace was written by a newer facesort (schema {current}, this one knows {newest}): "
+            "upgrade facesort, or use another workspace"
+        )
+    if sorted(rows) != [(version, name) for version, name, _ in _steps() if version <= current]:
+        raise StoreError(
+            "the workspace's database does not say which facesort wrote it: its list of migrations is not one of ours. "
+            "Put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
+        )
+    return current
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection, current: int, target: int, *, before: str = ""
+) -> None:
+    """Carry out the steps between two versions, after some SQL that belongs to the first of them."""
+    newest = newest_version()
     for version, name, sql in _steps():
-        if version == newest:
-            sql += files("facesort.store").joinpath("what_counts.sql").read_text(encoding="utf-8")
-        if version > current:
-            _apply(connection, version, name, sql)
+        if current < version <= target:
+            _apply(
+                connection,
+                version,
+                name,
+                before + sql + (_what_counts() if version == newest else ""),
+            )
+            before = ""
+    if current == newest:
+        _carry_out(connection, before + _what_counts())
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, version: int, name: str, sql: str) -> None:
+    _carry_out(connection, f"{_RECORD}; {sql}", version, name)
+
+
+def _carry_out(connection: duckdb.DuckDBPyConnection, sql: str, *record: object) -> None:
     connection.execute("BEGIN TRANSACTION")
     try:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name VARCHAR NOT NULL)"
-        )
         connection.execute(sql)
-        connection.execute("INSERT INTO schema_migration VALUES (?, ?)", [version, name])
+        if record:
+            connection.execute("INSERT INTO schema_migration VALUES (?, ?)", list(record))
         connection.execute("COMMIT")
     except duckdb.Error:
         connection.execute("ROLLBACK")

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from facesort.core.foreign_text import csv_text
 from facesort.errors import StoreError, StoreLockedError
-from facesort.store.migrate import migrate
+from facesort.store.migrate import migrate, refuse_what_is_not_ours
 
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
 _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
@@ -40,6 +41,31 @@ _PHOTOS_PER_MB = (
 _NOT_WRITTEN = "Could not (write|fsync|truncate)|[Ff]ailed to (write|sync|truncate)|IO Error"
 
 
+_CONFIG: dict[str, Any] = {
+    # By default SQL reads Python variables as tables.
+    "python_enable_replacements": False,
+    # By default the cache may grow to 80 % of the memory, which belongs to the workers.
+    "memory_limit": f"{_CACHE_MB}MB",
+    # By default it looks at a thousand values of a column to tell its type, and some are mostly null.
+    "pandas_analyze_sample": 1_000_000_000,
+    # By default it downloads an extension for a file that looks like another kind of database.
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    # Embeddings and JPEGs do not get smaller; and so it can be searched for what was erased.
+    "force_compression": "uncompressed",
+}
+# Whatever a database holds, it changes no other setting; access to other files can only be turned off.
+_LOCKED = _CONFIG | {
+    "allowed_configs": [
+        "memory_limit",
+        "timezone",
+        "arrow_lossless_conversion",
+        "enable_external_access",
+    ],
+    "lock_configuration": True,
+}
+
+
 def blob(array: NDArray[np.float32]) -> bytes:
     """Bytes of a float32 array, as stored."""
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
@@ -53,15 +79,20 @@ def vector(data: bytes | bytearray | memoryview) -> NDArray[np.float32]:
 class Store:
     """One open database.
 
-    Use as ``with Store.open(path) as store:``; functions of this room take it as their first argument.
+    Use as ``with Store.open(path) as store:``; functions of this room take it as their first argument.  Whatever a
+    database holds, it reaches no other file: its connection may open none.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._in_transaction = False
+        self._outside: duckdb.DuckDBPyConnection | None = None
+        self._kept: list[str] = []
 
     @classmethod
-    def open(cls, path: Path | None, *, read_only: bool = False) -> Store:
+    def open(
+        cls, path: Path | None, *, read_only: bool = False, beside: Path | None = None
+    ) -> Store:
         """Open a database and bring its schema up to date.
 
         Parameters
@@ -70,6 +101,8 @@ class Store:
             None: in memory.
         read_only : bool
             Never migrates; several readers may share a database, none can beside a writer.
+        beside : Path, optional
+            A second database, to be read as ``old``; `path` must be new then.
 
         Raises
         ------
@@ -78,31 +111,22 @@ class Store:
         SchemaVersionError
             If a newer facesort wrote it.
         StoreError
-            If it cannot be opened or is damaged.
+            If it cannot be opened, is damaged, or holds anything that facesort does not put there.
         """
+        # Before anything of it is read: opening a database replays its log.
+        config = _LOCKED | {"enable_external_access": beside is not None}
         try:
             connection = duckdb.connect(
-                ":memory:" if path is None else str(path),
-                read_only=read_only,
-                config={
-                    # By default SQL reads Python variables as tables.
-                    "python_enable_replacements": False,
-                    # By default the cache may grow to 80 % of the memory, which belongs to the workers.
-                    "memory_limit": f"{_CACHE_MB}MB",
-                    # By default it looks at a thousand values of a column to tell its type, and some are mostly null.
-                    "pandas_analyze_sample": 1_000_000_000,
-                    # By default it downloads an extension for a file that looks like another kind of database.
-                    "autoinstall_known_extensions": False,
-                    "autoload_known_extensions": False,
-                    # Embeddings and JPEGs do not get smaller; and so it can be searched for what was erased.
-                    "force_compression": "uncompressed",
-                },
+                ":memory:" if path is None else str(path), read_only=read_only, config=config
             )
         except duckdb.Error as error:
             raise _explained(error, path) from error
         try:
-            connection.execute("SET TimeZone = 'UTC'")
             migrate(connection, read_only=read_only)
+            if beside is not None:
+                _attach(connection, beside)
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET arrow_lossless_conversion = true")  # `relation` keeps its types
             store = cls(connection)
             store.make_room()
         except duckdb.Error as error:
@@ -117,6 +141,11 @@ class Store:
 
     def close(self) -> None:
         """Close the connection; the file is free for others afterwards."""
+        if self._outside is not None:
+            self._outside.close()
+        with suppress(duckdb.Error):
+            for table in self._kept:
+                self._connection.execute(f"DROP TABLE {table}")
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -188,14 +217,36 @@ class Store:
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
 
-    def relation(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyRelation:
-        """Lazy relation over a query: it runs whenever it is read, until the store is closed."""
-        return self._connection.sql(sql, params=list(parameters))
+    def relation(
+        self, sql: str, parameters: Sequence[Any] = (), *, kept: bool = True
+    ) -> duckdb.DuckDBPyRelation:
+        """Rows of a query, as a relation that can be written to files; until the store is closed.
+
+        It belongs to a connection of its own, which may open files and only gets these rows: what runs in it is the
+        caller's, and what runs beside the database may open none.
+
+        Parameters
+        ----------
+        kept : bool
+            Carry the query out once, now, and keep its rows; else whenever the relation is read.
+        """
+        if self._outside is None:
+            # What does not fit into the memory must not be written into the current folder.
+            self._outside = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": ""})
+            self._outside.execute("SET TimeZone = 'UTC'; RESET memory_limit")
+            self.execute("ATTACH IF NOT EXISTS ':memory:' AS kept (READ_WRITE)")
+        if kept:
+            # Several stores of one process share what is attached.
+            self._kept.append(f"kept.t{uuid4().hex}")
+            self.execute(f"CREATE TABLE {self._kept[-1]} AS {sql}", parameters)
+            sql = f"FROM {self._kept[-1]}"  # in their order
+        with _disk_trouble_explained():
+            return self._outside.from_arrow(_Rows(self._connection, sql))
 
     def write_table(self, path: Path, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Write the rows of a query to a file that ends in ``.parquet`` or ``.csv``."""
+        table = self.relation(sql, parameters)
         with _disk_trouble_explained():
-            table = self.relation(sql, parameters)
             if path.suffix == ".parquet":
                 table.write_parquet(str(path))
             else:
@@ -243,6 +294,24 @@ class Store:
         """Smallest unused id; call it inside the transaction that uses it."""
         sql = f"SELECT coalesce(max({column}), 0) + 1 FROM {table}"  # noqa: S608
         return int(self.value(sql))
+
+
+class _Rows:
+    """Rows of a query for another connection; the query runs whenever they are asked for."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+        self._connection, self._sql = connection, sql
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        # A cursor of its own, as two relations may be read at once.
+        return self._connection.cursor().sql(self._sql).__arrow_c_stream__(requested_schema)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS old (READ_ONLY)")
+    connection.execute("SET enable_external_access = false")
+    refuse_what_is_not_ours(connection, "old")
 
 
 @contextmanager

@@ -173,8 +173,7 @@ def write_without(old: Path, new: Path, erasure: Erasure) -> dict[str, int]:
     StoreError
         If the new file does not hold what it should; nothing is lost then, the old one is as it was.
     """
-    with Store.open(new) as store:
-        store.execute(f"ATTACH '{_quoted(old)}' AS old (READ_ONLY)")
+    with Store.open(new, beside=old) as store:
         _choose(store, erasure)
         tables = _tables(store)
         before = {table: _count(store, f"old.{table}") for table in tables}
@@ -193,10 +192,6 @@ def write_without(old: Path, new: Path, erasure: Erasure) -> dict[str, int]:
 def copied_whole(store: Store) -> list[str]:
     """Tables of which every row stays: none of them may know a face or a person."""
     return [table for table in _tables(store) if table not in _KEPT]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _choose(store: Store, erasure: Erasure) -> None:

@@ -73,11 +73,11 @@ _TABLES = {
                w.status, w.reason, w.sha256, w.size, w.photo_id
         FROM write w JOIN photo p USING (photo_id) LEFT JOIN everyone e ON e.person_id = w.person_id
         ORDER BY w.write_id""",
-    # Unordered: sorting this much data exceeds the memory limit.
+    # Unordered and not kept: this much data exceeds the memory limit.
     "biometrics": "SELECT face_id, photo_id, pack_id, embedding, crop FROM face",
 }
 
 
 def table(store: Store, name: str) -> Relation:
-    """Lazy relation over one of the tables, readable until the store is closed."""
-    return store.relation(_TABLES[name])
+    """One of the tables as a relation, readable until the store is closed."""
+    return store.relation(_TABLES[name], kept=name != "biometrics")
