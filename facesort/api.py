@@ -28,7 +28,7 @@ from facesort.workspace import open_workspace
 class WorkspaceView:
     """Read-only tables of a workspace, as `open` returns it.
 
-    Each table is a DuckDB relation, that is, a lazy query.  ``.df()`` gives a pandas DataFrame, ``.pl()`` a Polars one,
+    Each table is a DuckDB relation.  ``.df()`` gives a pandas DataFrame, ``.pl()`` a Polars one,
     ``.to_arrow_table()`` and ``.arrow()`` Arrow data (``pip install 'facesort[frames]'`` brings all three);
     ``.fetchall()``, ``.filter()``, ``.aggregate()``, ``.join()`` and ``.write_parquet()`` need nothing else.
 
@@ -37,9 +37,11 @@ class WorkspaceView:
 
     Notes
     -----
-    A relation runs its query whenever it is read, on the connection of this view, and cannot be read after the view is
-    closed.  Read an Arrow reader to its end before the next query.  While a view is open, no other process can sort,
-    review or seed: keep the ``with`` block short, and take data frames out of it.
+    A relation cannot be read after the view is closed.  Its rows are copied out of the database when you ask for the
+    table, except those of `biometrics`, which are read whenever the relation is.  It belongs to a connection in memory
+    that may write files; the database's own may open none.  Read an Arrow reader to its end before the next query.
+    While a view is open, no other process can sort, review or seed: keep the ``with`` block short, and take data
+    frames out of it.
 
     Examples
     --------

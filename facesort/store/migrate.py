@@ -68,27 +68,31 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
     """
     found, newest = catalogue(connection), newest_version()
     current = _checked_version(connection, found)
+    if read_only and current < newest:
+        raise _old(current)
     ours = _ours(current) if found else frozenset()
-    refuse_other(
-        frozenset(e for e in found if e.holds_data), frozenset(e for e in ours if e.holds_data)
-    )
     derived = frozenset(e for e in found if not e.holds_data)
-    if current == newest:
-        names = {(e.kind, e.name) for e in ours}
-        refuse_other(frozenset(e for e in derived if (e.kind, e.name) not in names), frozenset())
+    names = {(e.kind, e.name) for e in ours}
+    # What views there were in older versions is not known any more; they are dropped, whatever they are.
+    known = derived if current < newest else {e for e in derived if (e.kind, e.name) in names}
+    refuse_other(found - known, frozenset(e for e in ours if e.holds_data))
     if current == newest and found == ours:
         return
     if read_only:
-        raise OldSchemaError(
-            f"an older facesort wrote the workspace (schema {current}, this one needs {newest}), "
-            "and it cannot be written: make the database writable, or copy the workspace to where it is, "
-            "and run the command again"
-        )
+        raise _old(current)
     if current == newest:
         log.warning(
             "the views in the workspace's database were not those of this facesort: they were made anew"
         )
     _build(connection, current, newest, before=" ".join(e.drop for e in sorted(derived)))
+
+
+def _old(current: int) -> OldSchemaError:
+    return OldSchemaError(
+        f"an older facesort wrote the workspace (schema {current}, this one needs {newest_version()}), "
+        "and it cannot be written: make the database writable, or copy the workspace to where it is, "
+        "and run the command again"
+    )
 
 
 def refuse_what_is_not_ours(connection: duckdb.DuckDBPyConnection, database: str) -> None:

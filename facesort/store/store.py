@@ -6,7 +6,7 @@ opened for one action and closed after it.
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,27 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.foreign_text import csv_text
-from facesort.errors import StoreError, StoreLockedError
+from facesort.errors import StoreError
+from facesort.files import Kind, kind_of
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
-
-# What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
-_HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
-_HELD_BY_OURSELVES = "different configuration than existing connections"
-
-# What it says of a file that lacks a part, holds something else, or cannot be read.
-_DAMAGED = "Could not read|Corrupt database|[Cc]hecksum|not a valid DuckDB|[Ss]erializ|Extension .* not found"
-_RESTORE = (
-    "It is damaged, or its disk is failing. Put your last backup into a new folder with "
-    "`facesort restore BACKUP -w NEW`; the photos and the output are not affected"
+from facesort.store.trouble import (
+    explained,
+    is_damage,
+    refuse_without_handles,
+    trouble_explained,
 )
 
 _CACHE_MB = 120
 _PHOTOS_PER_MB = (
     1000  # 500,000 photos with three faces each need between 150 and 300 MB for `photo_state`
 )
-
-_NOT_WRITTEN = "Could not (write|fsync|truncate)|[Ff]ailed to (write|sync|truncate)|IO Error"
-
 
 _CONFIG: dict[str, Any] = {
     # By default SQL reads Python variables as tables.
@@ -66,6 +59,18 @@ _LOCKED = _CONFIG | {
 }
 
 
+# Databases as this process last read them: these need not be looked at again, which takes 20 ms.
+_looked_at: dict[Path, tuple[int, ...] | None] = {}
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Changes whenever a database does; None while there is a log beside it."""
+    if os.path.exists(f"{path}.wal") or not path.exists():
+        return None
+    at = path.stat()
+    return at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns
+
+
 def blob(array: NDArray[np.float32]) -> bytes:
     """Bytes of a float32 array, as stored."""
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
@@ -83,8 +88,11 @@ class Store:
     database holds, it reaches no other file: its connection may open none.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, read_from: Path | None = None
+    ) -> None:
         self._connection = connection
+        self._read_from = read_from
         self._in_transaction = False
         self._outside: duckdb.DuckDBPyConnection | None = None
         self._kept: list[str] = []
@@ -113,6 +121,11 @@ class Store:
         StoreError
             If it cannot be opened, is damaged, or holds anything that facesort does not put there.
         """
+        unchanged = False
+        if path is not None:
+            _refuse_what_is_no_file(path)
+            refuse_without_handles()
+            unchanged = _stamp(path) is not None and _stamp(path) == _looked_at.get(path)
         # Before anything of it is read: opening a database replays its log.
         config = _LOCKED | {"enable_external_access": beside is not None}
         try:
@@ -120,20 +133,21 @@ class Store:
                 ":memory:" if path is None else str(path), read_only=read_only, config=config
             )
         except duckdb.Error as error:
-            raise _explained(error, path) from error
+            raise explained(error, path) from error
         try:
-            migrate(connection, read_only=read_only)
+            if not unchanged:
+                migrate(connection, read_only=read_only)
             if beside is not None:
                 _attach(connection, beside)
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET arrow_lossless_conversion = true")  # `relation` keeps its types
-            store = cls(connection)
+            store = cls(connection, path if read_only else None)
             store.make_room()
         except duckdb.Error as error:
             connection.close()
-            if isinstance(error, duckdb.ProgrammingError) and not re.search(_DAMAGED, str(error)):
+            if isinstance(error, duckdb.ProgrammingError) and not is_damage(error):
                 raise  # our own SQL is wrong, not the file
-            raise _explained(error, path) from error
+            raise explained(error, path) from error
         except BaseException:
             connection.close()
             raise
@@ -147,6 +161,8 @@ class Store:
             for table in self._kept:
                 self._connection.execute(f"DROP TABLE {table}")
         self._connection.close()
+        if self._read_from is not None:
+            _looked_at[self._read_from] = _stamp(self._read_from)
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -179,7 +195,7 @@ class Store:
             # An error aborts the transaction, and DuckDB 2 answers the COMMIT of an aborted one with a silent
             # rollback. If somebody caught the error on its way, this raises.
             self._connection.execute("SELECT 1").fetchall()
-            with _disk_trouble_explained():
+            with trouble_explained():
                 self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -204,12 +220,12 @@ class Store:
         StoreError
             If the disk fails or is full; the transaction is lost, what was committed before is not.
         """
-        with _disk_trouble_explained():
+        with trouble_explained():
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def committed(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As `rows`, of what was there before the open transaction changed it."""
-        with _disk_trouble_explained(), closing(self._connection.cursor()) as outside:
+        with trouble_explained(), closing(self._connection.cursor()) as outside:
             return outside.execute(sql, list(parameters)).fetchall()
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -240,13 +256,13 @@ class Store:
             self._kept.append(f"kept.t{uuid4().hex}")
             self.execute(f"CREATE TABLE {self._kept[-1]} AS {sql}", parameters)
             sql = f"FROM {self._kept[-1]}"  # in their order
-        with _disk_trouble_explained():
+        with trouble_explained():
             return self._outside.from_arrow(_Rows(self._connection, sql))
 
     def write_table(self, path: Path, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Write the rows of a query to a file that ends in ``.parquet`` or ``.csv``."""
         table = self.relation(sql, parameters)
-        with _disk_trouble_explained():
+        with trouble_explained():
             if path.suffix == ".parquet":
                 table.write_parquet(str(path))
             else:
@@ -307,65 +323,22 @@ class _Rows:
         return self._connection.cursor().sql(self._sql).__arrow_c_stream__(requested_schema)
 
 
+def _refuse_what_is_no_file(path: Path) -> None:
+    """DuckDB would wait for a pipe, and write through a link."""
+    beside = (".wal", ".wal.checkpoint", ".wal.recovery")
+    allowed = {Path(f"{path}{suffix}"): Kind.FILE for suffix in ("", *beside)}
+    allowed[Path(f"{path}.tmp")] = Kind.FOLDER
+    for place, kind in allowed.items():
+        found = kind_of(place)
+        if found not in (kind, None):
+            raise StoreError(
+                f"{place} is a {found}, where facesort has a {kind} of its own: move it away, and if the database is "
+                "gone then, put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
+            )
+
+
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     quoted = str(path).replace("'", "''")
     connection.execute(f"ATTACH '{quoted}' AS old (READ_ONLY)")
     connection.execute("SET enable_external_access = false")
     refuse_what_is_not_ours(connection, "old")
-
-
-@contextmanager
-def _disk_trouble_explained() -> Iterator[None]:
-    """Turn a full or failing disk into a sentence; errors in our own SQL stay what they are."""
-    try:
-        yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
-        raise _disk_trouble(error) from error
-    except duckdb.TransactionException as error:
-        # A COMMIT that could not write its log says so in this way; so does what is our own fault.
-        if not re.search(_NOT_WRITTEN, str(error)):
-            raise
-        raise _disk_trouble(error) from error
-    except duckdb.Error as error:  # a wrong checksum has no class of its own
-        if not re.search(_DAMAGED, str(error)):
-            raise
-        raise _disk_trouble(error) from error
-
-
-def _disk_trouble(error: duckdb.Error) -> StoreError:
-    if re.search(_DAMAGED, str(error)):
-        return StoreError(
-            f"the workspace's database cannot be read: {_first_line(error)} {_RESTORE}"
-        )
-    return StoreError(
-        f"the workspace's database cannot be written: {_first_line(error)} "
-        "Free some space on the workspace's disk and run the command again; what was committed is not affected"
-    )
-
-
-def _explained(error: duckdb.Error, path: Path | None) -> StoreError:
-    """Turn DuckDB's words into what the user can do."""
-    text = str(error)
-    if re.search(_HELD_BY_ANOTHER, text):
-        pid = re.search(r"PID (\d+)", text)
-        who = f"process {pid.group(1)}" if pid else "another process"
-        return StoreLockedError(
-            f"{path} is in use by {who}. A notebook that has the workspace open, or a running sort, holds it; "
-            "close it and try again (`facesort status` works meanwhile)."
-        )
-    if re.search(_HELD_BY_OURSELVES, text):
-        return StoreLockedError(
-            f"{path} is open in this process: leave the `with facesort.open(...)` block, or close what was opened, "
-            "and try again"
-        )
-    if re.search(_DAMAGED, text):
-        return StoreError(f"{path} cannot be opened as a database: {_first_line(error)} {_RESTORE}")
-    return StoreError(
-        f"{path} cannot be opened: {_first_line(error)} Check the workspace's disk and its permissions. If the file is "
-        "gone, put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
-    )
-
-
-def _first_line(error: duckdb.Error) -> str:
-    """What DuckDB says, as a sentence, without its stack."""
-    return str(error).splitlines()[0].rstrip(" .:!") + "."

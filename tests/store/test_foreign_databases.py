@@ -1,0 +1,242 @@
+"""A database that somebody sent: nothing that is in it runs, and it reaches no other file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from facesort.errors import OldSchemaError, StoreError
+from facesort.store import Store
+from facesort.store.migrate import newest_version
+from facesort.store.queries.gallery import person_summaries
+from facesort.store.queries.tables import table
+
+SECRET = "what nobody else should read"
+PERSON = "INSERT INTO person (person_id, name, folder, folder_key) VALUES (1, 'Ada', 'Ada', 'ada')"
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ours") / "w.duckdb"
+    with Store.open(path) as store:
+        store.execute(PERSON)
+    return path
+
+
+@pytest.fixture
+def path(ours: Path, tmp_path: Path) -> Path:
+    (tmp_path / "secret.txt").write_text(SECRET)
+    return Path(shutil.copy(ours, tmp_path / "w.duckdb"))
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change a database as somebody would who does not have facesort."""
+    with closing(duckdb.connect(str(path))) as connection:
+        for sql in statements:
+            connection.execute(sql.replace("SECRET", str(path.parent / "secret.txt")))
+
+
+IN_PLACE_OF_OURS = {
+    "a view for a table": (
+        "DROP TABLE person",
+        "CREATE VIEW person AS SELECT 1 AS person_id, content AS name, 'x' AS folder, 'x' AS folder_key, "
+        "true AS deliver FROM read_text('SECRET')",
+    ),
+    "an endless view for the list of migrations": (
+        "DROP TABLE schema_migration",
+        "CREATE VIEW schema_migration AS WITH RECURSIVE r AS (SELECT 5 AS version, 'x' AS name UNION ALL FROM r) "
+        "FROM r",
+    ),
+    "a column more": ("ALTER TABLE person ADD COLUMN more INTEGER",),
+    "a column less": ("ALTER TABLE person DROP COLUMN deliver",),
+    "another type": ("ALTER TABLE photo ALTER path TYPE BLOB",),
+    "another default": ("ALTER TABLE person ALTER deliver SET DEFAULT false",),
+    "no default": ("ALTER TABLE person ALTER deliver DROP DEFAULT",),
+    "a table without its keys": (
+        "CREATE TABLE p AS FROM person",
+        "DROP TABLE person",
+        "ALTER TABLE p RENAME TO person",
+    ),
+    "a computed column": (
+        "DROP TABLE skipped",
+        "CREATE TABLE skipped (path VARCHAR PRIMARY KEY, reason VARCHAR GENERATED ALWAYS AS (path || 'x'))",
+    ),
+    "a collation": ("ALTER TABLE skipped ALTER reason TYPE VARCHAR COLLATE nocase",),
+    "no table": ("DROP TABLE learned",),
+}
+BESIDE_OURS = {
+    "a table": ('CREATE TABLE "x"";DROP TABLE person;--" (i INTEGER)',),
+    "a table in another schema": ("CREATE SCHEMA other", "CREATE TABLE other.person (i INTEGER)"),
+    "a schema": ("CREATE SCHEMA other",),
+    "a view": ("CREATE VIEW more AS SELECT content FROM read_text('SECRET')",),
+    "a macro called as a function": ("CREATE MACRO count(x) AS 42",),
+    "a macro called as an operator": ('CREATE MACRO "="(a, b) AS false',),
+    "a macro called as the catalogue": (
+        "CREATE MACRO duckdb_tables() AS TABLE SELECT 'nothing' AS table_name",
+    ),
+    "a trigger": (
+        "CREATE TRIGGER t AFTER INSERT ON person FOR EACH STATEMENT INSERT INTO skipped VALUES ('a', 'b')",
+    ),
+    "a sequence": ("CREATE SEQUENCE s",),
+    "a type": ("CREATE TYPE mood AS ENUM ('a')",),
+    "an index": ("CREATE INDEX i ON photo (path)",),
+}
+NOT_THE_RECORD = {
+    "a gap": ("DELETE FROM schema_migration WHERE version = 2",),
+    "another name": ("UPDATE schema_migration SET name = 'x' WHERE version = 2",),
+    "less than nothing": ("INSERT INTO schema_migration VALUES (-1, 'x')",),
+    "no version": ("DELETE FROM schema_migration",),
+    "an older version than its tables": ("DELETE FROM schema_migration WHERE version > 3",),
+}
+FOREIGN = {**IN_PLACE_OF_OURS, **BESIDE_OURS, **NOT_THE_RECORD}
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_not_ours_is_refused_and_left_alone(path: Path, what: str, read_only: bool) -> None:
+    change(path, *FOREIGN[what])
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError) as caught:
+        Store.open(path, read_only=read_only)
+
+    if read_only and "version" in what:
+        assert type(caught.value) is OldSchemaError  # looked at when it is brought up to date
+    else:
+        assert "`facesort restore BACKUP -w NEW`" in str(caught.value)
+        assert type(caught.value) is StoreError
+    assert SECRET not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_what_is_not_ours_is_refused_in_the_log_too(path: Path) -> None:
+    """Opening a database replays its log: whatever it makes is looked at as well, and no file is opened for it."""
+    sent = path.with_name("sent.duckdb")
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        for sql in IN_PLACE_OF_OURS["a view for a table"]:
+            connection.execute(sql.replace("SECRET", str(path.parent / "secret.txt")))
+        shutil.copy(path, sent)
+        shutil.copy(f"{path}.wal", f"{sent}.wal")
+
+    with pytest.raises(StoreError, match=r"table 'person' is missing"):
+        Store.open(sent, read_only=True)
+    with pytest.raises(StoreError, match=r"table 'person' is missing"):
+        Store.open(sent)
+
+
+STOLEN = "SELECT 1 AS person_id, 1 AS current_id, content AS name FROM read_text('SECRET')"
+
+
+def test_views_of_ours_that_were_changed_are_made_anew(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They hold no data; and those of a version between two releases are other ones, too."""
+    change(
+        path,
+        f"CREATE OR REPLACE VIEW everyone AS {STOLEN}",
+        "DROP VIEW face_shown",
+        "CREATE OR REPLACE MACRO standing(named) AS 1, (named, withheld) AS 2",
+    )
+    with pytest.raises(OldSchemaError):
+        Store.open(path, read_only=True)
+
+    with Store.open(path) as store:
+        names = store.rows("SELECT name FROM everyone")
+        shown = store.rows("FROM face_shown")
+
+    assert (names, shown) == ([("Ada",)], [])
+    assert "made anew" in caplog.text
+    Store.open(path, read_only=True).close()
+
+
+def test_no_sql_opens_a_file_or_changes_a_setting(path: Path) -> None:
+    here = path.parent
+    with Store.open(path) as store:
+        for sql in (
+            f"FROM read_text('{here}/secret.txt')",
+            f"FROM read_csv('{here}/secret.txt')",
+            f"FROM '{here}/secret.csv'",
+            f"FROM glob('{here}/*')",
+            f"COPY person TO '{here}/stolen.csv'",
+            f"EXPORT DATABASE '{here}/stolen'",
+            f"ATTACH '{here}/other.duckdb'",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "SET enable_external_access = true",
+            "SET lock_configuration = false",
+            f"SET temp_directory = '{here}/elsewhere'",
+            "SET autoload_known_extensions = true",
+        ):
+            with pytest.raises((duckdb.Error, StoreError)):
+                store.rows(sql)
+    assert {entry.name for entry in here.iterdir()} == {"w.duckdb", "secret.txt"}
+
+
+def test_what_users_get_can_be_written_to_files(path: Path, tmp_path: Path) -> None:
+    with Store.open(path, read_only=True) as store, Store.open(path, read_only=True) as other:
+        persons = table(store, "persons")
+        assert persons.filter("person = 'Ada'").fetchall() == table(other, "persons").fetchall()
+        persons.write_parquet(str(tmp_path / "persons.parquet"))
+        assert persons.join(table(store, "persons").set_alias("again"), "person_id").fetchall()
+        assert table(store, "biometrics").fetchall() == []
+        assert str(table(store, "runs").types[-1]) == "JSON"
+    written = duckdb.read_parquet(str(tmp_path / "persons.parquet")).fetchall()
+    assert [row[1] for row in written] == ["Ada"]
+
+
+def test_rows_keep_their_order_on_their_way_out(path: Path, tmp_path: Path) -> None:
+    with Store.open(path) as store:
+        many = "SELECT range AS i FROM range(300000) ORDER BY i DESC"
+        rows = [i for (i,) in store.relation(many).fetchall()]
+        store.write_table(tmp_path / "many.csv", many)
+    assert rows == list(range(299_999, -1, -1))
+    assert (tmp_path / "many.csv").read_text().splitlines()[1:3] == ["299999", "299998"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+@pytest.mark.parametrize("suffix", ["", ".wal", ".tmp", ".wal.checkpoint", ".wal.recovery"])
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda p: p.symlink_to("/nowhere")])
+def test_only_a_file_is_opened(path: Path, suffix: str, make: Callable[[Path], None]) -> None:
+    if suffix == ".tmp" and make is Path.mkdir:
+        pytest.skip("DuckDB makes this folder")
+    there = Path(f"{path}{suffix}")
+    there.unlink(missing_ok=True)
+    make(there)
+
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="where facesort has"):
+            Store.open(path, read_only=read_only)
+
+
+@pytest.mark.parametrize("version", range(1, newest_version()))
+def test_views_of_older_versions_do_not_run(path: Path, version: int) -> None:
+    """What views they had is not known any more: they are dropped before the first step."""
+    path.unlink()
+    steps = sorted(e.name for e in files("facesort.store").joinpath("migrations").iterdir())
+    change(
+        path,
+        "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name VARCHAR NOT NULL)",
+        *(
+            files("facesort.store").joinpath("migrations", step).read_text(encoding="utf-8")
+            + f"; INSERT INTO schema_migration VALUES ({int(step[:4])}, '{step[5:-4]}')"
+            for step in steps[:version]
+        ),
+        "INSERT INTO person (person_id, name, folder, folder_key) VALUES (1, 'Ada', 'Ada', 'ada')",
+        f"CREATE VIEW everyone AS {STOLEN}",
+        f'CREATE VIEW "odd "" name" AS {STOLEN}',
+        "CREATE MACRO max(x) AS 999",
+        f"CREATE MACRO answer_until(x) AS TABLE {STOLEN}",
+    )
+
+    with Store.open(path) as store:
+        assert [person.person.name for person in person_summaries(store)] == ["Ada"]
+        assert store.value("SELECT max(person_id) FROM person") == 1
+    Store.open(path, read_only=True).close()

@@ -1,0 +1,73 @@
+"""What is said when the machine is short of something that is not space on the disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facesort.errors import StoreError
+from facesort.store import Store
+
+# With only some file handles left, open the database and change it.
+WITHOUT_HANDLES = """
+import os, resource, sys
+from pathlib import Path
+from facesort.errors import StoreError
+from facesort.store import Store
+
+path, left, read_only = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "True"
+with Store.open(path) as store:
+    store.rows("SELECT 1")  # whatever is imported late is there
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    for handle in held[:left]:
+        os.close(handle)
+try:
+    with Store.open(path, read_only=read_only) as store:
+        if not read_only:
+            store.execute("INSERT INTO skipped VALUES ('a', 'b')")
+except StoreError as error:
+    print(error)
+else:
+    print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of open files")
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize(("left", "enough"), [(0, False), (1, False), (7, False), (8, True)])
+def test_a_lack_of_file_handles_is_told_as_one(
+    tmp_path: Path, left: int, enough: bool, read_only: bool
+) -> None:
+    """With none left, DuckDB would end the process without a word."""
+    path = tmp_path / "w.duckdb"
+    Store.open(path).close()
+    command = [sys.executable, "-c", WITHOUT_HANDLES, str(path), str(left), str(read_only)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    if enough:
+        assert done.stdout == "done\n"
+    else:
+        assert "Too many open files" in done.stdout
+        assert "ulimit -n" in done.stdout
+        assert "restore" not in done.stdout
+        assert "disk" not in done.stdout
+    Store.open(path).close()
+
+
+def test_a_lack_of_memory_is_told_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with Store.open(path) as store, pytest.raises(StoreError, match=r"Out of Memory") as caught:
+        store.rows("SELECT list(x) FROM (SELECT repeat('x', 1000) AS x FROM range(300000))")
+    assert "fewer workers" in str(caught.value)
+    assert "Free some space" not in str(caught.value)
+    Store.open(path).close()
