@@ -198,7 +198,7 @@ def test_rows_keep_their_order_on_their_way_out(path: Path, tmp_path: Path) -> N
         rows = [i for (i,) in store.relation(many).fetchall()]
         store.write_table(tmp_path / "many.csv", many)
     assert rows == list(range(299_999, -1, -1))
-    assert (tmp_path / "many.csv").read_text().splitlines()[1:3] == ["299999", "299998"]
+    assert (tmp_path / "many.csv").read_text().splitlines()[1:3] == ['"299999"', '"299998"']
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
