@@ -127,7 +127,8 @@ class Store:
             refuse_without_handles()
             unchanged = _stamp(path) is not None and _stamp(path) == _looked_at.get(path)
         # Before anything of it is read: opening a database replays its log.
-        config = _LOCKED | {"enable_external_access": beside is not None}
+        new = path is None or beside is not None  # and so holds nothing of anybody else's
+        config = _LOCKED | {"enable_external_access": new}
         try:
             connection = duckdb.connect(
                 ":memory:" if path is None else str(path), read_only=read_only, config=config
