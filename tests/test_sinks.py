@@ -42,6 +42,7 @@ from facesort.lab.shared.html import notice
 from facesort.lab.shared.plots import chart, picture, shorten
 from facesort.lab.sort.plots import plot_person_files
 from facesort.lab.sort.report import read_report
+from facesort.store import Store
 from facesort.workspace import Workspace
 
 FORMULA = re.compile(r"""[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[ "]*[\t\r\n]""")
@@ -227,7 +228,7 @@ def test_parquet_holds_the_text_as_it_is(job: Job, tmp_path: Path) -> None:
     export(
         workspace, pack, tmp_path / "out", ExportOptions(results="parquet"), ThreadPoolExecutor(2)
     )
-    with workspace.open_store(read_only=True) as store:
+    with Store.open(None) as store:
         rows = store.rows(
             "SELECT path FROM read_parquet(?)", [str(tmp_path / "out" / "_results.parquet")]
         )
