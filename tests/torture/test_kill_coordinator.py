@@ -7,19 +7,15 @@ counted.
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from torture import mortal_sort
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
+from torture.mortals import Mortal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork")
 
@@ -30,43 +26,6 @@ KINDS = {
     "file operation": "kills survived: coordinator between two file operations",
     "time": "kills survived: coordinator at a random time",
 }
-
-
-class Mortal:
-    """The process whose children sort and die."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, mortal_sort.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def sort(self, root: Path, *, after_s: float | None = None, **order: Any) -> int:
-        """Sort in a child, kill it after some time if so wished, and return how it ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        order |= {"workspace": str(root), "output": str(root.parent / "out")}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        child = int(self._process.stdout.readline())
-        killer = threading.Timer(after_s or 0, _kill, [child])
-        if after_s is not None:
-            killer.start()
-        ended = int(self._process.stdout.readline())
-        killer.cancel()
-        return ended
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it was done, and this is no kill
 
 
 @pytest.fixture(scope="module")

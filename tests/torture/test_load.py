@@ -14,8 +14,8 @@ from PIL import Image
 from synthetic_event import make_workspace
 from torture.campaign import WHOLE, Ledger, chance, share
 from torture.event import Calm, copy_of
+from torture.mortals import Mortal
 from torture.processes import peak_memory
-from torture.test_kill_coordinator import Mortal
 
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.job.sort import SortOptions, run_sort
