@@ -61,8 +61,8 @@ class Calm:
         assert not [path for path in root.rglob(".*")]
 
 
-def copy_of(prepared: Path, folder: Path, **changed: Path) -> Path:
-    """A copy of a prepared workspace with an output of its own, on the same source unless that is changed."""
+def copy_of(prepared: Path, folder: Path, **changed: object) -> Path:
+    """A copy of a prepared workspace with an output of its own, and on the same source, unless settings are changed."""
     shutil.copytree(prepared / "hot", folder / "hot", dirs_exist_ok=True)
     settings = load_settings(folder / "hot" / "facesort.toml")
     settings = settings.model_copy(update={"output": folder / "out"} | changed)
