@@ -48,6 +48,7 @@ class Reason(StrEnum):
     # a write that failed
     NAME_TAKEN = "name_taken"
     RENDER_CHANGED = "render_changed"
+    BAD_TARGET = "bad_target"
 
 
 class Outcome(StrEnum):

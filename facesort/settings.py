@@ -11,7 +11,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesort.errors import SettingsError, because
-from facesort.files import replace_file
+from facesort.files import NotOursError, read_own, replace_file
 
 # Strict types: `strict = true` is a mistake, not a threshold of 1.0.
 Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
@@ -261,13 +261,14 @@ def load_settings(path: Path) -> Settings:
         If the file is missing, not TOML, or holds an unknown key or a value out of range.
     """
     try:
-        values = tomllib.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # editors on Windows add a byte order mark
+        text = read_own(path, below=path.parent).decode("utf-8-sig")
+        values = tomllib.loads(text)  # editors on Windows add a byte order mark
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
-    except PermissionError as error:
-        raise SettingsError(f"{path} cannot be read: check its permissions") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read {because(error)}, and run the command again"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     settings = parse_settings(values, str(path))
@@ -286,16 +287,18 @@ def save_settings(settings: Settings, path: Path) -> None:
     SettingsError
         If the disk is full or fails; the file is unchanged.
     """
-    document = (
-        tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    )
     values = settings.model_dump(mode="json", exclude_none=True)
-    _update(document, values)
     try:
+        try:
+            document = tomlkit.parse(read_own(path, below=path.parent).decode("utf-8-sig"))
+        except FileNotFoundError:
+            document = tomlkit.document()
+        _update(document, values)
         replace_file(path, tomlkit.dumps(document).encode())
     except OSError as error:
+        place = error.filename if isinstance(error, NotOursError) else path
         raise SettingsError(
-            f"{path} cannot be written {because(error)}, and run the command again; the file is unchanged"
+            f"{place} cannot be written {because(error)}, and run the command again; the file is unchanged"
         ) from error
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,17 @@ from facesort.errors import (
     WorkspaceBusyError,
     WorkspaceError,
     because,
+)
+from facesort.files import (
+    Kind,
+    NotOursError,
+    expect,
+    kind_of,
+    make_own_folder,
+    read_own,
+    remove_own,
+    remove_own_folder,
+    replace_json,
 )
 from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
@@ -49,6 +60,8 @@ _OURS = {
     "facesort.duckdb.wal",
     ".facesort.toml.new",
 }
+# What DuckDB calls the files in the folder of temporary files that it puts beside a database.
+_OF_DUCKDB = re.compile(r"duckdb_temp_[A-Za-z0-9_-]+(\.tmp|\.block)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,13 @@ class Workspace:
         """Open the database; close it soon, because it locks out every other process.
 
         One that an older facesort wrote is brought up to date first, also for reading.
+
+        Raises
+        ------
+        WorkspaceError
+            If something else has the name of the database or of one of its files.
         """
+        self._refuse_foreign_database()
         try:
             return Store.open(self.database, read_only=read_only)
         except OldSchemaError:
@@ -111,6 +130,25 @@ class Workspace:
                 raise
             Store.open(self.database).close()
             return Store.open(self.database, read_only=read_only)
+
+    def _refuse_foreign_database(self) -> None:
+        """Refuse what DuckDB would write through: a link, and a log that is another file's second name."""
+        database = self.database
+        log_file = database.with_name(f"{database.name}.wal")
+        try:
+            expect(database, Kind.FILE, None)
+            expect(database.with_name(f"{database.name}.tmp"), Kind.FOLDER, None)
+            if expect(log_file, Kind.FILE, None) and log_file.stat().st_nlink > 1:
+                raise NotOursError(log_file, "is also another file, by a hard link")
+        except OSError as error:
+            raise unwritable(database, error) from error
+
+    def refuse_foreign_corrections(self) -> None:
+        """Raise before hours of work if their list could not be written at the end."""
+        try:
+            expect(self.corrections, Kind.FILE, None)
+        except NotOursError as error:
+            raise unwritable(self.corrections, error) from error
 
     @contextmanager
     def sorting_lock(self) -> Iterator[None]:
@@ -121,58 +159,77 @@ class Workspace:
         WorkspaceBusyError
             If another process holds it; the message names its PID.
         WorkspaceError
-            If the disk cannot be written.
+            If the disk cannot be written, or something else has the name of the lock or of its owner's file.
         """
-        owner = self.owner
-        lock = FileLock(self.root / "sort.lock", timeout=0, mode=0o600)
+        owner, path = self.owner, self.root / "sort.lock"
+        lock = FileLock(path, timeout=0, mode=0o600)
         try:
+            expect(path, Kind.FILE, None)
             lock.acquire()
         except Timeout:
             raise WorkspaceBusyError(
-                f"{self.root} is being sorted by process {_owner_pid(owner)}: wait for it "
+                f"{self.root} is being sorted by process {self._owner_pid()}: wait for it "
                 "(`facesort status --watch`), or stop it; an interrupted sort resumes by itself"
             ) from None
         except OSError as error:
-            raise _unwritable(self.root / "sort.lock", error) from error
+            raise unwritable(path, error) from error
         try:
-            _write_owner(owner)
+            try:
+                replace_json(owner, {"pid": os.getpid()}, durable=False)
+            except OSError as error:
+                raise unwritable(owner, error) from error
             self.remove_leftovers()
             yield
         finally:
-            owner.unlink(missing_ok=True)
+            with suppress(OSError):  # it only tells others who sorts
+                remove_own(owner, below=self.root)
             lock.release()
 
     def remove_leftovers(self) -> None:
         """Remove what an interrupted `forget` left behind; call it with the sorting lock held."""
         for path in self.leftovers():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            try:
+                if path.suffix != ".tmp":
+                    remove_own(path, below=self.root)
+                else:
+                    leave_alone(remove_own_folder(path, _OF_DUCKDB, below=self.root))
+            except NotOursError as error:
+                leave_alone(error)
 
     def leftovers(self) -> list[Path]:
         """A rewritten database that never replaced the old one, its log and its temporary files."""
-        return list(self.root.glob(f"{self.new_database.name}*"))
+        new = self.new_database
+        paths = (new.with_name(f"{new.name}{end}") for end in ("", ".wal", ".tmp"))
+        return [path for path in paths if os.path.lexists(path)]
+
+    def _owner_pid(self) -> str:
+        try:
+            return str(int(json.loads(read_own(self.owner, below=self.root, limit=1000))["pid"]))
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return "unknown"  # it has the lock, but has not written its PID yet
 
 
-def _write_owner(owner: Path) -> None:
-    try:
-        owner.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(owner, error) from error
+_left_alone: set[str] = set()
 
 
-def _unwritable(path: Path, error: OSError) -> WorkspaceError:
+def leave_alone(what: NotOursError | Sequence[Path]) -> None:
+    """Log what is in nobody's way, once in the life of this process; of several in one folder only the first."""
+    if not isinstance(what, NotOursError):
+        if not what:
+            return
+        beside = f" (nor {len(what) - 1} others beside it)" if what[1:] else ""
+        what = NotOursError(what[0], f"was not made by facesort{beside}")
+    if what.filename not in _left_alone:
+        _left_alone.add(what.filename)
+        log.warning("%s %s: it is left alone", what.filename, what.strerror)
+
+
+def unwritable(path: Path, error: OSError) -> WorkspaceError:
+    """The error of a workspace that cannot be written, or in which something else has a name of facesort's."""
+    place = error.filename if isinstance(error, NotOursError) else path
     return WorkspaceError(
-        f"{path} cannot be written {because(error)}, and run the command again; nothing is lost"
+        f"{place} cannot be written {because(error)}, and run the command again; nothing is lost"
     )
-
-
-def _owner_pid(owner: Path) -> str:
-    try:
-        return str(json.loads(owner.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "unknown"  # it has the lock, but has not written its PID yet
 
 
 def create_workspace(root: Path, settings: Settings) -> Workspace:
@@ -192,7 +249,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     """
     root = root.absolute()
     _refuse_unfinished(root)
-    if (root / "facesort.toml").exists():
+    if os.path.lexists(root / "facesort.toml"):
         raise WorkspaceError(
             f"{root} is a workspace already: use it, or give another folder with --workspace"
         )
@@ -203,7 +260,10 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
         )
     if root.is_dir() and {path.name for path in root.iterdir()} - _OURS:
         raise WorkspaceError(f"{root} is not empty: give a new or empty folder with --workspace")
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:  # also a file, or a link that leads nowhere
+        raise unwritable(root, error) from error
     _restrict_to_owner(root)
     workspace = Workspace(root, settings)
     _make_folders(workspace)
@@ -224,7 +284,7 @@ def open_workspace(root: Path) -> Workspace:
     """
     root = root.absolute()
     _refuse_unfinished(root)
-    if not (root / "facesort.toml").is_file():
+    if kind_of(root / "facesort.toml") is None:
         raise WorkspaceError(
             f"{root} is not a workspace: make one with `facesort init -w {root} --source PHOTOS --output SORTED`"
         )
@@ -264,7 +324,10 @@ def _is_open_to_others(folder: Path) -> bool:
 def _make_folders(workspace: Workspace) -> None:
     """Create missing folders: copies and backups often leave out empty ones."""
     for folder in (workspace.state, workspace.staging):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            make_own_folder(folder, below=workspace.root)
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
 
 def lies_in(inner: Path, outer: Path) -> bool:

@@ -17,6 +17,7 @@ MAX_STEM_BYTES = (
     180  # with hash, suffix and temporary name within the 255 bytes that file systems allow
 )
 MAX_FOLDER_BYTES = 120
+_MAX_TARGET_BYTES = 220  # of a part of a target; the same 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,20 @@ def safe_folder(name: str) -> str:
 def folder_key(folder: str) -> str:
     """Key that is equal for two names that some file system treats as the same folder."""
     return unicodedata.normalize("NFKC", folder).casefold()
+
+
+def is_target(target: str) -> bool:
+    """Whether a planned target is a file in a folder of the output: exactly ``<folder>/<name>``.
+
+    What is stored may have been changed by somebody else: a path that leads out of the output is never used.
+    """
+    parts = target.split("/")
+    return len(parts) == 2 and all(
+        part not in {"", ".", ".."}
+        and not re.search(r"[\\\x00]|^[A-Za-z]:", part)
+        and len(part.encode("utf-8")) <= _MAX_TARGET_BYTES
+        for part in parts
+    )
 
 
 def output_name(source_path: str, sha256: str) -> str:

@@ -17,6 +17,7 @@ from facesort.files.own import (
     Kind as Kind,
     NotOursError as NotOursError,
     create_own as create_own,
+    expect as expect,
     kind_of as kind_of,
     make_own_folder as make_own_folder,
     open_own as open_own,

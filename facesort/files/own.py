@@ -74,11 +74,11 @@ def _reparse_tag(found: os.stat_result) -> int:
 
 def _refuse_links(path: Path, below: Path) -> None:
     """Raise unless every folder between `below` and a path is a real one; `below` itself may be reached by a link."""
-    way = path.relative_to(below).parts[:-1]
-    if ".." in path.parts:
+    parts = path.relative_to(below).parts
+    if ".." in parts:
         raise ValueError(f"{path} has a part '..'")
     folder = below
-    for name in way:
+    for name in parts[:-1]:
         folder = folder / name
         expect(folder, Kind.FOLDER, None)
 

@@ -15,9 +15,6 @@ ANYWHERE = {"unlink", "rmtree", "rmdir", "removedirs", "truncate", "ftruncate"}
 OF_MODULES = {("os", "remove"), ("os", "renames"), ("shutil", "move"), ("shutil", "copytree")}
 TO_CONVERT = {
     "demo/run.py",
-    "engine/job/commit.py",
-    "engine/job/progress.py",
-    "workspace.py",
 }
 
 

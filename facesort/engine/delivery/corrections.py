@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facesort.core.foreign_text import csv_text
 from facesort.errors import WorkspaceError, because
-from facesort.files import replace_file
+from facesort.files import read_own, replace_file
 from facesort.store import Store
 from facesort.store.queries.corrections import Correction, corrections
 from facesort.workspace import Workspace
@@ -66,11 +66,17 @@ def _write(workspace: Workspace, found: Iterable[Correction]) -> None:
     _replace(workspace.corrections, csv_text([_COLUMNS, *rows]).encode("utf-8-sig"))
 
 
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read_own(path, below=path.parent, limit=len(data)) == data
+    except OSError:
+        return False
+
+
 def _replace(path: Path, data: bytes) -> None:
     try:
-        if path.is_file() and path.read_bytes() == data:
-            return
-        replace_file(path, data)
+        if not _holds(path, data):
+            replace_file(path, data)
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written {because(error)}; the next `facesort rematch` writes it, and nothing else is "

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, Photo, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
-from facesort.engine.job.commit import Committer, mark_of, stage, unstage
+from facesort.engine.job.commit import Committer, mark_of
 from facesort.engine.job.decide import (
     AskStandings,
     decide_batch,
@@ -39,6 +38,7 @@ from facesort.engine.job.rematch import (
     recorded,
 )
 from facesort.engine.job.roots import RootFolder, SourceMonitor
+from facesort.engine.job.staging import Staging, remove_abandoned
 from facesort.engine.rules import Rules, rules_of
 from facesort.errors import ImageError
 from facesort.store import Store
@@ -126,10 +126,7 @@ class Run:
         self.progress.write("running")
         self.options.at("scanned")
         committing = photos.batches_in(self.store, BatchState.COMMITTING)
-        for leftover in set(self.workspace.staging.iterdir()) - {
-            self._staging(b) for b in committing
-        }:
-            unstage(leftover)
+        remove_abandoned(self.workspace, committing)
         for batch_id in committing:
             self._commit(batch_id, executor)
 
@@ -181,7 +178,7 @@ class Run:
         if not ready:
             return report
         batch_id = photos.next_batch_id(self.store)
-        stage(self._staging(batch_id), jpegs.values())
+        Staging.of(self.workspace, batch_id).write(jpegs.values())
         at("rematch_staged")
         with self.store.transaction():
             rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
@@ -229,7 +226,8 @@ class Run:
         results = results_of(decided, stand)
         writes = plan_batch(decided, batch, stand)
         wanted = {w.photo_id for w in writes}
-        stage(self._staging(batch_id), (a.jpeg for a in found if a.photo_id in wanted))
+        staging = Staging.of(self.workspace, batch_id)
+        staging.write(a.jpeg for a in found if a.photo_id in wanted)
         at("staged")
         with self.store.transaction():
             photos.record_batch(
@@ -263,11 +261,11 @@ class Run:
 
     def _commit(self, batch_id: int, executor: Executor) -> int:
         """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
-        at = self.options.at
+        at, staging = self.options.at, Staging.of(self.workspace, batch_id)
         writes = planned_writes(self.store, batch_id)
         committer = Committer(
             self.output,
-            self._staging(batch_id),
+            staging,
             lambda plan, path: self._render(executor, plan, path),
             at,
             mark=mark_of(self.workspace),
@@ -278,7 +276,7 @@ class Run:
             commits.finish_batch(self.store, batch_id, failures)
             at("finishing")
         at("committed")
-        unstage(self._staging(batch_id))
+        staging.remove()
         self.progress.batch_moved("COMMITTING", "COMMITTED")
         self._count_files(batch_id, [w.plan for w in writes if w.write_id not in failures])
         if failures:
@@ -300,6 +298,3 @@ class Run:
             self.monitor.check(error.reason)
             log.warning("%s cannot be rendered again: %s", path, error)
             return None
-
-    def _staging(self, batch_id: int) -> Path:
-        return self.workspace.staging / f"{batch_id:06d}"

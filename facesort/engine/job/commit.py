@@ -8,14 +8,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.routing import PlannedWrite
+from facesort.core.routing import PlannedWrite, is_target
 from facesort.engine.job.roots import RootFolder
-from facesort.errors import OutputError, WorkspaceError, because
-from facesort.files import file_sha256, publish, remove_own, sync_folder, write_synced
+from facesort.engine.job.staging import Staging
+from facesort.errors import OutputError, because
+from facesort.files import (
+    NotOursError,
+    file_sha256,
+    publish,
+    remove_own,
+    sync_folder,
+    write_synced,
+)
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
 from facesort.workspace import Workspace
@@ -23,34 +32,6 @@ from facesort.workspace import Workspace
 log = logging.getLogger(__name__)
 
 PARTIAL = ".facesort-part"
-
-
-def _staged_path(folder: Path, sha256: str) -> Path:
-    return folder / f"{sha256}.jpg"
-
-
-def stage(folder: Path, jpegs: Iterable[bytes]) -> None:
-    """Write a batch's output JPEGs durably to the workspace's disk, before the transaction that plans them."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for jpeg in jpegs:
-            path = _staged_path(folder, hashlib.sha256(jpeg).hexdigest())
-            remove_own(path, below=folder)  # of a sort that was interrupted
-            write_synced(path, jpeg, private=True)
-        sync_folder(folder)
-    except OSError as error:
-        raise WorkspaceError(
-            f"the workspace's staging folder {folder} cannot be written {because(error)}, and run the command again; "
-            "nothing is lost"
-        ) from error
-
-
-def unstage(folder: Path) -> None:
-    """Remove a batch's staging; it is not needed once the batch is COMMITTED."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
 
 
 def mark_of(workspace: Workspace) -> str:
@@ -66,8 +47,8 @@ class Committer:
     ----------
     output : RootFolder
         As it was when the run started; files are only ever added.
-    staging : Path or None
-        The batch's folder in the workspace; None if nothing is staged.
+    staging : Staging or None
+        None if nothing is staged.
     render : callable of (PlannedWrite, source path) to bytes or None
         Renders a photo again if its staged JPEG is lost; returns None if it cannot.
     at : callable of str
@@ -77,7 +58,7 @@ class Committer:
     """
 
     output: RootFolder
-    staging: Path | None
+    staging: Staging | None
     render: Callable[[PlannedWrite, str], bytes | None]
     at: Callable[[str], None]
     mark: str = ""
@@ -88,17 +69,22 @@ class Committer:
         Returns
         -------
         dict of write_id to Reason
-            Writes that failed, because another file has the name or the photo cannot be rendered again.
+            Writes that failed, because another file has the name, the photo cannot be rendered again, or the target
+            is not ``<folder>/<name>``.
 
         Raises
         ------
         OutputError
-            If the output is gone or cannot be written: the batch stays COMMITTING, and the next sort completes it.
+            If the output is gone or cannot be written, or something else has the name of a temporary copy: the batch
+            stays COMMITTING, and the next sort completes it.
         """
-        failures: dict[int, Reason] = {}
+        failures = {w.write_id: Reason.BAD_TARGET for w in writes if not is_target(w.plan.target)}
         # The output folder too: the process may have been killed between a mkdir and its fsync.
         folders = {self.output.path}
         for write in writes:
+            if write.write_id in failures:
+                log.warning("%r is not a file in a folder of the output", write.plan.target)
+                continue
             target = self.output.path / write.plan.target
             try:
                 folders.add(self._folder(target.parent))
@@ -128,7 +114,8 @@ class Committer:
         self._refuse_gone()
         if not os.path.lexists(folder):
             folder.mkdir()
-        if not folder.resolve().is_relative_to(self.output.path.resolve()):
+        inside, root = (os.path.realpath(path) for path in (folder, self.output.path))
+        if not Path(inside).is_relative_to(root):
             raise OutputError(
                 f"{folder} leads out of the output folder (it is a link): remove the link and run `facesort sort` again"
             )
@@ -140,19 +127,20 @@ class Committer:
             return Reason.NAME_TAKEN  # a file has the name of the person's folder
         partial = target.with_name(f".{target.name}{self.mark}{PARTIAL}")
         if os.path.lexists(target):
-            partial.unlink(missing_ok=True)
+            with suppress(NotOursError):  # it does not stand in the way
+                remove_own(partial, below=partial.parent)
             return _name_taken(target, plan)
         data = self._jpeg(write)
         if data is None:
             return Reason.RENDER_CHANGED
         self.at("before_copy")
-        partial.unlink(missing_ok=True)  # a link there must not be followed
+        remove_own(partial, below=partial.parent)
         write_synced(partial, data)
         self.at("after_copy")
         try:
             publish(partial, target)
         except FileExistsError:  # another program was faster
-            partial.unlink(missing_ok=True)
+            remove_own(partial, below=partial.parent)
         self.at("after_rename")
         return _name_taken(target, plan)
 
@@ -161,12 +149,9 @@ class Committer:
         plan = write.plan
         if self.staging is None:
             return self._rendered(write)
-        try:
-            data = _staged_path(self.staging, plan.sha256).read_bytes()
-        except FileNotFoundError:
-            data = b""
-        if hashlib.sha256(data).hexdigest() == plan.sha256:
-            return data
+        staged = self.staging.read(plan.sha256)
+        if staged is not None:
+            return staged
         log.warning("the staged copy of %s is lost: rendering it again", plan.target)
         return self._rendered(write)
 
@@ -189,7 +174,8 @@ def _name_taken(target: Path, plan: PlannedWrite) -> Reason | None:
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
+    place = error.filename if isinstance(error, NotOursError) else path
     return OutputError(
-        f"{path} cannot be written {because(error)}, and run the command again; nothing is lost and nothing will be "
+        f"{place} cannot be written {because(error)}, and run the command again; nothing is lost and nothing will be "
         "written twice"
     )

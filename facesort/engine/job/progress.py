@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facesort.clock import utc_text
 from facesort.errors import StoreLockedError, because
-from facesort.files import replace_json
+from facesort.files import Kind, expect, make_own_folder, read_own, remove_own, replace_json
 from facesort.reasons import PhotoStatus
 from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 _HEARTBEAT_S = 1.0
 # Rate and ETA use the last photos only, since folders differ in speed.
 _RATE_WINDOW = 500
+_OF_A_KILLED_RUN = re.compile(r"\.[0-9]{6,}\.json\.new")
 
 
 def status_report(
@@ -59,13 +62,38 @@ def status_report(
     }
 
 
+class _Written(BaseModel):
+    """The shape of ``progress.json``; older ones lack `skipped`."""
+
+    model_config = ConfigDict(strict=True)
+
+    state: str
+    photos: dict[str, int]
+    faces: dict[str, int]
+    batches: dict[str, int]
+    persons: dict[str, int]
+    skipped: dict[str, int] = Field(default_factory=dict)
+    images_per_second: float | None
+    eta_seconds: float | None
+    pid: int = Field(gt=0, lt=2**31)
+    process_started: float
+
+    @field_validator("photos")
+    @classmethod
+    def _is_complete(cls, photos: dict[str, int]) -> dict[str, int]:
+        if missing := {"total", *PhotoStatus} - photos.keys():
+            raise ValueError(f"without {', '.join(sorted(missing))}")
+        return photos
+
+
 def read_progress(folder: Path) -> dict[str, Any] | None:
-    """Read the last progress that a sort wrote; None before the first one."""
+    """Read the last progress that a sort wrote; None before the first one, and if something else lies there."""
     try:
-        value = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        data = read_own(folder / "progress.json", below=folder.parent)
+        _Written.model_validate_json(data)
+        return dict(json.loads(data))
     except (OSError, ValueError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 @dataclass(slots=True)
@@ -87,13 +115,18 @@ class Progress:
     _process_started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
     _analysed: int = 0
     _beat: float = 0.0
+    _failed: set[Path] = field(default_factory=set)
     _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
 
     def __post_init__(self) -> None:
-        with _log_failure("state files"):
-            (self.folder / "batches").mkdir(parents=True, exist_ok=True)
-            for leftover in self.folder.rglob(".*.new"):  # of a run that was killed
-                leftover.unlink()
+        folder, below = self.folder / "batches", self.folder.parent
+        left: list[Path] = []
+        with self._logged(folder):
+            make_own_folder(folder, below=below)
+            left = [p for p in folder.iterdir() if _OF_A_KILLED_RUN.fullmatch(p.name)]
+        for path in left:
+            with self._logged(path):
+                remove_own(path, below=below)
 
     def photo_analysed(self) -> None:
         """Count one more analysed photo; writes progress at most once a second."""
@@ -131,7 +164,7 @@ class Progress:
         for name in names:
             self.counts.persons[name] = self.counts.persons.get(name, 0) + 1
         summary = {"batch_id": batch_id, "files": len(names), "finished_at": utc_text()}
-        _write_state(self.folder / "batches" / f"{batch_id:06d}.json", summary)
+        self._write(self.folder / "batches" / f"{batch_id:06d}.json", summary)
 
     def write(self, state: str) -> dict[str, Any]:
         """Write ``progress.json``; returns what it says."""
@@ -142,7 +175,7 @@ class Progress:
             "process_started": self._process_started,
             "updated_at": utc_text(),
         }
-        _write_state(self.folder / "progress.json", report)
+        self._write(self.folder / "progress.json", report)
         return report
 
     def _rate_and_eta(self) -> tuple[float | None, float | None]:
@@ -155,32 +188,34 @@ class Progress:
 
     def _write_heartbeat(self) -> None:
         beat = {"pid": os.getpid(), "analysed": self._analysed, "at": utc_text()}
-        _write_state(self.folder / "heartbeat.json", beat)
+        self._write(self.folder / "heartbeat.json", beat)
 
+    def _write(self, path: Path, value: Any) -> None:
+        """Replace a state file; a failure is only logged.
 
-def _write_state(path: Path, value: Any) -> None:
-    """Replace a state file; a failure is only logged.
+        Windows refuses while another process reads the file, and a full disk always: the next update will do, and the
+        run reports a full disk itself.
+        """
+        with self._logged(path):
+            expect(path.parent, Kind.FOLDER)
+            replace_json(path, value, durable=False)
 
-    Windows refuses while another process reads the file, and a full disk always: the next update will do, and the
-    run reports a full disk itself.
-    """
-    with _log_failure(path.name):
-        replace_json(path, value, durable=False)
-
-
-@contextmanager
-def _log_failure(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        log.warning("%s cannot be written %s", name, because(error))
+    @contextmanager
+    def _logged(self, path: Path) -> Iterator[None]:
+        """Log a failure, once per file: progress is written every second."""
+        try:
+            yield
+        except OSError as error:
+            if self._failed.isdisjoint({path, path.parent}):
+                log.warning("%s cannot be written %s", path, because(error))
+            self._failed.add(path)
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:
     """Whether the process that wrote a progress file is still running."""
     try:
         started = psutil.Process(progress["pid"]).create_time()
-    except (psutil.Error, KeyError):
+    except psutil.Error:
         return False
     return bool(progress["state"] == "running" and abs(started - progress["process_started"]) < 1)
 

@@ -139,6 +139,7 @@ def _run_in(
 ) -> Iterator[tuple[Run, Executor]]:
     """The part of a run that has the database open."""
     settings = workspace.settings
+    workspace.refuse_foreign_corrections()
     _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     source = (

@@ -27,6 +27,7 @@ _MEANINGS = MappingProxyType(
         Reason.TIMEOUT: "it took longer than photos.timeout_s in facesort.toml",
         Reason.NAME_TAKEN: "another file has its name in the output; nothing was overwritten",
         Reason.RENDER_CHANGED: "its copy was lost, and the photo has changed since",
+        Reason.BAD_TARGET: "its place is not a file in a folder of the output: give the person another folder",
     }
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, Photo
-from facesort.core.routing import PlannedWrite
+from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
@@ -151,12 +151,20 @@ def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
     )
     store.execute(
         "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
-        "w.target, w.sha256, w.size, 'planned', NULL FROM write w "
+        # What was no place in the output gets one in the folder that the person has now.
+        "if(w.reason = ?, coalesce((SELECT folder FROM person p WHERE p.person_id = w.person_id), ?) || '/' || "
+        "regexp_extract(w.target, '[^/]*$'), w.target), w.sha256, w.size, 'planned', NULL FROM write w "
         "JOIN photo_state s ON s.photo_id = w.photo_id AND s.batch_id = w.batch_id "
         "WHERE w.status = 'failed' AND list_contains(?, w.photo_id) "
         "AND EXISTS (FROM wanted_copy c "
         "WHERE c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id)",
-        [store.next_id("write", "write_id"), batch_id, list(photo_ids)],
+        [
+            store.next_id("write", "write_id"),
+            batch_id,
+            Reason.BAD_TARGET.value,
+            UNKNOWN_FOLDER,
+            list(photo_ids),
+        ],
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["retry"], "state": ["COMMITTING"]})
     store.insert(

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from disks import mounted, needs_mount, remount, unprivileged
+from foreign_things import FILES, HARD_LINKS, KINDS, make_surroundings, snapshot, throw
 
 from facesort.core.routing import PlannedWrite
-from facesort.engine.job.commit import Committer, stage, unstage
+from facesort.engine.job.commit import Committer
 from facesort.engine.job.roots import RootFolder
+from facesort.engine.job.staging import Staging
 from facesort.errors import OutputError
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite
@@ -55,6 +57,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.output.mkdir(exist_ok=True)
+        (self.root / "staging").mkdir(exist_ok=True)
         self.at_the_start = RootFolder.of(self.output)
 
     @property
@@ -62,11 +65,11 @@ class Place:
         return self.root / "output"
 
     @property
-    def staging(self) -> Path:
-        return self.root / "staging" / "000001"
+    def staging(self) -> Staging:
+        return Staging(self.root / "staging" / "000001", self.root)
 
     def stage(self, jpegs: Iterable[bytes] = (JPEG,)) -> None:
-        stage(self.staging, jpegs)
+        self.staging.write(jpegs)
 
     def render(self, plan: PlannedWrite, source_path: str) -> bytes | None:
         self.asked.append(source_path)
@@ -112,7 +115,7 @@ def test_copies_and_their_folders_survive_a_power_cut(
     place: Place, synced: list[tuple[int, int, list[str]]]
 ) -> None:
     place.stage()
-    assert (place.staging.stat().st_ino, 0, [f"{digest(JPEG)}.jpg"]) in synced
+    assert (place.staging.folder.stat().st_ino, 0, [f"{digest(JPEG)}.jpg"]) in synced
     del synced[:]
     place.carry_out(TWO)
     anna, ben = place.output / "Anna", place.output / "Ben"
@@ -148,7 +151,7 @@ def test_what_is_done_is_verified_and_not_touched(place: Place) -> None:
     place.stage()
     place.carry_out(TWO)
     before = [(place.output / w.plan.target).stat() for w in TWO]
-    unstage(place.staging)
+    place.staging.remove()
     assert place.carry_out(TWO) == {}
     after = [(place.output / w.plan.target).stat() for w in TWO]
     assert [(s.st_ino, s.st_mtime_ns) for s in after] == [(s.st_ino, s.st_mtime_ns) for s in before]
@@ -219,7 +222,7 @@ def test_killed_and_taken_up_again(place: Place, point: str, staging_lost: bool)
     with pytest.raises(Killed):
         place.carry_out(TWO)
     if staging_lost:
-        unstage(place.staging)
+        place.staging.remove()
         place.rendered = JPEG
     place.kill_at = None
     assert place.carry_out(TWO) == {}
@@ -241,17 +244,51 @@ def test_a_half_copy_of_an_earlier_run_is_cleared(
 
 
 @posix
-def test_a_half_copy_that_is_a_link_is_not_written_through(place: Place) -> None:
-    """Whoever put it there: what it leads to is a photo, or another file that must stay."""
-    photo = place.root / "photo.jpg"
-    photo.write_bytes(OTHER)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("done", [False, True])
+def test_what_has_the_name_of_a_half_copy_and_is_no_file_is_left_alone(
+    place: Place, kind: str, done: bool
+) -> None:
+    """Whoever put it there: what a link leads to is a photo, or another file that must stay."""
+    make_surroundings(place.root)
     place.stage()
-    (place.output / "Anna").mkdir()
-    (place.output / "Anna" / ".a_1.jpg.facesort-part").symlink_to(photo)
-    assert place.carry_out(TWO) == {}
-    assert photo.read_bytes() == OTHER
-    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
+    partial = place.output / "Anna" / ".a_1.jpg.facesort-part"
+    throw(place.root, partial, kind)
+    around, was = snapshot(place.root / "outside"), snapshot(partial)
+    if done:
+        (place.output / "Anna" / "a_1.jpg").write_bytes(JPEG)
+    if done or kind in {*FILES, *HARD_LINKS}:
+        assert place.carry_out(TWO) == {}
+    else:
+        with pytest.raises(
+            OutputError, match=r"facesort-part cannot be written \(is a .*: move away what"
+        ):
+            place.carry_out(TWO)
+        assert snapshot(partial) == was
+        partial.rename(place.root / "moved away")
+        assert place.carry_out(TWO) == {}
+    assert snapshot(place.root / "outside") == around
+    assert (place.output / "Anna" / "a_1.jpg").read_bytes() == JPEG
     assert not (place.output / "Anna" / "a_1.jpg").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "../x.jpg", "../../x.jpg", "Anna/../../x.jpg", "Anna/../x.jpg", "/tmp/x.jpg", "//tmp/x.jpg", "x.jpg", "",
+        "Anna/", "/", "..", ".", "./x.jpg", "Anna/..", "Anna/b/x.jpg", "Anna//x.jpg", "C:/x.jpg", "Anna/C:x.jpg",
+        "C:\\x/y.jpg", "..\\x/y.jpg", "Anna/..\\..\\y.jpg", "Anna/x\0.jpg", "\0/x.jpg", "Anna/" + "x" * 300,
+    ],
+    ids=lambda target: repr(target[:20]),
+)  # fmt: skip
+def test_a_target_that_is_not_a_file_in_a_folder_makes_nothing(place: Place, target: str) -> None:
+    """The database may have been sent by somebody."""
+    place.stage()
+    before = snapshot(place.root)
+    assert place.carry_out([planned(1, target)]) == {1: Reason.BAD_TARGET}
+    assert snapshot(place.root) == before
+    assert place.carry_out([planned(1, target), TWO[1]]) == {1: Reason.BAD_TARGET}
+    assert tree(place.output) == {"Ben/a_1.jpg": JPEG}, "and the others are written"
 
 
 @posix
@@ -272,16 +309,16 @@ def test_a_half_copy_that_is_another_name_of_a_file_is_not_written_through(place
 
 
 def lose(place: Place) -> None:
-    unstage(place.staging)
+    place.staging.remove()
 
 
 def truncate(place: Place) -> None:
-    [path] = place.staging.iterdir()
+    [path] = place.staging.folder.iterdir()
     path.write_bytes(JPEG[:-1])
 
 
 def empty(place: Place) -> None:
-    [path] = place.staging.iterdir()
+    [path] = place.staging.folder.iterdir()
     path.write_bytes(b"")
 
 
@@ -455,18 +492,19 @@ def test_an_unplugged_disk_is_not_replaced_by_its_mount_point(
 
 @pytest.mark.parametrize("jpegs", [[], [JPEG], [JPEG, JPEG], [JPEG, OTHER]])
 def test_staging_is_by_content_and_can_be_repeated(tmp_path: Path, jpegs: list[bytes]) -> None:
-    folder = tmp_path / "staging" / "000001"
+    staging = Staging(tmp_path / "000001", tmp_path)
     for _ in range(2):
-        stage(folder, jpegs)
-        assert tree(folder) == {f"{digest(jpeg)}.jpg": jpeg for jpeg in jpegs}
-    unstage(folder)
-    assert not folder.exists()
-    unstage(folder)
+        staging.write(jpegs)
+        assert tree(staging.folder) == {f"{digest(jpeg)}.jpg": jpeg for jpeg in jpegs}
+    staging.remove()
+    assert not staging.folder.exists()
+    staging.remove()
 
 
 def test_staging_mends_what_a_power_cut_left(tmp_path: Path) -> None:
-    stage(tmp_path, [JPEG])
-    [path] = tmp_path.iterdir()
+    staging = Staging(tmp_path / "000001", tmp_path)
+    staging.write([JPEG])
+    [path] = staging.folder.iterdir()
     path.write_bytes(b"")
-    stage(tmp_path, [JPEG])
+    staging.write([JPEG])
     assert path.read_bytes() == JPEG

@@ -40,7 +40,7 @@ def test_a_half_written_database_is_removed_when_the_workspace_is_opened(
     for path in left[:2]:
         path.write_bytes(b"x")
     left[2].mkdir()
-    (left[2] / "spilled").write_bytes(b"x")
+    (left[2] / "duckdb_temp_29087_0_storage_S64K-0.tmp").write_bytes(b"x")
 
     with workspace.sorting_lock():
         (workspace.new_database).write_bytes(b"somebody is at work on it")
