@@ -122,7 +122,7 @@ class Workspace:
         WorkspaceError
             If something else has the name of the database or of one of its files.
         """
-        self._refuse_foreign_database()
+        self.refuse_foreign_database(self.database)
         try:
             return Store.open(self.database, read_only=read_only)
         except OldSchemaError:
@@ -131,9 +131,8 @@ class Workspace:
             Store.open(self.database).close()
             return Store.open(self.database, read_only=read_only)
 
-    def _refuse_foreign_database(self) -> None:
+    def refuse_foreign_database(self, database: Path) -> None:
         """Refuse what DuckDB would write through: a link, and a log that is another file's second name."""
-        database = self.database
         log_file = database.with_name(f"{database.name}.wal")
         try:
             expect(database, Kind.FILE, None)

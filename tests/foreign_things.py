@@ -20,9 +20,10 @@ import facesort
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.job.progress import current_status
 from facesort.engine.job.sort import SortOptions, retry_failed, run_rematch
-from facesort.engine.privacy.forget import forget, saved_runs
+from facesort.engine.privacy.forget import forget
 from facesort.engine.setup import open_with_pack
 from facesort.errors import FacesortError
+from facesort.lab.shared.saved_runs import saved_runs
 from facesort.settings import load_settings, save_settings
 from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import open_workspace
@@ -211,8 +212,8 @@ class World:
         """Every name that facesort gives, relative to a copy."""
         mark = hashlib.sha256(os.fsencode(root / "hot")).hexdigest()[:8]
         small = (
-            "facesort.toml corrections.csv state/owner.json state/progress.json state/heartbeat.json "
-            "state/batches/000001.json state/batches/000002.json"
+            "facesort.toml corrections.csv backups.json state/output.json state/owner.json state/progress.json "
+            "state/heartbeat.json state/batches/000001.json state/batches/000002.json"
         ).split()
         new = [str(Path(name).with_name(f".{Path(name).name}.new")) for name in small]
         databases = ("facesort.duckdb", ".facesort.duckdb.new")
@@ -285,7 +286,7 @@ def _rematch(root: Path) -> None:
 def _forget(root: Path, name: str | None) -> None:
     workspace = open_workspace(root / "hot")
     forget(workspace, name)
-    saved_runs(workspace, root / "runs")
+    saved_runs(root / "runs", workspace.root)
 
 
 def _open(root: Path) -> None:
@@ -303,6 +304,8 @@ VERBS: Mapping[str, Callable[[Path], object]] = {
     "sort": _sort,
     "rematch": _rematch,
     "status": lambda root: current_status(open_workspace(root / "hot")),
+    "forget": lambda root: _forget(root, "Person 2"),
+    "forget unknown faces": lambda root: _forget(root, None),
     "retry": lambda root: retry_failed(open_workspace(root / "hot")),
     "open": _open,
     "verify": _verify,

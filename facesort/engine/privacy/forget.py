@@ -153,6 +153,7 @@ def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[s
     with workspace.open_store() as store:
         erasure = choose(store)
     seen = _stamp(old)
+    workspace.refuse_foreign_database(new)
     try:
         rows = rewrite.write_without(old, new, erasure)
         if _stamp(old) != seen:
