@@ -41,7 +41,8 @@ torture: $(DEV) ## Kill, starve and poison jobs, and count what is lost (SEED=n 
 lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 	# JupyterLab drops uploads of more than 10 MB in one go without a word
 	# and asks the network for news and newer versions of itself.
-	$(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}" \
+	# Neither it nor its kernels take code from the folder one stands in.
+	env -u PYTHONPATH -u PYTHONSTARTUP PYTHONSAFEPATH=1 $(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}" \
 		--LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 lint: $(DEV) ## Format, style, types, layers, and notebooks without outputs

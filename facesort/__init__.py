@@ -11,13 +11,15 @@ Examples
 [('Person 1', 5), ('Person 2', 6), ('Person 3', 3), ('Person 4', 4)]
 """
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
 
+from facesort.import_path import leave_out_current_folder, runs_the_command
 from facesort.version import __version__ as __version__
 
+if runs_the_command():  # before any other import, which the current folder could answer
+    leave_out_current_folder()
+
+TYPE_CHECKING = False  # importing `typing` for it would be such an import
 if TYPE_CHECKING:
     from facesort.api import (
         ExportReport,

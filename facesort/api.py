@@ -246,8 +246,8 @@ def sort(
     workspace : str, Path or WorkspaceView
         Tables taken from a view before this call end: ask the view for them again.
     executor : Executor, optional
-        Analyses the photos; by default processes on this machine.  These are spawned, so a script must call this
-        under ``if __name__ == "__main__":``.
+        Analyses the photos; by default processes on this machine, which find no module in the current folder and do
+        not run your script again.
     on_photo : callable of (done, total), optional
         Called after every analysed photo.
     **settings

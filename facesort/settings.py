@@ -231,6 +231,15 @@ _OF_A_RUN = {
 }
 
 
+def given_for_run(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Leave out what is to be as in ``facesort.toml``: None, and 0 workers."""
+    return {
+        name: value
+        for name, value in parameters.items()
+        if value is not None and not (name == "workers" and value == 0)
+    }
+
+
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:
     """Copy of the settings with those of one run.
 

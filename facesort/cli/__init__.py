@@ -12,6 +12,7 @@ import click
 
 from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
 from facesort.cli.terminal import ExplainingGroup, any_workspace_option, encode_everything
+from facesort.import_path import leave_out_current_folder
 from facesort.lab.shared.log_lines import LogLines
 from facesort.version import __version__
 
@@ -64,5 +65,6 @@ for _command in _COMMANDS:
 
 def main() -> None:
     """Entry point of the `facesort` command."""
+    leave_out_current_folder()
     encode_everything()
     cli()

@@ -25,16 +25,16 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
 
     Runs the notebook 05_audit, and changes nothing.
     """
-    from facesort.lab.run.launch import launch, parse_parameters
+    from facesort.lab.run.launch import launch
+    from facesort.lab.run.parameters import check_parameters, parse_parameters
     from facesort.workspace import open_workspace, refuse_inside
 
     workspace = open_workspace(root)
     refuse_inside(runs, workspace.settings)
     refuse_options_among(pairs, {"workspace": "-w", "runs": "--runs"})
+    asked = check_parameters("05_audit", parse_parameters(pairs))
     places = {"workspace": str(workspace.root), "runs": str(runs.absolute())}
-    notebook = launch(
-        "05_audit", parse_parameters(pairs) | places, runs=runs.absolute(), job="audit"
-    )
+    notebook = launch("05_audit", asked | places, runs=runs.absolute(), job="audit")
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     photos, drops = summary["photos"], summary["drops"]
     say(f"photos        {photos['total']}, {drops['of']} decided, {drops['photos']} dropped")

@@ -40,16 +40,18 @@ def calibrate(
     """
     from facesort.engine.calibration.calibrate import check_calibration
     from facesort.engine.setup import open_with_pack
-    from facesort.lab.calibrate.cells import write_calibration
-    from facesort.lab.run.launch import launch, parse_parameters
+    from facesort.lab.calibrate.written import write_calibration
+    from facesort.lab.run.launch import launch
+    from facesort.lab.run.parameters import check_parameters, parse_parameters
     from facesort.workspace import refuse_inside
 
     workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
     refuse_options_among(pairs, {"workspace": "-w", "labelled": "--labelled", "apply": "--apply"})
+    asked = check_parameters("02_calibrate", parse_parameters(pairs))
     workspace.open_store().close()  # brings an older database up to date
     check_calibration(workspace, pack, labelled)
-    parameters = parse_parameters(pairs) | {"workspace": str(workspace.root), "apply": apply}
+    parameters = asked | {"workspace": str(workspace.root), "apply": apply}
     if labelled is not None:
         parameters["labelled"] = str(labelled.absolute())
     notebook = launch("02_calibrate", parameters, runs=runs.absolute(), job="calibrate")

@@ -50,20 +50,27 @@ def sort(
     """
     from facesort.engine.job.progress import current_status
     from facesort.engine.job.sort import check_gallery
+    from facesort.engine.rules import rules_of
     from facesort.engine.setup import open_with_pack
-    from facesort.lab.run.launch import launch, parse_parameters
+    from facesort.lab.run.launch import launch
+    from facesort.lab.run.parameters import check_parameters, parse_parameters
+    from facesort.settings import given_for_run, override
     from facesort.workspace import refuse_inside
 
     workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
     options = {"workspace": "-w"} | ({} if workers is None else {"workers": "--workers"})
     refuse_options_among(pairs, options)
+    asked = parse_parameters(pairs) | ({} if workers is None else {"workers": workers})
+    asked = check_parameters("03_sort", asked)
+    decisive = {name: value for name, value in asked.items() if name != "contact_sheet"}
+    rules_of(override(workspace.settings, given_for_run(decisive)), pack)
     check_gallery(workspace, pack)
-    parameters = parse_parameters(pairs) | {"workspace": str(workspace.root)}
-    if workers is not None:
-        parameters["workers"] = workers
     notebook = launch(
-        "03_sort", parameters, runs=runs.absolute(), job=workspace.settings.source.name or "sort"
+        "03_sort",
+        asked | {"workspace": str(workspace.root)},
+        runs=runs.absolute(),
+        job=workspace.settings.source.name or "sort",
     )
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))

@@ -28,6 +28,7 @@ from facesort.engine.analysis.memory import (
     limit_memory,
     run_within,
 )
+from facesort.engine.analysis.spawn import SafeSpawn
 from facesort.errors import ResourceError, short_of
 from facesort.settings import PhotoSettings, Settings
 
@@ -124,13 +125,12 @@ class LocalPool(concurrent.futures.Executor):
         self.shutdown(cancel_futures=kind is not None)
 
     def _new_pool(self) -> ProcessPool:
-        # spawn: a forked copy of a process with ONNX Runtime or DuckDB threads may deadlock.
         return ProcessPool(
             max_workers=self._workers,
             max_tasks=_FILES_PER_WORKER,
             initializer=_start_worker,
             initargs=(self._max_worker_mb,),
-            context=multiprocessing.get_context("spawn"),
+            context=SafeSpawn(),
         )
 
     def _schedule(self, task: _Task) -> None:

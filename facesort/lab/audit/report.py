@@ -15,7 +15,7 @@ from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.face_pictures import face_limit
 from facesort.lab.shared.log_lines import log_lines
-from facesort.lab.shared.notebooks import find_folder
+from facesort.lab.shared.notebooks import MAX_MINIMUM, find_folder
 from facesort.lab.shared.saved_runs import SavedRuns, saved_runs
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
@@ -31,7 +31,6 @@ LISTED = 100  # rows of a list of files
 _SLOWEST = 20
 _PLACES = ("Run", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
-_MAX_MINIMUM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +188,9 @@ def open_audit(
     WorkspaceError, StoreError
         If the workspace cannot be opened; while a sort is running, its database is locked.
     """
-    if not isinstance(minimum, int) or not 0 <= minimum <= _MAX_MINIMUM:
+    if not isinstance(minimum, int) or not 0 <= minimum <= MAX_MINIMUM:
         raise SettingsError(
-            f"minimum must be a whole number from 0 to {_MAX_MINIMUM}, got {minimum!r}"
+            f"minimum must be a whole number from 0 to {MAX_MINIMUM}, got {minimum!r}"
         )
     log_lines()
     faces = face_limit(contact_sheet)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from IPython.display import HTML, Image, Markdown
@@ -18,7 +16,6 @@ from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError
-from facesort.files import replace_json
 from facesort.lab.calibrate.curves import plot_curves
 from facesort.lab.calibrate.histogram import DraggableChart, Group, plot_groups
 from facesort.lab.calibrate.panels import ApplyPanel, Controls
@@ -286,11 +283,3 @@ def conclude(session: CalibrationSession) -> Live:
         )
 
     return session.live("conclusion", summary)
-
-
-def write_calibration(notebook: Path) -> dict[str, Any]:
-    """Write ``calibration.json`` beside an executed notebook, from the ``summary.json`` there; returns its content."""
-    summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
-    found: dict[str, Any] = summary["calibration"]
-    replace_json(notebook.with_name("calibration.json"), found)
-    return found

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import difflib
-import json
 import logging
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import nbformat
@@ -26,7 +24,9 @@ from traitlets import default
 from facesort.clock import utc_text
 from facesort.errors import NotebookError, because, short_of
 from facesort.files import replace_json
+from facesort.import_path import safe_environment
 from facesort.lab.run.page import save_page
+from facesort.lab.run.parameters import check_parameters
 from facesort.lab.shared.log_lines import Echo
 from facesort.lab.shared.notebooks import notebook_path
 from facesort.lab.shared.summary import find_summary
@@ -34,19 +34,28 @@ from facesort.lab.shared.summary import find_summary
 log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 180  # cold disk, virus scanner
-_WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
 class _ThisPython(AsyncKernelManager):
-    """Starts kernels with the current interpreter.
+    """Starts kernels with the current interpreter, and with nothing that the place or the user would add to it.
 
     A kernel spec called ``python3`` in the user's home or on ``JUPYTER_PATH`` takes precedence over the environment's,
-    and may start an interpreter without facesort.
+    and may start an interpreter without facesort.  An unattended run should do the same for everybody, so the user's
+    IPython settings and start-up files, which are made for typing, are not read.
     """
+
+    folder: Path
+    ipython: str
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
+        return KernelSpec(**get_kernel_dict(python_arguments=["-P"]))
+
+    def start_kernel(self, **options: Any) -> Any:
+        """Start in the run's folder: the current one may hold a ``matplotlibrc``."""
+        environment = safe_environment() | {"IPYTHONDIR": self.ipython}
+        environment.pop("PYTHONSTARTUP", None)
+        return super().start_kernel(**options | {"env": environment, "cwd": str(self.folder)})
 
     @default("transport_encryption")
     def _encrypt_where_possible(self) -> str:
@@ -54,35 +63,11 @@ class _ThisPython(AsyncKernelManager):
         return "auto" if zmq.has("curve") else "disabled"
 
 
-def parse_parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """Turn ``-p NAME VALUE`` into values.
-
-    Parameters
-    ----------
-    pairs : sequence of (name, value)
-        If a name occurs twice, the last one wins.
-
-    Returns
-    -------
-    dict
-        Finite numbers, ``true``, ``false`` and ``none`` (in any case) become those values; a text in double quotes
-        loses the quotes; everything else stays text.
-    """
-    return {name: _value(text) for name, text in pairs}
-
-
-def _value(text: str) -> object:
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        return number if math.isfinite(number) else text
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    return text
+@contextmanager
+def _kernels_in(folder: Path) -> Iterator[type[_ThisPython]]:
+    """Kernels that run in a folder, with an empty folder for what IPython keeps."""
+    with TemporaryDirectory(prefix="facesort-", ignore_cleanup_errors=True) as ipython:
+        yield type("_Kernel", (_ThisPython,), {"folder": folder, "ipython": ipython})
 
 
 def launch(
@@ -119,11 +104,10 @@ def launch(
     Raises
     ------
     NotebookError
-        If there is no such notebook, it has no ``parameters`` cell or no such parameter, or a cell fails.
+        If there is no such notebook, it has no ``parameters`` cell or no such parameter or value, or a cell fails.
     """
     path = notebook if isinstance(notebook, Path) else notebook_path(notebook)
-    values = _plain(parameters)
-    _refuse_unknown(path, values)
+    values = check_parameters(notebook, parameters)
     saved = _new_folder(runs, job) / path.name
     record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
     record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
@@ -145,56 +129,8 @@ def launch(
     return saved
 
 
-def _plain(parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Allow JSON types, and paths as text: papermill would paste anything else into the code unescaped."""
-    plain = {name: str(v) if isinstance(v, PurePath) else v for name, v in parameters.items()}
-    try:
-        text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
-        return dict(json.loads(text.encode("utf-8")))  # a notebook cannot hold what is not UTF-8
-    except (TypeError, ValueError) as error:
-        raise NotebookError(
-            f"parameters must be numbers, texts or lists of them: {error}"
-        ) from error
-
-
 def _failure(path: Path, saved: Path, error: str) -> str:
     return f"{path.stem} failed: {error}\nThe unfinished notebook is saved: {saved}"
-
-
-def _refuse_unknown(path: Path, values: Mapping[str, object]) -> None:
-    """Refuse parameters that the notebook does not have; papermill only warns and uses the default."""
-    known = _parameter_names(path)
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotebookError(
-                f"{path.name} has no parameter {name!r}.{hint} It has: {', '.join(known) or 'none'}"
-            )
-
-
-def _parameter_names(path: Path) -> list[str]:
-    """List the names that the cell tagged ``parameters`` assigns.
-
-    They are read from the syntax tree: papermill's parser silently drops a line with a second equals sign in a comment
-    or a text.
-    """
-    try:
-        cells = nbformat.read(path, as_version=4).cells
-    except (OSError, ValueError, nbformat.validator.NotebookValidationError) as error:
-        raise NotebookError(f"{path} cannot be read as a notebook: {error}") from error
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", ())]
-    if len(tagged) != 1:
-        raise NotebookError(
-            f"{path.name} must have one cell tagged 'parameters', but has {len(tagged)}: its parameters cannot be set"
-        )
-    try:
-        statements = ast.parse(tagged[0].source).body
-    except SyntaxError as error:
-        raise NotebookError(f"{path.name}: the parameters cell is not Python: {error}") from error
-    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
-    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _new_folder(runs: Path, job: str) -> Path:
@@ -220,21 +156,22 @@ def _new_folder(runs: Path, job: str) -> Path:
 
 def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> None:
     log.info("%s is being saved to %s", path.stem, saved)
-    papermill.execute_notebook(
-        _literal(path),
-        _literal(saved),
-        parameters=values,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        stdout_file=echo,
-        stderr_file=echo,
-        start_timeout=_START_TIMEOUT_S,
-        iopub_timeout=60,
-        kernel_manager_class=_ThisPython,
-        coalesce_streams=True,  # saves only the last state of a progress bar
-        store_widget_state=False,  # useless without the kernel, but contains faces
-    )
+    with _kernels_in(saved.parent) as kernels:
+        papermill.execute_notebook(
+            _literal(path),
+            _literal(saved),
+            parameters=values,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            stdout_file=echo,
+            stderr_file=echo,
+            start_timeout=_START_TIMEOUT_S,
+            iopub_timeout=60,
+            kernel_manager_class=kernels,
+            coalesce_streams=True,  # saves only the last state of a progress bar
+            store_widget_state=False,  # useless without the kernel, but contains faces
+        )
 
 
 def _literal(path: Path) -> str:

@@ -74,7 +74,12 @@ def save_page(notebook: Path, *, faces: bool) -> Path:
         If the notebook cannot be read, or the page cannot be written.
     """
     shown = still(nbformat.read(notebook, as_version=4), faces=faces)
-    exporter = HTMLExporter(template_name="basic", raw_template=_TEMPLATE, embed_images=True)
+    exporter = HTMLExporter(
+        template_name="basic",
+        raw_template=_TEMPLATE,
+        embed_images=True,
+        extra_template_basedirs=[],  # the default is the current folder, and a template is code
+    )
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     resources = {"metadata": {"name": notebook.stem}, "page_style": style}
     body, _ = exporter.from_notebook_node(shown, resources=resources)

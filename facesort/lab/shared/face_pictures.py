@@ -20,6 +20,7 @@ from facesort.core.foreign_text import html_text
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
+from facesort.lab.shared.notebooks import MAX_FACES
 from facesort.lab.shared.plots import picture, shorten, style
 
 NOT_REQUESTED = (
@@ -30,7 +31,6 @@ _COLUMNS = 4
 _SIDE = 160  # px
 _PAPER = (238, 238, 238)
 _INTERACTIVE = 24  # faces shown in an interactive notebook
-_MAX = 400
 
 
 def face_limit(contact_sheet: int | None) -> int:
@@ -49,9 +49,9 @@ def face_limit(contact_sheet: int | None) -> int:
     """
     if contact_sheet is None:
         return _INTERACTIVE if is_interactive() else 0
-    if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= _MAX:
+    if not isinstance(contact_sheet, int) or not 0 <= contact_sheet <= MAX_FACES:
         raise SettingsError(
-            f"contact_sheet must be a whole number from 0 to {_MAX}, got {contact_sheet!r}"
+            f"contact_sheet must be a whole number from 0 to {MAX_FACES}, got {contact_sheet!r}"
         )
     return contact_sheet
 

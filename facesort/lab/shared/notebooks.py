@@ -1,10 +1,13 @@
-"""Finds notebooks, and the folders that they name."""
+"""Finds notebooks, and the folders that they name; limits of their parameters."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from facesort.errors import NotebookError
+
+MAX_FACES = 400  # in a contact sheet
+MAX_MINIMUM = 1_000_000  # photos that everyone should be in
 
 
 def notebook_path(name: str) -> Path:

@@ -17,7 +17,7 @@ from facesort.lab.shared.log_lines import log_lines
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, timestamp
-from facesort.settings import override
+from facesort.settings import given_for_run, override
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -124,9 +124,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     """
     log_lines()
     opened, pack = open_with_pack(find_folder(workspace))
-    given = {
-        k: v for k, v in overrides.items() if v is not None and not (k == "workers" and v == 0)
-    }
+    given = given_for_run(overrides)
     job = dataclasses.replace(opened, settings=override(opened.settings, given))
     outdated = _outdated(job, pack)
     if outdated:

@@ -22,12 +22,12 @@ from synthetic_event import make_gallery, write_photo
 from facesort.core.matching import Thresholds
 from facesort.errors import FacesortError, InsufficientTrialsError, SettingsError
 from facesort.lab import calibrate
-from facesort.lab.calibrate.cells import write_calibration
 from facesort.lab.calibrate.curves import plot_curves
 from facesort.lab.calibrate.histogram import Group, ThresholdMark, plot_groups
 from facesort.lab.calibrate.panels import ApplyPanel, Controls
 from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.calibrate.source_cells import faces_between
+from facesort.lab.calibrate.written import write_calibration
 from facesort.lab.run.launch import launch
 from facesort.lab.shared.plots import BLUE, GREY
 from facesort.lab.shared.tables import Table

@@ -20,7 +20,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbformat.v4 import new_code_cell, new_notebook
 
 from facesort.errors import NotebookError
-from facesort.lab.run.launch import launch, parse_parameters
+from facesort.lab.run.launch import launch
 
 NASTY = {
     "empty": "",
@@ -59,39 +59,6 @@ def only_run(runs: Path) -> Path:
     (folder,) = runs.iterdir()
     (saved,) = folder.glob("*.ipynb")
     return saved
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", ""),
-        ("8", 8),
-        ("-1", -1),
-        ("0.85", 0.85),
-        (".5", 0.5),
-        ("1e-3", 0.001),
-        ("true", True),
-        ("False", False),
-        ("none", None),
-        ("NULL", None),
-        ("nan", "nan"),
-        ("-inf", "-inf"),
-        ("/media/card 1", "/media/card 1"),
-        ('"2024"', "2024"),
-        ('"', '"'),
-        ("'x'", "'x'"),
-        ("[1]", "[1]"),
-    ],
-)
-def test_words_on_the_command_line_become_values(text: str, expected: object) -> None:
-    value = parse_parameters([("name", text)])["name"]
-
-    assert (value, type(value)) == (expected, type(expected))
-
-
-def test_of_a_name_given_twice_the_last_counts() -> None:
-    assert parse_parameters([]) == {}
-    assert parse_parameters([("a", "1"), ("b", "x"), ("a", "2")]) == {"a": 2, "b": "x"}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +135,7 @@ def test_a_notebook_gets_its_values_and_this_python_and_is_kept_with_a_summary(
         "from facesort.lab.shared.summary import Summary\n"
         "seen = {name: value for name, value in globals().items() if name in names}\n"
         "Summary({'seen': seen, 'python': sys.executable, 'state': 'finished'}, 'all **well**')",
-        parameters="\n".join(f"{name} = 0" for name in [*NASTY, "path", "names"]),
+        parameters="\n".join(f"{name} = None" for name in [*NASTY, "path", "names"]),
     )
     before = notebook.read_bytes()
     given = {**NASTY, "path": PurePosixPath('a/"b'), "names": [*NASTY, "path"]}
@@ -229,6 +196,7 @@ def test_an_interrupted_run_is_kept_and_leaves_no_process(tmp_path: Path, runs: 
     notebook = write_notebook(
         tmp_path,
         "import os, pathlib, time\npathlib.Path(x).write_text(str(os.getpid()))\ntime.sleep(600)",
+        parameters="x = ''",
     )
     script = (
         "import signal, sys; from pathlib import Path; from facesort.lab.run.launch import launch; "

@@ -21,7 +21,7 @@ from private_event import (
     sorted_event,
 )
 
-from facesort.lab.calibrate.cells import write_calibration
+from facesort.lab.calibrate.written import write_calibration
 from facesort.lab.run.launch import launch
 from facesort.store import Store
 from facesort.workspace import Workspace
