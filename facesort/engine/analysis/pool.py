@@ -210,6 +210,8 @@ class LocalPool(concurrent.futures.Executor):
         self._silent_s += passed
         if self._tasks and self._silent_s > self._timeout_s + _STALL_GRACE_S:
             self._restart(f"no result for {self._silent_s:.0f} s")
+        elif self._tasks and not self._pool.active:
+            self._restart("it broke")  # Pebble forgets a call that it got at the same moment
 
 
 def _is_one_stopped(processes: Iterable[BaseProcess]) -> bool:

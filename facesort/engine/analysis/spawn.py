@@ -7,8 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.synchronize import RLock
 from types import ModuleType
 
 from facesort.import_path import become, safe_environment, safe_import_path
@@ -50,8 +50,7 @@ class SafeSpawn(SpawnContext):
 
     Process = _Worker
 
-    def __init__(self) -> None:
-        super().__init__()
-        if os.name == "posix":  # elsewhere there is no tracker
-            with _without_current_folder():
-                resource_tracker.ensure_running()
+    def RLock(self) -> RLock:
+        """Make a lock; for the first one of a process, Python starts its resource tracker."""
+        with _without_current_folder():
+            return super().RLock()
