@@ -329,7 +329,7 @@ def export(
     best_of_burst: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
-    """Write a fresh, corrected delivery into an empty folder, with a SHA-256 manifest.
+    """Write a fresh, corrected delivery into a new folder, with a SHA-256 manifest.
 
     Parameters
     ----------

@@ -87,8 +87,9 @@ def export(
     results: Literal["parquet", "csv"] | None,
     best_of_burst: bool,
 ) -> None:
-    """Write a corrected delivery into the empty folder DIR.
+    """Write a corrected delivery into the new folder DIR.
 
+    If it was interrupted, the same command goes on where it stopped.
     The SHA-256 of every file is in _SHA256SUMS.
     """
     from facesort.engine.delivery.export import export as export_to

@@ -18,6 +18,8 @@ MAX_STEM_BYTES = (
 )
 MAX_FOLDER_BYTES = 120
 _MAX_TARGET_BYTES = 220  # of a part of a target; the same 255 bytes
+PARTIAL = ".facesort-part"
+"""End of the name that a copy has until it is complete."""
 
 
 @dataclass(frozen=True, slots=True)

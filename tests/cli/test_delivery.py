@@ -56,4 +56,4 @@ def test_export_lists_what_is_left_out(workspace: Workspace, tmp_path: Path) -> 
 
     assert code == 0
     assert json.loads(text) == {"files": 3, "linked": 0, "left_out": {}, "no_links": ""}
-    assert run(workspace, "export", str(tmp_path / "new"))[0] == 1
+    assert run(workspace, "export", str(tmp_path / "new"))[0] == 1  # it is finished

@@ -1,8 +1,7 @@
-"""Export: a fresh delivery of the current decisions, in an empty folder."""
+"""Export: a fresh delivery of what counts now, in a new folder."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from facesort.core.bursts import LeftOut, best_of_bursts, find_bursts
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.export_files import ExportOptions, ExportPlan, ExportWriter
+from facesort.engine.delivery.export_folder import ExportFolder
 from facesort.engine.delivery.renderer import Renderer
-from facesort.errors import OutputError
+from facesort.errors import OutputError, because
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.store import Store
@@ -59,21 +59,21 @@ def export(
     options: ExportOptions,
     executor: Executor | None = None,
 ) -> ExportReport:
-    """Write a fresh delivery.
+    """Write a fresh delivery, or finish one that was interrupted: the result is the same.
 
     The database is open meanwhile, so that no other process can write to it.
 
     Parameters
     ----------
     folder : Path
-        Created if it is missing; must be empty, and outside source, output and workspace.
+        Created if it is missing; must be empty or an interrupted export, and outside source, output and workspace.
     executor : Executor, optional
         Renders photos whose copies are lost, and is left open; default: processes on this machine.
 
     Raises
     ------
     OutputError
-        If the folder cannot be used, or the disk is full: the export is then incomplete.
+        If the folder cannot be used, or the disk is full: the same export goes on where it stopped.
     """
     settings = workspace.settings
     _refuse(folder, workspace)
@@ -84,13 +84,13 @@ def export(
     ):
         plan = _plan(store, options, unknown_folder=settings.run.unknown_folder)
         renderer = Renderer(analyser, pool, settings.output, lambda _: None)
-        writer = ExportWriter(folder, options, renderer)
+        writer = ExportWriter(ExportFolder(folder), options, renderer)
         try:
             writer.write(plan, store)
         except OSError as error:
             raise OutputError(
-                f"{error.filename or folder} cannot be written ({os.strerror(error.errno or 0)}): the export is "
-                "incomplete. Free some space or choose another disk, empty the folder, and run the command again"
+                f"{error.filename or folder} cannot be written {because(error)}. The export is not finished: run the "
+                "same command again and it goes on, or give a new folder on another disk"
             ) from error
     counted = Counter(left.why for left in plan.left_out)
     return ExportReport(len(writer.copies), writer.linked, dict(counted), writer.no_links)
@@ -104,12 +104,7 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
             raise OutputError(
                 f"{folder} lies inside the {name} {place}: export to a folder of its own"
             )
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if os.path.lexists(folder):
-        raise OutputError(
-            f"{folder} is not an empty folder: give a new one, nothing is ever overwritten"
-        )
+    ExportFolder(folder).refuse_other()
 
 
 def _plan(store: Store, options: ExportOptions, *, unknown_folder: bool) -> ExportPlan:

@@ -6,7 +6,8 @@
     ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
     ├── _left_out.csv     every photo that is missing here or from a folder it could be in, and why
     ├── _results.*        on request: all photos, who is in them, and the distances
-    └── _SHA256SUMS       for `sha256sum -c`; written last, so an export without it is incomplete
+    ├── _SHA256SUMS       for `sha256sum -c`; written last
+    └── _unfinished.json  only until then: the same command goes on from there
 
 Names of persons' folders never start with ``_``.
 """
@@ -15,20 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from facesort.core.bursts import Burst, LeftOut
-from facesort.core.foreign_text import checksum_line, csv_text
-from facesort.core.routing import output_name
+from facesort.core.foreign_text import csv_text
+from facesort.core.routing import PARTIAL, output_name
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
+from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
 from facesort.engine.delivery.renderer import Renderer
-from facesort.errors import SettingsError
-from facesort.files import file_sha256, sync_folder, write_synced
+from facesort.errors import OutputError, SettingsError
+from facesort.files import remove_own
 from facesort.images import jpeg_size
 from facesort.reasons import Reason
 from facesort.store import Store
@@ -36,7 +37,6 @@ from facesort.store.queries.deliveries import write_results
 
 log = logging.getLogger(__name__)
 
-MANIFEST = "_SHA256SUMS"
 LEFT_OUT = "_left_out.csv"
 _AT_ONCE = 32  # photos whose JPEGs are in memory at a time
 
@@ -90,71 +90,70 @@ class ExportPlan:
 class ExportWriter:
     """Writes an export, and counts what it has written."""
 
-    folder: Path
+    folder: ExportFolder
     options: ExportOptions
     renderer: Renderer
     copies: list[tuple[int, str]] = field(default_factory=list)
-    sums: list[tuple[str, str]] = field(default_factory=list)
     linked: int = 0
     no_links: str = ""
 
     def write(self, plan: ExportPlan, store: Store) -> None:
-        """Write everything, the manifest last."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write everything that is not there yet, the manifest last."""
+        self.folder.begin(self._names(plan))
         wanted = sorted(plan.folders)
         for start in range(0, len(wanted), _AT_ONCE):
             plan.left_out.extend(self._copy(plan, wanted[start : start + _AT_ONCE]))
         self._list_left_out(plan)
         if self.options.results:
-            table = self.folder / f"_results.{self.options.results}"
-            best = {key: burst.best for burst in plan.bursts for key in burst.photo_ids}
-            write_results(store, table, self.copies, best)
-            self.sums.append((file_sha256(table), table.name))
-        self._write_manifest()
+            self._write_results(plan, store)
+        self.folder.finish()
+
+    def _names(self, plan: ExportPlan) -> set[str]:
+        """All files that the export may write."""
+        copies = {file for key in plan.folders for file in _files_of(plan, key)}
+        sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
+        results = {f"_results.{self.options.results}", self._half_results()}
+        return (
+            {LEFT_OUT, MANIFEST} | copies | sidecars | (results if self.options.results else set())
+        )
 
     def _copy(self, plan: ExportPlan, keys: Sequence[int]) -> list[LeftOut]:
         """Write the copies of some photos; return those that cannot be rendered any more."""
         some = [plan.photos[key] for key in keys]
         missing = []
         for photo, jpeg in zip(some, self.renderer.jpegs(some), strict=True):
-            key = photo.photo.photo_id
-            if jpeg is None:
-                missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
+            key, files = photo.photo.photo_id, _files_of(plan, photo.photo.photo_id)
+            if jpeg is not None:
+                self._copy_photo(photo, files, jpeg)
+            elif any(self.folder.holds(file) for file in files):
+                raise OutputError(
+                    f"{photo.photo.path} was exported before the interruption, and cannot be rendered again to compare "
+                    "it: plug in the source and run the command again, or give a new folder"
+                )
             else:
-                self._copy_photo(photo, plan.folders[key], jpeg)
+                missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
         return missing
 
-    def _copy_photo(self, photo: StoredPhoto, folders: Sequence[str], jpeg: bytes) -> None:
-        name = output_name(photo.photo.path, photo.sha256)
-        digest = hashlib.sha256(jpeg).hexdigest()
+    def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:
         regions = _regions(photo, jpeg) if self.options.xmp else b""
         original = self.renderer.intact_copy(photo) if self.options.hard_links else None
-        for folder in folders:
-            (self.folder / folder).mkdir(exist_ok=True)
-            file = f"{folder}/{name}"
-            if original is None or not self._link(original, self.folder / file):
-                write_synced(self.folder / file, jpeg)
-            self.sums.append((digest, file))
+        for file in files:
+            if original is None or not self._link(original, file, jpeg):
+                self.folder.add(file, jpeg)
             self.copies.append((photo.photo.photo_id, file))
             if regions:
-                self._add(f"{file.removesuffix('.jpg')}.xmp", regions)
+                self.folder.add(_sidecar_of(file), regions)
 
-    def _link(self, original: Path, target: Path) -> bool:
+    def _link(self, original: Path, file: str, jpeg: bytes) -> bool:
         if self.no_links:
             return False
         try:
-            os.link(original, target)
+            self.linked += self.folder.link(original, file, hashlib.sha256(jpeg).hexdigest())
         except OSError as error:
-            self.no_links = os.strerror(error.errno or 0)
+            self.no_links = error.strerror or str(error)
             log.warning("hard links are not possible (%s): copying instead", self.no_links)
             return False
-        self.linked += 1
         return True
-
-    def _add(self, file: str, data: bytes) -> None:
-        """Write one more file, and list it in the manifest."""
-        write_synced(self.folder / file, data)
-        self.sums.append((hashlib.sha256(data).hexdigest(), file))
 
     def _list_left_out(self, plan: ExportPlan) -> None:
         """List what was left out, and why."""
@@ -162,19 +161,29 @@ class ExportWriter:
         for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
             instead = "" if left.instead is None else plan.photos[left.instead].photo.path
             rows.append((plan.photos[left.photo_id].photo.path, left.folder, left.why, instead))
-        self._add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
+        self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
-    def _write_manifest(self) -> None:
-        """Write the hash of every file, after all other names are on the disk."""
-        lines = "".join(checksum_line(*entry) for entry in sorted(self.sums, key=_file))
-        for folder in sorted({self.folder / file.rpartition("/")[0] for _, file in self.sums}):
-            sync_folder(folder)
-        write_synced(self.folder / MANIFEST, lines.encode("utf-8"))
-        sync_folder(self.folder)
+    def _half_results(self) -> str:
+        return f".results{PARTIAL}.{self.options.results}"
+
+    def _write_results(self, plan: ExportPlan, store: Store) -> None:
+        """Write the table of all photos; DuckDB writes it to a file of its own first."""
+        half = self.folder.path / self._half_results()
+        remove_own(half, below=self.folder.path)
+        best = {key: burst.best for burst in plan.bursts for key in burst.photo_ids}
+        write_results(store, half, self.copies, best)
+        self.folder.add(f"_results.{self.options.results}", half.read_bytes())
+        remove_own(half, below=self.folder.path)
 
 
-def _file(entry: tuple[str, str]) -> str:
-    return entry[1]
+def _files_of(plan: ExportPlan, key: int) -> list[str]:
+    photo = plan.photos[key]
+    name = output_name(photo.photo.path, photo.sha256)
+    return [f"{folder}/{name}" for folder in plan.folders[key]]
+
+
+def _sidecar_of(file: str) -> str:
+    return f"{file.removesuffix('.jpg')}.xmp"
 
 
 def _regions(photo: StoredPhoto, jpeg: bytes) -> bytes:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.routing import PlannedWrite, is_target
+from facesort.core.routing import PARTIAL, PlannedWrite, is_target
 from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.staging import Staging
 from facesort.errors import OutputError, because
@@ -30,8 +30,6 @@ from facesort.store.queries.commit_log import LoggedWrite
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-PARTIAL = ".facesort-part"
 
 
 def mark_of(workspace: Workspace) -> str:
