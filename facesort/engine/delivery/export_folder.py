@@ -51,11 +51,10 @@ class ExportFolder:
         """
         if not os.path.lexists(self.path):
             return
-        if not self.path.is_dir():
-            raise OutputError(f"{self.path} is not a folder: give a new one")
         if kind_of(self.path / UNFINISHED) is Kind.FILE:
             return
-        if any(name != f".{UNFINISHED}.new" for name in self._files()):
+        begun = f".{UNFINISHED}.new"  # it was interrupted in its first moment
+        if not self.path.is_dir() or any(name != begun for name in self._files()):
             raise OutputError(
                 f"{self.path} is not an empty folder, and not an export that was interrupted: give a new one, nothing "
                 "is ever overwritten"
