@@ -12,6 +12,7 @@ _NUMBER = re.compile(r"[\d.,]+( %)?")
 _CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
 _RULE = "1px solid #888"
 _SHORT = 18  # characters
+_LONG_WORDS = "overflow-wrap:anywhere;min-width:9em;"  # a path, or a name without a space, must not push others away
 
 
 def percent(part: float, whole: float) -> str:
@@ -64,7 +65,7 @@ class Table:
         for number, cell in enumerate(row):
             numeric = self._is_numeric(number)
             align = "right" if numeric else "left"
-            whole = "white-space:nowrap;" if numeric or self._is_short(number) else ""
+            whole = "white-space:nowrap;" if numeric or self._is_short(number) else _LONG_WORDS
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
             shown = html() if html else html_text(_shown(cell))
