@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from filelock import FileLock, Timeout
 from facesort.errors import (
     OldSchemaError,
     SettingsError,
+    StoreLockedError,
     WorkspaceBusyError,
     WorkspaceError,
     because,
@@ -48,6 +50,8 @@ from facesort.settings import Settings, load_settings, save_settings
 from facesort.store import Store
 
 log = logging.getLogger(__name__)
+
+_READERS_S = 2.0  # a command that reads holds the database for some 50 ms
 
 RESTORING = "restore.unfinished"  # in a folder that `restore` has not completed
 
@@ -124,11 +128,11 @@ class Workspace:
         """
         self.refuse_foreign_database(self.database)
         try:
-            return Store.open(self.database, read_only=read_only)
+            return _opened(self.database, read_only)
         except OldSchemaError:
             if not os.access(self.database, os.W_OK):
                 raise
-            Store.open(self.database).close()
+            _opened(self.database, read_only=False).close()
             return Store.open(self.database, read_only=read_only)
 
     def refuse_foreign_database(self, database: Path) -> None:
@@ -229,6 +233,18 @@ def unwritable(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(
         f"{place} cannot be written {because(error)}, and run the command again; nothing is lost"
     )
+
+
+def _opened(database: Path, read_only: bool) -> Store:
+    """Open the database; whoever writes waits for readers, which need it only for a moment."""
+    deadline = time.monotonic() + _READERS_S
+    while True:
+        try:
+            return Store.open(database, read_only=read_only)
+        except StoreLockedError:
+            if read_only or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def create_workspace(root: Path, settings: Settings) -> Workspace:

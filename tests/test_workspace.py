@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,13 @@ import duckdb
 import pytest
 from disks import bound, needs_mount, remount
 
-from facesort.errors import OldSchemaError, SettingsError, WorkspaceBusyError, WorkspaceError
+from facesort.errors import (
+    OldSchemaError,
+    SettingsError,
+    StoreLockedError,
+    WorkspaceBusyError,
+    WorkspaceError,
+)
 from facesort.settings import Settings, save_settings
 from facesort.store import migrate
 from facesort.workspace import Workspace, create_workspace, open_workspace
@@ -312,3 +319,32 @@ def test_a_workspace_of_an_older_facesort_can_be_read_at_once(tmp_path: Path) ->
     with open_workspace(made.root).open_store(read_only=True) as store:
         assert store.rows("SELECT * FROM answer") == [(1, 2, "yes")]
         assert store.rows("SELECT * FROM photo_state") == []
+
+
+def test_whoever_writes_waits_for_a_short_reader(
+    tmp_path: Path, other_process: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    workspace = make(tmp_path)
+    reader = other_process(
+        f"from facesort.store import Store; from pathlib import Path\n"
+        f"store = Store.open(Path({str(workspace.database)!r}), read_only=True)"
+    )
+    waited = threading.Timer(0.3, reader.kill)
+    waited.start()
+    workspace.open_store().close()
+    assert waited.finished.is_set()
+
+
+def test_whoever_writes_does_not_wait_for_ever(
+    tmp_path: Path,
+    other_process: Callable[[str], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace = make(tmp_path)
+    other_process(
+        f"from facesort.store import Store; from pathlib import Path\n"
+        f"store = Store.open(Path({str(workspace.database)!r}), read_only=True)"
+    )
+    monkeypatch.setattr("facesort.workspace._READERS_S", 0.2)
+    with pytest.raises(StoreLockedError, match="is in use by process"):
+        workspace.open_store()
