@@ -10,6 +10,7 @@ is for.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from PIL.ExifTags import IFD, Base
 
 from facesort.demo.pictures import HEADS, REACH, cut_reference, open_pictures, take_photo
 from facesort.errors import FacesortError, OutputError
+from facesort.files import NotOursError, read_own, remove_own_folder
 
 # A shot is one view, or several side by side as from a photo booth.
 _SHOTS: tuple[tuple[str, ...], ...] = (
@@ -134,7 +136,7 @@ def load_demo_event(folder: Path) -> DemoEvent:
         If the folder has no complete sample event.
     """
     try:
-        saved = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        saved = json.loads(read_own(folder / "truth.json", below=folder))
         return DemoEvent(
             source=folder / "source",
             seeds=folder / "seeds",
@@ -179,6 +181,29 @@ def build_demo_event(folder: Path, *, seed: int = 7) -> DemoEvent:
     # last, so that an unfinished event is not mistaken for a complete one
     (folder / "truth.json").write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
     return load_demo_event(folder)
+
+
+def remove_demo_event(folder: Path) -> None:
+    """Remove what an interrupted `build_demo_event` wrote.
+
+    Raises
+    ------
+    OutputError
+        If anything else is in the folder; that is left alone.
+    """
+    photos = re.compile(r"(DSC[0-9]{4}|DSC0001 copy|\._DSC0001)\.(JPG|PNG|HEIC)|Thumbs\.db")
+    nothing = re.compile(r"(?!)")
+    written = {f"source/card-{number + 1}": photos for number in range(len(_CAMERAS))}
+    written |= {f"seeds/{_person(name)}": re.compile(r"reference\.jpg") for name in HEADS}
+    written |= {"source": nothing, "seeds": nothing, ".": re.compile(r"truth\.json")}
+    try:
+        for name, files in written.items():
+            for left in remove_own_folder(folder / name, files, below=folder.parent):
+                raise NotOursError(left, "is not of the sample event")
+    except NotOursError as error:
+        raise OutputError(
+            f"{error.filename} {error.strerror}: move it away, and run `facesort demo` again"
+        ) from error
 
 
 def _write_seeds(folder: Path, pictures: Mapping[str, Image.Image]) -> None:

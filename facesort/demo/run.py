@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,13 @@ from facesort.demo.event import (
     DemoScore,
     build_demo_event,
     load_demo_event,
+    remove_demo_event,
     score_demo,
 )
 from facesort.engine.gallery.seed import candidates_in, seed
 from facesort.engine.setup import open_with_pack, set_up
 from facesort.errors import GalleryError
+from facesort.files import publish
 from facesort.lab.run.launch import launch
 from facesort.settings import save_settings
 from facesort.store.queries import reports
@@ -74,12 +76,11 @@ def run_demo(
 
 def _event(folder: Path) -> DemoEvent:
     """Load the sample event; build it first if it is missing, and rename it when it is complete."""
-    if not folder.exists():
+    if not os.path.lexists(folder):
         partial = folder.with_name(f"{folder.name}.partial")
-        if partial.exists():
-            shutil.rmtree(partial)  # left by an interrupted demo
+        remove_demo_event(partial)  # left by an interrupted demo
         build_demo_event(partial)
-        partial.rename(folder)
+        publish(partial, folder)
     return load_demo_event(folder)
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from enum import StrEnum
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -126,10 +127,11 @@ def open_own(path: Path, *, below: Path, write: bool = False) -> BinaryIO:
     """
     _refuse_links(path, below)
     expect(path, Kind.FILE)
-    return _opened(path, _NO_FOLLOW, write)
+    access = os.O_RDWR if write else os.O_RDONLY
+    return os.fdopen(_opened(path, access | _NO_FOLLOW), "rb+" if write else "rb")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file that the user named, following links; a pipe or a device is refused instead of being waited for.
 
     Raises
@@ -141,16 +143,15 @@ def open_regular(path: Path) -> BinaryIO:
     """
     if not stat.S_ISREG(path.stat().st_mode):  # opening a device may have effects
         raise NotOursError(path, "is not a regular file")
-    return _opened(path, 0, write=False)
+    return os.fdopen(_opened(path, os.O_RDONLY), "rb")
 
 
-def _opened(path: Path, flags: int, write: bool) -> BinaryIO:
-    access = os.O_RDWR if write else os.O_RDONLY
-    handle = os.open(path, access | flags | _NO_WAIT | _BINARY)
+def _opened(path: Path, access: int) -> int:
+    handle = os.open(path, access | _NO_WAIT | _BINARY)
     if not stat.S_ISREG(os.fstat(handle).st_mode):  # exchanged meanwhile
         os.close(handle)
         raise NotOursError(path, "is not a regular file")
-    return os.fdopen(handle, "rb+" if write else "rb")
+    return handle
 
 
 def read_own(path: Path, *, below: Path, limit: int = _READ_LIMIT) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from facesort.demo.event import (
     _save,
     build_demo_event,
     load_demo_event,
+    remove_demo_event,
     score_demo,
 )
 from facesort.demo.pictures import HEADS, REACH, SOURCES, open_pictures, take_photo
@@ -229,3 +231,43 @@ def test_recall_of_nobody_is_undefined() -> None:
 def test_a_photo_that_is_not_in_the_event_is_an_error(event: DemoEvent) -> None:
     with pytest.raises(ValueError, match=r"elsewhere\.jpg"):
         score_demo(event, {"elsewhere.jpg": A})
+
+
+def test_an_interrupted_event_goes_and_what_is_not_of_it_stays(
+    folder: Path, tmp_path: Path
+) -> None:
+    partial = tmp_path / "event.partial"
+    shutil.copytree(folder, partial)
+    remove_demo_event(partial)
+    assert not partial.exists()
+    remove_demo_event(partial)
+
+    shutil.copytree(folder, partial)
+    mine = partial / "source" / "card-1" / "mine.jpg"
+    mine.write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"mine\.jpg is not of the sample event: move it away"):
+        remove_demo_event(partial)
+    assert [
+        path for path in partial.rglob("*") if path.is_file() and path.parent == mine.parent
+    ] == [mine]
+    mine.rename(tmp_path / "mine.jpg")
+    remove_demo_event(partial)
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["event.partial", "event.partial/source", "event.partial/seeds/Person A"]
+)
+def test_an_interrupted_event_is_not_removed_through_a_link(tmp_path: Path, name: str) -> None:
+    photos = tmp_path / "photos"
+    for path in ("card-1/DSC0001.JPG", "source/card-1/DSC0002.JPG", "reference.jpg"):
+        (photos / path).parent.mkdir(parents=True, exist_ok=True)
+        (photos / path).write_bytes(b"precious")
+    before = _digests(photos)
+    link = tmp_path / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(photos, target_is_directory=True)
+    with pytest.raises(OutputError, match=r"is a link.*: move it away"):
+        remove_demo_event(tmp_path / "event.partial")
+    assert link.is_symlink()
+    assert _digests(photos) == before

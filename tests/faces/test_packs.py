@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 from faces.tiny_packs import write_model, write_pack
+from foreign_things import patience
 
 from facesort.errors import PackError
 from facesort.faces.engines.load import load_engine
@@ -253,3 +254,24 @@ def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
 def test_only_published_names_are_fetched(tmp_path: Path, name: str) -> None:
     with pytest.raises(PackError, match="to fetch; choose one of antelopev2, buffalo_l"):
         fetch_pack(name, tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("file", ["det_tiny.onnx", "a.onnx", "pack.json"])
+def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(tmp_path: Path, file: str) -> None:
+    write_pack(tmp_path / "tiny")
+    (tmp_path / "tiny" / file).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "tiny" / file)
+    with patience(20), pytest.raises(PackError, match=file):
+        resolve_pack(str(tmp_path / "tiny"), [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+def test_a_pack_is_fetched_through_no_link(tmp_path: Path) -> None:
+    write_pack(tmp_path / "zip")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "buffalo_s").symlink_to(tmp_path / "not there")
+    with pytest.raises(PackError):
+        fetch_pack("buffalo_s", tmp_path, download=copying(tmp_path / "zip"))
+    assert not (tmp_path / "not there").exists()
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["buffalo_s"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from pathvalidate import sanitize_filename
 
-from facesort.workspace import Workspace
+from facesort.files import create_own, make_own_folder, remove_own_folder
+from facesort.workspace import Workspace, leave_alone
 
 
 @contextmanager
@@ -29,13 +31,21 @@ def private_files(
         In the same order; each still has its name as far as that is safe.
     """
     # In the workspace, because temporary folders of the system may be on another disk, or readable by others.
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=workspace.root) as folder:
-        yield [_write(Path(folder) / str(number), *upload) for number, upload in enumerate(uploads)]
+    folder = Path(tempfile.mkdtemp(prefix="upload-", dir=workspace.root))
+    paths = [folder / str(number) / _safe(name) for number, (name, _) in enumerate(uploads)]
+    try:
+        for path, (_, content) in zip(paths, uploads, strict=True):
+            make_own_folder(path.parent, below=workspace.root)
+            with create_own(path, private=True) as stream:
+                stream.write(content)
+        yield paths
+    finally:
+        for path in paths:
+            name = re.compile(re.escape(path.name))
+            leave_alone(remove_own_folder(path.parent, name, below=workspace.root))
+        leave_alone(remove_own_folder(folder, re.compile("(?!)"), below=workspace.root))
 
 
-def _write(folder: Path, name: str, content: bytes) -> Path:
-    folder.mkdir()
+def _safe(name: str) -> str:
     safe = sanitize_filename(name.replace("\\", "/").rpartition("/")[2], platform="universal")
-    path = folder / (safe.lstrip(" .") or "photo")
-    path.write_bytes(content)
-    return path
+    return safe.lstrip(" .") or "photo"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from facesort.errors import PackError
+from facesort.errors import PackError, because
 from facesort.faces.packs.files import MANIFEST, model_sha256, read_pack
 from facesort.faces.packs.known import FETCHABLE, expected_hashes
 from facesort.faces.protocol import ModelPack
+from facesort.files import publish, write_synced
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def fetch_pack(name: str, root: Path, *, download: Downloader = insightface_down
             f"there is no model pack {name!r} to fetch; choose one of {', '.join(FETCHABLE)}"
         )
     target = root / "models" / name
-    if target.exists():
+    if os.path.lexists(target):
         return read_pack(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent) as scratch:
@@ -69,8 +71,16 @@ def fetch_pack(name: str, root: Path, *, download: Downloader = insightface_down
                 )
         read_pack(folder)
         record = json.dumps({"name": name, "files": hashes}, indent=2) + "\n"
-        (folder / MANIFEST).write_text(record, encoding="utf-8")
-        folder.rename(target)
+        manifest = folder / MANIFEST
+        if os.path.lexists(manifest):
+            raise PackError(f"{name} came with a {MANIFEST} of its own; nothing was kept")
+        write_synced(manifest, record.encode())
+        try:
+            publish(folder, target)
+        except OSError as error:
+            raise PackError(
+                f"{target} cannot be written {because(error)}, and fetch it again"
+            ) from error
     log.info("fetched %s into %s", name, target)
     return read_pack(target)
 

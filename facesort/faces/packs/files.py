@@ -18,11 +18,12 @@ from facesort.faces.packs.known import (
 )
 from facesort.faces.packs.onnx_graph import read_graph
 from facesort.faces.protocol import ModelPack
-from facesort.files import file_sha256
+from facesort.files import file_sha256, kind_of, open_regular
 
 MANIFEST = "pack.json"
 """File beside the models of a downloaded pack: their SHA-256 when they were downloaded."""
 
+_MANIFEST_LIMIT = 1 << 20
 # Increment a version when the same files start to give different embeddings.
 _PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
@@ -97,11 +98,12 @@ def model_sha256(path: Path) -> str:
 def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
     """Refuse files that differ from what `fetch_pack` recorded."""
     path = folder / MANIFEST
-    if not path.is_file():
+    if kind_of(path) is None:
         return
     try:
-        recorded = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with open_regular(path) as stream:
+            recorded = dict(json.loads(stream.read(_MANIFEST_LIMIT))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PackError(
             f"{path} cannot be read; delete {folder} and fetch the pack again"
         ) from error

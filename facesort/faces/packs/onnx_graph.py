@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facesort.errors import PackError
+from facesort.files import open_regular
 
 # field numbers of onnx.proto's ModelProto and GraphProto
 _MODEL_GRAPH = 7
@@ -83,7 +84,10 @@ def read_graph(path: Path) -> Graph:
     from onnx import ValueInfoProto
 
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            open_regular(path) as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             start, end = next(
                 span for field, *span in _fields(data, 0, len(data)) if field == _MODEL_GRAPH
             )

@@ -299,3 +299,16 @@ def test_uploads_are_gone_afterwards_whatever_happens(job: Job) -> None:
     with pytest.raises(RuntimeError, match="stop"):
         fail()
     assert set(job[0].root.iterdir()) == before
+
+
+def test_what_is_put_beside_an_upload_is_left_alone(job: Job, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"precious")
+    with private_files(job[0], [("a.jpg", b"one"), ("b.jpg", b"two")]) as (first, second):
+        (first.parent / "@eaDir").mkdir()
+        second.unlink()
+        second.symlink_to(photo)
+    assert not first.exists()
+    assert (first.parent / "@eaDir").is_dir()
+    assert second.is_symlink()
+    assert photo.read_bytes() == b"precious"
