@@ -125,6 +125,10 @@ def status_of(order: dict[str, Any]) -> int:
         redirect_stderr(says),
     ):
         try:
+            os.umask(order.get("umask", os.umask(0)))
+            if user := order.get("user"):
+                os.setresgid(user, user, user)
+                os.setresuid(user, user, user)
             if "command" in order:
                 cli(order["command"], prog_name="facesort")
             else:

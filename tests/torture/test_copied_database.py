@@ -1,0 +1,123 @@
+"""The database and its write-ahead log are copied while a sort writes them, as a backup program does it.
+
+The copy opens as an earlier state of the job, and a sort ends it as if nobody had interrupted it; or it is refused with
+a sentence.  `facesort backup` waits for its turn instead: ``tests/engine/privacy/test_backup.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from torture.campaign import Ledger, chance, share
+from torture.event import Calm, copy_of
+from torture.mortals import Mortal
+
+from facesort.settings import load_settings, save_settings
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork")
+
+OPENED = "databases copied mid-write: opened as an earlier state"
+REFUSED = "databases copied mid-write: refused"
+PHOTOS = 130
+COPIES = share(4, 12)  # of one job
+DATABASE, LOG = "facesort.duckdb", "facesort.duckdb.wal"
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    return Calm.of(tmp_path_factory.mktemp("event"), PHOTOS)
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Mortal]:
+    mortal = Mortal()
+    yield mortal
+    mortal.close()
+
+
+def copied(source: Path, target: Path, piece: int, pause_s: float) -> None:
+    """Copy a file piece by piece, while others write it; it may not be there."""
+    with suppress(FileNotFoundError), source.open("rb") as old, target.open("wb") as new:
+        while data := old.read(piece):
+            new.write(data)
+            time.sleep(pause_s)
+
+
+def copy_database(root: Path, folder: Path, chance: random.Random) -> str:
+    """Copy database and log in one order or the other, at once or slowly; returns how."""
+    names = [DATABASE, LOG]
+    if chance.random() < 0.5:
+        names.reverse()
+    piece, pause_s = chance.choice(
+        [(1 << 30, 0.0), (1 << 30, 0.0), (1 << 18, 0.005), (1 << 16, 0.002)]
+    )
+    between_s = chance.choice([0, 0, 0.05])
+    folder.mkdir(parents=True)
+    for name in names:
+        copied(root / name, folder / name, piece, pause_s)
+        time.sleep(between_s)
+    return f"{names[0]} first, {piece} bytes at a time, {between_s} s between"
+
+
+@pytest.mark.parametrize("round_", range(share(1, 15)))
+def test_a_database_is_copied_while_a_sort_writes_it(
+    round_: int, calm: Calm, mortal: Mortal, ledger: Ledger, tmp_path: Path
+) -> None:
+    random = chance("copied", round_)
+    root = copy_of(calm.prepared, tmp_path)
+    kills = [random.uniform(0.2, 1) for _ in range(random.choice([0, 1, 2]))]
+
+    def sort_with_kills() -> None:
+        for after_s in kills:
+            if mortal.act(root, after_s=after_s) != -signal.SIGKILL:
+                return
+        mortal.act(root)
+
+    sorting = threading.Thread(target=sort_with_kills)
+    sorting.start()
+    copies: dict[Path, str] = {}
+    while sorting.is_alive():
+        folder = tmp_path / "copies" / f"{len(copies):02d}" / "hot"
+        copies[folder] = copy_database(root, folder, random)
+        time.sleep(random.uniform(0, 0.1))
+    sorting.join()
+    calm.check(root, ledger)
+
+    wanted = random.sample(sorted(copies), min(COPIES, len(copies)))
+    for folder in wanted:
+        check(folder, root, calm, mortal, ledger, copies[folder])
+        shutil.rmtree(folder.parent)
+
+
+def check(folder: Path, root: Path, calm: Calm, mortal: Mortal, ledger: Ledger, how: str) -> None:
+    """A copy is an earlier state of the job or refused; it has an output of its own, as far as the job got."""
+    settings = load_settings(root / "facesort.toml")
+    shutil.copytree(settings.output, folder.parent / "out")
+    settings = settings.model_copy(update={"output": folder.parent / "out"})
+    save_settings(settings, folder / "facesort.toml")
+    says = folder.parent / "says"
+
+    ended = mortal.act(folder, command=["status", "--json", "-w", str(folder)], says=str(says))
+
+    words = says.read_text()
+    assert ended in {0, 1}, f"{how}: {ended} {words}"
+    if ended == 1:
+        assert words.startswith("Error: "), f"{how}: {words}"
+        assert "facesort restore" in words, f"{how}: {words}"
+        ledger.count(REFUSED)
+        ledger.note(f"refused ({how}): {words.strip()[-200:]}")
+        return
+    photos = json.loads(words)["photos"]
+    assert photos.pop("total") == sum(photos.values()), how
+    ledger.count(OPENED)
+    calm.check(folder, ledger)
