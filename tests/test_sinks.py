@@ -37,6 +37,7 @@ from facesort.engine.delivery.export_files import ExportOptions
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.lab import audit, review, seed as seeding, sort as sorting
+from facesort.lab.review.sheet import FaceSheet
 from facesort.lab.run.page import save_page
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.plots import chart, picture, shorten
@@ -340,8 +341,29 @@ def test_widgets_of_the_gallery_and_of_the_review_have_no_tag_of_a_name(job: Job
         if type(widget).__name__ == "HTML"
     ]
     assert len(values) > 50
+    (person,) = (
+        w
+        for panel in panels
+        for w in widgets_in(panel)
+        if getattr(w, "description", "") == "Person"
+    )
+    person.value = STORABLE[1]  # the sheet shows this person's faces
+    sheets = [w for panel in panels for w in widgets_in(panel) if isinstance(w, FaceSheet)]
+    texts = [
+        text for sheet in sheets for tile in sheet.tiles for text in texts_in(list(tile.values()))
+    ]
+    assert len(texts) > 50
+    assert [text for text in texts if text != printable(text)] == []
     for value in [*values, *map(notice, NASTY)]:
         assert_no_markup(value)
+
+
+def texts_in(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, list):
+        for each in part:
+            yield from texts_in(each)
 
 
 def widgets_in(widget: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
+from facesort.core.foreign_text import printable
 from facesort.core.stored import StoredFace
 from facesort.engine.review import answers
 from facesort.lab.review.panel import Panel, faces
@@ -68,7 +69,9 @@ class PersonPanel(Panel):
             selected = next(iter(counts), None)
         self._setting_options = True
         try:
-            self.person.options = [(f"{name} ({count:,})", name) for name, count in counts.items()]
+            self.person.options = [
+                (printable(f"{name} ({count:,})"), name) for name, count in counts.items()
+            ]
             self.person.value = selected
         finally:
             self._setting_options = False

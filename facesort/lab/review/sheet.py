@@ -14,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from facesort.core.foreign_text import printable
+
 PAGE = 48
 """Faces on one page."""
 
@@ -96,6 +98,13 @@ def paginate(page: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:
     return page, pages, slice(page * size, (page + 1) * size)
 
 
+def _shown(part: object) -> object:
+    """Texts as printable lines; the browser takes none of them for HTML."""
+    if isinstance(part, str):
+        return printable(part)
+    return [_shown(each) for each in part] if isinstance(part, (list, tuple)) else part
+
+
 class FaceSheet(anywidget.AnyWidget):
     """A page of faces.
 
@@ -132,7 +141,9 @@ class FaceSheet(anywidget.AnyWidget):
     def show(self, tiles: Sequence[Tile], page: int = 0, pages: int = 1) -> None:
         """Show these tiles; those that were selected before stay selected."""
         with self.hold_sync():
-            self.tiles = [asdict(tile) for tile in tiles]
+            self.tiles = [
+                {name: _shown(part) for name, part in asdict(tile).items()} for tile in tiles
+            ]
             self.page, self.pages = page, pages
             self.revision += 1
 

@@ -130,7 +130,7 @@ def launch(
 
 
 def _failure(path: Path, saved: Path, error: str) -> str:
-    return f"{path.stem} failed: {error}\nThe unfinished notebook is saved: {saved}"
+    return f"{path.stem} failed: {error}; the unfinished notebook is saved: {saved}"
 
 
 def _new_folder(runs: Path, job: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from facesort.core.foreign_text import html_text
+from facesort.core.foreign_text import html_text, printable
 from facesort.core.words import several
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.view import PersonCard
@@ -181,7 +181,7 @@ class PersonEditor:
         self.name.value, self.folder.value = card.person.name, card.person.folder
         self.heading.value = f"<b>{html_text(card.person.name)}</b>"
         others = [c.person.name for c in self._session.view().cards if c is not card]
-        choice = [(name, name) for name in sorted(others, key=str.casefold)]
+        choice = [(printable(name), name) for name in sorted(others, key=str.casefold)]
         self.into.options = [("choose a person", ""), *choice]
         self.into.value = ""
         self.references.children = self._reference_tiles(card)
