@@ -19,6 +19,12 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 
 
+_SIZE_LIMIT = (
+    1 << 15
+)  # bytes of facesort.toml; ours has one thousand, and long keys take time squared
+_SHOWN = 20  # problems told at once
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -73,10 +79,10 @@ class PhotoSettings(_Section):
         worker needs for its models.
     """
 
-    max_megapixels: Annotated[float, Field(gt=0)] = 200.0
-    max_file_mb: Annotated[float, Field(gt=0)] = 1024.0
-    timeout_s: Annotated[float, Field(gt=0)] = 120.0
-    max_worker_mb: Annotated[float, Field(ge=500)] = 4000.0
+    max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
+    max_file_mb: Annotated[float, Field(gt=0, le=1e6)] = 1024.0
+    timeout_s: Annotated[float, Field(gt=0, le=1e6)] = 120.0
+    max_worker_mb: Annotated[float, Field(ge=500, le=1e8)] = 4000.0
 
 
 class SeedSettings(_Section):
@@ -216,7 +222,7 @@ def parse_settings(values: dict[str, Any], origin: str) -> Settings:
 
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with values that came from a file: one line each, which names the value."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:_SHOWN]
     lines = ((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
     return [f"{where}: {what}" if where else what for where, what in lines]
 
@@ -270,15 +276,19 @@ def load_settings(path: Path) -> Settings:
         If the file is missing, not TOML, or holds an unknown key or a value out of range.
     """
     try:
-        text = read_own(path, below=path.parent).decode("utf-8-sig")
+        text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
         values = tomllib.loads(text)  # editors on Windows add a byte order mark
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
+    except NotOursError as error:
+        raise SettingsError(
+            f"{path} cannot be read: it {error.strerror}; put a settings file there, as `facesort init` writes it"
+        ) from error
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read {because(error)}, and run the command again"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     settings = parse_settings(values, str(path))
     # A relative path in the file is relative to the file, not to the current folder.
@@ -299,11 +309,14 @@ def save_settings(settings: Settings, path: Path) -> None:
     values = settings.model_dump(mode="json", exclude_none=True)
     try:
         try:
-            document = tomlkit.parse(read_own(path, below=path.parent).decode("utf-8-sig"))
+            text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
+            document = tomlkit.parse(text)
         except FileNotFoundError:
             document = tomlkit.document()
         _update(document, values)
         replace_file(path, tomlkit.dumps(document).encode())
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}; it is unchanged") from error
     except OSError as error:
         place = error.filename if isinstance(error, NotOursError) else path
         raise SettingsError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from disks import mounted, needs_mount
+from foreign_things import patience
 from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import ValidationError
 
@@ -262,3 +263,43 @@ def test_settings_come_back_as_they_were(tmp_path: Path, versions: list[Settings
     for version in versions:  # each over the one before it
         save_settings(version, path)
         assert load_settings(path) == version
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a = " + b"[" * 30_000,
+        b"a = " + b"{a=" * 10_000,
+        b"[" + b"a." * 15_000 + b"b",
+        b"[" + b"a." * 100_000 + b"b]",
+        b"a = " + b"9" * 30_000,
+        b"#" * (1 << 24),
+        TOML.encode("utf-16"),
+        b"source = '\xff'",
+        b"\0" * 100,
+        b"",
+    ],
+    ids=range(10),
+)
+def test_any_other_file_is_told_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "facesort.toml"
+    path.write_bytes(content)
+    with patience(20), pytest.raises(SettingsError, match=r"facesort\.toml"):
+        load_settings(path)
+    if content:  # nothing to be kept
+        with patience(20), pytest.raises(SettingsError, match=r"facesort\.toml"):
+            save_settings(Settings.model_validate(LEAST), path)
+        assert path.read_bytes() == content
+
+
+def test_of_thousands_of_mistakes_some_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, TOML + "".join(f"x{i} = 1\n" for i in range(2_000)))
+    assert len(str(caught.value).splitlines()) == 21
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "max_megapixels", "max_file_mb", "max_worker_mb"])
+def test_limits_have_limits(tmp_path: Path, name: str) -> None:
+    """The clock of a waiting process takes no number of any size."""
+    with pytest.raises(SettingsError, match=f"photos.{name}"):
+        load(tmp_path, TOML + f"[photos]\n{name} = 1e300")

@@ -275,3 +275,94 @@ def test_a_pack_is_fetched_through_no_link(tmp_path: Path) -> None:
         fetch_pack("buffalo_s", tmp_path, download=copying(tmp_path / "zip"))
     assert not (tmp_path / "not there").exists()
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["buffalo_s"]
+
+
+def varint(number: int) -> bytes:
+    low = number & 0x7F
+    return bytes([low]) if number < 0x80 else bytes([low | 0x80]) + varint(number >> 7)
+
+
+def message(field: int, content: bytes) -> bytes:
+    return varint(field << 3 | 2) + varint(len(content)) + content
+
+
+def nested(depth: int) -> bytes:
+    """A graph in an attribute of a node of a graph, and so on."""
+    data = b""
+    for _ in range(depth):
+        data = message(1, message(5, message(6, data)))
+    return message(7, data)
+
+
+HOSTILE = {
+    "nothing": b"",
+    "endless fields without an end": b"\x08\x00" * 5_000_000,
+    "empty nodes": message(7, message(1, b"") * 5_000_000),
+    "a graph in itself": nested(5_000),
+    "a long shape": message(7, message(11, b"\x0a\x7f" + b"x" * (1 << 20))),
+    "a length beyond all": b"\x3a" + varint(2**62),
+    "a varint without an end": b"\x3a" + b"\xff" * 4096,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_file_that_is_made_to_be_read_for_ever_is_refused(tmp_path: Path, what: str) -> None:
+    write_pack(tmp_path / "tiny")
+    (tmp_path / "tiny" / "a.onnx").write_bytes(HOSTILE[what])
+    with patience(20), pytest.raises(PackError, match=r"a\.onnx is not a readable ONNX file"):
+        resolve_pack(str(tmp_path / "tiny"), [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sparse files of POSIX")
+def test_a_file_larger_than_onnx_can_be_is_not_read(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    os.truncate(tmp_path / "tiny" / "w_tiny.onnx", 2**40)
+    with patience(20), pytest.raises(PackError, match=r"w_tiny.onnx is not a readable"):
+        resolve_pack(str(tmp_path / "tiny"), [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+@pytest.mark.parametrize("target", ["a.onnx", "/dev/zero", "/nowhere", "."])
+def test_models_may_be_links_but_only_to_files(tmp_path: Path, target: str) -> None:
+    write_pack(tmp_path / "cache")
+    (tmp_path / "tiny").mkdir()
+    for model in (tmp_path / "cache").iterdir():
+        (tmp_path / "tiny" / model.name).symlink_to(model)
+    assert resolve_pack(str(tmp_path / "tiny"), []).name == "tiny"
+
+    (tmp_path / "tiny" / "a.onnx").symlink_to(target)
+    with patience(20), pytest.raises(PackError, match=r"a\.onnx"):
+        resolve_pack(str(tmp_path / "tiny"), [])
+    assert [pack.name for pack in find_packs([tmp_path])] == ["cache", "dlib", "synthetic"]
+
+
+def test_a_folder_of_thousands_of_models_is_no_pack(tmp_path: Path) -> None:
+    write_pack(tmp_path / "tiny")
+    for number in range(200):
+        (tmp_path / "tiny" / f"{number}.onnx").write_bytes(b"")
+    with pytest.raises(PackError, match="more than 100"):
+        resolve_pack(str(tmp_path / "tiny"), [])
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"[" * 200_000,
+        b'{"files": ' * 100_000,
+        b'{"files": 5}',
+        b'{"files": "ab"}',
+        b'{"files": [[[], 1]]}',
+        b"[]",
+        b"null",
+        b"\xff\xfe\x00",
+        b'{"files": {"det_tiny.onnx": ' + b"9" * 10_000 + b"}}",
+        b" " * (2 << 20),
+    ],
+)
+def test_a_manifest_of_any_kind_is_told_as_one_that_cannot_be_read(
+    tmp_path: Path, manifest: bytes
+) -> None:
+    write_pack(tmp_path / "tiny")
+    (tmp_path / "tiny" / "pack.json").write_bytes(manifest)
+    with patience(20), pytest.raises(PackError, match=r"pack\.json cannot be read"):
+        resolve_pack(str(tmp_path / "tiny"), [])

@@ -7,6 +7,7 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from facesort.errors import PackError, because
@@ -24,6 +25,7 @@ MANIFEST = "pack.json"
 """File beside the models of a downloaded pack: their SHA-256 when they were downloaded."""
 
 _MANIFEST_LIMIT = 1 << 20
+_MOST_MODELS = 100
 # Increment a version when the same files start to give different embeddings.
 _PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
@@ -39,7 +41,10 @@ def read_pack(folder: Path) -> ModelPack:
     """
     folder = folder.absolute()  # workers may have another working directory
     detector = recogniser = None
-    for path in sorted(folder.glob("*.onnx")):
+    models = sorted(islice(folder.glob("*.onnx"), _MOST_MODELS + 1))
+    if len(models) > _MOST_MODELS:
+        raise PackError(f"{folder} has more than {_MOST_MODELS} .onnx files: it is no model pack")
+    for path in models:
         graph = read_graph(path)
         if graph.is_detector:
             detector = detector or path

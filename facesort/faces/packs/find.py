@@ -118,5 +118,9 @@ def _folders(roots: Sequence[Path]) -> dict[str, Path]:
 
 
 def _subfolders(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        yield from sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    try:
+        entries = sorted(root.iterdir()) if root.is_dir() else []
+    except OSError as error:
+        log.info("cannot look for model packs in %s: %s", root, error.strerror)
+        return
+    yield from (p for p in entries if p.is_dir() and not p.name.startswith("."))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
-from facesort.errors import PackError
+from facesort.errors import PackError, because
 from facesort.files import open_regular
 
 # field numbers of onnx.proto's ModelProto and GraphProto
@@ -35,6 +37,12 @@ _WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
         "tensor": {13: "external"},
     }
 )
+
+# A pack may come from anybody. Real models have some thousands of fields that are looked at, and shapes of a few bytes;
+# no ONNX file is larger than 2 GB.
+_LARGEST = 2**31
+_MOST_FIELDS = 200_000
+_LARGEST_SHAPE = 1 << 16
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -83,21 +91,25 @@ def read_graph(path: Path) -> Graph:
     from google.protobuf.message import DecodeError
     from onnx import ValueInfoProto
 
+    inputs, outputs = [], 0
+    budget = iter(range(_MOST_FIELDS))
     try:
-        with (
-            open_regular(path) as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
+        with open_regular(path) as file, _mapped(file) as data:
             start, end = next(
-                span for field, *span in _fields(data, 0, len(data)) if field == _MODEL_GRAPH
+                span
+                for field, *span in _fields(data, 0, len(data), budget)
+                if field == _MODEL_GRAPH
             )
-            inputs, outputs = [], 0
-            for field, first, last in _fields(data, start, end):
+            for field, first, last in _fields(data, start, end, budget):
                 if field == _GRAPH_INPUT:
-                    inputs.append(ValueInfoProto.FromString(data[first:last]))
+                    inputs.append(
+                        ValueInfoProto.FromString(data[first : min(last, first + _LARGEST_SHAPE)])
+                    )
                 outputs += field == _GRAPH_OUTPUT
-            external = _has_external_data(data, 0, len(data), "model")
-    except (OSError, ValueError, IndexError, StopIteration, DecodeError, RecursionError) as error:
+            external = _has_external_data(data, 0, len(data), "model", budget)
+    except OSError as error:
+        raise PackError(f"{path} of a model pack cannot be read {because(error)}") from error
+    except (ValueError, IndexError, StopIteration, DecodeError, RecursionError) as error:
         raise PackError(f"{path} is not a readable ONNX file; fetch it again") from error
     if external:  # not covered by the hash of this file, and possibly anywhere on the disk
         raise PackError(
@@ -107,22 +119,39 @@ def read_graph(path: Path) -> Graph:
     return Graph(tuple(tuple(int(d.dim_value) for d in dims) for dims in shapes), outputs)
 
 
-def _has_external_data(data: mmap.mmap, start: int, end: int, message: str) -> bool:
+def _mapped(file: BinaryIO) -> mmap.mmap:
+    if os.fstat(file.fileno()).st_size > _LARGEST:
+        raise ValueError("it is larger than ONNX can be")
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _has_external_data(
+    data: mmap.mmap, start: int, end: int, message: str, budget: Iterator[int]
+) -> bool:
     """Whether any tensor in a message is stored in another file."""
     within = _WITHIN[message]
     return any(
-        within[field] == "external" or _has_external_data(data, first, last, within[field])
-        for field, first, last in _fields(data, start, end)
+        within[field] == "external" or _has_external_data(data, first, last, within[field], budget)
+        for field, first, last in _fields(data, start, end, budget)
         if field in within
     )
 
 
-def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _fields(
+    data: mmap.mmap, at: int, end: int, budget: Iterator[int]
+) -> Iterator[tuple[int, int, int]]:
     """Yield (field number, start, end) of every length-delimited field of a protobuf message.
 
     See https://protobuf.dev/programming-guides/encoding/.
+
+    Parameters
+    ----------
+    budget : iterator of int
+        Has an item left for every field that may still be looked at.
     """
     while at < end:
+        if next(budget, None) is None:
+            raise ValueError("it has too many fields")
         key, at = _varint(data, at)
         field, wire = key >> 3, key & 7
         if wire == _BYTES:
