@@ -283,6 +283,7 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     workspace = Workspace(root, settings)
     _make_folders(workspace)
     workspace.open_store().close()
+    _restrict_database(workspace)
     save_settings(settings, root / "facesort.toml")  # last: it makes the folder a workspace
     return workspace
 
@@ -307,6 +308,7 @@ def open_workspace(root: Path) -> Workspace:
     refuse_nested(root, settings)
     _restrict_to_owner(root)  # it may have been copied, or unpacked from an archive
     workspace = Workspace(root, settings)
+    _restrict_database(workspace)
     _make_folders(workspace)
     if workspace.leftovers():
         with suppress(WorkspaceBusyError), workspace.sorting_lock():
@@ -332,8 +334,16 @@ def _restrict_to_owner(root: Path) -> None:
         log.warning("%s contains biometric data, and other users of this machine can read it", root)
 
 
-def _is_open_to_others(folder: Path) -> bool:
-    return os.name != "nt" and bool(folder.stat().st_mode & 0o077)
+def _is_open_to_others(path: Path) -> bool:
+    return os.name != "nt" and bool(path.stat().st_mode & 0o077)
+
+
+def _restrict_database(workspace: Workspace) -> None:
+    """Let only the owner read the database, as every other file; DuckDB creates it as the umask says."""
+    path = workspace.database
+    if kind_of(path) is Kind.FILE and _is_open_to_others(path):
+        with suppress(OSError):  # the folder keeps others out
+            path.chmod(0o600)
 
 
 def _make_folders(workspace: Workspace) -> None:

@@ -21,7 +21,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from facesort.files import create_own, open_own, open_regular
+from facesort.files import NotOursError, create_own, open_own, open_regular
 from facesort.settings import problems
 
 MANIFEST = "manifest.json"
@@ -95,9 +95,9 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
     Raises
     ------
     NotABackupError
-        If it is not a whole backup; also later, from whatever is read of it.
+        If it is not a file or not a whole backup; also later, from whatever is read of it.
     OSError
-        If it cannot be read, or is a pipe or a device.
+        If it cannot be read.
     """
     try:
         with (
@@ -108,6 +108,8 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
             with _member(archive, MANIFEST) as member:
                 text = member.read(_MANIFEST_BYTES)
             yield archive, Manifest.model_validate_json(text)
+    except NotOursError as error:
+        raise NotABackupError(f"it {error.strerror}") from error
     except ValidationError as error:
         raise NotABackupError(f"its manifest: {problems(error)[0]}") from error
     except _UNREADABLE as error:

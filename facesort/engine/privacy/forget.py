@@ -174,6 +174,7 @@ def _stamp(database: Path) -> tuple[int, int, bool]:
 def _replace(new: Path, old: Path) -> None:
     """Replace the old file by the new one, durably, and overwrite the old content."""
     try:
+        new.chmod(0o600)
         with new.open("rb+") as stream:
             os.fsync(stream.fileno())
         if os.name == "nt":  # an open file cannot be replaced there

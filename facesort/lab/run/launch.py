@@ -23,7 +23,7 @@ from traitlets import default
 
 from facesort.clock import utc_text
 from facesort.errors import NotebookError, because, short_of
-from facesort.files import replace_json
+from facesort.files import create_own, replace_json
 from facesort.import_path import safe_environment
 from facesort.lab.run.page import save_page
 from facesort.lab.run.parameters import check_parameters
@@ -137,7 +137,7 @@ def _new_folder(runs: Path, job: str) -> Path:
     """Create the run's folder, readable only by its owner because the notebook may show faces."""
     stem = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ") + "-" + (sanitize_filename(job) or "run")
     try:
-        runs.mkdir(parents=True, exist_ok=True)
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         for attempt in range(1, 100):
             folder = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
             try:
@@ -156,6 +156,7 @@ def _new_folder(runs: Path, job: str) -> Path:
 
 def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> None:
     log.info("%s is being saved to %s", path.stem, saved)
+    create_own(saved, private=True).close()  # papermill keeps its permissions
     with _kernels_in(saved.parent) as kernels:
         papermill.execute_notebook(
             _literal(path),

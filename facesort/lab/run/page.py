@@ -15,6 +15,8 @@ from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from facesort.files import replace_file
+
 FACES_TAG = "faces"
 
 _LEFT_OUT = (
@@ -84,8 +86,7 @@ def save_page(notebook: Path, *, faces: bool) -> Path:
     resources = {"metadata": {"name": notebook.stem}, "page_style": style}
     body, _ = exporter.from_notebook_node(shown, resources=resources)
     page = notebook.with_suffix(".html")
-    page.touch(mode=0o600)
-    page.write_text(body, encoding="utf-8")
+    replace_file(page, body.encode(), durable=False)
     return page
 
 

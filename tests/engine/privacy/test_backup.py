@@ -243,7 +243,7 @@ def test_only_a_file_is_restored(tmp_path: Path, kind: str) -> None:
     NO_FILES[kind](tmp_path / "saved")
     before = sorted(tmp_path.iterdir())
 
-    with pytest.raises(WorkspaceError, match=r"cannot be restored to .*hot"):
+    with pytest.raises(WorkspaceError, match=r"is not a regular file|cannot be restored to"):
         restore(tmp_path / "saved", tmp_path / "hot")
 
     assert sorted(tmp_path.iterdir()) == before
