@@ -106,6 +106,7 @@ def examine(
         _accelerators(load),
         *_packs(pack_roots, find_packs or _find_packs),
         _disk(workspace),
+        *_interrupted(workspace.absolute()),
     ]
 
 
@@ -210,6 +211,23 @@ def _disk(workspace: Path) -> Finding:
         remedy = f"make room: {ENOUGH_FREE_BYTES / 1e9:.0f} GB are enough for 16,000 photos"
         return Finding("workspace", State.WARNING, detail, remedy)
     return Finding("workspace", State.OK, detail)
+
+
+def _interrupted(workspace: Path) -> Iterator[Finding]:
+    """Biometric data that an interrupted restore or backup left."""
+    try:
+        from facesort.engine.privacy import known_backups
+        from facesort.workspace import RESTORING
+    except ImportError:  # said above
+        return
+    if os.path.lexists(workspace / RESTORING):
+        detail = f"a restore to {workspace} is at work, or was interrupted"
+        remedy = f"facesort restore BACKUP -w {workspace}, or delete the folder"
+        yield Finding("workspace", State.WARNING, detail, remedy)
+    for found in known_backups.remaining(workspace):
+        if not found.is_whole:
+            detail, remedy = f"{found.path} is {found.what}", "facesort backup, or delete it"
+            yield Finding("workspace", State.WARNING, detail, remedy)
 
 
 def _file_system(folder: Path) -> str:

@@ -5,6 +5,7 @@ Left out is what can be made again (staged copies, progress files, the list of c
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from facesort.errors import WorkspaceError, because
 from facesort.files import create_own, publish, sync_folder
 from facesort.version import __version__
 from facesort.workspace import Workspace, lies_in
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def backup(workspace: Workspace, path: Path) -> Backup:
     """
     path = path.absolute()
     _refuse_places(workspace, path)
+    warn_of_older_version(path.with_name(f".{path.name}.new"))
     manifest = Manifest(facesort=__version__, created_at=utc_text(), files={})
     with workspace.sorting_lock():
         known_backups.settle(workspace.root)
@@ -79,6 +83,14 @@ def backup(workspace: Workspace, path: Path) -> Backup:
         ):
             manifest = fill(archive, workspace.root, manifest)
     return Backup.of(path, manifest)
+
+
+def warn_of_older_version(path: Path) -> None:
+    """Name what an interrupted command of facesort 0.1 left: by this name alone it may also be somebody else's."""
+    if os.path.lexists(path):
+        log.warning(
+            "%s may have been left by an interrupted command of an older facesort, with biometric data: delete it", path
+        )  # fmt: skip
 
 
 def _refuse_places(workspace: Workspace, path: Path) -> None:

@@ -113,7 +113,9 @@ def remaining(root: Path) -> list[KnownBackup]:
     listed, problem = _read(root)
     found = [_what_remains(backup, remove=False) for backup in listed]
     if problem:
-        found.append(KnownBackup(root / LIST, f"{problem}: where backups are is not known"))
+        found.append(
+            KnownBackup(root / LIST, f"a list that {problem}: where backups are is not known")
+        )
     return [each for each in found if each]
 
 
@@ -126,8 +128,7 @@ def _what_remains(backup: _Backup, *, remove: bool) -> KnownBackup | None:
         if remove:
             remove_own(unfinished, below=unfinished.parent)
         if os.path.lexists(unfinished):
-            what = f"an interrupted backup of {when}: `facesort backup` and `facesort forget` remove it, or you do"
-            return KnownBackup(unfinished, what)
+            return KnownBackup(unfinished, f"an interrupted backup of {when}")
         if os.path.lexists(path) and made_at(path) == when:
             return KnownBackup(path, f"a backup of {when}", is_whole=True)
     except OSError as error:

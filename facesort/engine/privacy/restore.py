@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facesort.engine.privacy.archive import DATABASE, SETTINGS, NotABackupError, extract, opened
-from facesort.engine.privacy.backup import Backup
+from facesort.engine.privacy.backup import Backup, warn_of_older_version
 from facesort.errors import WorkspaceBusyError, WorkspaceError, because
 from facesort.files import remove_own, remove_own_folder, sync_folder, write_synced
 from facesort.settings import load_settings
@@ -55,6 +55,7 @@ def restore(path: Path, root: Path) -> Backup:
     """
     root = root.absolute()
     _refuse_filled(root)
+    warn_of_older_version(root.with_name(f".{root.name}.restoring"))
     try:
         with _unfinished_workspace(root):
             with opened(path) as (archive, manifest):

@@ -92,7 +92,9 @@ def test_a_backup_is_not_put_where_it_would_be_sorted_or_delivered(
     assert not (folder / "saved.zip").exists()
 
 
-def test_a_backup_never_replaces_a_file(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_backup_never_replaces_a_file(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
     (tmp_path / ".mine.new").write_bytes(b"mine, too")
     before = tree(tmp_path)
@@ -101,6 +103,15 @@ def test_a_backup_never_replaces_a_file(workspace: Workspace, tmp_path: Path) ->
         backup(workspace, tmp_path / "mine")
 
     assert tree(tmp_path) == before
+    assert ".mine.new may have been left by an interrupted command of an older" in caplog.text
+
+
+def test_what_an_older_version_s_restore_left_is_named(
+    saved: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".hot.restoring").mkdir()
+    restore(saved, tmp_path / "hot")
+    assert ".hot.restoring may have been left by an interrupted command" in caplog.text
 
 
 def test_there_is_no_backup_while_a_sort_is_running(workspace: Workspace, tmp_path: Path) -> None:

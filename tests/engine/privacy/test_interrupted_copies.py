@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 from private_event import copy_of, faces_of, needles, seen
 
+from facesort.doctor import State, examine
 from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.backup import backup
 from facesort.engine.privacy.forget import forget
@@ -117,6 +118,20 @@ def test_an_unfinished_backup_is_removed_by_backup_and_by_forget(
     made.path.unlink()
     assert forget(workspace, "Ben").backups == ()
     assert json.loads((workspace.root / "backups.json").read_text()) == {"backups": []}
+
+
+def test_doctor_names_what_was_interrupted(workspace: Workspace, tmp_path: Path) -> None:
+    def warnings() -> list[str]:
+        found = examine(workspace.root, [])
+        return [f.detail for f in found if f.subject == "workspace" and f.state is State.WARNING]
+
+    assert warnings() == []
+    left = unfinished(workspace, tmp_path)
+    (workspace.root / RESTORING).touch()
+    assert [detail.partition(" is ")[0] for detail in warnings()] == [
+        f"a restore to {workspace.root}",
+        str(left),
+    ]
 
 
 def test_a_disk_that_is_not_plugged_in_is_named_until_it_is_back(
