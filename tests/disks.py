@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, unplugged, or not ours: for tests of what happens then."""
+"""Disks that are full, read-only, unplugged, or not ours, and too few file handles: for tests of what happens then."""
 
 from __future__ import annotations
 
@@ -95,3 +95,16 @@ def unprivileged() -> Iterator[Path]:
         finally:
             if root:
                 os.setresuid(0, 0, 0)
+
+
+@contextmanager
+def file_handles(count: int) -> Iterator[None]:
+    """Let this process have no more open files than so many; those that it has stay open."""
+    import resource  # not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -13,6 +13,7 @@ from facesort.files.durable import (
     sync_folder as sync_folder,
     write_synced as write_synced,
 )
+from facesort.files.handles import need_handles as need_handles
 from facesort.files.own import (
     Kind as Kind,
     NotOursError as NotOursError,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from facesort.errors import StoreError, StoreLockedError
+from facesort.files import need_handles
 
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
 _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by another process"
@@ -47,9 +48,7 @@ def refuse_without_handles() -> None:
         Saying so.
     """
     try:
-        with ExitStack() as held:
-            for _ in range(_HANDLES):
-                held.enter_context(open(os.devnull, "rb"))
+        need_handles(_HANDLES)
     except OSError as error:
         raise StoreError(
             f"the workspace's database cannot be opened: {os.strerror(error.errno or 0)}. {_CLOSE_FILES}"

@@ -22,8 +22,8 @@ from pathvalidate import sanitize_filename
 from traitlets import default
 
 from facesort.clock import utc_text
-from facesort.errors import NotebookError, because, short_of
-from facesort.files import create_own, replace_json
+from facesort.errors import NotebookError, because, resources_explained, short_of
+from facesort.files import create_own, need_handles, replace_json
 from facesort.import_path import safe_environment
 from facesort.lab.run.page import save_page
 from facesort.lab.run.parameters import check_parameters
@@ -33,6 +33,7 @@ from facesort.lab.shared.summary import find_summary
 
 log = logging.getLogger(__name__)
 
+_HANDLES = 128  # of files; sorting with two workers takes 70
 _START_TIMEOUT_S = 180  # cold disk, virus scanner
 
 
@@ -105,9 +106,13 @@ def launch(
     ------
     NotebookError
         If there is no such notebook, it has no ``parameters`` cell or no such parameter or value, or a cell fails.
+    ResourceError
+        If hardly any file can be opened any more.
     """
     path = notebook if isinstance(notebook, Path) else notebook_path(notebook)
     values = check_parameters(notebook, parameters)
+    with resources_explained():
+        need_handles(_HANDLES)
     saved = _new_folder(runs, job) / path.name
     record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
     record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
@@ -118,15 +123,23 @@ def launch(
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
-        why = (
-            f" {because(error)}" if isinstance(error, OSError) else f": {short_of(error) or error}"
-        )
-        record |= {"state": "failed", "error": f"it could not be finished{why}"}
+        record |= {"state": "failed", "error": f"it could not be finished{_why(error)}"}
         raise NotebookError(_failure(path, saved, record["error"])) from error
     finally:
         _write_summary(saved, record)
         _write_page(saved, faces=bool(values.get("contact_sheet")))
     return saved
+
+
+def _why(error: OSError | RuntimeError) -> str:
+    if isinstance(error, OSError):
+        return f" {because(error)}"
+    if (short := short_of(error)) is not None:
+        return f": {short}"
+    return (
+        f": {error}. Messages above may say why; if not, its memory was short: close other programs, or use fewer "
+        "processes (`--workers`), and run the same command again"
+    )
 
 
 def _failure(path: Path, saved: Path, error: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from disks import pipe, unprivileged
+from disks import file_handles, pipe, unprivileged
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.delivery.verify import Verification, verify_output
@@ -145,18 +144,6 @@ def test_a_target_that_is_no_file_of_the_output_is_unreadable(
     (tmp_path / "out").mkdir()
     result = verified(tmp_path / "out", target)
     assert why in result.unreadable[target]
-
-
-@contextmanager
-def file_handles(count: int) -> Iterator[None]:
-    import resource  # not on Windows
-
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @posix

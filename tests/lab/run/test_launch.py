@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 import pytest
-from disks import mounted, needs_mount
+from disks import file_handles, mounted, needs_mount
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat.v4 import new_code_cell, new_notebook
 
-from facesort.errors import NotebookError
+from facesort.errors import NotebookError, ResourceError
 from facesort.lab.run.launch import launch
 
 NASTY = {
@@ -184,12 +184,23 @@ def test_a_failed_run_is_kept_and_says_why(tmp_path: Path, runs: Path) -> None:
 def test_a_notebook_whose_process_dies_is_kept(tmp_path: Path, runs: Path) -> None:
     notebook = write_notebook(tmp_path, "print('here')", "import os; os._exit(9)")
 
-    with pytest.raises(NotebookError, match="could not be finished: Kernel died"):
+    with pytest.raises(
+        NotebookError, match=r"could not be finished: Kernel died.*its memory was short"
+    ):
         launch(notebook, {}, runs=runs, job="x", echo=io.StringIO())
 
     saved = only_run(runs)
     assert summary_of(saved)["state"] == "failed"
     assert nbformat.read(saved, 4).cells[1].outputs[0].text == "here\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
+def test_without_file_handles_nothing_is_started(tmp_path: Path, runs: Path) -> None:
+    """The kernel's libraries end its process without a word when there are none left."""
+    notebook = write_notebook(tmp_path)
+    with pytest.raises(ResourceError, match=r"Too many open files.*ulimit -n"), file_handles(60):
+        launch(notebook, {}, runs=runs, job="x", echo=io.StringIO())
+    assert not runs.exists()
 
 
 def test_an_interrupted_run_is_kept_and_leaves_no_process(tmp_path: Path, runs: Path) -> None:
