@@ -341,7 +341,9 @@ def _is_open_to_others(path: Path) -> bool:
 def _restrict_database(workspace: Workspace) -> None:
     """Let only the owner read the database, as every other file; DuckDB creates it as the umask says."""
     path = workspace.database
-    if kind_of(path) is Kind.FILE and _is_open_to_others(path):
+    if kind_of(path) is not Kind.FILE or not _is_open_to_others(path):
+        return
+    if path.stat().st_nlink == 1:  # else it is also a file elsewhere, perhaps somebody else's
         with suppress(OSError):  # the folder keeps others out
             path.chmod(0o600)
 

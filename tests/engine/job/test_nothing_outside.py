@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from foreign_things import KINDS, VERBS, Thing, World, check
+from foreign_things import HARD_LINKS, KINDS, VERBS, Thing, World, check
 from hypothesis import HealthCheck, given, settings, strategies as st
 from synthetic_event import tree
 
@@ -100,6 +100,14 @@ def test_a_staging_folder_that_is_a_link_is_refused_also_by_a_rematch(
     """A disk that also holds other folders: they were deleted, with exit code 0."""
     said = check(world, tmp_path, "sorted", [Thing("hot/staging", "link to a folder")], ["rematch"])
     assert "staging cannot be written (is a link" in said
+
+
+@pytest.mark.parametrize("kind", [*HARD_LINKS])
+def test_the_other_name_of_a_file_has_its_permissions_afterwards(
+    world: World, tmp_path: Path, kind: str
+) -> None:
+    said = check(world, tmp_path, "sorted", [Thing("hot/facesort.duckdb", kind)], ["status"])
+    assert "facesort.duckdb" in said
 
 
 def test_a_workspace_that_is_reached_by_a_link_is_the_users_wish(
