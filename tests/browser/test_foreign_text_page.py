@@ -19,7 +19,7 @@ sys.path.insert(0, {tests!r})
 import ipywidgets
 from IPython.display import HTML, Markdown, display
 from nasty import NASTY
-from facesort.core.foreign_text import markdown_text
+from facesort.core.foreign_text import html_text, markdown_text
 from facesort.lab.audit.tables import Sections
 from facesort.lab.review.sheet import FaceSheet, Tile
 from facesort.lab.shared.html import notice
@@ -30,7 +30,7 @@ texts = [attack, *NASTY]
 display(Markdown("".join(f"read from {{markdown_text(text)}}: plug in\\n\\n" for text in texts)))
 display(Table(("Name",), [(text,) for text in texts], note=attack))
 display(Sections([(text, text) for text in texts]))
-display(ipywidgets.HTML("".join(map(notice, texts))), HTML(notice(attack)))
+display(ipywidgets.HTML("".join(map(notice, texts)) + html_text(attack)), HTML(notice(attack)))
 sheet = FaceSheet("nasty faces")
 sheet.show([Tile(i, [b""], t, [t], [t], [t], tooltip=t) for i, t in enumerate(map(repr, texts))])
 display(sheet, ipywidgets.Dropdown(options=[(t, t) for t in texts if t.isprintable()], description="Dropdown"))

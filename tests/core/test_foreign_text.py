@@ -159,3 +159,23 @@ def test_the_manifest_names_every_file(tmp_path: Path) -> None:
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.count(b": OK") == len(names)
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [
+        (r"\bimport csv\b|csv\.writer|write_csv", "core/foreign_text.py"),
+        (r"\bhtml\.escape|from html import", "core/foreign_text.py"),
+        (r"click\.s?echo|tqdm\.write", "cli/terminal.py"),
+        (r"logging\.Formatter", "lab/shared/log_lines.py"),
+        (r"ElementTree", "core/xmp.py"),
+    ],
+)
+def test_no_text_goes_past_its_function(checkout: Path, what: str, where: str) -> None:
+    package = checkout / "facesort"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(what, path.read_text(encoding="utf-8"))
+    }
+    assert found == {where}
