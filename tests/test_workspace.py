@@ -21,7 +21,7 @@ from facesort.errors import (
 )
 from facesort.settings import Settings, save_settings
 from facesort.store import migrate
-from facesort.workspace import Workspace, create_workspace, open_workspace
+from facesort.workspace import Workspace, create_workspace, open_workspace, refuse_inside
 
 Start = Callable[[Path], "subprocess.Popen[str]"]
 
@@ -75,7 +75,7 @@ def test_an_older_database_that_cannot_be_written_says_so(
     made = make(tmp_path)
     with made.open_store() as store:
         store.execute("DELETE FROM schema_migration WHERE version > 4")
-    monkeypatch.setattr("facesort.workspace.os.access", lambda *_: False)
+    monkeypatch.setattr("facesort.workspace.workspace.os.access", lambda *_: False)
     with pytest.raises(OldSchemaError, match=r"an older facesort.*make the database writable"):
         made.open_store(read_only=True)
 
@@ -345,6 +345,12 @@ def test_whoever_writes_does_not_wait_for_ever(
         f"from facesort.store import Store; from pathlib import Path\n"
         f"store = Store.open(Path({str(workspace.database)!r}), read_only=True)"
     )
-    monkeypatch.setattr("facesort.workspace._READERS_S", 0.2)
+    monkeypatch.setattr("facesort.workspace.workspace._READERS_S", 0.2)
     with pytest.raises(StoreLockedError, match="is in use by process"):
         workspace.open_store()
+
+
+def test_runs_with_an_impossible_name_are_refused(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    with pytest.raises(SettingsError, match=r"runs .*give another folder"):
+        refuse_inside(tmp_path / "a\0b", made.settings)
