@@ -46,7 +46,7 @@ def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk; Windows has no such call and needs none."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))  # not a pipe
     try:
         os.fsync(handle)
     except OSError as error:

@@ -85,8 +85,12 @@ class Committer:
                 continue
             target = self.output.path / write.plan.target
             try:
-                folders.add(self._folder(target.parent))
-                reason = self._write(write, target)
+                folder = self._folder(target.parent)
+                if folder.is_dir():
+                    folders.add(folder)
+                    reason = self._write(write, target)
+                else:
+                    reason = Reason.NAME_TAKEN  # something else has the name of the person's folder
             except OSError as error:
                 raise _unwritable(target, error) from error
             if reason is not None:
@@ -121,8 +125,6 @@ class Committer:
 
     def _write(self, write: LoggedWrite, target: Path) -> Reason | None:
         plan = write.plan
-        if not target.parent.is_dir():
-            return Reason.NAME_TAKEN  # a file has the name of the person's folder
         partial = target.with_name(f".{target.name}{self.mark}{PARTIAL}")
         if os.path.lexists(target):
             with suppress(NotOursError):  # it does not stand in the way

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from disks import mounted, needs_mount, remount, unprivileged
-from foreign_things import FILES, HARD_LINKS, KINDS, make_surroundings, snapshot, throw
+from foreign_things import FILES, HARD_LINKS, KINDS, make_surroundings, patience, snapshot, throw
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.commit import Committer
@@ -408,6 +408,19 @@ def test_a_file_that_has_the_name_of_a_folder_keeps_it(place: Place) -> None:
     (place.output / "Anna").write_bytes(b"mine")
     assert place.carry_out(TWO) == {1: Reason.NAME_TAKEN}
     assert tree(place.output) == {"Anna": b"mine", "Ben/a_1.jpg": JPEG}
+
+
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "socket", "link that loops"])
+def test_what_has_the_name_of_a_folder_and_is_none_is_not_opened(place: Place, kind: str) -> None:
+    make_surroundings(place.root)
+    place.stage()
+    throw(place.root, place.output / "Anna", kind)
+    was = snapshot(place.output / "Anna")
+    with patience(20):
+        assert place.carry_out(TWO) == {1: Reason.NAME_TAKEN}
+    assert snapshot(place.output / "Anna") == was
+    assert (place.output / "Ben" / "a_1.jpg").read_bytes() == JPEG
 
 
 @posix
