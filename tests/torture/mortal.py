@@ -86,6 +86,14 @@ def apply(workspace: Workspace, pack: ModelPack, at: At) -> None:
     apply_calibration(workspace, found.calibration, Thresholds(0.7, 1.05, 0.05))
 
 
+def answer_one_by_one(
+    workspace: Workspace, pack: ModelPack, at: At, faces: list[int], name: str
+) -> None:
+    """Each answer opens the database and closes it, which moves the log into it."""
+    for face in faces:
+        answer_faces(workspace, {face: name}, "no")
+
+
 ACTS: dict[str, Callable[..., object]] = {
     "sort": sort,
     "rematch": rematch,
@@ -96,6 +104,7 @@ ACTS: dict[str, Callable[..., object]] = {
     "answer": lambda workspace, pack, at, faces, name: answer_faces(
         workspace, dict.fromkeys(faces, name), "no"
     ),
+    "answer one by one": answer_one_by_one,
     "name": lambda workspace, pack, at, faces, name: name_faces(workspace, faces, name),
 }
 

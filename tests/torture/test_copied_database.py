@@ -17,12 +17,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
+from synthetic_event import content
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
 from torture.mortals import Mortal
 
+from facesort.errors import StoreError
 from facesort.settings import load_settings, save_settings
+from facesort.workspace import open_workspace
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork")
 
@@ -61,7 +65,7 @@ def copy_database(root: Path, folder: Path, chance: random.Random) -> str:
     piece, pause_s = chance.choice(
         [(1 << 30, 0.0), (1 << 30, 0.0), (1 << 18, 0.005), (1 << 16, 0.002)]
     )
-    between_s = chance.choice([0, 0, 0.05])
+    between_s = chance.choice([0, 0, 0.05, 0.5, 1.5])
     folder.mkdir(parents=True)
     for name in names:
         copied(root / name, folder / name, piece, pause_s)
@@ -117,7 +121,65 @@ def check(folder: Path, root: Path, calm: Calm, mortal: Mortal, ledger: Ledger, 
         ledger.count(REFUSED)
         ledger.note(f"refused ({how}): {words.strip()[-200:]}")
         return
-    photos = json.loads(words)["photos"]
+    said = json.loads(words)
+    photos = said["photos"]
     assert photos.pop("total") == sum(photos.values()), how
     ledger.count(OPENED)
+    ledger.note(f"opened with {said['batches']}")
     calm.check(folder, ledger)
+
+
+@pytest.mark.parametrize("round_", range(share(1, 6)))
+def test_a_database_is_copied_while_answers_are_stored(
+    round_: int, calm: Calm, mortal: Mortal, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Its log is moved into it again and again meanwhile: a copy has the first so many answers, and nothing else."""
+    random = chance("copied answers", round_)
+    root = copy_of(calm.prepared / "calm", tmp_path)
+    with open_workspace(root).open_store(read_only=True) as store:
+        before = content(store)
+        sql = "SELECT face_id FROM face_state WHERE person_id = 1 ORDER BY 1 LIMIT 60"
+        faces = [face for (face,) in store.rows(sql)]
+    order = {"do": "answer one by one", "with": {"faces": faces, "name": "Person 1"}}
+    copies: dict[Path, str] = {}
+    mortal.begin(root, **order)
+    while psutil.pid_exists(mortal.child):
+        folder = tmp_path / "copies" / f"{len(copies):03d}" / "hot"
+        copies[folder] = copy_database(root, folder, random)
+    assert mortal.end() == 0
+
+    wanted = random.sample(sorted(copies), min(share(4, 40), len(copies)))
+    seen = set()
+    for folder in wanted:
+        shutil.copy(root / "facesort.toml", folder)
+        says = folder.parent / "says"
+        command = ["persons", "--json", "-w", str(folder)]
+        ended = mortal.act(folder, command=command, says=str(says))
+        words, how = says.read_text(), copies[folder]
+        assert ended in {0, 1}, f"{how}: {words}"
+        if ended == 1:
+            assert words.startswith("Error: ") and "facesort restore" in words, f"{how}: {words}"
+            ledger.count(REFUSED)
+            ledger.note(f"refused ({how}): {words.strip()[-200:]}")
+            continue
+        try:
+            with open_workspace(folder).open_store(read_only=True) as store:
+                found = content(store)
+        except (
+            StoreError
+        ) as error:  # a part that is half old and half new, and that `persons` had no need of
+            assert "facesort restore" in str(error), how
+            ledger.count(REFUSED)
+            ledger.note(f"refused when it was read ({how}): {str(error)[:120]}")
+            continue
+        number = len(found["answer"])
+        assert [row[0] for row in found["answer"]] == faces[:number], how
+        assert {name for name in found if found[name] != before[name]} <= {
+            "answer",
+            "answer_edit",
+            "learned",
+            "learned_edit",
+        }, how
+        seen.add(number)
+        ledger.count(OPENED)
+    ledger.note(f"opened with so many answers: {sorted(seen)}")
