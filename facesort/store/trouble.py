@@ -18,7 +18,10 @@ _HELD_BY_ANOTHER = "Could not set lock|Conflicting lock|already open in|used by 
 _HELD_BY_OURSELVES = "different configuration than existing connections"
 
 # What it says of a file that lacks a part, holds something else, or cannot be read.
-_DAMAGED = "Could not read|Corrupt database|[Cc]hecksum|not a valid DuckDB|[Ss]erializ|Extension .* not found"
+_DAMAGED = (
+    "Could not read|Corrupt(ed)? (?!temporary)|[Cc]hecksum|not a valid DuckDB|[Ss]erializ|Extension .* not found|"
+    "WAL was created for"  # a log that was copied at another moment than its database
+)
 _NOT_WRITTEN = "Could not (write|fsync|truncate)|[Ff]ailed to (write|sync|truncate)|IO Error"
 _TEMPORARY_FILES = "temp_directory|offload|temporary"
 

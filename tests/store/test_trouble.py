@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from facesort.errors import StoreError
 from facesort.store import Store
+from facesort.store.trouble import is_damage
 
 # With only some file handles left, open the database and change it.
 WITHOUT_HANDLES = """
@@ -71,3 +73,18 @@ def test_a_lack_of_memory_is_told_as_one(tmp_path: Path) -> None:
     assert "fewer workers" in str(caught.value)
     assert "Free some space" not in str(caught.value)
     Store.open(path).close()
+
+
+@pytest.mark.parametrize(
+    ("words", "damaged"),
+    [
+        ("Corrupted uncompressed string segment: offset table overlaps the dictionary", True),
+        ("IO Error: Corrupt WAL file: found an empty entry", True),
+        ('IO Error: Failure while replaying WAL file "x.wal": This WAL was created for this database file, but', True),
+        ("IO Error: Corrupt temporary file: decompressed block is 1 bytes", False),
+        ('IO Error: Cannot open file "/corrupted photos/w.duckdb": Permission denied', False),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_torn_copy_is_damage(words: str, damaged: bool) -> None:
+    """A backup program copies a database while it is written, or its log at another moment."""
+    assert is_damage(duckdb.Error(words)) is damaged
