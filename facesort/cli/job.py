@@ -181,7 +181,7 @@ def verify(
         workspace = open_workspace(root)
         with workspace.open_store(read_only=True) as store:
             writes, wrong = written(store)
-        result = verify_output(workspace.settings.output, watch(writes), wrong)
+        result = verify_output(workspace.settings.output, watch(writes)).excusing(wrong)
     report = asdict(result) | report
     if as_json:
         say_json(report)

@@ -221,8 +221,12 @@ def _worker_failure(
     """Reason code and text for a file that crashed its worker, or exceeded its time or memory."""
     if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == EXIT_OUT_OF_MEMORY:
         limit = analyser.photos.max_worker_mb
-        log.warning("%s was given up: its worker would hold more than %g MB", photo.path, limit)
-        return Reason.TOO_LARGE, f"it takes more than {limit:g} MB of memory (photos.max_worker_mb)"
+        log.warning("%s was given up: its worker got no more memory", photo.path)
+        # A refused allocation does not tell which of the two it was.
+        return Reason.TOO_LARGE, (
+            f"it takes more than {limit:g} MB of memory (photos.max_worker_mb), or the system had no more: then close "
+            "other programs or use fewer processes (--workers), and run `facesort retry`"
+        )
     if isinstance(error, TimeoutError):
         limit = analyser.photos.timeout_s
         log.warning("%s was given up after %g s", photo.path, limit)

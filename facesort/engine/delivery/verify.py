@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesort.errors import short_of
@@ -44,42 +44,48 @@ class Verification:
         """Whether files were written once, and there is none of them: it may be another folder."""
         return bool(self.missing) and not (self.verified or self.changed or self.unreadable)
 
+    def excusing(self, wrong: Collection[str]) -> Verification:
+        """Return the same, where missing files that are no longer right are removed ones.
 
-def verify_output(
-    output: Path, writes: Iterable[LoggedWrite], wrong: Collection[str] = ()
-) -> Verification:
+        Parameters
+        ----------
+        wrong : collection of str
+            Their targets, from `facesort.store.queries.corrections.corrections`.
+        """
+        return replace(
+            self,
+            missing=tuple(target for target in self.missing if target not in wrong),
+            removed=tuple(target for target in self.missing if target in wrong),
+        )
+
+
+def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
     """Re-hash the output against the commit log.
 
     Parameters
     ----------
     writes : iterable of LoggedWrite
         From `facesort.store.queries.commit_log.verified_writes`.
-    wrong : collection of str
-        Targets that are no longer right, from `facesort.store.queries.corrections.corrections`.
     """
-    found: dict[str, list[str]] = {"verified": [], "missing": [], "changed": [], "removed": []}
+    found: dict[str, list[str]] = {"verified": [], "missing": [], "changed": []}
     unreadable = {}
     for write in writes:
         target = write.plan.target
         try:
-            found[_state(output, write, target in wrong)].append(target)
+            found[_state(output, write)].append(target)
         except (OSError, ValueError) as error:  # ValueError: a name that no path can have
             if short_of(error):
                 raise
             unreadable[target] = getattr(error, "strerror", None) or str(error)
     return Verification(
-        len(found["verified"]),
-        tuple(found["missing"]),
-        tuple(found["changed"]),
-        unreadable,
-        tuple(found["removed"]),
+        len(found["verified"]), tuple(found["missing"]), tuple(found["changed"]), unreadable
     )
 
 
-def _state(output: Path, write: LoggedWrite, wrong: bool) -> str:
+def _state(output: Path, write: LoggedWrite) -> str:
     try:
         with open_own(output / write.plan.target, below=output) as stream:
             digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has readinto
     except FileNotFoundError:
-        return "removed" if wrong else "missing"
+        return "missing"
     return "verified" if digest.hexdigest() == write.plan.sha256 else "changed"

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.gallery.persons import merge_persons, remove_person, set_delivery
 from facesort.engine.job.output import accept_output, written
-from facesort.engine.job.repair import Repair, repair_output
+from facesort.engine.job.repair import Repair, Watch, repair_output
 from facesort.engine.job.sort import run_rematch
 from facesort.engine.privacy.forget import forget
 from facesort.engine.review import answers as review
 from facesort.engine.setup import open_with_pack
 from facesort.errors import OutputError, WorkspaceBusyError
 from facesort.settings import load_settings, save_settings
+from facesort.store.queries.commit_log import LoggedWrite
 from facesort.workspace import Workspace, open_workspace
 
 Bytes = dict[str, bytes]
@@ -172,6 +174,22 @@ def test_what_is_no_longer_right_is_not_put_back(workspace: Workspace) -> None:
     set_delivery(workspace, "Person 4", True)
     again = {target.split("_")[0] for target in repair(workspace).repaired}
     assert again == {"Person 1/4", "Person 4/4", "Person 4/5"}
+
+
+def test_what_becomes_wrong_while_the_output_is_read_is_not_put_back(workspace: Workspace) -> None:
+    """Reading takes long, and others may review meanwhile."""
+    for path in copies(workspace, "*/[45]_*"):
+        path.unlink()
+    edits = [lambda: set_delivery(workspace, "Person 4", False)]
+
+    def edit_once(writes: Sequence[LoggedWrite]) -> Sequence[LoggedWrite]:
+        if edits:
+            edits.pop()()
+        return writes
+
+    done = repair_output(*open_with_pack(workspace.root), watch=Watch(copies=edit_once))
+    assert (done.repaired, len(done.result.removed), done.result.passed) == ((), 4, True)
+    assert copies(workspace, "*/[45]_*") == []
 
 
 @pytest.mark.parametrize("edit", ["merged", "removed"])

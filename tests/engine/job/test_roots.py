@@ -37,7 +37,9 @@ def test_an_empty_mount_point_is_not_a_thousand_deleted_photos(tmp_path: Path) -
 
 def test_another_disk_is_not_a_thousand_deleted_photos(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(SourceGoneError, match=r"another disk.*Mount the right one"):
+    with pytest.raises(
+        SourceGoneError, match=r"another disk.*Mount the right one.*change `source`"
+    ):
         check_source(tmp_path, [f"{i}.jpg" for i in range(1000)])
 
 
