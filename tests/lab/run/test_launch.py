@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from facesort.errors import NotebookError, ResourceError
 from facesort.lab.run.launch import launch
+from facesort.lab.run.page import save_page
 
 NASTY = {
     "empty": "",
@@ -251,3 +253,58 @@ def test_two_runs_of_one_second_are_kept_apart(tmp_path: Path, runs: Path) -> No
             launch(notebook, {}, runs=runs, job="x", echo=io.StringIO())
 
     assert len(list(runs.glob("*/summary.json"))) == 2
+
+
+SURROUNDINGS = """
+import os, sys, matplotlib
+from facesort.lab.shared.summary import Summary
+names = [name for name in globals() if name.startswith('started_by')]
+Summary({
+    'path': sys.path, 'folder': os.getcwd(), 'names': names, 'startup': os.environ.get('PYTHONSTARTUP'),
+    'drawing': matplotlib.matplotlib_fname(), 'lib': os.environ['PYTHONPATH'], 'state': 'finished',
+}, '')
+"""
+
+
+def test_a_kernel_is_started_without_what_its_surroundings_would_add(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "home" / ".ipython" / "profile_default" / "startup"
+    start.mkdir(parents=True)
+    (start / "first.py").write_text("started_by_profile = 1")
+    (tmp_path / "start.py").write_text("started_by_python = 1")
+    for folder in ("card", "card/lib", "lib"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "card" / "matplotlibrc").write_text("backend: module://evil")
+    monkeypatch.chdir(tmp_path / "card")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "lib", str(tmp_path / "lib")]))
+    before = set(Path(tempfile.gettempdir()).glob("facesort-*"))
+
+    saved = launch(
+        write_notebook(tmp_path, SURROUNDINGS), {}, runs=runs, job="x", echo=io.StringIO()
+    )
+
+    found = summary_of(saved)
+    here = {"", str(tmp_path / "card"), str(tmp_path / "card" / "lib"), str(saved.parent)}
+    assert not here & set(found["path"])
+    assert found["lib"] == str(tmp_path / "lib")  # what is named in full is meant
+    assert found["folder"] == str(saved.parent)
+    assert (found["names"], found["startup"]) == ([], None)
+    assert "card" not in Path(str(found["drawing"])).parts
+    assert set(Path(tempfile.gettempdir()).glob("facesort-*")) <= before
+
+
+def test_a_template_in_the_current_folder_is_not_used_for_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "basic" / "basic").mkdir(parents=True)
+    (tmp_path / "basic" / "basic" / "index.html.j2").write_text("evil")
+    monkeypatch.chdir(tmp_path)
+
+    page = save_page(write_notebook(tmp_path, "print('cell')"), faces=False)
+
+    text = page.read_text(encoding="utf-8")
+    assert "evil" not in text
+    assert "cell" in text
