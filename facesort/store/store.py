@@ -28,6 +28,7 @@ from facesort.store.trouble import (
     refuse_without_handles,
     trouble_explained,
 )
+from facesort.store.values import refuse_other_values
 
 _CACHE_MB = 120
 _PHOTOS_PER_MB = (
@@ -59,6 +60,12 @@ _LOCKED = _CONFIG | {
 }
 
 
+_NO_EMBEDDINGS = (
+    "the workspace's database holds embeddings that facesort does not write: of different lengths, or without a "
+    "direction. If somebody sent it to you, do not use it; if it is yours, put your last backup into a new folder with "
+    "`facesort restore BACKUP -w NEW`"
+)
+
 # Databases as this process last read them: these need not be looked at again, which takes 20 ms.
 _looked_at: dict[Path, tuple[int, ...] | None] = {}
 
@@ -79,6 +86,23 @@ def blob(array: NDArray[np.float32]) -> bytes:
 def vector(data: bytes | bytearray | memoryview) -> NDArray[np.float32]:
     """float32 array of stored bytes; shape (n,)."""
     return np.frombuffer(bytes(data), dtype="<f4").astype(np.float32)
+
+
+def vectors(stored: Sequence[bytes | bytearray | memoryview]) -> NDArray[np.float32]:
+    """float32 array of the embeddings of one model pack; shape (n, dim).
+
+    Raises
+    ------
+    StoreError
+        If they are not equally long, or one has no direction.
+    """
+    sizes = {len(data) for data in stored}
+    if len(sizes) > 1 or any(size == 0 or size % 4 for size in sizes):
+        raise StoreError(_NO_EMBEDDINGS)
+    found = vector(b"".join(stored)).reshape(len(stored), max(sizes, default=0) // 4)
+    if not (np.isfinite(found).all() and found.any(axis=1).all()):
+        raise StoreError(_NO_EMBEDDINGS)
+    return found
 
 
 class Store:
@@ -138,6 +162,7 @@ class Store:
         try:
             if not unchanged:
                 migrate(connection, read_only=read_only)
+                refuse_other_values(connection)
             if beside is not None:
                 _attach(connection, beside)
             connection.execute("SET TimeZone = 'UTC'")

@@ -10,12 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from facesort.errors import OldSchemaError, StoreError
 from facesort.store import Store
 from facesort.store.migrate import newest_version
-from facesort.store.queries.gallery import person_summaries
+from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.store.queries.tables import table
 
 SECRET = "what nobody else should read"
@@ -240,3 +241,73 @@ def test_views_of_older_versions_do_not_run(path: Path, version: int) -> None:
         assert [person.person.name for person in person_summaries(store)] == ["Ada"]
         assert store.value("SELECT max(person_id) FROM person") == 1
     Store.open(path, read_only=True).close()
+
+
+NOT_WRITTEN = {
+    "a folder outside": "UPDATE person SET folder = '../x'",
+    "an absolute folder": "UPDATE person SET folder = '/etc'",
+    "a folder in a folder": "UPDATE person SET folder = 'a/b'",
+    "a folder of Windows": r"UPDATE person SET folder = 'a\b'",
+    "a device of Windows": "UPDATE person SET folder = 'CON'",
+    "the folder of unknown faces": "UPDATE person SET folder = '_unknown'",
+    "no folder": "UPDATE person SET folder = ''",
+    "a folder that undo brings back": "INSERT INTO person_edit SELECT 1, true, * REPLACE ('..' AS folder) FROM person",
+    "a former folder": "INSERT INTO former_person VALUES (7, 'Ben', '..', NULL)",
+    "a name with NUL": "UPDATE person SET name = 'a' || chr(0)",
+    "a name without an end": "UPDATE person SET name = repeat('x', 1000000)",
+    "a photo outside": "INSERT INTO photo VALUES (1, 'a/../../x.jpg', 1, 1)",
+    "an absolute photo": "INSERT INTO photo VALUES (1, '/etc/passwd', 1, 1)",
+    "a photo without a name": "INSERT INTO photo VALUES (1, '', 1, 1)",
+    "a hash that is a path": "INSERT INTO write VALUES (1, 1, 1, 1, 'a/b.jpg', '../../x', 1, 'verified', NULL)",
+    "the last id": "UPDATE person SET person_id = 2147483647",
+    "the end of time": "INSERT INTO action VALUES (1, 'infinity', 'x', 'x', false)",
+    "long ago": "INSERT INTO action VALUES (1, TIMESTAMP '0044-03-15 (BC) 00:00:00', 'x', 'x', false)",
+    "no number": "INSERT INTO timing VALUES (1, 1, 'nan')",
+    "settings that are a list": (
+        "INSERT INTO run SELECT 1, now()::TIMESTAMP, NULL, 'finished', '1', 'p', 'p', '[]', 'sort'"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOT_WRITTEN)
+def test_values_that_are_never_written_are_refused(path: Path, what: str) -> None:
+    change(path, NOT_WRITTEN[what])
+
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="somebody sent it"):
+            Store.open(path, read_only=read_only)
+
+
+def test_what_people_call_each_other_is_not_refused(path: Path) -> None:
+    names = ["=1+1", "Zoë", "李", "a b", "a.b", "Ada\u202e", "😀", "-", "CONrad", "x" * 80]
+    with Store.open(path) as store:
+        for number, name in enumerate(names, 2):
+            store.execute(
+                "INSERT INTO person (person_id, name, folder, folder_key) VALUES (?, ?, ?, ?)",
+                [number, name, name, name],
+            )
+        paths = ["a.jpg", ".hidden/...jpg", "a..b/c..", "C:x.jpg", "\uef80.jpg"]
+        for number, text in enumerate(paths):
+            store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [number, text])
+    Store.open(path).close()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [b"", b""],
+        [b"abc"],
+        [np.ones(4, "<f4").tobytes(), np.ones(5, "<f4").tobytes()],
+        [np.array([1, np.nan], "<f4").tobytes()],
+        [np.array([1, np.inf], "<f4").tobytes()],
+        [np.zeros(4, "<f4").tobytes()],
+    ],
+)
+def test_embeddings_that_are_none_are_refused(store: Store, stored: list[bytes]) -> None:
+    for number, data in enumerate(stored):
+        store.execute(
+            "INSERT INTO reference VALUES (?, 1, 'a', 'a', 1, 1, 1, 'p', ?, ''::BLOB, NULL, NULL)",
+            [number, data],
+        )
+    with pytest.raises(StoreError, match="embeddings"):
+        load_gallery(store, "p", 10)

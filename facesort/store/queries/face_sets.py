@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.records import Embeddings
-from facesort.store.store import Store, vector
+from facesort.store.store import Store, vectors
 
 Ids = NDArray[np.int64]
 
@@ -32,11 +32,10 @@ def unknown_faces(store: Store, pack_id: str, min_quality: float) -> tuple[Ids, 
         "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
         [pack_id, min_quality],
     )
-    embeddings = [vector(row[2]) for row in rows]
     return (
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
-        np.stack(embeddings) if embeddings else np.empty((0, 0), dtype=np.float32),
+        vectors([row[2] for row in rows]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import numpy as np
 from facesort.core.gallery import Gallery, Person
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
-from facesort.store.store import Store, vector
+from facesort.store.store import Store, vector, vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,16 +137,17 @@ def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
         "ORDER BY l.learned_id",
         [pack_id, max_learned],
     )
+    found = vectors([data for _, data in (*references, *learned)])
     return Gallery(
         persons=tuple(Person(*row) for row in persons),
-        references=_by_person(references),
-        learned=_by_person(learned),
+        references=_by_person(references, found[: len(references)]),
+        learned=_by_person(learned, found[len(references) :]),
         max_learned=max_learned,
     )
 
 
-def _by_person(rows: Iterable[tuple[int, bytes]]) -> dict[int, Embeddings]:
-    grouped: dict[int, list[np.ndarray]] = {}
-    for person_id, data in rows:
-        grouped.setdefault(person_id, []).append(vector(data))
-    return {person_id: np.stack(vectors) for person_id, vectors in grouped.items()}
+def _by_person(rows: Sequence[tuple[int, bytes]], found: Embeddings) -> dict[int, Embeddings]:
+    places: dict[int, list[int]] = {}
+    for place, (person_id, _) in enumerate(rows):
+        places.setdefault(person_id, []).append(place)
+    return {person_id: found[at] for person_id, at in places.items()}

@@ -13,7 +13,7 @@ from typing import Any
 from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredFace, StoredPhoto
-from facesort.store.store import Store, vector
+from facesort.store.store import Store, vectors
 
 _CHUNK = 1000  # photos whose faces are in memory at a time
 
@@ -56,7 +56,7 @@ def stored_faces(
 
 def _face(row: tuple[Any, ...]) -> StoredFace:
     face_id, photo_id, path = row[:3]
-    embedding = None if row[26] is None else vector(row[26])
+    embedding = None if row[26] is None else vectors([row[26]])[0]
     return StoredFace(
         *(
             face_id,
