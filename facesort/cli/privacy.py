@@ -163,5 +163,6 @@ def restore(root: Path, file: Path) -> None:
     say(f"{root.absolute()} is the workspace as it was on {found.created_at}")
     say(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
     say(
-        "It contains biometric data. Do not use a second workspace with the same output. Next: `facesort verify`."
+        "It contains biometric data, also of those who were forgotten since then: forget them again. Do not use a "
+        "second workspace with the same output. Next: `facesort verify`."
     )

@@ -28,7 +28,7 @@ from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_SAMPLE = 20  # files by which the output is recognised
+_SAMPLE = 1000  # files by which the output is recognised
 
 
 @dataclass(frozen=True, slots=True)

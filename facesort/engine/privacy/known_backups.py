@@ -70,7 +70,7 @@ class KnownBackup:
 
 
 def start(root: Path, path: Path, created_at: str) -> Path:
-    """List an archive that is about to be made; returns the name to write it under.
+    """List an archive, before it is made; returns the name to write it under until it is complete.
 
     Raises
     ------

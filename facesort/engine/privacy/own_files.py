@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from facesort.engine.privacy.known_backups import LIST
 from facesort.errors import WorkspaceError, because
 from facesort.files import Kind, kind_of, open_own, remove_own, remove_own_folder
 from facesort.workspace import Workspace
@@ -45,8 +46,9 @@ _KEPT = frozenset(
         ("facesort.duckdb",),
         ("facesort.duckdb.wal",),
         ("sort.lock",),
-        ("backups.json",),
+        (LIST,),
         ("state", "owner.json"),
+        ("state", "output.json"),
     }
 )
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.archive import DATABASE, SETTINGS, NotABackupError, extract, opened
 from facesort.engine.privacy.backup import Backup, warn_of_older_version
+from facesort.engine.privacy.known_backups import LIST
 from facesort.errors import WorkspaceBusyError, WorkspaceError, because
 from facesort.files import remove_own, remove_own_folder, sync_folder, write_synced
 from facesort.settings import load_settings
@@ -26,7 +28,7 @@ _LOCK = "sort.lock"
 _SPILL = f"{DATABASE}.tmp"  # DuckDB's, while a database of an older version is brought up to date
 _SPILLED = re.compile(r"duckdb_temp_.+")
 _NOTHING = re.compile(r"(?!)")
-_UNPACKED = (DATABASE, f"{DATABASE}.wal", SETTINGS)
+_MADE = (DATABASE, f"{DATABASE}.wal", SETTINGS, LIST, f".{LIST}.new")
 _SENTENCE = (
     b"`facesort restore` is at work here, or was interrupted: this is not a whole workspace.\n"
 )
@@ -62,6 +64,9 @@ def restore(path: Path, root: Path) -> Backup:
                 extract(archive, manifest, root)
             Store.open(root / DATABASE).close()
             load_settings(root / SETTINGS)
+            known_backups.start(
+                root, path.absolute(), manifest.created_at
+            )  # it is one of this workspace
     except NotABackupError as error:
         raise WorkspaceError(
             f"{path} is not a complete facesort backup ({error}): use another one; nothing was changed"
@@ -79,7 +84,7 @@ def _refuse_filled(root: Path) -> None:
         return
     there = {entry.name for entry in root.iterdir()} if root.is_dir() else {""}
     if RESTORING in there:
-        there -= {RESTORING, _SPILL, *_UNPACKED}
+        there -= {RESTORING, _SPILL, *_MADE}
     if there - {_LOCK}:
         raise WorkspaceError(f"{root} is not empty: give a new folder with --workspace")
 
@@ -125,8 +130,8 @@ def _mark(root: Path) -> None:
 
 
 def _clear(root: Path) -> None:
-    """Remove what a restore unpacked, the marker last."""
-    for name in _UNPACKED:
+    """Remove what a restore made, the marker last."""
+    for name in _MADE:
         remove_own(root / name, below=root)
     remove_own_folder(root / _SPILL, _SPILLED, below=root)
     remove_own(root / RESTORING, below=root)

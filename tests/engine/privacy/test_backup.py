@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from private_event import sorted_event
 from synthetic_event import content, sort_in_threads, tree
 
+from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.backup import backup
 from facesort.engine.privacy.restore import restore
 from facesort.engine.setup import open_with_pack
@@ -64,6 +65,7 @@ def test_what_comes_back_is_what_was_there_and_sorts_on(
     again, pack = open_with_pack(tmp_path / "new" / "hot")
     assert again.settings == workspace.settings
     assert all_rows(again) == all_rows(workspace)
+    assert [(b.path, b.is_whole) for b in known_backups.remaining(again.root)] == [(saved, True)]
     assert found.sizes["facesort.duckdb"] == workspace.database.stat().st_size
     output = tree(again.settings.output)
     sort_in_threads(again, pack)
@@ -299,7 +301,7 @@ def test_names_inside_an_archive_are_never_used_as_paths(saved: Path, tmp_path: 
     restore(saved, tmp_path / "a" / "b" / "hot")
 
     assert {path.name for path in (tmp_path / "a" / "b" / "hot").iterdir()} == {
-        "facesort.duckdb", "facesort.toml", "sort.lock",
+        "backups.json", "facesort.duckdb", "facesort.toml", "sort.lock",
     }  # fmt: skip
     assert not list(tmp_path.rglob("outside"))
 

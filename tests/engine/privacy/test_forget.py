@@ -89,6 +89,7 @@ def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
         "corrections.csv", "facesort.toml", "facesort.duckdb", "sort.lock", "staging", "state",
     }  # fmt: skip
     assert tree(workspace.settings.output) == before[1]
+    assert done.left == ()
     assert (done.traces.references, done.traces.faces, done.traces.photos) == (1, 4, 4)
     assert {"ada", "ada again", "ada and ben", "ada and cleo"} == {
         file.split("/")[1].rpartition("_")[0] for file in done.traces.delivered
