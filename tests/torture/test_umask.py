@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="umask and fork"
 
 FIGURE = "files whose permissions were looked at"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# DuckDB makes these by itself, and FileLock that: the folder they are in keeps others out.
+# DuckDB makes these by itself: the folder they are in keeps others out.
 BY_LIBRARIES = {"facesort.duckdb", "facesort.duckdb.wal"}
 
 
@@ -42,16 +42,14 @@ def event(tmp_path: Path) -> Path:
 def commands(folder: Path, *, notebooks: bool) -> list[list[str]]:
     """What a user does, from the first command to the last."""
     source, output, runs = (str(folder / name) for name in ("source", "out", "runs"))
+    sort = ["sort", "--workers", "1", "--runs", runs, "-p", "contact_sheet", "6"]
+    calibrate = ["calibrate", "--apply", "--runs", runs]
     audit = ["audit", "--runs", runs]
-    in_notebooks = [
-        ["sort", "--workers", "1", "--runs", runs, "-p", "contact_sheet", "6"],
-        ["calibrate", "--apply", "--runs", runs],
-    ]
     return [
         ["init", "--source", source, "--output", output, "--pack", "synthetic"],
         ["seed", "--from", str(folder / "references")],
-        *(in_notebooks if notebooks else [[]]),
-        *([audit] if notebooks and WHOLE else []),
+        sort if notebooks else [],
+        *([calibrate, audit] if notebooks and WHOLE else []),
         ["rematch"],
         ["deliver", "Person 4", "--no"],
         ["undo"],
