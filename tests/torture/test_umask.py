@@ -17,8 +17,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="umask and fork"
 
 FIGURE = "files whose permissions were looked at"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# DuckDB makes these by itself: the folder they are in keeps others out.
-BY_LIBRARIES = {"facesort.duckdb", "facesort.duckdb.wal"}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_nobody_else_reads_a_workspace_or_a_run(
             top = root if path.is_relative_to(root) else event / "runs"
             ledger.count(FIGURE)
             assert private(path, top), path
-            if path.is_file() and path.name not in BY_LIBRARIES:
+            if path.is_file():
                 mode = path.stat().st_mode & OTHERS
                 assert not mode, f"{path} is {oct(mode)} after {command}"
 
