@@ -88,7 +88,7 @@ def test_the_notebook_shows_everything_and_leaves_a_calibration(
         (shown,) = outputs[f"calibrate.show_{question}"]
         assert "<table" in shown.data["text/html"], question
     assert "chosen by hand" in outputs["calibrate.show_controls"][0].data["text/markdown"]
-    assert "the next sort uses them" in outputs["calibrate.show_apply"][0].data["text/markdown"]
+    assert "the next sort uses them" in outputs["calibrate.show_apply"][0].data["text/html"]
     found = write_calibration(saved)
     assert json.loads((saved.parent / "calibration.json").read_text()) == found
     assert found["counts"]["persons"] == 4
