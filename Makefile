@@ -16,8 +16,15 @@ PYTHON  ?= $(firstword $(foreach python,python3.13 python3.12 python3.11 python3
 RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 
+# Exactly the listed files, each with the listed checksum, nothing besides; what is built from
+# source is built with what is already installed.
+INSTALL := $(BIN)/python -m pip install --no-deps --no-build-isolation
+LOCKED  := $(INSTALL) --require-hashes
+LOCK    := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow torture lab lint check format architecture hooks build clean
+.PHONY: help demo test test-slow torture lab lint check format architecture hooks build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,8 +73,14 @@ architecture: $(DEV) ## Draw the picture in ARCHITECTURE.md again from the impor
 hooks: $(DEV) ## Let git strip notebook outputs as they are committed
 	$(BIN)/nbstripout --install
 
-build: $(DEV) ## Build the wheel and the source archive into dist/
-	$(BIN)/python -m build
+build: $(DEV) ## Build the wheel, the source archive and the bill of materials (SBOM) into dist/
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python tests/sbom.py dist/
+
+lock: $(DEV) ## Write requirements/ again after a change of pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(LOCK) --extra dev --group build --group locked pyproject.toml -o requirements/dev.txt
+	$(LOCK) --group locked -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove the virtual environment, caches and built files (never runs/ or a workspace)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -86,10 +99,14 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$python"; \
 	"$$python" -m venv '$(VENV)'
 
-$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e .
+$(RUNTIME): pyproject.toml requirements/build.txt requirements/runtime.txt | $(BIN)/python
+	$(LOCKED) -r requirements/build.txt
+	$(LOCKED) -r requirements/runtime.txt
+	$(INSTALL) -e .
 	@touch $@
 
-$(DEV): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+$(DEV): pyproject.toml requirements/build.txt requirements/dev.txt | $(BIN)/python
+	$(LOCKED) -r requirements/build.txt
+	$(LOCKED) -r requirements/dev.txt
+	$(INSTALL) -e .
 	@touch $(RUNTIME) $@

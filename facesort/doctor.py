@@ -37,11 +37,16 @@ COMPILED = MappingProxyType(
         "numpy": "numpy",
         "onnxruntime": "onnxruntime",
         "opencv-python": "cv2",
+        "opencv-python-headless": "cv2",
+        "pi-heif-decoder": "pi_heif",
         "pillow": "PIL.Image",
-        "pillow-heif": "pillow_heif",
         "rawpy": "rawpy",
     }
 )
+
+# The same module, without windows. InsightFace asks for the other by name, so pip installs that;
+# `make demo` installs this.
+FULL_OPENCV, HEADLESS_OPENCV = "opencv-python", "opencv-python-headless"
 
 Load = Callable[[str], ModuleType]
 FindPacks = Callable[[Sequence[Path]], Sequence["ModelPack"]]
@@ -130,7 +135,24 @@ def _libraries(load: Load) -> Iterator[Finding]:
     for requirement in map(Requirement, declared):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             fits = requirement.specifier.contains
-            yield _library(requirement.name, str(requirement), fits, load)
+            name = _opencv() if requirement.name == FULL_OPENCV else requirement.name
+            yield _library(name, str(requirement), fits, load)
+    if _is_installed(FULL_OPENCV) and _is_installed(HEADLESS_OPENCV):
+        detail = f"both {FULL_OPENCV} and {HEADLESS_OPENCV} are installed, over each other"
+        remedy = f"pip uninstall {FULL_OPENCV} {HEADLESS_OPENCV}; pip install {HEADLESS_OPENCV}"
+        yield Finding("OpenCV", State.WARNING, detail, remedy)
+
+
+def _opencv() -> str:
+    return HEADLESS_OPENCV if _is_installed(HEADLESS_OPENCV) else FULL_OPENCV
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _library(name: str, wanted: str, fits: Callable[[str], bool], load: Load) -> Finding:
@@ -155,7 +177,7 @@ def _failure(module: str, load: Load) -> str:
 
 
 def _remedy(name: str) -> str:
-    if name == "opencv-python" and sys.platform == "linux":
+    if name == FULL_OPENCV and sys.platform == "linux":
         return "apt-get install libgl1 libglib2.0-0"
     return f"pip install --force-reinstall {name}"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -48,7 +48,7 @@ def test_python_is_new_enough_to_run_this(tmp_path: Path) -> None:
 def test_every_runtime_dependency_is_reported_and_no_other(tmp_path: Path) -> None:
     subjects = {found.subject for found in examine(tmp_path, [], load=loading())}
 
-    assert {"click", "duckdb", "face-recognition-models", "opencv-python"} <= subjects
+    assert {"click", "duckdb", "face-recognition-models", "opencv-python-headless"} <= subjects
     assert "pytest" not in subjects
 
 
@@ -56,8 +56,50 @@ def test_a_library_has_its_version(tmp_path: Path) -> None:
     assert finding("duckdb", tmp_path).detail == metadata.version("duckdb")
 
 
+@pytest.fixture
+def opencv(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say which wheels of OpenCV are installed."""
+    real = metadata.version
+
+    def install(*names: str) -> None:
+        def version(name: str) -> str:
+            if name.startswith("opencv-python") and name not in names:
+                raise metadata.PackageNotFoundError(name)
+            return "5.0" if name in names else real(name)
+
+        monkeypatch.setattr(metadata, "version", version)
+
+    return install
+
+
+@pytest.mark.parametrize("name", ["opencv-python", "opencv-python-headless"])
+def test_either_wheel_of_opencv_will_do(
+    name: str, tmp_path: Path, opencv: Callable[..., None]
+) -> None:
+    opencv(name)
+
+    assert finding(name, tmp_path) == Finding(name, State.OK, "5.0")
+    found = [each.subject for each in examine(tmp_path, [], load=loading())]
+    assert [each for each in found if "open" in each.lower()] == [name]
+
+
+def test_both_wheels_of_opencv_are_named_with_the_cure(
+    tmp_path: Path, opencv: Callable[..., None]
+) -> None:
+    opencv("opencv-python", "opencv-python-headless")
+
+    found = finding("OpenCV", tmp_path)
+
+    assert found.state is State.WARNING
+    assert "both opencv-python and opencv-python-headless" in found.detail
+    assert found.remedy.startswith("pip uninstall opencv-python opencv-python-headless; ")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere its wheel is complete")
-def test_a_missing_system_library_is_named_with_its_cure(tmp_path: Path) -> None:
+def test_a_missing_system_library_is_named_with_its_cure(
+    tmp_path: Path, opencv: Callable[..., None]
+) -> None:
+    opencv("opencv-python")
     error = ImportError("libGL.so.1: cannot open shared object file\nmore")
 
     found = finding("opencv-python", tmp_path, load=loading(cv2=error))

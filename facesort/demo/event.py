@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 from numpy.random import Generator
 from PIL import Image
 from PIL.ExifTags import IFD, Base
@@ -39,7 +38,7 @@ _SHOTS: tuple[tuple[str, ...], ...] = (
     *(("stranger",) for _ in range(3)),
     *((name,) for name in ("coffee", "venue", "flowers")),
 )
-_FORMATS = {10: "PNG", 20: "HEIC", 30: "grey", 40: "CMYK"}  # position in the sequence -> format
+_FORMATS = {10: "PNG", 20: "AVIF", 30: "grey", 40: "CMYK"}  # position in the sequence -> format
 _SUFFIXES = {"grey": "JPG", "CMYK": "JPG"}
 _FLAGS = {4: 6, 9: 8, 14: 3, 19: 6, 24: 8, 29: 2, 34: 4, 39: 5, 44: 7, 49: 6}  # -> EXIF orientation
 _WIDE_EVERY = 7  # every seventh photo is taken from farther away
@@ -255,10 +254,8 @@ def _save(photo: Image.Image, path: Path, exif: Image.Exif, *, kind: str, qualit
     turn = _INVERSE_TURNS.get(exif[Base.Orientation])
     if turn is not None:
         photo = photo.transpose(turn)
-    if kind == "HEIC":
-        heif = pillow_heif.from_pillow(photo)
-        fast = {"preset": "ultrafast"}  # or this one file takes longer than all others together
-        heif.save(path, quality=quality, exif=exif.tobytes(), enc_params=fast)
+    if kind == "AVIF":
+        photo.save(path, quality=quality, exif=exif, speed=10)  # fast, or it takes a second
     elif kind == "PNG":
         photo.save(path, exif=exif)
     else:

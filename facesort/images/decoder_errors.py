@@ -8,7 +8,7 @@ import zlib
 import rawpy
 from PIL import Image
 
-# Pillow's plugins, pillow-heif and rawpy document OSError, SyntaxError and exceptions of their own, but use lengths,
+# Pillow's plugins, pi_heif and rawpy document OSError, SyntaxError and exceptions of their own, but use lengths,
 # offsets and enumerations from the file unchecked, so that a bad value can raise nearly anything.  Catch this tuple
 # around calls into decoders only.
 DECODER_ERRORS: tuple[type[Exception], ...] = (

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from pi_heif import HeifImageFile
 from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -19,7 +20,6 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
-from pillow_heif import HeifImageFile
 
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
@@ -92,7 +92,7 @@ def decode_raster(
     width, height = image.size
     check_size(width, height, max_megapixels)
     pixels = _decoded(data, image)
-    # After decoding: pillow-heif, and Pillow for TIFF, have then rotated the picture and report 1.
+    # After decoding: pi_heif, and Pillow for TIFF, have then rotated the picture and report 1.
     exif = _exif_of(image)
     turn = metadata.orientation(exif, default_orientation)
     size = (height, width) if turn >= _FIRST_SIDEWAYS else (width, height)
