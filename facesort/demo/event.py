@@ -190,7 +190,7 @@ def remove_demo_event(folder: Path) -> None:
     OutputError
         If anything else is in the folder; that is left alone.
     """
-    photos = re.compile(r"(DSC[0-9]{4}|DSC0001 copy|\._DSC0001)\.(JPG|PNG|HEIC)|Thumbs\.db")
+    photos = re.compile(r"(DSC[0-9]{4}|DSC0001 copy|\._DSC0001)\.(JPG|PNG|AVIF|HEIC)|Thumbs\.db")
     nothing = re.compile(r"(?!)")
     written = {f"source/card-{number + 1}": photos for number in range(len(_CAMERAS))}
     written |= {f"seeds/{_person(name)}": re.compile(r"reference\.jpg") for name in HEADS}
