@@ -71,6 +71,8 @@ def _report(done: Forgotten, saved: SavedRuns) -> dict[str, object]:
             "workspace": [str(path) for path in done.left],
             "runs": [str(run.folder) for run in saved.mine],
             "unreadable_runs": [str(run.folder) for run in saved.unreadable],
+            "unfinished_runs": [str(folder) for folder in saved.unfinished],
+            "runs_of_other_workspaces": saved.others,
             "backups": [{"path": str(b.path), "what": b.what} for b in done.backups],
         },
     }
@@ -96,6 +98,14 @@ def _told(workspace: Workspace, done: Forgotten, saved: SavedRuns) -> list[str]:
         ]
     lines += [f"  saved run   {run.folder}" for run in saved.mine]
     lines += [f"  {run.folder}  perhaps a run: {run.problem}" for run in saved.unreadable]
+    lines += [
+        f"  {folder}  a run that was interrupted, or is still at work, perhaps of this workspace"
+        for folder in saved.unfinished
+    ]
+    if saved.others:
+        lines += [
+            f"{saved.others:>6} saved runs of other workspaces, or of this one before it was moved"
+        ]
     lines += [f"  {path}  not made by facesort" for path in done.left]
     lines += [f"  {backup.path}  {backup.what}" for backup in done.backups]
     lines += [

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from private_event import sorted_event
 
 from facesort.cli import cli
+from facesort.settings import load_settings
 
 
 def run(*arguments: str | Path, answer: str = "") -> Result:
@@ -71,7 +72,50 @@ def test_forget_can_be_told_to_say_everything_and_not_to_ask(root: Path, tmp_pat
     assert report["rows"]["face"] == 2
     assert report["left"]["runs"] == [str(runs / "one")]
     assert report["left"]["unreadable_runs"] == [str(runs / "two")]
+    assert (report["left"]["unfinished_runs"], report["left"]["runs_of_other_workspaces"]) == (
+        [],
+        0,
+    )
     assert [file.split("/")[0] for file in report["left"]["elsewhere"]] == ["Ben"]
+
+
+def test_forget_names_runs_that_were_killed_and_counts_those_of_a_moved_workspace(
+    root: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    killed = runs / "20260102T030405Z-card"
+    killed.mkdir(parents=True)
+    (killed / "03_sort.ipynb").write_text("{}", encoding="utf-8")
+    (runs / "holiday").mkdir()
+    (runs / "moved").mkdir()
+    (runs / "moved" / "summary.json").write_text(
+        json.dumps({"notebook": "03_sort", "parameters": {"workspace": str(tmp_path / "old")}}),
+        encoding="utf-8",
+    )
+
+    done = run("forget", "-w", root, "Ada", "--yes", "--runs", runs)
+
+    assert done.exit_code == 0, done.output
+    assert f"{killed}  a run that was interrupted" in done.stdout
+    assert (
+        "     1 saved runs of other workspaces, or of this one before it was moved" in done.stdout
+    )
+    assert "holiday" not in done.stdout
+
+
+def test_no_database_is_restored_into_the_output_or_the_source(
+    backed_up: Path, root: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(root / "facesort.toml")
+    for place in (settings.output, settings.source):
+        before = sorted(place.rglob("*"))
+        done = run("restore", backed_up, "-w", place / "inner" / "new")
+        assert done.exit_code == 1, done.output
+        assert "three separate folders" in done.output
+        assert [path for path in sorted(place.rglob("*")) if path not in before] in (
+            [],
+            [place / "inner"],
+        )
 
 
 @pytest.mark.parametrize("arguments", [[], ["Ada", "--strangers"]])

@@ -22,7 +22,7 @@ from facesort.errors import WorkspaceBusyError, WorkspaceError, because
 from facesort.files import remove_own, remove_own_folder, sync_folder, write_synced
 from facesort.settings import load_settings
 from facesort.store import Store
-from facesort.workspace import RESTORING
+from facesort.workspace import RESTORING, refuse_nested
 
 _LOCK = "sort.lock"
 _SPILL = f"{DATABASE}.tmp"  # DuckDB's, while a database of an older version is brought up to date
@@ -53,7 +53,7 @@ def restore(path: Path, root: Path) -> Backup:
     SchemaVersionError
         If a newer facesort wrote it.
     StoreError, SettingsError
-        If what is in it cannot be used.
+        If what is in it cannot be used, or the folder lies in its source or its output.
     """
     root = root.absolute()
     _refuse_filled(root)
@@ -63,7 +63,7 @@ def restore(path: Path, root: Path) -> Backup:
             with opened(path) as (archive, manifest):
                 extract(archive, manifest, root)
             Store.open(root / DATABASE).close()
-            load_settings(root / SETTINGS)
+            refuse_nested(root, load_settings(root / SETTINGS))  # no database into a delivery
             known_backups.start(
                 root, path.absolute(), manifest.created_at
             )  # it is one of this workspace

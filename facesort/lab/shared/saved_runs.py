@@ -6,16 +6,18 @@ writes it is named, with what is wrong; it never ends anything.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from facesort.files import read_own
+from facesort.files import Kind, kind_of, read_own
 from facesort.settings import problems
 
 SUMMARY = "summary.json"
+_NAME = re.compile(r"\d{8}T\d{6}Z-.+", re.DOTALL)  # of the folder of a run
 _LIMIT = 1 << 23  # bytes; one with 10,000 persons has less than 1 MB
 
 
@@ -94,12 +96,15 @@ class SavedRuns:
     unreadable : tuple of UnreadableRun
         Nobody knows of which workspace.
     others : int
-        How many are of other workspaces.
+        How many are of other workspaces, or of one that was moved since.
+    unfinished : tuple of Path
+        Without a summary: they were killed, or are still at work.
     """
 
     mine: tuple[SavedRun, ...] = ()
     unreadable: tuple[UnreadableRun, ...] = ()
     others: int = 0
+    unfinished: tuple[Path, ...] = ()
 
 
 def saved_runs(runs: Path, workspace: Path) -> SavedRuns:
@@ -114,12 +119,17 @@ def saved_runs(runs: Path, workspace: Path) -> SavedRuns:
     """
     mine, unreadable, others = [], [], 0
     try:
-        folders = [path for path in sorted(runs.iterdir()) if _has_summary(path)]
+        there = sorted(runs.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return SavedRuns()
     except OSError as error:
         return SavedRuns(unreadable=(UnreadableRun(runs, _reason(error)),))
-    for folder in folders:
+    unfinished = []
+    for folder in there:
+        if not _has_summary(folder):
+            if _NAME.fullmatch(folder.name) and kind_of(folder) is Kind.FOLDER:
+                unfinished.append(folder)
+            continue
         try:
             summary = _Summary.model_validate_json(
                 read_own(folder / SUMMARY, below=runs, limit=_LIMIT)
@@ -133,7 +143,7 @@ def saved_runs(runs: Path, workspace: Path) -> SavedRuns:
             if is_mine:
                 mine.append(_saved_run(folder, summary))
             others += not is_mine
-    return SavedRuns(tuple(mine), tuple(unreadable), others)
+    return SavedRuns(tuple(mine), tuple(unreadable), others, tuple(unfinished))
 
 
 def _has_summary(folder: Path) -> bool:
