@@ -354,3 +354,16 @@ def test_runs_with_an_impossible_name_are_refused(tmp_path: Path) -> None:
     made = make(tmp_path)
     with pytest.raises(SettingsError, match=r"runs .*give another folder"):
         refuse_inside(tmp_path / "a\0b", made.settings)
+
+
+@needs_mount
+def test_a_copy_on_a_read_only_disk_is_read_without_its_empty_folders(tmp_path: Path) -> None:
+    workspace = make(tmp_path)
+    workspace.staging.rmdir()
+    with bound(workspace.root, workspace.root):
+        remount(workspace.root, "bind,ro")
+        opened = open_workspace(workspace.root)
+        with opened.open_store(read_only=True) as store:
+            assert store.rows("FROM person") == []
+        with pytest.raises(WorkspaceError, match="cannot be written"), opened.sorting_lock():
+            pass
