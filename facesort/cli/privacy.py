@@ -109,6 +109,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: SavedRuns) -> list[str]:
     lines += [f"  {path}  not made by facesort" for path in done.left]
     lines += [f"  {backup.path}  {backup.what}" for backup in done.backups]
     lines += [
+        "  saved runs in other folders: --runs says which folder is looked at",
         "  other copies of backups, and deliveries made with `facesort export`, if there are any",
         "  notebooks that you saved in JupyterLab, and its copies in .ipynb_checkpoints: they may show faces",
         f"  the photos themselves in {workspace.settings.source}",

@@ -53,6 +53,7 @@ def test_forget_asks_first_and_says_what_is_left(root: Path) -> None:
     assert "4 face" in done.stdout
     assert "     4 files" in done.stdout
     assert "backups" in done.stdout
+    assert "saved runs in other folders: --runs" in done.stdout
     assert persons(root) == ["Ben", "Cleo"]
 
 
