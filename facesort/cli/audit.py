@@ -25,14 +25,18 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
 
     Runs the notebook 05_audit, and changes nothing.
     """
+    from facesort.lab.audit.report import refuse_unknown_runs
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
+    from facesort.store.queries.reports import run_records
     from facesort.workspace import open_workspace, refuse_inside
 
     workspace = open_workspace(root)
     refuse_inside(runs, workspace.settings)
     refuse_options_among(pairs, {"workspace": "-w", "runs": "--runs"})
     asked = check_parameters("05_audit", parse_parameters(pairs))
+    with workspace.open_store(read_only=True) as store:
+        refuse_unknown_runs(run_records(store), asked.get("before"), asked.get("after"))
     places = {"workspace": str(workspace.root), "runs": str(runs.absolute())}
     notebook = launch("05_audit", asked | places, runs=runs.absolute(), job="audit")
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))

@@ -234,17 +234,29 @@ def drops_by_time(store: Store) -> dict[str, list[DropRow]]:
     return {"Day": audit.drops(store, "day", _MAX_HOURS)}
 
 
+def refuse_unknown_runs(runs: Sequence[RunRecord], *asked: int | None) -> None:
+    """Refuse numbers of runs that a workspace does not have, if it has any run.
+
+    Parameters
+    ----------
+    *asked : int or None
+        None is not checked.
+    """
+    known = [run.run_id for run in runs]
+    for run_id in asked:
+        if known and run_id is not None and run_id not in known:
+            listed = ", ".join(map(str, known))
+            raise SettingsError(f"there is no run {run_id} in this workspace: it has {listed}")
+
+
 def _compare(
     store: Store,
     runs: Sequence[RunRecord],
     before: int | None,
     after: int | None,
 ) -> Comparison:
+    refuse_unknown_runs(runs, before, after)
     by_id = {run.run_id: run for run in runs}
-    for run_id in (before, after):
-        if run_id is not None and run_id not in by_id:
-            listed = ", ".join(map(str, by_id))
-            raise SettingsError(f"there is no run {run_id} in this workspace: it has {listed}")
     first = runs[max(len(runs) - 2, 0)] if before is None else by_id[before]
     last = runs[-1] if after is None else by_id[after]
     changes, new = changed_photos(store, _end(first), Moment() if after is None else _end(last))

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from bad_summaries import BAD_SUMMARIES
+from click.testing import CliRunner
 from IPython.display import Image as Picture, Markdown
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
+from facesort.cli import cli
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_rematch
@@ -196,6 +198,20 @@ def test_the_default_compares_the_run_before_the_last_with_now(job: Job) -> None
 def test_what_cannot_be_meant_is_refused(job: Job, options: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         job.report(**options)
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_a_run_that_there_is_not_is_refused_before_anything_is_started(
+    job: Job, tmp_path: Path, name: str
+) -> None:
+    runs = tmp_path / "runs"
+    options = ["-w", str(job.workspace.root), "--runs", str(runs), "-p", name, "999"]
+
+    done = CliRunner().invoke(cli, ["audit", *options])
+
+    assert done.exit_code == 1, done.output
+    assert "there is no run 999 in this workspace: it has 1, 2" in done.stderr
+    assert not runs.exists()
 
 
 def test_who_is_in_too_few_photos_is_shown_first(job: Job) -> None:
