@@ -172,7 +172,7 @@ def verify(
     report: dict[str, Any] = {}
     if folder is not None:
         result = accept_output(open_workspace(root), folder, watch)
-        report["output"] = str(folder.absolute())
+        report["output"] = str(folder.resolve())
     if repair:
         done = repair_output(*open_with_pack(root), watch=Watch(watch))
         result = done.result
@@ -180,8 +180,8 @@ def verify(
     elif folder is None:
         workspace = open_workspace(root)
         with workspace.open_store(read_only=True) as store:
-            writes, wrong = written(store)
-        result = verify_output(workspace.settings.output, watch(writes)).excusing(wrong)
+            writes, unneeded = written(store)
+        result = verify_output(workspace.settings.output, watch(writes)).excusing(unneeded)
     report = asdict(result) | report
     if as_json:
         say_json(report)
@@ -201,11 +201,11 @@ def _verify_text(report: Mapping[str, Any]) -> list[str]:
     """Counts, and every file that is not right."""
     counts = ", ".join(f"{len(report[name])} {name}" for name in _PROBLEMS)
     lines = [f"{report['verified']} files verified, {counts}"]
-    if "repaired" in report:
-        lines.append(f"{len(report['repaired'])} of these were missing, and were written again")
+    if report.get("repaired"):
+        lines.append(f"{len(report['repaired'])} were missing and have been written again")
     if report["removed"]:
         lines.append(
-            f"{len(report['removed'])} that corrections.csv lists are not there any more, as it should be"
+            f"{len(report['removed'])} are gone that nobody needs: in corrections.csv, or of somebody who was removed"
         )
     if "output" in report:
         lines.append(f"the output is now {report['output']}")

@@ -63,7 +63,7 @@ def test_what_is_missing_is_listed_and_the_repair_named_and_done(workspace: Work
     assert repaired.exit_code == 0
     assert repaired.stdout == (
         "4 files verified, 0 missing, 0 changed, 0 unreadable\n"
-        "1 of these were missing, and were written again\n"
+        "1 were missing and have been written again\n"
     )
     report = json.loads(verify(workspace, "--repair", "--json").stdout)
     assert (report["verified"], report["repaired"], report["failed"]) == (4, [], {})
@@ -82,7 +82,7 @@ def test_what_a_repair_cannot_do_is_exit_code_3_and_says_what_to_do(workspace: W
     source.with_name("away").rename(source)
 
     assert done.exit_code == 3
-    assert f"missing  Person 1/{lost.name}  (missing: " in done.stdout
+    assert f"missing  Person 1/{lost.name}  (the source {source} is not there)\n" in done.stdout
     assert f"changed  Person 3/{changed.name}\n" in done.stdout
     assert "plug in the source" in done.stderr
     assert "never replaced: look at it, move it out of the output" in done.stderr

@@ -48,18 +48,18 @@ class Renderer:
         photos : sequence of StoredPhoto
             A few: all their JPEGs are in memory.
         """
-        return [r if isinstance(r, bytes) else None for r in self.results(photos)]
+        found = self.results(photos)
+        for photo, result in zip(photos, found, strict=True):
+            if not isinstance(result, bytes):
+                log.warning("%s cannot be rendered again: %s", photo.photo.path, result)
+        return [r if isinstance(r, bytes) else None for r in found]
 
     def results(self, photos: Sequence[StoredPhoto]) -> list[bytes | ImageError]:
         """As `jpegs`, with the error of each photo that cannot be rendered again."""
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             found = list(threads.map(self._jpeg, photos))
-        for photo, result in zip(photos, found, strict=True):
-            if isinstance(result, bytes):
-                self.on_result(None)
-            else:
-                log.warning("%s cannot be rendered again: %s", photo.photo.path, result)
-                self.on_result(result.reason)
+        for result in found:
+            self.on_result(None if isinstance(result, bytes) else result.reason)
         return found
 
     def intact_copy(self, photo: StoredPhoto) -> Path | None:

@@ -25,7 +25,7 @@ class Verification:
     unreadable : dict of str to str
         Targets that cannot be read, or are not regular files, and why.
     removed : tuple of str
-        Targets that do not exist and that ``corrections.csv`` lists: they are rightly gone.
+        Targets that do not exist and that nobody misses: ``corrections.csv`` lists them, or their person was removed.
     """
 
     verified: int
@@ -44,18 +44,18 @@ class Verification:
         """Whether files were written once, and there is none of them: it may be another folder."""
         return bool(self.missing) and not (self.verified or self.changed or self.unreadable)
 
-    def excusing(self, wrong: Collection[str]) -> Verification:
-        """Return the same, where missing files that are no longer right are removed ones.
+    def excusing(self, unneeded: Collection[str]) -> Verification:
+        """Return the same, where missing files that nobody misses are removed ones.
 
         Parameters
         ----------
-        wrong : collection of str
-            Their targets, from `facesort.store.queries.corrections.corrections`.
+        unneeded : collection of str
+            Their targets, from `facesort.store.queries.corrections.no_longer_needed`.
         """
         return replace(
             self,
-            missing=tuple(target for target in self.missing if target not in wrong),
-            removed=tuple(target for target in self.missing if target in wrong),
+            missing=tuple(target for target in self.missing if target not in unneeded),
+            removed=tuple(target for target in self.missing if target in unneeded),
         )
 
 

@@ -14,7 +14,7 @@ from facesort.files import read_own, remove_own, replace_json
 from facesort.settings import save_settings
 from facesort.store import Store
 from facesort.store.queries.commit_log import LoggedWrite, some_targets, verified_writes
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.corrections import no_longer_needed
 from facesort.workspace import Workspace, refuse_nested
 
 # On an empty disk, besides hidden files.
@@ -62,7 +62,7 @@ def accept_output(
     WorkspaceBusyError
         While a sort is running.
     """
-    settings = workspace.settings.model_copy(update={"output": folder.absolute()})
+    settings = workspace.settings.model_copy(update={"output": folder.resolve()})
     with resources_explained(), workspace.sorting_lock():
         if not settings.output.is_dir():
             raise OutputError(
@@ -71,8 +71,8 @@ def accept_output(
         refuse_nested(workspace.root, settings)
         root = check_output(settings.output, [])
         with workspace.open_store(read_only=True) as store:
-            writes, wrong = written(store)
-        result = verify_output(root.path, watch(writes)).excusing(wrong)
+            writes, unneeded = written(store)
+        result = verify_output(root.path, watch(writes)).excusing(unneeded)
         if writes and not result.verified and not _is_empty(root.path):
             raise OutputError(
                 f"{root.path} holds files, but none of the {len(writes)} that were written to the output: give the "
@@ -85,8 +85,8 @@ def accept_output(
 
 
 def written(store: Store) -> tuple[list[LoggedWrite], set[str]]:
-    """All files that were written, and those of them that are no longer right."""
-    return verified_writes(store), {wrong.file for wrong in corrections(store)}
+    """All files that were written, and those of them that may be gone."""
+    return verified_writes(store), no_longer_needed(store)
 
 
 # --- the mark of an empty output that was accepted ------------------------------------------------

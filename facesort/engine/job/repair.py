@@ -75,7 +75,7 @@ def repair_output(
     """Write again what is missing in the output; what is there is never changed, also if it is not right.
 
     The bytes come from another copy of the photo, or are rendered from the source, and must be those that were written
-    before.  Copies that ``corrections.csv`` lists are not written again.
+    before.  Copies that ``corrections.csv`` lists, or of persons who were removed, are not written again.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def repair_output(
             writes, _ = written(store)
         found = verify_output(root.path, watch.copies(writes))
         with workspace.open_store(read_only=True) as store:
-            _, wrong = written(store)  # it took long, and answers may have changed meanwhile
-            found = found.excusing(wrong)
+            _, unneeded = written(store)  # it took long, and answers may have changed meanwhile
+            found = found.excusing(unneeded)
             missing = set(found.missing)
             lost = [write for write in writes if write.plan.target in missing]
             keys = sorted({write.plan.photo_id for write in lost})
@@ -108,6 +108,8 @@ def repair_output(
             renderer = Renderer(analyser, pool, root.path, lambda _: None)
             for some in _by(_AT_ONCE, watch.copies(lost)):
                 failed |= _write_again(some, photos, renderer, root, workspace, watch.at)
+    if failed and not RootFolder.maybe_missing(settings.source).is_there():
+        failed = dict.fromkeys(failed, f"the source {settings.source} is not there")
     still = tuple(target for target in found.missing if target in failed)
     repaired = tuple(target for target in found.missing if target not in failed)
     return Repair(

@@ -68,3 +68,15 @@ def corrections(store: Store) -> list[Correction]:
         Correction(file, photo, person, why, tuple(folders or ()))
         for file, photo, person, why, folders in rows
     ]
+
+
+def no_longer_needed(store: Store) -> set[str]:
+    """Verified files that nobody misses: those of `corrections`, and copies of persons who were removed."""
+    of_removed_persons = store.rows(
+        "SELECT w.target FROM write w JOIN wanted_copy c "
+        "ON c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id "
+        "WHERE w.status = 'verified' GROUP BY w.target HAVING bool_and(c.removed)"
+    )
+    return {wrong.file for wrong in corrections(store)} | {
+        target for (target,) in of_removed_persons
+    }
