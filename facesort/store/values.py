@@ -6,7 +6,7 @@ planned files when they are written.
 
 from __future__ import annotations
 
-from pathlib import PureWindowsPath
+import re
 
 import duckdb
 
@@ -30,6 +30,9 @@ _INSIDE = (
     r"NOT regexp_matches({}, '(^|/)\.{{0,2}}(/|$)') AND NOT contains({}, chr(0)) AND len({}) < 5000"
 )
 _FOLDERS = "SELECT folder FROM {} WHERE folder IS NOT NULL"
+_DEVICE = re.compile(  # names that Windows keeps for devices
+    r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE | re.DOTALL
+)
 _SHOWN = 60
 
 
@@ -57,7 +60,7 @@ def _is_folder(text: str) -> bool:
     return (
         is_target(f"{text}/photo.jpg")
         and not text.startswith(("_", "."))
-        and not PureWindowsPath(text).is_reserved()
+        and not _DEVICE.fullmatch(text)
     )
 
 
