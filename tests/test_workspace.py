@@ -284,6 +284,16 @@ def test_a_folder_with_other_things_in_it_is_not_taken(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["thesis.txt"]
 
 
+def test_the_root_of_a_disk_is_taken_with_what_the_system_put_there(tmp_path: Path) -> None:
+    for name in ("lost+found", ".Trash-1000", "System Volume Information"):
+        (tmp_path / "work" / name).mkdir(parents=True)
+    (tmp_path / "work" / ".DS_Store").write_bytes(b"theirs")
+    root = make(tmp_path).root
+    assert open_workspace(root).settings.source == tmp_path / "source"
+    assert (root / ".DS_Store").read_bytes() == b"theirs"
+    assert (root / "lost+found").is_dir()
+
+
 def test_a_workspace_whose_creation_was_killed_can_be_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

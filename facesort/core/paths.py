@@ -1,4 +1,4 @@
-"""Reversible conversion of paths to text that a database can store."""
+"""Paths as text that a database can store, and names that are not the user's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from __future__ import annotations
 # 128 characters is not restored correctly: the photo fails as `missing`.)
 _ESCAPED = {0xDC80 + i: 0xEF80 + i for i in range(128)}
 _RESTORED = {stored: raw for raw, stored in _ESCAPED.items()}
+
+SYSTEM_FOLDERS = frozenset(
+    {
+        "#recycle",
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "lost+found",
+        "system volume information",
+    }
+)
+"""Folders that systems and network disks make by themselves, in lower case."""
+SYSTEM_FILES = frozenset({"desktop.ini", "ehthumbs.db", "thumbs.db"})
+"""The same of files."""
 
 
 def to_text(path: str) -> str:
@@ -24,3 +38,8 @@ def to_text(path: str) -> str:
 def from_text(text: str) -> str:
     """Inverse of `to_text`."""
     return text.translate(_RESTORED)
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a file or folder is one that systems and network disks make by themselves, or a hidden one."""
+    return name.startswith(".") or name.casefold() in SYSTEM_FOLDERS | SYSTEM_FILES

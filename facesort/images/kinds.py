@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 from enum import StrEnum
 
+from facesort.core.paths import SYSTEM_FILES, SYSTEM_FOLDERS
+
 
 class PhotoKind(StrEnum):
     """Kind of file by its name.  Everything but ``PHOTO`` is skipped, with the value as the reason."""
@@ -37,17 +39,6 @@ _VIDEO_SUFFIXES = frozenset({
     ".mpg", ".mts", ".mxf", ".webm", ".wmv",
 })
 # fmt: on
-_SYSTEM_FOLDERS = frozenset(
-    {
-        "#recycle",
-        "$recycle.bin",
-        "@eadir",
-        "__macosx",
-        "lost+found",
-        "system volume information",
-    }
-)
-_SYSTEM_FILES = frozenset({"desktop.ini", "ehthumbs.db", "thumbs.db"})
 
 
 def photo_kind(name: str) -> PhotoKind:
@@ -66,7 +57,7 @@ def photo_kind(name: str) -> PhotoKind:
     """
     # No pathlib: with a million files it would dominate the time of a scan.
     *folders, last = parts = name.casefold().split("/")
-    if last in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(folders):
+    if last in SYSTEM_FILES or not SYSTEM_FOLDERS.isdisjoint(folders):
         return PhotoKind.SYSTEM
     if any(part.startswith(".") and part not in {".", ".."} for part in parts):
         return PhotoKind.HIDDEN

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from facesort.core.paths import is_of_the_system
 from facesort.errors import (
     SettingsError,
     WorkspaceBusyError,
@@ -62,7 +63,8 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
         raise SettingsError(
             f"source {settings.source} is not a folder: check --source, or plug in the disk"
         )
-    if root.is_dir() and {path.name for path in root.iterdir()} - _OURS:
+    there = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    if not all(map(is_of_the_system, there - _OURS)):
         raise WorkspaceError(f"{root} is not empty: give a new or empty folder with --workspace")
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from facesort.core.paths import is_of_the_system
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.engine.job.roots import RootFolder, check_output
 from facesort.errors import OutputError, resources_explained
@@ -16,9 +17,6 @@ from facesort.store import Store
 from facesort.store.queries.commit_log import LoggedWrite, some_targets, verified_writes
 from facesort.store.queries.corrections import no_longer_needed
 from facesort.workspace import Workspace, refuse_nested
-
-# On an empty disk, besides hidden files.
-_OF_THE_SYSTEM = {"lost+found", "System Volume Information", "$RECYCLE.BIN"}
 
 
 def open_output(workspace: Workspace, store: Store) -> RootFolder:
@@ -119,11 +117,7 @@ def _remember(workspace: Workspace, root: RootFolder, *, needed: bool) -> None:
 def _is_empty(folder: Path) -> bool:
     """Whether no file is in it, except those that systems put on their disks."""
     for _, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_of_the_system(name)]
-        if not all(map(_is_of_the_system, files)):
+        folders[:] = [name for name in folders if not is_of_the_system(name)]
+        if not all(map(is_of_the_system, files)):
             return False
     return True
-
-
-def _is_of_the_system(name: str) -> bool:
-    return name.startswith(".") or name in _OF_THE_SYSTEM

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from facesort.core.paths import is_of_the_system
 from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.archive import DATABASE, SETTINGS, NotABackupError, extract, opened
 from facesort.engine.privacy.backup import Backup, warn_of_older_version
@@ -85,7 +86,7 @@ def _refuse_filled(root: Path) -> None:
     there = {entry.name for entry in root.iterdir()} if root.is_dir() else {""}
     if RESTORING in there:
         there -= {RESTORING, _SPILL, *_MADE}
-    if there - {_LOCK}:
+    if not all(map(is_of_the_system, there - {_LOCK})):
         raise WorkspaceError(f"{root} is not empty: give a new folder with --workspace")
 
 

@@ -31,7 +31,7 @@ from facesort.errors import (
     WorkspaceError,
 )
 from facesort.store import Store
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, open_workspace
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,16 @@ def test_there_is_no_backup_while_a_sort_is_running(workspace: Workspace, tmp_pa
         backup(workspace, tmp_path / "saved")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_root_of_a_disk_is_taken_with_what_the_system_put_there(
+    saved: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    (tmp_path / "disk" / ".DS_Store").touch()
+    restore(saved, tmp_path / "disk")
+    assert open_workspace(tmp_path / "disk")
+    assert (tmp_path / "disk" / "lost+found").is_dir()
 
 
 def test_a_place_that_is_not_empty_is_left_alone(saved: Path, tmp_path: Path) -> None:
