@@ -66,7 +66,7 @@ _NO_EMBEDDINGS = (
     "`facesort restore BACKUP -w NEW`"
 )
 
-# Databases as this process last read them: these need not be looked at again, which takes 20 ms.
+# Databases as this process left them: these need not be looked at again, which takes 20 ms, and more for large ones.
 _looked_at: dict[Path, tuple[int, ...] | None] = {}
 
 
@@ -112,11 +112,9 @@ class Store:
     database holds, it reaches no other file: its connection may open none.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, read_from: Path | None = None
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None = None) -> None:
         self._connection = connection
-        self._read_from = read_from
+        self._path = path
         self._in_transaction = False
         self._outside: duckdb.DuckDBPyConnection | None = None
         self._kept: list[str] = []
@@ -167,7 +165,7 @@ class Store:
                 _attach(connection, beside)
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET arrow_lossless_conversion = true")  # `relation` keeps its types
-            store = cls(connection, path if read_only else None)
+            store = cls(connection, path)
             store.make_room()
         except duckdb.Error as error:
             connection.close()
@@ -187,8 +185,8 @@ class Store:
             for table in self._kept:
                 self._connection.execute(f"DROP TABLE {table}")
         self._connection.close()
-        if self._read_from is not None:
-            _looked_at[self._read_from] = _stamp(self._read_from)
+        if self._path is not None:
+            _looked_at[self._path] = _stamp(self._path)
 
     def __enter__(self) -> Self:
         """Return the store itself."""

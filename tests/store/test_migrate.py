@@ -81,8 +81,9 @@ def test_the_first_step_can_fail_too(connection: duckdb.DuckDBPyConnection) -> N
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, read_only: bool) -> None:
     path = tmp_path / "w.duckdb"
-    with Store.open(path) as store:
-        store.execute("INSERT INTO schema_migration VALUES (999, 'from_the_future')")
+    Store.open(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO schema_migration VALUES (999, 'from_the_future')")
     with pytest.raises(SchemaVersionError, match=r"schema 999.*upgrade facesort"):
         Store.open(path, read_only=read_only)
     connection = duckdb.connect(str(path))
