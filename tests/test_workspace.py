@@ -73,8 +73,8 @@ def test_an_older_database_that_cannot_be_written_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = make(tmp_path)
-    with made.open_store() as store:
-        store.execute("DELETE FROM schema_migration WHERE version > 4")
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute("DELETE FROM schema_migration WHERE version > 4")
     monkeypatch.setattr("facesort.workspace.workspace.os.access", lambda *_: False)
     with pytest.raises(OldSchemaError, match=r"an older facesort.*make the database writable"):
         made.open_store(read_only=True)

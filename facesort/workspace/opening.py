@@ -145,6 +145,7 @@ def _make_folders(workspace: Workspace) -> None:
         try:
             make_own_folder(folder, below=workspace.root)
         except OSError as error:
-            if kind_of(folder) is None and not os.access(workspace.root, os.W_OK):
+            readable = os.access(workspace.root, os.X_OK) and kind_of(folder) is None
+            if readable and not os.access(workspace.root, os.W_OK):
                 continue  # a read-only disk: it can be looked at, and whoever writes is told
             raise unwritable(folder, error) from error
