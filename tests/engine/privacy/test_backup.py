@@ -317,8 +317,8 @@ def test_names_inside_an_archive_are_never_used_as_paths(saved: Path, tmp_path: 
 
 
 def test_a_backup_of_a_newer_facesort_is_refused(workspace: Workspace, tmp_path: Path) -> None:
-    with workspace.open_store() as store:
-        store.execute("INSERT INTO schema_migration VALUES (99, 'of tomorrow')")
+    with duckdb.connect(str(workspace.database)) as connection:
+        connection.execute("INSERT INTO schema_migration VALUES (99, 'of tomorrow')")
     try:
         with pytest.raises(SchemaVersionError):
             backup(workspace, tmp_path / "saved")
