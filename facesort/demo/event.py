@@ -191,10 +191,11 @@ def remove_demo_event(folder: Path) -> None:
         If anything else is in the folder; that is left alone.
     """
     photos = re.compile(r"(DSC[0-9]{4}|DSC0001 copy|\._DSC0001)\.(JPG|PNG|AVIF|HEIC)|Thumbs\.db")
-    nothing = re.compile(r"(?!)")
-    written = {f"source/card-{number + 1}": photos for number in range(len(_CAMERAS))}
+    written: dict[str, re.Pattern[str] | None] = {
+        f"source/card-{number + 1}": photos for number in range(len(_CAMERAS))
+    }
     written |= {f"seeds/{_person(name)}": re.compile(r"reference\.jpg") for name in HEADS}
-    written |= {"source": nothing, "seeds": nothing, ".": re.compile(r"truth\.json")}
+    written |= {"source": None, "seeds": None, ".": re.compile(r"truth\.json")}
     try:
         for name, files in written.items():
             for left in remove_own_folder(folder / name, files, below=folder.parent):

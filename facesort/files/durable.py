@@ -12,15 +12,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from facesort.files.own import Kind, create_own, expect, open_regular, remove_own
+from facesort.files.own import Kind, create_own, expect, open_own, open_regular, remove_own
 
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex; a pipe is refused instead of being waited for."""
-    with open_regular(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def file_sha256(path: Path, *, below: Path | None = None) -> str:
+    """SHA-256 of a file's content, in hex; a pipe is refused instead of being waited for.
+
+    Parameters
+    ----------
+    below : Path, optional
+        Follow no link below this folder, as `open_own`; by default links are followed, as by `open_regular`.
+    """
+    with open_regular(path) if below is None else open_own(path, below=below) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
 
 
 def write_synced(path: Path, data: bytes, *, private: bool = False) -> None:

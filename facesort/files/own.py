@@ -221,13 +221,15 @@ def remove_own(path: Path, *, below: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_own_folder(folder: Path, names: re.Pattern[str], *, below: Path) -> list[Path]:
+def remove_own_folder(
+    folder: Path, names: re.Pattern[str] | None = None, *, below: Path
+) -> list[Path]:
     """Remove the files in a folder that have names which facesort gives, and the folder if it is empty then.
 
     Parameters
     ----------
-    names : re.Pattern
-        What the whole name of a file of ours looks like.
+    names : re.Pattern, optional
+        What the whole name of a file of ours looks like; by default no file is, and only an empty folder is removed.
 
     Returns
     -------
@@ -244,7 +246,7 @@ def remove_own_folder(folder: Path, names: re.Pattern[str], *, below: Path) -> l
         return []
     left = []
     for path in sorted(folder.iterdir()):
-        if names.fullmatch(path.name) and kind_of(path) is Kind.FILE:
+        if names and names.fullmatch(path.name) and kind_of(path) is Kind.FILE:
             path.unlink()
         else:
             left.append(path)

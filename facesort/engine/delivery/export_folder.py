@@ -13,8 +13,8 @@ from facesort.core.routing import PARTIAL
 from facesort.errors import OutputError
 from facesort.files import (
     Kind,
+    file_sha256,
     kind_of,
-    open_own,
     publish,
     remove_own,
     replace_json,
@@ -124,14 +124,11 @@ class ExportFolder:
         """
         if kind_of(self.path / file) is None:
             return False
-        if digest is not None:
-            with open_own(self.path / file, below=self.path) as stream:
-                found = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has readinto
-            if found.hexdigest() != digest:
-                raise OutputError(
-                    f"{self.path / file} is not what this export writes: it is of another one, or was changed. Give a "
-                    "new folder, nothing is ever overwritten"
-                )
+        if digest is not None and file_sha256(self.path / file, below=self.path) != digest:
+            raise OutputError(
+                f"{self.path / file} is not what this export writes: it is of another one, or was changed. Give a "
+                "new folder, nothing is ever overwritten"
+            )
         return True
 
     def finish(self) -> None:

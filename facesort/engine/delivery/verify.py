@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesort.errors import short_of
-from facesort.files import open_own
+from facesort.files import file_sha256
 from facesort.store.queries.commit_log import LoggedWrite
 
 
@@ -84,8 +83,7 @@ def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
 
 def _state(output: Path, write: LoggedWrite) -> str:
     try:
-        with open_own(output / write.plan.target, below=output) as stream:
-            digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has readinto
+        found = file_sha256(output / write.plan.target, below=output)
     except FileNotFoundError:
         return "missing"
-    return "verified" if digest.hexdigest() == write.plan.sha256 else "changed"
+    return "verified" if found == write.plan.sha256 else "changed"

@@ -43,7 +43,7 @@ def private_files(
         for path in paths:
             name = re.compile(re.escape(path.name))
             leave_alone(remove_own_folder(path.parent, name, below=workspace.root))
-        leave_alone(remove_own_folder(folder, re.compile("(?!)"), below=workspace.root))
+        leave_alone(remove_own_folder(folder, below=workspace.root))
 
 
 def _safe(name: str) -> str:

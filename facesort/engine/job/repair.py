@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
@@ -106,7 +107,8 @@ def repair_output(
         failed: dict[str, str] = {}
         with executor_or_local(executor, settings, len(keys)) as pool:
             renderer = Renderer(analyser, pool, root.path, lambda _: None)
-            for some in _by(_AT_ONCE, watch.copies(lost)):
+            copies = iter(watch.copies(lost))
+            while some := list(islice(copies, _AT_ONCE)):
                 failed |= _write_again(some, photos, renderer, root, workspace, watch.at)
     if failed and not RootFolder.maybe_missing(settings.source).is_there():
         failed = dict.fromkeys(failed, f"the source {settings.source} is not there")
@@ -153,14 +155,3 @@ def _write_again(
         elif write.write_id in failures:
             failed[write.plan.target] = failures[write.write_id].value
     return failed
-
-
-def _by(count: int, writes: Iterable[LoggedWrite]) -> Iterator[list[LoggedWrite]]:
-    some: list[LoggedWrite] = []
-    for write in writes:
-        some.append(write)
-        if len(some) == count:
-            yield some
-            some = []
-    if some:
-        yield some

@@ -38,7 +38,6 @@ _EMPTY = tuple(
         (r"facesort\.duckdb\.tmp",),
     )
 )
-_NOTHING = re.compile(r"(?!)")
 # What stays: no people in it, or it is rewritten, or it belongs to the process that forgets.
 _KEPT = frozenset(
     {
@@ -104,7 +103,7 @@ def _remove_empty_folders(root: Path) -> None:
     ]
     for path in folders:
         if _matches(path.relative_to(root).parts, _EMPTY):
-            remove_own_folder(path, _NOTHING, below=root)
+            remove_own_folder(path, below=root)
 
 
 def _erase(path: Path, root: Path) -> None:

@@ -28,7 +28,6 @@ from facesort.workspace import RESTORING, refuse_nested
 _LOCK = "sort.lock"
 _SPILL = f"{DATABASE}.tmp"  # DuckDB's, while a database of an older version is brought up to date
 _SPILLED = re.compile(r"duckdb_temp_.+")
-_NOTHING = re.compile(r"(?!)")
 _MADE = (DATABASE, f"{DATABASE}.wal", SETTINGS, LIST, f".{LIST}.new")
 _SENTENCE = (
     b"`facesort restore` is at work here, or was interrupted: this is not a whole workspace.\n"
@@ -116,7 +115,7 @@ def _unfinished_workspace(root: Path) -> Iterator[None]:
         lock.release()
         remove_own(root / _LOCK, below=root)
         if is_new:
-            remove_own_folder(root, _NOTHING, below=root.parent)
+            remove_own_folder(root, below=root.parent)
         raise
     finally:
         lock.release()
