@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,7 +118,8 @@ def launch(
     record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
     record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
     try:
-        _execute(path, saved, values, Echo(echo or sys.stderr))
+        with _readable_to_owner():
+            _execute(path, saved, values, Echo(echo or sys.stderr))
         record["state"] = "finished"
     except PapermillExecutionError as error:
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
@@ -129,6 +131,17 @@ def launch(
         _write_summary(saved, record)
         _write_page(saved, faces=bool(values.get("contact_sheet")))
     return saved
+
+
+@contextmanager
+def _readable_to_owner() -> Iterator[None]:
+    """Under a umask that closes files to their own owner, Jupyter cannot read what it writes for its kernel."""
+    before = os.umask(0)
+    os.umask(before & ~0o700)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _why(error: OSError | RuntimeError) -> str:

@@ -183,6 +183,20 @@ def test_a_failed_run_is_kept_and_says_why(tmp_path: Path, runs: Path) -> None:
     assert outputs == ["execute_result", "error"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a umask of POSIX")
+def test_a_umask_that_closes_files_to_their_owner_stops_no_kernel(
+    tmp_path: Path, runs: Path
+) -> None:
+    notebook = write_notebook(tmp_path, "import os", "print(oct(os.umask(0)))")
+    before = os.umask(0o777)
+    try:
+        saved = launch(notebook, {}, runs=runs, job="closed", echo=io.StringIO())
+        assert os.umask(0o777) == 0o777
+    finally:
+        os.umask(before)
+    assert "0o77" in saved.read_text(encoding="utf-8")
+
+
 def test_a_notebook_whose_process_dies_is_kept(tmp_path: Path, runs: Path) -> None:
     notebook = write_notebook(tmp_path, "print('here')", "import os; os._exit(9)")
 
