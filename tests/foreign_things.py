@@ -218,7 +218,7 @@ class World:
         new = [str(Path(name).with_name(f".{Path(name).name}.new")) for name in small]
         databases = ("facesort.duckdb", ".facesort.duckdb.new")
         database = [name + end for name in databases for end in ("", ".wal", ".tmp")]
-        folders = "state state/batches staging staging/000001 staging/000002".split()
+        folders = "state state/batches staging staging/000001 staging/000002 staging/000099".split()
         staged = [f"staging/{n}/{s}" for n in ("000001", "000002") for s in self.staged]
         hot = [*small, *new, *database, "sort.lock", *folders, *staged]
         partial = [
@@ -232,7 +232,7 @@ class World:
     def similar(self) -> list[str]:
         """Names that look like ours, and are not."""
         hot = (
-            "staging/000099 staging/@eaDir staging/1 staging/0000001x staging/000001.old staging/000001/@eaDir "
+            "staging/@eaDir staging/1 staging/0000001x staging/000001.old staging/000001/@eaDir "
             "staging/000001/mine.jpg staging/.000001 .facesort.duckdb.new-mine facesort.duckdb.bak "
             "corrections-mine.csv upload-mine upload-of-mine.jpg state/mine.json state/.mine.new state/.mine.json.new "
             "state/batches/mine.json state/batches/.mine.json.new state/batches/000001.json.bak mine packs/mine"

@@ -65,9 +65,14 @@ def is_damage(error: duckdb.Error) -> bool:
 
 @contextmanager
 def trouble_explained() -> Iterator[None]:
-    """Turn a full or failing disk, or a lack of memory, into a sentence; errors in our own SQL stay what they are."""
+    """Turn what is wrong with disk, memory or database into a sentence; errors in our own SQL stay what they are."""
     try:
         yield
+    except duckdb.ConstraintException as error:  # facesort gives no id twice
+        raise StoreError(
+            f"the rows of the workspace's database do not fit together: {_first_line(error)} Another program changed "
+            "it; nothing was stored. Put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
+        ) from error
     except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
         raise _trouble(error) from error
     except duckdb.TransactionException as error:
