@@ -136,7 +136,8 @@ def launch(
 @contextmanager
 def _readable_to_owner() -> Iterator[None]:
     """Under a umask that closes files to their own owner, Jupyter cannot read what it writes for its kernel."""
-    before = os.umask(0)
+    # It can only be asked by setting it: meanwhile nothing is open to others.
+    before = os.umask(0o077)
     os.umask(before & ~0o700)
     try:
         yield

@@ -194,7 +194,7 @@ def test_a_umask_that_closes_files_to_their_owner_stops_no_kernel(
         assert os.umask(0o777) == 0o777
     finally:
         os.umask(before)
-    assert "0o77" in saved.read_text(encoding="utf-8")
+    assert r'"0o77\n"' in saved.read_text(encoding="utf-8")
 
 
 def test_a_notebook_whose_process_dies_is_kept(tmp_path: Path, runs: Path) -> None:
