@@ -73,6 +73,7 @@ def test_workers_are_killed(round_: int, calm: Calm, ledger: Ledger, tmp_path: P
     twice = [path for path, reason, _ in failed if reason == "worker_died"]
     ledger.note(f"round {round_}: {killer.kills} kills, {len(twice)} photos lost two workers")
     assert len(twice) <= killer.kills / 2
+    assert [path for path, reason, _ in failed if reason == "timeout"] == []  # none takes a minute
     if (
         twice
     ):  # they are told, and can be tried again; the rows are then those of a job with a retry

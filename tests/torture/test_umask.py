@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -89,29 +88,25 @@ def test_nobody_else_reads_a_workspace_or_a_run(
         delivered = [*(event / folder).rglob("*")]
         assert len(delivered) > 10
         for path in delivered:
-            wanted = (0o777 if path.is_dir() else 0o666) & ~umask
+            whole = 0o777 if path.is_dir() else 0o666
+            wanted = {whole & ~umask}
+            if notebooks:  # a kernel works for its owner, whatever the umask
+                wanted.add(whole & ~(umask & OTHERS))
             ledger.count(FIGURE)
-            assert path.stat().st_mode & 0o777 == wanted, path
+            assert path.stat().st_mode & 0o777 in wanted, path
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="becoming somebody else takes root"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
 def test_a_umask_that_forbids_everything_is_told(
     event: Path, mortal: Mortal, ledger: Ledger
 ) -> None:
     """Somebody for whom permissions count, and whose umask keeps out even themselves."""
-    nobody = 65534
-    for path in [event, *event.rglob("*")]:
-        os.chown(path, nobody, nobody)
-    for folder in event.parents:  # pytest's own are for root alone
-        if folder.stat().st_mode & 0o777 == 0o700 and folder.is_relative_to("/tmp"):
-            folder.chmod(0o711)
     says = event / "says"
     for command in commands(event, notebooks=False)[:2]:
-        order = {"command": [*command, "-w", str(event / "hot")], "user": nobody}
+        order = {"command": [*command, "-w", str(event / "hot")], "permissions count": True}
         ended = mortal.act(event / "hot", **order, umask=0o777, says=str(says))
         words = says.read_text()
+        says.unlink()  # made under this umask
         assert ended in {0, 1, 2}, words
         assert ended == 0 or "Error: " in words, words
         assert "Traceback" not in words

@@ -65,7 +65,9 @@ class LocalPool(concurrent.futures.Executor):
     its future raises `pebble.ProcessExpired` or `TimeoutError`, its process is replaced, and the others continue.
 
     Workers share a pipe.  One that is killed from outside while it uses the pipe leaves it locked or half read, and
-    Pebble's pool would wait forever; so after such an exit all workers are replaced and their calls start again.
+    Pebble's pool would wait forever; so after such an exit all workers are replaced and their calls start again.  The
+    same is done when a worker has ended and no call was told.  Pebble hears over the pipe which worker has which call,
+    but finds ended workers beside it, perhaps before it has heard; that call would then run until its limit.
 
     Workers that cannot be started, or end at once again and again, fail all calls with a `ResourceError`.
 
@@ -86,6 +88,8 @@ class LocalPool(concurrent.futures.Executor):
         self._max_worker_mb = max_worker_mb
         self._pool = self._new_pool()
         self._tasks: dict[concurrent.futures.Future[Any], _Task] = {}
+        self._ends_told = 0
+        self._ends_unexplained = 0
         self._lock = threading.RLock()
         self._restarts = 0
         self._silent_s = 0.0
@@ -125,12 +129,13 @@ class LocalPool(concurrent.futures.Executor):
         self.shutdown(cancel_futures=kind is not None)
 
     def _new_pool(self) -> ProcessPool:
+        self._spawn = SafeSpawn()
         return ProcessPool(
             max_workers=self._workers,
             max_tasks=_FILES_PER_WORKER,
             initializer=_start_worker,
             initargs=(self._max_worker_mb,),
-            context=SafeSpawn(),
+            context=self._spawn,
         )
 
     def _schedule(self, task: _Task) -> None:
@@ -152,6 +157,7 @@ class LocalPool(concurrent.futures.Executor):
                 return
             del self._tasks[inner]
             self._silent_s = 0.0
+            self._ends_told += isinstance(error, ProcessExpired)
             if isinstance(error, ProcessExpired) and error.exitcode in _SUSPICIOUS_EXITS:
                 self._restart(f"a worker ended with code {error.exitcode}")
             elif error is None:
@@ -174,7 +180,7 @@ class LocalPool(concurrent.futures.Executor):
             _fail(waiting, _why_not_started(BrokenProcessPool(f"none stays alive: {why}")))
             return
         log.warning("the worker processes are replaced: %s", why)
-        self._pool = self._new_pool()
+        self._pool, self._ends_told, self._ends_unexplained = self._new_pool(), 0, 0
         self._start(waiting)
 
     def _start(self, tasks: Sequence[_Task]) -> None:
@@ -197,7 +203,7 @@ class LocalPool(concurrent.futures.Executor):
             time.sleep(_TICK_S)
             now = time.monotonic()
             passed, last = min(now - last, _LONGEST_TICK_S), now
-            if not _is_one_stopped(multiprocessing.active_children()):
+            if not _is_one_stopped([w for w in self._spawn.workers if w.exitcode is None]):
                 with self._lock:
                     self._count(passed)
 
@@ -207,11 +213,16 @@ class LocalPool(concurrent.futures.Executor):
             task.ran_s += passed if inner.running() else 0.0
             if task.ran_s > self._timeout_s:
                 inner.cancel()
+                self._ends_told += 1  # Pebble stops its worker
+        ended = sum(worker.exitcode not in {None, 0} for worker in self._spawn.workers)
+        before, self._ends_unexplained = self._ends_unexplained, ended - self._ends_told
         self._silent_s += passed
         if self._tasks and self._silent_s > self._timeout_s + _STALL_GRACE_S:
             self._restart(f"no result for {self._silent_s:.0f} s")
         elif self._tasks and not self._pool.active:
             self._restart("it broke")  # Pebble forgets a call that it got at the same moment
+        elif self._tasks and min(before, self._ends_unexplained) > 0:
+            self._restart("a worker ended, and no call was told")
 
 
 def _is_one_stopped(processes: Iterable[BaseProcess]) -> bool:

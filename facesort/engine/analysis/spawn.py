@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.synchronize import RLock
 from types import ModuleType
+from typing import Any
 
 from facesort.import_path import become, safe_environment, safe_import_path
 
@@ -46,9 +47,21 @@ class SafeSpawn(SpawnContext):
     """Spawns workers without the current folder and without running the main module again.
 
     Spawned because a forked copy of a process with ONNX Runtime or DuckDB threads may deadlock.
+
+    Attributes
+    ----------
+    workers : list of SpawnProcess
+        All that were made, also those that have ended.
     """
 
-    Process = _Worker
+    def __init__(self) -> None:
+        super().__init__()
+        self.workers: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
+        """Make a worker, not started yet."""
+        self.workers.append(_Worker(*args, **kwargs))
+        return self.workers[-1]
 
     def RLock(self) -> RLock:
         """Make a lock; for the first one of a process, Python starts its resource tracker."""

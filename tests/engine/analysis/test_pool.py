@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from disks import needs_mount
 from pebble import ProcessExpired, ProcessPool
+from pebble.pool.process import TaskManager
 
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
 from facesort.engine.analysis.pool import LocalPool, executor_or_local
+from facesort.engine.analysis.spawn import SafeSpawn
 from facesort.settings import Settings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -76,7 +78,8 @@ class Overtaken(ProcessPool):
 
 class OvertakenPool(LocalPool):
     def _new_pool(self) -> ProcessPool:
-        self.last = Overtaken(2, context=multiprocessing.get_context("spawn"))
+        self._spawn = SafeSpawn()
+        self.last = Overtaken(2, context=self._spawn)
         return self.last
 
 
@@ -149,6 +152,30 @@ def test_a_worker_that_is_killed_takes_one_call_with_it(tmp_path: Path) -> None:
             victim.result()
         assert [call.result() for call in before + after] == [2 * n for n in range(10)] * 2
         assert pool.submit(killed_once, tmp_path / "mark").result() == "alive"
+
+
+@posix
+def test_a_call_is_not_lost_whose_worker_is_killed_before_the_pool_knows_who_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Pebble heard of the worker's end first and found no call of it, which then ran until its limit."""
+    heard = TaskManager.task_start
+
+    def hear_late(self: TaskManager, task_id: int, worker_id: int | None) -> None:
+        monkeypatch.setattr(TaskManager, "task_start", heard)
+        time.sleep(
+            1
+        )  # meanwhile the worker is killed, and the pool looks for workers that have ended
+        heard(self, task_id, worker_id)
+
+    with LocalPool(2, 10) as pool:
+        other = pool.submit(time.sleep, 3)
+        while not next(iter(pool._tasks)).running():
+            time.sleep(0.01)
+        monkeypatch.setattr(TaskManager, "task_start", hear_late)
+        victim = pool.submit(killed_once, tmp_path / "mark")
+        assert victim.result() == "alive"
+        assert other.result() is None
 
 
 def test_a_call_that_crashes_or_swells_fails_alone() -> None:
