@@ -5,7 +5,7 @@ The shapes and units of their numpy arrays are defined here and assumed everywhe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -25,23 +25,27 @@ Embeddings = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class PhotoRef:
-    """Which photo: all that is needed to find it again.
+    """Which photo, and where a file of it is: all that is needed to find it again.
 
     Parameters
     ----------
     photo_id : int
-        Also the ordering index: photos are matched in this order.
+        Also the ordering index: photos are matched in this order.  A photo has the id of the file that it was first
+        read from.
     path : str
-        POSIX path relative to the source root.
+        POSIX path relative to the folder of the source.
+    source : str
+        Name of the source; empty for a photo of no source, such as a reference.
     """
 
     photo_id: int
     path: str
+    source: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Photo(PhotoRef):
-    """One source file as the scan found it.
+    """One source file as the scan found it; `File` takes its place in issue C.
 
     Parameters
     ----------
@@ -53,6 +57,53 @@ class Photo(PhotoRef):
 
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a source as the scan found it.
+
+    Parameters
+    ----------
+    file_id : int
+        In the order in which they were found.
+    source : str
+        Name of the source.
+    path : str
+        POSIX path relative to the folder of the source.
+    size : int
+        In bytes.
+    mtime_ns : int
+        Modification time in nanoseconds since the epoch.
+    """
+
+    file_id: int
+    source: str
+    path: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def ref(self) -> PhotoRef:
+        """The photo that it holds, as long as no earlier file is known to hold the same."""
+        return PhotoRef(self.file_id, self.path, source=self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a photo was taken.
+
+    Parameters
+    ----------
+    latitude, longitude : float
+        Degrees north and east, WGS 84.
+    altitude : float or None
+        Metres above sea level.
+    """
+
+    latitude: float
+    longitude: float
+    altitude: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +120,10 @@ class PhotoInfo:
         By the camera's clock, without time zone.
     camera : str
         Make and model; empty if unknown.
+    utc_offset : int or None
+        Of the camera's clock, in minutes east of UTC.
+    position : Position or None
+        None: not recorded.
     """
 
     format: str
@@ -76,6 +131,8 @@ class PhotoInfo:
     height: int
     captured_at: datetime | None = None
     camera: str = ""
+    utc_offset: int | None = None
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +217,10 @@ class Analysis:
         Wall time of the analysis; not stored with the result.
     phash : int or None
         Perceptual hash, 64 bits: photos that look alike differ in few of them.
+    known : bool
+        The content was known already; nothing but its hash was computed.
+    shot_of : int or None
+        The photo that is decided for this one: the JPEG of a RAW, for example.  Its faces were not looked for.
     """
 
     photo_id: int
@@ -171,3 +232,5 @@ class Analysis:
     detail: str = ""
     seconds: float = 0.0
     phash: int | None = None
+    known: bool = False
+    shot_of: int | None = None
