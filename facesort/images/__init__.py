@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from facesort.images.jpeg import decode_jpeg as decode_jpeg, jpeg_size as jpeg_size
-from facesort.images.kinds import PhotoKind as PhotoKind, photo_kind as photo_kind
+from facesort.images.kinds import (
+    PhotoKind as PhotoKind,
+    kind_by_content as kind_by_content,
+    photo_kind as photo_kind,
+)
 from facesort.images.output import encode_crop as encode_crop, encode_output as encode_output
 from facesort.images.phash import perceptual_hash as perceptual_hash
-from facesort.images.photo_file import LoadedPhoto as LoadedPhoto, load_photo as load_photo
+from facesort.images.photo_file import (
+    LoadedPhoto as LoadedPhoto,
+    load_photo as load_photo,
+    look_at as look_at,
+)
+from facesort.images.signatures import HEAD_BYTES as HEAD_BYTES

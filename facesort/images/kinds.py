@@ -1,4 +1,4 @@
-"""Tell photos from other files by name; the scan opens no files."""
+"""Tell photos from other files: by name, and by the first bytes of a file whose name says nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import posixpath
 from enum import StrEnum
 
 from facesort.core.paths import SYSTEM_FILES, SYSTEM_FOLDERS
+from facesort.images.signatures import Reader, signature_of
 
 
 class PhotoKind(StrEnum):
-    """Kind of file by its name.  Everything but ``PHOTO`` is skipped, with the value as the reason."""
+    """Kind of file.  Everything but ``PHOTO`` is skipped, with the value as the reason."""
 
     PHOTO = "photo"
     HIDDEN = "hidden"
@@ -21,28 +22,35 @@ class PhotoKind(StrEnum):
 
 # fmt: off
 RAW_SUFFIXES = frozenset({
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc",
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc",
     ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2",
     ".srf", ".srw", ".x3f",
 })
-"""Lower-case suffixes of camera RAW files that LibRaw reads."""
+"""Lower-case suffixes of camera RAW files."""
 
 _RASTER_SUFFIXES = frozenset({
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo",
     ".png", ".tif", ".tiff", ".webp",
+    # pictures that cannot be read here, but are counted
+    ".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx", ".jxl", ".psb", ".psd",
 })
+# Of Capture One (.cof, .comask, .cop, .cos, .cot) and DJI (.scr) some are pictures: previews of a photo beside them.
 _SIDECAR_SUFFIXES = frozenset({
-    ".aae", ".cop", ".cos", ".dop", ".on1", ".pp3", ".thm", ".vrd", ".xmp",
+    ".aae", ".cof", ".comask", ".cop", ".cos", ".cot", ".dop", ".on1", ".pp3", ".scr", ".thm",
+    ".vrd", ".xmp",
 })
 _VIDEO_SUFFIXES = frozenset({
-    ".360", ".3gp", ".avi", ".insv", ".lrv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".mxf", ".webm", ".wmv",
+    ".360", ".3gp", ".avi", ".crm", ".insv", ".lrv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".webm", ".wmv",
 })
 # fmt: on
 
+# Windows drops dots and blanks at the end of a name, other systems do not.
+_IGNORED_AT_THE_END = ". \t\r\n\u00a0\u3000"
+
 
 def photo_kind(name: str) -> PhotoKind:
-    """Kind of a file.
+    """Kind of a file by its name.
 
     Parameters
     ----------
@@ -53,7 +61,8 @@ def photo_kind(name: str) -> PhotoKind:
     Returns
     -------
     PhotoKind
-        ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).
+        ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).  ``OTHER``: the name says nothing;
+        ask `kind_by_content`.
     """
     # No pathlib: with a million files it would dominate the time of a scan.
     *folders, last = parts = name.casefold().split("/")
@@ -61,9 +70,36 @@ def photo_kind(name: str) -> PhotoKind:
         return PhotoKind.SYSTEM
     if any(part.startswith(".") and part not in {".", ".."} for part in parts):
         return PhotoKind.HIDDEN
-    suffix = posixpath.splitext(last)[1]
+    suffix = suffix_of(last)
     if suffix in RAW_SUFFIXES or suffix in _RASTER_SUFFIXES:
         return PhotoKind.PHOTO
     if suffix in _SIDECAR_SUFFIXES:
         return PhotoKind.SIDECAR
     return PhotoKind.VIDEO if suffix in _VIDEO_SUFFIXES else PhotoKind.OTHER
+
+
+def kind_by_content(head: bytes, size: int) -> PhotoKind:
+    """Kind of a file by how it starts.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `HEAD_BYTES` bytes, or the whole file if it is smaller.
+    size : int
+        Of the file, in bytes.
+
+    Returns
+    -------
+    PhotoKind
+        ``PHOTO`` for every picture, also one that `load_photo` refuses as ``unsupported_format``; ``VIDEO`` or
+        ``OTHER``.
+    """
+    found = signature_of(head, size)
+    if found is None:
+        return PhotoKind.OTHER
+    return PhotoKind.VIDEO if found.reader is Reader.PLAYER else PhotoKind.PHOTO
+
+
+def suffix_of(name: str) -> str:
+    """Suffix of a file name or path, in lower case, with its dot; dots and blanks at the end do not count."""
+    return posixpath.splitext(name.rstrip(_IGNORED_AT_THE_END))[1].lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime
 
 from PIL import ExifTags, Image
@@ -11,6 +12,16 @@ from facesort.images.decoder_errors import DECODER_ERRORS
 
 _log = logging.getLogger(__name__)
 
+_TAG = ExifTags.Base
+# Time, fraction of a second and offset, the best first.
+_TIMES = (
+    (_TAG.DateTimeOriginal, _TAG.SubsecTimeOriginal, _TAG.OffsetTimeOriginal),
+    (_TAG.DateTimeDigitized, _TAG.SubsecTimeDigitized, _TAG.OffsetTimeDigitized),
+    (_TAG.DateTime, _TAG.SubsecTime, _TAG.OffsetTime),
+)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
+_WIDEST_OFFSET = 14 * 60  # minutes: Kiribati
+
 
 def orientation(exif: Image.Exif, default: int = 1) -> int:
     """Return the EXIF orientation, 1 to 8, or ``default`` if there is no valid one."""
@@ -18,36 +29,39 @@ def orientation(exif: Image.Exif, default: int = 1) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else default
 
 
-def captured_at(exif: Image.Exif) -> datetime | None:
-    """Return when the photo was taken, by the camera's clock.
+def captured_at(exif: Image.Exif) -> tuple[datetime | None, int | None]:
+    """Return when the photo was taken, and the offset of the camera's clock.
 
-    ``DateTimeOriginal`` with fractions of a second, else ``DateTimeDigitized``, else ``DateTime`` (the only one in some
-    RAW files).
+    ``DateTimeOriginal``, else ``DateTimeDigitized``, else ``DateTime`` (the only one in some RAW files), each with its
+    own fraction of a second and its own offset, for which ``OffsetTime`` stands in.
+
+    Returns
+    -------
+    datetime or None
+        By the camera's clock, without time zone.
+    int or None
+        Minutes east of UTC.
     """
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
-        texts = (
-            details.get(ExifTags.Base.DateTimeOriginal),
-            details.get(ExifTags.Base.DateTimeDigitized),
-            exif.get(ExifTags.Base.DateTime),
-        )
-        fraction = _text(details.get(ExifTags.Base.SubsecTimeOriginal))
+        spare = _offset(text(details.get(ExifTags.Base.OffsetTime)))
+        for time, fraction, offset in _TIMES:
+            moment = _moment(text(details.get(time, exif.get(time))))
+            if moment is not None:
+                own = _offset(text(details.get(offset)))
+                return (
+                    moment.replace(microsecond=_microseconds(text(details.get(fraction)))),
+                    spare if own is None else own,
+                )
     except DECODER_ERRORS as error:
         _log.debug("EXIF without a readable time: %s", error)
-        return None
-    for number, value in enumerate(texts):
-        if moment := _moment(_text(value)):
-            digits = (
-                fraction if number == 0 and fraction.isdecimal() and fraction.isascii() else "0"
-            )
-            return moment.replace(microsecond=int(digits[:6].ljust(6, "0")))
-    return None
+    return None, None
 
 
 def camera(exif: Image.Exif) -> str:
     """Return the camera's make and model without repeating the make; empty if unknown."""
     try:
-        make, model = _text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model))
+        make, model = text(exif.get(ExifTags.Base.Make)), text(exif.get(ExifTags.Base.Model))
     except DECODER_ERRORS as error:
         _log.debug("EXIF without a readable camera: %s", error)
         return ""
@@ -56,14 +70,32 @@ def camera(exif: Image.Exif) -> str:
     return f"{make} {model}".strip()
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Text of an EXIF tag up to its end mark, without blanks around it; empty if it is no text."""
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     return value.partition("\0")[0].strip() if isinstance(value, str) else ""
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(written: str) -> datetime | None:
     try:
-        return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")
+        return datetime.strptime(written[:19], "%Y:%m:%d %H:%M:%S")
     except ValueError:  # also 0000:00:00 and blanks, from cameras whose clock is not set
         return None
+
+
+def _microseconds(digits: str) -> int:
+    return int(digits[:6].ljust(6, "0")) if digits.isdecimal() and digits.isascii() else 0
+
+
+def _offset(written: str) -> int | None:
+    """Minutes in ``+09:00``, ``-0330`` or ``Z``."""
+    if written == "Z":
+        return 0
+    if (match := _OFFSET.fullmatch(written)) is None:
+        return None
+    sign, hours, minutes = match.groups()
+    offset = 60 * int(hours) + int(minutes)
+    if int(minutes) >= 60 or offset > _WIDEST_OFFSET:
+        return None
+    return -offset if sign == "-" else offset

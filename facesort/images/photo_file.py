@@ -1,4 +1,4 @@
-"""Load a photo file: upright sRGB pixels, or a reason code.
+"""Load a photo file: upright sRGB pixels and metadata, or a reason code.
 
 ::
 
@@ -11,6 +11,8 @@ LibRaw supports it (ARW, NEF, CR2, CR3, DNG, RAF, ORF, RW2, CRW ...), identified
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import rawpy
@@ -21,8 +23,9 @@ from facesort.errors import ImageError
 from facesort.images import metadata
 from facesort.images.content import Content, identify
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.raster import Picture, decode_raster
-from facesort.images.raw import decode_raw
+from facesort.images.position import position
+from facesort.images.raster import decode_raster, read_header
+from facesort.images.raw import decode_raw, read_raw_header
 from facesort.reasons import Reason
 
 _TOO_LARGE: tuple[type[Exception], ...] = (
@@ -69,35 +72,70 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
         With reason ``empty_file``, ``not_an_image``, ``unsupported_format``, ``truncated``,
         ``corrupt`` or ``too_large``.
     """
+    content = _identified(data, name)
+    with _as_image_errors(content):
+        if content.is_raw:
+            picture = decode_raw(data, content, max_megapixels=max_megapixels)
+        else:
+            picture = decode_raster(data, content.format, max_megapixels=max_megapixels)
+    pixels = picture.pixels.view()
+    pixels.flags.writeable = False
+    scale = max(picture.size) / max(pixels.shape[:2])
+    return LoadedPhoto(pixels, scale, _info(content, picture.size, picture.exif))
+
+
+def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:
+    """Read size and metadata of one file, without decoding its pixels.
+
+    Parameters and exceptions are those of `load_photo`, but damage to the pixels is not noticed.
+
+    Returns
+    -------
+    PhotoInfo
+        As `load_photo` gives it.  Only for RAW files with diagonal or non-square pixels and no large preview, the size
+        is that of the raw data.
+    """
+    content = _identified(data, name)
+    with _as_image_errors(content):
+        if content.is_raw:
+            header = read_raw_header(data, content, max_megapixels=max_megapixels)
+        else:
+            header = read_header(data, content.format, max_megapixels=max_megapixels)
+    return _info(content, header.size, header.exif)
+
+
+def _identified(data: bytes, name: str) -> Content:
     if not data:
         raise ImageError(Reason.EMPTY_FILE, "the file is empty")
-    content = identify(data, name)
+    return identify(data, name)
+
+
+@contextmanager
+def _as_image_errors(content: Content) -> Iterator[None]:
+    """Turn what decoders raise into reasons."""
     try:
-        picture = _decode(data, content, max_megapixels)
+        yield
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
-        detail = f"LibRaw does not support this {content.format}: convert it to DNG first"
+        detail = (
+            f"LibRaw cannot decode this {content.format}: convert it to DNG with Adobe DNG Converter, or export it as"
+            " JPEG"
+        )
         raise ImageError(Reason.UNSUPPORTED_FORMAT, detail) from error
     except (*_TOO_LARGE, *DECODER_ERRORS) as error:
         raise ImageError(_reason(content, error), f"{content.format}: {_message(error)}") from error
-    pixels = picture.pixels.view()
-    pixels.flags.writeable = False
-    return LoadedPhoto(pixels, max(picture.size) / max(pixels.shape[:2]), _info(picture, content))
 
 
-def _decode(data: bytes, content: Content, max_megapixels: float) -> Picture:
-    if content.is_raw:
-        return decode_raw(data, content, max_megapixels=max_megapixels)
-    return decode_raster(data, content.format, max_megapixels=max_megapixels)
-
-
-def _info(picture: Picture, content: Content) -> PhotoInfo:
-    width, height = picture.size
+def _info(content: Content, size: tuple[int, int], exif: Image.Exif) -> PhotoInfo:
+    width, height = size
+    captured_at, utc_offset = metadata.captured_at(exif)
     return PhotoInfo(
         format=content.format,
         width=width,
         height=height,
-        captured_at=metadata.captured_at(picture.exif),
-        camera=metadata.camera(picture.exif),
+        captured_at=captured_at,
+        camera=metadata.camera(exif),
+        utc_offset=utc_offset,
+        position=position(exif),
     )
 
 

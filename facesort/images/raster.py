@@ -65,6 +65,32 @@ class Picture:
     exif: Image.Exif
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Header:
+    """What is known of a picture before it is decoded.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Upright full-size width and height in px.
+    exif : Image.Exif
+        Empty if there is none, or it is unreadable.
+    """
+
+    size: tuple[int, int]
+    exif: Image.Exif
+
+
+def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
+    """Read the size and the EXIF of a picture, without its pixels.
+
+    Parameters and exceptions are those of `decode_raster`; damage behind the header is not noticed.
+    """
+    image = _opened(data, kind, max_megapixels)
+    exif = Image.Exif() if kind == "PNG" and not _png_may_have_exif(data) else _exif_of(image)
+    return Header(_upright(image.size, _turn(image, exif)), exif)
+
+
 def decode_raster(
     data: bytes, kind: str, *, max_megapixels: float, default_orientation: int = 1
 ) -> Picture:
@@ -88,15 +114,12 @@ def decode_raster(
     One of `DECODER_ERRORS`
         If it cannot be decoded.
     """
-    image = _OPENERS[kind](io.BytesIO(data))
-    width, height = image.size
-    check_size(width, height, max_megapixels)
+    image = _opened(data, kind, max_megapixels)
+    size = image.size
     pixels = _decoded(data, image)
-    # After decoding: pi_heif, and Pillow for TIFF, have then rotated the picture and report 1.
-    exif = _exif_of(image)
-    turn = metadata.orientation(exif, default_orientation)
-    size = (height, width) if turn >= _FIRST_SIDEWAYS else (width, height)
-    return Picture(apply_orientation(pixels, turn), size, exif)
+    exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
+    turn = _turn(image, exif, default_orientation)
+    return Picture(apply_orientation(pixels, turn), _upright(size, turn), exif)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -122,6 +145,23 @@ def shrink_to_working_size(image: Image.Image) -> Image.Image:
     """Average blocks of pixels so that the long edge is at most twice `WORKING_EDGE`."""
     long_edge = max(image.size)
     return image if long_edge <= 2 * WORKING_EDGE else image.reduce(long_edge // WORKING_EDGE)
+
+
+def _opened(data: bytes, kind: str, max_megapixels: float) -> ImageFile.ImageFile:
+    image = _OPENERS[kind](io.BytesIO(data))
+    check_size(*image.size, max_megapixels)
+    return image
+
+
+def _turn(image: ImageFile.ImageFile, exif: Image.Exif, default: int = 1) -> int:
+    """Orientation that is left to undo: pi_heif and, for TIFF, Pillow rotate the picture themselves."""
+    if isinstance(image, (HeifImageFile, TiffImageFile)):
+        return 1
+    return metadata.orientation(exif, default)
+
+
+def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
+    return (size[1], size[0]) if turn >= _FIRST_SIDEWAYS else size
 
 
 def _decoded(data: bytes, image: ImageFile.ImageFile) -> Pixels:
@@ -158,3 +198,8 @@ def _exif_of(image: Image.Image) -> Image.Exif:
         return image.getexif()
     except DECODER_ERRORS:
         return Image.Exif()
+
+
+def _png_may_have_exif(data: bytes) -> bool:
+    """Whether it is worth while that Pillow looks behind the pixels, which means to decode them."""
+    return any(name in data for name in (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp"))

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import rawpy
@@ -19,13 +21,16 @@ from PIL import Image
 
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
+from facesort.images.boxes import canon_exif
 from facesort.images.content import Content
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.raster import (
     WORKING_EDGE,
+    Header,
     Picture,
     check_size,
     decode_raster,
+    read_header,
     shrink_to_working_size,
 )
 from facesort.images.tiff import exif_of, is_tiff
@@ -68,12 +73,8 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
     One of `DECODER_ERRORS`
         If LibRaw cannot decode it.
     """
-    if content.complete is False:
-        raise ImageError(Reason.TRUNCATED, f"the {content.format} file ends before its raw data")
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    with _opened(data, content, max_megapixels) as raw:
         size = _upright_size(raw)
-        check_size(*size, max_megapixels)
-        _check_density(data, content, size)
         if content.complete is None:
             _check_mosaic(raw)
         preview = _preview(raw, max_megapixels)
@@ -81,7 +82,32 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
             pixels = preview.pixels
         else:
             pixels, size = _developed(raw, size)
-    return Picture(pixels, size, _exif(data, preview))
+    exif = _own_exif(data, content)
+    if exif is None:
+        exif = Image.Exif() if preview is None else preview.exif
+    return Picture(pixels, size, exif)
+
+
+def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> Header:
+    """Read the size and the EXIF of a RAW file, without its pixels.
+
+    Parameters and exceptions are those of `decode_raw`.  A diagonal sensor's size is that of its mosaic.
+    """
+    with _opened(data, content, max_megapixels) as raw:
+        size, exif = _upright_size(raw), _own_exif(data, content)
+        return Header(size, _preview_exif(raw, max_megapixels) if exif is None else exif)
+
+
+@contextmanager
+def _opened(data: bytes, content: Content, max_megapixels: float) -> Iterator[rawpy.RawPy]:
+    """Open a RAW file that can hold what it declares."""
+    if content.complete is False:
+        raise ImageError(Reason.TRUNCATED, f"the {content.format} file ends before its raw data")
+    with rawpy.imread(io.BytesIO(data)) as raw:
+        size = _upright_size(raw)
+        check_size(*size, max_megapixels)
+        _check_density(data, content, size)
+        yield raw
 
 
 def _upright_size(raw: rawpy.RawPy) -> tuple[int, int]:
@@ -101,17 +127,30 @@ def _check_density(data: bytes, content: Content, size: tuple[int, int]) -> None
 def _preview(raw: rawpy.RawPy, max_megapixels: float) -> Picture | None:
     """Decode the embedded JPEG preview, if there is one."""
     try:
-        thumbnail = raw.extract_thumb()
-        if thumbnail.format is not rawpy.ThumbFormat.JPEG:
+        jpeg = _preview_jpeg(raw)
+        if jpeg is None:
             return None
         # LibRaw adds the RAW's orientation to previews without EXIF; those with EXIF may still lack it.
         turn = _ORIENTATION_OF_FLIP[raw.sizes.flip & 7]
-        return decode_raster(
-            bytes(thumbnail.data), "JPEG", max_megapixels=max_megapixels, default_orientation=turn
-        )
+        return decode_raster(jpeg, "JPEG", max_megapixels=max_megapixels, default_orientation=turn)
     except _NO_PREVIEW as error:
         _log.debug("no usable preview, developing the raw data: %s", error)
         return None
+
+
+def _preview_jpeg(raw: rawpy.RawPy) -> bytes | None:
+    thumbnail = raw.extract_thumb()
+    return bytes(thumbnail.data) if thumbnail.format is rawpy.ThumbFormat.JPEG else None
+
+
+def _preview_exif(raw: rawpy.RawPy, max_megapixels: float) -> Image.Exif:
+    try:
+        jpeg = _preview_jpeg(raw)
+        if jpeg is not None:
+            return read_header(jpeg, "JPEG", max_megapixels=max_megapixels).exif
+    except _NO_PREVIEW as error:
+        _log.debug("no usable preview, so no EXIF: %s", error)
+    return Image.Exif()
 
 
 def _shows_enough(preview: Picture, size: tuple[int, int]) -> bool:
@@ -161,11 +200,13 @@ def _same_frame(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(ratio - 1) <= _ASPECT_TOLERANCE
 
 
-def _exif(data: bytes, preview: Picture | None) -> Image.Exif:
-    """EXIF of the RAW file; of its preview if the file is not based on TIFF."""
-    if is_tiff(data):
-        try:
+def _own_exif(data: bytes, content: Content) -> Image.Exif | None:
+    """EXIF of the RAW file itself; None if the format has it in the preview, or it is unreadable."""
+    try:
+        if is_tiff(data):
             return exif_of(data)
-        except DECODER_ERRORS as error:
-            _log.debug("unreadable EXIF in the RAW file: %s", error)
-    return Image.Exif() if preview is None else preview.exif
+        if content.format == "CR3":
+            return canon_exif(data)
+    except DECODER_ERRORS as error:
+        _log.debug("unreadable EXIF in the RAW file: %s", error)
+    return None

@@ -23,14 +23,17 @@ _PLAIN_MAGIC = {
     b"MMOR": b"MM\0*",
     b"IIU\0": b"II*\0",
 }
+TIFF_MAGIC = tuple(_PLAIN_MAGIC)
+"""How TIFF files start, and RAW files that differ from TIFF in their magic number only."""
 _MAX_DIRECTORIES = 64
 
 _NEW_SUBFILE_TYPE = 254
+_COMPRESSION = 259
 _PHOTOMETRIC = 262
 _SUB_DIRECTORIES = 330
-DNG_VERSION = 50706
-"""The tag that marks a DNG file."""
+_DNG_VERSION = 50706
 
+_VC5 = 9
 _RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array; linear raw (DNG)
 _DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
 _NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the data
@@ -38,7 +41,7 @@ _NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the 
 
 def is_tiff(data: bytes) -> bool:
     """Whether the file is a TIFF, or a RAW file that differs from TIFF in its magic number only."""
-    return data[:4] in _PLAIN_MAGIC
+    return data.startswith(TIFF_MAGIC)
 
 
 def read_directories(data: bytes) -> Directories:
@@ -82,9 +85,16 @@ def holds_raw(data: bytes, directories: Directories) -> bool:
     if data[:4] not in {b"II*\0", b"MM\0*"} or data[8:10] == b"CR":  # ORF, RW2, CR2
         return True
     return any(
-        DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
         for directory in directories
     )
+
+
+def dng_format(directories: Directories) -> str | None:
+    """``DNG``, ``GPR`` if the raw data are compressed as GoPro does it, or None for another TIFF."""
+    if not any(_DNG_VERSION in directory for directory in directories):
+        return None
+    return "GPR" if any(directory.get(_COMPRESSION) == _VC5 for directory in directories) else "DNG"
 
 
 def main_data_is_complete(directories: Directories, size: int) -> bool | None:

@@ -37,14 +37,15 @@ def distance(pixels: NDArray[np.uint8], wanted: Image.Image) -> float:
 
 
 def exif(**tags: object) -> Image.Exif:
-    """EXIF with tags of IFD0, and of the Exif IFD where they belong there."""
+    """EXIF with tags of IFD0, and of the Exif and the GPS IFD where they belong there."""
     made = Image.Exif()
     for name, value in tags.items():
-        tag = ExifTags.Base[name]
-        target = (
-            made.get_ifd(ExifTags.IFD.Exif) if name.startswith(("DateTimeO", "Subsec")) else made
-        )
-        target[tag] = value
+        if name.startswith("GPS"):
+            made.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS[name]] = value
+        elif name.startswith(("DateTimeO", "DateTimeD", "Subsec", "Offset")):
+            made.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base[name]] = value
+        else:
+            made[ExifTags.Base[name]] = value
     return made
 
 
@@ -81,7 +82,12 @@ def linear_profile() -> bytes:
 
 
 def dng(
-    image: Image.Image, *, orientation: int = 1, preview: bytes = b"", maker: bytes = b"Maker"
+    image: Image.Image,
+    *,
+    orientation: int = 1,
+    preview: bytes = b"",
+    maker: bytes = b"Maker",
+    compression: int = 1,
 ) -> bytes:
     """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise.
 
@@ -95,6 +101,8 @@ def dng(
         A JPEG for a sub-directory; empty for none.
     maker : bytes
         The camera's make.
+    compression : int
+        What the directory says of the mosaic.
     """
     linear = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
     height, width = linear.shape[:2]
@@ -109,7 +117,7 @@ def dng(
         256: ("I", (width,)),
         257: ("I", (height,)),
         258: ("H", (16,)),
-        259: ("H", (1,)),
+        259: ("H", (compression,)),
         262: ("H", (32803,)),
         271: ("s", maker + b"\0"),
         272: ("s", b"Model\0"),
