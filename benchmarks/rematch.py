@@ -16,13 +16,13 @@ import numpy as np
 from review import drawn_faces
 
 from facesort.core.matching import Thresholds
-from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.core.records import Analysis, Face, File, PhotoInfo
 from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
 from facesort.engine.job.rematch import Rematch, find_changes, fingerprint
 from facesort.engine.rules import Rules
 from facesort.store import Store
 from facesort.store.gallery import people
-from facesort.store.job import commits, photos, rematches
+from facesort.store.job import commits, files, photos, rematches, sources
 from facesort.store.job.photos import BatchRecord
 from facesort.store.queries.corrections import corrections
 from facesort.store.queries.gallery import load_gallery
@@ -57,11 +57,12 @@ def fill(store: Store, count: int, persons: int) -> Rules:
     gallery = load_gallery(store, PACK, 10)
     starts = np.flatnonzero(np.diff(owner_photo, prepend=-1))
     groups = np.split(embeddings, starts[1:])[:count]
-    names = [Photo(i + 1, f"{i + 1:05d}.jpg", 1, 1) for i in range(len(groups))]
+    names = [File(i + 1, "card-1", f"{i + 1:05d}.jpg", 1, 1) for i in range(len(groups))]
     with store.transaction():
-        photos.add_photos(store, names)
-    for batch_id, start in enumerate(range(0, len(groups), photos.BATCH_SIZE), start=1):
-        some = names[start : start + photos.BATCH_SIZE]
+        sources.add_sources(store, ["card-1"])
+        files.add_files(store, names)
+    for batch_id, start in enumerate(range(0, len(groups), files.BATCH_SIZE), start=1):
+        some = names[start : start + files.BATCH_SIZE]
         analyses = [
             Analysis(
                 p.photo_id,

@@ -26,6 +26,7 @@ from peak_memory import PeakMemory
 from speed_photos import MadePhotos, make_jpegs, make_raws
 from straightforward import Straightforward, sort_with_dlib
 
+from facesort.core.records import PhotoRef
 from facesort.engine.analysis.analyse import Analyser, analyse_file
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.gallery.seed import Candidate, seed
@@ -34,7 +35,7 @@ from facesort.engine.setup import set_up
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend, PhotoSettings
-from facesort.store.job import photos as photo_rows
+from facesort.store.job import files as file_rows
 from facesort.workspace import Workspace
 
 
@@ -89,7 +90,7 @@ def facesort_run(
         for _ in range(2)
     )
     with workspace.open_store(read_only=True) as store:
-        assert not photo_rows.pending_and_done(store)[0]
+        assert not file_rows.pending_and_done(store)[0]
     shutil.rmtree(root)
     # What a finished job costs is the fixed part of any: opening, checking, scanning, closing.
     return Cost(first.wall - again.wall, first.cpu - again.cpu)
@@ -130,10 +131,7 @@ class Contest:
 
     def _warm(self, pool: LocalPool, paths: Sequence[Path]) -> None:
         analyser = Analyser(self.made.source, self.pack, PhotoSettings(), backend=self.backend)
-        rows = [
-            photo_rows.Photo(n, path.name, path.stat().st_size, 0)
-            for n, path in enumerate(paths[:8])
-        ]
+        rows = [PhotoRef(n, path.name) for n, path in enumerate(paths[:8])]
         for future in [pool.submit(analyse_file, analyser, row) for row in rows]:
             assert future.result().failure is None
         self._networks(pool)

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     ONLY_UNKNOWN_FACES = "only_unknown_faces"
     DUPLICATE = "duplicate"
+    SAME_SHOT = "same_shot"
     DO_NOT_DELIVER = "do_not_deliver"
     # a photo that failed
     EMPTY_FILE = "empty_file"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.core.records import Analysis, Face, File, PhotoInfo
 from facesort.engine.gallery.action import undoable
 from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
 from facesort.engine.rules import Rules, rules_of
@@ -20,8 +20,8 @@ from facesort.settings import Settings
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
-from facesort.store.job import commits, photos
-from facesort.store.job.photos import BatchRecord
+from facesort.store.job import commits, files, photos, sources
+from facesort.store.job.photos import BatchRecord, Known
 from facesort.store.queries.gallery import find_person, load_gallery
 from facesort.store.queries.journal import Action, history
 from facesort.store.what_counts import standings
@@ -85,16 +85,18 @@ def sort(
 ) -> list[int]:
     """One more batch, as the sort records it; returns the ids of its faces."""
     with workspace.open_store() as store:
-        first = store.next_id("photo", "photo_id")
-        batch = [Photo(first + i, f"{first + i:05d}.jpg", 1, 1) for i in range(len(found))]
+        first = files.next_file_id(store)
+        names = [f"{first + i:05d}.jpg" for i in range(len(found))]
+        batch = [File(first + i, "card-1", name, 1, 1) for i, name in enumerate(names)]
         with store.transaction():
-            photos.add_photos(store, batch)
-        (batch_id,) = photos.batches_in(store, photos.BatchState.PENDING)
-        photos.mark_processing(store, batch_id)
+            sources.add_sources(store, ["card-1"])
+            files.add_files(store, batch)
+        (batch_id,) = files.batches_in(store, files.BatchState.PENDING)
+        files.mark_processing(store, batch_id)
         gallery = load_gallery(store, PACK.pack_id, 10)
         rules: Rules = rules_of(workspace.settings, PACK)
         analyses = [_analysis(p, drawn, quality) for p, drawn in zip(batch, found, strict=True)]
-        decided = decide_batch(analyses, gallery, rules, {})
+        decided = decide_batch(analyses, gallery, rules, Known())
         ask = partial(standings, store, unknown_folder=rules.unknown_folder)
         stand = standings_of(decided, ask)
         results, writes = results_of(decided, stand), plan_batch(decided, batch, stand)
@@ -106,7 +108,7 @@ def sort(
         return [row[0] for row in rows]
 
 
-def _analysis(photo: Photo, drawn: Sequence[Drawn], quality: float) -> Analysis:
+def _analysis(file: File, drawn: Sequence[Drawn], quality: float) -> Analysis:
     faces = tuple(
         Face(
             box=np.array([10 * i, 0, 10 * i + 8, 8], np.float32),
@@ -121,4 +123,4 @@ def _analysis(photo: Photo, drawn: Sequence[Drawn], quality: float) -> Analysis:
         for i, one in enumerate(drawn)
     )
     info = PhotoInfo("JPEG", 600, 400, noon(), "Camera")
-    return Analysis(photo.photo_id, f"sha-{photo.photo_id}", info, faces, b"jpeg")
+    return Analysis(file.file_id, f"sha-{file.file_id}", info, faces, b"jpeg")

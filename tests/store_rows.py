@@ -9,12 +9,12 @@ from datetime import datetime
 import numpy as np
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis, Face, Photo, PhotoInfo
+from facesort.core.records import Analysis, Face, File, PhotoInfo
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people
-from facesort.store.job import commits, photos
+from facesort.store.job import commits, files, photos, sources
 from facesort.store.job.photos import BatchRecord, PhotoResult
 
 PACK = "pack-1"
@@ -22,8 +22,9 @@ GIVEN = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1, 2, 1.5)
 NOBODY = Decision(Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE, None, 1.5, 1, 2, 1.75)
 
 
-def photo(photo_id: int, path: str | None = None) -> Photo:
-    return Photo(photo_id, path or f"{photo_id:05d}.jpg", 100 + photo_id, photo_id)
+def photo(file_id: int, path: str | None = None, source: str = "card-1") -> File:
+    """A file that holds a photo of its own."""
+    return File(file_id, source, path or f"{file_id:05d}.jpg", 100 + file_id, file_id)
 
 
 def face(seed: int = 0) -> Face:
@@ -46,7 +47,7 @@ def result(
     reason: Reason | None = None,
     *,
     sha256: str | None = None,
-    duplicate_of: int | None = None,
+    known_as: int | None = None,
     persons: Sequence[int] = (1,),
 ) -> PhotoResult:
     """A result; where it is matched, with one face for each of these persons, of whom the first is learned."""
@@ -65,7 +66,7 @@ def result(
         analysis,
         status,
         reason,
-        duplicate_of,
+        known_as,
         decisions=decisions if has_faces else (),
         learned=(0,) if status is PhotoStatus.MATCHED else (),
     )
@@ -91,15 +92,16 @@ def add_people(store: Store) -> None:
             people.add_person(store, name, f"person-{person_id}")
 
 
-def add(store: Store, found: Sequence[Photo]) -> None:
+def add(store: Store, found: Sequence[File]) -> None:
     with store.transaction():
-        photos.add_photos(store, found)
+        sources.add_sources(store, {file.source: None for file in found})
+        files.add_files(store, found)
 
 
 def record(
     store: Store, batch_id: int, results: Sequence[PhotoResult], writes: Sequence[PlannedWrite] = ()
 ) -> None:
-    photos.mark_processing(store, batch_id)
+    files.mark_processing(store, batch_id)
     with store.transaction():
         photos.record_batch(store, BatchRecord(batch_id, tuple(results), tuple(writes)), PACK)
 
@@ -111,4 +113,4 @@ def finish(store: Store, batch_id: int, failures: dict[int, Reason] | None = Non
 
 def retry(store: Store) -> int:
     with store.transaction():
-        return photos.add_retry_batches(store)
+        return files.add_retry_batches(store)

@@ -84,7 +84,7 @@ def best_of(photos: Sequence[StoredPhoto]) -> int:
 
 def _sort_key(photo: StoredPhoto) -> tuple[str, bool, datetime, int]:
     """Sort key: camera, whether the time is missing, time, id."""
-    taken = photo.captured_at
+    taken = photo.taken_at
     return photo.camera, taken is None, taken or datetime.min, photo.photo.photo_id
 
 
@@ -93,9 +93,9 @@ def _continues(before: StoredPhoto, photo: StoredPhoto) -> bool:
         return False
     if (before.phash ^ photo.phash).bit_count() > MAX_DIFFERENT_BITS:
         return False
-    if before.captured_at is None or photo.captured_at is None:
+    if before.taken_at is None or photo.taken_at is None:
         return True
-    return photo.captured_at - before.captured_at <= MAX_PAUSE
+    return photo.taken_at - before.taken_at <= MAX_PAUSE
 
 
 def best_of_bursts(

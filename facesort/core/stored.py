@@ -90,6 +90,12 @@ class StoredPhoto:
         Empty for duplicates, and for photos that failed or wait.
     copies : tuple of PlannedWrite
         Files of the output that did not fail, in the order they were written.
+    taken_at : datetime or None
+        By the camera's clock, corrected by the offset that the user set.
+    shot_id : int
+        The first photo of its shot; 0 if that is not known.
+    present : bool
+        Whether a file that holds it is in the sources.
     """
 
     photo: PhotoRef
@@ -98,10 +104,12 @@ class StoredPhoto:
     sha256: str
     size: tuple[int, int] | None = None
     phash: int | None = None
-    captured_at: datetime | None = None
+    taken_at: datetime | None = None
     camera: str = ""
     faces: tuple[StoredFace, ...] = ()
     copies: tuple[PlannedWrite, ...] = ()
+    shot_id: int = 0
+    present: bool = True
 
     @property
     def sharpness(self) -> float:

@@ -327,7 +327,7 @@ class Store:
 
     def make_room(self) -> None:
         """Let the cache grow with the job: what joins all faces of a very large one would not fit else."""
-        photos = self.value("SELECT count(*) FROM photo")
+        photos = self.value("SELECT count(*) FROM file")
         self.execute(f"SET memory_limit = '{_CACHE_MB + photos // _PHOTOS_PER_MB}MB'")
 
     def next_id(self, table: str, column: str) -> int:

@@ -84,7 +84,7 @@ def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, 
         ).fetchall()
         for table, column, kind in columns:
             rule = _OF_NAME.get(column) or _OF_TYPE.get(kind)
-            if (table, column) == ("photo", "path"):
+            if (table, column) == ("file", "path"):
                 rule = _INSIDE
             if rule:
                 quoted = f'"{column}"'

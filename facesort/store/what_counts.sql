@@ -38,18 +38,36 @@ WHERE until_run IS NULL OR d.batch_id IN (SELECT batch_id FROM batch_run WHERE r
 -- By the photo too, so that a question about some photos reads only theirs.
 QUALIFY row_number() OVER (PARTITION BY f.photo_id, f.face_id ORDER BY d.round DESC) = 1;
 
-CREATE OR REPLACE MACRO result_until(until_run) AS TABLE      -- one row per photo: the result of its newest batch, or nulls
-WITH newest AS (
-    SELECT photo_id, max(batch_id) AS batch_id FROM (
-        SELECT photo_id, batch_id FROM batch_photo WHERE until_run IS NULL
-        UNION ALL
-        SELECT r.photo_id, r.batch_id FROM result r JOIN batch_run b USING (batch_id) WHERE b.run_id <= until_run
-    ) GROUP BY photo_id
-)
-SELECT p.photo_id, p.path, p.size, n.batch_id, r.* EXCLUDE (photo_id, batch_id)
-FROM photo p
-LEFT JOIN newest n USING (photo_id)
-LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id;
+CREATE OR REPLACE MACRO result_until(until_run) AS TABLE      -- one row per photo that was decided itself, or nulls
+SELECT p.* EXCLUDE (decided_as), r.batch_id, r.status, r.reason, r.detail FROM photo p LEFT JOIN (
+    FROM result r WHERE until_run IS NULL OR r.batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
+    QUALIFY r.batch_id = max(r.batch_id) OVER (PARTITION BY r.photo_id)
+) r USING (photo_id)
+WHERE p.decided_as = p.photo_id;
+
+CREATE OR REPLACE VIEW held AS              -- one row per file: the content that it holds, as far as it was read
+WITH last AS (FROM reading QUALIFY batch_id = max(batch_id) OVER (PARTITION BY file_id)),
+asked AS (SELECT file_id, max(batch_id) AS batch_id FROM batch_file GROUP BY file_id)
+SELECT f.*, s.name AS source, l.batch_id, l.photo_id, p.decided_as, l.reason, l.detail,
+       coalesce(a.batch_id > coalesce(l.batch_id, -1), false) AS waits
+FROM file f JOIN source s USING (source_id) LEFT JOIN last l USING (file_id) LEFT JOIN asked a USING (file_id)
+LEFT JOIN photo p USING (photo_id);
+
+CREATE OR REPLACE VIEW place AS             -- one row per photo that was decided: the file that stands for it
+SELECT decided_as AS photo_id, file_id, source, path, size, state = 'present' AS present, waits FROM held
+WHERE decided_as IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY decided_as ORDER BY state = 'present' DESC, photo_id <> decided_as, file_id) = 1;
+
+CREATE OR REPLACE VIEW superseded AS        -- photos that were edited: another content is in their place, and was decided
+SELECT o.decided_as AS photo_id, max(n.decided_as) AS by_id
+FROM held o JOIN held n ON n.source_id = o.source_id AND n.path = o.path AND n.state = 'present'
+JOIN photo old ON old.photo_id = o.decided_as JOIN photo new ON new.photo_id = n.decided_as
+JOIN place l ON l.photo_id = o.decided_as
+WHERE o.state = 'replaced' AND NOT l.present AND n.decided_as <> o.decided_as
+AND EXISTS (FROM result_until(NULL) r WHERE r.photo_id = n.decided_as AND r.status IN ('matched', 'unknown', 'no_face'))
+-- Another time or camera: another photo has the name now, and the old one stays as it is.
+AND coalesce(old.captured_at = new.captured_at, true) AND coalesce(nullif(old.camera, '') = nullif(new.camera, ''), true)
+GROUP BY o.decided_as;
 
 CREATE OR REPLACE MACRO answer_until(until_time) AS TABLE     -- one row per face and person that a user has answered for
 WITH undone AS (                                              -- the first change after that time tells what was there
@@ -129,22 +147,50 @@ CREATE OR REPLACE MACRO face_state_until(until_run, until_time) AS TABLE
 WITH decided AS (FROM decision_until(until_run)), answered AS (FROM answer_until(until_time))
 FROM face_state_of('decided', 'answered');
 
-CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE   -- one row per photo
+CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE   -- one row per photo that was decided itself
 WITH faces AS (FROM face_state_until(until_run, until_time)),
 withheld AS (FROM withheld_until(until_time)),
 standings AS (FROM standing_of('faces', 'withheld'))
-SELECT r.photo_id, r.path, r.size, r.batch_id,
-       CASE WHEN r.status IN ('matched', 'unknown') THEN coalesce(s.status, r.status)
+SELECT r.photo_id, l.file_id, l.source, l.path, l.size, l.present, r.batch_id,
+       CASE WHEN l.waits AND until_run IS NULL THEN 'pending'
+            WHEN r.status IN ('matched', 'unknown') THEN coalesce(s.status, r.status)
             ELSE coalesce(r.status, 'pending') END AS status,
-       CASE WHEN r.status IN ('matched', 'unknown') AND s.photo_id IS NOT NULL THEN s.reason ELSE r.reason END AS reason,
-       coalesce(r.detail, '') AS detail, coalesce(r.sha256, '') AS sha256, r.duplicate_of,
-       r.format, r.width, r.height, r.captured_at, r.camera, r.phash
-FROM result_until(until_run) r LEFT JOIN standings s ON s.photo_id = r.photo_id;
+       CASE WHEN l.waits AND until_run IS NULL THEN NULL
+            WHEN r.status IN ('matched', 'unknown') AND s.photo_id IS NOT NULL THEN s.reason ELSE r.reason END AS reason,
+       coalesce(r.detail, '') AS detail, r.sha256, r.shot_id,
+       r.format, r.width, r.height, r.captured_at, r.utc_offset,
+       r.captured_at + to_seconds(coalesce(own.seconds, every.seconds, 0)) AS taken_at,
+       r.camera, r.phash, r.latitude, r.longitude, r.altitude
+FROM result_until(until_run) r JOIN place l USING (photo_id) LEFT JOIN standings s USING (photo_id)
+JOIN source o ON o.name = l.source
+LEFT JOIN clock own ON own.source_id = o.source_id AND own.camera = r.camera AND own.camera <> ''
+LEFT JOIN clock every ON every.source_id = o.source_id AND every.camera = '';
 
 CREATE OR REPLACE VIEW settled_answer AS FROM settled_answer_of('answer');
 CREATE OR REPLACE VIEW face_decision AS FROM decision_until(NULL);
 CREATE OR REPLACE VIEW face_state AS FROM face_state_until(NULL, NULL);
 CREATE OR REPLACE VIEW photo_state AS FROM photo_state_until(NULL, NULL);
+
+-- One row per file that is there: their statuses add up.  One file stands for each photo, or shot; others are duplicates.
+CREATE OR REPLACE VIEW file_state AS
+SELECT f.file_id, f.source, f.path, f.size, f.photo_id,
+       CASE WHEN f.waits OR f.batch_id IS NULL THEN 'pending'
+            WHEN f.photo_id IS NULL THEN 'failed'
+            WHEN f.file_id <> l.file_id THEN 'duplicate'
+            ELSE s.status END AS status,
+       CASE WHEN f.waits OR f.batch_id IS NULL THEN NULL
+            WHEN f.photo_id IS NULL THEN f.reason
+            WHEN f.file_id = l.file_id THEN s.reason
+            WHEN f.photo_id = h.photo_id THEN 'duplicate' ELSE 'same_shot' END AS reason,
+       CASE WHEN f.waits OR f.batch_id IS NULL THEN ''
+            WHEN f.photo_id IS NULL THEN f.detail
+            WHEN f.file_id = l.file_id THEN s.detail ELSE '' END AS detail,
+       if(f.file_id <> l.file_id, l.file_id, NULL) AS duplicate_of, f.decided_as, f.batch_id, p.sha256, p.shot_id,
+       p.format, p.width, p.height, p.captured_at, s.taken_at, p.camera
+FROM held f LEFT JOIN place l ON l.photo_id = f.decided_as LEFT JOIN held h ON h.file_id = l.file_id
+LEFT JOIN photo_state s ON s.photo_id = f.decided_as LEFT JOIN photo p ON p.photo_id = f.photo_id
+WHERE f.state = 'present';
+
 CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
 
 CREATE OR REPLACE VIEW erased_standing AS   -- photos that had faces until all of them were erased
@@ -156,7 +202,9 @@ CREATE OR REPLACE VIEW photo_standing AS FROM standing_of('face_state', 'withhel
 
 CREATE OR REPLACE VIEW wanted_copy AS
 WITH faces AS MATERIALIZED (FROM face_state),
-standings AS MATERIALIZED (FROM standing_of('faces', 'withheld') UNION ALL FROM erased_standing)
+standings AS MATERIALIZED (
+    FROM (FROM standing_of('faces', 'withheld') UNION ALL FROM erased_standing) ANTI JOIN superseded USING (photo_id)
+)
 FROM wanted_copy_of('faces', 'standings');
 
 -- As people look at it ----------------------------------------------------------------------------------------------
@@ -177,11 +225,11 @@ WITH shown AS (
     LEFT JOIN everyone n ON n.person_id = s.nearest_id
     LEFT JOIN everyone u ON u.person_id = s.runner_up_id
 )
-SELECT f.face_id, f.photo_id, p.path, f.person, f.runner_up, f.outcome, f.reason, f.distance,
+SELECT f.face_id, f.photo_id, p.source, p.path, f.person, f.runner_up, f.outcome, f.reason, f.distance,
        f.runner_up_distance, f.quality, a.answer,
        EXISTS (FROM learned l WHERE l.face_id = f.face_id AND l.person_id = f.person_id) AS learned,
        EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
        f.person_id, f.by_user, f.candidate_id, f.runner_up_id, f.nearest, f.effective_id, f.round,
        f.decided_outcome, f.decided_reason, f.decided_id
-FROM shown f JOIN photo p USING (photo_id)
+FROM shown f JOIN place p USING (photo_id)
 LEFT JOIN settled_answer a ON a.face_id = f.face_id AND a.person_id = f.person_id;

@@ -26,7 +26,7 @@ def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: objec
         None,
         "",
         phash=phash,
-        captured_at=taken,
+        taken_at=taken,
         camera=str(more.get("camera", "A")),
         faces=(StoredFace(photo_id, ref, sharpness=sharpness),),
     )

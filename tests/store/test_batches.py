@@ -32,8 +32,9 @@ from store_rows import (
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.job import photos
-from facesort.store.job.photos import BATCH_SIZE, BatchRecord, BatchState, PhotoResult
+from facesort.store.job import files, photos
+from facesort.store.job.files import BATCH_SIZE, BatchState
+from facesort.store.job.photos import BatchRecord, PhotoResult
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import planned_writes, verified_writes
 from facesort.store.queries.corrections import corrections
@@ -55,8 +56,8 @@ def states(store: Store) -> dict[int, tuple[str, str | None]]:
 def test_photos_come_in_batches_of_fifty(store: Store, count: int, sizes: list[int]) -> None:
     found = [photo(i + 1) for i in range(count)]
     add(store, found)
-    pending = photos.batches_in(store, BatchState.PENDING)
-    batches = [photos.batch_photos(store, batch_id) for batch_id in pending]
+    pending = files.batches_in(store, BatchState.PENDING)
+    batches = [files.batch_files(store, batch_id) for batch_id in pending]
     assert [len(batch) for batch in batches] == sizes
     assert [p for batch in batches for p in batch] == found
     assert reports.counts(store).photos[PhotoStatus.PENDING] == count == reports.counts(store).total
@@ -66,8 +67,8 @@ def test_photos_that_come_later_get_later_batches(store: Store) -> None:
     add(store, [photo(1), photo(2)])
     add(store, [])
     add(store, [photo(3)])
-    assert photos.batches_in(store, BatchState.PENDING) == [1, 2]
-    assert photos.batch_photos(store, 2) == [photo(3)]
+    assert files.batches_in(store, BatchState.PENDING) == [1, 2]
+    assert files.batch_files(store, 2) == [photo(3)]
 
 
 def test_the_cache_grows_with_the_job(store: Store) -> None:
@@ -89,12 +90,12 @@ def test_the_states_of_a_batch(store: Store) -> None:
     seen = []
     for step in (
         lambda: None,
-        lambda: photos.mark_processing(store, 1),
-        lambda: photos.reset_processing(store),
+        lambda: files.mark_processing(store, 1),
+        lambda: files.reset_processing(store),
         lambda: record(store, 1, [result(1, *MATCHED)], [write(1)]),
-        lambda: photos.reset_processing(store),
+        lambda: files.reset_processing(store),
         lambda: finish(store, 1),
-        lambda: photos.reset_processing(store),
+        lambda: files.reset_processing(store),
     ):
         step()
         [(state, status)] = store.rows("SELECT state, status FROM batch, photo_state")
@@ -112,12 +113,12 @@ def test_the_states_of_a_batch(store: Store) -> None:
 
 def test_a_batch_that_is_killed_while_it_is_recorded_was_never_there(store: Store) -> None:
     add(store, [photo(1)])
-    photos.mark_processing(store, 1)
+    files.mark_processing(store, 1)
     batch = BatchRecord(1, (result(1, *MATCHED),), (write(1),))
     with pytest.raises(KeyboardInterrupt), store.transaction():
         photos.record_batch(store, batch, PACK)
         raise KeyboardInterrupt
-    photos.reset_processing(store)
+    files.reset_processing(store)
     assert states(store) == {1: ("pending", None)}
     for table in ("result", "face", "decision", "learned", "write"):
         assert store.value(f"SELECT count(*) FROM {table}") == 0, table
@@ -179,7 +180,7 @@ def test_a_photo_with_a_failed_write_has_failed(store: Store) -> None:
         ("person-1/00001_abc.jpg", "render_changed"),
         ("person-2/00001_abc.jpg", "name_taken"),
     ]
-    assert photos.batches_in(store, BatchState.COMMITTED) == [1]
+    assert files.batches_in(store, BatchState.COMMITTED) == [1]
 
 
 # --- known contents ---------------------------------------------------------------------------
@@ -240,8 +241,8 @@ def test_a_failed_analysis_is_done_again(store: Store) -> None:
     finish(store, 1)
     assert retry(store) == 1
     assert states(store) == {1: ("pending", None), 2: ("no_face", "no_face")}
-    assert photos.batches_in(store, BatchState.PENDING) == [2]
-    assert photos.batch_photos(store, 2) == [photo(1)]
+    assert files.batches_in(store, BatchState.PENDING) == [2]
+    assert files.batch_files(store, 2) == [photo(1)]
     assert retry(store) == 0, "what waits already is not added twice"
     record(store, 2, [result(1, *MATCHED)], [write(1)])
     finish(store, 2)
@@ -256,13 +257,13 @@ def test_a_failed_analysis_is_done_again(store: Store) -> None:
 def test_many_failed_photos_come_in_batches_of_fifty(store: Store) -> None:
     found = [photo(i) for i in range(1, 121)]
     add(store, found)
-    for batch_id in photos.batches_in(store, BatchState.PENDING):
-        batch = photos.batch_photos(store, batch_id)
+    for batch_id in files.batches_in(store, BatchState.PENDING):
+        batch = files.batch_files(store, batch_id)
         record(store, batch_id, [result(p.photo_id, *CORRUPT, sha256="") for p in batch])
         finish(store, batch_id)
     assert retry(store) == 120
-    pending = photos.batches_in(store, BatchState.PENDING)
-    assert [len(photos.batch_photos(store, batch_id)) for batch_id in pending] == [50, 50, 20]
+    pending = files.batches_in(store, BatchState.PENDING)
+    assert [len(files.batch_files(store, batch_id)) for batch_id in pending] == [50, 50, 20]
 
 
 def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> None:
@@ -282,7 +283,7 @@ def test_a_failed_write_is_planned_again_and_nothing_else_is(store: Store) -> No
         2: ("matched", None),
         3: ("unknown", "only_unknown_faces"),
     }
-    assert photos.batches_in(store, BatchState.COMMITTING) == [2]
+    assert files.batches_in(store, BatchState.COMMITTING) == [2]
     again = planned_writes(store, 2)
     assert [w.plan for w in again] == [write(1, 2), write(3, None)]
     assert [w.write_id for w in again] == [5, 6]
@@ -333,10 +334,10 @@ def test_both_kinds_of_failure_at_once(store: Store) -> None:
     assert retry(store) == 2
     assert states(store) == {1: ("pending", None), 2: ("matched", None)}
     [pending], [committing] = (
-        photos.batches_in(store, state) for state in (BatchState.PENDING, BatchState.COMMITTING)
+        files.batches_in(store, state) for state in (BatchState.PENDING, BatchState.COMMITTING)
     )
-    assert photos.batch_photos(store, pending) == [photo(1)]
-    assert photos.batch_photos(store, committing) == [photo(2)]
+    assert files.batch_files(store, pending) == [photo(1)]
+    assert files.batch_files(store, committing) == [photo(2)]
 
 
 def test_a_retry_that_is_killed_was_never_there(store: Store) -> None:
@@ -345,7 +346,7 @@ def test_a_retry_that_is_killed_was_never_there(store: Store) -> None:
     finish(store, 1, {1: Reason.NAME_TAKEN})
     before = states(store)
     with pytest.raises(KeyboardInterrupt), store.transaction():
-        photos.add_retry_batches(store)
+        files.add_retry_batches(store)
         raise KeyboardInterrupt
     assert states(store) == before
     assert retry(store) == 2
@@ -389,8 +390,8 @@ class Model:
         self.status |= {p.photo_id: PhotoStatus.PENDING for p in new}
 
     def analyse(self) -> None:
-        for batch_id in photos.batches_in(self.store, BatchState.PENDING)[:1]:
-            batch = photos.batch_photos(self.store, batch_id)
+        for batch_id in files.batches_in(self.store, BatchState.PENDING)[:1]:
+            batch = files.batch_files(self.store, batch_id)
             results = [self._result(p.photo_id) for p in batch]
             writes = [w for r in results for w in self._writes(r)]
             record(self.store, batch_id, results, writes)
@@ -424,7 +425,7 @@ class Model:
         return writes
 
     def commit(self) -> None:
-        for batch_id in photos.batches_in(self.store, BatchState.COMMITTING)[:1]:
+        for batch_id in files.batches_in(self.store, BatchState.COMMITTING)[:1]:
             planned = planned_writes(self.store, batch_id)
             failures = {
                 w.write_id: Reason.NAME_TAKEN for w in planned if self.chance.random() < 0.2
@@ -448,14 +449,14 @@ class Model:
                 self.status[i] = PhotoStatus.UNKNOWN
 
     def interrupt(self) -> None:
-        for batch_id in photos.batches_in(self.store, BatchState.PENDING)[:1]:
-            photos.mark_processing(self.store, batch_id)
-            batch = photos.batch_photos(self.store, batch_id)
+        for batch_id in files.batches_in(self.store, BatchState.PENDING)[:1]:
+            files.mark_processing(self.store, batch_id)
+            batch = files.batch_files(self.store, batch_id)
             results = tuple(result(p.photo_id, *MATCHED) for p in batch)
             with pytest.raises(KeyboardInterrupt), self.store.transaction():
                 photos.record_batch(self.store, BatchRecord(batch_id, results, ()), PACK)
                 raise KeyboardInterrupt
-            photos.reset_processing(self.store)
+            files.reset_processing(self.store)
 
     def check(self) -> None:
         counts = reports.counts(self.store)

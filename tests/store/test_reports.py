@@ -24,7 +24,7 @@ from stored_faces import best_distances, face_boxes
 from facesort.core.records import Analysis
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.job import photos, runs
+from facesort.store.job import files, runs
 from facesort.store.queries import reports
 
 
@@ -120,7 +120,7 @@ def test_distances(sorted_store: Store) -> None:
 def test_skipped_files_are_replaced_by_each_scan(store: Store) -> None:
     for skipped in ({"a.xmp": "sidecar", "b": "other", "c": "other"}, {"b": "hidden"}, {}):
         with store.transaction():
-            photos.set_skipped(store, skipped)
+            files.set_skipped(store, skipped)
         told = reports.skipped_reasons(store)
         assert told == {reason: list(skipped.values()).count(reason) for reason in skipped.values()}
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from facesort.core.records import Photo
+from facesort.core.records import File
 from facesort.errors import StoreError, StoreLockedError
 from facesort.store import Store, migrate
-from facesort.store.job import photos
+from facesort.store.job import files
 from facesort.store.store import blob, vector
 
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -220,7 +220,7 @@ def test_a_damaged_database_says_what_to_do(tmp_path: Path, position: int, folde
     (tmp_path / folder).mkdir()
     path = tmp_path / folder / "w.duckdb"
     with Store.open(path) as store, store.transaction():
-        photos.add_photos(store, [Photo(i, f"{i}.jpg", 1, 1) for i in range(1, 200)])
+        files.add_files(store, [File(i, "card-1", f"{i}.jpg", 1, 1) for i in range(1, 200)])
     data = bytearray(path.read_bytes())
     for offset in range(position, position + 64):
         data[offset] ^= 0xFF

@@ -22,7 +22,7 @@ from facesort.engine.rules import Rules
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
-from facesort.store.job import photos
+from facesort.store.job.files import known_files
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
@@ -102,7 +102,9 @@ def sample_source(
     """
     root = workspace.settings.source
     with workspace.open_store(read_only=True) as store:
-        known = photos.known_photos(store)
+        known = {
+            f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns) for f, _, _ in known_files(store)
+        }
     check_source(root, list(known))
     everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
     if not everything:
@@ -148,7 +150,7 @@ def forecast_from(
     """
     at_loose = Thresholds(rules.thresholds.loose, rules.thresholds.loose, rules.thresholds.margin)
     results = decide_batch(
-        analyses, gallery, Rules(at_loose, rules.learn_quality, rules.unknown_folder), {}
+        analyses, gallery, Rules(at_loose, rules.learn_quality, rules.unknown_folder)
     )
     centroids = gallery.centroids()
     withheld_persons = {person.person_id for person in gallery.persons if not person.deliver}

@@ -16,7 +16,7 @@ from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = ("file", "photo", "person", "why", "belongs_to")
+_COLUMNS = ("file", "source", "photo", "person", "why", "belongs_to")
 
 
 def write_corrections(workspace: Workspace, store: Store) -> list[Correction]:
@@ -61,7 +61,9 @@ def update_corrections(workspace: Workspace, store: Store) -> None:
 
 
 def _write(workspace: Workspace, found: Iterable[Correction]) -> None:
-    rows = ((c.file, c.photo, c.person or "", c.why, "; ".join(c.belongs_to)) for c in found)
+    rows = (
+        (c.file, c.source, c.photo, c.person or "", c.why, "; ".join(c.belongs_to)) for c in found
+    )
     # The byte order mark tells spreadsheets that names are UTF-8.
     _replace(workspace.corrections, csv_text([_COLUMNS, *rows]).encode("utf-8-sig"))
 

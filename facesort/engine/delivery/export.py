@@ -17,7 +17,7 @@ from facesort.errors import OutputError, because
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.queries.deliveries import left_out_reasons, wanted_folders
+from facesort.store.queries.deliveries import left_out_files, wanted_folders
 from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace, lies_in
 
@@ -31,7 +31,7 @@ class ExportReport:
     files : int
         Copies, including hard links.
     left_out : dict of str to int
-        Photos missing from the export or from a folder they could be in, by reason.
+        Files missing from the export, and photos from a folder they could be in, by reason.
     no_links : str
         Why hard links were not possible; empty if they were, or were not asked for.
 
@@ -93,6 +93,7 @@ def export(
                 "same command again and it goes on, or give a new folder on another disk"
             ) from error
     counted = Counter(left.why for left in plan.left_out)
+    counted.update(why for _, _, why in plan.nowhere)
     return ExportReport(len(writer.copies), writer.linked, dict(counted), writer.no_links)
 
 
@@ -110,11 +111,16 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
 def _plan(store: Store, options: ExportOptions, *, unknown_folder: bool) -> ExportPlan:
     """Folders that each photo belongs in, and the photos that belong in none."""
     photos = {photo.photo.photo_id: photo for photo in stored_photos(store)}
-    folders, why = wanted_folders(store, unknown_folder=unknown_folder), left_out_reasons(store)
-    left_out = [LeftOut(key, "", why[key]) for key in photos if key not in folders]
+    folders = wanted_folders(store, unknown_folder=unknown_folder)
+    nowhere = [
+        (source, path, why)
+        for source, path, why, photo_id in left_out_files(store)
+        if photo_id not in folders
+    ]
+    left_out: list[LeftOut] = []
     wanted = [photo for key, photo in photos.items() if key in folders]
     bursts = find_bursts(wanted)
     if options.best_of_burst:
         folders, alike = best_of_bursts(folders, wanted, bursts)
         left_out += alike
-    return ExportPlan(photos, folders, left_out, bursts)
+    return ExportPlan(photos, folders, nowhere, left_out, bursts)

@@ -76,12 +76,15 @@ class ExportPlan:
     photos : dict of photo_id to StoredPhoto
         All of them.
     folders : dict of photo_id to tuple of str
+    nowhere : list of (source, path, why)
+        Files whose photo belongs in no folder, and duplicates.
     left_out : list of LeftOut
     bursts : tuple of Burst
     """
 
     photos: dict[int, StoredPhoto]
     folders: dict[int, tuple[str, ...]]
+    nowhere: list[tuple[str, str, str]]
     left_out: list[LeftOut]
     bursts: tuple[Burst, ...]
 
@@ -157,10 +160,12 @@ class ExportWriter:
 
     def _list_left_out(self, plan: ExportPlan) -> None:
         """List what was left out, and why."""
-        rows = [("photo", "folder", "why", "instead")]
+        rows = [("source", "photo", "folder", "why", "instead")]
+        rows += [(source, path, "", why, "") for source, path, why in plan.nowhere]
         for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
             instead = "" if left.instead is None else plan.photos[left.instead].photo.path
-            rows.append((plan.photos[left.photo_id].photo.path, left.folder, left.why, instead))
+            photo = plan.photos[left.photo_id].photo
+            rows.append((photo.source, photo.path, left.folder, left.why, instead))
         self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
     def _half_results(self) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from facesort.core.gallery import Gallery
-from facesort.core.records import Analysis, Photo, PhotoRef
+from facesort.core.records import Analysis, File, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
@@ -42,8 +42,9 @@ from facesort.engine.job.staging import Staging, remove_abandoned
 from facesort.engine.rules import Rules, rules_of
 from facesort.errors import ImageError
 from facesort.store import Store
-from facesort.store.job import commits, photos, rematches, runs
-from facesort.store.job.photos import BatchRecord, BatchState
+from facesort.store.job import commits, files, photos, rematches, runs
+from facesort.store.job.files import BatchState
+from facesort.store.job.photos import BatchRecord, Known
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import planned_writes
 from facesort.store.queries.gallery import everyone, load_gallery
@@ -90,31 +91,31 @@ class Run:
     progress: Progress = field(init=False)
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
-    first_with: dict[str, int] = field(init=False)
+    known: Known = field(init=False)
     names: dict[int, str] = field(init=False)
     ask: AskStandings = field(init=False)
     monitor: SourceMonitor = field(init=False)
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
-        photos.reset_processing(self.store)
+        files.reset_processing(self.store)
         self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
-        self.first_with = photos.known_sha256(self.store)
+        self.known = photos.known_photos(self.store)
         self.names = everyone(self.store)
         self.ask = partial(
             standings, self.store, unknown_folder=self.rules.unknown_folder, answered=False
         )
-        self.monitor = SourceMonitor(self.source, *photos.pending_and_done(self.store))
+        self.monitor = SourceMonitor(self.source, *files.pending_and_done(self.store))
 
     def sort(self, executor: Executor) -> None:
         """Finish interrupted commits, sort the pending batches, and match doubtful faces again."""
         self.finish_commits(executor)
-        pending = photos.batches_in(self.store, BatchState.PENDING)
+        pending = files.batches_in(self.store, BatchState.PENDING)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
-        batches, ahead = itertools.tee(photos.batch_photos(self.store, b) for b in pending)
-        everything = itertools.chain.from_iterable(ahead)
+        batches, ahead = itertools.tee(files.batch_files(self.store, b) for b in pending)
+        everything = (file.ref for file in itertools.chain.from_iterable(ahead))
         analyses = self._monitored(analyse_in_order(self.analyser, everything, executor))
         for batch_id, batch in zip(pending, batches, strict=True):
             self._sort_batch(batch_id, batch, analyses, executor)
@@ -125,7 +126,7 @@ class Run:
         """Complete the batches that an interrupted run was committing."""
         self.progress.write("running")
         self.options.at("scanned")
-        committing = photos.batches_in(self.store, BatchState.COMMITTING)
+        committing = files.batches_in(self.store, BatchState.COMMITTING)
         remove_abandoned(self.workspace, committing)
         for batch_id in committing:
             self._commit(batch_id, executor)
@@ -154,7 +155,7 @@ class Run:
         )
         changes = find_changes(self.store, rematch, everything=everything)
         report = RematchReport()
-        while some := list(itertools.islice(changes, photos.BATCH_SIZE)):
+        while some := list(itertools.islice(changes, files.BATCH_SIZE)):
             report += self._rematch_batch(some, renderer)
         # Not per batch: counting takes as long as a batch.
         self.progress.counts = reports.counts(self.store)
@@ -177,7 +178,7 @@ class Run:
         )
         if not ready:
             return report
-        batch_id = photos.next_batch_id(self.store)
+        batch_id = files.next_batch_id(self.store)
         Staging.of(self.workspace, batch_id).write(jpegs.values())
         at("rematch_staged")
         with self.store.transaction():
@@ -193,6 +194,8 @@ class Run:
 
     def finish(self, state: str) -> None:
         """Record how the run ended."""
+        if state == "finished":  # of several files with one content, another one may stand for it
+            self.progress.counts = reports.counts(self.store)
         runs.finish_run(self.store, self.run_id, state)
         self.progress.write(state)
 
@@ -209,25 +212,25 @@ class Run:
     def _sort_batch(
         self,
         batch_id: int,
-        batch: Sequence[Photo],
+        batch: Sequence[File],
         analyses: Iterator[Analysis],
         executor: Executor,
     ) -> None:
         """Take one batch from PENDING to COMMITTED."""
         at, started = self.options.at, time.perf_counter()
-        photos.mark_processing(self.store, batch_id)
+        files.mark_processing(self.store, batch_id)
         self.progress.batch_moved("PENDING", "PROCESSING")
         at("processing")
         waiting = time.perf_counter()
         found = list(itertools.islice(analyses, len(batch)))
         waited = time.perf_counter() - waiting
-        decided = decide_batch(found, self.gallery, self.rules, self.first_with)
+        decided = decide_batch(found, self.gallery, self.rules, self.known)
         stand = standings_of(decided, self.ask)
         results = results_of(decided, stand)
         writes = plan_batch(decided, batch, stand)
         wanted = {w.photo_id for w in writes}
         staging = Staging.of(self.workspace, batch_id)
-        staging.write(a.jpeg for a in found if a.photo_id in wanted)
+        staging.write(d.analysis.jpeg for d in decided if d.decided and d.photo_id in wanted)
         at("staged")
         with self.store.transaction():
             photos.record_batch(
@@ -266,7 +269,7 @@ class Run:
         committer = Committer(
             self.output,
             staging,
-            lambda plan, path: self._render(executor, plan, path),
+            lambda write: self._render(executor, write.photo),
             at,
             mark=mark_of(self.workspace),
         )
@@ -290,11 +293,11 @@ class Run:
             [UNKNOWN_FOLDER if w.person_id is None else self.names[w.person_id] for w in written],
         )
 
-    def _render(self, executor: Executor, plan: PlannedWrite, path: str) -> bytes | None:
+    def _render(self, executor: Executor, photo: PhotoRef) -> bytes | None:
         """Render a lost staged JPEG again; None if that is not possible any more."""
         try:
-            return render_again(self.analyser, PhotoRef(plan.photo_id, path), executor)
+            return render_again(self.analyser, photo, executor)
         except ImageError as error:
             self.monitor.check(error.reason)
-            log.warning("%s cannot be rendered again: %s", path, error)
+            log.warning("%s cannot be rendered again: %s", photo.path, error)
             return None

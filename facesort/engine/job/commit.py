@@ -47,7 +47,7 @@ class Committer:
         As it was when the run started; files are only ever added.
     staging : Staging or None
         None if nothing is staged.
-    render : callable of (PlannedWrite, source path) to bytes or None
+    render : callable of LoggedWrite to bytes or None
         Renders a photo again if its staged JPEG is lost; returns None if it cannot.
     at : callable of str
         Called with the name of each point as it is passed; tests kill the process there.
@@ -57,7 +57,7 @@ class Committer:
 
     output: RootFolder
     staging: Staging | None
-    render: Callable[[PlannedWrite, str], bytes | None]
+    render: Callable[[LoggedWrite], bytes | None]
     at: Callable[[str], None]
     mark: str = ""
 
@@ -156,7 +156,7 @@ class Committer:
         return self._rendered(write)
 
     def _rendered(self, write: LoggedWrite) -> bytes | None:
-        rendered = self.render(write.plan, write.source_path)
+        rendered = self.render(write)
         if rendered is not None and hashlib.sha256(rendered).hexdigest() == write.plan.sha256:
             return rendered
         return None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Decision, decide_photo, distances_to_persons
-from facesort.core.records import Analysis, Photo
+from facesort.core.records import Analysis, File
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.engine.rules import Rules
 from facesort.reasons import Outcome, PhotoStatus, Reason
-from facesort.store.job.photos import PhotoResult
+from facesort.store.job.photos import Known, PhotoResult
 from facesort.store.what_counts import Standing
 
 AskStandings = Callable[[Iterable[tuple[int, int, int | None]]], Mapping[int, Standing]]
@@ -26,8 +26,12 @@ class Decided:
 
     Parameters
     ----------
-    duplicate_of : int or None
-        The earlier photo with the same bytes.
+    known_as : int or None
+        The photo with this content, if it is known.
+    decided_as : int or None
+        The photo that is decided for this one, of the same shot.
+    decided : bool
+        Whether this photo is decided here; not if it is known, or another is decided for it.
     decisions : tuple of Decision
         One per face of the analysis; empty for a duplicate.
     learned : tuple of int
@@ -35,13 +39,20 @@ class Decided:
     """
 
     analysis: Analysis
-    duplicate_of: int | None = None
+    known_as: int | None = None
+    decided_as: int | None = None
+    decided: bool = True
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
 
+    @property
+    def photo_id(self) -> int:
+        """The photo that the file holds."""
+        return self.analysis.photo_id if self.known_as is None else self.known_as
+
 
 def decide_batch(
-    analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, first_with: dict[str, int]
+    analyses: Sequence[Analysis], gallery: Gallery, rules: Rules, known: Known | None = None
 ) -> tuple[Decided, ...]:
     """Decide for the photos of one batch, against a gallery that is frozen meanwhile.
 
@@ -49,30 +60,43 @@ def decide_batch(
     ----------
     analyses : sequence of Analysis
         In the order of the photos.
-    first_with : dict of SHA-256 to photo_id
-        The first photo with each content; the batch's own are added.
+    known : Known, optional
+        All photos so far; the batch's own are added.  Default: none.
     """
+    known = Known() if known is None else known
     person_ids, centroids = gallery.person_ids, gallery.centroids()
     decided = []
     for analysis in analyses:
-        original = _original(analysis, first_with)
-        if original is not None or not analysis.faces:
-            decided.append(Decided(analysis, original))
-            continue
-        embeddings = np.stack([face.embedding for face in analysis.faces])
-        distances = distances_to_persons(embeddings, centroids)
-        decisions = decide_photo(distances, person_ids, rules.thresholds)
-        learned = _learned(analysis, decisions, rules)
-        decided.append(Decided(analysis, decisions=decisions, learned=learned))
+        one = _recognised(analysis, known)
+        if one.decided and analysis.faces:
+            embeddings = np.stack([face.embedding for face in analysis.faces])
+            distances = distances_to_persons(embeddings, centroids)
+            decisions = decide_photo(distances, person_ids, rules.thresholds)
+            learned = _learned(analysis, decisions, rules)
+            one = replace(one, decisions=decisions, learned=learned)
+        decided.append(one)
     return tuple(decided)
 
 
-def _original(analysis: Analysis, first_with: dict[str, int]) -> int | None:
-    """The earlier photo with the same bytes, if there is one."""
+def _recognised(analysis: Analysis, known: Known) -> Decided:
+    """Whether the content of a file is to be decided, and as which photo."""
     if not analysis.sha256:
-        return None
-    first = first_with.setdefault(analysis.sha256, analysis.photo_id)
-    return None if first == analysis.photo_id else first
+        return Decided(analysis)
+    found = known.by_sha256.get(analysis.sha256)
+    if found is not None:
+        known.by_file[analysis.photo_id] = found
+    if found is not None and (analysis.known or found not in known.failed):
+        return Decided(analysis, found, decided=False)
+    photo_id = known.place(analysis) if found is None else found
+    known.failed.discard(photo_id)
+    known_as = None if photo_id == analysis.photo_id else photo_id
+    if analysis.shot_of is not None:
+        lead = known.decided_for(analysis.shot_of)
+        known.decided_as[photo_id] = lead
+        return Decided(analysis, known_as, lead, decided=False)
+    if analysis.failure is not None:
+        known.failed.add(photo_id)
+    return Decided(analysis, known_as)
 
 
 def _learned(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> tuple[int, ...]:
@@ -100,7 +124,7 @@ def learn(gallery: Gallery, batch: Sequence[Decided]) -> Gallery:
 
 def standings_of(batch: Sequence[Decided], ask: AskStandings) -> Mapping[int, Standing]:
     """Where the photos with faces stand, by photo_id."""
-    faces = [(d.analysis.photo_id, one.person_id) for d in batch for one in d.decisions]
+    faces = [(d.photo_id, one.person_id) for d in batch for one in d.decisions]
     # They have no ids yet: negative ones keep their order.
     return ask((key, i - len(faces), person_id) for i, (key, person_id) in enumerate(faces))
 
@@ -109,37 +133,43 @@ def results_of(
     batch: Sequence[Decided], standings: Mapping[int, Standing]
 ) -> tuple[PhotoResult, ...]:
     """What becomes of each photo of a batch."""
-    return tuple(_result(decided, standings.get(decided.analysis.photo_id)) for decided in batch)
+    return tuple(_result(decided, standings.get(decided.photo_id)) for decided in batch)
 
 
 def _result(decided: Decided, standing: Standing | None) -> PhotoResult:
     analysis = decided.analysis
-    if decided.duplicate_of is not None:
+
+    def became(status: PhotoStatus, reason: Reason | None) -> PhotoResult:
         return PhotoResult(
-            analysis, PhotoStatus.DUPLICATE, Reason.DUPLICATE, duplicate_of=decided.duplicate_of
+            analysis,
+            status,
+            reason,
+            decided.known_as,
+            decided.decided_as,
+            decided.decisions,
+            decided.learned,
         )
+
+    if decided.decided_as is not None:
+        return became(PhotoStatus.DUPLICATE, Reason.SAME_SHOT)
+    if not decided.decided:
+        return became(PhotoStatus.DUPLICATE, Reason.DUPLICATE)
     if analysis.failure is not None:
-        return PhotoResult(analysis, PhotoStatus.FAILED, analysis.failure)
+        return became(PhotoStatus.FAILED, analysis.failure)
     if standing is None:
-        return PhotoResult(analysis, PhotoStatus.NO_FACE, Reason.NO_FACE)
-    return PhotoResult(
-        analysis,
-        standing.status,
-        standing.reason,
-        decisions=decided.decisions,
-        learned=decided.learned,
-    )
+        return became(PhotoStatus.NO_FACE, Reason.NO_FACE)
+    return became(standing.status, standing.reason)
 
 
 def plan_batch(
-    batch: Sequence[Decided], photos: Sequence[Photo], standings: Mapping[int, Standing]
+    batch: Sequence[Decided], files: Sequence[File], standings: Mapping[int, Standing]
 ) -> tuple[PlannedWrite, ...]:
     """Plan the copies of a batch: compressed once, one copy for everyone in the photo."""
     writes: list[PlannedWrite] = []
-    for decided, photo in zip(batch, photos, strict=True):
-        standing = standings.get(photo.photo_id)
+    for decided, file in zip(batch, files, strict=True):
+        standing = standings.get(decided.photo_id) if decided.decided else None
         if standing is not None and standing.targets:
             analysis = decided.analysis
-            name = output_name(photo.path, analysis.sha256)
-            writes += plan_writes(photo.photo_id, name, standing.targets, analysis.jpeg)
+            name = output_name(file.path, analysis.sha256)
+            writes += plan_writes(decided.photo_id, name, standing.targets, analysis.jpeg)
     return tuple(writes)

@@ -140,7 +140,7 @@ def _write_again(
     committer = Committer(
         root,
         None,
-        lambda plan, _: jpegs.get((plan.photo_id, plan.sha256)),
+        lambda write: jpegs.get((write.plan.photo_id, write.plan.sha256)),
         at,
         mark_of(workspace),
     )

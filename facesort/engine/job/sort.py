@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from facesort.core.calibration import gallery_fingerprint
-from facesort.core.paths import to_text
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.job.batches import Run, SortOptions
+from facesort.engine.job.intake import take_in
 from facesort.engine.job.output import open_output
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.job.roots import RootFolder, check_source
-from facesort.engine.job.scan import scan_source
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import FacesortError, GalleryError, resources_explained
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import Reason
 from facesort.settings import Backend, Settings
 from facesort.store import Store
-from facesort.store.job import photos, runs
+from facesort.store.job import files, runs
 from facesort.store.queries.gallery import load_gallery, pack_ids, person_summaries
 from facesort.version import __version__
 from facesort.workspace import Workspace
@@ -95,7 +92,7 @@ def retry_failed(workspace: Workspace) -> int:
         If a sort is running.
     """
     with workspace.sorting_lock(), workspace.open_store() as store, store.transaction():
-        return photos.add_retry_batches(store)
+        return files.add_retry_batches(store)
 
 
 def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
@@ -143,13 +140,13 @@ def _run_in(
     _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     source = (
-        check_source(settings.source, list(photos.known_photos(store)))
+        check_source(settings.source, [f.path for f, _, _ in files.known_files(store)])
         if kind == "sort"
         else RootFolder.maybe_missing(settings.source)
     )
     output = open_output(workspace, store)
     if kind == "sort":
-        _scan(store, settings.source, apart=(output, RootFolder.of(workspace.root)))
+        take_in(store, {"card-1": settings.source}, (output, RootFolder.of(workspace.root)))
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
     analyser = Analyser(settings.source, pack, settings.photos, backend=backend)
@@ -194,13 +191,3 @@ def _gallery_record(store: Store, pack_id: str) -> dict[str, Any]:
             for summary in person_summaries(store)
         },
     }
-
-
-def _scan(store: Store, source: Path, apart: Sequence[RootFolder]) -> None:
-    """Add the new photos of the source."""
-    found = scan_source(source, photos.known_photos(store), apart)
-    with store.transaction():
-        photos.add_photos(store, found.new)
-        unreadable = {to_text(path): Reason.UNREADABLE.value for path in found.unreadable}
-        photos.set_skipped(store, found.skipped | unreadable)
-    log.info("scan: %d new photos, %d other files", len(found.new), len(found.skipped))

@@ -245,6 +245,6 @@ def _reference(face: StoredFace, photo: StoredPhoto) -> NewReference:
         pack_id=face.pack_id,
         embedding=np.asarray(face.embedding),
         crop=face.crop,
-        captured_at=photo.captured_at,
+        captured_at=photo.taken_at,
         face_id=face.face_id,
     )

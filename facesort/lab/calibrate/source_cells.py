@@ -143,7 +143,7 @@ def faces_between(session: CalibrationSession, limit: int) -> tuple[list[StoredF
     """
     if session.sample is None:
         return [], 0
-    results = decide_batch(session.sample.analyses, session.gallery, session.rules, {})
+    results = decide_batch(session.sample.analyses, session.gallery, session.rules)
     found = [
         (decision, face, photo)
         for photo, result in zip(session.sample.photos, results, strict=True)

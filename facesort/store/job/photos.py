@@ -1,42 +1,35 @@
-"""Photos, batches, and what became of them."""
+"""Photos, and what became of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import Any
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis, Photo
-from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.core.records import Analysis
+from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
+from facesort.store.job.files import next_file_id
 from facesort.store.store import Store, blob
-
-BATCH_SIZE = 50
-
-
-class BatchState(StrEnum):
-    """`PENDING -> PROCESSING -> COMMITTING -> COMMITTED`."""
-
-    PENDING = "PENDING"
-    PROCESSING = "PROCESSING"
-    COMMITTING = "COMMITTING"
-    COMMITTED = "COMMITTED"
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoResult:
-    """What became of one photo.
+    """What became of one file, and of the photo that it holds.
 
     Parameters
     ----------
+    analysis : Analysis
+        Its `photo_id` is the id of the file.
     reason : Reason or None
-        Why it reached no folder.
-    duplicate_of : int or None
-        The photo with the same bytes that was first.
+        Why the photo reached no folder.
+    known_as : int or None
+        The photo, if it was known before: then the file is one more that holds it, or it failed and is decided again.
+    decided_as : int or None
+        The photo of the same shot that was decided for this one; None: this one was decided.
     decisions : tuple of Decision
         One per face of the analysis; empty for a duplicate.
     learned : tuple of int
@@ -46,9 +39,30 @@ class PhotoResult:
     analysis: Analysis
     status: PhotoStatus
     reason: Reason | None = None
-    duplicate_of: int | None = None
+    known_as: int | None = None
+    decided_as: int | None = None
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
+
+    @property
+    def photo_id(self) -> int:
+        """The photo that the file holds, if its content could be had."""
+        return self.analysis.photo_id if self.known_as is None else self.known_as
+
+    @property
+    def content(self) -> int | None:
+        """The same; None if not."""
+        return self.photo_id if self.analysis.sha256 else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing is to be said of the photo that was not said before."""
+        return self.status is PhotoStatus.DUPLICATE and self.decided_as is None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the photo itself was decided."""
+        return self.content is not None and self.status is not PhotoStatus.DUPLICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,190 +74,147 @@ class BatchRecord:
     writes: tuple[PlannedWrite, ...]
 
 
-def known_photos(store: Store) -> dict[str, Photo]:
-    """Newest version of every photo the scan has seen, by path."""
-    rows = store.rows("SELECT photo_id, path, size, mtime_ns FROM photo ORDER BY photo_id")
-    return {row[1]: Photo(*row) for row in rows}
+@dataclass(slots=True)
+class Known:
+    """All photos by content, as they become known during a run.
 
-
-def known_sha256(store: Store) -> dict[str, int]:
-    """First photo with each content, by SHA-256; duplicates are not in it."""
-    rows = store.rows(
-        "SELECT sha256, min(photo_id) FROM photo_state "
-        "WHERE sha256 <> '' AND status NOT IN ('pending', 'duplicate') GROUP BY sha256"
-    )
-    return dict(rows)
-
-
-def pending_and_done(store: Store) -> tuple[list[str], list[str]]:
-    """Paths of the photos that wait, and of those that do not, in order."""
-    rows = store.rows("SELECT path, status = 'pending' FROM photo_state ORDER BY photo_id")
-    return [path for path, waits in rows if waits], [path for path, waits in rows if not waits]
-
-
-def add_photos(store: Store, photos: Sequence[Photo]) -> None:
-    """Add newly found photos and the batches they are worked in; inside a transaction."""
-    store.insert(
-        "photo",
-        {
-            "photo_id": [p.photo_id for p in photos],
-            "path": [p.path for p in photos],
-            "size": [p.size for p in photos],
-            "mtime_ns": [p.mtime_ns for p in photos],
-        },
-    )
-    _add_batches(store, [p.photo_id for p in photos], "sort")
-    store.make_room()
-
-
-def _add_batches(store: Store, photo_ids: Sequence[int], kind: str) -> int:
-    first = store.next_id("batch", "batch_id")
-    count = -(-len(photo_ids) // BATCH_SIZE)
-    ids = list(range(first, first + count))
-    pending = [BatchState.PENDING.value] * count
-    store.insert("batch", {"batch_id": ids, "kind": [kind] * count, "state": pending})
-    store.insert(
-        "batch_photo",
-        {
-            "batch_id": [first + i // BATCH_SIZE for i in range(len(photo_ids))],
-            "photo_id": photo_ids,
-        },
-    )
-    return count
-
-
-def set_skipped(store: Store, skipped: Mapping[str, str]) -> None:
-    """Replace the list of files that the scan did not take, path to reason; inside a transaction."""
-    store.execute("DELETE FROM skipped")
-    store.insert("skipped", {"path": list(skipped), "reason": list(skipped.values())})
-
-
-def add_retry_batches(store: Store) -> int:
-    """Give every failed photo another chance, in new batches; inside a transaction.
-
-    A photo whose analysis failed is analysed again.  One that only could not be written keeps its faces and
-    decisions (matched again, it would meet itself in the gallery); its failed writes are planned again.
-
-    Returns
-    -------
-    int
-        Number of photos.
+    Parameters
+    ----------
+    by_sha256 : dict of str to int
+    decided_as : dict of int to int
+        The photo that was decided for each photo that was not itself.
+    failed : set of int
+        Photos whose analysis failed.
+    by_file : dict of int to int
+        The photo that each file holds.
+    next_id : int
+        No file and no photo has this id or a higher one.
     """
+
+    by_sha256: dict[str, int] = field(default_factory=dict)
+    decided_as: dict[int, int] = field(default_factory=dict)
+    failed: set[int] = field(default_factory=set)
+    by_file: dict[int, int] = field(default_factory=dict)
+    next_id: int = 1 << 30
+
+    def place(self, analysis: Analysis) -> int:
+        """The id of a photo that was not known: that of its file, unless this file held another photo before."""
+        photo_id = analysis.photo_id
+        if photo_id in self.by_file:
+            photo_id, self.next_id = self.next_id, self.next_id + 1
+        self.by_sha256[analysis.sha256] = photo_id
+        self.by_file[analysis.photo_id] = photo_id
+        return photo_id
+
+    def decided_for(self, file_id: int) -> int:
+        """The photo that was decided for the content of a file."""
+        photo_id = self.by_file.get(file_id, file_id)
+        return self.decided_as.get(photo_id, photo_id)
+
+
+def known_photos(store: Store) -> Known:
+    """All photos by content."""
+    rows = store.rows("SELECT sha256, photo_id, decided_as FROM photo")
+    failed = store.rows(
+        "SELECT photo_id FROM result_until(NULL) WHERE status = 'failed' "
+        "AND photo_id NOT IN (SELECT photo_id FROM write)"
+    )
+    return Known(
+        {sha256: photo_id for sha256, photo_id, _ in rows},
+        {photo_id: lead for _, photo_id, lead in rows if lead != photo_id},
+        {photo_id for (photo_id,) in failed},
+        dict(store.rows("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")),
+        next_file_id(store),
+    )
+
+
+def sizes_of(store: Store) -> dict[int, frozenset[str]]:
+    """SHA-256 of all photos, by the size of their files in bytes."""
     rows = store.rows(
-        "SELECT s.photo_id, EXISTS (FROM write w WHERE w.photo_id = s.photo_id) FROM photo_state s "
-        "WHERE s.status = 'failed' ORDER BY s.photo_id"
+        "SELECT size, list(DISTINCT sha256) FROM held JOIN photo USING (photo_id) GROUP BY size"
     )
-    unwritten = [photo_id for photo_id, decided in rows if decided]
-    _add_batches(store, [photo_id for photo_id, decided in rows if not decided], "retry")
-    if unwritten:
-        _plan_again(store, unwritten)
-    return len(rows)
-
-
-def _plan_again(store: Store, photo_ids: Sequence[int]) -> None:
-    """Add one batch, COMMITTING from the start, with the failed writes of these photos that are still wanted."""
-    batch_id = store.next_id("batch", "batch_id")
-    store.execute(
-        "INSERT INTO result SELECT s.photo_id, ?, t.status, t.reason, "
-        "'', sha256, duplicate_of, format, width, height, captured_at, camera, phash "
-        "FROM photo_state s JOIN photo_standing t USING (photo_id) WHERE list_contains(?, s.photo_id)",
-        [batch_id, list(photo_ids)],
-    )
-    store.execute(
-        "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
-        # What was no place in the output gets one in the folder that the person has now.
-        "if(w.reason = ?, coalesce((SELECT folder FROM person p WHERE p.person_id = w.person_id), ?) || '/' || "
-        "regexp_extract(w.target, '[^/]*$'), w.target), w.sha256, w.size, 'planned', NULL FROM write w "
-        "JOIN photo_state s ON s.photo_id = w.photo_id AND s.batch_id = w.batch_id "
-        "WHERE w.status = 'failed' AND list_contains(?, w.photo_id) "
-        "AND EXISTS (FROM wanted_copy c "
-        "WHERE c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id)",
-        [
-            store.next_id("write", "write_id"),
-            batch_id,
-            Reason.BAD_TARGET.value,
-            UNKNOWN_FOLDER,
-            list(photo_ids),
-        ],
-    )
-    store.insert("batch", {"batch_id": [batch_id], "kind": ["retry"], "state": ["COMMITTING"]})
-    store.insert(
-        "batch_photo", {"batch_id": [batch_id] * len(photo_ids), "photo_id": list(photo_ids)}
-    )
-
-
-def next_batch_id(store: Store) -> int:
-    """Id of the next batch, for whoever holds the sorting lock."""
-    return store.next_id("batch", "batch_id")
-
-
-def batches_in(store: Store, state: BatchState) -> list[int]:
-    """Ids of the batches in a state, in order."""
-    sql = "SELECT batch_id FROM batch WHERE state = ? ORDER BY batch_id"
-    return [row[0] for row in store.rows(sql, [state.value])]
-
-
-def batch_photos(store: Store, batch_id: int) -> list[Photo]:
-    """Photos of a batch, in order."""
-    rows = store.rows(
-        "SELECT p.photo_id, p.path, p.size, p.mtime_ns FROM batch_photo b JOIN photo p USING (photo_id) "
-        "WHERE b.batch_id = ? ORDER BY p.photo_id",
-        [batch_id],
-    )
-    return [Photo(*row) for row in rows]
-
-
-def mark_processing(store: Store, batch_id: int) -> None:
-    """PENDING -> PROCESSING."""
-    _set_state(store, batch_id, BatchState.PROCESSING)
-
-
-def reset_processing(store: Store) -> None:
-    """PROCESSING -> PENDING after an interruption: nothing was written, nothing was learned."""
-    store.execute("UPDATE batch SET state = 'PENDING' WHERE state = 'PROCESSING'")
-
-
-def _set_state(store: Store, batch_id: int, state: BatchState) -> None:
-    store.execute("UPDATE batch SET state = ? WHERE batch_id = ?", [state.value, batch_id])
+    return {size: frozenset(found) for size, found in rows}
 
 
 def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
     """Store all that a batch found and plans, and move it to COMMITTING; inside one transaction."""
+    _insert_readings(store, record)
+    _insert_photos(store, record)
     _insert_results(store, record)
     face_ids = _insert_faces(store, record, pack_id)
     insert_decisions(
         store,
         record.batch_id,
         [
-            (face_ids[r.analysis.photo_id, index], 0, decision)
+            (face_ids[r.photo_id, index], 0, decision)
             for r in record.results
             for index, decision in enumerate(r.decisions)
         ],
     )
     _insert_learned(store, record, face_ids)
     insert_writes(store, record.batch_id, record.writes)
-    _set_state(store, record.batch_id, BatchState.COMMITTING)
+    store.execute("UPDATE batch SET state = 'COMMITTING' WHERE batch_id = ?", [record.batch_id])
 
 
-def _insert_results(store: Store, record: BatchRecord) -> None:
+def _insert_readings(store: Store, record: BatchRecord) -> None:
     results = record.results
-    infos = [r.analysis.info for r in results]
+    none = [r.content is None for r in results]
     store.insert(
-        "result",
+        "reading",
         {
-            "photo_id": [r.analysis.photo_id for r in results],
+            "file_id": [r.analysis.photo_id for r in results],
             "batch_id": [record.batch_id] * len(results),
-            "status": [r.status.value for r in results],
-            "reason": [r.reason.value if r.reason else None for r in results],
-            "detail": [r.analysis.detail for r in results],
-            "sha256": [r.analysis.sha256 for r in results],
-            "duplicate_of": [r.duplicate_of for r in results],
+            "photo_id": [r.content for r in results],
+            "reason": [
+                r.reason.value if no and r.reason else None
+                for r, no in zip(results, none, strict=True)
+            ],
+            "detail": [
+                r.analysis.detail if no else "" for r, no in zip(results, none, strict=True)
+            ],
+        },
+    )
+
+
+def _insert_photos(store: Store, record: BatchRecord) -> None:
+    """Add the photos that are new, and what is known now of those that were decided again."""
+    found = [r for r in record.results if r.content is not None and not r.is_known]
+    infos = [r.analysis.info for r in found]
+    positions = [i.position if i else None for i in infos]
+    photo_ids = [r.photo_id for r in found]
+    store.execute("DELETE FROM photo WHERE list_contains(?, photo_id)", [photo_ids])
+    leads = [r.photo_id if r.decided_as is None else r.decided_as for r in found]
+    store.insert(
+        "photo",
+        {
+            "photo_id": photo_ids,
+            "sha256": [r.analysis.sha256 for r in found],
+            "shot_id": leads,
+            "decided_as": leads,
             "format": [i.format if i else None for i in infos],
             "width": [i.width if i else None for i in infos],
             "height": [i.height if i else None for i in infos],
             "captured_at": [i.captured_at if i else None for i in infos],
+            "utc_offset": [i.utc_offset if i else None for i in infos],
             "camera": [i.camera if i else None for i in infos],
-            "phash": [r.analysis.phash for r in results],
+            "phash": [r.analysis.phash for r in found],
+            "latitude": [p.latitude if p else None for p in positions],
+            "longitude": [p.longitude if p else None for p in positions],
+            "altitude": [p.altitude if p else None for p in positions],
+        },
+    )
+
+
+def _insert_results(store: Store, record: BatchRecord) -> None:
+    decided = [r for r in record.results if r.is_decided]
+    store.insert(
+        "result",
+        {
+            "photo_id": [r.photo_id for r in decided],
+            "batch_id": [record.batch_id] * len(decided),
+            "status": [r.status.value for r in decided],
+            "reason": [r.reason.value if r.reason else None for r in decided],
+            "detail": [r.analysis.detail for r in decided],
         },
     )
 
@@ -251,7 +222,7 @@ def _insert_results(store: Store, record: BatchRecord) -> None:
 def _insert_faces(store: Store, record: BatchRecord, pack_id: str) -> dict[tuple[int, int], int]:
     """Return the id of each face by (photo_id, index in the photo)."""
     kept = [
-        (r.analysis.photo_id, index, face)
+        (r.photo_id, index, face)
         for r in record.results
         if r.decisions
         for index, face in enumerate(r.analysis.faces)
@@ -279,7 +250,7 @@ def _insert_learned(
     store: Store, record: BatchRecord, face_ids: Mapping[tuple[int, int], int]
 ) -> None:
     learned = [
-        (r.decisions[index].person_id, face_ids[r.analysis.photo_id, index])
+        (r.decisions[index].person_id, face_ids[r.photo_id, index])
         for r in record.results
         for index in r.learned
     ]

@@ -99,7 +99,7 @@ def gallery_faces(store: Store, pack_id: str, max_learned: int) -> dict[int, set
 def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> None:
     """Store a new batch that is COMMITTING from the start; inside a transaction."""
     ids = [photo.photo_id for photo in photos]
-    store.execute(  # before the photos join the batch, which makes it their newest
+    store.execute(
         "INSERT INTO result SELECT r.* REPLACE (? AS batch_id, c.status AS status, c.reason AS reason) "
         "FROM (SELECT unnest(?::INTEGER[]) AS photo_id, unnest(?::VARCHAR[]) AS status, "
         "unnest(?::VARCHAR[]) AS reason) c JOIN photo_state s USING (photo_id) "
@@ -112,7 +112,6 @@ def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> 
         ],
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["rematch"], "state": ["COMMITTING"]})
-    store.insert("batch_photo", {"batch_id": [batch_id] * len(ids), "photo_id": ids})
     insert_decisions(store, batch_id, [d for photo in photos for d in photo.decisions])
     insert_writes(store, batch_id, [write for photo in photos for write in photo.writes])
 

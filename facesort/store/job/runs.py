@@ -72,7 +72,7 @@ def record_run_batch(
         "timing",
         {
             "run_id": [run_id] * len(analyses),
-            "photo_id": [analysis.photo_id for analysis in analyses],
+            "file_id": [analysis.photo_id for analysis in analyses],
             "seconds": [analysis.seconds for analysis in analyses],
         },
     )

@@ -13,9 +13,9 @@ from facesort.store.store import Store
 DropRow = tuple[str, int, int, int, int, int, int, int]
 
 _DROPS = """
-WITH analysed AS (                          -- the run that analysed each photo last
-    SELECT r.photo_id, arg_max(b.run_id, b.batch_id) AS run_id
-    FROM result r JOIN batch_run b USING (batch_id) WHERE b.kind <> 'rematch' GROUP BY r.photo_id
+WITH analysed AS (                          -- the run that read each file last
+    SELECT r.file_id, arg_max(b.run_id, b.batch_id) AS run_id
+    FROM reading r JOIN batch_run b USING (batch_id) GROUP BY r.file_id
 ), decided AS (
     SELECT s.status, s.reason, CASE $1
            WHEN 'all' THEN 'all'
@@ -23,10 +23,10 @@ WITH analysed AS (                          -- the run that analysed each photo 
            WHEN 'folder' THEN coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)')
            WHEN 'camera' THEN nullif(s.camera, '')
            WHEN 'format' THEN coalesce(nullif(s.format, ''), 'not read')
-           WHEN 'hour' THEN strftime(s.captured_at, '%Y-%m-%d %H:00')
-           WHEN 'day' THEN strftime(s.captured_at, '%Y-%m-%d')
+           WHEN 'hour' THEN strftime(s.taken_at, '%Y-%m-%d %H:00')
+           WHEN 'day' THEN strftime(s.taken_at, '%Y-%m-%d')
            ELSE error('photos cannot be grouped by ' || $1) END AS name
-    FROM photo_state s LEFT JOIN analysed a USING (photo_id) WHERE s.status <> 'pending'
+    FROM file_state s LEFT JOIN analysed a USING (file_id) WHERE s.status <> 'pending'
 ), counted AS (
     SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
            count(*) FILTER (status <> 'matched') AS dropped,
@@ -46,11 +46,11 @@ FROM ranked GROUP BY least(place, $2) ORDER BY least(place, $2)
 
 _APPEARANCES = """
 appearance AS (                             -- one row per delivered photo and person in it
-    SELECT e.name, p.photo_id, any_value(p.captured_at) AS captured_at, max(f.quality)::DOUBLE AS quality,
+    SELECT e.name, p.photo_id, any_value(p.taken_at) AS taken_at, max(f.quality)::DOUBLE AS quality,
            any_value(n.faces) AS faces
     FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.person_id
     JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = p.photo_id
-    WHERE p.status = 'matched' GROUP BY e.name, p.photo_id
+    WHERE p.status = 'matched' AND p.present GROUP BY e.name, p.photo_id
 ), somebody AS (                            -- the same, and a row for everyone in the gallery who is in no photo
     FROM (SELECT name FROM person UNION SELECT name FROM appearance) LEFT JOIN appearance USING (name)
 )
@@ -64,7 +64,7 @@ FROM somebody GROUP BY name ORDER BY photos, name
 
 _COVERAGE_BY_HOUR = f"""
 WITH {_APPEARANCES}
-SELECT name, date_trunc('hour', captured_at) AS hour, count(*) FROM appearance
+SELECT name, date_trunc('hour', taken_at) AS hour, count(*) FROM appearance
 GROUP BY ALL ORDER BY hour NULLS LAST, name
 """  # noqa: S608
 
@@ -77,7 +77,7 @@ WITH {_APPEARANCES}, near AS (              -- the withheld person in a photo, e
 ), dropped AS (
     SELECT n.name, count(*) AS dropped, count(*) FILTER (p.reason = 'do_not_deliver') AS withheld,
            min(n.distance) FILTER (p.reason <> 'do_not_deliver') AS nearest
-    FROM photo_state p LEFT JOIN near n ON n.photo_id = p.photo_id AND p.status = 'unknown'
+    FROM file_state p LEFT JOIN near n ON n.photo_id = p.decided_as AND p.status = 'unknown'
     WHERE p.status NOT IN ('matched', 'pending') GROUP BY n.name
 )
 SELECT name, coalesce(photos, 0), coalesce(dropped, 0), coalesce(withheld, 0), nearest
@@ -89,9 +89,14 @@ _DROPS_BY_RUN = """
 WITH newest AS (
     SELECT r.run_id, x.photo_id, arg_max(x.status, x.batch_id) AS status
     FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN result x USING (batch_id) GROUP BY ALL
+), matched AS (                             -- one file stands for each of these
+    SELECT run_id, count(*) AS photos FROM newest WHERE status = 'matched' GROUP BY run_id
+), decided AS (
+    SELECT r.run_id, count(DISTINCT x.file_id) AS files
+    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id) GROUP BY r.run_id
 )
-SELECT r.run_id, count(*) FILTER (n.status <> 'matched'), count(n.photo_id)
-FROM run r LEFT JOIN newest n USING (run_id) GROUP BY r.run_id
+SELECT run_id, coalesce(files, 0) - coalesce(photos, 0), coalesce(files, 0)
+FROM run LEFT JOIN matched USING (run_id) LEFT JOIN decided USING (run_id)
 """
 
 
@@ -154,7 +159,7 @@ def slowest_photos(store: Store, limit: int) -> list[tuple[Any, ...]]:
     """
     return store.rows(
         "SELECT s.path, t.seconds, t.run_id, s.status, s.format, s.width::BIGINT * s.height / 1e6, s.size / 1e6 "
-        "FROM timing t JOIN photo_state s USING (photo_id) ORDER BY t.seconds DESC, s.path LIMIT ?",
+        "FROM timing t JOIN file_state s USING (file_id) ORDER BY t.seconds DESC, s.path LIMIT ?",
         [limit],
     )
 
@@ -191,7 +196,7 @@ def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
 def faceless_photos(store: Store, limit: int) -> list[str]:
     """Paths of photos in which no face was found."""
     rows = store.rows(
-        "SELECT path FROM photo_state WHERE status = 'no_face' ORDER BY photo_id LIMIT ?", [limit]
+        "SELECT path FROM file_state WHERE status = 'no_face' ORDER BY file_id LIMIT ?", [limit]
     )
     return [path for (path,) in rows]
 
@@ -200,7 +205,7 @@ def dropped_faces(store: Store, limit: int) -> list[StoredFace]:
     """Faces of dropped photos beside the best reference of the nearest person, the nearest first, one of each photo."""
     where = (
         "JOIN photo_state p ON p.photo_id = s.photo_id "
-        "WHERE p.reason = 'only_unknown_faces' AND s.nearest IS NOT NULL AND s.distance IS NOT NULL "
+        "WHERE p.present AND p.reason = 'only_unknown_faces' AND s.nearest IS NOT NULL AND s.distance IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY s.photo_id ORDER BY s.distance, s.face_id) = 1 "
         "ORDER BY s.distance, s.face_id LIMIT ?"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.store.store import Store
 
@@ -14,17 +15,17 @@ class LoggedWrite:
 
     write_id: int
     plan: PlannedWrite
-    source_path: str
+    photo: PhotoRef
 
 
 _SELECT = (
-    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path "
-    "FROM write w JOIN photo p USING (photo_id) "
+    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path, p.source "
+    "FROM write w JOIN place p USING (photo_id) "
 )
 
 
-def _logged(row: tuple[int, int, int | None, str, str, int, str]) -> LoggedWrite:
-    return LoggedWrite(row[0], PlannedWrite(*row[1:6]), row[6])
+def _logged(row: tuple[int, int, int | None, str, str, int, str, str]) -> LoggedWrite:
+    return LoggedWrite(row[0], PlannedWrite(*row[1:6]), PhotoRef(row[1], row[6], source=row[7]))
 
 
 def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:

@@ -15,17 +15,19 @@ class Correction:
     ----------
     file : str
         POSIX path relative to the output root.
-    photo : str
-        POSIX path relative to the source root.
+    source, photo : str
+        Name of the source, and POSIX path relative to its folder.
     person : str or None
         Whose copy it is, or the folder of unknown faces; None for somebody who was forgotten.
     why : str
-        ``do_not_deliver``, ``merged``, ``rejected_by_user``, ``named_since``, ``forgotten``, or ``not_in_photo``.
+        ``do_not_deliver``, ``merged``, ``rejected_by_user``, ``named_since``, ``superseded`` (the photo was edited
+        since), ``forgotten``, or ``not_in_photo``.
     belongs_to : tuple of str
         Folders in which the photo belongs now; empty for none.
     """
 
     file: str
+    source: str
     photo: str
     person: str | None
     why: str
@@ -48,25 +50,26 @@ def corrections(store: Store) -> list[Correction]:
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
         ") "
-        "SELECT x.target, s.path, "
+        "SELECT x.target, s.source, s.path, "
         "if(x.person_id IS NULL, split_part(x.target, '/', 1), coalesce(p.name, f.name)), CASE "
         "WHEN t.reason = 'do_not_deliver' THEN 'do_not_deliver' "
+        "WHEN u.photo_id IS NOT NULL THEN 'superseded' "
         "WHEN x.person_id IS NULL THEN 'named_since' "
         "WHEN coalesce(p.person_id, f.person_id) IS NULL THEN 'forgotten' "
         "WHEN f.merged_into IS NOT NULL THEN 'merged' "
         "WHEN (x.photo_id, x.person_id) IN (SELECT (photo_id, person_id) FROM refused) THEN 'rejected_by_user' "
         "ELSE 'not_in_photo' END, "
         "(SELECT list(DISTINCT c.folder ORDER BY c.folder) FROM wanted c "
-        " WHERE c.photo_id = x.photo_id AND c.folder IS NOT NULL) "
-        "FROM wrong x JOIN photo s USING (photo_id) "
+        " WHERE c.photo_id = coalesce(u.by_id, x.photo_id) AND c.folder IS NOT NULL) "
+        "FROM wrong x JOIN place s USING (photo_id) LEFT JOIN superseded u USING (photo_id) "
         "LEFT JOIN person p ON p.person_id = x.person_id "
         "LEFT JOIN former_person f ON f.person_id = x.person_id "
         "LEFT JOIN photo_standing t ON t.photo_id = x.photo_id "
         "ORDER BY x.target"
     )
     return [
-        Correction(file, photo, person, why, tuple(folders or ()))
-        for file, photo, person, why, folders in rows
+        Correction(file, source, photo, person, why, tuple(folders or ()))
+        for file, source, photo, person, why, folders in rows
     ]
 
 

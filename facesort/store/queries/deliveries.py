@@ -31,21 +31,28 @@ def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str
     return {photo_id: tuple(folders) for photo_id, folders in rows}
 
 
-def left_out_reasons(store: Store) -> dict[int, str]:
-    """Why each photo would be in no folder, if it is in none."""
-    return dict(
-        store.rows(
-            "SELECT s.photo_id, "
-            "if(t.photo_id IS NULL, coalesce(s.reason, s.status), coalesce(t.reason, 'removed_person')) "
-            "FROM photo_state s LEFT JOIN photo_standing t USING (photo_id)"
-        )
+def left_out_files(store: Store) -> list[tuple[str, str, str, int | None]]:
+    """Why each file would be in no folder, if its photo is in none, in order.
+
+    Returns
+    -------
+    list of (source, path, why, photo_id or None)
+        The photo that stands for the file.  Photos of which no file is there any more come last.
+    """
+    return store.rows(
+        "SELECT f.source, f.path, if(f.status IN ('pending', 'failed', 'duplicate') OR t.photo_id IS NULL, "
+        "coalesce(f.reason, f.status), coalesce(t.reason, 'removed_person')), "
+        "if(f.status IN ('pending', 'duplicate'), NULL, f.decided_as) "
+        "FROM file_state f LEFT JOIN photo_standing t ON t.photo_id = f.decided_as "
+        "UNION ALL SELECT s.source, s.path, if(x.photo_id IS NOT NULL, 'superseded', 'gone'), s.photo_id "
+        "FROM photo_state s LEFT JOIN superseded x USING (photo_id) WHERE NOT s.present "
     )
 
 
 def write_results(
     store: Store, path: Path, files: Sequence[tuple[int, str]], bursts: Mapping[int, int]
 ) -> None:
-    """Write a table of all photos: where each stands, who is in it and how near, and what was delivered of it.
+    """Write a table of all files: where each stands, who is in it and how near, and what was delivered of it.
 
     Parameters
     ----------
@@ -65,11 +72,15 @@ def write_results(
         "  FROM face_state a LEFT JOIN person p ON p.person_id = a.person_id GROUP BY a.photo_id), "
         "file AS (SELECT photo_id, list(file ORDER BY file) AS files "
         "  FROM (SELECT unnest(?::INTEGER[]) AS photo_id, unnest(?::VARCHAR[]) AS file) GROUP BY photo_id), "
+        "decided AS (SELECT photo_id FROM photo WHERE decided_as = photo_id), "
         "burst AS (SELECT unnest(?::INTEGER[]) AS photo_id, unnest(?::INTEGER[]) AS best_id) "
-        "SELECT s.path, s.status, s.reason, s.detail, s.sha256, s.format, s.width, s.height, s.captured_at, "
-        "s.camera, coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, b.path AS best_of_burst "
-        "FROM photo_state s LEFT JOIN who USING (photo_id) LEFT JOIN file USING (photo_id) "
-        "LEFT JOIN burst USING (photo_id) LEFT JOIN photo b ON b.photo_id = burst.best_id ORDER BY s.photo_id"
+        "SELECT s.source, s.path, s.status, s.reason, s.detail, s.sha256, s.format, s.width, s.height, s.captured_at, "
+        "s.taken_at, s.camera, coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, "
+        "b.path AS best_of_burst FROM file_state s "
+        "LEFT JOIN decided d ON d.photo_id = s.decided_as AND s.status <> 'duplicate' "
+        "LEFT JOIN who ON who.photo_id = d.photo_id LEFT JOIN file ON file.photo_id = d.photo_id "
+        "LEFT JOIN burst ON burst.photo_id = d.photo_id LEFT JOIN place b ON b.photo_id = burst.best_id "
+        "ORDER BY s.file_id"
     )
     parameters = [
         [key for key, _ in files],

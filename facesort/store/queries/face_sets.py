@@ -51,7 +51,7 @@ def count_by_person(store: Store) -> dict[int, int]:
 def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
     """Path of the photo and crop of each face; the crop is empty if it was erased."""
     rows = store.rows(
-        "SELECT f.face_id, p.path, f.crop FROM face f JOIN photo p USING (photo_id) "
+        "SELECT f.face_id, p.path, f.crop FROM face f JOIN place p USING (photo_id) "
         "WHERE list_contains(?, f.face_id)",
         [face_ids.tolist()],
     )

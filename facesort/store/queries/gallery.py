@@ -92,7 +92,7 @@ def everyone(store: Store) -> dict[int, str]:
 
 def event_day(store: Store) -> datetime | None:
     """Median time of the photos, which is robust against a camera with a wrong clock."""
-    sql = "SELECT quantile_disc(captured_at, 0.5) FROM photo_state"
+    sql = "SELECT quantile_disc(taken_at, 0.5) FROM photo_state WHERE present"
     return store.value(sql)  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ class Counts:
     Parameters
     ----------
     photos : dict of PhotoStatus to int
-        Their sum is the number of photos.
+        Files that are in the sources; their sum is the total.
     faces : dict of Outcome to int
     batches : dict of str to int
         By state.
@@ -30,6 +30,10 @@ class Counts:
         there are files.  ``_unknown`` for the folder of unknown faces if it is used.
     skipped : dict of str to int
         Files and folders that the last scan left out, by reason; they are no photos, or nobody can tell.
+    absent : dict of str to int
+        Photos that are in no source any more: their files are ``gone``, or have been ``replaced``.  They are in no sum.
+    same_shot : int
+        Duplicates that are another file of a shot: the RAW of a JPEG, for example.
     """
 
     photos: dict[PhotoStatus, int]
@@ -37,10 +41,12 @@ class Counts:
     batches: dict[str, int]
     persons: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, int] = field(default_factory=dict)
+    same_shot: int = 0
 
     @property
     def total(self) -> int:
-        """All photos."""
+        """All files that are in the sources."""
         return sum(self.photos.values())
 
 
@@ -73,7 +79,7 @@ class RunRecord:
 
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
-    photos = dict(store.rows("SELECT status, count(*) FROM photo_state GROUP BY status"))
+    photos = dict(store.rows("SELECT status, count(*) FROM file_state GROUP BY status"))
     faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
     persons = store.rows(
@@ -93,13 +99,27 @@ def counts(store: Store) -> Counts:
         },
         persons=dict(persons) | ({"_unknown": unnamed} if unnamed else {}),
         skipped=skipped_reasons(store),
+        absent=absent_photos(store),
+        same_shot=int(store.value("SELECT count(*) FROM file_state WHERE reason = 'same_shot'")),
     )
+
+
+def absent_photos(store: Store) -> dict[str, int]:
+    """How many photos were in the sources and are not any more: ``gone``, or ``replaced`` by other content.
+
+    Files that were moved or renamed are neither: their content is still there.  A file that was never read counts too.
+    """
+    rows = store.rows(
+        "SELECT state, count(*) FROM (SELECT if(bool_or(state = 'gone'), 'gone', 'replaced') AS state FROM held "
+        "GROUP BY coalesce(decided_as, -file_id) HAVING bool_and(state <> 'present')) GROUP BY state"
+    )
+    return {"gone": 0, "replaced": 0} | dict(rows)
 
 
 def drop_reasons(store: Store) -> dict[str, int]:
     """Photos that reached no folder of a person, by reason code, most frequent first."""
     rows = store.rows(
-        "SELECT reason, count(*) FROM photo_state WHERE status NOT IN ('matched', 'pending') "
+        "SELECT reason, count(*) FROM file_state WHERE status NOT IN ('matched', 'pending') "
         "GROUP BY reason ORDER BY count(*) DESC, reason"
     )
     return dict(rows)
@@ -116,7 +136,7 @@ def skipped_reasons(store: Store) -> dict[str, int]:
 def failed_photos(store: Store, limit: int = 100) -> list[tuple[str, str, str]]:
     """Path, reason and detail of failed photos, in order."""
     return store.rows(
-        "SELECT path, reason, detail FROM photo_state WHERE status = 'failed' ORDER BY photo_id LIMIT ?",
+        "SELECT path, reason, detail FROM file_state WHERE status = 'failed' ORDER BY file_id LIMIT ?",
         [limit],
     )
 
@@ -130,10 +150,10 @@ def failed_writes(store: Store) -> list[tuple[str, str]]:
 
 
 def photo_folders(store: Store) -> dict[str, frozenset[str]]:
-    """Path of every photo and the names of the persons it was delivered to."""
+    """Path of every file and the names of the persons to whom its photo was delivered."""
     rows = store.rows(
-        "SELECT s.path, list(DISTINCT p.name) FILTER (p.name IS NOT NULL) FROM photo_state s "
-        "LEFT JOIN write w ON w.photo_id = s.photo_id AND w.status = 'verified' "
+        "SELECT s.path, list(DISTINCT p.name) FILTER (p.name IS NOT NULL) FROM file_state s "
+        "LEFT JOIN write w ON w.photo_id = s.decided_as AND w.status = 'verified' "
         "LEFT JOIN everyone p ON p.person_id = w.person_id GROUP BY s.path"
     )
     return {path: frozenset(names or ()) for path, names in rows}

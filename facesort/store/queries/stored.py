@@ -18,9 +18,9 @@ from facesort.store.store import Store, vectors
 _CHUNK = 1000  # photos whose faces are in memory at a time
 
 _FACES = """
-SELECT s.face_id, s.photo_id, s.path, f.x_min, f.y_min, f.x_max, f.y_max, f.sharpness, f.yaw, f.quality, f.pack_id,
-       s.round, s.decided_outcome, s.decided_reason, s.decided_id, s.outcome, s.reason, s.effective_id, s.person,
-       s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference, {embedding}
+SELECT s.face_id, s.photo_id, s.source, s.path, f.x_min, f.y_min, f.x_max, f.y_max, f.sharpness, f.yaw, f.quality,
+       f.pack_id, s.round, s.decided_outcome, s.decided_reason, s.decided_id, s.outcome, s.reason, s.effective_id,
+       s.person, s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference, {embedding}
 FROM face_shown s JOIN face f USING (face_id) {where}
 """
 _COPIES = """
@@ -28,7 +28,8 @@ SELECT photo_id, person_id, target, sha256, size FROM write w
 WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
 """
 _PHOTOS = """
-SELECT photo_id, path, status, reason, sha256, width, height, phash, captured_at, coalesce(camera, '')
+SELECT photo_id, path, status, reason, sha256, width, height, phash, taken_at, coalesce(camera, ''), source, shot_id,
+       present
 FROM photo_state p WHERE {} ORDER BY photo_id
 """
 
@@ -55,12 +56,13 @@ def stored_faces(
 
 
 def _face(row: tuple[Any, ...]) -> StoredFace:
-    face_id, photo_id, path = row[:3]
+    face_id, photo_id, source, path = row[:4]
+    row = row[1:]
     embedding = None if row[26] is None else vectors([row[26]])[0]
     return StoredFace(
         *(
             face_id,
-            PhotoRef(photo_id, path),
+            PhotoRef(photo_id, path, source=source),
             row[3:7],
             *row[7:12],
             row[12:15],
@@ -133,16 +135,19 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
         for key, group in groupby(written, key=lambda row: row[0])
     }
     rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
-    for key, path, status, reason, sha256, width, height, phash, captured_at, camera in rows:
+    for key, path, status, reason, sha256, width, height, phash, taken_at, camera, *rest in rows:
+        source, shot_id, present = rest
         yield StoredPhoto(
-            PhotoRef(key, path),
+            PhotoRef(key, path, source=source),
             status,
             reason,
             sha256,
             None if width is None else (width, height),
             phash,
-            captured_at,
+            taken_at,
             camera,
             faces.get(key, ()),
             copies.get(key, ()),
+            shot_id,
+            present,
         )

@@ -15,15 +15,20 @@ _TABLES = {
                    coalesce(list(DISTINCT p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
             FROM face_state a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
         )
-        SELECT s.photo_id, s.path, s.status, s.reason, s.detail,
+        SELECT s.photo_id, s.source, s.path, s.status, s.reason, s.detail,
                coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
-               s.captured_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
-               d.path AS duplicate_of
-        FROM photo_state s LEFT JOIN who USING (photo_id)
-        LEFT JOIN photo d ON d.photo_id = s.duplicate_of
+               s.captured_at, s.utc_offset, s.taken_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
+               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded
+        FROM photo_state s LEFT JOIN who USING (photo_id) LEFT JOIN superseded x USING (photo_id)
         ORDER BY s.photo_id""",
+    "files": """
+        SELECT h.file_id, h.source, h.path, h.state, h.size, make_timestamp_ns(h.mtime_ns) AS modified_at,
+               s.status, s.reason, s.detail, h.photo_id, p.shot_id, d.source AS same_as_source, d.path AS same_as
+        FROM held h LEFT JOIN file_state s USING (file_id) LEFT JOIN photo p ON p.photo_id = h.photo_id
+        LEFT JOIN held d ON d.file_id = s.duplicate_of
+        ORDER BY h.file_id""",
     "faces": """
-        SELECT s.face_id, s.photo_id, s.path, s.person, s.outcome, s.reason, s.distance,
+        SELECT s.face_id, s.photo_id, s.source, s.path, s.person, s.outcome, s.reason, s.distance,
                c.name AS candidate, s.runner_up, s.runner_up_distance, s.by_user, s.answer,
                s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
                f.x_min, f.y_min, f.x_max, f.y_max
@@ -31,9 +36,9 @@ _TABLES = {
         LEFT JOIN everyone c ON c.person_id = s.candidate_id
         ORDER BY s.face_id""",
     "decisions": """
-        SELECT d.face_id, d.round, b.run_id, b.kind, p.path, d.outcome, d.reason, m.name AS person, d.distance,
-               n.name AS nearest, u.name AS runner_up, d.runner_up_distance
-        FROM decision d JOIN face f USING (face_id) JOIN photo p USING (photo_id)
+        SELECT d.face_id, d.round, b.run_id, b.kind, p.source, p.path, d.outcome, d.reason,
+               m.name AS person, d.distance, n.name AS nearest, u.name AS runner_up, d.runner_up_distance
+        FROM decision d JOIN face f USING (face_id) JOIN place p USING (photo_id)
         JOIN batch_run b ON b.batch_id = d.batch_id
         LEFT JOIN everyone m ON m.person_id = d.person_id
         LEFT JOIN everyone n ON n.person_id = d.nearest_id
@@ -69,9 +74,9 @@ _TABLES = {
         FROM run r LEFT JOIN worked w USING (run_id)
         ORDER BY r.run_id""",
     "commits": """
-        SELECT w.write_id AS commit_id, w.target AS file, p.path AS photo, e.name AS person,
+        SELECT w.write_id AS commit_id, w.target AS file, p.source, p.path AS photo, e.name AS person,
                w.status, w.reason, w.sha256, w.size, w.photo_id
-        FROM write w JOIN photo p USING (photo_id) LEFT JOIN everyone e ON e.person_id = w.person_id
+        FROM write w JOIN place p USING (photo_id) LEFT JOIN everyone e ON e.person_id = w.person_id
         ORDER BY w.write_id""",
     # Unordered and not kept: this much data exceeds the memory limit.
     "biometrics": "SELECT face_id, photo_id, pack_id, embedding, crop FROM face",

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
-from facesort.core.records import Analysis, Face, Photo
+from facesort.core.records import Analysis, Face, File
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.decide import (
     decide_batch,
@@ -27,8 +27,9 @@ from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
-from facesort.store.job import photos
-from facesort.store.job.photos import BatchRecord, BatchState, PhotoResult
+from facesort.store.job import files, photos
+from facesort.store.job.files import BatchState
+from facesort.store.job.photos import BatchRecord, PhotoResult
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.what_counts import Standing, standings
 
@@ -101,7 +102,7 @@ def settle(people_stored: Store) -> Settle:
         stand = standings_of(
             decided, partial(standings, people_stored, unknown_folder=rules.unknown_folder)
         )
-        originals = [Photo(a.photo_id, "d/IMG.ARW", 1, 1) for a in found]
+        originals = [File(a.photo_id, "card-1", "d/IMG.ARW", 1, 1) for a in found]
         return results_of(decided, stand), plan_batch(decided, originals, stand)
 
     return settled
@@ -307,12 +308,14 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
             for i, faces in enumerate(batch)
         ]
         with store.transaction():
-            photos.add_photos(store, [Photo(a.photo_id, f"{a.photo_id}.jpg", 1, 1) for a in found])
+            files.add_files(
+                store, [File(a.photo_id, "card-1", f"{a.photo_id}.jpg", 1, 1) for a in found]
+            )
         decided = decide_batch(found, gallery, RULES, first_with)
         stand = standings_of(decided, partial(standings, store, unknown_folder=False))
         results = results_of(decided, stand)
         gallery = learn(gallery, decided)
-        for batch_id in photos.batches_in(store, BatchState.PENDING):
+        for batch_id in files.batches_in(store, BatchState.PENDING):
             with store.transaction():
                 photos.record_batch(store, BatchRecord(batch_id, results, ()), PACK)
         resumed = load_gallery(store, PACK, max_learned)

@@ -1,0 +1,173 @@
+"""Files of the sources as the scan finds them, and the batches in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from facesort.core.records import File
+from facesort.store.job.retries import plan_failed_writes
+from facesort.store.store import Store
+
+BATCH_SIZE = 50
+
+
+class BatchState(StrEnum):
+    """`PENDING -> PROCESSING -> COMMITTING -> COMMITTED`."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMMITTING = "COMMITTING"
+    COMMITTED = "COMMITTED"
+
+
+def known_files(store: Store) -> list[tuple[File, str, str]]:
+    """The newest version of every path that the scan has seen, with its state, and its SHA-256 or an empty text."""
+    rows = store.rows(
+        "SELECT file_id, source, path, size, mtime_ns, state, coalesce(sha256, '') FROM held "
+        "LEFT JOIN photo USING (photo_id) "
+        "QUALIFY file_id = max(file_id) OVER (PARTITION BY source_id, path) ORDER BY file_id"
+    )
+    return [(File(*row[:5]), row[5], row[6]) for row in rows]
+
+
+def next_file_id(store: Store) -> int:
+    """An id from which on none is that of a file or a photo."""
+    return max(store.next_id("file", "file_id"), store.next_id("photo", "photo_id"))
+
+
+def add_files(store: Store, files: Sequence[File]) -> None:
+    """Add newly found files and the batches in which they are read; inside a transaction."""
+    source_ids = dict(store.rows("SELECT name, source_id FROM source"))
+    store.insert(
+        "file",
+        {
+            "file_id": [f.file_id for f in files],
+            "source_id": [source_ids[f.source] for f in files],
+            "path": [f.path for f in files],
+            "size": [f.size for f in files],
+            "mtime_ns": [f.mtime_ns for f in files],
+            "state": ["present"] * len(files),
+        },
+    )
+    _add_batches(store, [f.file_id for f in files], "sort")
+    store.make_room()
+
+
+def set_state(store: Store, file_ids: Sequence[int], state: str) -> None:
+    """Set the state of files: ``present``, ``gone`` or ``replaced``; inside a transaction."""
+    store.execute(
+        "UPDATE file SET state = ? WHERE file_id IN (SELECT unnest(?::INTEGER[]))",
+        [state, list(file_ids)],
+    )
+
+
+def set_times(store: Store, times: Mapping[int, int]) -> None:
+    """Set the modification times, in ns, of files whose clock was shifted; inside a transaction."""
+    store.execute(
+        "UPDATE file SET mtime_ns = t.mtime_ns FROM (SELECT unnest(?::INTEGER[]) AS file_id, "
+        "unnest(?::BIGINT[]) AS mtime_ns) t WHERE file.file_id = t.file_id",
+        [list(times), list(times.values())],
+    )
+
+
+Skipped = tuple[str, str, str, int, int]
+"""Source, path, reason, size and modification time of a file that is not taken for a photo."""
+
+
+def skipped_files(store: Store) -> list[Skipped]:
+    """What the last scan did not take for photos."""
+    return store.rows(
+        "SELECT name, path, reason, size, mtime_ns FROM skipped JOIN source USING (source_id)"
+    )
+
+
+def set_skipped(store: Store, scanned: Iterable[str], skipped: Sequence[Skipped]) -> None:
+    """Replace the list of what the scan did not take, of the sources that it looked at; inside a transaction."""
+    source_ids = dict(store.rows("SELECT name, source_id FROM source"))
+    ids = [source_ids[name] for name in scanned]
+    store.execute("DELETE FROM skipped WHERE list_contains(?, source_id)", [ids])
+    store.insert(
+        "skipped",
+        {
+            "source_id": [source_ids[row[0]] for row in skipped],
+            "path": [row[1] for row in skipped],
+            "reason": [row[2] for row in skipped],
+            "size": [row[3] for row in skipped],
+            "mtime_ns": [row[4] for row in skipped],
+        },
+    )
+
+
+def add_retry_batches(store: Store) -> int:
+    """Give everything that failed another chance, in new batches; inside a transaction.
+
+    A file whose analysis failed is read again.  A photo that only could not be written keeps its faces and decisions
+    (matched again, it would meet itself in the gallery); its failed writes are planned again.
+
+    Returns
+    -------
+    int
+        Number of files.
+    """
+    rows = store.rows(
+        "SELECT f.file_id, f.decided_as, EXISTS (FROM write w WHERE w.photo_id = f.decided_as) FROM file_state f "
+        "WHERE f.status = 'failed' ORDER BY f.file_id"
+    )
+    _add_batches(store, [file_id for file_id, _, decided in rows if not decided], "retry")
+    unwritten = [photo_id for _, photo_id, decided in rows if decided]
+    if unwritten:
+        plan_failed_writes(store, unwritten)
+    return len(rows)
+
+
+def _add_batches(store: Store, file_ids: Sequence[int], kind: str) -> None:
+    first = store.next_id("batch", "batch_id")
+    count = -(-len(file_ids) // BATCH_SIZE)
+    ids = list(range(first, first + count))
+    pending = [BatchState.PENDING.value] * count
+    store.insert("batch", {"batch_id": ids, "kind": [kind] * count, "state": pending})
+    store.insert(
+        "batch_file",
+        {
+            "batch_id": [first + i // BATCH_SIZE for i in range(len(file_ids))],
+            "file_id": file_ids,
+        },
+    )
+
+
+def next_batch_id(store: Store) -> int:
+    """Id of the next batch, for whoever holds the sorting lock."""
+    return store.next_id("batch", "batch_id")
+
+
+def batches_in(store: Store, state: BatchState) -> list[int]:
+    """Ids of the batches in a state, in order."""
+    sql = "SELECT batch_id FROM batch WHERE state = ? ORDER BY batch_id"
+    return [row[0] for row in store.rows(sql, [state.value])]
+
+
+def batch_files(store: Store, batch_id: int) -> list[File]:
+    """Files of a batch that are still there, in order."""
+    rows = store.rows(
+        "SELECT f.file_id, s.name, f.path, f.size, f.mtime_ns FROM batch_file b JOIN file f USING (file_id) "
+        "JOIN source s USING (source_id) WHERE b.batch_id = ? AND f.state = 'present' ORDER BY f.file_id",
+        [batch_id],
+    )
+    return [File(*row) for row in rows]
+
+
+def pending_and_done(store: Store) -> tuple[list[str], list[str]]:
+    """Paths of the files that wait, and of those that do not, in order."""
+    rows = store.rows("SELECT path, status = 'pending' FROM file_state ORDER BY file_id")
+    return [path for path, waits in rows if waits], [path for path, waits in rows if not waits]
+
+
+def mark_processing(store: Store, batch_id: int) -> None:
+    """PENDING -> PROCESSING."""
+    store.execute("UPDATE batch SET state = 'PROCESSING' WHERE batch_id = ?", [batch_id])
+
+
+def reset_processing(store: Store) -> None:
+    """PROCESSING -> PENDING after an interruption: nothing was written, nothing was learned."""
+    store.execute("UPDATE batch SET state = 'PENDING' WHERE state = 'PROCESSING'")
