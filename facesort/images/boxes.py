@@ -36,16 +36,14 @@ def boxes_are_complete(data: bytes) -> bool:
 
 def canon_exif(data: bytes) -> Image.Exif:
     """Read the EXIF of a CR3, which has each directory in a box of its own; may raise one of `DECODER_ERRORS`."""
+    found = {kind: data[at:end] for kind, at, end in _boxes(data, data.index(_CANON) + len(_CANON))}
     exif = Image.Exif()
-    start = data.find(_CANON)
-    if start < 0:
-        return exif
-    found = {kind: data[at:end] for kind, at, end in _boxes(data, start + len(_CANON))}
-    exif.load_from_fp(io.BytesIO(found.get(b"CMT1", b"")))
+    exif.load_from_fp(io.BytesIO(found[b"CMT1"]))
     for kind, directory in _CANON_DIRECTORIES.items():
-        part = Image.Exif()
-        part.load_from_fp(io.BytesIO(found.get(kind, b"")))
-        exif.get_ifd(directory).update(part)
+        if kind in found:
+            part = Image.Exif()
+            part.load_from_fp(io.BytesIO(found[kind]))
+            exif.get_ifd(directory).update(part)
     return exif
 
 

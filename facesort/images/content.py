@@ -23,6 +23,9 @@ from facesort.images.tiff import (
 )
 from facesort.reasons import Reason
 
+EXPORT = "save or export the picture as JPEG"
+"""What to do about a picture that cannot be read."""
+
 _TIFF_RAW_MAGIC = {b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"IIU\0": "RW2"}
 _RAW_OF_MAKER = {"SONY": "ARW", "NIKON": "NEF", "PENTAX": "PEF", "SAMSUNG": "SRW"}
 _MAKE = 271
@@ -72,7 +75,7 @@ def identify(data: bytes, name: str) -> Content:
         case Reader.NOTHING:
             raise ImageError(
                 Reason.UNSUPPORTED_FORMAT,
-                f"{found.format} files cannot be read: save or export the picture as JPEG",
+                f"{found.format} files cannot be read: {EXPORT}",
             )
         case Reader.TIFF:
             return _identify_tiff(data, suffix_of(name))

@@ -21,7 +21,7 @@ from PIL import Image
 from facesort.core.records import PhotoInfo, Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
-from facesort.images.content import Content, identify
+from facesort.images.content import EXPORT, Content, identify
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
 from facesort.images.raster import decode_raster, read_header
@@ -34,6 +34,8 @@ _TOO_LARGE: tuple[type[Exception], ...] = (
     rawpy.LibRawTooBigError,
     rawpy.LibRawUnsufficientMemoryError,
 )
+# What pi_heif says of an image that is compressed with something else.
+_NO_DECODER = ("not identified by this driver", "Unsupported feature")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +124,10 @@ def _as_image_errors(content: Content) -> Iterator[None]:
         )
         raise ImageError(Reason.UNSUPPORTED_FORMAT, detail) from error
     except (*_TOO_LARGE, *DECODER_ERRORS) as error:
-        raise ImageError(_reason(content, error), f"{content.format}: {_message(error)}") from error
+        reason, detail = _reason(content, error), f"{content.format}: {_message(error)}"
+        if reason is Reason.UNSUPPORTED_FORMAT:
+            detail = f"HEIF files that are not compressed with HEVC cannot be read: {EXPORT}"
+        raise ImageError(reason, detail) from error
 
 
 def _info(content: Content, size: tuple[int, int], exif: Image.Exif) -> PhotoInfo:
@@ -144,6 +149,8 @@ def _reason(content: Content, error: Exception) -> Reason:
         return Reason.TOO_LARGE
     if content.complete is False or isinstance(error, (EOFError, rawpy.LibRawIOError)):
         return Reason.TRUNCATED
+    if content.format == "HEIF" and any(text in _message(error) for text in _NO_DECODER):
+        return Reason.UNSUPPORTED_FORMAT
     return Reason.CORRUPT
 
 

@@ -176,7 +176,9 @@ _TABLE = (
     Signature("CR3", Reader.RAW, b"ftyp", 4, _has_brand(b"crx ")),
     Signature("AVIF", Reader.RASTER, b"ftyp", 4, _has_brand(b"avif", b"avis")),
     Signature("HEIF", Reader.RASTER, b"ftyp", 4, _has_brand(
-        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1",
+        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1",
+        # not compressed with HEVC
+        b"avci", b"avcs", b"j2is", b"j2ki", b"jpeg", b"jpgs", b"unif", b"vvic", b"vvis",
     )),
     Signature("RAF", Reader.RAW, b"FUJIFILMCCD-RAW"),
     Signature("CRW", Reader.RAW, b"HEAPCCDR", 6),
@@ -189,6 +191,7 @@ _TABLE = (
               evidence=lambda head, _: brands(head[12:])[:1] == (b"mjp2",)),
     Signature("JPEG 2000", Reader.NOTHING, b"\0\0\0\x0cjP  \r\n\x87\n"),
     Signature("JPEG 2000", Reader.NOTHING, b"\xff\x4f\xff\x51"),
+    Signature("JPEG XS", Reader.NOTHING, (b"\0\0\0\x0cJXS \r\n\x87\n", b"\xff\x10\xff\x50")),
     Signature("JPEG XR", Reader.NOTHING, (b"II\xbc\0", b"II\xbc\1")),
     Signature("BigTIFF", Reader.NOTHING, (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")),
     Signature("PSD", Reader.NOTHING, (b"8BPS\0\1", b"8BPS\0\2")),

@@ -150,6 +150,18 @@ def test_positions_of_real_files(assets: Path) -> None:
 
     assert place("broken/pillow/empty_gps_ifd.jpg") is None
     assert place("broken/pillow/exif_gps_typeerror.jpg") is None
+    assert place("broken/pillow/exif_gps.jpg") is None
+    stonehenge = Position(pytest.approx(51.178281), pytest.approx(-1.826639), 97.0)
+    assert place("formats/heic/exiv2/Stonehenge.heic") == stonehenge
+    desert = place("photos/vladmandic-human/group-5.jpg")
+    assert desert is not None
+    assert desert.altitude == -41.0
+
+
+def test_real_heif_and_raw_give_the_offset(assets: Path) -> None:
+    for name, minutes in (("heic/exiv2/IMG_3578.heic", -360), ("raw/real/DSC8695.dng", 60)):
+        data = (assets / "formats" / name).read_bytes()
+        assert look_at(data, name, max_megapixels=200).utc_offset == minutes
 
 
 def test_a_cr3_has_its_directories_in_boxes(assets: Path) -> None:
