@@ -105,7 +105,7 @@ def prepare(
     """Seed, and lay out the source; returns the truth as photo path to person (empty: a stranger)."""
     source = root / "source"
     source.mkdir(parents=True)
-    workspace, chosen = set_up(root / "hot", source, root / "out", pack, [])
+    workspace, chosen = set_up(root / "hot", [source], root / "out", pack, [])
     truth: dict[str, str] = {}
     waiting = dict(event.references)
     while waiting:

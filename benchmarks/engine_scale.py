@@ -61,7 +61,7 @@ def main() -> None:
 
 def measure(root: Path, photos: int) -> None:
     make_photos(root / "source", photos)
-    workspace, pack = set_up(root / "hot", root / "source", root / "out", "synthetic", [])
+    workspace, pack = set_up(root / "hot", [root / "source"], root / "out", "synthetic", [])
     candidates = []
     for identity in range(PEOPLE):
         path = root / "seeds" / f"{identity}.png"

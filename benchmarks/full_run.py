@@ -97,7 +97,7 @@ def prepare(options: argparse.Namespace) -> Workspace:
     root = options.folder / "hot"
     if root.exists():
         return open_workspace(root)
-    workspace, pack = set_up(root, source, options.folder / "out", options.pack, [])
+    workspace, pack = set_up(root, [source], options.folder / "out", options.pack, [])
     people = [Candidate(name, path, force=True) for name, path in made.references.items()]
     print(sum(r.refused is None for r in seed(workspace, pack, people)), "persons seeded")
     return workspace
@@ -178,7 +178,7 @@ def finished_again(workspace: Workspace, runs: Path) -> None:
     with workspace.open_store(read_only=True) as store:
         known = photo_rows.known_photos(store)
     started = time.perf_counter()
-    scan_source(workspace.settings.source, known)
+    scan_source(workspace.settings.sources["card-1"], known)
     scan = time.perf_counter() - started
     started = time.perf_counter()
     assert sort_once(workspace, runs).launcher.wait() == 0

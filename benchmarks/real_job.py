@@ -48,7 +48,7 @@ def main() -> None:
         source.mkdir()
         for number, photo in enumerate(choose_photos(options.assets, options.photos)):
             shutil.copyfile(photo, source / f"{number:05d}{photo.suffix}")
-        workspace, pack = set_up(root / "hot", source, root / "out", options.pack, [])
+        workspace, pack = set_up(root / "hot", [source], root / "out", options.pack, [])
         folders = sorted((options.assets / "photos/lfw").iterdir())
         people = [f for f in folders if len(list(f.glob("*.jpg"))) > 3][: options.people]
         list(seed(workspace, pack, [Candidate(f.name, sorted(f.glob("*.jpg"))[0]) for f in people]))

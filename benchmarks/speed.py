@@ -78,7 +78,7 @@ def facesort_run(
     root: Path, made: MadePhotos, pack: ModelPack, pool: Executor, backend: Backend
 ) -> Cost:
     """Scan, analyse, match, store and commit in a new workspace; seeding comes before the clock."""
-    workspace, pack = set_up(root / "hot", made.source, root / "out", str(pack.path), [])
+    workspace, pack = set_up(root / "hot", [made.source], root / "out", str(pack.path), [])
     run = workspace.settings.run.model_copy(update={"backend": backend})
     workspace = Workspace(workspace.root, workspace.settings.model_copy(update={"run": run}))
     people = [Candidate(name, path, force=True) for name, path in made.references.items()]

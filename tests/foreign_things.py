@@ -259,7 +259,7 @@ def _place(folder: Path) -> None:
     """Tell a copied workspace where its source and output are now."""
     path = folder / "hot" / "facesort.toml"
     source = folder / "source" if (folder / "source").is_dir() else folder.parent / "source"
-    places = {"source": source, "output": folder / "out"}
+    places = {"sources": {"card-1": source}, "output": folder / "out"}
     save_settings(load_settings(path).model_copy(update=places), path)
 
 

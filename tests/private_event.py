@@ -50,7 +50,7 @@ def sorted_event(folder: Path) -> tuple[Workspace, ModelPack]:
     """Three people seeded, eight photos sorted."""
     for number, (name, people) in enumerate(PHOTOS.items()):
         noisy_photo(folder / "src" / name, people, variation=40 + 10 * number)
-    workspace, pack = set_up(folder / "hot", folder / "src", folder / "out", "synthetic", [])
+    workspace, pack = set_up(folder / "hot", [folder / "src"], folder / "out", "synthetic", [])
     for identity, name in NAMES.items():
         add(workspace, pack, name, [identity], folder / "seeds" / f"{name}.png")
     sort_in_threads(workspace, pack)

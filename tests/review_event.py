@@ -47,7 +47,9 @@ class InMemory(Workspace):
     __slots__ = ("store",)
 
     def __init__(self, store: Store) -> None:
-        settings = Settings(source=Path("/photos"), output=Path("/sorted"), pack="synthetic")
+        settings = Settings(
+            sources={"card-1": Path("/photos")}, output=Path("/sorted"), pack="synthetic"
+        )
         super().__init__(Path(_FOLDER.name), settings)
         object.__setattr__(self, "store", store)
 

@@ -60,7 +60,7 @@ def make_workspace(
     folder: Path, source: Path, output: str = "out", *, variation: int = 30
 ) -> tuple[Workspace, ModelPack]:
     """A workspace in which four people are seeded from one drawn photo each; the more varied, the less like them."""
-    workspace, pack = set_up(folder / "hot", source, folder / output, "synthetic", [])
+    workspace, pack = set_up(folder / "hot", [source], folder / output, "synthetic", [])
     candidates = []
     for identity in range(1, 5):
         reference = folder / "seeds" / f"{identity}.png"
@@ -75,7 +75,7 @@ def make_gallery(folder: Path, references: dict[int, list[int]]) -> tuple[Worksp
     """A workspace with an empty source, and a reference of each identity for each variation."""
     (folder / "source").mkdir()
     root = folder / "hot"
-    workspace, pack = set_up(root, folder / "source", folder / "out", "synthetic", [])
+    workspace, pack = set_up(root, [folder / "source"], folder / "out", "synthetic", [])
     add_references(workspace, pack, folder, references)
     return workspace, pack
 

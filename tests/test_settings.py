@@ -22,6 +22,7 @@ from facesort.settings import (
 )
 
 LEAST = {"source": "/photos", "output": "/sorted", "pack": "buffalo_l"}
+A_SETTING = Settings(sources={"card-1": Path("/photos")}, output=Path("/sorted"), pack="buffalo_l")
 TOML = """\
 source = "/photos"
 output = "/sorted"
@@ -37,7 +38,7 @@ def load(tmp_path: Path, text: str) -> Settings:
 
 def test_the_least_that_is_needed(tmp_path: Path) -> None:
     found = load(tmp_path, TOML)
-    assert found == Settings(source=Path("/photos"), output=Path("/sorted"), pack="buffalo_l")
+    assert found == A_SETTING
     assert found.matching.strict is None
     assert found.matching.margin == 0.05
     assert found.run.unknown_folder is False
@@ -47,7 +48,7 @@ def test_the_least_that_is_needed(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
     text = "\n".join(f'{k} = "{v}"' for k, v in LEAST.items() if k != name)
     with pytest.raises(
-        SettingsError, match=rf"facesort.toml is not valid:\n  {name}: Field required"
+        SettingsError, match=rf"facesort.toml is not valid:\n  {name}s?: Field required"
     ):
         load(tmp_path, text)
 
@@ -144,10 +145,10 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes) -> None:
 )  # fmt: skip
 def test_every_place_comes_back(tmp_path: Path, place: str) -> None:
     path = tmp_path / "facesort.toml"
-    wanted = Settings(source=Path(place), output=Path(place) / "out", pack=place)
+    wanted = Settings(sources={"card-1": Path(place)}, output=Path(place) / "out", pack=place)
     save_settings(wanted, path)
     # a relative place is one beside the file, wherever the command is run
-    absolute = {"source": tmp_path / place, "output": tmp_path / place / "out"}
+    absolute = {"sources": {"card-1": tmp_path / place}, "output": tmp_path / place / "out"}
     assert load_settings(path) == wanted.model_copy(update=absolute)
 
 
@@ -180,6 +181,63 @@ def test_comments_are_kept_wherever_they_are(tmp_path: Path) -> None:
         assert f"#{comment}" in text
     assert "strict = 0.65  # was 0.8" in text
     assert load_settings(path) == changed
+
+
+def test_the_one_source_of_an_older_file_gets_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    found = load(tmp_path, COMMENTED)
+    assert found.sources == {"card-1": Path("/photos")}
+
+    save_settings(found, path)
+
+    assert '[sources]\ncard-1 = "/photos"  # the card\n' in path.read_text(encoding="utf-8")
+    assert load_settings(path) == found
+
+
+def test_one_source_of_several_is_changed_alone(tmp_path: Path) -> None:
+    path = tmp_path / "facesort.toml"
+    text = """\
+output = "/sorted"
+pack = "buffalo_l"
+
+[sources]
+card-1 = "day 1"  # Anna's
+"Zoë's phone" = "/phone"  # lent
+"""
+    found = load(tmp_path, text)
+    assert found.sources == {"card-1": tmp_path / "day 1", "Zoë's phone": Path("/phone")}
+    left = {name: place for name, place in found.sources.items() if name == "card-1"}
+    save_settings(found.model_copy(update={"sources": left | {"card-3": Path("/3")}}), path)
+    written = path.read_text(encoding="utf-8")
+    assert "# Anna's" in written and "phone" not in written
+    assert list(load_settings(path).sources) == ["card-1", "card-3"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "x" * 61, "a/b", "a\\b", "a\tb", "a\nb", "\x7f", "-1", ".hidden", " a", "a ", "\u202ea", "\ud800"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_name_that_no_source_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"name of a source"):
+        Settings(sources={name: Path("/photos")}, output=Path("/sorted"), pack="buffalo_l")
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 60, "Zoë", "card 2", "day.1", "b-2", "😀", "第一天"])
+def test_a_name_is_what_people_call_a_card(name: str) -> None:
+    assert Settings(sources={name: Path("/p")}, output=Path("/s"), pack="x").sources == {
+        name: Path("/p")
+    }
+
+
+def test_a_workspace_without_a_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"sources: .* at least 1"):
+        load(tmp_path, 'output = "/s"\npack = "x"\n[sources]\n')
+
+
+def test_both_forms_at_once_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"source: Extra inputs are not permitted"):
+        load(tmp_path, f'{TOML}[sources]\ncard-1 = "/photos"\n')
 
 
 def test_a_setting_that_is_taken_back_is_gone(tmp_path: Path) -> None:
@@ -239,6 +297,9 @@ sections: dict[str, st.SearchStrategy[Any]] = {
 names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30
 )
+source_names = st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\"), min_size=1, max_size=60
+).filter(lambda name: name[0] not in "-.")
 
 
 @settings(
@@ -249,7 +310,9 @@ names = st.text(
     st.lists(
         st.builds(
             Settings,
-            source=names.map(Path("/").joinpath),
+            sources=st.dictionaries(
+                source_names, names.map(Path("/").joinpath), min_size=1, max_size=3
+            ),
             output=names.map(Path("/").joinpath),
             pack=names,
             **sections,
@@ -288,7 +351,7 @@ def test_any_other_file_is_told_in_a_sentence(tmp_path: Path, content: bytes) ->
         load_settings(path)
     if content:  # nothing to be kept
         with patience(20), pytest.raises(SettingsError, match=r"facesort\.toml"):
-            save_settings(Settings.model_validate(LEAST), path)
+            save_settings(A_SETTING, path)
         assert path.read_bytes() == content
 
 

@@ -234,7 +234,9 @@ def test_parquet_holds_the_text_as_it_is(job: Job, tmp_path: Path) -> None:
             "SELECT path FROM read_parquet(?)", [str(tmp_path / "out" / "_results.parquet")]
         )
     paths = {os.fsencode(from_text(path)) for (path,) in rows}
-    assert paths == {os.fsencode(path.name) for path in workspace.settings.source.iterdir()}
+    assert paths == {
+        os.fsencode(path.name) for path in workspace.settings.sources["card-1"].iterdir()
+    }
 
 
 def test_the_list_of_corrections_has_no_formula(job: Job, tmp_path: Path) -> None:

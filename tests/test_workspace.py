@@ -43,7 +43,9 @@ def make(tmp_path: Path, **places: str) -> Workspace:
     where = {"source": "source", "output": "output", "root": "work"} | places
     (tmp_path / "source").mkdir(exist_ok=True)
     values = Settings(
-        source=tmp_path / where["source"], output=tmp_path / where["output"], pack="synthetic"
+        sources={"card-1": tmp_path / where["source"]},
+        output=tmp_path / where["output"],
+        pack="synthetic",
     )
     return create_workspace(tmp_path / where["root"], values)
 
@@ -160,7 +162,7 @@ def test_folders_inside_each_other_are_refused(tmp_path: Path, places: dict[str,
         if os.name == "nt":
             pytest.skip("links take a privilege on Windows")
         (tmp_path / "link").symlink_to("source", target_is_directory=True)
-    with pytest.raises(SettingsError, match=r"lies inside .*three separate folders"):
+    with pytest.raises(SettingsError, match=r"lies inside .*must be separate folders"):
         make(tmp_path, **places)
     assert not (tmp_path / "work" / "facesort.toml").exists()
     assert list((tmp_path / "source").iterdir()) == []
@@ -175,7 +177,7 @@ def test_a_folder_that_is_mounted_twice_is_one_folder(
     (tmp_path / "twin").mkdir()
     with (
         bound(tmp_path / "source", tmp_path / "twin"),
-        pytest.raises(SettingsError, match=r"lies inside .*three separate folders"),
+        pytest.raises(SettingsError, match=r"lies inside .*must be separate folders"),
     ):
         make(tmp_path, **places)
 
@@ -196,7 +198,7 @@ def test_folders_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
 
 def test_settings_that_were_edited_into_each_other_are_refused(tmp_path: Path) -> None:
     made = make(tmp_path)
-    edited = made.settings.model_copy(update={"output": made.settings.source / "sorted"})
+    edited = made.settings.model_copy(update={"output": made.settings.sources["card-1"] / "sorted"})
     save_settings(edited, made.root / "facesort.toml")
     with pytest.raises(SettingsError, match=r"output .*sorted lies inside source"):
         open_workspace(made.root)
@@ -289,7 +291,7 @@ def test_the_root_of_a_disk_is_taken_with_what_the_system_put_there(tmp_path: Pa
         (tmp_path / "work" / name).mkdir(parents=True)
     (tmp_path / "work" / ".DS_Store").write_bytes(b"theirs")
     root = make(tmp_path).root
-    assert open_workspace(root).settings.source == tmp_path / "source"
+    assert open_workspace(root).settings.sources["card-1"] == tmp_path / "source"
     assert (root / ".DS_Store").read_bytes() == b"theirs"
     assert (root / "lost+found").is_dir()
 

@@ -47,7 +47,7 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     if report.not_rendered:
         say(
             f"{report.not_rendered} photos cannot be rendered without the source: plug in "
-            f"{workspace.settings.source} and run `facesort rematch` again",
+            f"{', '.join(map(str, workspace.settings.sources.values()))} and run `facesort rematch` again",
             err=True,
         )
     if report.failed:

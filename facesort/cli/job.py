@@ -70,7 +70,7 @@ def sort(
         "03_sort",
         asked | {"workspace": str(workspace.root)},
         runs=runs.absolute(),
-        job=workspace.settings.source.name or "sort",
+        job=next(iter(workspace.settings.sources.values())).name or "sort",
     )
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))

@@ -112,7 +112,7 @@ def _told(workspace: Workspace, done: Forgotten, saved: SavedRuns) -> list[str]:
         "  saved runs in other folders: --runs says which folder is looked at",
         "  other copies of backups, and deliveries made with `facesort export`, if there are any",
         "  notebooks that you saved in JupyterLab, and its copies in .ipynb_checkpoints: they may show faces",
-        f"  the photos themselves in {workspace.settings.source}",
+        *(f"  the photos themselves in {place}" for place in workspace.settings.sources.values()),
     ]
     if done.delivered:
         lines += [
@@ -172,7 +172,9 @@ def restore(root: Path, file: Path) -> None:
     found = unpack(file, root)
     settings = open_workspace(root).settings
     say(f"{root.absolute()} is the workspace as it was on {found.created_at}")
-    say(f"source {settings.source}, output {settings.output}, model pack {settings.pack}")
+    for name, place in settings.sources.items():
+        say(f"source {name} {place}")
+    say(f"output {settings.output}, model pack {settings.pack}")
     say(
         "It contains biometric data, also of those who were forgotten since then: forget them again. Do not use a "
         "second workspace with the same output. Next: `facesort verify`."

@@ -32,9 +32,11 @@ def demo(folder: Path, pack: str | None) -> None:
 @workspace_option
 @click.option(
     "--source",
+    "sources",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder of the photos; never written to.",
+    multiple=True,
+    help="Folder of photos, such as a card; never written to; can be repeated.",
 )
 @click.option(
     "--output",
@@ -46,11 +48,12 @@ def demo(folder: Path, pack: str | None) -> None:
     "--pack",
     help="Model pack: a name or a folder.  [default: an InsightFace pack if one is installed, else dlib]",
 )
-def init(root: Path, source: Path, output: Path, pack: str | None) -> None:
-    """Make a workspace for one source and one output."""
+def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) -> None:
+    """Make a workspace for one output and one or more sources, which are named card-1, card-2 ..."""
     from facesort.engine.setup import set_up
 
-    _, chosen = set_up(root, source.absolute(), output.absolute(), pack, pack_places(root))
+    places = [source.absolute() for source in sources]
+    _, chosen = set_up(root, places, output.absolute(), pack, pack_places(root))
     say(f"workspace {root.absolute()}")
     say(f"model pack {chosen.name}: {chosen.licence}")
     origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"

@@ -94,7 +94,7 @@ def _workspace(
     """Open or create the demo's workspace, and seed whoever is missing."""
     root = folder / "hot_storage"
     if not (root / "facesort.toml").exists():
-        made, _ = set_up(root, event.source, folder / "sorted", pack, roots)
+        made, _ = set_up(root, [event.source], folder / "sorted", pack, roots)
         # One of the six looks aside: yaw 1.04 with InsightFace's landmarks, where references may have 1.0.
         seeding = made.settings.seed.model_copy(update={"max_yaw": 1.2})
         save_settings(made.settings.model_copy(update={"seed": seeding}), root / "facesort.toml")

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facesort.errors import PackMismatchError
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
-from facesort.settings import Settings
+from facesort.settings import parse_settings
 from facesort.store import Store
 from facesort.store.queries.gallery import pack_ids
 from facesort.workspace import Workspace, create_workspace, open_workspace
 
 
 def set_up(
-    root: Path, source: Path, output: Path, pack: str | None, roots: Sequence[Path]
+    root: Path,
+    sources: Mapping[str, Path] | Sequence[Path],
+    output: Path,
+    pack: str | None,
+    roots: Sequence[Path],
 ) -> tuple[Workspace, ModelPack]:
     """Create a workspace.
 
     Parameters
     ----------
-    root, source, output : Path
+    root, output : Path
         Absolute.
+    sources : mapping of str to Path, or sequence of Path
+        Absolute; those without a name are called ``card-1``, ``card-2`` ...
     pack : str or None
         Name or folder of a model pack; None: an InsightFace pack if one is installed, else dlib.
     roots : sequence of Path
@@ -35,12 +41,18 @@ def set_up(
     """
     chosen = resolve_pack(pack, roots)
     # The folder, not the name: another pack of the same name elsewhere must not be picked up later.
-    settings = Settings(
-        source=source,
-        output=output,
-        pack=str(chosen.path) if chosen.kind == "insightface" else chosen.name,
-    )
+    values = {
+        "sources": sources if isinstance(sources, Mapping) else numbered(sources),
+        "output": output,
+        "pack": str(chosen.path) if chosen.kind == "insightface" else chosen.name,
+    }
+    settings = parse_settings(values, "the new workspace")
     return create_workspace(root, settings), chosen
+
+
+def numbered(places: Sequence[Path]) -> dict[str, Path]:
+    """Name sources by their number."""
+    return {f"card-{number}": place for number, place in enumerate(places, 1)}
 
 
 def open_with_pack(root: Path) -> tuple[Workspace, ModelPack]:

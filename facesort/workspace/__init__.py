@@ -15,6 +15,7 @@ It contains biometric data, so only its owner can read it.  Layout::
 
 from facesort.workspace.apart import (
     lies_in as lies_in,
+    named_places as named_places,
     refuse_inside as refuse_inside,
     refuse_nested as refuse_nested,
 )

@@ -1,12 +1,11 @@
-"""Source, output, workspace and runs: folders apart from each other."""
+"""Sources, output, workspace and runs: folders apart from each other."""
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
-from facesort.errors import (
-    SettingsError,
-)
+from facesort.errors import SettingsError
 from facesort.settings import Settings
 
 
@@ -28,16 +27,25 @@ def _is_same(one: Path, other: Path) -> bool:
         return False  # one of them does not exist yet
 
 
+def named_places(root: Path, settings: Settings) -> dict[str, Path]:
+    """Sources, output and workspace, by what messages call them."""
+    sources = {f"source {name}": place for name, place in settings.sources.items()}
+    return sources | {"output": settings.output, "workspace": root}
+
+
 def refuse_inside(folder: Path, settings: Settings) -> None:
-    """Refuse to write runs into the source or the output.
+    """Refuse to write runs into a source or the output.
 
     Raises
     ------
     SettingsError
         If the folder lies inside one of them.
     """
-    for name, place in (("source", settings.source), ("output", settings.output)):
-        if lies_in(_resolved("runs", folder), place):
+    runs = _resolved("runs", folder)
+    places = named_places(folder, settings)
+    del places["workspace"]
+    for name, place in places.items():
+        if lies_in(runs, place):
             raise SettingsError(
                 f"runs would be saved in {folder}, inside the {name} {place}: give another folder with --runs"
             )
@@ -51,19 +59,23 @@ def _resolved(name: str, path: Path) -> Path:
 
 
 def refuse_nested(root: Path, settings: Settings) -> None:
-    """Refuse source, output and workspace inside each other: the output would be sorted again.
+    """Refuse sources, output and workspace inside each other: the output would be sorted again.
+
+    Two sources may have one path: cards that take turns in one reader.
 
     Raises
     ------
     SettingsError
         If they are.
     """
-    named = {"source": settings.source, "output": settings.output, "workspace": root}
-    places = {name: _resolved(name, path) for name, path in named.items()}
-    for inner_name, inner in places.items():
-        for outer_name, outer in places.items():
-            if inner_name != outer_name and lies_in(inner, outer):
-                raise SettingsError(
-                    f"{inner_name} {inner} lies inside {outer_name} {outer}: source, output and workspace "
-                    "must be three separate folders"
-                )
+    places = {name: _resolved(name, path) for name, path in named_places(root, settings).items()}
+    for inner_name, outer_name in permutations(places, 2):
+        inner, outer = places[inner_name], places[outer_name]
+        take_turns = {inner_name, outer_name}.isdisjoint(("output", "workspace")) and lies_in(
+            outer, inner
+        )
+        if lies_in(inner, outer) and not take_turns:
+            raise SettingsError(
+                f"{inner_name} {inner} lies inside {outer_name} {outer}: sources, output and workspace "
+                "must be separate folders"
+            )

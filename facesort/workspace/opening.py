@@ -59,10 +59,11 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
             f"{root} is a workspace already: use it, or give another folder with --workspace"
         )
     refuse_nested(root, settings)
-    if not os.path.isdir(settings.source):  # unlike Path's, it says no where a name is too long
-        raise SettingsError(
-            f"source {settings.source} is not a folder: check --source, or plug in the disk"
-        )
+    for place in settings.sources.values():
+        if not os.path.isdir(place):  # unlike Path's, it says no where a name is too long
+            raise SettingsError(
+                f"source {place} is not a folder: check --source, or plug in the disk"
+            )
     there = {path.name for path in root.iterdir()} if root.is_dir() else set()
     if not all(map(is_of_the_system, there - _OURS)):
         raise WorkspaceError(f"{root} is not empty: give a new or empty folder with --workspace")

@@ -27,7 +27,7 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
         people = [1 + number % 6, 1 + (number + 3) % 6]
         write_photo(tmp_path / "source" / f"{number}.jpg", people, variation=90, shade=90 + number)
     made, pack = set_up(
-        notebooks / "hot_storage", tmp_path / "source", tmp_path / "out", "synthetic", []
+        notebooks / "hot_storage", [tmp_path / "source"], tmp_path / "out", "synthetic", []
     )
     add_references(made, pack, tmp_path, {identity: [30, 60, 120] for identity in range(1, 5)})
     return made

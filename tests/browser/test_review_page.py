@@ -28,7 +28,7 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
     for identity in (1, 2):
         write_photo(tmp_path / "src" / f"far{identity}.png", [identity], variation=230)
     workspace, pack = set_up(
-        notebooks / "hot_storage", tmp_path / "src", tmp_path / "out", "synthetic", []
+        notebooks / "hot_storage", [tmp_path / "src"], tmp_path / "out", "synthetic", []
     )
     for identity in (1, 2):
         write_photo(tmp_path / f"{identity}.png", [identity], variation=30)

@@ -22,7 +22,7 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
     """An empty gallery, where the notebook looks for it."""
     (tmp_path / "source").mkdir()
     root = notebooks / "hot_storage"
-    return set_up(root, tmp_path / "source", tmp_path / "out", "synthetic", [])[0]
+    return set_up(root, [tmp_path / "source"], tmp_path / "out", "synthetic", [])[0]
 
 
 def references(workspace: Workspace) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def run(workspace: Workspace, *arguments: str) -> tuple[int, str]:
 
 
 def test_rematch_says_what_came_and_what_waits(workspace: Workspace) -> None:
-    source = workspace.settings.source
+    source = workspace.settings.sources["card-1"]
     source.rename(source.with_name("away"))
     code, text = run(workspace, "rematch", "--json")
     assert (code, json.loads(text)["not_rendered"]) == (3, 2)

@@ -108,7 +108,7 @@ def test_no_database_is_restored_into_the_output_or_the_source(
     backed_up: Path, root: Path, tmp_path: Path
 ) -> None:
     settings = load_settings(root / "facesort.toml")
-    for place in (settings.output, settings.source):
+    for place in (settings.output, settings.sources["card-1"]):
         before = sorted(place.rglob("*"))
         done = run("restore", backed_up, "-w", place / "inner" / "new")
         assert done.exit_code == 1, done.output

@@ -70,7 +70,7 @@ def test_what_is_missing_is_listed_and_the_repair_named_and_done(workspace: Work
 
 
 def test_what_a_repair_cannot_do_is_exit_code_3_and_says_what_to_do(workspace: Workspace) -> None:
-    output, source = workspace.settings.output, workspace.settings.source
+    output, source = workspace.settings.output, workspace.settings.sources["card-1"]
     (lost,) = output.glob("*/1_*.jpg")
     lost.unlink()
     (changed,) = output.glob("*/2_*.jpg")

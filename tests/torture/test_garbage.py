@@ -58,7 +58,7 @@ def sort_all(workspace: Workspace, pack: ModelPack, ledger: Ledger) -> Counter[s
         counts = reports.counts(store)
         failed = reports.failed_photos(store, limit=100_000)
         skipped = sum(reports.skipped_reasons(store).values())
-    files = sum(path.is_file() for path in workspace.settings.source.rglob("*"))
+    files = sum(path.is_file() for path in workspace.settings.sources["card-1"].rglob("*"))
     assert counts.total + skipped == files
     assert counts.photos[PhotoStatus.PENDING] == 0
     assert {reason for _, reason, _ in failed} <= {reason.value for reason in Reason}
@@ -76,7 +76,7 @@ def with_pack(folder: Path, source: Path, assets: Path, name: str) -> tuple[Work
     if name == "synthetic":
         return make_workspace(folder, source)
     workspace, pack = set_up(
-        folder / "hot", source, folder / "out", str(assets / "models" / name), []
+        folder / "hot", [source], folder / "out", str(assets / "models" / name), []
     )
     (report,) = seed(
         workspace, pack, [Candidate("Somebody", assets / "photos/compreface/005_A.jpg")]

@@ -77,7 +77,7 @@ def make_job(folder: Path) -> tuple[Workspace, ModelPack, set[int]]:
     """A job with hard names everywhere; and the identities of the persons who could be named."""
     source = folder / "source"
     source.mkdir(parents=True)
-    workspace, pack = set_up(folder / "hot", source, folder / "out", "synthetic", [])
+    workspace, pack = set_up(folder / "hot", [source], folder / "out", "synthetic", [])
     references = []
     for identity, name in enumerate(PERSONS, start=1):
         write_photo(folder / "seeds" / f"{identity}.png", [identity], variation=30)

@@ -100,7 +100,7 @@ def sample_source(
     InsufficientTrialsError
         If the source has no photo.
     """
-    root = workspace.settings.source
+    root = next(iter(workspace.settings.sources.values()))
     with workspace.open_store(read_only=True) as store:
         known = {
             f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns) for f, _, _ in known_files(store)

@@ -19,7 +19,7 @@ from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.deliveries import left_out_files, wanted_folders
 from facesort.store.queries.stored import stored_photos
-from facesort.workspace import Workspace, lies_in
+from facesort.workspace import Workspace, lies_in, named_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def export(
     """
     settings = workspace.settings
     _refuse(folder, workspace)
-    analyser = Analyser(settings.source, pack, settings.photos)
+    analyser = Analyser(next(iter(settings.sources.values())), pack, settings.photos)
     with (
         workspace.open_store(read_only=True) as store,
         executor_or_local(executor, settings) as pool,
@@ -99,7 +99,7 @@ def export(
 
 def _refuse(folder: Path, workspace: Workspace) -> None:
     settings = workspace.settings
-    places = {"source": settings.source, "output": settings.output, "workspace": workspace.root}
+    places = named_places(workspace.root, settings)
     for name, place in places.items():
         if lies_in(folder, place):
             raise OutputError(

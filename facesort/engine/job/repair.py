@@ -103,15 +103,16 @@ def repair_output(
             lost = [write for write in writes if write.plan.target in missing]
             keys = sorted({write.plan.photo_id for write in lost})
             photos = {photo.photo.photo_id: photo for photo in stored_photos(store, keys)}
-        analyser = Analyser(settings.source, pack, settings.photos)
+        analyser = Analyser(next(iter(settings.sources.values())), pack, settings.photos)
         failed: dict[str, str] = {}
         with executor_or_local(executor, settings, len(keys)) as pool:
             renderer = Renderer(analyser, pool, root.path, lambda _: None)
             copies = iter(watch.copies(lost))
             while some := list(islice(copies, _AT_ONCE)):
                 failed |= _write_again(some, photos, renderer, root, workspace, watch.at)
-    if failed and not RootFolder.maybe_missing(settings.source).is_there():
-        failed = dict.fromkeys(failed, f"the source {settings.source} is not there")
+    source = next(iter(settings.sources.values()))
+    if failed and not RootFolder.maybe_missing(source).is_there():
+        failed = dict.fromkeys(failed, f"the source {source} is not there")
     still = tuple(target for target in found.missing if target in failed)
     repaired = tuple(target for target in found.missing if target not in failed)
     return Repair(

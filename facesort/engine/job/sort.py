@@ -140,16 +140,20 @@ def _run_in(
     _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     source = (
-        check_source(settings.source, [f.path for f, _, _ in files.known_files(store)])
+        check_source(
+            next(iter(settings.sources.values())), [f.path for f, _, _ in files.known_files(store)]
+        )
         if kind == "sort"
-        else RootFolder.maybe_missing(settings.source)
+        else RootFolder.maybe_missing(next(iter(settings.sources.values())))
     )
     output = open_output(workspace, store)
     if kind == "sort":
-        take_in(store, {"card-1": settings.source}, (output, RootFolder.of(workspace.root)))
+        take_in(store, settings.sources, (output, RootFolder.of(workspace.root)))
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
-    analyser = Analyser(settings.source, pack, settings.photos, backend=backend)
+    analyser = Analyser(
+        next(iter(settings.sources.values())), pack, settings.photos, backend=backend
+    )
     run_id = runs.start_run(
         store,
         kind,

@@ -19,7 +19,7 @@ from facesort.engine.privacy.archive import MEMBERS, Manifest, fill
 from facesort.errors import WorkspaceError, because
 from facesort.files import create_own, publish, sync_folder
 from facesort.version import __version__
-from facesort.workspace import Workspace, lies_in
+from facesort.workspace import Workspace, lies_in, named_places
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +94,7 @@ def warn_of_older_version(path: Path) -> None:
 
 
 def _refuse_places(workspace: Workspace, path: Path) -> None:
-    settings = workspace.settings
-    places = (
-        ("source", settings.source),
-        ("output", settings.output),
-        ("workspace", workspace.root),
-    )
-    for name, place in places:
+    for name, place in named_places(workspace.root, workspace.settings).items():
         if lies_in(path, place):
             raise WorkspaceError(
                 f"{path} would lie inside the {name} {place}, but it contains biometric data: choose another place"

@@ -52,7 +52,7 @@ def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
         return Markdown(NOT_REQUESTED)
     if not report.faceless:
         return Markdown("Every photo that could be read has a face in it.")
-    source = report.workspace.settings.source
+    source = next(iter(report.workspace.settings.sources.values()))
     found = [(path, _thumbnail(source / path, report)) for path in report.faceless]
     photos = [(path, pixels) for path, pixels in found if pixels is not None]
     if not photos:

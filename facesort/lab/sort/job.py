@@ -50,7 +50,10 @@ class SortJob:
         return Table(
             ("Setting", "Value", "Comes from"),
             (
-                ("Source (never written to)", settings.source, "facesort.toml"),
+                *(
+                    (f"Source {name} (never written to)", place, "facesort.toml")
+                    for name, place in settings.sources.items()
+                ),
                 ("Output (only added to)", settings.output, "facesort.toml"),
                 ("Workspace", self.workspace.root, "parameter"),
                 ("Model pack", f"{self.pack.name} ({self.pack.pack_id[:12]})", "facesort.toml"),

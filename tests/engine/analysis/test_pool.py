@@ -95,7 +95,12 @@ def test_a_worker_that_was_stopped_already_does_not_spoil_the_end() -> None:
 
 def settings(workers: int) -> Settings:
     return Settings.model_validate(
-        {"source": "/source", "output": "/output", "pack": "synthetic", "run": {"workers": workers}}
+        {
+            "sources": {"card-1": "/source"},
+            "output": "/output",
+            "pack": "synthetic",
+            "run": {"workers": workers},
+        }
     )
 
 

@@ -70,7 +70,7 @@ def seeded(folder: Path, references: dict[int, list[int]]) -> tuple[Workspace, M
     """A workspace with a reference of each person for each variation."""
     source = folder / "source"
     source.mkdir()
-    workspace, pack = set_up(folder / "hot", source, folder / "out", "synthetic", [])
+    workspace, pack = set_up(folder / "hot", [source], folder / "out", "synthetic", [])
     candidates = []
     for identity, variations in references.items():
         for number, variation in enumerate(variations):
@@ -209,7 +209,7 @@ def test_distances_are_those_that_the_sort_stores_for_the_same_faces(tmp_path: P
     people_of = {"Person 2": (2, [70, 140]), "Person 3": (3, [200]), "Guest": (9, [50, 250])}
     labelled = write_labelled(tmp_path / "labelled", people_of)
     for path in sorted(labelled.rglob("*.png")):
-        target = workspace.settings.source / path.relative_to(labelled)
+        target = workspace.settings.sources["card-1"] / path.relative_to(labelled)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
     matching = workspace.settings.matching.model_copy(update={"learn": False})
@@ -290,7 +290,7 @@ def test_a_source_that_is_gone_gives_no_forecast(tmp_path: Path) -> None:
     workspace, pack = seeded(tmp_path, FOUR)
     with pytest.raises(SourceGoneError):
         sample_source(workspace, pack)
-    (workspace.settings.source / "notes.txt").write_text("no photo")
+    (workspace.settings.sources["card-1"] / "notes.txt").write_text("no photo")
     with pytest.raises(InsufficientTrialsError, match="no photo"):
         sample_source(workspace, pack)
 

@@ -124,7 +124,11 @@ def test_a_folder_that_is_not_its_own_is_refused(job: Job, tmp_path: Path, place
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "precious").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    inside = {"source": settings.source, "output": settings.output, "workspace": job[0].root}
+    inside = {
+        "source": settings.sources["card-1"],
+        "output": settings.output,
+        "workspace": job[0].root,
+    }
     folder = inside[place] / "new" if place in inside else tmp_path / place
 
     with pytest.raises(OutputError, match=r"lies inside|is not an empty folder"):
@@ -143,8 +147,8 @@ def test_hard_links_share_the_files_of_the_output(job: Job, tmp_path: Path) -> N
 
 def test_a_copy_that_was_changed_is_rendered_again_or_left_out(job: Job, tmp_path: Path) -> None:
     shutil.copytree(job[0].settings.output, tmp_path / "sorted")
-    shutil.copytree(job[0].settings.source, tmp_path / "source")
-    places = {"output": tmp_path / "sorted", "source": tmp_path / "source"}
+    shutil.copytree(job[0].settings.sources["card-1"], tmp_path / "source")
+    places = {"output": tmp_path / "sorted", "sources": {"card-1": tmp_path / "source"}}
     workspace = Workspace(job[0].root, job[0].settings.model_copy(update=places))
     for copy in (tmp_path / "sorted").rglob("group_*.jpg"):
         copy.write_bytes(b"changed")

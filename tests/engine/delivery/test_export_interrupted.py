@@ -247,7 +247,7 @@ def test_a_copy_that_cannot_be_compared_is_not_left_out(
     """Its photo and its copy in the output are lost since."""
     for name in ("hot", "out", "source"):
         shutil.copytree(job[0].root.parent / name, tmp_path / name)
-    places = {"output": tmp_path / "out", "source": tmp_path / "source"}
+    places = {"output": tmp_path / "out", "sources": {"card-1": tmp_path / "source"}}
     mine = Workspace(tmp_path / "hot", job[0].settings.model_copy(update=places)), job[1]
     interrupt(mine, tmp_path / "export", monkeypatch, "publish", FILES)
     next((tmp_path / "out").rglob("1_*.jpg")).unlink()

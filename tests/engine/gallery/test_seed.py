@@ -41,7 +41,7 @@ ADA, BEN = Person(1, "Ada", "Ada"), Person(2, "Ben", "Ben")
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     (tmp_path / "src").mkdir()
-    return set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])
+    return set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])
 
 
 def offer(job: Job, *candidates: Candidate) -> list[SeedReport]:

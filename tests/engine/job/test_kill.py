@@ -137,7 +137,7 @@ def assert_as_uninterrupted(root: Path, expected: Uninterrupted) -> None:
         assert content(store) == expected.rows
         assert verify_output(output, verified_writes(store)).passed
     assert list(workspace.staging.iterdir()) == []
-    assert source_state(workspace.settings.source) == expected.source
+    assert source_state(workspace.settings.sources["card-1"]) == expected.source
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")

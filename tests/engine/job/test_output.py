@@ -38,7 +38,7 @@ def workspace(prepared: Path, tmp_path: Path) -> Workspace:
         shutil.copytree(prepared / name, tmp_path / name)
     shutil.copytree(prepared / "out", tmp_path / "moved")
     toml = tmp_path / "hot" / "facesort.toml"
-    places = {"source": tmp_path / "source", "output": tmp_path / "out"}
+    places = {"sources": {"card-1": tmp_path / "source"}, "output": tmp_path / "out"}
     save_settings(load_settings(toml).model_copy(update=places), toml)
     toml.write_text("# mine\n" + toml.read_text())
     return open_workspace(tmp_path / "hot")
@@ -49,7 +49,7 @@ def sort(workspace: Workspace) -> None:
 
 
 def add_photo(workspace: Workspace, name: str) -> None:
-    write_photo(workspace.settings.source / name, [1], variation=45, shade=len(name))
+    write_photo(workspace.settings.sources["card-1"] / name, [1], variation=45, shade=len(name))
 
 
 def output_of(workspace: Workspace) -> Path:

@@ -144,7 +144,7 @@ def test_files_are_written_once_a_second(
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "source").mkdir()
-    return set_up(tmp_path / "hot", tmp_path / "source", tmp_path / "out", "synthetic", [])[0]
+    return set_up(tmp_path / "hot", [tmp_path / "source"], tmp_path / "out", "synthetic", [])[0]
 
 
 @pytest.mark.parametrize("ended", ["finished", "failed", "interrupted"])

@@ -32,7 +32,7 @@ ORIENTED = {
 def sorted_job(
     folder: Path, source: Path, pack: Path, reference: Path
 ) -> tuple[Workspace, ModelPack]:
-    workspace, chosen = set_up(folder / "hot", source, folder / "out", str(pack), [])
+    workspace, chosen = set_up(folder / "hot", [source], folder / "out", str(pack), [])
     (report,) = seed(workspace, chosen, [Candidate("Somebody", reference)])
     assert report.refused is None
     run_sort(workspace, chosen)
@@ -144,7 +144,7 @@ def test_real_faces_reach_their_folders_and_strangers_do_not(
 
 def set_up_source(folder: Path, source: Path, pack: Path) -> tuple[Workspace, ModelPack]:
     source.mkdir()
-    return set_up(folder / "hot", source, folder / "out", str(pack), [])
+    return set_up(folder / "hot", [source], folder / "out", str(pack), [])
 
 
 def copy(photo: Path, source: Path) -> None:

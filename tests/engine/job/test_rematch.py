@@ -60,7 +60,7 @@ def sorted_event(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("event")
     for name, people, variation in (EARLY, *USUAL, *OTHERS):
         write_photo(root / "source" / name, people, variation=variation)
-    job = set_up(root / "hot", root / "source", root / "out", "synthetic", [])
+    job = set_up(root / "hot", [root / "source"], root / "out", "synthetic", [])
     enrol(job, root / "seeds", "Ada", ADA, 200)
     enrol(job, root / "seeds", "Bo", BO, 30)
     sort_in_threads(changed(job[0], rematch=False), job[1])
@@ -78,7 +78,10 @@ def job(sorted_event: Path, tmp_path: Path) -> Job:
     """A copy of the sorted event, with a source and an output of its own."""
     shutil.copytree(sorted_event, tmp_path / "event")
     workspace, pack = open_with_pack(tmp_path / "event" / "hot")
-    places = {"source": tmp_path / "event" / "source", "output": tmp_path / "event" / "out"}
+    places = {
+        "sources": {"card-1": tmp_path / "event" / "source"},
+        "output": tmp_path / "event" / "out",
+    }
     return Workspace(workspace.root, workspace.settings.model_copy(update=places)), pack
 
 
@@ -148,7 +151,7 @@ def test_a_photo_that_came_before_its_person_was_known_is_found(job: Job) -> Non
 
 
 def test_a_sort_ends_with_a_rematch_of_what_is_doubtful(job: Job) -> None:
-    write_photo(job[0].settings.source / "50.png", [BO], variation=70)
+    write_photo(job[0].settings.sources["card-1"] / "50.png", [BO], variation=70)
 
     sort_in_threads(*job)
 
@@ -188,7 +191,9 @@ def test_a_rejected_match_does_not_return(job: Job, tmp_path: Path) -> None:
         enrol(job, tmp_path / f"more-{number}", "Ada", ADA, variation)
     rematch(job)
     check()
-    (job[0].settings.source / "00-early.png").rename(job[0].settings.source / "renamed.png")
+    (job[0].settings.sources["card-1"] / "00-early.png").rename(
+        job[0].settings.sources["card-1"] / "renamed.png"
+    )
     sort_in_threads(*job)
     check()
     assert answers(job).get("renamed.png") is None
@@ -247,7 +252,7 @@ def test_a_merged_person_has_all_photos_in_one_folder(job: Job) -> None:
 def test_photos_with_someone_who_is_not_to_be_delivered_go_to_nobody(job: Job) -> None:
     review.name_faces(job[0], faces(job)["40.png"], "Eve")
     gallery.set_delivery(job[0], "Eve", False)
-    write_photo(job[0].settings.source / "60.png", [EVE, BO], variation=50)
+    write_photo(job[0].settings.sources["card-1"] / "60.png", [EVE, BO], variation=50)
     unknown = job[0].settings.run.model_copy(update={"unknown_folder": True})
     job = (
         Workspace(job[0].root, job[0].settings.model_copy(update={"run": unknown})),
@@ -270,16 +275,22 @@ def test_photos_with_someone_who_is_not_to_be_delivered_go_to_nobody(job: Job) -
 
 
 def test_a_photo_that_cannot_be_rendered_waits_for_the_next_rematch(job: Job) -> None:
-    away = job[0].settings.source.rename(job[0].settings.source.with_name("away"))
+    away = (
+        job[0]
+        .settings.sources["card-1"]
+        .rename(job[0].settings.sources["card-1"].with_name("away"))
+    )
 
     report = rematch(job)
 
     assert (report.not_rendered, report.named, report.files) == (1, 0, 0)
     assert answers(job)["00-early.png"] == [None]
-    away.rename(job[0].settings.source)
-    write_photo(job[0].settings.source / "00-early.png", [BO], variation=10)  # another photo
+    away.rename(job[0].settings.sources["card-1"])
+    write_photo(
+        job[0].settings.sources["card-1"] / "00-early.png", [BO], variation=10
+    )  # another photo
     assert rematch(job).not_rendered == 1
-    write_photo(job[0].settings.source / "00-early.png", [ADA], variation=233)
+    write_photo(job[0].settings.sources["card-1"] / "00-early.png", [ADA], variation=233)
     assert rematch(job).files == 1
 
 
@@ -287,7 +298,7 @@ def test_a_photo_that_cannot_be_rendered_waits_for_the_next_rematch(job: Job) ->
 def test_a_rematch_that_could_not_render_is_not_complete(
     job: Job, first: Callable[[Job], object]
 ) -> None:
-    photo = job[0].settings.source / "00-early.png"
+    photo = job[0].settings.sources["card-1"] / "00-early.png"
     away = photo.rename(job[0].root / "away.png")
     first(job)
     assert "00-early" not in folders(job)["Ada"]
@@ -301,7 +312,7 @@ def test_a_rematch_that_could_not_render_is_not_complete(
 def test_copies_are_taken_from_the_output_where_the_source_is_gone(job: Job) -> None:
     name_eve_twice(job)
     gallery.merge_persons(job[0], "Evelyn", "Eve")
-    shutil.rmtree(job[0].settings.source)
+    shutil.rmtree(job[0].settings.sources["card-1"])
 
     report = rematch(job)
 

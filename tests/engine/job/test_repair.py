@@ -46,7 +46,7 @@ def workspace(prepared: Path, tmp_path: Path) -> Workspace:
     for name in ("hot", "source", "out"):
         shutil.copytree(prepared / name, tmp_path / name)
     toml = tmp_path / "hot" / "facesort.toml"
-    places = {"source": tmp_path / "source", "output": tmp_path / "out"}
+    places = {"sources": {"card-1": tmp_path / "source"}, "output": tmp_path / "out"}
     save_settings(load_settings(toml).model_copy(update=places), toml)
     return open_workspace(tmp_path / "hot")
 
@@ -100,24 +100,24 @@ def test_without_the_source_another_copy_will_do_and_what_has_none_is_told(
     (shared, alone) = copies(workspace, "Person 1/[01]_*.jpg")
     shared.unlink()
     alone.unlink()
-    workspace.settings.source.rename(workspace.root / "away")
+    workspace.settings.sources["card-1"].rename(workspace.root / "away")
 
     done = repair(workspace)
 
     assert done.repaired == (f"Person 1/{shared.name}",)
     assert done.result.missing == (f"Person 1/{alone.name}",)
-    why = f"the source {workspace.settings.source} is not there"
+    why = f"the source {workspace.settings.sources['card-1']} is not there"
     assert done.failed == {f"Person 1/{alone.name}": why}
     assert not alone.exists()
 
-    (workspace.root / "away").rename(workspace.settings.source)
+    (workspace.root / "away").rename(workspace.settings.sources["card-1"])
     assert repair(workspace).repaired == (f"Person 1/{alone.name}",)
 
 
 def test_a_photo_that_is_another_now_is_not_written(workspace: Workspace) -> None:
     (lost,) = copies(workspace, "Person 2/2_*.jpg")
     lost.unlink()
-    write_photo(workspace.settings.source / "2.png", [2], variation=41)
+    write_photo(workspace.settings.sources["card-1"] / "2.png", [2], variation=41)
 
     done = repair(workspace)
 

@@ -323,7 +323,7 @@ def test_one_missing_file_is_only_a_failed_photo(source: Path, job: Job) -> None
 
 
 def test_nobody_in_the_gallery(tmp_path: Path, source: Path) -> None:
-    workspace, pack = set_up(tmp_path / "hot", source, tmp_path / "out", "synthetic", [])
+    workspace, pack = set_up(tmp_path / "hot", [source], tmp_path / "out", "synthetic", [])
     write_photo(source / "a.jpg", [1])
 
     with pytest.raises(GalleryError, match="facesort seed"):

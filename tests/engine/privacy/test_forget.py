@@ -174,7 +174,7 @@ def test_who_is_seeded_next_is_not_taken_for_who_was_forgotten(
         forget(workspace, name)
 
     add(workspace, pack, "Dora", [7], tmp_path / "dora.png")
-    noisy_photo(workspace.settings.source / "dora.jpg", [7])
+    noisy_photo(workspace.settings.sources["card-1"] / "dora.jpg", [7])
     sort_in_threads(workspace, pack)
 
     with workspace.open_store() as store:
@@ -381,7 +381,7 @@ def test_whatever_reads_embeddings_copes_with_faces_that_have_none(
     with workspace.sorting_lock():
         drop_unknown(workspace)
     add(workspace, pack, "Stranger", [9], tmp_path / "stranger.png")
-    noisy_photo(workspace.settings.source / "new.jpg", [9], variation=35)
+    noisy_photo(workspace.settings.sources["card-1"] / "new.jpg", [9], variation=35)
 
     sort_in_threads(workspace, pack)
     run_rematch(workspace, pack)
@@ -401,7 +401,7 @@ def test_a_sort_that_is_told_to_keeps_nothing_of_strangers(
     assert seen(workspace.root, wanted) > 0
     privacy = workspace.settings.privacy.model_copy(update={"keep_unknown": False})
     settings = workspace.settings.model_copy(update={"privacy": privacy})
-    noisy_photo(settings.source / "new.jpg", [1, 9], variation=35)
+    noisy_photo(settings.sources["card-1"] / "new.jpg", [1, 9], variation=35)
 
     sort_in_threads(replace(workspace, settings=settings), pack)
 
@@ -449,7 +449,7 @@ def named(workspace: Workspace, name: str) -> dict[str, set[str]]:
 
 def everything_else(workspace: Workspace, pack: ModelPack, folder: Path) -> None:
     """What a user may do after somebody was forgotten."""
-    noisy_photo(workspace.settings.source / "new.jpg", [1, 2], variation=70)
+    noisy_photo(workspace.settings.sources["card-1"] / "new.jpg", [1, 2], variation=70)
     sort_in_threads(workspace, pack)
     rename_person(workspace, "Cleo", "Clea")
     take_back(workspace)
@@ -517,7 +517,7 @@ def test_once_the_files_are_deleted_the_name_is_nowhere(
     shutil.rmtree(workspace.settings.output / NAME)
     workspace.corrections.unlink()
 
-    noisy_photo(workspace.settings.source / "new.jpg", [1, 2], variation=70)
+    noisy_photo(workspace.settings.sources["card-1"] / "new.jpg", [1, 2], variation=70)
     sort_in_threads(workspace, pack)
     assert named(workspace, NAME) == {"write": {"target"}}
     again = forget(workspace, NAME)

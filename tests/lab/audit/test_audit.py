@@ -269,7 +269,7 @@ def test_dropped_photos_are_shown_only_when_asked(job: Job) -> None:
 
 def test_photos_on_a_disk_that_is_gone_are_said_to_be(job: Job, tmp_path: Path) -> None:
     report = job.report(contact_sheet=2)
-    gone = report.workspace.settings.model_copy(update={"source": tmp_path / "gone"})
+    gone = report.workspace.settings.model_copy(update={"sources": {"card-1": tmp_path / "gone"}})
 
     shown = audit.show_faceless(replace(report, workspace=replace(report.workspace, settings=gone)))
 
@@ -279,7 +279,7 @@ def test_photos_on_a_disk_that_is_gone_are_said_to_be(job: Job, tmp_path: Path) 
 
 def test_an_empty_workspace_is_shown_in_words(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
-    workspace = set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])[0]
+    workspace = set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])[0]
     report = audit.open_audit(workspace.root, tmp_path / "runs")
 
     for name in set(SHOWN) - {"show_unusable"}:

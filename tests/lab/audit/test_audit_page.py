@@ -167,7 +167,7 @@ def test_the_audit_of_a_job_is_a_page_without_faces(tmp_path: Path) -> None:
 
 def test_the_audit_of_an_empty_workspace_says_so(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
-    workspace = set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])[0]
+    workspace = set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])[0]
     command = ["audit", "-w", str(workspace.root), "--runs", str(tmp_path / "runs")]
 
     done = CliRunner().invoke(cli, command)
@@ -185,7 +185,7 @@ def test_the_audit_of_an_empty_workspace_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "option"), [("workspace", "-w"), ("runs", "--runs")])
 def test_a_place_is_given_in_one_way(tmp_path: Path, name: str, option: str) -> None:
     (tmp_path / "src").mkdir()
-    set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])
+    set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])
 
     done = CliRunner().invoke(cli, ["audit", "-w", str(tmp_path / "hot"), "-p", name, "x"])
 

@@ -223,7 +223,7 @@ def test_the_forecast_and_the_faces_between_are_of_one_sample(session: Calibrati
 
 @pytest.mark.parametrize("photos", [0, 5])
 def test_without_photos_the_rest_still_works(workspace: Workspace, photos: int) -> None:
-    for path in workspace.settings.source.iterdir():
+    for path in workspace.settings.sources["card-1"].iterdir():
         path.unlink()
     session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
     said = calibrate.look_at_source(session, photos=photos, seed=0)

@@ -36,7 +36,7 @@ def sorted_with(
 ) -> tuple[Workspace, ModelPack]:
     """The demo event, sorted after these were seeded."""
     workspace, pack = set_up(
-        folder / "hot", event.source, folder / "out", str(assets / "models" / "mbf128"), []
+        folder / "hot", [event.source], folder / "out", str(assets / "models" / "mbf128"), []
     )
     # Person E's only reference is a profile, by the landmarks of this detector.
     lenient = workspace.settings.seed.model_copy(update={"max_yaw": 1.2})

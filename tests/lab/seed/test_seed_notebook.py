@@ -34,7 +34,7 @@ from facesort.workspace import Workspace
 def empty(tmp_path: Path) -> SeedSession:
     """Nobody is in the gallery."""
     (tmp_path / "src").mkdir()
-    set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])
+    set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])
     return seed.open_gallery(tmp_path / "hot", executor=ThreadPoolExecutor(1))
 
 

@@ -51,7 +51,7 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def unseeded(tmp_path: Path) -> Workspace:
     (tmp_path / "src").mkdir()
-    return set_up(tmp_path / "hot", tmp_path / "src", tmp_path / "out", "synthetic", [])[0]
+    return set_up(tmp_path / "hot", [tmp_path / "src"], tmp_path / "out", "synthetic", [])[0]
 
 
 def run_in_threads(job: sort.SortJob, **options: Any) -> SortReport:

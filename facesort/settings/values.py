@@ -1,28 +1,40 @@
-"""Validated, immutable settings, read from ``facesort.toml`` once and passed down."""
+"""All settings with their limits and defaults."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from facesort.errors import SettingsError, because
-from facesort.files import NotOursError, read_own, replace_file
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 # Strict types: `strict = true` is a mistake, not a threshold of 1.0.
 Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
+Pairs = Literal["jpeg", "raw", "both"]
+FIRST_SOURCE = "card-1"
 
 
-_SIZE_LIMIT = (
-    1 << 15
-)  # bytes of facesort.toml; ours has one thousand, and long keys take time squared
-_SHOWN = 20  # problems told at once
+def checked_name(name: str) -> str:
+    """A name of a source, as it may stand in tables, in commands and in messages.
+
+    Raises
+    ------
+    ValueError
+        With the rule that it breaks.
+    """
+    if not 1 <= len(name) <= 60:
+        raise ValueError("the name of a source has 1 to 60 characters")
+    if not name.isprintable() or name != name.strip() or set(name) & set("/\\"):
+        raise ValueError(
+            f"{name!r} cannot be the name of a source: leave out slashes, control characters and blanks at its ends"
+        )
+    if name[0] in "-.":
+        raise ValueError(f"{name!r} cannot be the name of a source: it begins with {name[0]!r}")
+    return name
+
+
+SourceName = Annotated[str, AfterValidator(checked_name)]
 
 
 class _Section(BaseModel):
@@ -77,12 +89,15 @@ class PhotoSettings(_Section):
     max_worker_mb : float
         A file for which its worker process would need more memory fails as ``too_large``; at least 500 MB, which a
         worker needs for its models.
+    pairs : {"jpeg", "raw", "both"}
+        Which file of a shot that was taken as RAW and JPEG is delivered.
     """
 
     max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
     max_file_mb: Annotated[float, Field(gt=0, le=1e6)] = 1024.0
     timeout_s: Annotated[float, Field(gt=0, le=1e6)] = 120.0
     max_worker_mb: Annotated[float, Field(ge=500, le=1e8)] = 4000.0
+    pairs: Pairs = "jpeg"
 
 
 class SeedSettings(_Section):
@@ -177,8 +192,8 @@ class Settings(_Section):
 
     Parameters
     ----------
-    source : Path
-        Root of the photos; never written to.
+    sources : dict of str to Path
+        Folders of photos by name, at least one; never written to.
     output : Path
         Root of the sorted copies; files are only ever added.
     pack : str
@@ -187,7 +202,7 @@ class Settings(_Section):
         None: no calibration was applied.
     """
 
-    source: Path
+    sources: Annotated[dict[SourceName, Path], Field(min_length=1)]
     output: Path
     pack: str
     matching: MatchingSettings = MatchingSettings()
@@ -196,140 +211,3 @@ class Settings(_Section):
     run: RunSettings = RunSettings()
     privacy: PrivacySettings = PrivacySettings()
     calibration: CalibrationSettings | None = None
-
-
-def parse_settings(values: dict[str, Any], origin: str) -> Settings:
-    """Validate plain values.
-
-    Parameters
-    ----------
-    values : dict
-        As read from TOML.
-    origin : str
-        File or option that they come from, for the message.
-
-    Raises
-    ------
-    SettingsError
-        With one line per setting that is unknown or out of range.
-    """
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        lines = "\n".join(f"  {problem}" for problem in problems(error))
-        raise SettingsError(f"{origin} is not valid:\n{lines}") from error
-
-
-def problems(error: ValidationError) -> list[str]:
-    """What is wrong with values that came from a file: one line each, which names the value."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:_SHOWN]
-    lines = ((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
-    return [f"{where}: {what}" if where else what for where, what in lines]
-
-
-_OF_A_RUN = {
-    "workers": "run",
-    "unknown_folder": "run",
-    "strict": "matching",
-    "loose": "matching",
-    "margin": "matching",
-    "learn": "matching",
-}
-
-
-def given_for_run(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Leave out what is to be as in ``facesort.toml``: None, and 0 workers."""
-    return {
-        name: value
-        for name, value in parameters.items()
-        if value is not None and not (name == "workers" and value == 0)
-    }
-
-
-def override(settings: Settings, values: Mapping[str, object]) -> Settings:
-    """Copy of the settings with those of one run.
-
-    Parameters
-    ----------
-    values : mapping
-        ``workers``, ``unknown_folder``, ``strict``, ``loose``, ``margin``, ``learn``.
-
-    Raises
-    ------
-    SettingsError
-        If a name or a value is not valid.
-    """
-    changed = settings.model_dump()
-    for name, value in values.items():
-        if name not in _OF_A_RUN:
-            raise SettingsError(f"a sort has no setting {name!r}; it has {', '.join(_OF_A_RUN)}")
-        changed[_OF_A_RUN[name]][name] = value
-    return parse_settings(changed, "a parameter of this run")
-
-
-def load_settings(path: Path) -> Settings:
-    """Read ``facesort.toml``.
-
-    Raises
-    ------
-    SettingsError
-        If the file is missing, not TOML, or holds an unknown key or a value out of range.
-    """
-    try:
-        text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
-        values = tomllib.loads(text)  # editors on Windows add a byte order mark
-    except FileNotFoundError as error:
-        raise SettingsError(f"{path} is missing; `facesort init` makes a workspace") from error
-    except NotOursError as error:
-        raise SettingsError(
-            f"{path} cannot be read: it {error.strerror}; put a settings file there, as `facesort init` writes it"
-        ) from error
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read {because(error)}, and run the command again"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
-    settings = parse_settings(values, str(path))
-    # A relative path in the file is relative to the file, not to the current folder.
-    places = {
-        name: path.absolute().parent / getattr(settings, name) for name in ("source", "output")
-    }
-    return settings.model_copy(update=places)
-
-
-def save_settings(settings: Settings, path: Path) -> None:
-    """Write ``facesort.toml``, keeping the comments of a file that is there.
-
-    Raises
-    ------
-    SettingsError
-        If the disk is full or fails; the file is unchanged.
-    """
-    values = settings.model_dump(mode="json", exclude_none=True)
-    try:
-        try:
-            text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
-            document = tomlkit.parse(text)
-        except FileNotFoundError:
-            document = tomlkit.document()
-        _update(document, values)
-        replace_file(path, tomlkit.dumps(document).encode())
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}; it is unchanged") from error
-    except OSError as error:
-        place = error.filename if isinstance(error, NotOursError) else path
-        raise SettingsError(
-            f"{place} cannot be written {because(error)}, and run the command again; the file is unchanged"
-        ) from error
-
-
-def _update(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Update a TOML table in place: replacing it would lose its comments."""
-    for gone in table.keys() - values.keys():
-        del table[gone]
-    for key, value in values.items():
-        if isinstance(value, dict) and key in table:
-            _update(table[key], value)
-        elif table.get(key) != value:
-            table[key] = value
