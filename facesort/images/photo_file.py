@@ -24,7 +24,7 @@ from facesort.images import metadata
 from facesort.images.content import EXPORT, Content, identify
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
-from facesort.images.raster import decode_raster, read_header
+from facesort.images.raster import Header, decode_raster, read_header
 from facesort.images.raw import decode_raw, read_raw_header
 from facesort.reasons import Reason
 
@@ -82,8 +82,8 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
             picture = decode_raster(data, content.format, max_megapixels=max_megapixels)
     pixels = picture.pixels.view()
     pixels.flags.writeable = False
-    scale = max(picture.size) / max(pixels.shape[:2])
-    return LoadedPhoto(pixels, scale, _info(content, picture.size, picture.exif))
+    scale = max(picture.header.size) / max(pixels.shape[:2])
+    return LoadedPhoto(pixels, scale, _info(content, picture.header))
 
 
 def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:
@@ -103,7 +103,7 @@ def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:
             header = read_raw_header(data, content, max_megapixels=max_megapixels)
         else:
             header = read_header(data, content.format, max_megapixels=max_megapixels)
-    return _info(content, header.size, header.exif)
+    return _info(content, header)
 
 
 def _identified(data: bytes, name: str) -> Content:
@@ -130,17 +130,17 @@ def _as_image_errors(content: Content) -> Iterator[None]:
         raise ImageError(reason, detail) from error
 
 
-def _info(content: Content, size: tuple[int, int], exif: Image.Exif) -> PhotoInfo:
-    width, height = size
-    captured_at, utc_offset = metadata.captured_at(exif)
+def _info(content: Content, header: Header) -> PhotoInfo:
+    width, height = header.size
+    captured_at, utc_offset = metadata.captured_at(header.exif)
     return PhotoInfo(
         format=content.format,
         width=width,
         height=height,
         captured_at=captured_at,
-        camera=metadata.camera(exif),
+        camera=metadata.camera(header.exif),
         utc_offset=utc_offset,
-        position=position(exif),
+        position=position(header.exif),
     )
 
 

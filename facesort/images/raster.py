@@ -49,8 +49,8 @@ _FIRST_SIDEWAYS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """An upright sRGB picture of working size.
+class Header:
+    """What a picture says of itself.
 
     Parameters
     ----------
@@ -60,25 +60,16 @@ class Picture:
         Empty if there is none, or it is unreadable.
     """
 
-    pixels: Pixels
     size: tuple[int, int]
     exif: Image.Exif
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Header:
-    """What is known of a picture before it is decoded.
+class Picture:
+    """An upright sRGB picture of working size, and the header of the full-size one."""
 
-    Parameters
-    ----------
-    size : (int, int)
-        Upright full-size width and height in px.
-    exif : Image.Exif
-        Empty if there is none, or it is unreadable.
-    """
-
-    size: tuple[int, int]
-    exif: Image.Exif
+    pixels: Pixels
+    header: Header
 
 
 def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
@@ -119,7 +110,7 @@ def decode_raster(
     pixels = _decoded(data, image)
     exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
     turn = _turn(image, exif, default_orientation)
-    return Picture(apply_orientation(pixels, turn), _upright(size, turn), exif)
+    return Picture(apply_orientation(pixels, turn), Header(_upright(size, turn), exif))
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:

@@ -84,8 +84,8 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
             pixels, size = _developed(raw, size)
     exif = _own_exif(data, content)
     if exif is None:
-        exif = Image.Exif() if preview is None else preview.exif
-    return Picture(pixels, size, exif)
+        exif = Image.Exif() if preview is None else preview.header.exif
+    return Picture(pixels, Header(size, exif))
 
 
 def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> Header:
@@ -156,7 +156,8 @@ def _preview_exif(raw: rawpy.RawPy, max_megapixels: float) -> Image.Exif:
 def _shows_enough(preview: Picture, size: tuple[int, int]) -> bool:
     """Whether the preview is large enough and has the frame and orientation of the raw data."""
     enough = min(WORKING_EDGE, _NEARLY_WHOLE * max(size))
-    return max(preview.size) >= enough and _same_frame(preview.size, size)
+    shown = preview.header.size
+    return max(shown) >= enough and _same_frame(shown, size)
 
 
 def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Pixels, tuple[int, int]]:

@@ -91,11 +91,11 @@ def _matches(pattern: bytes) -> _Evidence:
 
 
 def _is_bmp(head: bytes, size: int) -> bool:
-    """Whether a known DIB header follows, and the pixels start behind it."""
+    """Whether a DIB header of a known length follows, and the pixels start within the file."""
     if len(head) < 18:
         return False
     start, header = struct.unpack_from("<II", head, 10)
-    return header in {12, 16, 40, 52, 56, 64, 108, 124} and 14 + header <= start <= size
+    return header in {12, 16, 40, 52, 56, 64, 108, 124} and start <= size
 
 
 def _is_jxl_codestream(head: bytes, size: int) -> bool:

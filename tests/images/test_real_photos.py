@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.errors import ImageError
-from facesort.images import LoadedPhoto, encode_output, load_photo
+from facesort.images import (
+    HEAD_BYTES,
+    LoadedPhoto,
+    PhotoKind,
+    encode_output,
+    kind_by_content,
+    load_photo,
+    look_at,
+)
 from facesort.reasons import Reason
 
 # What decoders warn about on broken files is not the question here.
@@ -24,6 +32,7 @@ _REASONS_OF_A_FILE = {
     Reason.CORRUPT,
     Reason.TOO_LARGE,
 }
+_REASONS_OF_NO_PHOTO = {Reason.EMPTY_FILE, Reason.NOT_AN_IMAGE}
 
 
 def load(path: Path) -> LoadedPhoto:
@@ -57,11 +66,16 @@ def test_every_file_is_a_photo_or_a_reason(assets: Path, folder: str) -> None:
     assert len(files) >= 10
     photos = 0
     for path in files:
+        data = path.read_bytes()
+        a_photo = kind_by_content(data[:HEAD_BYTES], len(data)) is PhotoKind.PHOTO
         try:
             photo = load(path)
         except ImageError as error:
             assert error.reason in _REASONS_OF_A_FILE, path.name
+            assert a_photo != (error.reason in _REASONS_OF_NO_PHOTO), path.name
             continue
+        assert a_photo, path.name
+        assert look_at(data, path.name, max_megapixels=200) == photo.info, path.name
         photos += 1
         long_edge, full = max(photo.pixels.shape[:2]), max(photo.info.width, photo.info.height)
         assert photo.pixels.dtype == np.uint8, path.name
