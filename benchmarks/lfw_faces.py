@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.records import Analysis, Face, PhotoRef
-from facesort.engine.analysis.analyse import Analyser, analyse_file
+from facesort.engine.analysis.analyse import Analyser, Task, analyse_file
 from facesort.faces.protocol import ModelPack
 from facesort.settings import PhotoSettings
 
@@ -47,10 +47,11 @@ def _face(
 
 def _analyse(root: Path, pack: ModelPack, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    analyser = Analyser(root, pack, PhotoSettings(), threads=1)
+    analyser = Analyser({"": root}, pack, PhotoSettings(), threads=1)
     paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.jpg"))
     analyses = [
-        replace(analyse_file(analyser, PhotoRef(i, path)), jpeg=b"") for i, path in enumerate(paths)
+        replace(analyse_file(analyser, Task(PhotoRef(i, path))), jpeg=b"")
+        for i, path in enumerate(paths)
     ]
     rows = [(a.photo_id, face) for a in analyses for face in a.faces]
     np.savez(

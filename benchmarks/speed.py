@@ -27,7 +27,7 @@ from speed_photos import MadePhotos, make_jpegs, make_raws
 from straightforward import Straightforward, sort_with_dlib
 
 from facesort.core.records import PhotoRef
-from facesort.engine.analysis.analyse import Analyser, analyse_file
+from facesort.engine.analysis.analyse import Analyser, Task, analyse_file
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_sort
@@ -130,9 +130,11 @@ class Contest:
         return found
 
     def _warm(self, pool: LocalPool, paths: Sequence[Path]) -> None:
-        analyser = Analyser(self.made.source, self.pack, PhotoSettings(), backend=self.backend)
-        rows = [PhotoRef(n, path.name) for n, path in enumerate(paths[:8])]
-        for future in [pool.submit(analyse_file, analyser, row) for row in rows]:
+        analyser = Analyser(
+            {"": self.made.source}, self.pack, PhotoSettings(), backend=self.backend
+        )
+        tasks = [Task(PhotoRef(n, path.name)) for n, path in enumerate(paths[:8])]
+        for future in [pool.submit(analyse_file, analyser, task) for task in tasks]:
             assert future.result().failure is None
         self._networks(pool)
 

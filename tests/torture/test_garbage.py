@@ -221,7 +221,7 @@ def test_a_worker_that_swells_fails_alone(
 
     class Swelling(LocalPool):
         def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-            return super().submit(act if args[1].path == "c.jpg" else fn, *args, **kwargs)
+            return super().submit(act if args[1].ref.path == "c.jpg" else fn, *args, **kwargs)
 
     with peak_memory() as peak, Swelling.of(1, workspace.settings.photos) as pool:
         run_sort(workspace, pack, SortOptions(pool))

@@ -18,7 +18,8 @@ from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import folder_key
 from facesort.core.words import several
-from facesort.engine.analysis.analyse import Analyser, analyse_in_order
+from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.seed import Candidate, candidates_in
 from facesort.errors import InsufficientTrialsError
@@ -160,9 +161,11 @@ def analyse_files(
 ) -> Generator[Analysis]:
     """Analyse files below a root in their order, as the workspace is set; on this machine without an executor."""
     settings = workspace.settings
-    analyser = Analyser(root, pack, settings.photos)
+    analyser = Analyser({"": root}, pack, settings.photos)
     with executor_or_local(executor, settings, tasks=len(files)) as pool:
-        for done, analysis in enumerate(analyse_in_order(analyser, files, pool), start=1):
+        for done, analysis in enumerate(
+            analyse_in_order(analyser, map(Task, files), pool), start=1
+        ):
             if on_photo is not None:
                 on_photo(done, len(files))
             yield analysis

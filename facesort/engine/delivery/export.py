@@ -77,7 +77,7 @@ def export(
     """
     settings = workspace.settings
     _refuse(folder, workspace)
-    analyser = Analyser(next(iter(settings.sources.values())), pack, settings.photos)
+    analyser = Analyser(settings.sources, pack, settings.photos)
     with (
         workspace.open_store(read_only=True) as store,
         executor_or_local(executor, settings) as pool,

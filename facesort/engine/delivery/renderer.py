@@ -11,7 +11,8 @@ from pathlib import Path
 
 from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
-from facesort.engine.analysis.analyse import Analyser, render_again
+from facesort.engine.analysis.analyse import Analyser
+from facesort.engine.analysis.in_order import render_again
 from facesort.errors import ImageError, short_of
 from facesort.files import read_own
 from facesort.reasons import Reason

@@ -20,7 +20,8 @@ from facesort.core.gallery import Person
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import safe_folder
-from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.in_order import analyse_in_order, render_again
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.reference_check import (
@@ -192,11 +193,11 @@ def seed(
     with workspace.open_store() as store:
         refuse_other_pack(store, pack)
     settings = workspace.settings
-    analyser = Analyser(Path("/"), pack, settings.photos)
+    analyser = Analyser({"": Path("/")}, pack, settings.photos)
     photos = [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
     tasks = min(len(candidates), settings.run.workers or 2)
     with executor_or_local(executor, settings, tasks) as pool:
-        analyses = analyse_in_order(analyser, photos, pool)
+        analyses = analyse_in_order(analyser, map(Task, photos), pool)
         for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
             shown = _with_picture(analysis, analyser, photo, pool)
             yield _enrol(workspace, pack, candidate, shown, clock)

@@ -17,7 +17,8 @@ from functools import partial
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, File, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
-from facesort.engine.analysis.analyse import Analyser, analyse_in_order, render_again
+from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.in_order import analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.job.commit import Committer, mark_of
 from facesort.engine.job.decide import (
@@ -115,7 +116,7 @@ class Run:
         pending = files.batches_in(self.store, BatchState.PENDING)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead = itertools.tee(files.batch_files(self.store, b) for b in pending)
-        everything = (file.ref for file in itertools.chain.from_iterable(ahead))
+        everything = (Task(file.ref) for file in itertools.chain.from_iterable(ahead))
         analyses = self._monitored(analyse_in_order(self.analyser, everything, executor))
         for batch_id, batch in zip(pending, batches, strict=True):
             self._sort_batch(batch_id, batch, analyses, executor)

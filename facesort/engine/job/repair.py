@@ -103,7 +103,7 @@ def repair_output(
             lost = [write for write in writes if write.plan.target in missing]
             keys = sorted({write.plan.photo_id for write in lost})
             photos = {photo.photo.photo_id: photo for photo in stored_photos(store, keys)}
-        analyser = Analyser(next(iter(settings.sources.values())), pack, settings.photos)
+        analyser = Analyser(settings.sources, pack, settings.photos)
         failed: dict[str, str] = {}
         with executor_or_local(executor, settings, len(keys)) as pool:
             renderer = Renderer(analyser, pool, root.path, lambda _: None)

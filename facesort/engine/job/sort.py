@@ -151,9 +151,7 @@ def _run_in(
         take_in(store, settings.sources, (output, RootFolder.of(workspace.root)))
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
-    analyser = Analyser(
-        next(iter(settings.sources.values())), pack, settings.photos, backend=backend
-    )
+    analyser = Analyser(settings.sources, pack, settings.photos, backend=backend)
     run_id = runs.start_run(
         store,
         kind,

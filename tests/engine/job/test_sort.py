@@ -214,7 +214,7 @@ class Sabotage(LocalPool):
         self.acts = acts
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        act = self.acts.get(args[1].path)
+        act = self.acts.get(getattr(args[1], "ref", args[1]).path)
         return super().submit(act) if act else super().submit(fn, *args, **kwargs)
 
 

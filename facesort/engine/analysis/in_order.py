@@ -1,0 +1,186 @@
+"""Analyses in worker processes: in the order of the files, and each content once."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait
+from dataclasses import dataclass, field
+
+from pebble import ProcessExpired
+
+from facesort.core.records import Analysis, PhotoRef
+from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file, render_file
+from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
+from facesort.errors import ImageError
+from facesort.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+# How far the workers may run ahead of the file that is next in order.
+_AHEAD = 64
+_WORKER_FAILURES = (TimeoutError, ProcessExpired, MemoryError)
+
+
+def render_again(
+    analyser: Analyser, photo: PhotoRef, executor: Executor, sha256: str | None = None
+) -> bytes:
+    """Render a photo whose JPEG is lost, in a worker.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read any more, has another hash than the one given, or crashed its worker.
+    """
+    try:
+        return executor.submit(render_file, analyser, photo, sha256).result()
+    except _WORKER_FAILURES as error:
+        raise ImageError(*_worker_failure(analyser, photo, error)) from error
+
+
+def analyse_in_order(
+    analyser: Analyser, tasks: Iterable[Task], executor: Executor
+) -> Iterator[Analysis]:
+    """Analyse files in parallel and yield the results in the order of the files.
+
+    Of files with the same content, the first in order is analysed; the others are only hashed.  The results depend
+    neither on the number of workers nor on their timing.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    executor : Executor
+        At most 64 files are under way at a time, whatever its size; if the caller stops early, they are cancelled.
+    """
+    line = _Line(analyser, executor)
+    try:
+        for task in tasks:
+            line.enter(task)
+            if len(line.jobs) >= _AHEAD:
+                yield line.leave()
+        while line.jobs:
+            yield line.leave()
+    finally:
+        for job in line.jobs:
+            job.future.cancel()
+
+
+_Work = Callable[[Analyser, Task], Analysis]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A task under way."""
+
+    task: Task
+    work: _Work
+    future: Future[Analysis]
+    found: Analysis | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """The tasks under way, in order.
+
+    Parameters
+    ----------
+    jobs : deque of _Job
+    hashing : deque of _Job
+        Those of them that are being hashed, to see whether they are analysed.
+    first : set of str
+        SHA-256 of the files that were hashed and then analysed.
+    read : set of str
+        SHA-256 of all files that have left the line.
+    """
+
+    analyser: Analyser
+    executor: Executor
+    jobs: deque[_Job] = field(default_factory=deque)
+    hashing: deque[_Job] = field(default_factory=deque)
+    first: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+
+    def enter(self, task: Task) -> None:
+        """Start to hash or analyse the next file."""
+        work = hash_file if task.shared_size else analyse_file
+        job = _Job(task, work, self.executor.submit(work, self.analyser, task))
+        self.jobs.append(job)
+        if task.shared_size:
+            self.hashing.append(job)
+
+    def leave(self) -> Analysis:
+        """Wait for the result of the first file."""
+        job = self.jobs.popleft()
+        while True:
+            self._analyse_hashed()
+            hashing = [self.hashing[0].future] if self.hashing else []
+            if job.future.done() and job.future not in hashing:
+                break
+            wait([job.future, *hashing], return_when=FIRST_COMPLETED)
+        found = self._result(job)
+        if _is_unread(found, job.task.known, self.read):
+            # The earlier file with this content was lost or changed before it could be analysed.
+            self._submit(job, analyse_file)
+            found = self._result(job)
+        self.read.add(found.sha256)
+        return found
+
+    def _analyse_hashed(self) -> None:
+        """Start to analyse the files that are hashed by now, but not those whose content came before."""
+        while self.hashing and self.hashing[0].future.done():
+            job = self.hashing.popleft()
+            found = self._result(job)
+            if _is_unread(found, job.task.known, self.first):
+                self.first.add(found.sha256)
+                self._submit(job, analyse_file)
+
+    def _submit(self, job: _Job, work: _Work) -> None:
+        job.work, job.future = work, self.executor.submit(work, self.analyser, job.task)
+        job.found = None
+
+    def _result(self, job: _Job) -> Analysis:
+        """Wait for one result; a worker that died or hung gives a reason code, not an exception."""
+        if job.found is None:
+            try:
+                job.found = self._result_of_two(job)
+            except _WORKER_FAILURES as error:
+                ref = job.task.ref
+                reason, detail = _worker_failure(self.analyser, ref, error)
+                job.found = Analysis(ref.photo_id, "", failure=reason, detail=detail)
+        return job.found
+
+    def _result_of_two(self, job: _Job) -> Analysis:
+        """Wait for one result; if the worker was killed, try once more."""
+        try:
+            return job.future.result()
+        except ProcessExpired as error:
+            if error.exitcode == EXIT_OUT_OF_MEMORY:
+                raise
+            # It may have been killed because of another file: by an out-of-memory killer, for example.
+            return self.executor.submit(job.work, self.analyser, job.task).result()
+
+
+def _is_unread(found: Analysis, *known: Collection[str]) -> bool:
+    """Whether a file was only hashed, and its content is none of those."""
+    return found.known and not any(found.sha256 in contents for contents in known)
+
+
+def _worker_failure(
+    analyser: Analyser, photo: PhotoRef, error: TimeoutError | ProcessExpired | MemoryError
+) -> tuple[Reason, str]:
+    """Reason code and text for a file that crashed its worker, or exceeded its time or memory."""
+    if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == EXIT_OUT_OF_MEMORY:
+        limit = analyser.photos.max_worker_mb
+        log.warning("%s was given up: its worker got no more memory", photo.path)
+        # A refused allocation does not tell which of the two it was.
+        return Reason.TOO_LARGE, (
+            f"it takes more than {limit:g} MB of memory (photos.max_worker_mb), or the system had no more: then close "
+            "other programs or use fewer processes (--workers), and run `facesort retry`"
+        )
+    if isinstance(error, TimeoutError):
+        limit = analyser.photos.timeout_s
+        log.warning("%s was given up after %g s", photo.path, limit)
+        return Reason.TIMEOUT, f"gave up after {limit:g} s (photos.timeout_s)"
+    log.warning("%s killed its worker (exit code %s)", photo.path, error.exitcode)
+    return Reason.WORKER_DIED, f"its worker process ended with code {error.exitcode}"
