@@ -50,7 +50,7 @@ def calibrate(
     refuse_options_among(pairs, {"workspace": "-w", "labelled": "--labelled", "apply": "--apply"})
     asked = check_parameters("02_calibrate", parse_parameters(pairs))
     workspace.open_store().close()  # brings an older database up to date
-    check_calibration(workspace, pack, labelled)
+    say(*map(str, check_calibration(workspace, pack, labelled)), err=True)
     parameters = asked | {"workspace": str(workspace.root), "apply": apply}
     if labelled is not None:
         parameters["labelled"] = str(labelled.absolute())

@@ -11,7 +11,6 @@ import click
 from tqdm import tqdm
 
 from facesort.cli.terminal import json_option, say, say_json, workspace_option
-from facesort.core.words import several
 
 
 @click.command()
@@ -48,7 +47,8 @@ def seed(
 
     Either NAME from one or more PHOTOS with exactly one face each, or a whole folder with --from.
     """
-    from facesort.engine.gallery.seed import Candidate, candidates_in, person_name, photos_beside
+    from facesort.engine.gallery.person_folders import person_folders
+    from facesort.engine.gallery.seed import Candidate, person_name
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
@@ -61,19 +61,13 @@ def seed(
         raise click.UsageError("give NAME and at least one photo, or --from DIR")
     if name and os.path.isfile(name):  # unlike Path's, it says no where a name is too long
         raise click.UsageError(f"NAME comes first, but {name} is a file")
-    candidates = (
-        candidates_in(root_folder)
-        if root_folder is not None
-        else [Candidate(person_name(str(name)), photo, folder) for photo in photos]
-    )
+    if root_folder is None:
+        candidates = [Candidate(person_name(str(name)), photo, folder) for photo in photos]
+    else:
+        found = person_folders(root_folder)
+        candidates = list(found.candidates)
+        say(*map(str, found.left_out), err=True)
     _seed_all(workspace, pack, [replace(c, force=force) for c in candidates])
-    if root_folder is not None:
-        for place, number in photos_beside(root_folder).items():
-            say(
-                f"left out {several(number, 'photo')} in {root_folder / place}: only photos directly in a person's "
-                "folder are taken",
-                err=True,
-            )
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:

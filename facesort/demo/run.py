@@ -15,7 +15,8 @@ from facesort.demo.event import (
     remove_demo_event,
     score_demo,
 )
-from facesort.engine.gallery.seed import candidates_in, seed
+from facesort.engine.gallery.person_folders import person_folders
+from facesort.engine.gallery.seed import seed
 from facesort.engine.setup import open_with_pack, set_up
 from facesort.errors import GalleryError
 from facesort.files import publish
@@ -102,7 +103,7 @@ def _workspace(
     say(f"model pack: {chosen.name} ({chosen.licence})")
     with workspace.open_store(read_only=True) as store:
         known = {s.person.name for s in person_summaries(store) if s.references}
-    missing = [c for c in candidates_in(event.seeds) if c.name not in known]
+    missing = [c for c in person_folders(event.seeds).candidates if c.name not in known]
     for report in seed(workspace, chosen, missing):
         if report.refused is not None:
             raise GalleryError(

@@ -36,6 +36,8 @@ def test_a_calibration_is_printed_saved_and_applied(tmp_path: Path) -> None:
     make_gallery(tmp_path, {identity: [30, 60] for identity in (1, 2, 3)})
     write_photo(tmp_path / "source" / "a.jpg", [1, 9], variation=90)
     labelled = label(tmp_path, {"Person 1": 1, **{f"Guest {i}": i for i in range(20, 24)}})
+    write_photo(labelled / "loose.png", [1])
+    write_photo(labelled / "@eaDir" / "photo.png", [1], variation=50)
 
     done = run(tmp_path, "--labelled", labelled, "--apply", "-p", "fpir", "0.2")
 
@@ -49,10 +51,16 @@ def test_a_calibration_is_printed_saved_and_applied(tmp_path: Path) -> None:
     assert "5/5" in done.stderr, "the bar of the labelled photos"
     assert "1/1" in done.stderr, "and that of the sample"
     assert "drop  0.0% of 1 photos expected" in done.stdout
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
+    assert [line.partition(": ")[0] for line in left_out] == [
+        "left out 1 photo ('loose.png')",
+        "left out 1 file or folder ('@eaDir')",
+    ]
     (folder,) = (tmp_path / "runs").iterdir()
     found = json.loads((folder / "calibration.json").read_text())
     assert (folder / "02_calibrate.ipynb").is_file()
     assert (folder / "summary.json").is_file()
+    assert "In the labelled folder: left out 1 photo" in (folder / "02_calibrate.ipynb").read_text()
     used = load_settings(tmp_path / "hot" / "facesort.toml")
     assert used.calibration is not None
     assert used.calibration.id == found["calibration_id"]
@@ -87,6 +95,7 @@ def gallery(references: dict[int, list[int]]) -> Callable[[Path], object]:
         (gallery({1: [30, 60], 2: [30, 60]}), {}, "no sub-folder with photos"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9}, "photos of 1 person, but at least"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9, "Sea": None}, "1 person (not used: 1 no_face)"),
+        (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9, "Sea/1": 8}, "left out 1 photo ('Sea/1/photo.png'): nested"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_calibrated_is_a_sentence_and_nothing_is_stored(

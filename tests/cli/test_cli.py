@@ -284,24 +284,70 @@ def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: P
     ]
 
 
+def persons_in(workspace: Path) -> list[str]:
+    return [p["name"] for p in json.loads(run("persons", "-w", workspace, "--json").stdout)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name ends with a blank")
 def test_only_the_folders_of_persons_are_seeded_and_what_is_left_out_is_named(
     workspace: Path, tmp_path: Path
 ) -> None:
     people = tmp_path / "people"
     write_photo(people / "Ada" / "a.png", [1])
-    for place in ("@eaDir/a.png", "Ben /2019/b.png", "loose.png", ".thumbnails/c.png"):
-        (people / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(people / "Ada" / "a.png", people / place)
-    write_photo(people / "Ben " / "b.png", [2])
+    for place in ("@eaDir/a.png", "Ben/2019/b.png", "loose.png", ".thumbnails/c.png", "Ben /b.png"):
+        write_photo(people / place, [2])
 
     done = run("seed", "-w", workspace, "--from", people)
 
-    assert done.stdout.splitlines() == ["added    Ada: a.png", "added    Ben: b.png"]
-    assert re.findall("left out 1 photo in (.+?):", done.stderr) == [
-        str(people),
-        str(people / "@eaDir"),
-        str(people / "Ben " / "2019"),
+    assert (done.exit_code, done.stdout) == (0, "added    Ada: a.png\n")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("left out")]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "left out 1 photo ('Ben/2019/b.png')",
+        "left out 1 photo ('loose.png')",
+        "left out 1 photo ('Ben /b.png')",
+        "left out 1 hidden file or folder ('.thumbnails')",
+        "left out 1 file or folder ('@eaDir')",
     ]
+    assert persons_in(workspace) == ["Ada"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name ends with a blank")
+def test_a_folder_with_nobody_who_can_be_seeded_is_an_error_that_says_why(
+    workspace: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    for place in ("@eaDir/a.png", "Ben /y.png", "Ben/2019/x.png", "loose.png", "a\x1b[31m/2/b.png"):
+        write_photo(people / place, [1])
+
+    done = run("seed", "-w", workspace, "--from", people)
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    for said in ("'@eaDir'", "'Ben /y.png'", "Ben/2019/x.png", "'loose.png'", "a\\x1b[31m/2/b.png"):
+        assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert persons_in(workspace) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs folders that differ by case, and links")
+def test_folders_that_leave_doubt_enrol_nobody_and_photos_by_content_are_taken(
+    workspace: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    write_photo(people / "Ada" / "a.png", [1])
+    (people / "Ada" / "a.png").rename(people / "Ada" / "a.jpeg_large")
+    write_photo(people / "Ben" / "b.png", [2])
+    write_photo(people / "BEN" / "b.png", [3])
+    (people / "Finn").symlink_to(people / "BEN")
+    write_photo(tmp_path / "outside" / "o.png", [4])
+    (people / "Gus").symlink_to(tmp_path / "outside")
+
+    done = run("seed", "-w", workspace, "--from", people)
+
+    assert (done.exit_code, done.stdout) == (0, "added    Ada: a.jpeg_large\n")
+    assert "left out 2 photos ('BEN = Ben'): same_person: " in done.stderr
+    assert "left out 1 link ('Finn'): linked_folder: " in done.stderr
+    assert "left out 1 link ('Gus'): symbolic_link: " in done.stderr
+    assert persons_in(workspace) == ["Ada"]
 
 
 def test_only_refused_references_is_an_error(workspace: Path, tmp_path: Path) -> None:

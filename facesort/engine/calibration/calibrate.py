@@ -26,6 +26,7 @@ from facesort.engine.calibration.labelled import (
     person_numbers,
     refuse_one_person,
 )
+from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.workspace import Workspace
@@ -97,7 +98,7 @@ def run_calibration(
 
 def check_calibration(
     workspace: Workspace, pack: ModelPack, labelled: Path | None, executor: Executor | None = None
-) -> None:
+) -> tuple[LeftOut, ...]:
     """Refuse what cannot be calibrated, as far as the first labelled photos tell.
 
     Parameters
@@ -107,6 +108,11 @@ def check_calibration(
     executor : Executor, optional
         Default: processes on this machine.
 
+    Returns
+    -------
+    tuple of LeftOut
+        What is in the labelled folder and will not be used.
+
     Raises
     ------
     GalleryError, InsufficientTrialsError, PackMismatchError
@@ -114,8 +120,8 @@ def check_calibration(
     """
     gallery = frozen_gallery(workspace, pack)
     if labelled is not None:
-        refuse_one_person(workspace, pack, labelled, executor)
-        return
+        return refuse_one_person(workspace, pack, labelled, executor)
     dim = next(iter(gallery.references.values())).shape[1]
     nothing = np.empty((0, dim), np.float32)
     refuse_too_few(compare(gallery, nothing, np.empty(0, np.int64)))
+    return ()

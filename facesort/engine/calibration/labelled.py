@@ -21,7 +21,9 @@ from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser, Task
 from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local
-from facesort.engine.gallery.seed import Candidate, candidates_in
+from facesort.engine.gallery.left_out import LeftOut, after_a_sentence
+from facesort.engine.gallery.person_folders import PersonFolders, person_folders
+from facesort.engine.gallery.seed import Candidate
 from facesort.errors import InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
@@ -41,11 +43,14 @@ class Labelled:
     faces : tuple of Face
     refused : mapping of Reason to int
         Numbers of photos without a usable face, by reason.
+    left_out : tuple of LeftOut
+        What else is in the folder.
     """
 
     names: tuple[str, ...] = ()
     faces: tuple[Face, ...] = ()
     refused: Mapping[Reason, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def analyse_labelled(
@@ -76,12 +81,12 @@ def analyse_labelled(
     InsufficientTrialsError
         If usable photos are of fewer than two people.
     """
-    candidates = candidates_in(root)
-    files = _files(candidates)
+    folders = person_folders(root)
+    files = _files(folders.candidates)
     names, faces, refused = list[str](), list[Face](), Counter[Reason]()
     seen: set[tuple[str, str]] = set()
     analyses = analyse_files(workspace, pack, Path("/"), files, executor, on_photo=on_photo)
-    for candidate, analysis in zip(candidates, analyses, strict=True):
+    for candidate, analysis in zip(folders.candidates, analyses, strict=True):
         reason = _refusal(analysis)
         if (candidate.name, analysis.sha256) in seen:
             reason = reason or Reason.DUPLICATE
@@ -93,13 +98,13 @@ def analyse_labelled(
             refused[reason] += 1
             log.info("%s is not used: %s", candidate.path.name, reason.value)
     if len(set(names)) < 2:
-        raise _one_person(root, set(names), refused)
-    return Labelled(tuple(names), tuple(faces), dict(refused))
+        raise _one_person(root, set(names), refused, folders)
+    return Labelled(tuple(names), tuple(faces), dict(refused), folders.left_out)
 
 
 def refuse_one_person(
     workspace: Workspace, pack: ModelPack, root: Path, executor: Executor | None = None
-) -> None:
+) -> tuple[LeftOut, ...]:
     """Refuse folders without usable photos of two people.
 
     Analyses everybody's first photos first, and stops once there are two people.
@@ -109,6 +114,11 @@ def refuse_one_person(
     workspace, pack, root, executor
         As in `analyse_labelled`.
 
+    Returns
+    -------
+    tuple of LeftOut
+        What is in the folder and is not used.
+
     Raises
     ------
     GalleryError
@@ -116,11 +126,11 @@ def refuse_one_person(
     InsufficientTrialsError
         If usable photos are of fewer than two people.
     """
-    candidates = candidates_in(root)
-    folders = {candidate.name for candidate in candidates}
-    if len(folders) < 2:
-        raise _one_person(root, folders, {})
-    candidates = _in_turns(candidates)
+    folders = person_folders(root)
+    names = {candidate.name for candidate in folders.candidates}
+    if len(names) < 2:
+        raise _one_person(root, names, {}, folders)
+    candidates = _in_turns(folders.candidates)
     usable, refused = set[str](), Counter[Reason]()
     analyses = analyse_files(workspace, pack, Path("/"), _files(candidates), executor)
     with closing(analyses):
@@ -131,8 +141,8 @@ def refuse_one_person(
             else:
                 refused[reason] += 1
             if len(usable) == 2:
-                return
-    raise _one_person(root, usable, refused)
+                return folders.left_out
+    raise _one_person(root, usable, refused, folders)
 
 
 def _in_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -191,11 +201,12 @@ def _refusal(analysis: Analysis) -> Reason | None:
 
 
 def _one_person(
-    root: Path, persons: set[str], refused: Mapping[Reason, int]
+    root: Path, persons: set[str], refused: Mapping[Reason, int], folders: PersonFolders
 ) -> InsufficientTrialsError:
     reasons = ", ".join(f"{n} {reason.value}" for reason, n in refused.items())
     return InsufficientTrialsError(
         f"{root} has usable photos of {several(len(persons), 'person')}"
         f"{f' (not used: {reasons})' if refused else ''}, but at least two people are needed, each in their own "
         "folder with photos of one face; without --labelled only the references are used"
+        + after_a_sentence(folders.left_out)
     )

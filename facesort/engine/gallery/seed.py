@@ -6,7 +6,6 @@ Nothing here prints or asks: the command line and the notebook show the reports.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -35,7 +34,7 @@ from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, ImageError, RefusedReferenceError
 from facesort.faces.protocol import ModelPack
-from facesort.images import PhotoKind, decode_jpeg, encode_crop, photo_kind
+from facesort.images import decode_jpeg, encode_crop
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.gallery import people
@@ -90,76 +89,6 @@ class SeedReport:
     analysis: Analysis
     refused: RefusedReferenceError | None
     likeness: Likeness | None = None
-
-
-def photos_in(path: Path) -> list[Path]:
-    """List a photo itself, or the photos directly in a folder, by name.
-
-    Raises
-    ------
-    GalleryError
-        If the path does not exist, or the folder contains no photo.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise GalleryError(f"{path} is neither a photo nor a folder")
-    found = _photos_directly_in(path)
-    if not found:
-        raise GalleryError(f"there is no photo in {path}")
-    return found
-
-
-def _photos_directly_in(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and photo_kind(path.name) is PhotoKind.PHOTO
-    ]
-
-
-def candidates_in(root: Path) -> list[Candidate]:
-    """List the photos in all sub-folders as candidates for the persons after whom the folders are named.
-
-    Folders of the system, such as ``@eaDir``, and hidden ones are nobody's; `photos_beside` names what is left out.
-
-    Raises
-    ------
-    GalleryError
-        If there is no sub-folder with a photo.
-    """
-    if not root.is_dir():
-        raise GalleryError(f"{root} is not a folder")
-    found = [
-        Candidate(person_name(folder.name).strip(), path)
-        for folder in sorted(filter(Path.is_dir, root.iterdir()))
-        for path in _photos_directly_in(folder)
-        if photo_kind(f"{folder.name}/{path.name}") is PhotoKind.PHOTO
-    ]
-    if not found:
-        raise GalleryError(
-            f"{root} has no sub-folder with photos: make one per person, named after them"
-        )
-    return found
-
-
-def photos_beside(root: Path) -> dict[str, int]:
-    """Count the photos that `candidates_in` leaves out, by folder: loose ones, and those deeper than one folder.
-
-    Returns
-    -------
-    dict of folder to number of photos
-        Folders relative to `root`, hidden ones left out.
-    """
-    found: Counter[str] = Counter()
-    for path in root.rglob("*"):
-        place = path.relative_to(root)
-        kind = photo_kind(place.as_posix())
-        a_candidate = len(place.parts) == 2 and kind is PhotoKind.PHOTO
-        photo = photo_kind(path.name) is PhotoKind.PHOTO and kind is not PhotoKind.HIDDEN
-        if photo and not a_candidate and path.is_file():
-            found[place.parent.as_posix()] += 1
-    return dict(sorted(found.items()))
 
 
 def seed(

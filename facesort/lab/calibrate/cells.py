@@ -93,6 +93,7 @@ def show_data(session: CalibrationSession) -> Table:
     refused = ", ".join(
         f"{n:,} {reason.value}" for reason, n in session.run.labelled.refused.items()
     )
+    left_out = "; ".join(map(str, session.run.labelled.left_out))
     return Table(
         ("What", "Number", "What it is good for"),
         (
@@ -114,6 +115,7 @@ def show_data(session: CalibrationSession) -> Table:
         note=(
             f"Calibration {found.calibration_id} of {found.date[:10]}, model pack {found.pack_name}. "
             + (f"Labelled photos that could not be used: {refused}. " if refused else "")
+            + (f"In the labelled folder: {left_out}. " if left_out else "")
             + (f"In force: calibration {used.id} of {used.date[:10]}." if used else "")
         ),
     )

@@ -8,7 +8,9 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from facesort.core.words import several
-from facesort.engine.gallery.seed import SeedReport, photos_in
+from facesort.engine.gallery.left_out import LeftOut
+from facesort.engine.gallery.person_folders import photos_at
+from facesort.engine.gallery.seed import SeedReport
 from facesort.errors import FacesortError
 from facesort.lab.seed.cards import report_html
 from facesort.lab.seed.session import Offer, SeedSession
@@ -79,7 +81,7 @@ class AddPanel:
     def _add(self) -> None:
         name = " ".join(self.name.value.split())
         try:
-            offers = self._offers()
+            offers, left_out = self._offers()
         except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)
             return
@@ -87,7 +89,7 @@ class AddPanel:
             self.message.value = notice("Enter a name." if not name else _NO_PHOTO, good=False)
             return
         self.results.children = ()
-        self._clear(self._seed(name, offers, force=False))
+        self._clear(self._seed(name, offers, left_out, force=False))
 
     def _clear(self, reports: Sequence[SeedReport]) -> None:
         """Clear the form for the next photos or person, so that nobody gets somebody else's photos."""
@@ -96,17 +98,20 @@ class AddPanel:
         if any(report.refused is None for report in reports):
             self.name.value = self.folder.value = ""
 
-    def _offers(self) -> list[Offer]:
-        """Uploads first, then the photos at the path."""
+    def _offers(self) -> tuple[list[Offer], Sequence[LeftOut]]:
+        """Uploads first, then the photos at the path; and what else is there."""
         uploads: list[Offer] = [
             (item["name"], bytes(item["content"])) for item in self.upload.value
         ]
         text = self.path.value.strip().strip("\"'")  # file managers copy paths in quotes
         if not text:
-            return uploads
-        return uploads + [(p.name, p) for p in photos_in(Path(text).expanduser())]
+            return uploads, ()
+        found = photos_at(Path(text).expanduser())
+        return uploads + [(path.name, path) for path in found.photos], found.left_out
 
-    def _seed(self, name: str, offers: Sequence[Offer], *, force: bool) -> list[SeedReport]:
+    def _seed(
+        self, name: str, offers: Sequence[Offer], left_out: Sequence[LeftOut] = (), *, force: bool
+    ) -> list[SeedReport]:
         """Seed, and show each report as soon as it is available."""
         reports: list[SeedReport] = []
         self._disable(True)
@@ -118,7 +123,7 @@ class AddPanel:
             for report in self._session.add(name, offers, folder=folder, force=force):
                 self._show(report, offers[len(reports)])
                 reports.append(report)
-            self.message.value = _summary(name, reports)
+            self.message.value = _summary(name, reports, left_out)
         except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)
         finally:
@@ -149,10 +154,11 @@ class AddPanel:
             self._seed(name, [offer], force=True)
 
 
-def _summary(name: str, reports: Sequence[SeedReport]) -> str:
+def _summary(name: str, reports: Sequence[SeedReport], left_out: Sequence[LeftOut]) -> str:
     refused = sum(report.refused is not None for report in reports)
     added = len(reports) - refused
     text = f"{name}: {several(added, 'reference')} added"
     if refused:
         text += f", {refused} refused; the reasons are below. Refused photos are not kept."
+    text = "\n".join([text, *map(str, left_out)])
     return notice(text, good=added > 0)

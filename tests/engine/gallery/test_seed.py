@@ -22,11 +22,11 @@ from facesort.engine.gallery.reference_check import (
     check_reference,
     likeness,
 )
-from facesort.engine.gallery.seed import Candidate, SeedReport, photos_in, seed
+from facesort.engine.gallery.seed import Candidate, SeedReport, seed
 from facesort.engine.gallery.uploads import private_files
 from facesort.engine.gallery.view import read_gallery
 from facesort.engine.setup import set_up
-from facesort.errors import GalleryError, RefusedReferenceError
+from facesort.errors import RefusedReferenceError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
@@ -253,18 +253,6 @@ def test_when_a_reference_was_taken_is_kept(job: Job, tmp_path: Path) -> None:
 
     (card,) = read_gallery(*job).cards
     assert card.references[0].captured_at == datetime(2019, 5, 4, 3, 2, 1)
-
-
-def test_photos_of_a_path(tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="neither a photo nor a folder"):
-        photos_in(tmp_path / "nowhere")
-    with pytest.raises(GalleryError, match="no photo in"):
-        photos_in(tmp_path)
-    second, first = photo(tmp_path, "b.png", [1]), photo(tmp_path, "a.png", [1])
-    photo(tmp_path / "deeper", "c.png", [1])
-    (tmp_path / "notes.txt").write_text("x")
-    assert photos_in(tmp_path) == [first, second]
-    assert photos_in(second) == [second]
 
 
 @pytest.mark.parametrize(

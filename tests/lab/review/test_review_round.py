@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from facesort.demo.event import DemoEvent, DemoScore, build_demo_event, score_demo
-from facesort.engine.gallery.seed import candidates_in, seed
+from facesort.engine.gallery.person_folders import person_folders
+from facesort.engine.gallery.seed import seed
 from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.engine.review.answers import name_faces
 from facesort.engine.review.clusters import find_clusters
@@ -42,7 +43,9 @@ def sorted_with(
     lenient = workspace.settings.seed.model_copy(update={"max_yaw": 1.2})
     workspace = replace(workspace, settings=workspace.settings.model_copy(update={"seed": lenient}))
     reports_ = list(
-        seed(workspace, pack, [c for c in candidates_in(event.seeds) if c.name in names])
+        seed(
+            workspace, pack, [c for c in person_folders(event.seeds).candidates if c.name in names]
+        )
     )
     assert [r.refused for r in reports_] == [None] * len(names)
     run_sort(workspace, pack, SortOptions())

@@ -125,12 +125,14 @@ def test_uploads_are_added_or_refused_one_by_one(empty: SeedSession, tmp_path: P
 def test_a_folder_of_photos_is_added_by_its_path(empty: SeedSession, tmp_path: Path) -> None:
     photo(tmp_path / "ada", "a.png", [1], 90)
     photo(tmp_path / "ada", "b.png", [1], 120)
+    photo(tmp_path / "ada" / "2019", "c.png", [1], 150)
     panel = AddPanel(empty)
     panel.name.value, panel.path.value = "Ada", f' "{tmp_path / "ada"}" '
 
     panel.add()
 
     assert "2 references added" in panel.message.value
+    assert "left out 1 photo (&#x27;2019/c.png&#x27;): nested" in panel.message.value
     assert [len(card.references) for card in empty.view().cards] == [2]
 
 
