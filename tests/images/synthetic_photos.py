@@ -22,6 +22,20 @@ STORED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+_Tags = dict[int, tuple[str, tuple[int, ...] | bytes]]
+_EXIF_IFD: _Tags = {
+    36867: ("s", b"2024:06:01 12:30:45\0"),
+    36881: ("s", b"+02:00\0"),
+    37521: ("s", b"25\0"),
+}
+_GPS_IFD: _Tags = {
+    1: ("s", b"S\0"),
+    2: ("II", (33, 1, 51, 1, 3000, 100)),
+    3: ("s", b"E\0"),
+    4: ("II", (151, 1, 12, 1, 0, 1)),
+    5: ("B", (1,)),
+    6: ("II", (5, 2)),
+}
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
@@ -89,7 +103,7 @@ def dng(
     maker: bytes = b"Maker",
     compression: int = 1,
 ) -> bytes:
-    """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise.
+    """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise, time and place.
 
     Parameters
     ----------
@@ -112,7 +126,7 @@ def dng(
     noise = np.random.default_rng(0).normal(0, 0.002, mosaic.shape)
     strip = (np.clip(mosaic + noise, 0, 1) * 60000).astype("<u2").tobytes()
     xyz_to_srgb = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
-    tags: dict[int, tuple[str, tuple[int, ...] | bytes]] = {
+    tags: _Tags = {
         254: ("I", (0,)),
         256: ("I", (width,)),
         257: ("I", (height,)),
@@ -138,13 +152,13 @@ def dng(
     return _tiff(tags, strip, preview)
 
 
-def _tiff(
-    tags: dict[int, tuple[str, tuple[int, ...] | bytes]], strip: bytes, preview: bytes
-) -> bytes:
+def _tiff(tags: _Tags, strip: bytes, preview: bytes) -> bytes:
     """Lay out: header, strip, preview, its directory, the main directory."""
     head = bytearray(struct.pack("<2sHI", b"II", 42, 0))
     tags[273] = ("I", (len(head),))
     head += strip
+    for pointer, directory in ((34665, _EXIF_IFD), (34853, _GPS_IFD)):
+        tags[pointer] = ("I", (_append_directory(head, directory),))
     if preview:
         child = {
             254: ("I", (1,)),
@@ -166,7 +180,7 @@ def _size_tags(jpeg: bytes) -> list[tuple[str, tuple[int]]]:
     return [("I", (side,)) for side in Image.open(io.BytesIO(jpeg)).size]
 
 
-def _append_directory(file: bytearray, tags: dict[int, tuple[str, tuple[int, ...] | bytes]]) -> int:
+def _append_directory(file: bytearray, tags: _Tags) -> int:
     codes = {"B": (1, 1), "s": (2, 1), "H": (3, 1), "I": (4, 1), "II": (5, 2), "i": (10, 2)}
     entries = []
     for tag, (form, values) in sorted(tags.items()):

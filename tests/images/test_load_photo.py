@@ -19,6 +19,7 @@ from images.synthetic_photos import (
 )
 from PIL import Image
 
+from facesort.core.records import Position
 from facesort.images import load_photo
 
 _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
@@ -206,9 +207,11 @@ def test_exif_gives_the_time_and_the_camera() -> None:
     assert info.camera == "Canon EOS R6"
 
 
-def test_raw_gives_the_time_and_the_camera() -> None:
+def test_raw_gives_the_time_the_place_and_the_camera() -> None:
     info = load_photo(dng(scene()), "x.dng", max_megapixels=1).info
-    assert info.captured_at == datetime(2024, 6, 1, 12, 30, 45)
+    assert info.captured_at == datetime(2024, 6, 1, 12, 30, 45, 250000)
+    assert info.utc_offset == 120
+    assert info.position == Position(pytest.approx(-33.858333), pytest.approx(151.2), -2.5)
     assert (info.camera, info.format) == ("Maker Model", "DNG")
 
 
