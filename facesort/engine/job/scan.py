@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from facesort.core.paths import to_text
+from facesort.core import comparison
+from facesort.core.comparison import FoundFile, KnownFile, Place, SkippedFile, compare
+from facesort.core.paths import from_text, to_text
 from facesort.core.records import Photo
+from facesort.engine.job.places import SourceRoot, find_roots, refuse_gone
 from facesort.engine.job.roots import RootFolder
+from facesort.engine.job.walk import Walk
 from facesort.errors import SettingsError, because, short_of
+from facesort.files import file_sha256
 from facesort.images import PhotoKind, photo_kind
 
 log = logging.getLogger(__name__)
@@ -38,6 +47,78 @@ class ScanResult:
     new: tuple[Photo, ...]
     skipped: dict[str, str]
     unreadable: tuple[str, ...]
+
+
+def scan(
+    places: Mapping[str, Path],
+    known: Iterable[KnownFile],
+    skipped: Mapping[Place, SkippedFile] = MappingProxyType({}),
+    apart: Sequence[RootFolder] = (),
+    *,
+    everything: bool = False,
+    order: Callable[[FoundFile], Any] | None = None,
+    on_checked: Callable[[int, int], None] | None = None,
+) -> comparison.ScanResult:
+    """List the sources that are there, and compare them with what is known.
+
+    Parameters
+    ----------
+    places : mapping of str to Path
+        Name of each source to its folder.  Files of other sources stay as they are.
+    known : iterable of KnownFile
+        The newest version of each path.
+    skipped : mapping of Place to SkippedFile
+        What the last scan left out: not opened again as long as its size and time are the same.
+    apart : sequence of RootFolder
+        Folders that must not be inside a source.
+    everything : bool
+        Compare the content of all files that look unchanged, too.
+    order : callable, optional
+        Sort key of new files of one source, before their paths.
+    on_checked : callable of (done, total), optional
+        Called after each file of `everything`.
+
+    Raises
+    ------
+    SettingsError
+        If a source, or one of `apart`, is inside a source.
+    SourceGoneError
+        If a source is missing, or disappears meanwhile.
+    """
+    roots = find_roots(places)
+    rank = {source: number for number, source in enumerate(places)}
+    known_at = {(k.file.source, k.file.path): k for k in known if k.file.source in rank}
+
+    def key(found: FoundFile) -> tuple[int, Any, str]:
+        return rank[found.source], order(found) if order else None, found.path
+
+    listing = Walk(roots, known_at, skipped, apart).run()
+    result = compare(
+        listing,
+        known_at,
+        key,
+        partial(_sha256, roots),
+        everything=everything,
+        on_checked=on_checked,
+    )
+    refuse_gone(roots)
+    return result
+
+
+def _sha256(roots: Sequence[SourceRoot], place: Place) -> str:
+    """Hash a file of a source as it is now, also through a link that leads into a source."""
+    source, path = place
+    root = next(root for root in roots if root.source == source)
+    real = os.path.realpath(os.path.join(root.real, from_text(path)))
+    below = next((root.real for root in roots if root.holds(real)), None)
+    if below is None:
+        raise OSError(errno.ELOOP, "leads out of the sources", path)
+    try:
+        return file_sha256(Path(real), below=Path(below))
+    except OSError as error:
+        if short := short_of(error):
+            raise short from error
+        raise
 
 
 def scan_source(

@@ -1,0 +1,295 @@
+"""List every file of the sources once, and nothing outside them.
+
+A link is one more name for what it leads to, if that is inside a source: users of git-annex have nothing else.  Where
+the system can, a folder is opened once and its files are looked at through that handle, so that a folder that somebody
+exchanges for a link meanwhile leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
+from facesort.core.paths import from_text, to_text
+from facesort.engine.job.places import SourceRoot, overlap
+from facesort.engine.job.roots import RootFolder
+from facesort.errors import SettingsError, because, short_of
+from facesort.images import HEAD_BYTES, PhotoKind, kind_by_content, photo_kind
+
+log = logging.getLogger(__name__)
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none of these
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW
+_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+_BY_HANDLE = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0)  # Windows' link to a folder
+_LEFT_OUT = frozenset({PhotoKind.HIDDEN, PhotoKind.SYSTEM})
+_TOLD_BY_CONTENT = frozenset({PhotoKind.OTHER, PhotoKind.VIDEO})
+_SYMBOLIC_LINK, _BROKEN_LINK, _OTHER_NAME = "symbolic_link", "broken_link", "other_name"
+
+_Reach = tuple[str, int | None]
+"""A path, and the handle of the folder that it is relative to."""
+
+
+class _Folder(NamedTuple):
+    """A folder to be listed.
+
+    Parameters
+    ----------
+    source, path : str
+        Under which its files are listed.
+    real : str
+        Its path without links, as the system gives it.
+    identity : tuple of (int, int)
+        Device and inode, as far as its parent told.
+    plain : bool
+        Whether its files may be photos; else they are hidden, or the system's.
+    linked : bool
+        Whether it is reached through a link.
+    """
+
+    source: str
+    path: str
+    real: str
+    identity: tuple[int, int]
+    plain: bool = True
+    linked: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of its files begin with."""
+        return f"{self.path}/" if self.path else ""
+
+
+class _OpenFolder(NamedTuple):
+    """A folder that is being listed; without a handle on Windows."""
+
+    folder: _Folder
+    handle: int | None
+    device: int
+
+    def entries(self) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        return os.scandir(self.folder.real if self.handle is None else self.handle)
+
+    def reach(self, name: str) -> _Reach:
+        if self.handle is None:
+            return os.path.join(self.folder.real, name), None
+        return name, self.handle
+
+    def subfolder(self, entry: os.DirEntry[str], path: str) -> Sequence[_Folder]:
+        """A folder in it, unless it need not be listed."""
+        source, _, real, _, plain, linked = self.folder
+        plain = plain and photo_kind(f"{entry.name}/a.jpg") is PhotoKind.PHOTO
+        if linked and not plain:
+            return ()  # it is listed under its own name
+        inode = 0 if self.handle is None else entry.inode()  # Windows would have to open it
+        real = os.path.join(real, entry.name)
+        return (_Folder(source, path, real, (self.device, inode), plain, linked),)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Lists sources.
+
+    Parameters
+    ----------
+    known : mapping of Place to KnownFile
+        Photos whatever they are called, as long as their size and time are the same.
+    skipped : mapping of Place to SkippedFile
+        What the last scan left out: not opened again as long as its size and time are the same.
+    apart : sequence of RootFolder
+        Folders that must not be inside a source.
+    """
+
+    roots: Sequence[SourceRoot]
+    known: Mapping[Place, KnownFile]
+    skipped: Mapping[Place, SkippedFile]
+    apart: Sequence[RootFolder]
+    listing: Listing = field(default_factory=Listing)
+    _links: list[_Folder] = field(default_factory=list)
+    _listed: set[str] = field(default_factory=set)
+
+    def run(self) -> Listing:
+        """List the sources, then the folders that only links lead to, each once.
+
+        Raises
+        ------
+        SettingsError
+            If one of `apart`, or another source, is inside a source under another name.
+        """
+        for root in self.roots:
+            identity = root.folder.device, root.folder.inode
+            self._list_below(_Folder(root.source, "", root.real, identity))
+        while self._links:
+            links, self._links = self._links, []
+            for link in sorted(
+                links, key=lambda link: (len(link.real), link)
+            ):  # the outer ones first
+                self._list_below(link)
+        return self.listing
+
+    def _list_below(self, top: _Folder) -> None:
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            if folder.real in self._listed:
+                self._skip((folder.source, folder.path), _OTHER_NAME)
+                continue
+            if folder.plain:
+                self._listed.add(folder.real)
+            try:
+                with self._opened(folder) as opened, opened.entries() as entries:
+                    for entry in entries:
+                        folders += self._look(opened, entry)
+            except OSError as error:
+                self._unreadable((folder.source, folder.path), error)
+
+    @contextmanager
+    def _opened(self, folder: _Folder) -> Iterator[_OpenFolder]:
+        """Open a folder, unless somebody has exchanged it for a link since its parent was listed."""
+        handle = os.open(folder.real, _FOLDER) if _BY_HANDLE else None
+        try:
+            found = os.stat(folder.real if handle is None else handle)
+            # A mounted disk has another number than its parent told, and some file systems give no lasting ones.
+            if _identity(found) != folder.identity and os.path.realpath(folder.real) != folder.real:
+                raise OSError(errno.ELOOP, "has become a link", folder.real)
+            self._refuse_apart(folder, found)
+            yield _OpenFolder(folder, handle, found.st_dev)
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+    def _refuse_apart(self, folder: _Folder, found: os.stat_result) -> None:
+        """Compare by number: a folder that is mounted twice (in a container, for example) has two names."""
+        for root in self.apart:
+            if (root.device, root.inode) == _identity(found):
+                raise SettingsError(
+                    f"{self._shown((folder.source, folder.path))} in the source is the same folder as {root.path}: "
+                    "source, output and workspace must be three folders apart from each other"
+                )
+        for other in self.roots:
+            if other.source != folder.source and other.is_at(found):
+                raise overlap(other, self._root(folder.source))
+
+    def _look(self, at: _OpenFolder, entry: os.DirEntry[str]) -> Sequence[_Folder]:
+        """Note a file; a folder is given back to be listed later."""
+        name, folder = entry.name, at.folder
+        place = folder.source, folder.prefix + (name if name.isascii() else to_text(name))
+        try:
+            if not name.isascii() and from_text(to_text(name)) != name:
+                raise OSError(errno.EILSEQ, "its name has a character that facesort uses itself")
+            kind = photo_kind(name if folder.plain else place[1])
+            if folder.linked and kind in _LEFT_OUT:
+                return ()  # it is listed under its own name
+            if _is_link(entry):
+                self._follow(at, name, place, kind)
+            elif entry.is_file(follow_symlinks=False):
+                self._add(place, kind, entry.stat(follow_symlinks=False), at.reach(name))
+            elif not entry.is_dir(follow_symlinks=False):
+                self._skip(place, PhotoKind.OTHER)
+            else:
+                return at.subfolder(entry, place[1])
+        except FileNotFoundError:
+            pass  # deleted since its folder was listed
+        except OSError as error:
+            self._unreadable(place, error)
+        return ()
+
+    def _follow(self, at: _OpenFolder, name: str, place: Place, kind: PhotoKind) -> None:
+        """Note what a link leads to."""
+        if kind in _LEFT_OUT:
+            return self._skip(place, kind)
+        real = _without_links(os.path.join(at.folder.real, name))
+        inside = any(root.holds(real) for root in self.roots)
+        try:
+            found = os.stat(real, follow_symlinks=False)
+        except OSError as error:
+            if inside and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise
+            return self._skip(place, _BROKEN_LINK if inside else _SYMBOLIC_LINK)
+        if not inside:
+            self._skip(place, _SYMBOLIC_LINK)
+        elif stat.S_ISLNK(found.st_mode):  # of a circle
+            self._skip(place, _BROKEN_LINK)
+        elif stat.S_ISDIR(found.st_mode):
+            self._links.append(_Folder(*place, real, _identity(found), linked=True))
+        elif stat.S_ISREG(found.st_mode):
+            self._add(place, kind, found, (real, None))
+        else:
+            self._skip(place, PhotoKind.OTHER)
+
+    def _add(self, place: Place, kind: PhotoKind, found: os.stat_result, reach: _Reach) -> None:
+        if kind is PhotoKind.OTHER:
+            kind = self._by_content(place, found, reach)
+        if kind is PhotoKind.PHOTO:
+            self.listing.files.append(FoundFile(*place, found.st_size, found.st_mtime_ns))
+        else:
+            self.listing.skipped[place] = SkippedFile(kind.value, found.st_size, found.st_mtime_ns)
+
+    def _by_content(self, place: Place, found: os.stat_result, reach: _Reach) -> PhotoKind:
+        """Kind of a file whose name says nothing; opened once only, as long as it does not change."""
+        now = found.st_size, found.st_mtime_ns
+        before, last = self.known.get(place), self.skipped.get(place)
+        if before and (before.file.size, before.file.mtime_ns) == now:
+            return PhotoKind.PHOTO
+        if last and last[1:] == now and last.reason in _TOLD_BY_CONTENT:
+            return PhotoKind(last.reason)
+        return kind_by_content(_head(reach, found), found.st_size)
+
+    def _skip(self, place: Place, reason: str) -> None:
+        self.listing.skipped[place] = SkippedFile(str(reason))
+
+    def _unreadable(self, place: Place, error: OSError) -> None:
+        if short_of(error):
+            raise error
+        log.warning("%s cannot be read %s", self._shown(place), because(error))
+        self.listing.unreadable.add(place)
+
+    def _shown(self, place: Place) -> str:
+        source, path = place
+        return (
+            os.path.join(self._root(source).folder.path, from_text(path))
+            if path
+            else str(self._root(source).folder.path)
+        )
+
+    def _root(self, source: str) -> SourceRoot:
+        return next(root for root in self.roots if root.source == source)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    if entry.is_symlink():
+        return True
+    if os.name != "nt":
+        return False
+    tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
+    return bool(_JUNCTION) and tag == _JUNCTION
+
+
+def _without_links(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except RecursionError:  # thousands of links in a row, which no system follows either
+        return path
+
+
+def _head(reach: _Reach, expected: os.stat_result) -> bytes:
+    """First bytes of a file, if it is still the one that was looked at."""
+    path, folder = reach
+    with os.fdopen(os.open(path, _FILE, dir_fd=folder), "rb") as stream:
+        found = os.fstat(stream.fileno())
+        same = not expected.st_ino or _identity(found) == _identity(expected)
+        if not (same and stat.S_ISREG(found.st_mode)):
+            raise OSError(errno.ESTALE, "was exchanged for something else")
+        return stream.read(HEAD_BYTES)
