@@ -1,0 +1,320 @@
+"""Random histories of cards, sorted after every step, sometimes after a kill: what is stored is what is on the disks.
+
+The model knows nothing of scans, files and photos: it looks at the bytes that are there, and at all that ever were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from synthetic_event import make_workspace
+
+from facesort.engine.analysis import analyse
+from facesort.engine.job.sort import SortOptions, run_sort
+from facesort.faces.engines.synthetic import draw_synthetic_face
+from facesort.faces.protocol import ModelPack
+from facesort.reasons import PhotoStatus
+from facesort.settings import save_settings
+from facesort.store.queries import reports
+from facesort.workspace import Workspace, open_workspace
+
+KNOWN = (1, 2, 3, 4)
+HOUR_NS = 3600 * 10**9
+START_NS = 1_700_000_000 * 10**9
+POINTS = ("scanned", "processing", "staged", "recording", "recorded", "written", "committed")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes that a camera wrote; `people` is None if they are no picture."""
+
+    data: bytes
+    people: tuple[int, ...] | None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass
+class Event:
+    """Cards on disks, and everything that was ever on them at a sort."""
+
+    folder: Path
+    workspace: Workspace
+    pack: ModelPack
+    chance: random.Random
+    contents: dict[str, Content] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    raws: dict[str, str] = field(default_factory=dict)  # SHA-256 of a RAW to that of its JPEG
+    shots: int = 0
+    analysed: Counter[str] = field(default_factory=Counter)
+    killed: int = 0
+
+    # --- what is there --------------------------------------------------------------------------
+
+    @property
+    def cards(self) -> dict[str, Path]:
+        return dict(open_workspace(self.workspace.root).settings.sources)
+
+    def files(self) -> list[Path]:
+        return sorted(p for card in self.cards.values() for p in card.rglob("*") if p.is_file())
+
+    def content(self, kind: str) -> Content:
+        """A picture that was never taken before; bitmaps all have the same size."""
+        self.shots += 1
+        people = tuple(self.chance.sample(range(1, 7), self.chance.choice([0, 1, 1, 2])))
+        shade = 60 + self.shots % 150
+        pixels = np.full((200, 320, 3), shade, np.uint8)
+        pixels[:8, :8] = self.shots % 256, self.shots // 256, 7
+        for position, identity in enumerate(people):
+            left = 20 + 140 * position
+            draw_synthetic_face(pixels, (left, 50, left + 96, 146), identity)
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, {"JPG": "JPEG"}.get(kind, kind))
+        return self._keep(Content(out.getvalue(), people))
+
+    def _keep(self, content: Content) -> Content:
+        self.contents[content.sha256] = content
+        return content
+
+    def write(self, path: Path, content: Content) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.data)
+        self.shots += 1
+        time_ns = START_NS + self.shots * 61 * 10**9
+        os.utime(path, ns=(time_ns, time_ns))
+
+    def free_name(self, suffix: str) -> Path:
+        card = self.chance.choice(list(self.cards.values()))
+        self.shots += 1
+        return card / f"{self.chance.choice('AB')}" / f"DSC{self.shots:05d}.{suffix}"
+
+    # --- what happens to it -----------------------------------------------------------------------
+
+    def add(self) -> None:
+        for _ in range(self.chance.randint(1, 3)):
+            kind = self.chance.choice(["BMP", "JPG"])
+            self.write(self.free_name(kind), self.content(kind))
+
+    def add_pair(self) -> None:
+        path = self.free_name("JPG")
+        jpeg = self.content("JPG")
+        raw = self._keep(Content(jpeg.data + b"raw", jpeg.people))
+        self.write(path, jpeg)
+        self.write(path.with_suffix(".ARW"), raw)
+        self.raws[raw.sha256] = jpeg.sha256
+
+    def copy(self) -> None:
+        for path in self.some():
+            target = self.free_name(path.suffix[1:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+
+    def rename(self) -> None:
+        for path in self.some():
+            path.rename(path.with_name(f"R{path.name}"))
+
+    def rename_all_of_a_card(self) -> None:
+        card = self.chance.choice(list(self.cards.values()))
+        for path in [p for p in card.rglob("*") if p.is_file()]:
+            path.rename(path.with_name(f"X{path.name}"))
+
+    def move(self) -> None:
+        for path in self.some():
+            target = self.free_name(path.suffix[1:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+
+    def edit(self) -> None:
+        for path in self.some():
+            self.write(path, self.content("BMP"))
+
+    def replace_with_same_size(self) -> None:
+        """As a second card does: the same name and size, 45 min 1 s later."""
+        for path in [p for p in self.some() if p.suffix == ".BMP"]:
+            before = path.stat()
+            self.write(path, self.content("BMP"))
+            if path.stat().st_size == before.st_size:
+                time_ns = before.st_mtime_ns + 2_701 * 10**9
+                os.utime(path, ns=(time_ns, time_ns))
+
+    def truncate(self) -> None:
+        for path in self.some():
+            data = path.read_bytes()
+            half = self._keep(Content(data[: len(data) // 3] + str(self.shots).encode(), None))
+            self.write(path, half)
+
+    def delete(self) -> None:
+        for path in self.some()[:1]:
+            path.unlink()
+
+    def shift_the_clock(self) -> None:
+        card = self.chance.choice(list(self.cards.values()))
+        for path in [p for p in card.rglob("*") if p.is_file()]:
+            time_ns = path.stat().st_mtime_ns + HOUR_NS
+            os.utime(path, ns=(time_ns, time_ns))
+
+    def touch(self) -> None:
+        for path in self.some():
+            os.utime(path)
+
+    def another_card(self) -> None:
+        if len(self.cards) < 3:
+            card = self.folder / f"mount-{self.shots}"
+            card.mkdir()
+            settings = open_workspace(self.workspace.root).settings
+            sources = settings.sources | {f"card-{len(settings.sources) + 1}": card}
+            self._save(sources)
+            self.write(card / "A" / f"DSC{self.shots:05d}.JPG", self.content("JPG"))
+
+    def another_mount(self) -> None:
+        name, card = self.chance.choice(list(self.cards.items()))
+        if any(p.is_file() for p in card.rglob("*")):
+            target = card.with_name(f"{card.name}x")
+            card.rename(target)
+            self._save(self.cards | {name: target})
+
+    def _save(self, sources: dict[str, Path]) -> None:
+        settings = open_workspace(self.workspace.root).settings
+        changed = settings.model_copy(update={"sources": sources})
+        save_settings(changed, self.workspace.root / "facesort.toml")
+
+    def some(self) -> list[Path]:
+        found = self.files()
+        return self.chance.sample(found, min(len(found), self.chance.randint(1, 2)))
+
+    # --- sort, and look -----------------------------------------------------------------------------
+
+    def sort(self, kill_at: int | None = None) -> None:
+        left = kill_at
+
+        def at(point: str) -> None:
+            nonlocal left
+            if left is not None and point in POINTS:
+                left -= 1
+                if left < 0:
+                    raise Killed
+
+        self.seen |= {hashlib.sha256(p.read_bytes()).hexdigest() for p in self.files()}
+        workspace = open_workspace(self.workspace.root)
+        with ThreadPoolExecutor(2) as executor:
+            run_sort(workspace, self.pack, SortOptions(executor=executor, at=at))
+
+    def step(self) -> None:
+        if self.chance.random() < 0.4:
+            try:
+                self.sort(self.chance.randint(0, 8))
+            except Killed:
+                self.killed += 1
+        self.sort()
+
+    def unit(self, sha256: str) -> str:
+        """What is decided for a content: itself, or the JPEG of a RAW."""
+        return self.raws.get(sha256, sha256)
+
+    def check(self) -> None:
+        there = [hashlib.sha256(p.read_bytes()).hexdigest() for p in self.files()]
+        units = {self.unit(sha256) for sha256 in there}
+        broken = {sha256 for sha256 in units if self.contents[sha256].people is None}
+        with open_workspace(self.workspace.root).open_store(read_only=True) as store:
+            counts = reports.counts(store)
+            contents = store.rows("SELECT sha256 FROM photo")
+        assert counts.total == len(there) == sum(counts.photos.values())
+        assert counts.photos[PhotoStatus.PENDING] == 0
+        assert counts.photos[PhotoStatus.FAILED] == len(broken)
+        assert counts.photos[PhotoStatus.DUPLICATE] == len(there) - len(units)
+        matched = {s for s in units if set(self.contents[s].people or ()) & set(KNOWN)}
+        assert counts.photos[PhotoStatus.MATCHED] == len(matched)
+        assert sorted(s for (s,) in contents) == sorted(self.seen), "each content is one photo"
+        self._check_output()
+        assert max(self.analysed.values(), default=0) <= 1 + self.killed
+        assert (
+            sum(self.analysed.values()) <= len({self.unit(s) for s in self.seen}) + 64 * self.killed
+        )
+
+    def _check_output(self) -> None:
+        copies: dict[str, list[str]] = defaultdict(list)
+        for path in (self.folder / "out").rglob("*.jpg"):
+            copies[path.parent.name].append(path.stem[-12:])
+        for folder, hashes in copies.items():
+            assert len(set(hashes)) == len(hashes), f"delivered twice to {folder}"
+        for sha256 in {self.unit(s) for s in self.seen}:
+            for identity in set(self.contents[sha256].people or ()) & set(KNOWN):
+                assert sha256[:12] in copies[f"Person {identity}"], "lost"
+
+
+STEPS: tuple[Callable[[Event], None], ...] = (
+    Event.add,
+    Event.add,
+    Event.add_pair,
+    Event.copy,
+    Event.rename,
+    Event.rename_all_of_a_card,
+    Event.move,
+    Event.edit,
+    Event.replace_with_same_size,
+    Event.truncate,
+    Event.delete,
+    Event.shift_the_clock,
+    Event.touch,
+    Event.another_card,
+    Event.another_mount,
+)
+
+
+@pytest.fixture
+def event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    (tmp_path / "card").mkdir()
+    workspace, pack = make_workspace(tmp_path, tmp_path / "card")
+    event = Event(tmp_path, workspace, pack, random.Random(0))
+    looked_for, decode = analyse.find_faces, analyse.load_photo
+
+    def load(data: bytes, *args: object, **options: object) -> object:
+        event.analysed[hashlib.sha256(data).hexdigest()] += 1
+        return decode(data, *args, **options)  # type: ignore[arg-type]
+
+    assert looked_for is not None
+    monkeypatch.setattr(analyse, "load_photo", load)
+    yield event
+
+
+def play(event: Event, seed: int, steps: int) -> None:
+    event.chance = random.Random(seed)
+    event.add()
+    event.step()
+    event.check()
+    for _ in range(steps):
+        for step in event.chance.choices(STEPS, k=event.chance.randint(1, 2)):
+            step(event)
+        if not event.files():
+            event.add()
+        event.step()
+        event.check()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_history(event: Event, seed: int) -> None:
+    play(event, seed, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_a_long_random_history(event: Event, seed: int) -> None:
+    play(event, seed, 25)
