@@ -82,8 +82,20 @@ def skipped_files(store: Store) -> list[Skipped]:
     )
 
 
-def set_skipped(store: Store, scanned: Iterable[str], skipped: Sequence[Skipped]) -> None:
-    """Replace the list of what the scan did not take, of the sources that it looked at; inside a transaction."""
+def set_skipped(
+    store: Store,
+    scanned: Iterable[str],
+    skipped: Sequence[Skipped],
+    companions: Mapping[tuple[str, str], int] | None = None,
+) -> None:
+    """Replace the list of what the scan did not take, of the sources that it looked at; inside a transaction.
+
+    Parameters
+    ----------
+    companions : mapping of (source, path) to int, optional
+        The photo file to whose shot a skipped file belongs.
+    """
+    of = companions or {}
     source_ids = dict(store.rows("SELECT name, source_id FROM source"))
     ids = [source_ids[name] for name in scanned]
     store.execute("DELETE FROM skipped WHERE list_contains(?, source_id)", [ids])
@@ -95,6 +107,7 @@ def set_skipped(store: Store, scanned: Iterable[str], skipped: Sequence[Skipped]
             "reason": [row[2] for row in skipped],
             "size": [row[3] for row in skipped],
             "mtime_ns": [row[4] for row in skipped],
+            "file_id": [of.get(row[:2]) for row in skipped],
         },
     )
 

@@ -70,6 +70,7 @@ CREATE TABLE skipped_new (                  -- seen by the scan, not taken for a
     reason     VARCHAR NOT NULL,
     size       BIGINT NOT NULL,             -- as long as size and time stay, its content is not looked at again
     mtime_ns   BIGINT NOT NULL,
+    file_id    INTEGER,                     -- the photo file to whose shot it belongs: the movie of a Live Photo, a sidecar
     PRIMARY KEY (source_id, path)
 );
 
@@ -93,7 +94,7 @@ FROM (
 );
 INSERT INTO result_new SELECT photo_id, batch_id, status, reason, detail FROM result
 WHERE status <> 'duplicate' AND photo_id IN (SELECT photo_id FROM photo_new);
-INSERT INTO skipped_new SELECT 1, path, reason, -1, 0 FROM skipped;
+INSERT INTO skipped_new SELECT 1, path, reason, -1, 0, NULL FROM skipped;
 DROP TABLE newest;
 DROP TABLE first;
 

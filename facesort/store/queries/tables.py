@@ -27,6 +27,19 @@ _TABLES = {
         FROM held h LEFT JOIN file_state s USING (file_id) LEFT JOIN photo p ON p.photo_id = h.photo_id
         LEFT JOIN held d ON d.file_id = s.duplicate_of
         ORDER BY h.file_id""",
+    "shots": """
+        WITH taken AS (
+            SELECT p.shot_id, list(h.source || '/' || h.path ORDER BY h.file_id) AS files
+            FROM held h JOIN photo p USING (photo_id) WHERE h.state = 'present' GROUP BY p.shot_id
+        ), beside AS (
+            SELECT p.shot_id, list(s.name || '/' || k.path ORDER BY k.path) AS companions
+            FROM skipped k JOIN source s USING (source_id) JOIN held h USING (file_id)
+            JOIN photo p ON p.photo_id = h.photo_id GROUP BY p.shot_id
+        )
+        SELECT shot_id, l.source, l.path, t.files, coalesce(b.companions, []) AS companions, s.taken_at, s.camera
+        FROM taken t LEFT JOIN beside b USING (shot_id) LEFT JOIN photo_state s ON s.photo_id = t.shot_id
+        LEFT JOIN place l ON l.photo_id = t.shot_id
+        ORDER BY shot_id""",
     "faces": """
         SELECT s.face_id, s.photo_id, s.source, s.path, s.person, s.outcome, s.reason, s.distance,
                c.name AS candidate, s.runner_up, s.runner_up_distance, s.by_user, s.answer,
