@@ -17,7 +17,7 @@ from functools import partial
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, File, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
-from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.in_order import analyse_in_order, render_again
 from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.job.commit import Committer, mark_of
@@ -30,6 +30,7 @@ from facesort.engine.job.decide import (
     standings_of,
 )
 from facesort.engine.job.progress import Progress
+from facesort.engine.job.reading import Reading
 from facesort.engine.job.rematch import (
     Change,
     Rematch,
@@ -116,7 +117,7 @@ class Run:
         pending = files.batches_in(self.store, BatchState.PENDING)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead = itertools.tee(files.batch_files(self.store, b) for b in pending)
-        everything = (Task(file.ref) for file in itertools.chain.from_iterable(ahead))
+        everything = Reading(self.store, self.known).tasks(zip(pending, ahead, strict=True))
         analyses = self._monitored(analyse_in_order(self.analyser, everything, executor))
         for batch_id, batch in zip(pending, batches, strict=True):
             self._sort_batch(batch_id, batch, analyses, executor)

@@ -160,6 +160,20 @@ def batches_in(store: Store, state: BatchState) -> list[int]:
     return [row[0] for row in store.rows(sql, [state.value])]
 
 
+def shared_sizes(store: Store) -> frozenset[int]:
+    """Sizes in bytes that several of the files that wait have."""
+    rows = store.rows(
+        "SELECT size FROM held WHERE waits AND state = 'present' GROUP BY size HAVING count(*) > 1"
+    )
+    return frozenset(size for (size,) in rows)
+
+
+def retries(store: Store) -> frozenset[int]:
+    """Ids of the batches in which failed files are read again."""
+    rows = store.rows("SELECT batch_id FROM batch WHERE kind = 'retry'")
+    return frozenset(batch_id for (batch_id,) in rows)
+
+
 def batch_files(store: Store, batch_id: int) -> list[File]:
     """Files of a batch that are still there, in order."""
     rows = store.rows(
