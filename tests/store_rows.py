@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis, Face, File, PhotoInfo
+from facesort.core.records import Analysis, Face, File, PhotoInfo, Position
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
 from facesort.store import Store
@@ -20,6 +20,11 @@ from facesort.store.job.photos import BatchRecord, PhotoResult
 PACK = "pack-1"
 GIVEN = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1, 2, 1.5)
 NOBODY = Decision(Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE, None, 1.5, 1, 2, 1.75)
+
+
+INFO = PhotoInfo(
+    "JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), "Camera", 120, Position(47.25, 8.5, 410.0)
+)
 
 
 def photo(file_id: int, path: str | None = None, source: str = "card-1") -> File:
@@ -48,6 +53,7 @@ def result(
     *,
     sha256: str | None = None,
     known_as: int | None = None,
+    decided_as: int | None = None,
     persons: Sequence[int] = (1,),
 ) -> PhotoResult:
     """A result; where it is matched, with one face for each of these persons, of whom the first is learned."""
@@ -55,10 +61,11 @@ def result(
     analysis = Analysis(
         photo_id,
         f"sha-{photo_id}" if sha256 is None else sha256,
-        info=PhotoInfo("JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), "Camera"),
+        info=INFO,
         faces=tuple(face(photo_id) for _ in persons) if has_faces else (),
         failure=reason if status is PhotoStatus.FAILED else None,
         detail="told in words" if status is PhotoStatus.FAILED else "",
+        phash=2**64 - 1,
     )
     matched = tuple(replace(GIVEN, person_id=person_id) for person_id in persons)
     decisions = matched if status is PhotoStatus.MATCHED else (NOBODY,) * len(persons)
@@ -67,6 +74,7 @@ def result(
         status,
         reason,
         known_as,
+        decided_as,
         decisions=decisions if has_faces else (),
         learned=(0,) if status is PhotoStatus.MATCHED else (),
     )
@@ -76,6 +84,8 @@ MATCHED = (PhotoStatus.MATCHED, None)
 UNKNOWN = (PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES)
 NO_FACE = (PhotoStatus.NO_FACE, Reason.NO_FACE)
 CORRUPT = (PhotoStatus.FAILED, Reason.CORRUPT)
+SAME = (PhotoStatus.DUPLICATE, Reason.DUPLICATE)
+SHOT = (PhotoStatus.DUPLICATE, Reason.SAME_SHOT)
 
 
 def write(photo_id: int, person_id: int | None = 1) -> PlannedWrite:

@@ -12,11 +12,7 @@ from facesort.store.store import Store
 def plan_failed_writes(store: Store, photo_ids: Sequence[int]) -> None:
     """Add one batch, COMMITTING from the start, with the failed writes of these photos that are still wanted."""
     batch_id = store.next_id("batch", "batch_id")
-    store.execute(
-        "INSERT INTO result SELECT s.photo_id, ?, t.status, t.reason, '' "
-        "FROM photo_state s JOIN photo_standing t USING (photo_id) WHERE list_contains(?, s.photo_id)",
-        [batch_id, list(photo_ids)],
-    )
+    # Before the new results, which are the newest then: what failed belongs to those of now.
     store.execute(
         "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
         # What was no place in the output gets one in the folder that the person has now.
@@ -33,5 +29,10 @@ def plan_failed_writes(store: Store, photo_ids: Sequence[int]) -> None:
             UNKNOWN_FOLDER,
             list(photo_ids),
         ],
+    )
+    store.execute(
+        "INSERT INTO result SELECT s.photo_id, ?, t.status, t.reason, '' "
+        "FROM photo_state s JOIN photo_standing t USING (photo_id) WHERE list_contains(?, s.photo_id)",
+        [batch_id, list(photo_ids)],
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["retry"], "state": ["COMMITTING"]})
