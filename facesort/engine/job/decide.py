@@ -75,6 +75,12 @@ def decide_batch(
             learned = _learned(analysis, decisions, rules)
             one = replace(one, decisions=decisions, learned=learned)
         decided.append(one)
+    # Only now: another file of the batch that holds one of these is a duplicate, as any other is.
+    known.failed |= {
+        one.photo_id
+        for one in decided
+        if one.decided and one.analysis.sha256 and one.analysis.failure is not None
+    }
     return tuple(decided)
 
 
@@ -94,8 +100,6 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
         lead = known.decided_for(analysis.shot_of)
         known.decided_as[photo_id] = lead
         return Decided(analysis, known_as, lead, decided=False)
-    if analysis.failure is not None:
-        known.failed.add(photo_id)
     return Decided(analysis, known_as)
 
 

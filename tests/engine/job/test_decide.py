@@ -27,9 +27,9 @@ from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
-from facesort.store.job import files, photos
+from facesort.store.job import files, photos, sources
 from facesort.store.job.files import BatchState
-from facesort.store.job.photos import BatchRecord, PhotoResult
+from facesort.store.job.photos import BatchRecord, Known, PhotoResult
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.what_counts import Standing, standings
 
@@ -83,6 +83,11 @@ def failed(photo_id: int, reason: Reason, sha256: str = "") -> Analysis:
     return Analysis(photo_id, sha256, failure=reason, detail="why")
 
 
+def known_contents(by_sha256: dict[str, int], failed: Iterable[int] = ()) -> Known:
+    by_file = {photo_id: photo_id for photo_id in by_sha256.values()}
+    return Known(dict(by_sha256), {}, set(failed), by_file)
+
+
 @pytest.fixture(scope="module")
 def people_stored() -> Iterator[Store]:
     with Store.open(None) as opened:
@@ -96,9 +101,9 @@ def settle(people_stored: Store) -> Settle:
     """Decide for photos and ask the store where they stand, as the job does."""
 
     def settled(
-        found: list[Analysis], rules: Rules = RULES, known: dict[str, int] | None = None
+        found: list[Analysis], rules: Rules = RULES, known: Known | None = None
     ) -> tuple[tuple[PhotoResult, ...], tuple[PlannedWrite, ...]]:
-        decided = decide_batch(found, GALLERY, rules, {} if known is None else known)
+        decided = decide_batch(found, GALLERY, rules, known)
         stand = standings_of(
             decided, partial(standings, people_stored, unknown_folder=rules.unknown_folder)
         )
@@ -151,13 +156,13 @@ def test_only_good_faces_are_learned(
     learn_quality: float | None, quality: float, learned: tuple[int, ...]
 ) -> None:
     found = replace(analysis(1), faces=(face(A_STRICT, quality),))
-    [result] = decide_batch([found], GALLERY, replace(RULES, learn_quality=learn_quality), {})
+    [result] = decide_batch([found], GALLERY, replace(RULES, learn_quality=learn_quality))
     assert result.decisions[0].person_id == 1
     assert result.learned == learned
 
 
 def test_an_empty_gallery_matches_nobody() -> None:
-    [result] = decide_batch([analysis(1, A_STRICT)], Gallery((), {}), RULES, {})
+    [result] = decide_batch([analysis(1, A_STRICT)], Gallery((), {}), RULES)
     assert [d.outcome for d in result.decisions] == [Outcome.UNKNOWN]
 
 
@@ -165,9 +170,9 @@ def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
     """What is learned from the first photo must not help the second one of the same batch."""
     near, further = axis(1, turned(0.5)), axis(1, turned(1.01))
     first, second = analysis(1, near), analysis(2, further)
-    together = decide_batch([first, second], GALLERY, RULES, {})
+    together = decide_batch([first, second], GALLERY, RULES)
     assert [r.decisions[0].person_id for r in together] == [1, None]
-    [later] = decide_batch([second], learn(GALLERY, together), RULES, {})
+    [later] = decide_batch([second], learn(GALLERY, together), RULES)
     assert later.decisions[0].person_id == 1
 
 
@@ -176,9 +181,7 @@ def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
 
 def test_new_faces_never_have_the_ids_of_stored_ones() -> None:
     """A user's answer about a stored face must not count for a new one."""
-    batch = decide_batch(
-        [analysis(1, A_STRICT, STRANGER), analysis(2, A_STRICT)], GALLERY, RULES, {}
-    )
+    batch = decide_batch([analysis(1, A_STRICT, STRANGER), analysis(2, A_STRICT)], GALLERY, RULES)
     asked: list[tuple[int, int, int | None]] = []
 
     def ask(faces: Iterable[tuple[int, int, int | None]]) -> dict[int, Standing]:
@@ -190,7 +193,7 @@ def test_new_faces_never_have_the_ids_of_stored_ones() -> None:
 
 
 def test_the_same_bytes_are_one_photo(settle: Settle) -> None:
-    known = {"b": 1}
+    known = known_contents({"b": 1})
     found = [
         analysis(5, A_STRICT, sha256="a"),
         analysis(6, A_STRICT, sha256="a"),
@@ -198,24 +201,127 @@ def test_the_same_bytes_are_one_photo(settle: Settle) -> None:
         analysis(8, A_STRICT, sha256="a"),
     ]
     results, _ = settle(found, known=known)
-    assert [r.duplicate_of for r in results] == [None, 5, 1, 5]
+    assert [r.known_as for r in results] == [None, 5, 1, 5]
+    assert [r.photo_id for r in results] == [5, 5, 1, 5]
     assert [r.reason for r in results[1:]] == [Reason.DUPLICATE] * 3
-    assert all(r.decisions == () and r.learned == () for r in results[1:])
-    assert known == {"a": 5, "b": 1}, "the next batch knows them"
+    assert all(r.is_known and r.decisions == () and r.learned == () for r in results[1:])
+    assert known.by_sha256 == {"a": 5, "b": 1}, "the next batch knows them"
+    assert known.by_file == {1: 1, 5: 5, 6: 5, 7: 1, 8: 5}
+
+
+def test_a_file_whose_content_was_known_to_its_worker_is_one_more_of_the_photo(
+    settle: Settle,
+) -> None:
+    """Nothing but the hash was computed: no faces must not be read as no face."""
+    known = known_contents({"b": 1, "c": 2}, failed={2})
+    found = [
+        Analysis(5, "b", known=True),
+        Analysis(6, "c", known=True),
+    ]
+    results, writes = settle(found, known=known)
+    assert [(r.status, r.reason, r.known_as) for r in results] == [
+        (PhotoStatus.DUPLICATE, Reason.DUPLICATE, 1),
+        (PhotoStatus.DUPLICATE, Reason.DUPLICATE, 2),
+    ]
+    assert writes == ()
+    assert known.failed == {2}, "nothing was found out about it"
 
 
 def test_files_that_could_not_be_read_are_not_duplicates_of_each_other(settle: Settle) -> None:
-    known: dict[str, int] = {}
+    known = Known()
     results, _ = settle([failed(1, Reason.MISSING), failed(2, Reason.WORKER_DIED)], known=known)
     assert [r.status for r in results] == [PhotoStatus.FAILED] * 2
-    assert known == {}
+    assert [r.content for r in results] == [None, None]
+    assert known == Known()
 
 
 def test_a_photo_is_not_a_duplicate_of_itself(settle: Settle) -> None:
-    """It is analysed again after an interruption, or by a retry."""
-    known = {"a": 5}
+    """It is analysed again by a retry."""
+    known = known_contents({"a": 5}, failed={5})
     [result], _ = settle([analysis(5, A_STRICT, sha256="a")], known=known)
     assert result.status is PhotoStatus.MATCHED
+    assert (result.photo_id, result.known_as) == (5, None)
+    assert known.failed == set()
+
+
+def test_a_photo_that_failed_is_decided_again_from_another_file(settle: Settle) -> None:
+    known = known_contents({"a": 5}, failed={5})
+    found = [analysis(7, A_STRICT, sha256="a"), analysis(8, A_STRICT, sha256="a")]
+    results, writes = settle(found, known=known)
+    assert [(r.status, r.photo_id) for r in results] == [
+        (PhotoStatus.MATCHED, 5),
+        (PhotoStatus.DUPLICATE, 5),
+    ]
+    assert not results[0].is_known, "what is known of the photo is stored anew"
+    assert [w.photo_id for w in writes] == [5]
+
+
+@pytest.mark.parametrize("known", [{}, {"a": 3}])
+def test_one_photo_fails_once_in_a_batch(settle: Settle, known: dict[str, int]) -> None:
+    """Its result is stored once per batch, whether it was known or not."""
+    found = [failed(i, Reason.CORRUPT, "a") for i in (5, 6, 7)]
+    before = known_contents(known, failed=set(known.values()))
+    results, _ = settle(found, known=before)
+    photo_id = known.get("a", 5)
+    assert [r.photo_id for r in results] == [photo_id] * 3
+    assert [r.status for r in results] == [PhotoStatus.FAILED, *[PhotoStatus.DUPLICATE] * 2]
+    assert before.failed == {photo_id}, "a retry decides it again"
+
+
+def test_a_file_that_held_another_photo_gets_a_new_photo(settle: Settle) -> None:
+    """A retry reads other bytes than the first reading did: nobody may inherit what was stored of these."""
+    known = known_contents({"a": 5}, failed={5})
+    known.next_id = 9
+    results, writes = settle([analysis(5, A_STRICT, sha256="b")], known=known)
+    assert [(r.photo_id, r.known_as) for r in results] == [(9, 9)]
+    assert [w.photo_id for w in writes] == [9]
+    assert known.by_sha256 == {"a": 5, "b": 9}
+    assert (known.by_file, known.next_id) == ({5: 9}, 10)
+    [again], _ = settle([analysis(5, A_STRICT, sha256="c")], known=known)
+    assert again.photo_id == 10
+
+
+# --- shots ------------------------------------------------------------------------------------
+
+
+def test_a_photo_of_a_shot_is_decided_by_another_one(settle: Settle) -> None:
+    known = Known()
+    raw = replace(analysis(2, sha256="raw"), shot_of=1)
+    results, writes = settle([analysis(1, A_STRICT, sha256="jpeg"), raw], known=known)
+    assert [(r.status, r.reason, r.photo_id, r.decided_as) for r in results] == [
+        (PhotoStatus.MATCHED, None, 1, None),
+        (PhotoStatus.DUPLICATE, Reason.SAME_SHOT, 2, 1),
+    ]
+    assert not results[1].is_known, "it is a photo of its own"
+    assert not results[1].is_decided
+    assert [w.photo_id for w in writes] == [1]
+    assert known.decided_as == {2: 1}
+
+
+def test_who_decides_for_a_shot_is_told_from_the_file(settle: Settle) -> None:
+    """The partner is a file: its photo may have another id, or be decided by another one itself."""
+    known = known_contents({"a": 1, "b": 2})
+    known.by_file[7] = 1
+    known.decided_as[2] = 1
+    one, two = (replace(analysis(8 + i, sha256=f"raw{i}"), shot_of=(7, 2)[i]) for i in (0, 1))
+    results, _ = settle([one, two], known=known)
+    assert [r.decided_as for r in results] == [1, 1]
+
+
+def test_a_photo_that_failed_alone_can_turn_out_to_be_of_a_shot(settle: Settle) -> None:
+    known = known_contents({"jpeg": 1, "raw": 2}, failed={2})
+    [result], _ = settle([replace(analysis(2, sha256="raw"), shot_of=1)], known=known)
+    assert (result.status, result.decided_as) == (PhotoStatus.DUPLICATE, 1)
+    assert not result.is_known
+    assert known.failed == set()
+
+
+def test_one_more_file_of_a_photo_of_a_shot_is_a_duplicate(settle: Settle) -> None:
+    known = known_contents({"jpeg": 1, "raw": 2})
+    known.decided_as[2] = 1
+    [result], _ = settle([replace(analysis(3, sha256="raw"), shot_of=1)], known=known)
+    assert (result.reason, result.photo_id, result.decided_as) == (Reason.DUPLICATE, 2, None)
+    assert result.is_known
 
 
 # --- writes -----------------------------------------------------------------------------------
@@ -256,7 +362,7 @@ def test_every_copy_is_of_the_same_bytes(settle: Settle) -> None:
 
 
 def test_photos_and_results_must_belong_together() -> None:
-    results = decide_batch([analysis(1, A_STRICT)], GALLERY, RULES, {})
+    results = decide_batch([analysis(1, A_STRICT)], GALLERY, RULES)
     with pytest.raises(ValueError, match="zip"):
         plan_batch(results, [], {})
 
@@ -270,12 +376,18 @@ def reused() -> Iterator[Store]:
         yield opened
 
 
+TABLES = (
+    "source", "file", "photo", "batch", "batch_file", "reading", "result", "face", "decision", "learned",
+)  # fmt: skip
+
+
 def with_people(store: Store) -> Store:
     with store.transaction():
-        for table in ("photo", "batch", "batch_photo", "result", "face", "decision", "learned"):
+        for table in TABLES:
             store.execute(f"DELETE FROM {table}")
         for table in ("reference", "person"):
             store.execute(f"DELETE FROM {table}")
+        sources.add_sources(store, ["card-1"])
         for person in (ANNA, BEN):
             added = people.add_person(store, person.name, person.folder)
             for tilt in (0.0, 0.3, -0.2):
@@ -301,7 +413,7 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
 ) -> None:
     store = with_people(reused)
     gallery = load_gallery(store, PACK, max_learned)
-    first_with: dict[str, int] = {}
+    known = Known(next_id=1)
     for number, batch in enumerate(batches):
         found = [
             analysis(100 * number + i + 1, *(axis(a, tilt) for a, tilt in faces))
@@ -311,7 +423,7 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
             files.add_files(
                 store, [File(a.photo_id, "card-1", f"{a.photo_id}.jpg", 1, 1) for a in found]
             )
-        decided = decide_batch(found, gallery, RULES, first_with)
+        decided = decide_batch(found, gallery, RULES, known)
         stand = standings_of(decided, partial(standings, store, unknown_folder=False))
         results = results_of(decided, stand)
         gallery = learn(gallery, decided)
@@ -326,4 +438,5 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
         assert {k: v.tobytes() for k, v in resumed.learned.items()} == {
             k: v.tobytes() for k, v in gallery.learned.items() if len(v)
         }
-        assert photos.known_sha256(store) == first_with
+        known.next_id = files.next_file_id(store)
+        assert photos.known_photos(store) == known
