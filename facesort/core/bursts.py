@@ -52,14 +52,18 @@ def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
     """Group photos into bursts.
 
     A photo joins the burst of the previous photo of the same camera if they look alike and were taken within three
-    seconds of each other.  Photos without a time only need to look alike.
+    seconds of each other.  Photos without a time only need to look alike.  Photos of one shot are always together.
 
     Returns
     -------
     tuple of Burst
         In the order of their first photos.
     """
-    known = sorted((s for s in photos if s.phash is not None), key=_sort_key)
+    shots: dict[int, list[StoredPhoto]] = {}
+    for one in sorted(photos, key=lambda s: s.photo.photo_id):
+        if one.phash is not None:
+            shots.setdefault(_shot(one), []).append(one)
+    known = sorted((shot[0] for shot in shots.values()), key=_sort_key)
     bursts: list[list[StoredPhoto]] = []
     for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:2]):
         before: StoredPhoto | None = None
@@ -69,9 +73,10 @@ def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
             else:
                 bursts.append([photo])
             before = photo
+    whole = [[photo for first in burst for photo in shots[_shot(first)]] for burst in bursts]
     found = [
         Burst(tuple(s.photo.photo_id for s in burst), best_of(burst))
-        for burst in bursts
+        for burst in whole
         if len(burst) > 1
     ]
     return tuple(sorted(found, key=lambda burst: burst.photo_ids[0]))
@@ -80,6 +85,10 @@ def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
 def best_of(photos: Sequence[StoredPhoto]) -> int:
     """Id of the sharpest photo; the first of equals."""
     return min(photos, key=lambda s: (-s.sharpness, s.photo.photo_id)).photo.photo_id
+
+
+def _shot(photo: StoredPhoto) -> int:
+    return photo.shot_id or photo.photo.photo_id
 
 
 def _sort_key(photo: StoredPhoto) -> tuple[str, bool, datetime, int]:

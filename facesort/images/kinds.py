@@ -43,6 +43,7 @@ _VIDEO_SUFFIXES = frozenset({
     ".360", ".3gp", ".avi", ".crm", ".insv", ".lrv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
     ".mpeg", ".mpg", ".mts", ".mxf", ".webm", ".wmv",
 })
+_ICONS = frozenset({"ICO", "ICNS"})  # pictures, but nobody took them: disks have one for themselves
 # fmt: on
 
 # Windows drops dots and blanks at the end of a name, other systems do not.
@@ -73,7 +74,8 @@ def photo_kind(name: str) -> PhotoKind:
     suffix = suffix_of(last)
     if suffix in RAW_SUFFIXES or suffix in _RASTER_SUFFIXES:
         return PhotoKind.PHOTO
-    if suffix in _SIDECAR_SUFFIXES:
+    # ExifTool keeps the file as it was before an edit as `<name>_original`: the same picture once more.
+    if suffix in _SIDECAR_SUFFIXES or suffix.endswith("_original"):
         return PhotoKind.SIDECAR
     return PhotoKind.VIDEO if suffix in _VIDEO_SUFFIXES else PhotoKind.OTHER
 
@@ -95,7 +97,7 @@ def kind_by_content(head: bytes, size: int) -> PhotoKind:
         ``OTHER``.
     """
     found = signature_of(head, size)
-    if found is None:
+    if found is None or found.format in _ICONS:
         return PhotoKind.OTHER
     return PhotoKind.VIDEO if found.reader is Reader.PLAYER else PhotoKind.PHOTO
 

@@ -29,6 +29,7 @@ def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: objec
         taken_at=taken,
         camera=str(more.get("camera", "A")),
         faces=(StoredFace(photo_id, ref, sharpness=sharpness),),
+        shot_id=int(more.get("of", 0)),  # type: ignore[call-overload]
     )
 
 
@@ -53,6 +54,8 @@ ALIKE, UNLIKE = 0b1111111111, 0b11111111111  # 10 and 11 bits from 0
         ([shot(1, at=None), shot(2, at=None)], [(1, 2)]),
         ([shot(1, at=None), shot(2, at=0)], []),
         ([shot(1), shot(2, UNLIKE, at=1), shot(3, at=2)], []),
+        ([shot(1, of=1), shot(2, UNLIKE, at=None, camera="B", of=1)], [(1, 2)]),
+        ([shot(1, of=1), shot(2, UNLIKE, of=1), shot(3), shot(4, UNLIKE)], [(1, 2, 3)]),
     ],
 )
 def test_bursts(shots: list[StoredPhoto], bursts: list[tuple[int, ...]]) -> None:
