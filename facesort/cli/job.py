@@ -54,6 +54,7 @@ def sort(
     from facesort.engine.setup import open_with_pack
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
+    from facesort.lab.shared.remarks import shifted_remark
     from facesort.settings import given_for_run, override
     from facesort.workspace import refuse_inside
 
@@ -75,6 +76,8 @@ def sort(
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     say(*_status_lines(status))
+    if summary["shifted"]:
+        say(shifted_remark(summary["shifted"]))
     say(f"ran on        {summary['backend']}")
     say(f"output        {workspace.settings.output}")
     say(f"run notebook  {notebook}")
@@ -112,7 +115,9 @@ def status(root: Path, as_json: bool, watch: bool) -> None:
 
 
 def _status_lines(report: Mapping[str, Any]) -> list[str]:
-    """Counts as a sum, rate, faces, files per person, and what the scan left out."""
+    """Counts as a sum, rate, files per source, faces, files per person, and what the sums do not say."""
+    from facesort.lab.shared.remarks import remarks
+
     photos = report["photos"]
     parts = " + ".join(f"{n} {name}" for name, n in photos.items() if name != "total")
     lines = [f"{report['state']}: {photos['total']} photos = {parts}"]
@@ -120,18 +125,18 @@ def _status_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"rate          {report['images_per_second']:g} images/s, {report['eta_seconds']} s left"
         )
+    if len(sources := report.get("sources", {})) > 1:
+        lines += [
+            f"{of['files']:>6} files  of source {name}, {of['pending']} pending"
+            for name, of in sources.items()
+        ]
     faces = ", ".join(f"{n} {name}" for name, n in report["faces"].items())
     lines.append(f"faces         {faces}")
     lines += [f"{files:>6} files  {name}/" for name, files in report["persons"].items()]
     if skipped := report.get("skipped"):
         parts = ", ".join(f"{n} {reason}" for reason, n in skipped.items())
         lines.append(f"left out      {parts}")
-    if unreadable := _unreadable(report):
-        lines.append(
-            f"{unreadable} folders or files of the source could not be read, and may contain photos: give this user "
-            "access (`facesort audit` lists them), then run `facesort sort` again"
-        )
-    return lines
+    return [*lines, *remarks(report)]
 
 
 def _unreadable(report: Mapping[str, Any]) -> int:

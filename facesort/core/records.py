@@ -36,11 +36,23 @@ class PhotoRef:
         POSIX path relative to the folder of the source.
     source : str
         Name of the source; empty for a photo of no source, such as a reference.
+    shown : str
+        The path as people see it: after the name of the source where there are several.
     """
 
     photo_id: int
     path: str
     source: str = field(default="", kw_only=True)
+    shown: str = field(default="", kw_only=True, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.shown:
+            object.__setattr__(self, "shown", self.path)
+
+    @property
+    def shown_name(self) -> str:
+        """The same without the folders."""
+        return self.shown.removesuffix(self.path) + self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,14 @@ FROM held f LEFT JOIN place l ON l.photo_id = f.decided_as LEFT JOIN held h ON h
 LEFT JOIN photo_state s ON s.photo_id = f.decided_as LEFT JOIN photo p ON p.photo_id = f.photo_id
 WHERE f.state = 'present';
 
+-- A file that is linked to another one of its shot is neither delivered nor dropped.
+CREATE OR REPLACE VIEW decided_file AS
+FROM file_state WHERE status <> 'pending' AND reason IS DISTINCT FROM 'same_shot';
+
+CREATE OR REPLACE VIEW absent_photo AS      -- one row per photo, or file that was never read, of which nothing is there any more
+SELECT arg_max(source, file_id) AS source, if(bool_or(state = 'gone'), 'gone', 'replaced') AS state FROM held
+GROUP BY coalesce(decided_as, -file_id) HAVING bool_and(state <> 'present');
+
 CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
 
 CREATE OR REPLACE VIEW erased_standing AS   -- photos that had faces until all of them were erased
@@ -208,6 +216,9 @@ standings AS MATERIALIZED (
 FROM wanted_copy_of('faces', 'standings');
 
 -- As people look at it ----------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE MACRO shown_path(of_source, of_path) AS     -- of several sources, a path alone does not say which file
+    if((SELECT count(*) FROM source) > 1, of_source || ': ' || of_path, of_path);
 
 CREATE OR REPLACE VIEW face_shown AS        -- one row per face; `person` is in the gallery today
 WITH shown AS (

@@ -242,7 +242,7 @@ class Run:
         at("recorded")
         self.gallery = learn(self.gallery, decided)
         self.progress.batch_moved("PROCESSING", "COMMITTING")
-        self.progress.batch_recorded(results)
+        self.progress.batch_recorded(batch, results)
         self._commit(batch_id, executor)
         seconds = self._record_times(batch_id, started, found, waited)
         log.info(

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facesort.clock import utc_text
+from facesort.core.records import File
 from facesort.errors import StoreLockedError, because
 from facesort.files import Kind, expect, make_own_folder, read_own, remove_own, replace_json
 from facesort.reasons import PhotoStatus
@@ -59,11 +60,14 @@ def status_report(
         "eta_seconds": None if eta is None else round(eta),
         "persons": dict(counts.persons),
         "skipped": dict(counts.skipped),
+        "absent": dict(counts.absent),
+        "same_shot": counts.same_shot,
+        "sources": {name: dict(of) for name, of in counts.sources.items()},
     }
 
 
 class _Written(BaseModel):
-    """The shape of ``progress.json``; older ones lack `skipped`."""
+    """The shape of ``progress.json``; older ones lack what has a default."""
 
     model_config = ConfigDict(strict=True)
 
@@ -73,6 +77,9 @@ class _Written(BaseModel):
     batches: dict[str, int]
     persons: dict[str, int]
     skipped: dict[str, int] = Field(default_factory=dict)
+    absent: dict[str, int] = Field(default_factory=dict)
+    same_shot: int = 0
+    sources: dict[str, dict[str, int]] = Field(default_factory=dict)
     images_per_second: float | None
     eta_seconds: float | None
     pid: int = Field(gt=0, lt=2**31)
@@ -145,11 +152,14 @@ class Progress:
         self.counts.batches[old] -= 1
         self.counts.batches[new] += 1
 
-    def batch_recorded(self, results: Sequence[PhotoResult]) -> None:
-        """Count the stored results of a batch."""
-        for result in results:
+    def batch_recorded(self, batch: Sequence[File], results: Sequence[PhotoResult]) -> None:
+        """Count the stored results of the files of a batch."""
+        linked = sum(result.decided_as is not None for result in results)
+        self.counts = replace(self.counts, same_shot=self.counts.same_shot + linked)
+        for file, result in zip(batch, results, strict=True):
             self.counts.photos[PhotoStatus.PENDING] -= 1
             self.counts.photos[result.status] += 1
+            self.counts.sources[file.source]["pending"] -= 1
             for decision in result.decisions:
                 self.counts.faces[decision.outcome] += 1
 

@@ -8,6 +8,7 @@ from facesort.lab.audit.cells import (
     show_runs as show_runs,
     show_short as show_short,
     show_slowest as show_slowest,
+    show_sources as show_sources,
     show_unusable as show_unusable,
     show_withheld as show_withheld,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from IPython.display import Image, Markdown
@@ -11,7 +11,7 @@ from ipywidgets import Widget
 from PIL import Image as Pillow
 
 from facesort.core.foreign_text import markdown_text
-from facesort.core.records import Pixels
+from facesort.core.records import PhotoRef, Pixels
 from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections
@@ -21,6 +21,7 @@ from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
 from facesort.lab.shared.plots import chart, picture
+from facesort.lab.shared.remarks import remarks
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
@@ -33,6 +34,26 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
     if not report.runs and not report.saved.mine and not report.saved.unreadable:
         return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
     return runs_sections(report.runs, report.drops_by_run, report.saved)
+
+
+def show_sources(report: AuditReport) -> Table | Markdown:
+    """What each source holds, and what it held before."""
+    if not report.sources:
+        return Markdown("No source was looked at yet.")
+    counts = report.counts
+    status = {"same_shot": counts.same_shot, "absent": counts.absent, "skipped": counts.skipped}
+    return Table(
+        ("Source", "Files", "Photos", "Pending", "Gone", "Replaced", "First taken", "Last taken", "Cameras"),
+        [
+            (*numbers, _minute(first), _minute(last), ", ".join(cameras) or "not recorded")
+            for *numbers, first, last, cameras in report.sources
+        ],
+        note="\n".join(f"{sentence}." for sentence in remarks(status)),
+    )  # fmt: skip
+
+
+def _minute(time: datetime | None) -> str:
+    return "not recorded" if time is None else f"{time:%Y-%m-%d %H:%M}"
 
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
@@ -52,23 +73,26 @@ def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
         return Markdown(NOT_REQUESTED)
     if not report.faceless:
         return Markdown("Every photo that could be read has a face in it.")
-    source = next(iter(report.workspace.settings.sources.values()))
-    found = [(path, _thumbnail(source / path, report)) for path in report.faceless]
-    photos = [(path, pixels) for path, pixels in found if pixels is not None]
+    sources = report.workspace.settings.sources
+    found = [(photo, _thumbnail(photo, report)) for photo in report.faceless]
+    photos = [(photo, pixels) for photo, pixels in found if pixels is not None]
     if not photos:
+        places = ", ".join(markdown_text(place) for place in sources.values())
         return Markdown(
-            f"The photos cannot be read from {markdown_text(source)}: plug in the disk and run this cell again."
+            f"The photos cannot be read from {places}: plug in the disk and run this cell again."
         )
     text = f"{len(photos)} photos in which no face was found"
     return faces_picture(plot_photos(photos), text)
 
 
-def _thumbnail(path: Path, report: AuditReport) -> Pixels | None:
-    """A small copy of a photo; None if it can no longer be read."""
-    limit = report.workspace.settings.photos.max_megapixels
+def _thumbnail(photo: PhotoRef, report: AuditReport) -> Pixels | None:
+    """A small copy of a photo; None if it can no longer be read, or its source was removed."""
+    settings = report.workspace.settings
     try:
+        path = settings.sources[photo.source] / photo.path
+        limit = settings.photos.max_megapixels
         loaded = load_photo(path.read_bytes(), path.name, max_megapixels=limit)
-    except (OSError, ImageError):
+    except (KeyError, OSError, ImageError):
         return None
     image = Pillow.fromarray(loaded.pixels)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))

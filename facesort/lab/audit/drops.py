@@ -42,7 +42,9 @@ def _check(report: AuditReport) -> str:
     sums = {dropped, sum(report.reasons.values()), sum(row[2] for row in report.persons)}
     sums |= {sum(row[2] for row in rows) for rows in report.drops.values()}
     parts = f"{matched:,} matched + {dropped:,} dropped + {pending:,} pending"
-    if sums != {dropped} or counts.total != matched + dropped + pending:
+    if counts.same_shot:
+        parts += f" + {counts.same_shot:,} linked to another file of their shot (same_shot)"
+    if sums != {dropped} or counts.total != matched + dropped + pending + counts.same_shot:
         return (
             f"THE COUNTS DO NOT ADD UP: {counts.total:,} photos, but {parts}; drops {sorted(sums)}. "
             "Please report this."

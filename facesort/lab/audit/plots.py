@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from facesort.core.records import Pixels
+from facesort.core.records import PhotoRef, Pixels
 from facesort.lab.shared.plots import BLUE, DARK, shorten, style
 
 _COLUMNS = 6
@@ -71,12 +71,12 @@ def _hour(hours: Sequence[datetime | None], at: int) -> str:
     return f"{hour:%H}" + (f"\n{hour:%b} {hour.day}" if begins else "")
 
 
-def plot_photos(photos: Sequence[tuple[str, Pixels]]) -> Figure:
+def plot_photos(photos: Sequence[tuple[PhotoRef, Pixels]]) -> Figure:
     """Draw photos with their names below.
 
     Parameters
     ----------
-    photos : sequence of (path, pixels)
+    photos : sequence of (PhotoRef, pixels)
         At least one.
     """
     rows = math.ceil(len(photos) / _COLUMNS)
@@ -85,8 +85,8 @@ def plot_photos(photos: Sequence[tuple[str, Pixels]]) -> Figure:
         grid = figure.subplots(rows, _COLUMNS, squeeze=False)
         for ax in grid.flat:
             ax.set_axis_off()
-        for ax, (path, pixels) in zip(grid.flat, photos, strict=False):
+        for ax, (photo, pixels) in zip(grid.flat, photos, strict=False):
             ax.imshow(pixels, aspect="equal")
-            name = shorten(path.rpartition("/")[2], 24)
+            name = shorten(photo.shown_name, 24)
             ax.set_title(name, loc="center", y=0, pad=-3, va="top", fontsize=7)
         return figure

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facesort.core.changes import ChangedPhoto, Circumstances, Moment
+from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.audit.tables import MAX_ROWS
@@ -21,7 +22,7 @@ from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import Reason
 from facesort.store.queries import Store, audit, reports
-from facesort.store.queries.audit import DropRow
+from facesort.store.queries.audit import DropRow, SourceRow
 from facesort.store.queries.gallery import everyone
 from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import Counts, RunRecord
@@ -29,7 +30,7 @@ from facesort.workspace import Workspace, open_workspace
 
 LISTED = 100  # rows of a list of files
 _SLOWEST = 20
-_PLACES = ("Run", "Folder", "Camera", "Format")
+_PLACES = ("Run", "Source", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
 
 
@@ -63,6 +64,8 @@ class AuditReport:
         Photos that everyone should be in.
     names : mapping of person_id to str
         Everyone, also those who left the gallery.
+    sources : sequence of SourceRow
+        What each source holds.
     drops_by_run : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
     counts : Counts
@@ -70,7 +73,7 @@ class AuditReport:
     reasons : mapping of reason to int
         Drops, most frequent first.
     total : DropRow
-        All decided photos.
+        All decided photos (`DropRate` says which).
     drops : mapping of str to sequence of DropRow
         The same photos by what they have in common, under the heading of the table.
     persons, coverage, coverage_by_hour, slowest, seconds, withheld
@@ -81,8 +84,8 @@ class AuditReport:
         At most 100; what could not be read comes first.
     dropped_faces : sequence of StoredFace or None
         Unknown faces nearest to somebody in the gallery, the nearest first; None if they were not asked for.
-    faceless : sequence of str
-        Paths of photos in which no face was found.
+    faceless : sequence of PhotoRef
+        Photos in which no face was found.
     comparison : Comparison or None
         None if there was no run yet.
     """
@@ -91,6 +94,7 @@ class AuditReport:
     minimum: int
     names: Mapping[int, str]
     runs: Sequence[RunRecord]
+    sources: Sequence[SourceRow]
     drops_by_run: Mapping[int, DropRate]
     saved: SavedRuns
     counts: Counts
@@ -106,7 +110,7 @@ class AuditReport:
     coverage: Sequence[tuple[str, int, int, int]]
     coverage_by_hour: Sequence[tuple[str, datetime | None, int]]
     dropped_faces: Sequence[StoredFace] | None
-    faceless: Sequence[str]
+    faceless: Sequence[PhotoRef]
     comparison: Comparison | None
 
     @property
@@ -134,6 +138,19 @@ class AuditReport:
                 "interval_95": drop.interval,
                 "reasons": dict(self.reasons),
             },
+            "absent": dict(self.counts.absent),
+            "same_shot": self.counts.same_shot,
+            "sources": {
+                name: {
+                    "files": files,
+                    "photos": photos,
+                    "pending": pending,
+                    "gone": gone,
+                    "replaced": replaced,
+                }
+                for name, files, photos, pending, gone, replaced, *_ in self.sources
+            },
+            "shifted": {run.run_id: run.shifted for run in self.runs if run.shifted},
             "runs": len(self.runs),
             "withheld": {name: photos for name, photos, _ in self.withheld},
             "fewer_than": {"minimum": self.minimum, "persons": self.short},
@@ -199,12 +216,18 @@ def open_audit(
     with opened.open_store(read_only=True) as store:
         known = reports.run_records(store)
         names = everyone(store)
-        places = {by: audit.drops(store, by.lower(), MAX_ROWS) for by in _PLACES}
+        held = audit.sources(store)
+        places = {
+            by: audit.drops(store, by.lower(), MAX_ROWS)
+            for by in _PLACES
+            if by != "Source" or len(held) > 1
+        }
         return AuditReport(
             workspace=opened,
             minimum=minimum,
             names=names,
             runs=known,
+            sources=held,
             drops_by_run={key: DropRate(*drop) for key, drop in audit.drops_by_run(store).items()},
             saved=saved,
             counts=reports.counts(store),
@@ -270,6 +293,7 @@ def _end(run: RunRecord) -> Moment:
 
 def _circumstances(run: RunRecord) -> Circumstances:
     settings = dict(run.settings)
+    settings.pop("scan", None)
     recorded = settings.pop("gallery", None)
     return Circumstances(
         settings=dict(_flat(settings)),

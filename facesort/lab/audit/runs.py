@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.remarks import shifted_remark
 from facesort.lab.shared.saved_runs import SavedRun, SavedRuns
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, timestamp
@@ -34,14 +35,16 @@ def runs_sections(
     lost = [found for found in sorts if found not in pairs.values()]
     did = [_did(run, drops[run.run_id]) for run in runs] + [_unstarted(found) for found in lost]
     errors = [(_name(s.folder), s.error[:_MAX_ERROR]) for s in sorts if s.error]
-    aside = f"{saved.others:,} saved runs are of other workspaces." if saved.others else ""
+    notes = [f"Run {run.run_id}: {shifted_remark(run.shifted)}." for run in runs if run.shifted]
+    if saved.others:
+        notes.append(f"{saved.others:,} saved runs are of other workspaces.")
     parts: list[tuple[str, Table | str]] = [
         (
             "What they did",
             Table(
                 ("Run", "Started", "State", "Analysed", "Per second", "Dropped by then", "Rate", "95 % interval"),
                 did,
-                note=aside,
+                note="\n".join(notes),
             ),
         ),
         (

@@ -31,8 +31,8 @@ def bursts_table(session: ReviewSession) -> Table:
 
 def _row(burst: Burst, photos: dict[int, StoredPhoto]) -> tuple[int, str, str, str]:
     best = photos[burst.best]
-    others = [photos[key].photo.path for key in burst.photo_ids if key != burst.best]
-    return len(burst.photo_ids), best.photo.path, f"{best.sharpness:.0f}", ", ".join(others)
+    others = [photos[key].photo.shown for key in burst.photo_ids if key != burst.best]
+    return len(burst.photo_ids), best.photo.shown, f"{best.sharpness:.0f}", ", ".join(others)
 
 
 def _note(photos: int, bursts: tuple[Burst, ...]) -> str:

@@ -24,8 +24,8 @@ _BADGES = MappingProxyType(
 _FILE = 30  # characters of a file name
 
 
-def _file(path: str) -> str:
-    return shorten(path.rpartition("/")[2], _FILE)
+def _file(face: StoredFace) -> str:
+    return shorten(face.photo.shown_name, _FILE)
 
 
 def _distance(face: StoredFace) -> str:
@@ -57,11 +57,11 @@ def pair_tile(face: StoredFace, *, low_quality: float = 0.0) -> Tile:
         face.face_id,
         (face.crop, face.reference_crop),
         face.person or "nobody",
-        (_distance(face), _file(face.photo.path)),
+        (_distance(face), _file(face)),
         badges,
         ("", "reference" if face.person else ""),
         "pair",
-        face.photo.path,
+        face.photo.shown,
     )
 
 
@@ -71,10 +71,10 @@ def face_tile(face: StoredFace) -> Tile:
     return Tile(
         face.face_id,
         (face.crop,),
-        _file(face.photo.path),
+        _file(face),
         lines,
         _badges(face),
-        tooltip=face.photo.path,
+        tooltip=face.photo.shown,
     )
 
 
@@ -108,9 +108,9 @@ def between_tile(face: StoredFace, names: tuple[str, str], references: Mapping[s
         face.face_id,
         (references[first], face.crop, references[second]),
         f"given to {face.person}" if face.person else "given to nobody",
-        (_distance(face), _file(face.photo.path)),
+        (_distance(face), _file(face)),
         _badges(face),
         (first, "who is this?", second),
         "trio",
-        face.photo.path,
+        face.photo.shown,
     )

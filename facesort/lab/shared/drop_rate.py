@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facesort.core.calibration.intervals import binomial
+from facesort.reasons import PhotoStatus
+from facesort.store.queries.reports import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +16,18 @@ class DropRate:
     Parameters
     ----------
     dropped, decided : int
-        Photos; pending ones are not decided.
+        Files.  Pending ones are not decided, nor are those that are linked to another file of their shot: they are
+        not delivered themselves, and so cannot be dropped.
     """
 
     dropped: int
     decided: int
+
+    @classmethod
+    def of(cls, counts: Counts) -> DropRate:
+        """The drop rate of a workspace."""
+        decided = counts.total - counts.photos[PhotoStatus.PENDING] - counts.same_shot
+        return cls(decided - counts.photos[PhotoStatus.MATCHED], decided)
 
     @property
     def rate(self) -> float | None:

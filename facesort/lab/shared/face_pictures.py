@@ -108,7 +108,7 @@ def _draw_pair(cell: SubFigure, face: StoredFace) -> None:
     lines = [
         (f"{shorten(face.person or face.nearest or 'nobody', 22)}{distance}", "bold"),
         (runner_up, "normal"),
-        (shorten(face.photo.path.rpartition("/")[2], 28), "normal"),
+        (shorten(face.photo.shown_name, 28), "normal"),
     ]
     for number, (text, weight) in enumerate(lines):
         cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight)

@@ -37,7 +37,7 @@ class Table:
     total : row, optional
         Set off below the others.
     note : str, optional
-        A sentence below the table.
+        Lines below the table.
     """
 
     columns: Sequence[str]
@@ -51,7 +51,7 @@ class Table:
         if self.total is not None:
             body += self._html_row(self.total, f"font-weight:bold;border-top:{_RULE};")
         note = (
-            f'<p class="mathjax_ignore" style="margin:6px 4px">{html_text(self.note)}</p>'
+            f'<p class="mathjax_ignore" style="margin:6px 4px;white-space:pre-line">{html_text(self.note)}</p>'
             if self.note
             else ""
         )
@@ -91,4 +91,4 @@ class Table:
             ).rstrip()
             for row in text
         ]
-        return "\n".join([*lines, *([printable(self.note)] if self.note else [])])
+        return "\n".join([*lines, *(map(printable, self.note.split("\n")) if self.note else ())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from facesort.reasons import Reason
 
-_MEANINGS = MappingProxyType(
+_MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         Reason.NO_FACE: "no face was found",
         Reason.ONLY_UNKNOWN_FACES: "faces, but of nobody in the gallery",
         Reason.DO_NOT_DELIVER: "somebody in it is withheld",
         Reason.DUPLICATE: "a copy of a file that was sorted",
+        Reason.SAME_SHOT: "another file of a photo's shot, such as the RAW of a JPEG: linked to it, not dropped",
         Reason.EMPTY_FILE: "the file has 0 bytes",
         Reason.NOT_AN_IMAGE: "the content is not an image, although the name says so",
         Reason.UNSUPPORTED_FORMAT: "an image in a format that is not supported",
@@ -28,16 +30,22 @@ _MEANINGS = MappingProxyType(
         Reason.NAME_TAKEN: "another file has its name in the output; nothing was overwritten",
         Reason.RENDER_CHANGED: "its copy was lost, and the photo has changed since",
         Reason.BAD_TARGET: "its place is not a file in a folder of the output: give the person another folder",
+        # of files that the scan does not take for photos
+        "symbolic_link": "a link that leads outside the source; copy the photos into it, or add the folder that the "
+        "link leads to with `facesort source add DIR`",
+        "broken_link": "a link to a file that is not there; `git annex get` fetches it if git-annex made it, else "
+        "copy the photo to its place",
+        "other_name": "a link to a folder that is read under its own name",
+        # of photos that were delivered before, or left out of an export
+        "superseded": "the photo was edited since: its new version is delivered instead",
+        "gone": "no file in the sources holds it any more",
     }
 )
 
 
 def explain(code: str) -> str:
-    """Explain a photo's reason code; empty for codes that need no explanation."""
-    try:
-        return _MEANINGS.get(Reason(code), "")
-    except ValueError:
-        return ""
+    """Explain the reason code of a photo or a file; empty for codes that need no explanation."""
+    return _MEANINGS.get(code, "")
 
 
 def duration(seconds: float) -> str:

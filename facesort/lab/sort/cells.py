@@ -23,6 +23,7 @@ from facesort.lab.shared.face_pictures import (
 )
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.progress_bar import progress_bar
+from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import explain
@@ -36,7 +37,7 @@ _STATUS_WORDS = MappingProxyType(
         PhotoStatus.MATCHED: "copied to the folder of everyone recognised in it",
         PhotoStatus.UNKNOWN: "faces, but of nobody in the gallery",
         PhotoStatus.NO_FACE: "no face was found",
-        PhotoStatus.DUPLICATE: "a copy of a sorted file",
+        PhotoStatus.DUPLICATE: "a copy of a sorted file, or another file of its shot",
         PhotoStatus.FAILED: "could not be read or written; `facesort retry` tries again",
         PhotoStatus.PENDING: "not analysed yet; the next sort continues with them",
     }
@@ -93,6 +94,7 @@ def show_counts(report: SortReport) -> Table:
     counts, faces, batches = report.counts, report.counts.faces, report.counts.batches
     equation = " + ".join(f"{counts.photos[status]:,}" for status in _STATUS_WORDS)
     outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
+    said = [*remarks(report.summary()), shifted_remark(report.run.shifted)]
     return Table(
         ("Photos", "Number", "Share", "What it means"),
         [
@@ -105,8 +107,14 @@ def show_counts(report: SortReport) -> Table:
             for status in _STATUS_WORDS
         ],
         ("total", counts.total, percent(counts.total, counts.total), f"= {equation}"),
-        f"{sum(faces.values()):,} faces = {outcomes}. {sum(counts.persons.values()):,} files in the output, each "
-        f"verified by its SHA-256. {batches['COMMITTED']:,} of {sum(batches.values()):,} batches committed.",
+        "\n".join(
+            [
+                f"{sum(faces.values()):,} faces = {outcomes}. {sum(counts.persons.values()):,} files in the output, "
+                f"each verified by its SHA-256. {batches['COMMITTED']:,} of {sum(batches.values()):,} batches "
+                "committed.",
+                *(f"{sentence}." for sentence in said if sentence),
+            ]
+        ),
     )
 
 
@@ -124,6 +132,8 @@ def show_drops(report: SortReport) -> Table | Markdown:
     )
     skipped = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
     aside = f" Not counted, because they are not photos: {skipped}." if skipped else ""
+    if linked := report.counts.same_shot:
+        aside += f" Nor counted, because their shot is: {linked:,} same_shot."
     return Table(
         ("Reason", "Photos", "Share of decided", "What it means"),
         [(code, n, percent(n, drop.decided), explain(code)) for code, n in report.drops.items()],

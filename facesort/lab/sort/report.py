@@ -18,7 +18,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.words import duration
-from facesort.reasons import Outcome, PhotoStatus
+from facesort.reasons import Outcome
 from facesort.store.queries import reports, review
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace
@@ -67,9 +67,7 @@ class SortReport:
     @property
     def drop_rate(self) -> DropRate:
         """The drop rate of all decided photos."""
-        photos = self.counts.photos
-        decided = self.counts.total - photos[PhotoStatus.PENDING]
-        return DropRate(decided - photos[PhotoStatus.MATCHED], decided)
+        return DropRate.of(self.counts)
 
     @property
     def analysed(self) -> int:
@@ -120,6 +118,7 @@ class SortReport:
                 "reasons": dict(self.drops),
             },
             "skipped": dict(self.skipped),
+            "shifted": run.shifted,
             "failed_writes": len(self.failed_writes),
             "backend": self.backend,
             "settings": run.settings,

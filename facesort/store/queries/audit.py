@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store
 
 # Name, photos, dropped; of the dropped: unknown faces only, withheld, no face, duplicate, failed.
 DropRow = tuple[str, int, int, int, int, int, int, int]
+# Name, files, photos, pending, gone, replaced, first and last time, cameras.
+SourceRow = tuple[str, int, int, int, int, int, datetime | None, datetime | None, list[str]]
 
 _DROPS = """
 WITH analysed AS (                          -- the run that read each file last
@@ -20,13 +23,15 @@ WITH analysed AS (                          -- the run that read each file last
     SELECT s.status, s.reason, CASE $1
            WHEN 'all' THEN 'all'
            WHEN 'run' THEN 'run ' || a.run_id
-           WHEN 'folder' THEN coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)')
+           WHEN 'folder' THEN shown_path(
+               s.source, coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)'))
+           WHEN 'source' THEN s.source
            WHEN 'camera' THEN nullif(s.camera, '')
            WHEN 'format' THEN coalesce(nullif(s.format, ''), 'not read')
            WHEN 'hour' THEN strftime(s.taken_at, '%Y-%m-%d %H:00')
            WHEN 'day' THEN strftime(s.taken_at, '%Y-%m-%d')
            ELSE error('photos cannot be grouped by ' || $1) END AS name
-    FROM file_state s LEFT JOIN analysed a USING (file_id) WHERE s.status <> 'pending'
+    FROM decided_file s LEFT JOIN analysed a USING (file_id)
 ), counted AS (
     SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
            count(*) FILTER (status <> 'matched') AS dropped,
@@ -42,6 +47,21 @@ WITH analysed AS (                          -- the run that read each file last
 SELECT if(count(*) = 1, any_value(name), format('{:,} others', count(*))),
        sum(COLUMNS(* EXCLUDE (name, place)))::INTEGER
 FROM ranked GROUP BY least(place, $2) ORDER BY least(place, $2)
+"""
+
+_SOURCES = """
+WITH here AS (
+    SELECT source AS name, count(*) AS files, count(DISTINCT photo_id) AS photos,
+           count(*) FILTER (status = 'pending') AS pending, min(taken_at) AS first_at, max(taken_at) AS last_at,
+           list(DISTINCT camera ORDER BY camera) FILTER (camera <> '') AS cameras
+    FROM file_state GROUP BY source
+), away AS (
+    SELECT source AS name, count(*) FILTER (state = 'gone') AS gone, count(*) FILTER (state = 'replaced') AS replaced
+    FROM absent_photo GROUP BY source
+)
+SELECT o.name, coalesce(files, 0), coalesce(photos, 0), coalesce(pending, 0), coalesce(gone, 0), coalesce(replaced, 0),
+       first_at, last_at, coalesce(cameras, [])
+FROM source o LEFT JOIN here USING (name) LEFT JOIN away USING (name) ORDER BY o.source_id
 """
 
 _APPEARANCES = """
@@ -77,8 +97,8 @@ WITH {_APPEARANCES}, near AS (              -- the withheld person in a photo, e
 ), dropped AS (
     SELECT n.name, count(*) AS dropped, count(*) FILTER (p.reason = 'do_not_deliver') AS withheld,
            min(n.distance) FILTER (p.reason <> 'do_not_deliver') AS nearest
-    FROM file_state p LEFT JOIN near n ON n.photo_id = p.decided_as AND p.status = 'unknown'
-    WHERE p.status NOT IN ('matched', 'pending') GROUP BY n.name
+    FROM decided_file p LEFT JOIN near n ON n.photo_id = p.decided_as AND p.status = 'unknown'
+    WHERE p.status <> 'matched' GROUP BY n.name
 )
 SELECT name, coalesce(photos, 0), coalesce(dropped, 0), coalesce(withheld, 0), nearest
 FROM (SELECT name, count(photo_id) AS photos FROM somebody GROUP BY name) FULL JOIN dropped USING (name)
@@ -93,7 +113,9 @@ WITH newest AS (
     SELECT run_id, count(*) AS photos FROM newest WHERE status = 'matched' GROUP BY run_id
 ), decided AS (
     SELECT r.run_id, count(DISTINCT x.file_id) AS files
-    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id) GROUP BY r.run_id
+    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id)
+    LEFT JOIN photo p USING (photo_id)
+    WHERE p.photo_id IS NOT DISTINCT FROM p.decided_as GROUP BY r.run_id
 )
 SELECT run_id, coalesce(files, 0) - coalesce(photos, 0), coalesce(files, 0)
 FROM run LEFT JOIN matched USING (run_id) LEFT JOIN decided USING (run_id)
@@ -106,11 +128,23 @@ def drops(store: Store, by: str, limit: int) -> list[DropRow]:
     Parameters
     ----------
     by : str
-        ``all``, ``run``, ``folder``, ``camera``, ``format``, ``hour`` or ``day``.
+        ``all``, ``run``, ``source``, ``folder``, ``camera``, ``format``, ``hour`` or ``day``.
     limit : int
         At most so many rows; the last one takes all that do not fit, so that the sums stay.
     """
     return store.rows(_DROPS, [by, limit])
+
+
+def sources(store: Store) -> list[SourceRow]:
+    """What each source holds, in the order in which they were added.
+
+    Returns
+    -------
+    list of (name, files, photos, pending, gone, replaced, first time, last time, cameras)
+        A photo that several sources hold counts in each.  Photos that no source holds any more are gone or replaced.
+        Times are corrected by the offset of the clock; None if none is known.
+    """
+    return store.rows(_SOURCES)
 
 
 def drops_by_run(store: Store) -> dict[int, tuple[int, int]]:
@@ -158,7 +192,8 @@ def slowest_photos(store: Store, limit: int) -> list[tuple[Any, ...]]:
     list of (path, seconds, run_id, status, format, megapixels, megabytes)
     """
     return store.rows(
-        "SELECT s.path, t.seconds, t.run_id, s.status, s.format, s.width::BIGINT * s.height / 1e6, s.size / 1e6 "
+        "SELECT shown_path(s.source, s.path), t.seconds, t.run_id, s.status, s.format, "
+        "s.width::BIGINT * s.height / 1e6, s.size / 1e6 "
         "FROM timing t JOIN file_state s USING (file_id) ORDER BY t.seconds DESC, s.path LIMIT ?",
         [limit],
     )
@@ -176,7 +211,8 @@ def seconds_per_photo(store: Store) -> tuple[int, float, float, float]:
 def skipped_files(store: Store, first: str, limit: int) -> list[tuple[str, str]]:
     """Path and reason of what the scan did not take for photos; those with one reason first."""
     return store.rows(
-        "SELECT path, reason FROM skipped ORDER BY reason <> ?, reason, path LIMIT ?",
+        "SELECT shown_path(name, path), reason FROM skipped JOIN source USING (source_id) "
+        "ORDER BY reason <> ?, reason, path LIMIT ?",
         [first, limit],
     )
 
@@ -193,12 +229,14 @@ def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
     )
 
 
-def faceless_photos(store: Store, limit: int) -> list[str]:
-    """Paths of photos in which no face was found."""
+def faceless_photos(store: Store, limit: int) -> list[PhotoRef]:
+    """Photos in which no face was found."""
     rows = store.rows(
-        "SELECT path FROM file_state WHERE status = 'no_face' ORDER BY file_id LIMIT ?", [limit]
+        "SELECT decided_as, path, source, shown_path(source, path) FROM file_state WHERE status = 'no_face' "
+        "ORDER BY file_id LIMIT ?",
+        [limit],
     )
-    return [path for (path,) in rows]
+    return [PhotoRef(key, path, source=source, shown=shown) for key, path, source, shown in rows]
 
 
 def dropped_faces(store: Store, limit: int) -> list[StoredFace]:

@@ -14,13 +14,13 @@ _WHO = """
 {name}_face AS (FROM face_state_until({run}, {time})),
 {name}_withheld AS (FROM withheld_until({time})),
 {name} AS (
-    SELECT s.photo_id, s.path, s.status, s.reason,
+    SELECT s.photo_id, shown_path(s.source, s.path) AS path, s.status, s.reason,
            coalesce(list_sort(list(DISTINCT f.person_id) FILTER (f.person_id IS NOT NULL)), []) AS persons,
            coalesce(list_sort(list(DISTINCT w.person_id) FILTER (w.person_id IS NOT NULL)), []) AS withheld
     FROM photo_state_until({run}, {time}) s
     LEFT JOIN {name}_face f ON f.photo_id = s.photo_id AND s.status IN ('matched', 'unknown')
     LEFT JOIN {name}_withheld w ON w.person_id = f.person_id
-    WHERE s.status <> 'pending' GROUP BY s.photo_id, s.path, s.status, s.reason
+    WHERE s.status <> 'pending' GROUP BY s.photo_id, s.source, s.path, s.status, s.reason
 )"""
 _BOTH = ", ".join(
     (

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.store import Store
 
+_SOURCES = """
+SELECT o.name, count(f.file_id), count(f.file_id) FILTER (f.status = 'pending')
+FROM source o LEFT JOIN file_state f ON f.source = o.name
+WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name ORDER BY o.source_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -34,6 +40,8 @@ class Counts:
         Photos that are in no source any more: their files are ``gone``, or have been ``replaced``.  They are in no sum.
     same_shot : int
         Duplicates that are another file of a shot: the RAW of a JPEG, for example.
+    sources : dict of str to dict
+        ``files`` that are there, and ``pending`` ones among them, by the name of the source.
     """
 
     photos: dict[PhotoStatus, int]
@@ -43,6 +51,7 @@ class Counts:
     skipped: dict[str, int] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)
     same_shot: int = 0
+    sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -76,6 +85,11 @@ class RunRecord:
     photos: int = 0
     seconds: float = 0.0
 
+    @property
+    def shifted(self) -> int:
+        """Files that its scan took for unchanged although their time had moved, as on a card in another zone."""
+        return int(self.settings.get("scan", {}).get("shifted", 0))
+
 
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
@@ -101,6 +115,7 @@ def counts(store: Store) -> Counts:
         skipped=skipped_reasons(store),
         absent=absent_photos(store),
         same_shot=int(store.value("SELECT count(*) FROM file_state WHERE reason = 'same_shot'")),
+        sources={name: {"files": n, "pending": m} for name, n, m in store.rows(_SOURCES)},
     )
 
 
@@ -109,17 +124,14 @@ def absent_photos(store: Store) -> dict[str, int]:
 
     Files that were moved or renamed are neither: their content is still there.  A file that was never read counts too.
     """
-    rows = store.rows(
-        "SELECT state, count(*) FROM (SELECT if(bool_or(state = 'gone'), 'gone', 'replaced') AS state FROM held "
-        "GROUP BY coalesce(decided_as, -file_id) HAVING bool_and(state <> 'present')) GROUP BY state"
-    )
+    rows = store.rows("SELECT state, count(*) FROM absent_photo GROUP BY state")
     return {"gone": 0, "replaced": 0} | dict(rows)
 
 
 def drop_reasons(store: Store) -> dict[str, int]:
-    """Photos that reached no folder of a person, by reason code, most frequent first."""
+    """Files whose photo reached no folder of a person, by reason code, most frequent first."""
     rows = store.rows(
-        "SELECT reason, count(*) FROM file_state WHERE status NOT IN ('matched', 'pending') "
+        "SELECT reason, count(*) FROM decided_file WHERE status <> 'matched' "
         "GROUP BY reason ORDER BY count(*) DESC, reason"
     )
     return dict(rows)
@@ -136,7 +148,8 @@ def skipped_reasons(store: Store) -> dict[str, int]:
 def failed_photos(store: Store, limit: int = 100) -> list[tuple[str, str, str]]:
     """Path, reason and detail of failed photos, in order."""
     return store.rows(
-        "SELECT path, reason, detail FROM file_state WHERE status = 'failed' ORDER BY file_id LIMIT ?",
+        "SELECT shown_path(source, path), reason, detail FROM file_state WHERE status = 'failed' "
+        "ORDER BY file_id LIMIT ?",
         [limit],
     )
 

@@ -18,8 +18,9 @@ from facesort.store.store import Store, vectors
 _CHUNK = 1000  # photos whose faces are in memory at a time
 
 _FACES = """
-SELECT s.face_id, s.photo_id, s.source, s.path, f.x_min, f.y_min, f.x_max, f.y_max, f.sharpness, f.yaw, f.quality,
-       f.pack_id, s.round, s.decided_outcome, s.decided_reason, s.decided_id, s.outcome, s.reason, s.effective_id,
+SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), f.x_min, f.y_min, f.x_max, f.y_max,
+       f.sharpness, f.yaw, f.quality, f.pack_id, s.round, s.decided_outcome, s.decided_reason, s.decided_id,
+       s.outcome, s.reason, s.effective_id,
        s.person, s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference, {embedding}
 FROM face_shown s JOIN face f USING (face_id) {where}
 """
@@ -28,8 +29,8 @@ SELECT photo_id, person_id, target, sha256, size FROM write w
 WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
 """
 _PHOTOS = """
-SELECT photo_id, path, status, reason, sha256, width, height, phash, taken_at, coalesce(camera, ''), source, shot_id,
-       present
+SELECT photo_id, path, source, shown_path(source, path), status, reason, sha256, width, height, phash, taken_at,
+       coalesce(camera, ''), shot_id, present
 FROM photo_state p WHERE {} ORDER BY photo_id
 """
 
@@ -56,17 +57,16 @@ def stored_faces(
 
 
 def _face(row: tuple[Any, ...]) -> StoredFace:
-    face_id, photo_id, source, path = row[:4]
-    row = row[1:]
-    embedding = None if row[26] is None else vectors([row[26]])[0]
+    face_id, photo_id, path, source, shown, *rest = row
+    embedding = None if rest[23] is None else vectors([rest[23]])[0]
     return StoredFace(
         *(
             face_id,
-            PhotoRef(photo_id, path, source=source),
-            row[3:7],
-            *row[7:12],
-            row[12:15],
-            *row[15:26],
+            PhotoRef(photo_id, path, source=source, shown=shown),
+            tuple(rest[:4]),
+            *rest[4:9],
+            tuple(rest[9:12]),
+            *rest[12:23],
             embedding,
         )
     )
@@ -135,10 +135,10 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
         for key, group in groupby(written, key=lambda row: row[0])
     }
     rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
-    for key, path, status, reason, sha256, width, height, phash, taken_at, camera, *rest in rows:
-        source, shot_id, present = rest
+    for key, path, source, shown, status, reason, sha256, width, height, *rest in rows:
+        phash, taken_at, camera, shot_id, present = rest
         yield StoredPhoto(
-            PhotoRef(key, path, source=source),
+            PhotoRef(key, path, source=source, shown=shown),
             status,
             reason,
             sha256,

@@ -9,7 +9,7 @@ from subprocess import Popen
 import pytest
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis
+from facesort.core.records import Analysis, File
 from facesort.engine.job.progress import Progress, current_status, read_progress, status_report
 from facesort.engine.setup import set_up
 from facesort.errors import StoreLockedError
@@ -22,15 +22,18 @@ from facesort.workspace import Workspace
 
 
 def counts(pending: int = 0) -> Counts:
+    sources = {"card-1": {"files": pending, "pending": pending}}
     photos = dict.fromkeys(PhotoStatus, 0) | {PhotoStatus.PENDING: pending}
     batches = dict.fromkeys(("PENDING", "PROCESSING", "COMMITTING", "COMMITTED"), 0)
-    return Counts(photos, dict.fromkeys(Outcome, 0), batches | {"PENDING": 1}, {"Anna": 0})
+    return Counts(
+        photos, dict.fromkeys(Outcome, 0), batches | {"PENDING": 1}, {"Anna": 0}, sources=sources
+    )
 
 
 @pytest.fixture
 def progress(tmp_path: Path) -> Progress:
     (tmp_path / "batches").mkdir()
-    return Progress(tmp_path, counts(pending=4), run_id=3)
+    return Progress(tmp_path, counts(pending=5), run_id=3)
 
 
 def test_state_files_have_their_folder_and_those_of_a_killed_run_go(tmp_path: Path) -> None:
@@ -58,6 +61,9 @@ def test_an_empty_report_has_every_key() -> None:
         "eta_seconds": None,
         "persons": {"Anna": 0},
         "skipped": {},
+        "absent": {},
+        "same_shot": 0,
+        "sources": {"card-1": {"files": 0, "pending": 0}},
     }  # fmt: skip
 
 
@@ -66,7 +72,7 @@ def test_progress_is_what_was_written(progress: Progress, tmp_path: Path) -> Non
     assert read_progress(tmp_path) == json.loads(json.dumps(written))
     assert written["pid"] == os.getpid()
     assert written["run_id"] == 3
-    assert written["photos"]["total"] == 4
+    assert written["photos"]["total"] == 5
 
 
 def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
@@ -76,16 +82,20 @@ def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
         PhotoResult(Analysis(1, "a"), PhotoStatus.MATCHED, decisions=(given, nobody)),
         PhotoResult(Analysis(2, "b"), PhotoStatus.NO_FACE, Reason.NO_FACE),
         PhotoResult(Analysis(3, ""), PhotoStatus.FAILED, Reason.MISSING),
+        PhotoResult(Analysis(4, "d"), PhotoStatus.DUPLICATE, Reason.SAME_SHOT, decided_as=1),
     ]
+    batch = [File(r.analysis.photo_id, "card-1", "x.jpg", 1, 1) for r in results]
     for old, new in (("PENDING", "PROCESSING"), ("PROCESSING", "COMMITTING")):
         progress.batch_moved(old, new)
-    progress.batch_recorded(results)
+    progress.batch_recorded(batch, results)
     progress.batch_moved("COMMITTING", "COMMITTED")
     progress.batch_committed(1, ["Anna", "_unknown", "Anna"])
     told = progress.write("running")
     assert told["photos"] == {
-        "total": 4, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 0, "failed": 1,
+        "total": 5, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 1, "failed": 1,
     }  # fmt: skip
+    assert told["same_shot"] == 1
+    assert told["sources"] == {"card-1": {"files": 5, "pending": 1}}
     assert told["faces"] == {"total": 2, "strict": 1, "loose": 0, "unknown": 1}
     assert told["batches"] == {"pending": 0, "processing": 0, "committing": 0, "committed": 1}
     assert told["persons"] == {"Anna": 2, "_unknown": 1}
@@ -98,7 +108,7 @@ def test_rate_and_time_left_come_from_what_was_analysed(progress: Progress) -> N
     progress._times.extend([(100.0, 0), (101.0, 5), (110.0, 20)])
     told = progress.write("running")
     assert told["images_per_second"] == 2.0
-    assert told["eta_seconds"] == 2, "4 photos are pending"
+    assert told["eta_seconds"] == 2, "5 photos are pending"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from bad_summaries import BAD_SUMMARIES
 from click.testing import CliRunner
 from IPython.display import Image as Picture, Markdown
+from store_rows import CORRUPT, MATCHED, add, add_people, photo, record, result
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
@@ -32,6 +33,8 @@ from facesort.lab.shared.plots import chart
 from facesort.lab.shared.saved_runs import saved_runs
 from facesort.lab.shared.tables import Table
 from facesort.store import Store
+from facesort.store.job import files
+from facesort.store.job.photos import PhotoResult
 from facesort.store.queries import audit as rows, reports
 from facesort.store.queries.audit import DropRow
 from facesort.workspace import Workspace
@@ -42,7 +45,7 @@ SHOWN = [name for name in dir(audit) if name.startswith("show_")]
 
 @dataclass(frozen=True)
 class Job:
-    """A workspace that was sorted, re-matched and corrected, and where every photo stood in between."""
+    """A workspace that was sorted, re-matched and corrected, and where every file stood in between."""
 
     workspace: Workspace
     stood: dict[str, dict[int, tuple[str, str | None]]]
@@ -53,8 +56,8 @@ class Job:
 
 def states(workspace: Workspace) -> dict[int, tuple[str, str | None]]:
     with workspace.open_store(read_only=True) as store:
-        found = store.rows("SELECT photo_id, status, reason FROM photo_state")
-    return {photo_id: (status, reason) for photo_id, status, reason in found}
+        found = store.rows("SELECT file_id, status, reason FROM file_state")
+    return {file_id: (status, reason) for file_id, status, reason in found}
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +148,12 @@ def test_where_every_photo_stood_is_known_for_every_moment(job: Job) -> None:
             name: {photo_id: (status, reason) for photo_id, status, reason in store.rows(stood, at)}
             for name, at in moments.items()
         }
-    assert found == job.stood
+    first_files = {  # a photo has the id of the file that it was read from first
+        name: {file_id: where for file_id, where in stood.items() if where[0] != "duplicate"}
+        for name, stood in job.stood.items()
+    }
+    assert found == first_files
+    assert all(len(stood) == PHOTOS for stood in job.stood.values())
     assert job.stood["sorted"] != job.stood["re-matched"] != job.stood["corrected"]
 
 
@@ -410,6 +418,12 @@ def test_the_heat_map_has_a_cell_per_person_and_hour() -> None:
     assert sorted(text.get_text() for text in ax.texts) == ["1", "10", "2"]
 
 
+def taken_at(time: datetime, result: PhotoResult) -> PhotoResult:
+    assert result.analysis.info is not None
+    info = replace(result.analysis.info, captured_at=time)
+    return replace(result, analysis=replace(result.analysis, info=info))
+
+
 @pytest.mark.parametrize(
     ("photos", "hours_apart", "by", "first", "last", "rows"),
     [
@@ -423,18 +437,20 @@ def test_drops_over_time_are_by_hour_or_else_by_day(
     photos: int, hours_apart: int, by: str, first: str, last: str, rows: int
 ) -> None:
     with Store.open(None) as store:
-        store.execute("INSERT INTO batch VALUES (1, 'sort', 'COMMITTED')")
-        store.execute("INSERT INTO photo SELECT i, 'x', 1, 1 FROM range(?) t(i)", [photos])
-        store.execute("INSERT INTO batch_photo SELECT 1, photo_id FROM photo")
-        store.execute(
-            "INSERT INTO result (photo_id, batch_id, status, detail, sha256, captured_at) "
-            "SELECT photo_id, 1, if(photo_id = ? - 1, 'failed', 'matched'), '', '', "
-            "TIMESTAMP '2026-05-02' + to_hours(? * photo_id) FROM photo",
-            [photos, hours_apart],
-        )
-        ((found, groups),) = drops_by_time(store).items()
+        add_people(store)
+        add(store, [photo(1 + number) for number in range(photos)])
+        for batch_id in files.batches_in(store, files.BatchState.PENDING):
+            found = [file.file_id for file in files.batch_files(store, batch_id)]
+            status = [CORRUPT if file_id == photos else MATCHED for file_id in found]
+            taken = [datetime(2026, 5, 2) + timedelta(hours=hours_apart * (i - 1)) for i in found]
+            record(
+                store,
+                batch_id,
+                [taken_at(t, result(i, *s)) for i, t, s in zip(found, taken, status, strict=True)],
+            )
+        ((by_what, groups),) = drops_by_time(store).items()
 
-    assert (found, len(groups)) == (by, rows)
+    assert (by_what, len(groups)) == (by, rows)
     assert (groups[0][0], groups[-1][0]) == (first, last)
     assert sum(group[1] for group in groups) == photos
 
