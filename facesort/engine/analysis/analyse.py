@@ -10,20 +10,24 @@ import os
 import stat
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
 from facesort.core.paths import from_text
-from facesort.core.records import Analysis, PhotoRef
+from facesort.core.records import Analysis, PhotoInfo, PhotoRef
+from facesort.core.shots import same_shot
 from facesort.errors import ImageError, short_of
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
-from facesort.images import encode_crop, encode_output, load_photo, perceptual_hash
+from facesort.images import encode_crop, encode_output, load_photo, look_at, perceptual_hash
 from facesort.reasons import Reason
 from facesort.settings import Backend, PhotoSettings
 
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_JPEG_HEADER = 1 << 18  # bytes; metadata come first, and rarely take more than 64 kB
 # A crop for people to look at: the face with 40 % more on each side, at most 160 px, about 5 kB.
 _CROP = partial(encode_crop, context=0.4, edge=160, quality=80)
 
@@ -71,11 +75,15 @@ class Task:
         SHA-256 of photos of this size: a file that is one of them is only hashed.
     shared_size : bool
         Whether another file of this run has the same size, so that it is hashed before it is analysed.
+    partners : tuple of PhotoRef
+        Photos that may be of the same shot, nearest first; all come earlier in order.  If one of them is, no faces are
+        looked for in this file.
     """
 
     ref: PhotoRef
     known: frozenset[str] = frozenset()
     shared_size: bool = False
+    partners: tuple[PhotoRef, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -84,8 +92,13 @@ def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     return load_engine(pack, threads=threads, backend=backend)
 
 
-def read_photo(path: Path, max_file_mb: float) -> bytes:
+def read_photo(path: Path, max_file_mb: float, *, limit: int = -1) -> bytes:
     """Read a whole file, once.
+
+    Parameters
+    ----------
+    limit : int
+        Only so many bytes from its start are read; -1: all.
 
     Raises
     ------
@@ -104,7 +117,8 @@ def read_photo(path: Path, max_file_mb: float) -> bytes:
                 Reason.TOO_LARGE,
                 f"{size / 1e6:.0f} MB, the limit photos.max_file_mb is {max_file_mb:g}",
             )
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(limit)
     except FileNotFoundError:
         raise ImageError(Reason.MISSING, "it was there when the source was scanned") from None
     except OSError as error:
@@ -150,6 +164,8 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         digest = hashlib.sha256(data).hexdigest()
         if digest in task.known:
             return Analysis(key, digest, known=True)
+        if task.partners and (found := _as_part_of_shot(analyser, task, data)):
+            return replace(found, sha256=digest)
         loaded = load_photo(data, path, max_megapixels=analyser.photos.max_megapixels)
     except ImageError as error:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
@@ -163,6 +179,33 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         jpeg=encode_output(loaded.pixels) if faces else b"",
         phash=perceptual_hash(loaded.pixels),
     )
+
+
+def _as_part_of_shot(analyser: Analyser, task: Task, data: bytes) -> Analysis | None:
+    """Result of a file that is of the same shot as one of its partners; None if it is not."""
+    info = _look_at(analyser, task.ref, data)
+    for partner in task.partners:
+        try:
+            found = _metadata(analyser, partner)
+        except ImageError:
+            continue
+        if same_shot(task.ref, info, partner, found):
+            return Analysis(task.ref.photo_id, "", info=info, shot_of=partner.photo_id)
+    return None
+
+
+def _metadata(analyser: Analyser, photo: PhotoRef) -> PhotoInfo:
+    """Read what a file says about itself; of a JPEG only the start is read, as far as that is enough."""
+    path = analyser.path_of(photo)
+    start = read_photo(path, analyser.photos.max_file_mb, limit=_JPEG_HEADER)
+    if start.startswith(_JPEG_MAGIC):
+        with suppress(ImageError):
+            return _look_at(analyser, photo, start)
+    return _look_at(analyser, photo, read_photo(path, analyser.photos.max_file_mb))
+
+
+def _look_at(analyser: Analyser, photo: PhotoRef, data: bytes) -> PhotoInfo:
+    return look_at(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
 
 
 def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) -> bytes:

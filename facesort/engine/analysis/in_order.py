@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pebble import ProcessExpired
 
@@ -40,20 +40,27 @@ def render_again(
 
 
 def analyse_in_order(
-    analyser: Analyser, tasks: Iterable[Task], executor: Executor
+    analyser: Analyser,
+    tasks: Iterable[Task],
+    executor: Executor,
+    *,
+    failed: Iterable[int] = (),
 ) -> Iterator[Analysis]:
     """Analyse files in parallel and yield the results in the order of the files.
 
-    Of files with the same content, the first in order is analysed; the others are only hashed.  The results depend
-    neither on the number of workers nor on their timing.
+    Of files with the same content, the first in order is analysed; the others are only hashed.  A file of the same shot
+    as one of its partners is analysed only if that failed.  The results depend neither on the number of workers nor on
+    their timing.
 
     Parameters
     ----------
     tasks : iterable of Task
     executor : Executor
         At most 64 files are under way at a time, whatever its size; if the caller stops early, they are cancelled.
+    failed : iterable of int
+        Ids of photos that failed before; nothing is linked to them.
     """
-    line = _Line(analyser, executor)
+    line = _Line(analyser, executor, set(failed))
     try:
         for task in tasks:
             line.enter(task)
@@ -74,8 +81,8 @@ class _Job:
     """A task under way."""
 
     task: Task
-    work: _Work
-    future: Future[Analysis]
+    work: _Work = field(init=False)
+    future: Future[Analysis] = field(init=False)
     found: Analysis | None = None
 
 
@@ -92,19 +99,25 @@ class _Line:
         SHA-256 of the files that were hashed and then analysed.
     read : set of str
         SHA-256 of all files that have left the line.
+    damaged : set of str
+        SHA-256 of those that could not be analysed; empty if they could not even be read.
+    failed : set of int
+        Ids of the photos that could not be analysed.
     """
 
     analyser: Analyser
     executor: Executor
+    failed: set[int]
     jobs: deque[_Job] = field(default_factory=deque)
     hashing: deque[_Job] = field(default_factory=deque)
     first: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
 
     def enter(self, task: Task) -> None:
         """Start to hash or analyse the next file."""
-        work = hash_file if task.shared_size else analyse_file
-        job = _Job(task, work, self.executor.submit(work, self.analyser, task))
+        job = _Job(task)
+        self._start(job, hash_file if task.shared_size else analyse_file)
         self.jobs.append(job)
         if task.shared_size:
             self.hashing.append(job)
@@ -118,12 +131,25 @@ class _Line:
             if job.future.done() and job.future not in hashing:
                 break
             wait([job.future, *hashing], return_when=FIRST_COMPLETED)
+        found = self._settle(job)
+        self.read.add(found.sha256)
+        if found.failure is not None:
+            self.damaged.add(found.sha256)
+        if found.sha256 in self.damaged:
+            self.failed.add(found.photo_id)
+        return found
+
+    def _settle(self, job: _Job) -> Analysis:
+        """Result of the first file, now that those of all earlier ones are known."""
         found = self._result(job)
         if _is_unread(found, job.task.known, self.read):
             # The earlier file with this content was lost or changed before it could be analysed.
-            self._submit(job, analyse_file)
-            found = self._result(job)
-        self.read.add(found.sha256)
+            found = self._analyse(job)
+        while found.shot_of in self.failed:
+            found = self._analyse(job)
+        if not found.sha256 and job.task.partners:  # one of these may have killed the worker
+            job.task = replace(job.task, partners=())
+            found = self._analyse(job)
         return found
 
     def _analyse_hashed(self) -> None:
@@ -133,9 +159,16 @@ class _Line:
             found = self._result(job)
             if _is_unread(found, job.task.known, self.first):
                 self.first.add(found.sha256)
-                self._submit(job, analyse_file)
+                self._start(job, analyse_file)
 
-    def _submit(self, job: _Job, work: _Work) -> None:
+    def _analyse(self, job: _Job) -> Analysis:
+        self._start(job, analyse_file)
+        return self._result(job)
+
+    def _start(self, job: _Job, work: _Work) -> None:
+        """Hand a file to a worker."""
+        sound = tuple(p for p in job.task.partners if p.photo_id not in self.failed)
+        job.task = replace(job.task, partners=sound)
         job.work, job.future = work, self.executor.submit(work, self.analyser, job.task)
         job.found = None
 
