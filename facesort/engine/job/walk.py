@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
@@ -94,6 +95,16 @@ class _OpenFolder(NamedTuple):
         return (_Folder(source, path, real, (self.device, inode), plain, linked),)
 
 
+class _Link(NamedTuple):
+    """A link, to be followed when all folders are listed."""
+
+    source: str
+    path: str
+    kind: PhotoKind
+    folder: str
+    name: str
+
+
 @dataclass(slots=True)
 class Walk:
     """Lists sources.
@@ -113,8 +124,9 @@ class Walk:
     skipped: Mapping[Place, SkippedFile]
     apart: Sequence[RootFolder]
     listing: Listing = field(default_factory=Listing)
-    _links: list[_Folder] = field(default_factory=list)
-    _listed: set[str] = field(default_factory=set)
+    _links: list[_Link] = field(default_factory=list)
+    _listed: set[str] = field(default_factory=set)  # plain folders, without links
+    _others: set[str] = field(default_factory=set)  # other folders, without links
 
     def run(self) -> Listing:
         """List the sources, then the folders that only links lead to, each once.
@@ -125,14 +137,14 @@ class Walk:
             If one of `apart`, or another source, is inside a source under another name.
         """
         for root in self.roots:
+            self._others.update(map(str, Path(root.real).parents))
             identity = root.folder.device, root.folder.inode
             self._list_below(_Folder(root.source, "", root.real, identity))
         while self._links:
             links, self._links = self._links, []
-            for link in sorted(
-                links, key=lambda link: (len(link.real), link)
-            ):  # the outer ones first
-                self._list_below(link)
+            folders = [folder for link in links for folder in self._follow(link)]
+            for folder in sorted(folders, key=lambda f: (len(f.real), f)):  # the outer ones first
+                self._list_below(folder)
         return self.listing
 
     def _list_below(self, top: _Folder) -> None:
@@ -142,8 +154,7 @@ class Walk:
             if folder.real in self._listed:
                 self._skip((folder.source, folder.path), _OTHER_NAME)
                 continue
-            if folder.plain:
-                self._listed.add(folder.real)
+            (self._listed if folder.plain else self._others).add(folder.real)
             try:
                 with self._opened(folder) as opened, opened.entries() as entries:
                     for entry in entries:
@@ -188,8 +199,10 @@ class Walk:
             kind = photo_kind(name if folder.plain else place[1])
             if folder.linked and kind in _LEFT_OUT:
                 return ()  # it is listed under its own name
-            if _is_link(entry):
-                self._follow(at, name, place, kind)
+            if _is_link(entry) and kind not in _LEFT_OUT:
+                self._links.append(_Link(*place, kind, folder.real, name))
+            elif _is_link(entry):
+                self._skip(place, kind)
             elif entry.is_file(follow_symlinks=False):
                 self._add(place, kind, entry.stat(follow_symlinks=False), at.reach(name))
             elif not entry.is_dir(follow_symlinks=False):
@@ -202,28 +215,57 @@ class Walk:
             self._unreadable(place, error)
         return ()
 
-    def _follow(self, at: _OpenFolder, name: str, place: Place, kind: PhotoKind) -> None:
-        """Note what a link leads to."""
-        if kind in _LEFT_OUT:
-            return self._skip(place, kind)
-        real = _without_links(os.path.join(at.folder.real, name))
+    def _follow(self, link: _Link) -> Sequence[_Folder]:
+        """Note the file that a link leads to; a folder is given back to be listed."""
+        place = link.source, link.path
+        try:
+            real = self._target_of(link)
+        except OSError as error:
+            self._unreadable(place, error)
+            return ()
         inside = any(root.holds(real) for root in self.roots)
         try:
-            found = os.stat(real, follow_symlinks=False)
-        except OSError as error:
-            if inside and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-                raise
-            return self._skip(place, _BROKEN_LINK if inside else _SYMBOLIC_LINK)
-        if not inside:
-            self._skip(place, _SYMBOLIC_LINK)
-        elif stat.S_ISLNK(found.st_mode):  # of a circle
+            found = os.stat(real, follow_symlinks=False) if inside else None
+            if found is None:
+                self._skip(place, _SYMBOLIC_LINK)
+            elif stat.S_ISLNK(found.st_mode):  # of a circle
+                self._skip(place, _BROKEN_LINK)
+            elif stat.S_ISDIR(found.st_mode):
+                return (_Folder(*place, real, _identity(found), linked=True),)
+            elif stat.S_ISREG(found.st_mode):
+                self._add(place, link.kind, found, (real, None))
+            else:
+                self._skip(place, PhotoKind.OTHER)
+        except (FileNotFoundError, NotADirectoryError):
             self._skip(place, _BROKEN_LINK)
-        elif stat.S_ISDIR(found.st_mode):
-            self._links.append(_Folder(*place, real, _identity(found), linked=True))
-        elif stat.S_ISREG(found.st_mode):
-            self._add(place, kind, found, (real, None))
+        except OSError as error:
+            self._unreadable(place, error)
+        return ()
+
+    def _target_of(self, link: _Link) -> str:
+        """Where a link leads; quick if that is in a folder that was listed, as all of git-annex' are."""
+        path = os.path.join(link.folder, link.name)
+        target = "" if os.name == "nt" else os.readlink(path)
+        *folders, name = target.split("/")
+        here = "/" if target.startswith("/") else link.folder
+        for folder in folders:
+            if folder == "..":
+                here = os.path.dirname(here)
+            elif folder:
+                here = os.path.join(here, folder)
+                if here not in self._listed and here not in self._others:
+                    break  # it may be a link
         else:
-            self._skip(place, PhotoKind.OTHER)
+            if name not in {"", ".", ".."} and not os.path.islink(real := os.path.join(here, name)):
+                return real
+        try:
+            os.stat(path)
+        except OSError as error:
+            if (
+                error.errno == errno.ELOOP
+            ):  # a circle, or more links in a row than the system follows
+                return path
+        return os.path.realpath(path)
 
     def _add(self, place: Place, kind: PhotoKind, found: os.stat_result, reach: _Reach) -> None:
         if kind is PhotoKind.OTHER:
@@ -275,13 +317,6 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
         return False
     tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
     return bool(_JUNCTION) and tag == _JUNCTION
-
-
-def _without_links(path: str) -> str:
-    try:
-        return os.path.realpath(path)
-    except RecursionError:  # thousands of links in a row, which no system follows either
-        return path
 
 
 def _head(reach: _Reach, expected: os.stat_result) -> bytes:
