@@ -66,6 +66,20 @@ class Analyser:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """A photo that may be of the same shot as another one.
+
+    Parameters
+    ----------
+    info : PhotoInfo or None
+        What it says about itself, if that is known, as of a card that is not there; None: its file is asked.
+    """
+
+    ref: PhotoRef
+    info: PhotoInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One file to be analysed, and what is known about its content beforehand.
 
@@ -75,7 +89,7 @@ class Task:
         SHA-256 of photos of this size: a file that is one of them is only hashed.
     shared_size : bool
         Whether another file of this run has the same size, so that it is hashed before it is analysed.
-    partners : tuple of PhotoRef
+    partners : tuple of Partner
         Photos that may be of the same shot, nearest first; all come earlier in order.  If one of them is, no faces are
         looked for in this file.
     """
@@ -83,7 +97,7 @@ class Task:
     ref: PhotoRef
     known: frozenset[str] = frozenset()
     shared_size: bool = False
-    partners: tuple[PhotoRef, ...] = ()
+    partners: tuple[Partner, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -186,11 +200,11 @@ def _as_part_of_shot(analyser: Analyser, task: Task, data: bytes) -> Analysis | 
     info = _look_at(analyser, task.ref, data)
     for partner in task.partners:
         try:
-            found = _metadata(analyser, partner)
+            other = partner.info or _metadata(analyser, partner.ref)
         except ImageError:
             continue
-        if same_shot(task.ref, info, partner, found):
-            return Analysis(task.ref.photo_id, "", info=info, shot_of=partner.photo_id)
+        if same_shot(task.ref, info, partner.ref, other):
+            return Analysis(task.ref.photo_id, "", info=info, shot_of=partner.ref.photo_id)
     return None
 
 

@@ -116,6 +116,8 @@ class _Line:
 
     def enter(self, task: Task) -> None:
         """Start to hash or analyse the next file."""
+        if task.partners:  # those in the line may succeed this time
+            task = _without(task, self.failed - {job.task.ref.photo_id for job in self.jobs})
         job = _Job(task)
         self._start(job, hash_file if task.shared_size else analyse_file)
         self.jobs.append(job)
@@ -137,6 +139,8 @@ class _Line:
             self.damaged.add(found.sha256)
         if found.sha256 in self.damaged:
             self.failed.add(found.photo_id)
+        else:
+            self.failed.discard(found.photo_id)
         return found
 
     def _settle(self, job: _Job) -> Analysis:
@@ -145,7 +149,8 @@ class _Line:
         if _is_unread(found, job.task.known, self.read):
             # The earlier file with this content was lost or changed before it could be analysed.
             found = self._analyse(job)
-        while found.shot_of in self.failed:
+        if found.shot_of in self.failed:
+            job.task = _without(job.task, self.failed)
             found = self._analyse(job)
         if not found.sha256 and job.task.partners:  # one of these may have killed the worker
             job.task = replace(job.task, partners=())
@@ -167,8 +172,6 @@ class _Line:
 
     def _start(self, job: _Job, work: _Work) -> None:
         """Hand a file to a worker."""
-        sound = tuple(p for p in job.task.partners if p.photo_id not in self.failed)
-        job.task = replace(job.task, partners=sound)
         job.work, job.future = work, self.executor.submit(work, self.analyser, job.task)
         job.found = None
 
@@ -197,6 +200,11 @@ class _Line:
 def _is_unread(found: Analysis, *known: Collection[str]) -> bool:
     """Whether a file was only hashed, and its content is none of those."""
     return found.known and not any(found.sha256 in contents for contents in known)
+
+
+def _without(task: Task, failed: Collection[int]) -> Task:
+    """A task without partners that failed."""
+    return replace(task, partners=tuple(p for p in task.partners if p.ref.photo_id not in failed))
 
 
 def _worker_failure(

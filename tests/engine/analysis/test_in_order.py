@@ -19,7 +19,7 @@ from PIL import Image
 from synthetic_event import write_photo
 
 from facesort.core.records import Analysis, PhotoRef
-from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file
+from facesort.engine.analysis.analyse import Analyser, Partner, Task, analyse_file, hash_file
 from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import LocalPool
 from facesort.faces.packs.find import resolve_pack
@@ -243,7 +243,9 @@ def test_it_works_with_processes(card: Path) -> None:
 
 def write_pair(root: Path, raw: str, jpeg: str, *, at: str = "12:30:45") -> None:
     """A DNG, and a JPEG of the same camera that says when it was taken."""
-    taken = exif(Make="Maker", Model="Model", DateTime=f"2024:06:01 {at}")
+    taken = exif(
+        Make="Maker", Model="Model", DateTimeOriginal=f"2024:06:01 {at}", SubsecTimeOriginal="25"
+    )
     write_photo(root / jpeg, [1])
     image = Image.open(root / jpeg)
     image.load()
@@ -254,7 +256,7 @@ def write_pair(root: Path, raw: str, jpeg: str, *, at: str = "12:30:45") -> None
 
 def pair_of(root: Path, raw: str, jpeg: str) -> list[Task]:
     first = PhotoRef(1, jpeg, source="card")
-    return [Task(first), Task(PhotoRef(2, raw, source="card"), partners=(first,))]
+    return [Task(first), Task(PhotoRef(2, raw, source="card"), partners=(Partner(first),))]
 
 
 @pytest.mark.parametrize(("raw", "jpeg"), [("1.DNG", "1.JPG"), ("raw/1.DNG", "jpeg/1.JPG")])
@@ -277,7 +279,7 @@ def test_of_several_partners_the_first_that_fits_counts(tmp_path: Path) -> None:
     write_pair(tmp_path, "raw/1.DNG", "b/1.JPG")
     write_pair(tmp_path, "raw/1.DNG", "c/1.JPG")
     partners = [PhotoRef(key, f"{name}/1.JPG", source="card") for key, name in enumerate("xabc")]
-    task = Task(PhotoRef(9, "raw/1.DNG", source="card"), partners=tuple(partners))
+    task = Task(PhotoRef(9, "raw/1.DNG", source="card"), partners=tuple(map(Partner, partners)))
     assert [a.shot_of for a in run(tmp_path, Recorder(1), [task])] == [2]
 
 
@@ -340,6 +342,23 @@ def test_a_partner_that_is_gone_is_no_partner(tmp_path: Path) -> None:
     (tmp_path / "1.JPG").unlink()
     found = run(tmp_path, Recorder(2), pair_of(tmp_path, "1.DNG", "1.JPG")[1:])
     assert (found[0].shot_of, len(found[0].faces)) == (None, 1)
+
+
+def test_a_partner_whose_card_is_not_there_is_known_by_what_it_said(tmp_path: Path) -> None:
+    write_pair(tmp_path, "1.DNG", "1.JPG")
+    info = run(tmp_path, Recorder(2), pair_of(tmp_path, "1.DNG", "1.JPG"))[0].info
+    (tmp_path / "1.JPG").unlink()
+    elsewhere = Partner(PhotoRef(1, "1.JPG", source="card 2"), info)
+    task = Task(PhotoRef(2, "1.DNG", source="card"), partners=(elsewhere,))
+    assert [a.shot_of for a in run(tmp_path, Recorder(1), [task])] == [1]
+
+
+def test_a_jpeg_that_failed_before_and_is_tried_again_has_its_raw(tmp_path: Path) -> None:
+    write_pair(tmp_path, "1.DNG", "1.JPG")
+    with Recorder(2) as recorder:
+        tasks = pair_of(tmp_path, "1.DNG", "1.JPG")
+        found = list(analyse_in_order(analyser_of(tmp_path), tasks, recorder, failed=[1]))
+    assert [a.shot_of for a in found] == [None, 1]
 
 
 def test_a_known_raw_is_only_hashed(tmp_path: Path) -> None:
