@@ -10,7 +10,17 @@ import sys
 
 import click
 
-from facesort.cli import audit, calibrate, delivery, gallery, job, privacy, review, setup
+from facesort.cli import (
+    audit,
+    calibrate,
+    delivery,
+    gallery,
+    job,
+    privacy,
+    review,
+    setup,
+    sources,
+)
 from facesort.cli.terminal import ExplainingGroup, any_workspace_option, encode_everything
 from facesort.import_path import leave_out_current_folder
 from facesort.lab.shared.log_lines import LogLines
@@ -41,6 +51,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     setup.init,
     setup.packs,
     setup.doctor,
+    sources.source,
     gallery.seed,
     gallery.persons,
     calibrate.calibrate,

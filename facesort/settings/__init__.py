@@ -1,6 +1,7 @@
 """Validated, immutable settings, read from ``facesort.toml`` once and passed down."""
 
 from facesort.settings.toml_file import (
+    change_sources as change_sources,
     load_settings as load_settings,
     save_settings as save_settings,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,36 @@ def save_settings(settings: Settings, path: Path) -> None:
         If the disk is full or fails; the file is unchanged.
     """
     values = settings.model_dump(mode="json", exclude_none=True)
+    _edit(path, lambda document: _update(document, values))
+
+
+def change_sources(path: Path, changes: Mapping[str, Path | None]) -> None:
+    """Write the places of some sources into ``facesort.toml``, and nothing else.
+
+    Parameters
+    ----------
+    changes : mapping of str to Path or None
+        By name; None removes the source.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read or written; it is unchanged.
+    """
+
+    def change(document: tomlkit.TOMLDocument) -> None:
+        left = dict(document.get("sources", {})) | {
+            name: str(place) for name, place in changes.items() if place is not None
+        }
+        removed = {name for name, place in changes.items() if place is None}
+        values = {name: place for name, place in left.items() if name not in removed}
+        _update(document, {**document, "sources": values})
+
+    _edit(path, change)
+
+
+def _edit(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
+    """Change the document that is there, or a new one."""
     try:
         try:
             text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
@@ -70,7 +100,7 @@ def save_settings(settings: Settings, path: Path) -> None:
         except FileNotFoundError:
             document = tomlkit.document()
         _rename_source(document)
-        _update(document, values)
+        change(document)
         replace_file(path, tomlkit.dumps(document).encode())
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}; it is unchanged") from error

@@ -16,10 +16,10 @@ from facesort.core.matching import Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, Photo
 from facesort.engine.calibration.labelled import analyse_files
 from facesort.engine.job.decide import decide_batch
-from facesort.engine.job.roots import check_source
 from facesort.engine.job.scan import scan_source
 from facesort.engine.rules import Rules
 from facesort.engine.setup import refuse_other_pack
+from facesort.engine.sources.locate import locate
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
 from facesort.store.job.files import known_files
@@ -100,12 +100,11 @@ def sample_source(
     InsufficientTrialsError
         If the source has no photo.
     """
-    root = next(iter(workspace.settings.sources.values()))
     with workspace.open_store(read_only=True) as store:
         known = {
             f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns) for f, _, _ in known_files(store)
         }
-    check_source(root, list(known))
+        root = next(iter(locate(workspace, store).there.values())).path
     everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
     if not everything:
         raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")

@@ -83,7 +83,7 @@ def export(
         executor_or_local(executor, settings) as pool,
     ):
         plan = _plan(store, options, unknown_folder=settings.run.unknown_folder)
-        renderer = Renderer(analyser, pool, settings.output, lambda _: None)
+        renderer = Renderer(analyser, pool, settings.output, lambda *_: None)
         writer = ExportWriter(ExportFolder(folder), options, renderer)
         try:
             writer.write(plan, store)

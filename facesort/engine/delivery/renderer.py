@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
@@ -32,14 +33,14 @@ class Renderer:
         Renders from the source.
     output : Path
         The output folder.
-    on_result : callable of (Reason or None)
+    on_result : callable of (PhotoRef, Reason or None)
         Called after each photo with the reason if it failed; may raise to stop, as when the source is gone.
     """
 
     analyser: Analyser
     executor: Executor
     output: Path
-    on_result: Callable[[Reason | None], None]
+    on_result: Callable[[PhotoRef, Reason | None], None]
 
     def jpegs(self, photos: Sequence[StoredPhoto]) -> list[bytes | None]:
         """Output JPEGs of some photos, in order; None for one that cannot be rendered again.
@@ -59,8 +60,8 @@ class Renderer:
         """As `jpegs`, with the error of each photo that cannot be rendered again."""
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             found = list(threads.map(self._jpeg, photos))
-        for result in found:
-            self.on_result(None if isinstance(result, bytes) else result.reason)
+        for photo, result in zip(photos, found, strict=True):
+            self.on_result(photo.photo, None if isinstance(result, bytes) else result.reason)
         return found
 
     def intact_copy(self, photo: StoredPhoto) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,9 +39,10 @@ from facesort.engine.job.rematch import (
     fingerprint,
     recorded,
 )
-from facesort.engine.job.roots import RootFolder, SourceMonitor
 from facesort.engine.job.staging import Staging, remove_abandoned
 from facesort.engine.rules import Rules, rules_of
+from facesort.engine.sources.monitor import SourceMonitor, SourceMonitors
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import ImageError
 from facesort.store import Store
 from facesort.store.job import commits, files, photos, rematches, runs
@@ -87,7 +88,7 @@ class Run:
     store: Store
     analyser: Analyser
     options: SortOptions
-    source: RootFolder
+    sources: Mapping[str, RootFolder]
     output: RootFolder
     run_id: int
     progress: Progress = field(init=False)
@@ -96,7 +97,7 @@ class Run:
     known: Known = field(init=False)
     names: dict[int, str] = field(init=False)
     ask: AskStandings = field(init=False)
-    monitor: SourceMonitor = field(init=False)
+    monitors: SourceMonitors = field(init=False)
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
@@ -109,16 +110,24 @@ class Run:
         self.ask = partial(
             standings, self.store, unknown_folder=self.rules.unknown_folder, answered=False
         )
-        self.monitor = SourceMonitor(self.source, *files.pending_and_done(self.store))
+        self.monitors = SourceMonitors(
+            {
+                name: SourceMonitor(name, root, *files.pending_and_done(self.store, name))
+                for name, root in self.sources.items()
+            }
+        )
 
     def sort(self, executor: Executor) -> None:
         """Finish interrupted commits, sort the pending batches, and match doubtful faces again."""
         self.finish_commits(executor)
-        pending = files.batches_in(self.store, BatchState.PENDING)
+        pending = files.pending_batches(self.store, self.sources)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
-        batches, ahead = itertools.tee(files.batch_files(self.store, b) for b in pending)
+        batches, ahead, read = itertools.tee((files.batch_files(self.store, b) for b in pending), 3)
         everything = Reading(self.store, self.known).tasks(zip(pending, ahead, strict=True))
-        analyses = self._monitored(analyse_in_order(self.analyser, everything, executor))
+        analyses = self._monitored(
+            analyse_in_order(self.analyser, everything, executor),
+            itertools.chain.from_iterable(read),
+        )
         for batch_id, batch in zip(pending, batches, strict=True):
             self._sort_batch(batch_id, batch, analyses, executor)
         if self.workspace.settings.matching.rematch:
@@ -153,7 +162,10 @@ class Run:
         ):
             return RematchReport()
         renderer = Renderer(
-            self.analyser, executor, self.output.path, _ignore if everything else self.monitor.check
+            self.analyser,
+            executor,
+            self.output.path,
+            _ignore if everything else self.monitors.check,
         )
         changes = find_changes(self.store, rematch, everything=everything)
         report = RematchReport()
@@ -201,12 +213,12 @@ class Run:
         runs.finish_run(self.store, self.run_id, state)
         self.progress.write(state)
 
-    def _monitored(self, analyses: Iterator[Analysis]) -> Iterator[Analysis]:
+    def _monitored(self, analyses: Iterator[Analysis], read: Iterator[File]) -> Iterator[Analysis]:
         """Report progress after each analysis, and stop the run if the source has disappeared."""
         total = self.progress.counts.total
         done = sum(n for s, n in self.progress.counts.photos.items() if s != "pending")
         for count, analysis in enumerate(analyses, start=done + 1):
-            self.monitor.check(analysis.failure)
+            self.monitors.check(next(read).ref, analysis.failure)
             self.progress.photo_analysed()
             self.options.on_photo(count, total)
             yield analysis
@@ -300,6 +312,6 @@ class Run:
         try:
             return render_again(self.analyser, photo, executor)
         except ImageError as error:
-            self.monitor.check(error.reason)
+            self.monitors.check(photo, error.reason)
             log.warning("%s cannot be rendered again: %s", photo.path, error)
             return None

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesort.core.routing import PARTIAL, PlannedWrite, is_target
-from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.staging import Staging
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import OutputError, because
 from facesort.files import (
     NotOursError,

@@ -8,18 +8,17 @@ from pathlib import Path
 
 from facesort.core.paths import to_text
 from facesort.core.records import File, Photo
-from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.scan import scan_source
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.job import files, sources
+from facesort.store.job import files
 
 log = logging.getLogger(__name__)
 
 
 def take_in(store: Store, places: Mapping[str, Path], apart: Sequence[RootFolder]) -> None:
     """Scan the sources that are there, and record what is new, gone or replaced."""
-    sources.add_sources(store, places)
     for name, place in places.items():  # a bridge until the new scan lands
         known = {
             f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from facesort.core.paths import is_of_the_system
 from facesort.engine.delivery.verify import Verification, verify_output
-from facesort.engine.job.roots import RootFolder, check_output
+from facesort.engine.job.roots import check_output
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import OutputError, resources_explained
 from facesort.files import read_own, remove_own, replace_json
 from facesort.settings import save_settings

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.engine.job.roots import RootFolder
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, SourceGoneError, because
 
 

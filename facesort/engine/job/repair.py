@@ -14,7 +14,7 @@ from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.engine.job.commit import Committer, mark_of
 from facesort.engine.job.output import open_output, written
-from facesort.engine.job.roots import RootFolder
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import resources_explained
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries.commit_log import LoggedWrite
@@ -106,7 +106,7 @@ def repair_output(
         analyser = Analyser(settings.sources, pack, settings.photos)
         failed: dict[str, str] = {}
         with executor_or_local(executor, settings, len(keys)) as pool:
-            renderer = Renderer(analyser, pool, root.path, lambda _: None)
+            renderer = Renderer(analyser, pool, root.path, lambda *_: None)
             copies = iter(watch.copies(lost))
             while some := list(islice(copies, _AT_ONCE)):
                 failed |= _write_again(some, photos, renderer, root, workspace, watch.at)

@@ -17,8 +17,8 @@ from facesort.core.comparison import FoundFile, KnownFile, Place, SkippedFile, c
 from facesort.core.paths import from_text, to_text
 from facesort.core.records import Photo
 from facesort.engine.job.places import SourceRoot, find_roots, refuse_gone
-from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.walk import Walk
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, because, short_of
 from facesort.files import file_sha256
 from facesort.images import PhotoKind, photo_kind

@@ -16,10 +16,11 @@ from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.intake import take_in
 from facesort.engine.job.output import open_output
 from facesort.engine.job.rematch import RematchReport
-from facesort.engine.job.roots import RootFolder, check_source
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import refuse_other_pack
+from facesort.engine.sources.changes import find_sources
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import FacesortError, GalleryError, resources_explained
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
@@ -139,19 +140,18 @@ def _run_in(
     workspace.refuse_foreign_corrections()
     _refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
-    source = (
-        check_source(
-            next(iter(settings.sources.values())), [f.path for f, _, _ in files.known_files(store)]
-        )
+    sources = (
+        find_sources(workspace, store).there
         if kind == "sort"
-        else RootFolder.maybe_missing(next(iter(settings.sources.values())))
+        else {name: RootFolder.maybe_missing(path) for name, path in settings.sources.items()}
     )
+    places = {name: root.path for name, root in sources.items()}
     output = open_output(workspace, store)
     if kind == "sort":
-        take_in(store, settings.sources, (output, RootFolder.of(workspace.root)))
+        take_in(store, places, (output, RootFolder.of(workspace.root)))
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
-    analyser = Analyser(settings.sources, pack, settings.photos, backend=backend)
+    analyser = Analyser({**settings.sources, **places}, pack, settings.photos, backend=backend)
     run_id = runs.start_run(
         store,
         kind,
@@ -161,7 +161,7 @@ def _run_in(
         settings=_recorded_settings(settings, rules_of(settings, pack), backend)
         | {"gallery": _gallery_record(store, pack.pack_id)},
     )
-    run = Run(workspace, store, analyser, options, source, output, run_id)
+    run = Run(workspace, store, analyser, options, sources, output, run_id)
     try:
         with executor_or_local(options.executor, settings) as executor:
             yield run, executor

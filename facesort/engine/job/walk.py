@@ -20,7 +20,7 @@ from typing import NamedTuple
 from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
 from facesort.core.paths import from_text, to_text
 from facesort.engine.job.places import SourceRoot, overlap
-from facesort.engine.job.roots import RootFolder
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, because, short_of
 from facesort.images import HEAD_BYTES, PhotoKind, kind_by_content, photo_kind
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from facesort.core.records import File
@@ -174,6 +174,17 @@ def retries(store: Store) -> frozenset[int]:
     return frozenset(batch_id for (batch_id,) in rows)
 
 
+def pending_batches(store: Store, sources: Collection[str]) -> list[int]:
+    """Ids of the batches that wait and whose files are all in some sources, in order."""
+    rows = store.rows(
+        "SELECT batch_id FROM batch LEFT JOIN batch_file USING (batch_id) LEFT JOIN file USING (file_id) "
+        "LEFT JOIN source USING (source_id) WHERE batch.state = 'PENDING' "
+        "GROUP BY batch_id HAVING bool_and(coalesce(list_contains(?, name), true)) ORDER BY batch_id",
+        [list(sources)],
+    )
+    return [batch_id for (batch_id,) in rows]
+
+
 def batch_files(store: Store, batch_id: int) -> list[File]:
     """Files of a batch that are still there, in order."""
     rows = store.rows(
@@ -184,9 +195,12 @@ def batch_files(store: Store, batch_id: int) -> list[File]:
     return [File(*row) for row in rows]
 
 
-def pending_and_done(store: Store) -> tuple[list[str], list[str]]:
-    """Paths of the files that wait, and of those that do not, in order."""
-    rows = store.rows("SELECT path, status = 'pending' FROM file_state ORDER BY file_id")
+def pending_and_done(store: Store, source: str) -> tuple[list[str], list[str]]:
+    """Paths of the files of a source that wait, and of those that do not, in order."""
+    rows = store.rows(
+        "SELECT path, status = 'pending' FROM file_state WHERE source = ? ORDER BY file_id",
+        [source],
+    )
     return [path for path, waits in rows if waits], [path for path, waits in rows if not waits]
 
 

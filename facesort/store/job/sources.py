@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from facesort.store.store import Store
+
+
+def settle(store: Store, names: Collection[str]) -> None:
+    """Make the sources those of the settings, which a user may have edited; inside a transaction."""
+    add_sources(store, names)
+    for (name,) in store.rows("SELECT name FROM source WHERE state = 'used'"):
+        if name not in names:
+            remove_source(store, name)
 
 
 def add_sources(store: Store, names: Iterable[str]) -> None:

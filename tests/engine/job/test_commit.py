@@ -15,8 +15,8 @@ from foreign_things import FILES, HARD_LINKS, KINDS, make_surroundings, patience
 
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.commit import Committer
-from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.staging import Staging
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import OutputError
 from facesort.reasons import Reason
 from facesort.store.queries.commit_log import LoggedWrite

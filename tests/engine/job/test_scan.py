@@ -13,8 +13,8 @@ from disks import unprivileged
 
 from facesort.core.paths import from_text
 from facesort.core.records import Photo
-from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.scan import ScanResult, scan_source
+from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, permissions and names of POSIX")

@@ -1,0 +1,102 @@
+"""`source`: the cards and folders that photos come from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from facesort.cli.terminal import (
+    FOLDER,
+    ExplainingGroup,
+    json_option,
+    say,
+    say_json,
+    workspace_option,
+)
+
+
+@click.group(cls=ExplainingGroup)
+def source() -> None:
+    """Add, list or remove sources: the cards and folders that photos come from."""
+
+
+@source.command("add")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--name", help="Name of the source.  [default: card-2, card-3 ...]")
+@workspace_option
+def add(root: Path, folder: Path, name: str | None) -> None:
+    """Add DIR as a source.
+
+    A card that is known already is recognised by its photos: then DIR is its new place.
+    """
+    from facesort.engine.sources.changes import add_source
+    from facesort.workspace import open_workspace
+
+    added = add_source(open_workspace(root), folder.absolute(), name)
+    if added.was_at is None:
+        say(f"{added.name} is {folder.absolute()}: the next `facesort sort` reads its photos")
+    else:
+        say(f"this is {added.name}: its path is now {folder.absolute()} (it was {added.was_at})")
+
+
+@source.command("list")
+@json_option
+@workspace_option
+def list_sources(root: Path, as_json: bool) -> None:
+    """List the sources: where they are, their files at the last sort, and the offsets of their clocks."""
+    from facesort.core.clocks import offset_text
+    from facesort.store.queries.sources import SourceRecord, source_records
+    from facesort.workspace import open_workspace
+
+    workspace = open_workspace(root)
+    with workspace.open_store(read_only=True) as store:
+        known = source_records(store)
+    rows = [
+        (name, place, os.path.isdir(place), known.get(name, SourceRecord(name)))
+        for name, place in workspace.settings.sources.items()
+    ]
+    if as_json:
+        say_json(
+            [
+                {"name": name, "path": str(place), "there": there, "files": record.files}
+                | {"cameras": record.cameras, "clocks": record.clocks}
+                for name, place, there, record in rows
+            ]
+        )
+        return
+    for name, place, there, record in rows:
+        say(f"{name:12} {record.files:>7} files  {place}{'' if there else '  (not there)'}")
+        for camera, seconds in record.clocks.items():
+            say(f"{'':12} clock {offset_text(seconds)}  {camera or 'every other camera'}")
+
+
+@source.command("remove")
+@click.argument("name")
+@workspace_option
+def remove(root: Path, name: str) -> None:
+    """Remove the source NAME: its files stop counting, and its copies in the output stay."""
+    from facesort.engine.sources.changes import remove_source
+    from facesort.workspace import open_workspace
+
+    files = remove_source(open_workspace(root), name)
+    say(f"{name} is removed: its {files} files are no longer counted; what was delivered stays")
+
+
+@source.command("clock", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("offset")
+@click.option("--camera", default="", help="Only photos of this camera, as `source list` names it.")
+@workspace_option
+def clock(root: Path, name: str, offset: str, camera: str) -> None:
+    """Add OFFSET, such as +1h3m or -45s, to the capture times of the source NAME; 0 takes it back."""
+    from facesort.core.clocks import offset_text, parse_offset
+    from facesort.engine.sources.changes import set_clock
+    from facesort.workspace import open_workspace
+
+    seconds = parse_offset(offset)
+    set_clock(open_workspace(root), name, seconds, camera)
+    say(
+        f"{offset_text(seconds)} is added to the capture times of {camera or 'the cameras'} in {name}"
+    )

@@ -1,0 +1,183 @@
+"""Add and remove sources, set their clocks, and write down where they are now."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.core.recognition import recognise, recognise_elsewhere
+from facesort.engine.sources.folder import SourceFolder
+from facesort.engine.sources.locate import Located, free_name, locate
+from facesort.errors import SettingsError
+from facesort.settings import change_sources, load_settings, parse_settings
+from facesort.store import Store
+from facesort.store.job import sources
+from facesort.store.queries.sources import marker_of, names_ever, source_records
+from facesort.workspace import Workspace, lies_in, refuse_nested
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a folder that was to be added.
+
+    Parameters
+    ----------
+    name : str
+        Of the source that it is.
+    was_at : Path or None
+        Where this source was before; None: it is a new source.
+    """
+
+    name: str
+    was_at: Path | None = None
+
+
+def find_sources(workspace: Workspace, store: Store) -> Located:
+    """Find the sources at the start of a sort, and write down which of them moved; the sorting lock is held.
+
+    Raises
+    ------
+    SourceGoneError
+        As `locate`.
+    """
+    with store.transaction():
+        sources.settle(store, workspace.settings.sources)
+    located = locate(workspace, store)
+    for name, root in located.there.items():
+        was_at = workspace.settings.sources[name]
+        if root.path != was_at:
+            _move(workspace, name, root.path)
+            log.warning("source %s is at %s now (it was at %s)", name, root.path, was_at)
+    for why in located.away.values():
+        log.warning("%s; its photos stay counted", why)
+    return located
+
+
+def add_source(workspace: Workspace, folder: Path, name: str | None = None) -> Added:
+    """Add a folder as a source, or take it as the new place of the source that it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute.
+    name : str, optional
+        Default: ``card-2``, ``card-3`` ...
+
+    Raises
+    ------
+    SettingsError
+        If it is no folder, is a source already, or lies inside another folder of the workspace, or the name is taken.
+    WorkspaceBusyError
+        While a sort is running.
+    """
+    if not os.path.isdir(folder):
+        raise SettingsError(f"{folder} is not a folder: check its name, or plug in the disk")
+    with workspace.sorting_lock(), workspace.open_store() as store:
+        places = _places(workspace)
+        found = SourceFolder(folder, workspace.settings.photos)
+        for known, place in places.items():
+            if _is_same(folder, place):
+                marker = marker_of(store, known)
+                if not marker.files or recognise(marker, found).is_certain:
+                    raise SettingsError(f"{folder} is the source {known} already")
+        for known, place in places.items():
+            marker = marker_of(store, known)
+            if marker.files and recognise_elsewhere(marker, found).is_certain:
+                _refuse(workspace, places | {known: folder})
+                _move(workspace, known, folder)
+                return Added(known, was_at=place)
+        new = name or free_name({*places, *names_ever(store)})
+        if new in places:
+            raise SettingsError(
+                f"there is a source {new} already, at {places[new]}: give another name with --name"
+            )
+        _refuse(workspace, places | {new: folder})
+        with store.transaction():
+            sources.add_sources(store, [new])
+        _move(workspace, new, folder)
+        return Added(new)
+
+
+def remove_source(workspace: Workspace, name: str) -> int:
+    """Take a source out of the workspace: its files stop counting, and the copies in the output stay.
+
+    Returns
+    -------
+    int
+        Number of files that counted until now.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such source, or no other.
+    WorkspaceBusyError
+        While a sort is running.
+    """
+    with workspace.sorting_lock(), workspace.open_store() as store:
+        places = _places(workspace)
+        _refuse_unknown(name, places)
+        if len(places) == 1:
+            raise SettingsError(
+                f"{name} is the only source: add another one first, with `facesort source add DIR`"
+            )
+        files = marker_of(store, name).files
+        with store.transaction():
+            sources.remove_source(store, name)
+        change_sources(workspace.root / "facesort.toml", {name: None})
+        return files
+
+
+def set_clock(workspace: Workspace, name: str, seconds: int, camera: str = "") -> None:
+    """Set what is added to the times that a camera wrote.
+
+    Parameters
+    ----------
+    camera : str
+        As its photos say; empty: every camera of the source that has no offset of its own.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such source, or none of its photos is from this camera.
+    WorkspaceBusyError
+        While a sort is running.
+    """
+    with workspace.sorting_lock(), workspace.open_store() as store:
+        _refuse_unknown(name, _places(workspace))
+        with store.transaction():
+            sources.add_sources(store, [name])
+            cameras = source_records(store)[name].cameras
+            if camera and camera not in cameras:
+                raise SettingsError(
+                    f"no photo of {name} is from {camera!r}: its cameras are {', '.join(cameras) or 'not known yet'}"
+                )
+            sources.set_clock(store, name, camera, seconds)
+
+
+def _places(workspace: Workspace) -> dict[str, Path]:
+    """The sources as they stand in the file now."""
+    return load_settings(workspace.root / "facesort.toml").sources
+
+
+def _move(workspace: Workspace, name: str, place: Path) -> None:
+    change_sources(workspace.root / "facesort.toml", {name: place})
+
+
+def _refuse(workspace: Workspace, places: Mapping[str, Path]) -> None:
+    """Refuse names that no source can have, and folders inside each other."""
+    values = workspace.settings.model_dump() | {"sources": places}
+    refuse_nested(workspace.root, parse_settings(values, "`facesort source add`"))
+
+
+def _refuse_unknown(name: str, places: Mapping[str, Path]) -> None:
+    if name not in places:
+        raise SettingsError(f"there is no source {name}: the sources are {', '.join(places)}")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return lies_in(one, other) and lies_in(other, one)

@@ -1,0 +1,102 @@
+"""Tell a photo that cannot be read from a disk that is gone, while photos are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesort.core.paths import from_text
+from facesort.core.records import PhotoRef
+from facesort.engine.sources.root_folder import RootFolder
+from facesort.errors import SourceGoneError
+from facesort.reasons import Reason
+
+_SUSPICIOUS = {Reason.MISSING, Reason.UNREADABLE}
+_IN_A_ROW = 3
+_SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMonitors:
+    """The monitors of the sources that were there when the run started."""
+
+    by_source: Mapping[str, SourceMonitor]
+
+    def check(self, photo: PhotoRef, failure: Reason | None) -> None:
+        """Note how one photo ended.
+
+        Raises
+        ------
+        SourceGoneError
+            If its disk is gone.
+        """
+        if monitor := self.by_source.get(photo.source):
+            monitor.check(failure)
+
+
+@dataclass(slots=True)
+class SourceMonitor:
+    """Tells a photo that cannot be read from a disk that is gone.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    pending, done : sequence of str
+        Photos of the source, relative to its root; a few of each are tried before the disk is considered gone.
+    """
+
+    name: str
+    root: RootFolder
+    pending: Sequence[str]
+    done: Sequence[str]
+    _in_a_row: int = 0
+
+    def check(self, failure: Reason | None) -> None:
+        """Note how one photo ended; after several failures in a row, check the disk.
+
+        Raises
+        ------
+        SourceGoneError
+            If the disk is gone.
+        """
+        self._in_a_row = self._in_a_row + 1 if failure in _SUSPICIOUS else 0
+        if not self._in_a_row:
+            return
+        # A lost disk can remain as an empty folder, or as one whose files give input/output errors. If the user only
+        # deleted photos, those that were read before are still there.
+        lost = self._in_a_row >= _IN_A_ROW and not (
+            self._readable(self.pending)
+            or (failure is Reason.MISSING and self._any_exists(self.done))
+        )
+        if lost or not self.root.is_there():
+            raise SourceGoneError(
+                f"source {self.name} ({self.root.path}) is gone: plug in the disk and run `facesort sort` again. "
+                "What is committed stays; the batch in work starts again"
+            )
+
+    def _any_exists(self, paths: Sequence[str]) -> bool:
+        return any(os.path.lexists(self.root.path / from_text(path)) for path in _spread(paths))
+
+    def _readable(self, paths: Sequence[str]) -> bool:
+        for path in _spread(paths):
+            with suppress(OSError):
+                if _is_readable(self.root.path / from_text(path)):
+                    return True
+        return False
+
+
+def _is_readable(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    with path.open("rb") as stream:
+        stream.read(1)
+    return True
+
+
+def _spread(paths: Sequence[str]) -> Sequence[str]:
+    """A few paths, evenly spread and from the end: those are least likely to be in the system's cache."""
+    return paths[:: -max(len(paths) // _SAMPLE, 1)]
