@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple, Protocol, TypeVar
 
 SAMPLE = 50  # known files that are looked for
@@ -47,7 +48,7 @@ class MarkerFile:
     taken_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Marker:
     """What a source is known by.
 
@@ -64,6 +65,11 @@ class Marker:
     files: int
     sample: Sequence[MarkerFile]
     everything: Callable[[], Sequence[MarkerFile]]
+
+    @cached_property
+    def index(self) -> _Index:
+        """All of them, asked for once."""
+        return _Index(self.everything())
 
 
 class Folder(Protocol):
@@ -104,7 +110,7 @@ def recognise(marker: Marker, folder: Folder) -> Match:
     found = folder.some(LOOKED_AT)
     if not found:
         return Match.EMPTY
-    known = _Index(marker.everything())
+    known = marker.index
     if any(known.stamp_at(path) == stamp for path, stamp in found):
         return Match.SAME
     for path, contents in spread(known.suspects(found), COMPARED):
@@ -138,7 +144,7 @@ def recognise_elsewhere(marker: Marker, folder: Folder) -> Match:
     found = folder.some(LOOKED_AT)
     if not found:
         return Match.EMPTY
-    suspects = _Index(marker.everything()).suspects(found)
+    suspects = marker.index.suspects(found)
     most = 2 * len(suspects) >= max(len(found), min(marker.files, LOOKED_AT))
     return Match.RENAMED if most and _agree(folder, suspects) else Match.OTHER
 

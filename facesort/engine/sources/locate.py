@@ -71,6 +71,7 @@ class _Search:
     there: dict[str, RootFolder] = field(default_factory=dict)
     markers: dict[str, Marker] = field(default_factory=dict)
     at_path: dict[str, Match] = field(default_factory=dict)
+    hints: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         markers = {name: marker_of(self.store, name) for name in self.places}
@@ -93,7 +94,8 @@ class _Search:
 
     def in_each_others_place(self, name: str) -> None:
         """Look where the others were: two disks may have changed places."""
-        self._look(name, iter(self.places.values()))
+        if path := self._look(name, iter(self.places.values())):
+            self._take(name, path)
 
     def edited(self, name: str) -> None:
         """Take a folder that holds other files under the same names, if it is no other source."""
@@ -101,16 +103,21 @@ class _Search:
             self._take(name, self.places[name])
 
     def nearby(self, name: str) -> None:
-        """Look beside where it was."""
-        self._look(name, _siblings(self.places[name]))
+        """Look beside where it was; while something is there, a user has to say which of the two is meant."""
+        if path := self._look(name, _siblings(self.places[name])):
+            if os.path.lexists(self.places[name]):
+                self.hints[name] = path
+            else:
+                self._take(name, path)
 
-    def _look(self, name: str, places: Iterator[Path]) -> None:
+    def _look(self, name: str, places: Iterator[Path]) -> Path | None:
         guarded = (self.workspace.root, self.workspace.settings.output)
         for path in places:
-            if name in self.there or self._holder(path) or any(lies_in(path, g) for g in guarded):
+            if self._holder(path) or any(lies_in(path, g) for g in guarded):
                 continue
             if recognise_elsewhere(self.markers[name], self._folder(path)).is_certain:
-                self._take(name, path)
+                return path
+        return None
 
     def _folder(self, path: Path) -> SourceFolder:
         return SourceFolder(path, self.workspace.settings.photos)
@@ -122,10 +129,7 @@ class _Search:
     def _holder(self, path: Path) -> str | None:
         """The source that was found at a path."""
         here = RootFolder.maybe_missing(path)
-        same = (
-            (root.device, root.inode) == (here.device, here.inode) for root in self.there.values()
-        )
-        return next((name for name, found in zip(self.there, same, strict=True) if found), None)
+        return next((name for name, root in self.there.items() if root.is_same(here)), None)
 
     def unknown(self, name: str) -> None:
         """Take a new source as it is."""
@@ -157,7 +161,7 @@ class _Search:
     def _another(self, name: str, path: Path) -> str:
         number = self.markers[name].files
         none = f"source {name} ({path}) holds none of the {number} photos that were scanned before"
-        moved = "If the folder was moved, `facesort source add DIR` takes its new place"
+        moved = self._moved(name)
         if self.at_path[name] is Match.EMPTY:
             return (
                 f"{none}: it looks like an empty mount point. Mount the right disk and run `facesort sort` again. "
@@ -170,6 +174,14 @@ class _Search:
             f"if {name} was emptied for good and used again, add it like this, then `facesort source remove {name}`. "
             f"If it is another disk, mount the right one and run `facesort sort` again. {moved}"
         )
+
+
+    def _moved(self, name: str) -> str:
+        if name not in self.hints:
+            return "If the folder was moved, `facesort source add DIR` takes its new place"
+        path = self.hints[name]
+        add = command("facesort", "source", "add", path, "-w", self.workspace.root)
+        return f"Its photos are in {path}: `{add}` takes that place"
 
 
 def free_name(taken: Collection[str]) -> str:

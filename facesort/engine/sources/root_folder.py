@@ -34,6 +34,12 @@ class RootFolder:
         except OSError:
             return cls(path, -1, -1)
 
+    def is_same(self, other: RootFolder) -> bool:
+        """Whether both are one folder, under whatever names; not every file system numbers its folders."""
+        if self.inode > 0:
+            return (self.device, self.inode) == (other.device, other.inode)
+        return self.path == other.path
+
     def is_there(self) -> bool:
         """Whether the path is still the same folder on the same disk."""
         try:
