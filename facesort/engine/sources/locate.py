@@ -175,7 +175,6 @@ class _Search:
             f"If it is another disk, mount the right one and run `facesort sort` again. {moved}"
         )
 
-
     def _moved(self, name: str) -> str:
         if name not in self.hints:
             return "If the folder was moved, `facesort source add DIR` takes its new place"
