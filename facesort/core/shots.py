@@ -136,7 +136,7 @@ def candidates(
     def add(photo: PhotoRef, nearest: Iterable[Hashable]) -> None:
         kind = kind_by_name(photo.path, is_raw)
         for place in nearest:
-            if place in wanted and len(index[place, kind]) < limit:
+            if place in wanted:
                 index[place, kind].append(photo)
 
     for photo in known if new else ():
