@@ -43,6 +43,36 @@ def cpu(work: Callable[[], object], rounds: int) -> str:
     return f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
+def make_links(root: Path, count: int) -> None:
+    """As git-annex: each photo is a link to a file in a folder of its own, far down in a hidden one."""
+    (root / "photos").mkdir(parents=True)
+    for number in range(count):
+        key = f".git/annex/objects/{number % 32:02x}/{number // 32 % 32:02x}/K{number}.jpg/K{number}.jpg"
+        (root / key).parent.mkdir(parents=True)
+        (root / key).touch()
+        (root / "photos" / f"DSC{number:06d}.JPG").symlink_to(f"../{key}")
+
+
+def measure(places: dict[str, Path], rounds: int) -> None:
+    first = scan(places, [])
+    known = [
+        KnownFile(File(number, *found), FileState.PRESENT, f"{number:064x}")
+        for number, found in enumerate(first.new, start=1)
+    ]
+    again = scan(places, known, first.skipped)
+    assert (again.new, again.gone, again.replaced, again.shifted) == ((), (), (), {})
+    print(
+        f"{len(known):,} photos and {len(first.skipped):,} other files, CPU seconds, median (range)"
+    )
+    print(f"first scan: {cpu(lambda: scan(places, []), rounds)}")
+    print(f"second scan: {cpu(lambda: scan(places, known, first.skipped), rounds)}")
+    tracemalloc.start()
+    scan(places, known, first.skipped)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    print(f"second scan, peak of what it allocates: {peak / 1e6:.0f} MB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
@@ -50,24 +80,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="facesort-scan-") as name:
         make_files(Path(name), options.files)
-        places = {f"card-{i}": Path(name) / f"card-{i}" for i in (1, 2)}
-        first = scan(places, [])
-        known = [
-            KnownFile(File(number, *found), FileState.PRESENT, f"{number:064x}")
-            for number, found in enumerate(first.new, start=1)
-        ]
-        again = scan(places, known, first.skipped)
-        assert (again.new, again.gone, again.replaced, again.shifted) == ((), (), (), {})
-        print(
-            f"{len(known):,} photos and {len(first.skipped):,} other files, CPU seconds, median (range)"
-        )
-        print(f"first scan: {cpu(lambda: scan(places, []), options.rounds)}")
-        print(f"second scan: {cpu(lambda: scan(places, known, first.skipped), options.rounds)}")
-        tracemalloc.start()
-        scan(places, known, first.skipped)
-        print(
-            f"second scan, peak of what it allocates: {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB"
-        )
+        measure({f"card-{i}": Path(name) / f"card-{i}" for i in (1, 2)}, options.rounds)
+        make_links(Path(name) / "annex", options.files)
+        measure({"annex": Path(name) / "annex"}, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """List every file of the sources once, and nothing outside them.
 
-A link is one more name for what it leads to, if that is inside a source: users of git-annex have nothing else.  Where
-the system can, a folder is opened once and its files are looked at through that handle, so that a folder that somebody
-exchanges for a link meanwhile leads nowhere else.
+A link is one more name for what it leads to, if that is inside a source: users of git-annex have nothing else.
 """
 
 from __future__ import annotations
@@ -11,88 +9,32 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
 from facesort.core.paths import from_text, to_text
+from facesort.engine.job.folders import (
+    Folder,
+    OpenFolder,
+    Reach,
+    identity_of,
+    is_link,
+    opened,
+    read_head,
+)
 from facesort.engine.job.places import SourceRoot, overlap
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, because, short_of
-from facesort.images import HEAD_BYTES, PhotoKind, kind_by_content, photo_kind
+from facesort.images import PhotoKind, kind_by_content, photo_kind
 
 log = logging.getLogger(__name__)
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none of these
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW
-_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
-_BY_HANDLE = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
-_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0)  # Windows' link to a folder
 _LEFT_OUT = frozenset({PhotoKind.HIDDEN, PhotoKind.SYSTEM})
 _TOLD_BY_CONTENT = frozenset({PhotoKind.OTHER, PhotoKind.VIDEO})
 _SYMBOLIC_LINK, _BROKEN_LINK, _OTHER_NAME = "symbolic_link", "broken_link", "other_name"
-
-_Reach = tuple[str, int | None]
-"""A path, and the handle of the folder that it is relative to."""
-
-
-class _Folder(NamedTuple):
-    """A folder to be listed.
-
-    Parameters
-    ----------
-    source, path : str
-        Under which its files are listed.
-    real : str
-        Its path without links, as the system gives it.
-    identity : tuple of (int, int)
-        Device and inode, as far as its parent told.
-    plain : bool
-        Whether its files may be photos; else they are hidden, or the system's.
-    linked : bool
-        Whether it is reached through a link.
-    """
-
-    source: str
-    path: str
-    real: str
-    identity: tuple[int, int]
-    plain: bool = True
-    linked: bool = False
-
-    @property
-    def prefix(self) -> str:
-        """What the paths of its files begin with."""
-        return f"{self.path}/" if self.path else ""
-
-
-class _OpenFolder(NamedTuple):
-    """A folder that is being listed; without a handle on Windows."""
-
-    folder: _Folder
-    handle: int | None
-    device: int
-
-    def entries(self) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
-        return os.scandir(self.folder.real if self.handle is None else self.handle)
-
-    def reach(self, name: str) -> _Reach:
-        if self.handle is None:
-            return os.path.join(self.folder.real, name), None
-        return name, self.handle
-
-    def subfolder(self, entry: os.DirEntry[str], path: str) -> Sequence[_Folder]:
-        """A folder in it, unless it need not be listed."""
-        source, _, real, _, plain, linked = self.folder
-        plain = plain and photo_kind(f"{entry.name}/a.jpg") is PhotoKind.PHOTO
-        if linked and not plain:
-            return ()  # it is listed under its own name
-        inode = 0 if self.handle is None else entry.inode()  # Windows would have to open it
-        real = os.path.join(real, entry.name)
-        return (_Folder(source, path, real, (self.device, inode), plain, linked),)
 
 
 class _Link(NamedTuple):
@@ -126,6 +68,7 @@ class Walk:
     listing: Listing = field(default_factory=Listing)
     _links: list[_Link] = field(default_factory=list)
     _listed: set[str] = field(default_factory=set)  # plain folders, without links
+    _numbers: set[tuple[int, int]] = field(default_factory=set)  # the same, by device and inode
     _others: set[str] = field(default_factory=set)  # other folders, without links
 
     def run(self) -> Listing:
@@ -139,7 +82,7 @@ class Walk:
         for root in self.roots:
             self._others.update(map(str, Path(root.real).parents))
             identity = root.folder.device, root.folder.inode
-            self._list_below(_Folder(root.source, "", root.real, identity))
+            self._list_below(Folder(root.source, "", root.real, identity))
         while self._links:
             links, self._links = self._links, []
             folders = [folder for link in links for folder in self._follow(link)]
@@ -147,7 +90,7 @@ class Walk:
                 self._list_below(folder)
         return self.listing
 
-    def _list_below(self, top: _Folder) -> None:
+    def _list_below(self, top: Folder) -> None:
         folders = [top]
         while folders:
             folder = folders.pop()
@@ -156,31 +99,19 @@ class Walk:
                 continue
             (self._listed if folder.plain else self._others).add(folder.real)
             try:
-                with self._opened(folder) as opened, opened.entries() as entries:
+                with opened(folder) as at, at.entries() as entries:
+                    self._refuse_apart(folder, at.found)
+                    if folder.plain:
+                        self._numbers.add(identity_of(at.found))
                     for entry in entries:
-                        folders += self._look(opened, entry)
+                        folders += self._look(at, entry)
             except OSError as error:
                 self._unreadable((folder.source, folder.path), error)
 
-    @contextmanager
-    def _opened(self, folder: _Folder) -> Iterator[_OpenFolder]:
-        """Open a folder, unless somebody has exchanged it for a link since its parent was listed."""
-        handle = os.open(folder.real, _FOLDER) if _BY_HANDLE else None
-        try:
-            found = os.stat(folder.real if handle is None else handle)
-            # A mounted disk has another number than its parent told, and some file systems give no lasting ones.
-            if _identity(found) != folder.identity and os.path.realpath(folder.real) != folder.real:
-                raise OSError(errno.ELOOP, "has become a link", folder.real)
-            self._refuse_apart(folder, found)
-            yield _OpenFolder(folder, handle, found.st_dev)
-        finally:
-            if handle is not None:
-                os.close(handle)
-
-    def _refuse_apart(self, folder: _Folder, found: os.stat_result) -> None:
+    def _refuse_apart(self, folder: Folder, found: os.stat_result) -> None:
         """Compare by number: a folder that is mounted twice (in a container, for example) has two names."""
         for root in self.apart:
-            if (root.device, root.inode) == _identity(found):
+            if (root.device, root.inode) == identity_of(found):
                 raise SettingsError(
                     f"{self._shown((folder.source, folder.path))} in the source is the same folder as {root.path}: "
                     "source, output and workspace must be three folders apart from each other"
@@ -189,7 +120,7 @@ class Walk:
             if other.source != folder.source and other.is_at(found):
                 raise overlap(other, self._root(folder.source))
 
-    def _look(self, at: _OpenFolder, entry: os.DirEntry[str]) -> Sequence[_Folder]:
+    def _look(self, at: OpenFolder, entry: os.DirEntry[str]) -> Sequence[Folder]:
         """Note a file; a folder is given back to be listed later."""
         name, folder = entry.name, at.folder
         place = folder.source, folder.prefix + (name if name.isascii() else to_text(name))
@@ -199,9 +130,9 @@ class Walk:
             kind = photo_kind(name if folder.plain else place[1])
             if folder.linked and kind in _LEFT_OUT:
                 return ()  # it is listed under its own name
-            if _is_link(entry) and kind not in _LEFT_OUT:
+            if is_link(entry) and kind not in _LEFT_OUT:
                 self._links.append(_Link(*place, kind, folder.real, name))
-            elif _is_link(entry):
+            elif is_link(entry):
                 self._skip(place, kind)
             elif entry.is_file(follow_symlinks=False):
                 self._add(place, kind, entry.stat(follow_symlinks=False), at.reach(name))
@@ -215,7 +146,7 @@ class Walk:
             self._unreadable(place, error)
         return ()
 
-    def _follow(self, link: _Link) -> Sequence[_Folder]:
+    def _follow(self, link: _Link) -> Sequence[Folder]:
         """Note the file that a link leads to; a folder is given back to be listed."""
         place = link.source, link.path
         try:
@@ -231,7 +162,12 @@ class Walk:
             elif stat.S_ISLNK(found.st_mode):  # of a circle
                 self._skip(place, _BROKEN_LINK)
             elif stat.S_ISDIR(found.st_mode):
-                return (_Folder(*place, real, _identity(found), linked=True),)
+                if found.st_ino and identity_of(found) in self._numbers:
+                    self._skip(
+                        place, _OTHER_NAME
+                    )  # also where small and capital letters are the same
+                    return ()
+                return (Folder(*place, real, identity_of(found), linked=True),)
             elif stat.S_ISREG(found.st_mode):
                 self._add(place, link.kind, found, (real, None))
             else:
@@ -267,7 +203,7 @@ class Walk:
                 return path
         return os.path.realpath(path)
 
-    def _add(self, place: Place, kind: PhotoKind, found: os.stat_result, reach: _Reach) -> None:
+    def _add(self, place: Place, kind: PhotoKind, found: os.stat_result, reach: Reach) -> None:
         if kind is PhotoKind.OTHER:
             kind = self._by_content(place, found, reach)
         if kind is PhotoKind.PHOTO:
@@ -275,7 +211,7 @@ class Walk:
         else:
             self.listing.skipped[place] = SkippedFile(kind.value, found.st_size, found.st_mtime_ns)
 
-    def _by_content(self, place: Place, found: os.stat_result, reach: _Reach) -> PhotoKind:
+    def _by_content(self, place: Place, found: os.stat_result, reach: Reach) -> PhotoKind:
         """Kind of a file whose name says nothing; opened once only, as long as it does not change."""
         now = found.st_size, found.st_mtime_ns
         before, last = self.known.get(place), self.skipped.get(place)
@@ -283,7 +219,7 @@ class Walk:
             return PhotoKind.PHOTO
         if last and last[1:] == now and last.reason in _TOLD_BY_CONTENT:
             return PhotoKind(last.reason)
-        return kind_by_content(_head(reach, found), found.st_size)
+        return kind_by_content(read_head(reach, found), found.st_size)
 
     def _skip(self, place: Place, reason: str) -> None:
         self.listing.skipped[place] = SkippedFile(str(reason))
@@ -304,27 +240,3 @@ class Walk:
 
     def _root(self, source: str) -> SourceRoot:
         return next(root for root in self.roots if root.source == source)
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
-
-
-def _is_link(entry: os.DirEntry[str]) -> bool:
-    if entry.is_symlink():
-        return True
-    if os.name != "nt":
-        return False
-    tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
-    return bool(_JUNCTION) and tag == _JUNCTION
-
-
-def _head(reach: _Reach, expected: os.stat_result) -> bytes:
-    """First bytes of a file, if it is still the one that was looked at."""
-    path, folder = reach
-    with os.fdopen(os.open(path, _FILE, dir_fd=folder), "rb") as stream:
-        found = os.fstat(stream.fileno())
-        same = not expected.st_ino or _identity(found) == _identity(expected)
-        if not (same and stat.S_ISREG(found.st_mode)):
-            raise OSError(errno.ESTALE, "was exchanged for something else")
-        return stream.read(HEAD_BYTES)

@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from facesort.core.comparison import FileState, KnownFile, ScanResult
 from facesort.core.records import File
 from facesort.engine.job import walk
+from facesort.engine.job.folders import OpenFolder, Reach
 from facesort.engine.job.scan import scan
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="making links takes an administrator there")
@@ -215,7 +216,7 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(
     look = walk.Walk._look
     exchanged = []
 
-    def exchanging(self: walk.Walk, at: walk._OpenFolder, entry: os.DirEntry[str]) -> object:
+    def exchanging(self: walk.Walk, at: OpenFolder, entry: os.DirEntry[str]) -> object:
         found = look(self, at, entry)
         if at.folder.path == "e" and not exchanged:
             exchanged.append((source / "e").rename(source.parent / "e"))
@@ -237,14 +238,14 @@ def test_a_file_that_becomes_a_link_meanwhile_is_not_opened(
 ) -> None:
     put(source, "photo")
     put(source.parent, "outside")
-    head = walk._head
+    head = walk.read_head
 
-    def exchanging(reach: walk._Reach, expected: os.stat_result) -> bytes:
+    def exchanging(reach: Reach, expected: os.stat_result) -> bytes:
         (source / "photo").unlink()
         (source / "photo").symlink_to("../outside")
         return head(reach, expected)
 
-    monkeypatch.setattr(walk, "_head", exchanging)
+    monkeypatch.setattr(walk, "read_head", exchanging)
     assert scan({"": source}, []) == ScanResult(unreadable=(("", "photo"),))
 
 

@@ -23,7 +23,8 @@ from facesort.core.comparison import (
 )
 from facesort.core.paths import from_text
 from facesort.core.records import File
-from facesort.engine.job import walk
+from facesort.engine.job import folders, walk
+from facesort.engine.job.folders import OpenFolder, Reach
 from facesort.engine.job.roots import RootFolder
 from facesort.engine.job.scan import scan
 from facesort.errors import ResourceError, SettingsError, SourceGoneError
@@ -184,13 +185,13 @@ def test_real_photos_with_odd_names_are_found(assets: Path) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files of which the first bytes are read."""
     names: list[str] = []
-    head = walk._head
+    head = walk.read_head
 
-    def noting(reach: walk._Reach, expected: os.stat_result) -> bytes:
+    def noting(reach: Reach, expected: os.stat_result) -> bytes:
         names.append(os.path.basename(reach[0]))
         return head(reach, expected)
 
-    monkeypatch.setattr(walk, "_head", noting)
+    monkeypatch.setattr(walk, "read_head", noting)
     return names
 
 
@@ -260,14 +261,14 @@ def test_a_pipe_is_neither_waited_for_nor_opened(tmp_path: Path) -> None:
 def test_a_file_that_is_exchanged_for_a_pipe_meanwhile_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head = walk._head
+    head = walk.read_head
 
-    def exchanging(reach: walk._Reach, expected: os.stat_result) -> bytes:
+    def exchanging(reach: Reach, expected: os.stat_result) -> bytes:
         (tmp_path / "photo").unlink()
         os.mkfifo(tmp_path / "photo")
         return head(reach, expected)
 
-    monkeypatch.setattr(walk, "_head", exchanging)
+    monkeypatch.setattr(walk, "read_head", exchanging)
     put(tmp_path, "photo", content=JPEG)
     assert scan_one(tmp_path) == ScanResult(unreadable=places_of("photo"))
 
@@ -415,7 +416,7 @@ def test_a_source_that_disappears_meanwhile_is_told(
     first = scan_one(source)
     follow = walk.Walk._look
 
-    def unplug(self: walk.Walk, at: walk._OpenFolder, entry: os.DirEntry[str]) -> Sequence[object]:
+    def unplug(self: walk.Walk, at: OpenFolder, entry: os.DirEntry[str]) -> Sequence[object]:
         if source.exists():
             source.rename(tmp_path / "unplugged")
         return follow(self, at, entry)
@@ -463,9 +464,7 @@ def test_files_that_go_while_they_are_scanned_were_never_there(
     put(tmp_path, *(f"d/{name}.jpg" for name in "abc"), "d/noext")
     look = walk.Walk._look
 
-    def deleting(
-        self: walk.Walk, at: walk._OpenFolder, entry: os.DirEntry[str]
-    ) -> Sequence[object]:
+    def deleting(self: walk.Walk, at: OpenFolder, entry: os.DirEntry[str]) -> Sequence[object]:
         for path in (tmp_path / "d").iterdir():
             path.unlink()
         return look(self, at, entry)
@@ -548,6 +547,6 @@ def test_a_scan_without_handles_finds_the_same(
     put(tmp_path, "a.jpg", "d/e/b.jpg", ".h/c.jpg", "f.txt")
     put(tmp_path, "d/photo", content=JPEG)
     with_handles = scan_one(tmp_path)
-    monkeypatch.setattr(walk, "_BY_HANDLE", False)
+    monkeypatch.setattr(folders, "BY_HANDLE", False)
     assert scan_one(tmp_path) == with_handles
     assert len(with_handles.new) == 3
