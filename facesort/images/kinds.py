@@ -43,7 +43,7 @@ _VIDEO_SUFFIXES = frozenset({
     ".360", ".3gp", ".avi", ".crm", ".insv", ".lrv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
     ".mpeg", ".mpg", ".mts", ".mxf", ".webm", ".wmv",
 })
-_ICONS = frozenset({"ICO", "ICNS"})  # pictures, but nobody took them: disks have one for themselves
+_ICON_SUFFIXES = frozenset({".cur", ".icns", ".ico"})  # nobody took them: disks have one for themselves
 # fmt: on
 
 # Windows drops dots and blanks at the end of a name, other systems do not.
@@ -72,6 +72,8 @@ def photo_kind(name: str) -> PhotoKind:
     if any(part.startswith(".") and part not in {".", ".."} for part in parts):
         return PhotoKind.HIDDEN
     suffix = suffix_of(last)
+    if suffix in _ICON_SUFFIXES:
+        return PhotoKind.SYSTEM
     if suffix in RAW_SUFFIXES or suffix in _RASTER_SUFFIXES:
         return PhotoKind.PHOTO
     # ExifTool keeps the file as it was before an edit as `<name>_original`: the same picture once more.
@@ -97,7 +99,7 @@ def kind_by_content(head: bytes, size: int) -> PhotoKind:
         ``OTHER``.
     """
     found = signature_of(head, size)
-    if found is None or found.format in _ICONS:
+    if found is None:
         return PhotoKind.OTHER
     return PhotoKind.VIDEO if found.reader is Reader.PLAYER else PhotoKind.PHOTO
 

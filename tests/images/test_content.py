@@ -46,6 +46,7 @@ _REFUSED = {
     "PPM": encoded(scene(), "PPM"),
     "SGI": encoded(scene(), "SGI"),
     "PCX": encoded(scene(), "PCX"),
+    "ICO": encoded(scene(), "ICO"),
     "DDS": encoded(scene(), "DDS"),
 }
 _VIDEOS = {
@@ -67,7 +68,6 @@ _VIDEOS = {
 }
 _OTHERS = {
     "nothing": b"",
-    "icon of a disk": encoded(scene(), "ICO"),
     "text": b"Dear photographer,\nhere are the names.\n",
     "text that starts like a BMP": b"BMW, Opel and Ford: who came in which car, and who drove home with whom?\n",
     "text that starts like a TIFF": b"II* and so on, at the door from 8 p.m.\n",

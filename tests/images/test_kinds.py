@@ -27,6 +27,8 @@ from facesort.images import PhotoKind, photo_kind
         ("$RECYCLE.BIN/S-1/x.jpg", PhotoKind.SYSTEM),
         ("Thumbs.db", PhotoKind.SYSTEM),
         ("DSC01234.xmp", PhotoKind.SIDECAR),
+        ("DSC01234.JPG_original", PhotoKind.SIDECAR),
+        ("autorun.ico", PhotoKind.SYSTEM),
         ("MVI_1.THM", PhotoKind.SIDECAR),
         ("IMG_1.AAE", PhotoKind.SIDECAR),
         ("IMG_1.MOV", PhotoKind.VIDEO),
