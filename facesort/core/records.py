@@ -56,22 +56,6 @@ class PhotoRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Photo(PhotoRef):
-    """One source file as the scan found it; `File` takes its place in issue C.
-
-    Parameters
-    ----------
-    size : int
-        In bytes.
-    mtime_ns : int
-        Modification time in nanoseconds since the epoch.
-    """
-
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class File:
     """One file of a source as the scan found it.
 
@@ -232,7 +216,7 @@ class Analysis:
     known : bool
         The content was known already; nothing but its hash was computed.
     shot_of : int or None
-        The photo that is decided for this one: the JPEG of a RAW, for example.  Its faces were not looked for.
+        An earlier photo of the same shot: the JPEG of a RAW, for example.
     """
 
     photo_id: int
@@ -246,3 +230,8 @@ class Analysis:
     phash: int | None = None
     known: bool = False
     shot_of: int | None = None
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether no faces were looked for, because another photo is decided for the whole shot."""
+        return self.shot_of is not None and self.phash is None

@@ -92,12 +92,15 @@ class Task:
     partners : tuple of Partner
         Photos that may be of the same shot, nearest first; all come earlier in order.  If one of them is, no faces are
         looked for in this file.
+    alone : bool
+        Look for faces although it is of the same shot as another one.
     """
 
     ref: PhotoRef
     known: frozenset[str] = frozenset()
     shared_size: bool = False
     partners: tuple[Partner, ...] = ()
+    alone: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -178,8 +181,9 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         digest = hashlib.sha256(data).hexdigest()
         if digest in task.known:
             return Analysis(key, digest, known=True)
-        if task.partners and (found := _as_part_of_shot(analyser, task, data)):
-            return replace(found, sha256=digest)
+        part = _as_part_of_shot(analyser, task, data) if task.partners else None
+        if part is not None and not task.alone:
+            return replace(part, sha256=digest)
         loaded = load_photo(data, path, max_megapixels=analyser.photos.max_megapixels)
     except ImageError as error:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
@@ -192,6 +196,7 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         faces=faces,
         jpeg=encode_output(loaded.pixels) if faces else b"",
         phash=perceptual_hash(loaded.pixels),
+        shot_of=None if part is None else part.shot_of,
     )
 
 

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from facesort.core.calibration import Forecast
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds, distances_to_persons
-from facesort.core.records import Analysis, Embeddings, Photo
+from facesort.core.records import Analysis, Embeddings, PhotoRef
 from facesort.engine.calibration.labelled import analyse_files
 from facesort.engine.job.decide import decide_batch
-from facesort.engine.job.scan import scan_source
+from facesort.engine.job.intake import present_files
 from facesort.engine.rules import Rules
 from facesort.engine.setup import refuse_other_pack
 from facesort.engine.sources.locate import locate
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
-from facesort.store.job.files import known_files
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
@@ -58,7 +57,7 @@ class SourceSample:
 
     Parameters
     ----------
-    photos : tuple of Photo
+    photos : tuple of PhotoRef
         In the order of a sort.
     analyses : tuple of Analysis
         One per photo; without the output JPEG.
@@ -66,7 +65,7 @@ class SourceSample:
         Photos in the source.
     """
 
-    photos: tuple[Photo, ...]
+    photos: tuple[PhotoRef, ...]
     analyses: tuple[Analysis, ...]
     photos_in_all: int
 
@@ -101,15 +100,13 @@ def sample_source(
         If the source has no photo.
     """
     with workspace.open_store(read_only=True) as store:
-        known = {
-            f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns) for f, _, _ in known_files(store)
-        }
-        root = next(iter(locate(workspace, store).there.values())).path
-    everything = sorted([*known.values(), *scan_source(root, known).new], key=lambda p: p.photo_id)
+        roots = {name: root.path for name, root in locate(workspace, store).there.items()}
+        everything = [file.ref for file in present_files(store, roots)]
     if not everything:
-        raise InsufficientTrialsError(f"there is no photo in {root} to make a forecast from")
+        places = ", ".join(map(str, roots.values()))
+        raise InsufficientTrialsError(f"there is no photo in {places} to make a forecast from")
     chosen = draw(everything, sample, seed)
-    analyses = analyse_files(workspace, pack, root, chosen, executor, on_photo=on_photo)
+    analyses = analyse_files(workspace, pack, roots, chosen, executor, on_photo=on_photo)
     return SourceSample(
         tuple(chosen), tuple(replace(a, jpeg=b"") for a in analyses), len(everything)
     )

@@ -85,7 +85,7 @@ def analyse_labelled(
     files = _files(folders.candidates)
     names, faces, refused = list[str](), list[Face](), Counter[Reason]()
     seen: set[tuple[str, str]] = set()
-    analyses = analyse_files(workspace, pack, Path("/"), files, executor, on_photo=on_photo)
+    analyses = analyse_files(workspace, pack, {"": Path("/")}, files, executor, on_photo=on_photo)
     for candidate, analysis in zip(folders.candidates, analyses, strict=True):
         reason = _refusal(analysis)
         if (candidate.name, analysis.sha256) in seen:
@@ -132,7 +132,7 @@ def refuse_one_person(
         raise _one_person(root, names, {}, folders)
     candidates = _in_turns(folders.candidates)
     usable, refused = set[str](), Counter[Reason]()
-    analyses = analyse_files(workspace, pack, Path("/"), _files(candidates), executor)
+    analyses = analyse_files(workspace, pack, {"": Path("/")}, _files(candidates), executor)
     with closing(analyses):
         for candidate, analysis in zip(candidates, analyses, strict=True):
             reason = _refusal(analysis)
@@ -163,15 +163,15 @@ def _files(candidates: Sequence[Candidate]) -> list[PhotoRef]:
 def analyse_files(
     workspace: Workspace,
     pack: ModelPack,
-    root: Path,
+    roots: Mapping[str, Path],
     files: Sequence[PhotoRef],
     executor: Executor | None,
     *,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Generator[Analysis]:
-    """Analyse files below a root in their order, as the workspace is set; on this machine without an executor."""
+    """Analyse files of some sources in their order, as the workspace is set; on this machine without an executor."""
     settings = workspace.settings
-    analyser = Analyser({"": root}, pack, settings.photos)
+    analyser = Analyser(roots, pack, settings.photos)
     with executor_or_local(executor, settings, tasks=len(files)) as pool:
         for done, analysis in enumerate(
             analyse_in_order(analyser, map(Task, files), pool), start=1

@@ -123,9 +123,10 @@ class Run:
         pending = files.pending_batches(self.store, self.sources)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead, read = itertools.tee((files.batch_files(self.store, b) for b in pending), 3)
-        everything = Reading(self.store, self.known).tasks(zip(pending, ahead, strict=True))
+        reading = Reading(self.store, self.known, self.workspace.settings.photos.pairs)
+        tasks = reading.tasks(zip(pending, ahead, strict=True))
         analyses = self._monitored(
-            analyse_in_order(self.analyser, everything, executor),
+            analyse_in_order(self.analyser, tasks, executor, failed=reading.failed),
             itertools.chain.from_iterable(read),
         )
         for batch_id, batch in zip(pending, batches, strict=True):

@@ -36,6 +36,8 @@ class Decided:
         One per face of the analysis; empty for a duplicate.
     learned : tuple of int
         Indices of the faces that join the gallery.
+    shot_of : int or None
+        The first photo of its shot, if that is another one.
     """
 
     analysis: Analysis
@@ -44,6 +46,7 @@ class Decided:
     decided: bool = True
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
+    shot_of: int | None = None
 
     @property
     def photo_id(self) -> int:
@@ -96,11 +99,14 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
     photo_id = known.place(analysis) if found is None else found
     known.failed.discard(photo_id)
     known_as = None if photo_id == analysis.photo_id else photo_id
-    if analysis.shot_of is not None:
-        lead = known.decided_for(analysis.shot_of)
-        known.decided_as[photo_id] = lead
-        return Decided(analysis, known_as, lead, decided=False)
-    return Decided(analysis, known_as)
+    if analysis.shot_of is None:
+        return Decided(analysis, known_as)
+    lead = known.decided_for(analysis.shot_of)
+    shot = known.shot_of[photo_id] = known.shot_of.get(lead, lead)
+    if not analysis.is_linked:
+        return Decided(analysis, known_as, shot_of=shot)
+    known.decided_as[photo_id] = lead
+    return Decided(analysis, known_as, lead, decided=False, shot_of=shot)
 
 
 def _learned(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> tuple[int, ...]:
@@ -152,6 +158,7 @@ def _result(decided: Decided, standing: Standing | None) -> PhotoResult:
             decided.decided_as,
             decided.decisions,
             decided.learned,
+            decided.shot_of,
         )
 
     if decided.decided_as is not None:

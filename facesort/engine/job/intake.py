@@ -3,36 +3,160 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.paths import to_text
-from facesort.core.records import File, Photo
-from facesort.engine.job.scan import scan_source
+from facesort.core.comparison import FileState, FoundFile, KnownFile, ScanResult, SkippedFile
+from facesort.core.records import File, PhotoRef
+from facesort.core.shots import Pairs, companions, kind_by_name, rank, shot_name
+from facesort.engine.job.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
+from facesort.images import RAW_SUFFIXES, PhotoKind
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.job import files
 
 log = logging.getLogger(__name__)
 
+_COMPANIONS = {PhotoKind.SIDECAR.value, PhotoKind.VIDEO.value}
 
-def take_in(store: Store, places: Mapping[str, Path], apart: Sequence[RootFolder]) -> None:
-    """Scan the sources that are there, and record what is new, gone or replaced."""
-    for name, place in places.items():  # a bridge until the new scan lands
-        known = {
-            f.path: Photo(f.file_id, f.path, f.size, f.mtime_ns)
-            for f, _, _ in files.known_files(store)
-            if f.source == name
-        }
-        found = scan_source(place, known, apart)
-        first = files.next_file_id(store)
-        new = [File(first + i, name, p.path, p.size, p.mtime_ns) for i, p in enumerate(found.new)]
-        replaced = [known[f.path].photo_id for f in new if f.path in known]
-        unreadable = {to_text(path): Reason.UNREADABLE.value for path in found.unreadable}
-        skipped = [(name, p, why, -1, 0) for p, why in (found.skipped | unreadable).items()]
-        with store.transaction():
-            files.set_state(store, replaced, "replaced")
-            files.add_files(store, new)
-            files.set_skipped(store, places, skipped)
-        log.info("scan: %d new files, %d other files", len(new), len(found.skipped))
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a scan changed, in numbers of files.
+
+    Parameters
+    ----------
+    back : int
+        That were gone, and are there again.
+    shifted : int
+        Taken as unchanged although their clock moved: a whole folder did, and a sample still has its content.
+    checked : int
+        Whose content was compared with what it was, although nothing else had changed.
+
+    Examples
+    --------
+    >>> Intake(new=3, gone=1).gone
+    1
+    """
+
+    new: int = 0
+    gone: int = 0
+    replaced: int = 0
+    back: int = 0
+    shifted: int = 0
+    checked: int = 0
+
+
+def take_in(
+    store: Store,
+    places: Mapping[str, Path],
+    apart: Sequence[RootFolder],
+    pairs: Pairs,
+    *,
+    everything: bool = False,
+    on_checked: Callable[[int, int], None] | None = None,
+) -> Intake:
+    """Scan the sources that are there, and record what is new, gone, replaced or back.
+
+    Parameters
+    ----------
+    places : mapping of str to Path
+        Name of each source to its folder; files of other sources stay as they are.
+    apart : sequence of RootFolder
+        Folders that must not be inside a source.
+    everything : bool
+        Compare the content of all files that look unchanged, too.
+    on_checked : callable of (done, total), optional
+        Called after each file of `everything`.
+
+    Raises
+    ------
+    SettingsError, SourceGoneError
+        As `scan`.
+    """
+    known, skipped = _known(store)
+    found = scan(places, known, skipped, apart, everything=everything, on_checked=on_checked)
+    first = files.next_file_id(store)
+    new = [File(first + i, *file) for i, file in enumerate(in_reading_order(found.new, pairs))]
+    with store.transaction():
+        files.set_state(store, found.gone, FileState.GONE)
+        files.set_state(store, found.replaced, FileState.REPLACED)
+        files.set_state(store, found.back, FileState.PRESENT)
+        files.set_times(store, found.shifted)
+        files.add_files(store, new)
+        _record_skipped(store, places, found, [*_present(known, found), *new])
+    done = Intake(
+        len(new),
+        len(found.gone),
+        len(found.replaced),
+        len(found.back),
+        len(found.shifted),
+        found.checked,
+    )
+    log.info("scan: %s, %d other files", done, len(found.skipped))
+    return done
+
+
+def present_files(store: Store, places: Mapping[str, Path]) -> list[File]:
+    """Files that are in the sources now, known or new; nothing is recorded, and new ones get ids in passing."""
+    known, skipped = _known(store)
+    found = scan(places, known, skipped)
+    first = files.next_file_id(store)
+    new = [File(first + i, *file) for i, file in enumerate(found.new)]
+    return [*_present(known, found), *new]
+
+
+def in_reading_order(found: Iterable[FoundFile], pairs: Pairs) -> list[FoundFile]:
+    """New files in the order of the sources and paths, but those come last for which another of their shot is decided.
+
+    So the JPEG of a RAW is read before it, also if it is on a later card.
+    """
+    ranked = [(rank(kind_by_name(f.path, RAW_SUFFIXES.__contains__), pairs), f) for f in found]
+    best: dict[str, int] = {}
+    for place, file in ranked:
+        name = shot_name(file.path)
+        best[name] = min(place, best.get(name, place))
+    ranked.sort(key=lambda item: item[0] if item[0] > best[shot_name(item[1].path)] else -1)
+    return [file for _, file in ranked]
+
+
+def _known(store: Store) -> tuple[list[KnownFile], dict[tuple[str, str], SkippedFile]]:
+    known = [
+        KnownFile(file, FileState(state), sha256)
+        for file, state, sha256 in files.known_files(store)
+    ]
+    skipped = {
+        (source, path): SkippedFile(reason, size, mtime_ns)
+        for source, path, reason, size, mtime_ns in files.skipped_files(store)
+    }
+    return known, skipped
+
+
+def _present(known: Iterable[KnownFile], found: ScanResult) -> list[File]:
+    """Known files that are there after a scan."""
+    back, away = set(found.back), {*found.gone, *found.replaced}
+    return [
+        one.file
+        for one in known
+        if one.file.file_id in back
+        or (one.state is FileState.PRESENT and one.file.file_id not in away)
+    ]
+
+
+def _record_skipped(
+    store: Store, places: Mapping[str, Path], found: ScanResult, present: Iterable[File]
+) -> None:
+    unreadable = {
+        (source, path or "."): SkippedFile(Reason.UNREADABLE.value)
+        for source, path in found.unreadable
+    }
+    skipped = found.skipped | unreadable
+    others = [place for place, one in skipped.items() if one.reason in _COMPANIONS]
+    folders = {(source, path.rpartition("/")[0]) for source, path in others}
+    beside: list[PhotoRef] = []
+    if folders:  # most cards have none, and a name is looked at for each file
+        beside = [f.ref for f in present if (f.source, f.path.rpartition("/")[0]) in folders]
+    rows = [(*place, *one) for place, one in skipped.items()]
+    files.set_skipped(store, places, rows, companions(beside, others))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from facesort.core.calibration import gallery_fingerprint
@@ -13,7 +14,7 @@ from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.job.batches import Run, SortOptions
-from facesort.engine.job.intake import take_in
+from facesort.engine.job.intake import Intake, take_in
 from facesort.engine.job.output import open_output
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.privacy.forget import drop_unknown
@@ -147,8 +148,10 @@ def _run_in(
     )
     places = {name: root.path for name, root in sources.items()}
     output = open_output(workspace, store)
+    intake = Intake()
     if kind == "sort":
-        take_in(store, places, (output, RootFolder.of(workspace.root)))
+        apart = (output, RootFolder.of(workspace.root))
+        intake = take_in(store, places, apart, settings.photos.pairs)
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
     analyser = Analyser({**settings.sources, **places}, pack, settings.photos, backend=backend)
@@ -159,7 +162,7 @@ def _run_in(
         pack_name=pack.name,
         pack_id=pack.pack_id,
         settings=_recorded_settings(settings, rules_of(settings, pack), backend)
-        | {"gallery": _gallery_record(store, pack.pack_id)},
+        | {"gallery": _gallery_record(store, pack.pack_id), "scan": asdict(intake)},
     )
     run = Run(workspace, store, analyser, options, sources, output, run_id)
     try:

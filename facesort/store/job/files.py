@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby, islice
 
 from facesort.core.records import File
 from facesort.store.job.retries import plan_failed_writes
@@ -50,7 +51,7 @@ def add_files(store: Store, files: Sequence[File]) -> None:
             "state": ["present"] * len(files),
         },
     )
-    _add_batches(store, [f.file_id for f in files], "sort")
+    _add_batches(store, [(f.file_id, f.source) for f in files], "sort")
     store.make_room()
 
 
@@ -124,27 +125,31 @@ def add_retry_batches(store: Store) -> int:
         Number of files.
     """
     rows = store.rows(
-        "SELECT f.file_id, f.decided_as, EXISTS (FROM write w WHERE w.photo_id = f.decided_as) FROM file_state f "
-        "WHERE f.status = 'failed' ORDER BY f.file_id"
+        "SELECT f.file_id, f.source, f.decided_as, EXISTS (FROM write w WHERE w.photo_id = f.decided_as) "
+        "FROM file_state f WHERE f.status = 'failed' ORDER BY f.file_id"
     )
-    _add_batches(store, [file_id for file_id, _, decided in rows if not decided], "retry")
-    unwritten = [photo_id for _, photo_id, decided in rows if decided]
+    _add_batches(store, [row[:2] for row in rows if not row[3]], "retry")
+    unwritten = [photo_id for *_, photo_id, decided in rows if decided]
     if unwritten:
         plan_failed_writes(store, unwritten)
     return len(rows)
 
 
-def _add_batches(store: Store, file_ids: Sequence[int], kind: str) -> None:
+def _add_batches(store: Store, found: Sequence[tuple[int, str]], kind: str) -> None:
+    """Add batches of some files, given by id and source: each of one source, so that none waits for another card."""
+    batches: list[list[tuple[int, str]]] = []
+    for _, same in groupby(found, key=lambda file: file[1]):
+        while batch := list(islice(same, BATCH_SIZE)):
+            batches.append(batch)
     first = store.next_id("batch", "batch_id")
-    count = -(-len(file_ids) // BATCH_SIZE)
-    ids = list(range(first, first + count))
-    pending = [BatchState.PENDING.value] * count
-    store.insert("batch", {"batch_id": ids, "kind": [kind] * count, "state": pending})
+    ids = list(range(first, first + len(batches)))
+    pending = [BatchState.PENDING.value] * len(ids)
+    store.insert("batch", {"batch_id": ids, "kind": [kind] * len(ids), "state": pending})
     store.insert(
         "batch_file",
         {
-            "batch_id": [first + i // BATCH_SIZE for i in range(len(file_ids))],
-            "file_id": file_ids,
+            "batch_id": [i for i, batch in zip(ids, batches, strict=True) for _ in batch],
+            "file_id": [file_id for batch in batches for file_id, _ in batch],
         },
     )
 

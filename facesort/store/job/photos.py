@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis
+from facesort.core.records import Analysis, PhotoInfo, PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
@@ -34,6 +34,8 @@ class PhotoResult:
         One per face of the analysis; empty for a duplicate.
     learned : tuple of int
         Indices of the faces that join the gallery.
+    shot_of : int or None
+        The first photo of its shot, if that is another one.
     """
 
     analysis: Analysis
@@ -43,6 +45,7 @@ class PhotoResult:
     decided_as: int | None = None
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
+    shot_of: int | None = None
 
     @property
     def photo_id(self) -> int:
@@ -83,6 +86,8 @@ class Known:
     by_sha256 : dict of str to int
     decided_as : dict of int to int
         The photo that was decided for each photo that was not itself.
+    shot_of : dict of int to int
+        The first photo of the shot, of each photo that is not the first.
     failed : set of int
         Photos whose analysis failed.
     by_file : dict of int to int
@@ -93,6 +98,7 @@ class Known:
 
     by_sha256: dict[str, int] = field(default_factory=dict)
     decided_as: dict[int, int] = field(default_factory=dict)
+    shot_of: dict[int, int] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
     by_file: dict[int, int] = field(default_factory=dict)
     next_id: int = 1 << 30
@@ -114,18 +120,38 @@ class Known:
 
 def known_photos(store: Store) -> Known:
     """All photos by content."""
-    rows = store.rows("SELECT sha256, photo_id, decided_as FROM photo")
+    rows = store.rows("SELECT sha256, photo_id, decided_as, shot_id FROM photo")
     failed = store.rows(
         "SELECT photo_id FROM result_until(NULL) WHERE status = 'failed' "
         "AND photo_id NOT IN (SELECT photo_id FROM write)"
     )
     return Known(
-        {sha256: photo_id for sha256, photo_id, _ in rows},
-        {photo_id: lead for _, photo_id, lead in rows if lead != photo_id},
+        {sha256: photo_id for sha256, photo_id, *_ in rows},
+        {photo_id: lead for _, photo_id, lead, _ in rows if lead != photo_id},
+        {photo_id: shot for _, photo_id, _, shot in rows if shot != photo_id},
         {photo_id for (photo_id,) in failed},
         dict(store.rows("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")),
         next_file_id(store),
     )
+
+
+def refs_by_reading(store: Store) -> tuple[list[PhotoRef], list[PhotoRef]]:
+    """Present files that wait, and those that were read, in order; each stands for the photo that it holds."""
+    rows = store.rows(
+        "SELECT file_id, path, source, waits OR batch_id IS NULL FROM held WHERE state = 'present' ORDER BY file_id"
+    )
+    refs = [(PhotoRef(key, path, source=source), waits) for key, path, source, waits in rows]
+    return [ref for ref, waits in refs if waits], [ref for ref, waits in refs if not waits]
+
+
+def infos_of(store: Store, file_ids: Sequence[int]) -> dict[int, PhotoInfo]:
+    """What is known of the photos that files hold, by file_id."""
+    rows = store.rows(
+        "SELECT h.file_id, p.format, p.width, p.height, p.captured_at, coalesce(p.camera, '') "
+        "FROM held h JOIN photo p USING (photo_id) WHERE list_contains(?, h.file_id) AND p.format IS NOT NULL",
+        [list(file_ids)],
+    )
+    return {key: PhotoInfo(*info) for key, *info in rows}
 
 
 def sizes_of(store: Store) -> dict[int, frozenset[str]]:
@@ -189,7 +215,7 @@ def _insert_photos(store: Store, record: BatchRecord) -> None:
         {
             "photo_id": photo_ids,
             "sha256": [r.analysis.sha256 for r in found],
-            "shot_id": leads,
+            "shot_id": [r.photo_id if r.shot_of is None else r.shot_of for r in found],
             "decided_as": leads,
             "format": [i.format if i else None for i in infos],
             "width": [i.width if i else None for i in infos],

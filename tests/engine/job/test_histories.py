@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images.synthetic_photos import dng
 from PIL import Image
 from synthetic_event import make_workspace
 
@@ -116,9 +117,10 @@ class Event:
     def add_pair(self) -> None:
         path = self.free_name("JPG")
         jpeg = self.content("JPG")
-        raw = self._keep(Content(jpeg.data + b"raw", jpeg.people))
+        picture = Image.open(io.BytesIO(jpeg.data))
+        raw = self._keep(Content(dng(picture, preview=jpeg.data), jpeg.people))
         self.write(path, jpeg)
-        self.write(path.with_suffix(".ARW"), raw)
+        self.write(path.with_suffix(".DNG"), raw)
         self.raws[raw.sha256] = jpeg.sha256
 
     def copy(self) -> None:
