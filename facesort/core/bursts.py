@@ -51,8 +51,9 @@ class LeftOut:
 def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
     """Group photos into bursts.
 
-    A photo joins the burst of the previous photo of the same camera if they look alike and were taken within three
-    seconds of each other.  Photos without a time only need to look alike.  Photos of one shot are always together.
+    A photo joins the burst of the previous photo of the same source and camera if they look alike and were taken
+    within three seconds of each other.  Photos without a time only need to look alike.  Photos of one shot are always
+    together.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
             shots.setdefault(_shot(one), []).append(one)
     known = sorted((shot[0] for shot in shots.values()), key=_sort_key)
     bursts: list[list[StoredPhoto]] = []
-    for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:2]):
+    for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:3]):
         before: StoredPhoto | None = None
         for photo in comparable:
             if before is not None and _continues(before, photo):
@@ -91,10 +92,16 @@ def _shot(photo: StoredPhoto) -> int:
     return photo.shot_id or photo.photo.photo_id
 
 
-def _sort_key(photo: StoredPhoto) -> tuple[str, bool, datetime, int]:
-    """Sort key: camera, whether the time is missing, time, id."""
+def _sort_key(photo: StoredPhoto) -> tuple[str, str, bool, datetime, int]:
+    """Sort key: source and camera, whether the time is missing, time, id."""
     taken = photo.taken_at
-    return photo.camera, taken is None, taken or datetime.min, photo.photo.photo_id
+    return (
+        photo.photo.source,
+        photo.camera,
+        taken is None,
+        taken or datetime.min,
+        photo.photo.photo_id,
+    )
 
 
 def _continues(before: StoredPhoto, photo: StoredPhoto) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -116,16 +116,16 @@ class ClockOffset:
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Generic[Key]):
     """The offset of one clock, relative to the clock of another camera.
 
     Parameters
     ----------
-    reference : hashable
+    reference : Key
         The other camera.
     """
 
-    reference: Hashable
+    reference: Key
     offset: ClockOffset
 
 
@@ -139,7 +139,7 @@ _RESOLUTION = 0.5  # seconds: most cameras write whole ones
 _ASIDE = [sign * minutes * 60.0 for sign in (-1, 1) for minutes in (4, 7, 12, 19, 28)]
 
 
-def suggest_offsets(cameras: Mapping[Key, CameraPhotos]) -> dict[Key, Suggestion]:
+def suggest_offsets(cameras: Mapping[Key, CameraPhotos]) -> dict[Key, Suggestion[Key]]:
     """Suggest offsets that make the clocks of all cameras agree.
 
     The camera with the most photos is the reference.  The others are connected to it or to each other by the pairs
@@ -152,7 +152,7 @@ def suggest_offsets(cameras: Mapping[Key, CameraPhotos]) -> dict[Key, Suggestion
         Not in it: references, and cameras about which the photos do not say enough.
     """
     waiting = sorted(cameras, key=lambda key: -len(cameras[key].seconds))
-    suggested: dict[Key, Suggestion] = {}
+    suggested: dict[Key, Suggestion[Key]] = {}
     while waiting:
         near = reference = waiting.pop(0)
         so_far: ClockOffset | None = None

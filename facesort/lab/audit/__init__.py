@@ -7,8 +7,6 @@ from facesort.lab.audit.cells import (
     show_faceless as show_faceless,
     show_runs as show_runs,
     show_short as show_short,
-    show_slowest as show_slowest,
-    show_sources as show_sources,
     show_unusable as show_unusable,
     show_withheld as show_withheld,
 )
@@ -19,3 +17,4 @@ from facesort.lab.audit.drops import (
     show_reasons as show_reasons,
 )
 from facesort.lab.audit.report import open_audit as open_audit
+from facesort.lab.audit.sources import show_sources as show_sources

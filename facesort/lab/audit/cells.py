@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -21,7 +20,6 @@ from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
 from facesort.lab.shared.plots import chart, picture
-from facesort.lab.shared.remarks import remarks
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
@@ -34,26 +32,6 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
     if not report.runs and not report.saved.mine and not report.saved.unreadable:
         return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
     return runs_sections(report.runs, report.drops_by_run, report.saved)
-
-
-def show_sources(report: AuditReport) -> Table | Markdown:
-    """What each source holds, and what it held before."""
-    if not report.sources:
-        return Markdown("No source was looked at yet.")
-    counts = report.counts
-    status = {"same_shot": counts.same_shot, "absent": counts.absent, "skipped": counts.skipped}
-    return Table(
-        ("Source", "Files", "Photos", "Pending", "Gone", "Replaced", "First taken", "Last taken", "Cameras"),
-        [
-            (*numbers, _minute(first), _minute(last), ", ".join(cameras) or "not recorded")
-            for *numbers, first, last, cameras in report.sources
-        ],
-        note="\n".join(f"{sentence}." for sentence in remarks(status)),
-    )  # fmt: skip
-
-
-def _minute(time: datetime | None) -> str:
-    return "not recorded" if time is None else f"{time:%Y-%m-%d %H:%M}"
 
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
@@ -100,7 +78,7 @@ def _thumbnail(photo: PhotoRef, report: AuditReport) -> Pixels | None:
 
 
 def show_unusable(report: AuditReport) -> Sections:
-    """Photos that failed, and files that the scan skipped."""
+    """Photos that failed, files that the scan skipped, and photos that took longest."""
     failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.counts.skipped.values())
     by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.counts.skipped.items())
     return Sections(
@@ -116,6 +94,7 @@ def show_unusable(report: AuditReport) -> Sections:
                 if skipped
                 else "None.",
             ),
+            ("Photos whose analysis took longest", _slowest(report)),
         )
     )
 
@@ -129,11 +108,10 @@ def _failed(report: AuditReport, failed: int) -> Table:
     )
 
 
-def show_slowest(report: AuditReport) -> Table | Markdown:
-    """The photos whose analysis took longest."""
+def _slowest(report: AuditReport) -> Table | str:
     number, median, late, total = report.seconds
     if not number:
-        return Markdown("No photo was analysed yet.")
+        return "No photo was analysed yet."
     return Table(
         ("Photo", "Seconds", "Run", "State", "Format", "Megapixels", "MB"),
         [

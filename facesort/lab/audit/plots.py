@@ -22,7 +22,7 @@ _FIGURES = 26  # columns beyond which figures in the cells cannot be read
 def plot_coverage(
     ax: Axes, people: Mapping[str, int], rows: Sequence[tuple[str, datetime | None, int]]
 ) -> None:
-    """Photos of everyone by the hour on the camera's clock, as a heat map with figures in it.
+    """Photos of everyone by the hour on the cameras' corrected clocks, as a heat map with figures in it.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _label_hours(ax: Axes, hours: Sequence[datetime | None]) -> None:
     shown = range(0, len(hours), every)
     ax.set_xticks(np.asarray(shown) + 0.5, [_hour(hours, at) for at in shown])
     ax.set_xlabel(
-        "hour on the camera's clock; hours without any photo of these people are left out"
+        "hour on the cameras' clocks, corrected; hours without any photo of these people are left out"
     )
 
 

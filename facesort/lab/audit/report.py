@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from facesort.core.changes import ChangedPhoto, Circumstances, Moment
-from facesort.core.records import PhotoRef
+from facesort.core.clocks import CameraPhotos
+from facesort.core.records import PhotoRef, Position
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.audit.tables import MAX_ROWS
@@ -21,8 +22,9 @@ from facesort.lab.shared.saved_runs import SavedRuns, saved_runs
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import Reason
-from facesort.store.queries import Store, audit, reports
+from facesort.store.queries import Store, audit, cameras, reports
 from facesort.store.queries.audit import DropRow, SourceRow
+from facesort.store.queries.cameras import Camera, CameraClock
 from facesort.store.queries.gallery import everyone
 from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import Counts, RunRecord
@@ -78,6 +80,8 @@ class AuditReport:
         The same photos by what they have in common, under the heading of the table.
     persons, coverage, coverage_by_hour, slowest, seconds, withheld
         Rows of the queries of the same names.
+    clocks, sightings, positions
+        What cameras recorded: the answers of `store.queries.cameras`.
     failed : sequence of (path, reason, detail)
         At most 100.
     skipped_files : sequence of (path, reason)
@@ -112,6 +116,9 @@ class AuditReport:
     dropped_faces: Sequence[StoredFace] | None
     faceless: Sequence[PhotoRef]
     comparison: Comparison | None
+    clocks: Sequence[CameraClock]
+    sightings: Mapping[Camera, CameraPhotos]
+    positions: Sequence[tuple[Position, datetime | None]]
 
     @property
     def drop_rate(self) -> DropRate:
@@ -245,6 +252,9 @@ def open_audit(
             dropped_faces=audit.dropped_faces(store, faces) if faces else None,
             faceless=audit.faceless_photos(store, faces),
             comparison=_compare(store, known, before, after) if known else None,
+            clocks=cameras.camera_clocks(store),
+            sightings=cameras.sightings(store),
+            positions=cameras.positions(store),
         )
 
 

@@ -180,7 +180,7 @@ def coverage(store: Store, good_quality: float) -> list[tuple[str, int, int, int
 
 
 def coverage_by_hour(store: Store) -> list[tuple[str, datetime | None, int]]:
-    """Name, hour on the camera's clock and photos, in the order of time; photos without a time are last."""
+    """Name, hour on the camera's corrected clock and photos, in the order of time; photos without a time are last."""
     return store.rows(_COVERAGE_BY_HOUR)
 
 
