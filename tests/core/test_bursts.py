@@ -19,7 +19,8 @@ NOON = datetime(2026, 5, 4, 12)
 def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: object) -> StoredPhoto:
     """A photo; `at` in seconds after noon."""
     taken = None if at is None else NOON + timedelta(seconds=at)
-    ref, sharpness = PhotoRef(photo_id, f"{photo_id}.jpg"), float(more.get("sharpness", 1.0))  # type: ignore[arg-type]
+    ref = PhotoRef(photo_id, f"{photo_id}.jpg", source=str(more.get("source", "card-1")))
+    sharpness = float(more.get("sharpness", 1.0))  # type: ignore[arg-type]
     return StoredPhoto(
         ref,
         "matched",
@@ -50,6 +51,16 @@ ALIKE, UNLIKE = 0b1111111111, 0b11111111111  # 10 and 11 bits from 0
         ([shot(1, at=0), shot(2, at=3), shot(3, at=6)], [(1, 2, 3)]),
         ([shot(1, at=2), shot(2, at=0)], [(2, 1)]),  # names that started anew
         ([shot(1), shot(2, camera="B")], []),
+        ([shot(1), shot(2, source="card-2")], []),  # another photographer with the same model
+        (
+            [
+                shot(1),
+                shot(2, UNLIKE, 1, source="card-2"),
+                shot(3, at=2),
+                shot(4, UNLIKE, 3, source="card-2"),
+            ],
+            [(1, 3), (2, 4)],
+        ),
         ([shot(1), shot(3, camera="B"), shot(4), shot(5, camera="B")], [(1, 4), (3, 5)]),
         ([shot(1, at=None), shot(2, at=None)], [(1, 2)]),
         ([shot(1, at=None), shot(2, at=0)], []),
