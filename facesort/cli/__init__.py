@@ -52,6 +52,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     setup.packs,
     setup.doctor,
     sources.source,
+    sources.rescan,
     gallery.seed,
     gallery.persons,
     calibrate.calibrate,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from facesort.cli.terminal import (
     FOLDER,
@@ -100,3 +102,42 @@ def clock(root: Path, name: str, offset: str, camera: str) -> None:
     say(
         f"{offset_text(seconds)} is added to the capture times of {camera or 'the cameras'} in {name}"
     )
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.option(
+    "--hash",
+    "everything",
+    is_flag=True,
+    help="Compare the content of every file with what was read of it.",
+)
+def rescan(root: Path, as_json: bool, everything: bool) -> None:
+    """Look for new, changed and missing files in the sources, without sorting.
+
+    Files whose path, size and time are the same count as unchanged; with --hash they are read and compared, too.
+    """
+    from facesort.engine.job.rescan import rescan as look
+    from facesort.workspace import open_workspace
+
+    with tqdm(unit="file", disable=None if everything and not as_json else True) as bar:
+
+        def on_checked(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = look(open_workspace(root), everything=everything, on_checked=on_checked)
+    if as_json:
+        say_json(asdict(found))
+        return
+    say(
+        f"{found.new} files to read, {found.replaced} of them in the place of another version; {found.gone} gone, "
+        f"{found.back} back"
+    )
+    if found.shifted:
+        say(f"{found.shifted} files are the same although their clock was shifted")
+    if everything:
+        say(f"{found.checked} files compared with what was read of them")
+    if found.new:
+        say("next: facesort sort")
