@@ -28,7 +28,8 @@ from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import set_up
 from facesort.faces.protocol import ModelPack
 from facesort.settings import MatchingSettings
-from facesort.store.queries import Store, reports
+from facesort.store.queries import reports
+from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -47,21 +48,6 @@ class Event:
 
     references: dict[str, list[Path]]
     strangers: list[Path] = field(default_factory=list)
-
-
-def face_boxes(store: Store) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the faces of every photo that was analysed, by path; px of the upright photo."""
-    rows = store.rows(
-        "SELECT s.path, f.x_min, f.y_min, f.x_max, f.y_max FROM photo_state s "
-        "LEFT JOIN face f USING (photo_id) WHERE s.status NOT IN ('pending', 'duplicate', 'failed') "
-        "ORDER BY s.photo_id, f.face_id"
-    )
-    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
-    for path, *box in rows:
-        boxes.setdefault(path, []).extend(
-            [(box[0], box[1], box[2], box[3])] if box[0] is not None else []
-        )
-    return boxes
 
 
 def photos_in(folder: Path) -> list[Path]:
@@ -155,11 +141,12 @@ def found_noses(assets: Path, workspace: Workspace) -> str:
     """Share of the labelled noses that lie in a detected box."""
     noses = json.loads((assets / "photos/compreface/noses.json").read_text(encoding="utf-8"))
     with workspace.open_store(read_only=True) as store:
-        boxes = face_boxes(store)
+        photos = [p for p in stored_photos(store) if p.status not in {"pending", "failed"}]
     inside: Counter[bool] = Counter()
-    for path, own in boxes.items():
-        for x, y in noses.get(path.rsplit("/", 1)[-1], ()):
-            inside[any(b[0] <= x <= b[2] and b[1] <= y <= b[3] for b in own)] += 1
+    for photo in photos:
+        boxes = [face.box for face in photo.faces]
+        for x, y in noses.get(photo.photo.path.rsplit("/", 1)[-1], ()):
+            inside[any(b[0] <= x <= b[2] and b[1] <= y <= b[3] for b in boxes)] += 1
     return rate(inside[False], sum(inside.values()))
 
 

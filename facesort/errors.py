@@ -136,15 +136,16 @@ class ResourceError(FacesortError):
     """The system gives no more memory, file handles or processes."""
 
 
-_MEMORY = "close other programs, or use fewer processes (`--workers`)"
+FREE_MEMORY = "close other programs, or use fewer processes (`run.workers` in facesort.toml) if photos are being read"
+"""What to do about a lack of memory, whatever the command."""
 _GONE = "plug in the disk, and check the path"
 _IN_THE_WAY = "move away what is in its place"
 _IN_USE = "close it in other programs"
 _RESOURCES = {
     "EMFILE": "close other programs, or allow more open files (`ulimit -n 4096`)",
     "ENFILE": "close other programs",
-    "ENOMEM": _MEMORY,
-    "ENOBUFS": _MEMORY,
+    "ENOMEM": FREE_MEMORY,
+    "ENOBUFS": FREE_MEMORY,
     "EAGAIN": "close other programs, or allow more processes (`ulimit -u`)",
 }
 _ADVICE = {
@@ -192,7 +193,7 @@ def because(error: OSError | MemoryError) -> str:
         To follow "cannot be written": ``(No space left on device): free some space on its disk``.
     """
     if isinstance(error, MemoryError):
-        return f"(out of memory): {_MEMORY}"
+        return f"(out of memory): {FREE_MEMORY}"
     words = error.strerror or str(error) or type(error).__name__
     advice = _BY_NUMBER.get(error.errno or 0, "check its disk and its permissions")
     return f"({words}): {advice}"

@@ -39,6 +39,11 @@ def test_every_advice_is_about_its_own_error() -> None:
     }  # fmt: skip
 
 
+def test_no_advice_names_an_option_that_only_some_commands_have() -> None:
+    advice = [*_BY_NUMBER.values(), because(MemoryError()), str(short_of(MemoryError()))]
+    assert not any("--" in text for text in advice)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full")
 def test_a_full_disk() -> None:
     def write() -> None:
@@ -94,7 +99,10 @@ with open("large", "wb", buffering=0) as stream:
     ("what", "advice"),
     [
         ("file handles", r"\(Too many open files\): close other programs, or allow more open"),
-        ("memory", r"\(out of memory\): close other programs, or use fewer processes"),
+        (
+            "memory",
+            r"\(out of memory\): close other programs, or use fewer processes \(`run.workers` in facesort",
+        ),
         ("size of a file", r"\(File too large\): its disk cannot hold such a large file"),
     ],
 )

@@ -16,6 +16,7 @@ from facesort.cli.terminal import (
     say_json,
     workspace_option,
 )
+from facesort.core.words import several
 
 
 @click.command()
@@ -109,8 +110,12 @@ def export(
     if report.no_links:
         say(f"hard links are not possible there: {report.no_links}; copied instead", err=True)
     if report.not_rendered:
+        photos = several(report.not_rendered, "photo")
+        absent = [f"{name} ({workspace.settings.sources.get(name)})" for name in report.unplugged]
         say(
-            f"{report.not_rendered} photos could not be rendered: plug in the source, and export again elsewhere",
+            f"{photos} could not be rendered: plug in {' and '.join(absent)}, and export again into a new folder"
+            if absent
+            else f"{photos} could not be rendered: {folder / '_left_out.csv'} says which and why",
             err=True,
         )
         context.exit(EXIT_SOME_FAILED)

@@ -17,6 +17,7 @@ from facesort.files.handles import need_handles as need_handles
 from facesort.files.own import (
     Kind as Kind,
     NotOursError as NotOursError,
+    at_fault as at_fault,
     create_own as create_own,
     expect as expect,
     kind_of as kind_of,

@@ -51,6 +51,11 @@ class NotOursError(OSError):
         super().__init__(code, what, str(path))
 
 
+def at_fault(path: Path, error: OSError) -> Path:
+    """What an error about a path names: what is in the way of facesort's own file, else the path itself."""
+    return Path(error.filename) if isinstance(error, NotOursError) else path
+
+
 def kind_of(path: Path) -> Kind | None:
     """What is at a path, without following a link there; None if there is nothing."""
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from facesort.errors import StoreError, StoreLockedError
+from facesort.errors import FREE_MEMORY, StoreError, StoreLockedError
 from facesort.files import need_handles
 
 # What DuckDB says on POSIX and on Windows; the word "lock" alone is also in every path and in "block".
@@ -36,9 +36,9 @@ _CLOSE_FILES = (
     "Close other programs, or allow more open files (`ulimit -n 4096` in this terminal), and run the command again; "
     "nothing is wrong with the database"
 )
-_FREE_MEMORY = (
-    "It is the memory that is short: close other programs, or sort with fewer workers (--workers 1), and run the "
-    "command again; if it says so again, please report it. What was committed is not affected"
+_SHORT_OF_MEMORY = (
+    f"It is the memory that is short: {FREE_MEMORY}, and run the command again; if it says so again, please report it. "
+    "What was committed is not affected"
 )
 
 
@@ -89,15 +89,13 @@ def trouble_explained() -> Iterator[None]:
 def _trouble(error: duckdb.Error) -> StoreError:
     if is_damage(error):
         return StoreError(
-            f"the workspace's database cannot be read: {_first_line(error)} {_RESTORE}"
+            f"the workspace's database cannot be read: {first_line(error)} {_RESTORE}"
         )
     lacking = _lacking(error)
     if lacking:
-        return StoreError(
-            f"the workspace's database cannot be used: {_first_line(error)} {lacking}"
-        )
+        return StoreError(f"the workspace's database cannot be used: {first_line(error)} {lacking}")
     return StoreError(
-        f"the workspace's database cannot be written: {_first_line(error)} "
+        f"the workspace's database cannot be written: {first_line(error)} "
         "Free some space on the workspace's disk and run the command again; what was committed is not affected"
     )
 
@@ -118,12 +116,12 @@ def explained(error: duckdb.Error, path: Path | None) -> StoreError:
             "and try again"
         )
     if is_damage(error):
-        return StoreError(f"{path} cannot be opened as a database: {_first_line(error)} {_RESTORE}")
+        return StoreError(f"{path} cannot be opened as a database: {first_line(error)} {_RESTORE}")
     advice = _lacking(error) or (
         "Check the workspace's disk and its permissions. If the file is gone, put your last backup into a new folder "
         "with `facesort restore BACKUP -w NEW`"
     )
-    return StoreError(f"{path} cannot be opened: {_first_line(error)} {advice}")
+    return StoreError(f"{path} cannot be opened: {first_line(error)} {advice}")
 
 
 def _lacking(error: duckdb.Error) -> str | None:
@@ -133,10 +131,10 @@ def _lacking(error: duckdb.Error) -> str | None:
     if isinstance(error, duckdb.OutOfMemoryException) and not re.search(
         _TEMPORARY_FILES, str(error)
     ):
-        return _FREE_MEMORY
+        return _SHORT_OF_MEMORY
     return None
 
 
-def _first_line(error: duckdb.Error) -> str:
+def first_line(error: duckdb.Error) -> str:
     """What DuckDB says, as a sentence, without its stack."""
     return str(error).splitlines()[0].rstrip(" .:!") + "."

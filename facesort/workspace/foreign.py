@@ -6,13 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from facesort.errors import (
-    WorkspaceError,
-    because,
-)
-from facesort.files import (
-    NotOursError,
-)
+from facesort.errors import WorkspaceError, because
+from facesort.files import NotOursError, at_fault
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +28,6 @@ def leave_alone(what: NotOursError | Sequence[Path]) -> None:
 
 def unwritable(path: Path, error: OSError) -> WorkspaceError:
     """The error of a workspace that cannot be written, or in which something else has a name of facesort's."""
-    place = error.filename if isinstance(error, NotOursError) else path
     return WorkspaceError(
-        f"{place} cannot be written {because(error)}, and run the command again; nothing is lost"
+        f"{at_fault(path, error)} cannot be written {because(error)}, and run the command again; nothing is lost"
     )

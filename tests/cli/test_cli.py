@@ -345,7 +345,7 @@ def test_folders_that_leave_doubt_enrol_nobody_and_photos_by_content_are_taken(
 
     assert (done.exit_code, done.stdout) == (0, "added    Ada: a.jpeg_large\n")
     assert "left out 2 photos ('BEN = Ben'): same_person: " in done.stderr
-    assert "left out 1 link ('Finn'): linked_folder: " in done.stderr
+    assert "left out 1 link ('Finn'): other_name: " in done.stderr
     assert "left out 1 link ('Gus'): symbolic_link: " in done.stderr
     assert persons_in(workspace) == ["Ada"]
 

@@ -55,5 +55,32 @@ def test_export_lists_what_is_left_out(workspace: Workspace, tmp_path: Path) -> 
     code, text = run(workspace, "export", str(tmp_path / "new"), "--results", "csv", "--json")
 
     assert code == 0
-    assert json.loads(text) == {"files": 3, "linked": 0, "left_out": {}, "no_links": ""}
+    assert json.loads(text) == {
+        "files": 3,
+        "linked": 0,
+        "left_out": {},
+        "no_links": "",
+        "not_rendered": 0,
+        "unplugged": [],
+    }
     assert run(workspace, "export", str(tmp_path / "new"))[0] == 1  # it is finished
+
+
+def test_export_says_which_source_to_plug_in(workspace: Workspace, tmp_path: Path) -> None:
+    (lost,) = (workspace.settings.output / "Person 1").iterdir()
+    lost.unlink()
+    source = workspace.settings.sources["card-1"]
+    (source / "a.png").rename(tmp_path / "a.png")
+    command = ["export", "-w", str(workspace.root)]
+
+    missing = CliRunner().invoke(cli, [*command, str(tmp_path / "missing")])
+    source.rename(tmp_path / "away")
+    unplugged = CliRunner().invoke(cli, [*command, str(tmp_path / "unplugged")])
+
+    assert (missing.exit_code, unplugged.exit_code) == (3, 3)
+    listed = tmp_path / "missing" / "_left_out.csv"
+    assert f"1 photo could not be rendered: {listed} says which and why" in missing.stderr
+    # the two photos of Nine were never delivered, so they need the source too
+    assert f"3 photos could not be rendered: plug in card-1 ({source}), and" in unplugged.stderr
+    assert "render_changed" not in unplugged.output
+    assert "     3 left out  missing" in unplugged.stdout

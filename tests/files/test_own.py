@@ -16,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 from facesort.files import (
     Kind,
     NotOursError,
+    at_fault,
     create_own,
     kind_of,
     make_own_folder,
@@ -100,7 +101,8 @@ def test_what_is_not_a_file_of_ours_is_refused_and_untouched(
     before, kind = snapshot(outside), kind_of(path)
     with pytest.raises(NotOursError) as caught:
         touch(path, root)
-    assert caught.value.filename == str(path)
+    assert at_fault(root / "another", caught.value) == path
+    assert at_fault(path, OSError(28, "full", "another")) == path
     assert f"is a {kind}" in str(caught.value)
     assert (snapshot(outside), kind_of(path)) == (before, kind)
     assert [p.name for p in root.iterdir()] == [".own.new"]

@@ -13,7 +13,7 @@ from synthetic_event import content
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.action import redo, undo
 from facesort.engine.review import answers as review
-from facesort.errors import GalleryError
+from facesort.errors import GalleryError, StoreError
 from facesort.store import Store
 from facesort.store.gallery import journal, people
 from facesort.store.gallery.journal import recorded
@@ -266,3 +266,49 @@ def test_whose_photos_go_to_nobody_stays_so_in_a_merge(job: InMemory, opened: St
         assert bo is not None
         people.merge_persons(opened, ada, bo)
     assert opened.rows("SELECT name, deliver FROM person") == [("Bo", False)]
+
+
+def removed(job: InMemory) -> None:
+    gallery.remove_person(job, "Ada")
+
+
+def merged(job: InMemory) -> None:
+    gallery.merge_persons(job, "Ada", "Bo")
+
+
+@pytest.mark.parametrize("act", [removed, merged])
+@pytest.mark.parametrize(
+    "by_a_stranger",
+    [
+        "INSERT INTO person_edit SELECT * FROM person_edit",
+        "INSERT INTO reference_edit SELECT * FROM reference_edit",
+        "UPDATE person_edit SET name = NULL",
+        "UPDATE person_edit SET name = 'Bo'",
+        "UPDATE person_edit SET person_id = 2",
+    ],
+)
+def test_an_undo_of_rows_that_do_not_fit_is_refused_and_changes_nothing(
+    opened: Store, act: Act, by_a_stranger: str
+) -> None:
+    job = fresh(opened)
+    act(job)
+    opened.execute(by_a_stranger)
+    before = content(opened), history(opened)
+
+    with pytest.raises(StoreError, match=r"cannot be undone: .* Nothing was changed\. .* restore"):
+        undo(job)
+
+    assert (content(opened), history(opened)) == before
+
+
+def test_a_redo_of_rows_that_do_not_fit_is_refused_and_changes_nothing(opened: Store) -> None:
+    job = fresh(opened)
+    gallery.rename_person(job, "Ada", "Cleo")
+    undo(job)
+    opened.execute("UPDATE person_edit SET name = 'Bo' WHERE after")
+    before = content(opened), history(opened)
+
+    with pytest.raises(StoreError, match="cannot be redone: "):
+        redo(job)
+
+    assert (content(opened), history(opened)) == before

@@ -70,7 +70,7 @@ def test_a_lack_of_memory_is_told_as_one(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with Store.open(path) as store, pytest.raises(StoreError, match=r"Out of Memory") as caught:
         store.rows("SELECT list(x) FROM (SELECT repeat('x', 1000) AS x FROM range(300000))")
-    assert "fewer workers" in str(caught.value)
+    assert "`run.workers` in facesort.toml" in str(caught.value)
     assert "Free some space" not in str(caught.value)
     Store.open(path).close()
 

@@ -13,7 +13,7 @@ from pebble import ProcessExpired
 from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file, render_file
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
-from facesort.errors import ImageError
+from facesort.errors import FREE_MEMORY, ImageError
 from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -216,8 +216,8 @@ def _worker_failure(
         log.warning("%s was given up: its worker got no more memory", photo.path)
         # A refused allocation does not tell which of the two it was.
         return Reason.TOO_LARGE, (
-            f"it takes more than {limit:g} MB of memory (photos.max_worker_mb), or the system had no more: then close "
-            "other programs or use fewer processes (--workers), and run `facesort retry`"
+            f"it takes more than {limit:g} MB of memory (photos.max_worker_mb), or the system had no more: then "
+            f"{FREE_MEMORY}, and run `facesort retry`"
         )
     if isinstance(error, TimeoutError):
         limit = analyser.photos.timeout_s

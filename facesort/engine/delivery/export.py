@@ -15,7 +15,6 @@ from facesort.engine.delivery.export_folder import ExportFolder
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, because
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.deliveries import left_out_files, wanted_folders
 from facesort.store.queries.stored import stored_photos
@@ -34,22 +33,23 @@ class ExportReport:
         Files missing from the export, and photos from a folder they could be in, by reason.
     no_links : str
         Why hard links were not possible; empty if they were, or were not asked for.
+    not_rendered : int
+        Photos whose copy is lost and cannot be rendered again; their reasons are in `left_out`.
+    unplugged : tuple of str
+        Sources of these photos that are not there.
 
     Examples
     --------
-    >>> facesort.ExportReport(files=5, linked=0, left_out={"render_changed": 1}).not_rendered
-    1
+    >>> facesort.ExportReport(files=5, linked=0, left_out={"missing": 1}, not_rendered=1).unplugged
+    ()
     """
 
     files: int
     linked: int
     left_out: dict[str, int]
     no_links: str = ""
-
-    @property
-    def not_rendered(self) -> int:
-        """Photos whose copy cannot be rendered any more."""
-        return self.left_out.get(Reason.RENDER_CHANGED.value, 0)
+    not_rendered: int = 0
+    unplugged: tuple[str, ...] = ()
 
 
 def export(
@@ -94,7 +94,23 @@ def export(
             ) from error
     counted = Counter(left.why for left in plan.left_out)
     counted.update(why for _, _, why in plan.nowhere)
-    return ExportReport(len(writer.copies), writer.linked, dict(counted), writer.no_links)
+    needed = sorted({photo.source for photo in writer.lost if photo.source})
+    return ExportReport(
+        len(writer.copies),
+        writer.linked,
+        dict(counted),
+        writer.no_links,
+        len(writer.lost),
+        tuple(name for name in needed if _is_unplugged(settings.sources.get(name))),
+    )
+
+
+def _is_unplugged(source: Path | None) -> bool:
+    """Whether a source is not there; an empty folder is a mount point without its disk."""
+    try:
+        return source is None or not any(source.iterdir())
+    except OSError:
+        return True
 
 
 def _refuse(folder: Path, workspace: Workspace) -> None:

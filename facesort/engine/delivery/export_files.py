@@ -23,6 +23,7 @@ from typing import Literal
 
 from facesort.core.bursts import Burst, LeftOut
 from facesort.core.foreign_text import csv_text
+from facesort.core.records import PhotoRef
 from facesort.core.routing import PARTIAL, output_name
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
@@ -31,7 +32,6 @@ from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, SettingsError
 from facesort.files import remove_own
 from facesort.images import jpeg_size
-from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.deliveries import write_results
 
@@ -91,12 +91,13 @@ class ExportPlan:
 
 @dataclass(slots=True)
 class ExportWriter:
-    """Writes an export, and counts what it has written."""
+    """Writes an export, and counts what it has written; `lost` are photos that cannot be rendered any more."""
 
     folder: ExportFolder
     options: ExportOptions
     renderer: Renderer
     copies: list[tuple[int, str]] = field(default_factory=list)
+    lost: list[PhotoRef] = field(default_factory=list)
     linked: int = 0
     no_links: str = ""
 
@@ -124,17 +125,19 @@ class ExportWriter:
         """Write the copies of some photos; return those that cannot be rendered any more."""
         some = [plan.photos[key] for key in keys]
         missing = []
-        for photo, jpeg in zip(some, self.renderer.jpegs(some), strict=True):
+        for photo, jpeg in zip(some, self.renderer.results(some), strict=True):
             key, files = photo.photo.photo_id, _files_of(plan, photo.photo.photo_id)
-            if jpeg is not None:
+            if isinstance(jpeg, bytes):
                 self._copy_photo(photo, files, jpeg)
             elif any(self.folder.holds(file) for file in files):
                 raise OutputError(
                     f"{photo.photo.path} was exported before the interruption, and cannot be rendered again to compare "
-                    "it: plug in the source and run the command again, or give a new folder"
+                    f"it ({jpeg}): plug in the source and run the command again, or give a new folder"
                 )
             else:
-                missing.append(LeftOut(key, "", Reason.RENDER_CHANGED.value))
+                log.warning("%s cannot be rendered again: %s", photo.photo.path, jpeg)
+                self.lost.append(photo.photo)
+                missing.append(LeftOut(key, "", jpeg.reason.value))
         return missing
 
     def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:

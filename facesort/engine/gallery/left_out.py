@@ -23,7 +23,7 @@ class Why(StrEnum):
     UNREADABLE = "unreadable"
     SYMBOLIC_LINK = "symbolic_link"
     BROKEN_LINK = "broken_link"
-    LINKED_FOLDER = "linked_folder"
+    OTHER_NAME = "other_name"
     SPECIAL_FILE = "special_file"
     HIDDEN = PhotoKind.HIDDEN.value
     SYSTEM = PhotoKind.SYSTEM.value
@@ -50,7 +50,7 @@ _LINES = {
     Why.UNREADABLE: ("file or folder", "cannot be read"),
     Why.SYMBOLIC_LINK: ("link", "leads out of this folder, and is not followed: put a copy there"),
     Why.BROKEN_LINK: ("link", "leads nowhere: put the photo itself there"),
-    Why.LINKED_FOLDER: (
+    Why.OTHER_NAME: (
         "link",
         "leads to a folder that is looked at under another name: copy the photos if they belong here too",
     ),

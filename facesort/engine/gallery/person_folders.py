@@ -214,7 +214,7 @@ class _Walk:
         if what is Kind.FOLDER:
             seen = not any(map(is_of_the_system, target.relative_to(self._root).parts))
             if seen or target in self._linked:
-                self.left_out.add(Why.LINKED_FOLDER, place)
+                self.left_out.add(Why.OTHER_NAME, place)
                 return None
             self._linked.add(target)
         return what

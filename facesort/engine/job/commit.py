@@ -19,6 +19,7 @@ from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import OutputError, because
 from facesort.files import (
     NotOursError,
+    at_fault,
     file_sha256,
     publish,
     remove_own,
@@ -174,8 +175,7 @@ def _name_taken(target: Path, plan: PlannedWrite) -> Reason | None:
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
-    place = error.filename if isinstance(error, NotOursError) else path
     return OutputError(
-        f"{place} cannot be written {because(error)}, and run the command again; nothing is lost and nothing will be "
-        "written twice"
+        f"{at_fault(path, error)} cannot be written {because(error)}, and run the command again; nothing is lost and "
+        "nothing will be written twice"
     )

@@ -23,7 +23,7 @@ from pathvalidate import sanitize_filename
 from traitlets import default
 
 from facesort.clock import utc_text
-from facesort.errors import NotebookError, because, resources_explained, short_of
+from facesort.errors import FREE_MEMORY, NotebookError, because, resources_explained, short_of
 from facesort.files import create_own, need_handles, replace_json
 from facesort.import_path import safe_environment
 from facesort.lab.run.page import save_page
@@ -151,8 +151,8 @@ def _why(error: OSError | RuntimeError) -> str:
     if (short := short_of(error)) is not None:
         return f": {short}"
     return (
-        f": {error}. Messages above may say why; if not, its memory was short: close other programs, or use fewer "
-        "processes (`--workers`), and run the same command again"
+        f": {error}. Messages above may say why; if not, its memory was short: {FREE_MEMORY}, and run the same command "
+        "again"
     )
 
 

@@ -156,12 +156,25 @@ def test_a_copy_that_was_changed_is_rendered_again_or_left_out(job: Job, tmp_pat
     export_to((workspace, job[1]), tmp_path / "again")
     (tmp_path / "source" / "group.png").unlink()
     report = export_to((workspace, job[1]), tmp_path / "without")
+    shutil.copy(tmp_path / "source" / "alone.png", tmp_path / "source" / "group.png")
+    exchanged = export_to((workspace, job[1]), tmp_path / "exchanged")
+    (tmp_path / "source").rename(tmp_path / "away")
+    (tmp_path / "source").mkdir()  # a mount point without its disk
+    unplugged = export_to((workspace, job[1]), tmp_path / "unplugged")
+    (tmp_path / "source").rmdir()
+    gone = export_to((workspace, job[1]), tmp_path / "gone")
 
     assert tree(tmp_path / "again").items() >= {
         item for item in tree(job[0].settings.output).items() if "group" in item[0]
     }
-    assert report.not_rendered == 1
-    assert ("group.png", "", "render_changed", "") in left_out(tmp_path / "without")
+    for found, name, why, sources in (
+        (report, "without", "missing", ()),
+        (exchanged, "exchanged", "render_changed", ()),
+        (unplugged, "unplugged", "missing", ("card-1",)),
+        (gone, "gone", "missing", ("card-1",)),
+    ):
+        assert (found.not_rendered, found.left_out[why], found.unplugged) == (1, 1, sources)
+        assert ("group.png", "", why, "") in left_out(tmp_path / name)
     assert not any("group" in name for name in copies(tmp_path / "without"))
 
 

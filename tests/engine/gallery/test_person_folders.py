@@ -242,8 +242,8 @@ def to_a_pipe(root: Path) -> None:
         (to_nothing_outside, Why.SYMBOLIC_LINK, "Ben/b.jpg"),
         (to_nothing, Why.BROKEN_LINK, "Ben/b.jpg"),
         (to_itself, Why.BROKEN_LINK, "Ben/b.jpg"),
-        (to_another_person, Why.LINKED_FOLDER, "Ben"),
-        (to_all, Why.LINKED_FOLDER, "Ada/all"),
+        (to_another_person, Why.OTHER_NAME, "Ben"),
+        (to_all, Why.OTHER_NAME, "Ada/all"),
         (to_a_pipe, Why.SPECIAL_FILE, "Ben/b.jpg"),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_link_to_something_inside_is_one_more_name_for_it(root: Path) -> None:
     for given in (root, root.parent / "another name"):
         assert taken(given) == [("Ada", "a.jpg"), ("Ben", "b.jpg"), ("Cy", "c.jpg")]
         assert told(given) == {
-            Why.LINKED_FOLDER: (1, ("Dora",)),
+            Why.OTHER_NAME: (1, ("Dora",)),
             Why.HIDDEN: (2, (".annex", ".people")),
         }
 
@@ -282,7 +282,7 @@ def test_links_in_a_circle_end(root: Path) -> None:
     link(root / "Ben", ".people")
 
     assert taken(root) == [("Ada", "a.jpg"), ("Ben", "b.jpg")]
-    assert told(root)[Why.LINKED_FOLDER] == (1, ("Ben/again",))
+    assert told(root)[Why.OTHER_NAME] == (1, ("Ben/again",))
 
 
 @POSIX
