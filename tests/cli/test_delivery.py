@@ -24,7 +24,7 @@ def workspace(tmp_path: Path) -> Workspace:
     sort_in_threads(workspace, pack)
     with workspace.open_store() as store:
         face = store.value(
-            "SELECT face_id FROM face JOIN photo USING (photo_id) WHERE path = 'b.png'"
+            "SELECT face_id FROM face JOIN photo_state USING (photo_id) WHERE path = 'b.png'"
         )
     review.name_faces(workspace, [face], "Nine")
     return workspace
@@ -80,7 +80,7 @@ def test_export_says_which_source_to_plug_in(workspace: Workspace, tmp_path: Pat
     assert (missing.exit_code, unplugged.exit_code) == (3, 3)
     listed = tmp_path / "missing" / "_left_out.csv"
     assert f"1 photo could not be rendered: {listed} says which and why" in missing.stderr
-    # the two photos of Nine were never delivered, so they need the source too
-    assert f"3 photos could not be rendered: plug in card-1 ({source}), and" in unplugged.stderr
+    # the named photo of Nine was never delivered, so it needs the source too
+    assert f"2 photos could not be rendered: plug in card-1 ({source}), and" in unplugged.stderr
     assert "render_changed" not in unplugged.output
-    assert "     3 left out  missing" in unplugged.stdout
+    assert "     2 left out  missing" in unplugged.stdout

@@ -146,9 +146,9 @@ def _misfit_explained(turned: str) -> Iterator[None]:
         yield
     except duckdb.ConstraintException as error:
         raise StoreError(
-            f"the last action cannot be {turned}: its rows in the journal do not fit the gallery, so another program has "
-            f"changed the workspace's database: {first_line(error)} Nothing was changed. Correct the gallery by hand, or "
-            "put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
+            f"the last action cannot be {turned}: its rows in the journal do not fit the gallery, so another program "
+            f"has changed the workspace's database: {first_line(error)} Nothing was changed. Put "
+            "your last backup into a new folder with `facesort restore BACKUP -w NEW`"
         ) from error
 
 

@@ -57,7 +57,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     sort_in_threads(workspace, pack)
     with workspace.open_store() as store:
         face = store.value(
-            "SELECT face_id FROM face JOIN photo USING (photo_id) WHERE path = 'wrong.png'"
+            "SELECT face_id FROM face JOIN photo_state USING (photo_id) WHERE path = 'wrong.png'"
         )
     review.answer_faces(workspace, {face: "Person 3"}, "no")
     return workspace, pack
