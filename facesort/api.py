@@ -327,6 +327,7 @@ def export(
     xmp: bool = False,
     results: Literal["parquet", "csv"] | None = None,
     best_of_burst: bool = False,
+    positions: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
     """Write a fresh, corrected delivery into a new folder, with a SHA-256 manifest.
@@ -345,6 +346,8 @@ def export(
         Write a table of all photos.
     best_of_burst : bool
         Of similar photos taken at once, deliver each person's sharpest.
+    positions : bool
+        Whether where each photo was taken goes into the table of results.
     executor : Executor, optional
         Renders photos that are missing from the output; by default processes on this machine.
 
@@ -365,7 +368,7 @@ def export(
     """
     root = workspace.path if isinstance(workspace, WorkspaceView) else Path(workspace)
     opened, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, best_of_burst)
+    options = ExportOptions(hard_links, xmp, results, best_of_burst, positions)
     return write_export(opened, pack, Path(folder).absolute(), options, executor)
 
 

@@ -77,6 +77,11 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     help="Also write a table of all photos in this format.",
 )
 @click.option("--best-of-burst", is_flag=True, help="Export only the sharpest photo of each burst.")
+@click.option(
+    "--positions",
+    is_flag=True,
+    help="With --results: where each photo was taken goes into the table.",
+)
 @click.pass_context
 def export(
     context: click.Context,
@@ -87,6 +92,7 @@ def export(
     xmp: bool,
     results: Literal["parquet", "csv"] | None,
     best_of_burst: bool,
+    positions: bool,
 ) -> None:
     """Write a corrected delivery into the new folder DIR.
 
@@ -98,7 +104,7 @@ def export(
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, best_of_burst)
+    options = ExportOptions(hard_links, xmp, results, best_of_burst, positions)
     report = export_to(workspace, pack, folder.absolute(), options)
     if as_json:
         say_json(asdict(report))

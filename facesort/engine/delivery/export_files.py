@@ -55,16 +55,23 @@ class ExportOptions:
         Write a table of all photos.
     best_of_burst : bool
         Of each burst, deliver only the sharpest photo of each person.
+    positions : bool
+        Whether where photos were taken goes into the table.
     """
 
     hard_links: bool = False
     xmp: bool = False
     results: Literal["parquet", "csv"] | None = None
     best_of_burst: bool = False
+    positions: bool = False
 
     def __post_init__(self) -> None:
         if self.results not in ("parquet", "csv", None):
             raise SettingsError(f"results are written as 'parquet' or 'csv', not {self.results!r}")
+        if self.positions and self.results is None:
+            raise SettingsError(
+                "positions go into the table of results: ask for it, too (--results csv)"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,7 @@ class ExportWriter:
         half = self.folder.path / self._half_results()
         remove_own(half, below=self.folder.path)
         best = {key: burst.best for burst in plan.bursts for key in burst.photo_ids}
-        write_results(store, half, self.copies, best)
+        write_results(store, half, self.copies, best, positions=self.options.positions)
         self.folder.add(f"_results.{self.options.results}", half.read_bytes())
         remove_own(half, below=self.folder.path)
 

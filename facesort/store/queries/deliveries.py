@@ -50,7 +50,12 @@ def left_out_files(store: Store) -> list[tuple[str, str, str, int | None]]:
 
 
 def write_results(
-    store: Store, path: Path, files: Sequence[tuple[int, str]], bursts: Mapping[int, int]
+    store: Store,
+    path: Path,
+    files: Sequence[tuple[int, str]],
+    bursts: Mapping[int, int],
+    *,
+    positions: bool,
 ) -> None:
     """Write a table of all files: where each stands, who is in it and how near, and what was delivered of it.
 
@@ -63,6 +68,8 @@ def write_results(
     files : sequence of (photo_id, file)
     bursts : mapping of photo_id to photo_id
         The sharpest photo of its burst, for photos that are in one.
+    positions : bool
+        Whether where a photo was taken goes into the table.
     """
     sql = (
         "WITH who AS (SELECT a.photo_id, count(*) AS faces, "
@@ -75,13 +82,17 @@ def write_results(
         "decided AS (SELECT photo_id FROM photo WHERE decided_as = photo_id), "
         "burst AS (SELECT unnest(?::INTEGER[]) AS photo_id, unnest(?::INTEGER[]) AS best_id) "
         "SELECT s.source, s.path, s.status, s.reason, s.detail, s.sha256, s.format, s.width, s.height, s.captured_at, "
-        "s.taken_at, s.camera, coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, "
+        "s.taken_at, s.camera, latitude, longitude, altitude, "
+        "coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, "
         "b.path AS best_of_burst FROM file_state s "
+        "LEFT JOIN (SELECT photo_id, latitude, longitude, altitude FROM photo) g ON g.photo_id = s.photo_id "
         "LEFT JOIN decided d ON d.photo_id = s.decided_as AND s.status <> 'duplicate' "
         "LEFT JOIN who ON who.photo_id = d.photo_id LEFT JOIN file ON file.photo_id = d.photo_id "
         "LEFT JOIN burst ON burst.photo_id = d.photo_id LEFT JOIN place b ON b.photo_id = burst.best_id "
         "ORDER BY s.file_id"
     )
+    if not positions:
+        sql = sql.replace("latitude, longitude, altitude, ", "", 1)
     parameters = [
         [key for key, _ in files],
         [file for _, file in files],

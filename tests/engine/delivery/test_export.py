@@ -19,7 +19,7 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 from facesort.engine.delivery.export import ExportReport, export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.review import answers as review
-from facesort.errors import OutputError
+from facesort.errors import OutputError, SettingsError
 from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
 from facesort.images import jpeg_size
@@ -225,7 +225,21 @@ def test_results_of_all_photos_without_embeddings(job: Job, tmp_path: Path, kind
     assert found["wrong.png"][0] == "unknown"
     assert "Person 2/group_" in found["group.png"][2]
     assert "distances" in columns
-    assert "embedding" not in columns
+    assert columns.isdisjoint({"embedding", "latitude"})
+
+
+def test_positions_go_into_the_table_only_on_request(job: Job, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--results csv"):
+        export_to(job, tmp_path / "none", positions=True)
+    with job[0].open_store() as store:
+        store.execute("UPDATE photo SET latitude = 52.5, longitude = 13.25")
+
+    export_to(job, tmp_path / "out", results="csv", positions=True)
+
+    text = (tmp_path / "out" / "_results.csv").read_text(encoding="utf-8-sig")
+    assert '"latitude","longitude","altitude"' in text
+    assert "52.5" in text
+    assert "13.25" in text
 
 
 @pytest.mark.skipif(
