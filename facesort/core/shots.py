@@ -84,8 +84,8 @@ def same_shot(a: PhotoRef, a_info: PhotoInfo, b: PhotoRef, b_info: PhotoInfo) ->
     """Whether two files are of one exposure: RAW and JPEG, JPEG and HEIF ...
 
     Their names must be equal but for the suffix.  In one folder that is enough, unless the times or the cameras that
-    both files state are different; a time without a fraction of a second agrees with any fraction.  In different
-    folders both must state the time and the camera, and these must be equal.
+    both files state are different; a time without a fraction of a second agrees with any fraction.  A HEIF and a JPEG
+    must both state the time.  In different folders both must state the time and the camera, and these must be equal.
 
     Two files of one kind are never one shot: one of them has been edited, or they are of different cameras.
     """
@@ -95,6 +95,8 @@ def same_shot(a: PhotoRef, a_info: PhotoInfo, b: PhotoRef, b_info: PhotoInfo) ->
     cameras = [words for info in (a_info, b_info) if (words := _words(info.camera))]
     if _folder(a) != _folder(b):
         return len(times) == len(cameras) == 2 and times[0] == times[1] and _same_camera(*cameras)
+    if len(times) < 2 and {kind_of(a_info), kind_of(b_info)}.isdisjoint(_RAWS):
+        return False  # programs number pictures, too: a HEIF and a JPEG of one name may have nothing in common
     if len(times) == 2 and not all(time.microsecond for time in times):
         times = [time.replace(microsecond=0) for time in times]
     return len(set(times)) < 2 and (len(cameras) < 2 or _same_camera(*cameras))

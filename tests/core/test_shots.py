@@ -113,6 +113,12 @@ def test_a_shot_has_one_file_of_a_kind(a: str, b: str, same: bool) -> None:
     assert pair(("DSC1.x", info(a)), ("DSC1.y", info(b))) is same
 
 
+def test_a_heif_and_a_jpeg_need_more_than_a_name() -> None:
+    known, unknown = info("HEIF"), info("JPEG", None)
+    assert not pair(("1.heic", known), ("1.jpg", unknown))
+    assert pair(("1.heic", known), ("1.jpg", info("JPEG")))
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [
