@@ -32,8 +32,12 @@ class WorkspaceView:
     ``.to_arrow_table()`` and ``.arrow()`` Arrow data (``pip install 'facesort[frames]'`` brings all three);
     ``.fetchall()``, ``.filter()``, ``.aggregate()``, ``.join()`` and ``.write_parquet()`` need nothing else.
 
-    Persons have today's names, photos their path in the source.  `faces` and `photos` combine the machine's decisions
-    with your answers.  Times are in UTC, except ``captured_at``, which is by the camera's clock.
+    A file is a path in a source; a photo is content, decided and delivered once, however many files hold it; a shot
+    is what was taken, as the RAW and the JPEG of one exposure.  `files` counts as ``facesort status`` does.
+
+    Persons have today's names.  ``source`` and ``path`` of a photo or a face are those of the file that stands for the
+    photo: one that is there, if any is.  `faces`, `photos` and `files` combine the machine's decisions with your
+    answers.  Times are in UTC, except ``captured_at`` and ``taken_at``, which are by the camera's clock.
 
     Notes
     -----
@@ -46,13 +50,13 @@ class WorkspaceView:
     Examples
     --------
     >>> with facesort.open("hot_storage") as event:
-    ...     event.photos.aggregate("status, count(*) AS photos").order("status").df()
-          status  photos
-    0  duplicate       1
-    1     failed       2
-    2    matched      12
-    3    no_face       2
-    4    unknown       4
+    ...     event.files.aggregate("status, count(*) AS files").order("status").df()
+          status  files
+    0  duplicate      1
+    1     failed      2
+    2    matched     12
+    3    no_face      2
+    4    unknown      4
     """
 
     def __init__(self, root: Path) -> None:
@@ -68,24 +72,49 @@ class WorkspaceView:
 
     @property
     def photos(self) -> Relation:
-        """One row per photo, with its current state.
+        """One row per photo that was decided itself, with its current state, also if it is in no source any more.
 
-        ``photo_id``, ``path``, ``status``, ``reason`` (why it reached no folder), ``detail``, ``faces`` (number),
-        ``persons`` (list of names), ``captured_at``, ``camera``, ``format``, ``width``, ``height``, ``size`` (bytes),
-        ``sha256``, ``duplicate_of`` (path).
+        ``photo_id``, ``source``, ``path``, ``status``, ``reason`` (why it reached no folder), ``detail``, ``faces``
+        (number), ``persons`` (list of names), ``captured_at`` (as the camera wrote it), ``utc_offset`` (of the camera's
+        clock, minutes east of UTC; null if not recorded), ``taken_at`` (corrected by the offset that you set),
+        ``camera``, ``format``, ``width``, ``height`` (px), ``size`` (bytes), ``sha256``, ``shot_id`` (the same for all
+        photos of a shot), ``present`` (whether a file in the sources holds it), ``superseded`` (whether it was edited
+        since, and its new version is delivered instead).
         """
         return self._table("photos")
+
+    @property
+    def files(self) -> Relation:
+        """One row per file that was found in a source, also if it is gone.
+
+        ``file_id``, ``source``, ``path``, ``state`` (``present``, ``gone``, or ``replaced`` by another file under its
+        name), ``size`` (bytes), ``modified_at``; of present files, ``status``, ``reason`` and ``detail`` of the
+        photo, or ``duplicate`` if another file stands for it; ``photo_id`` (null if it could not be read),
+        ``shot_id``, and ``same_as_source`` and ``same_as`` (source and path of the file that stands for this one).
+        The photo of a linked file, with the reason ``same_shot``, was not decided itself, and is not in `photos`.
+        """
+        return self._table("files")
+
+    @property
+    def shots(self) -> Relation:
+        """One row per shot of which a file is there.
+
+        ``shot_id``, ``source`` and ``path`` (of the photo that was known first), ``files`` (list of source/path, RAW
+        and JPEG), ``companions`` (list of source/path: sidecars, the movie of a Live Photo), ``taken_at``,
+        ``camera``.
+        """
+        return self._table("shots")
 
     @property
     def faces(self) -> Relation:
         """One row per face, with the effective person.
 
-        ``face_id``, ``photo_id``, ``path``, ``person`` (null: unknown), ``outcome``, ``reason``, ``distance`` (to
-        ``person``; of an unknown face, to ``candidate``; null for a person that only you saw in it), ``candidate`` (the
-        machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``, ``by_user`` (whether your
-        answer decided), ``answer`` (yours about ``person``),
-        ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``,
-        ``x_max``, ``y_max`` in px of the upright photo.
+        ``face_id``, ``photo_id``, ``source``, ``path``, ``person`` (null: unknown), ``outcome``, ``reason``,
+        ``distance`` (to ``person``; of an unknown face, to ``candidate``; null for a person that only you saw in it),
+        ``candidate`` (the machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``,
+        ``by_user`` (whether your answer decided), ``answer`` (yours about ``person``), ``learned``, ``reference``,
+        ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``, ``x_max``, ``y_max`` in px
+        of the upright photo.
         """
         return self._table("faces")
 
@@ -93,8 +122,9 @@ class WorkspaceView:
     def decisions(self) -> Relation:
         """One row per face and round: all decisions of the machine, without your answers.
 
-        ``face_id``, ``round`` (0: the sort), ``run_id``, ``kind`` (``sort``, ``retry``, ``rematch``), ``path``,
-        ``outcome``, ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``, ``runner_up_distance``.
+        ``face_id``, ``round`` (0: the sort), ``run_id``, ``kind`` (``sort``, ``retry``, ``rematch``), ``source``,
+        ``path``, ``outcome``, ``reason``, ``person``, ``distance``, ``nearest``, ``runner_up``,
+        ``runner_up_distance``.
         """
         return self._table("decisions")
 
@@ -120,8 +150,9 @@ class WorkspaceView:
     def commits(self) -> Relation:
         """The commit log: one row per copy in the output, planned, verified or failed.
 
-        ``commit_id``, ``file`` (path in the output), ``photo`` (path in the source), ``person`` (null: the folder of
-        unknown faces, or somebody who was forgotten), ``status``, ``reason``, ``sha256``, ``size``, ``photo_id``.
+        ``commit_id``, ``file`` (path in the output), ``source``, ``photo`` (path in the source), ``person`` (null:
+        the folder of unknown faces, or somebody who was forgotten), ``status``, ``reason``, ``sha256``, ``size``,
+        ``photo_id``.
         """
         return self._table("commits")
 
@@ -177,7 +208,7 @@ class SortResult:
     run_id : int
         As in `WorkspaceView.runs`.
     photos : dict of str to int
-        By status; adds up to all photos of the source.
+        Files by status; adds up to all that are in the sources.
     faces : dict of str to int
         By outcome.
     files : dict of str to int

@@ -20,7 +20,7 @@ import facesort
 from facesort.engine.review.answers import answer_faces
 from facesort.errors import SettingsError, StoreLockedError, WorkspaceError
 
-TABLES = ["photos", "faces", "decisions", "persons", "runs", "commits"]
+TABLES = ["photos", "files", "shots", "faces", "decisions", "persons", "runs", "commits"]
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,20 @@ def test_tables_agree_with_each_other(view: facesort.WorkspaceView) -> None:
         "finished",
         21,
     )
+
+
+def test_files_count_as_the_status_does_and_photos_are_what_was_decided(
+    view: facesort.WorkspaceView,
+) -> None:
+    files = view.files.select("file_id, status, reason, photo_id, same_as").fetchall()
+    photos = view.photos.select("photo_id").fetchall()
+
+    assert len(files) == 21
+    assert [row[1:] for row in files if row[4]] == [
+        ("duplicate", "duplicate", 1, "card-0/DSC00000.JPG")
+    ]
+    assert len(photos) == len({row[3] for row in files}) == 20
+    assert view.shots.count("shot_id").fetchall() == [(20,)]
 
 
 def test_what_a_user_answered_counts(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_no_database_is_restored_into_the_output_or_the_source(
         before = sorted(place.rglob("*"))
         done = run("restore", backed_up, "-w", place / "inner" / "new")
         assert done.exit_code == 1, done.output
-        assert "three separate folders" in done.output
+        assert "sources, output and workspace must be separate folders" in done.output
         assert [path for path in sorted(place.rglob("*")) if path not in before] in (
             [],
             [place / "inner"],
