@@ -51,7 +51,7 @@ def find_sources(workspace: Workspace, store: Store) -> Located:
     for name, root in located.there.items():
         was_at = workspace.settings.sources[name]
         if root.path != was_at:
-            _move(workspace, name, root.path)
+            change_sources(workspace.root / "facesort.toml", {name: root.path})
             log.warning("source %s is at %s now (it was at %s)", name, root.path, was_at)
     for why in located.away.values():
         log.warning("%s; its photos stay counted", why)
@@ -79,19 +79,12 @@ def add_source(workspace: Workspace, folder: Path, name: str | None = None) -> A
         raise SettingsError(f"{folder} is not a folder: check its name, or plug in the disk")
     with workspace.sorting_lock(), workspace.open_store() as store:
         places = _places(workspace)
-        found = SourceFolder(folder, workspace.settings.photos)
-        for known, place in places.items():
-            if _is_same(folder, place):
-                marker = marker_of(store, known)
-                if not marker.files or recognise(marker, found).is_certain:
-                    raise SettingsError(f"{folder} is the source {known} already")
-        for known, place in places.items():
-            marker = marker_of(store, known)
-            if marker.files and recognise_elsewhere(marker, found).is_certain:
-                _refuse(workspace, places | {known: folder})
-                _move(workspace, known, folder)
-                return Added(known, was_at=place)
         new = name or free_name({*places, *names_ever(store)})
+        known = _known_as(workspace, store, folder, places)
+        if known is not None:
+            _refuse(workspace, places | {known: folder})
+            change_sources(workspace.root / "facesort.toml", {known: folder})
+            return Added(known, was_at=places[known])
         if new in places:
             raise SettingsError(
                 f"there is a source {new} already, at {places[new]}: give another name with --name"
@@ -99,8 +92,38 @@ def add_source(workspace: Workspace, folder: Path, name: str | None = None) -> A
         _refuse(workspace, places | {new: folder})
         with store.transaction():
             sources.add_sources(store, [new])
-        _move(workspace, new, folder)
+        change_sources(workspace.root / "facesort.toml", {new: folder})
         return Added(new)
+
+
+def _known_as(
+    workspace: Workspace, store: Store, folder: Path, places: Mapping[str, Path]
+) -> str | None:
+    """The source whose photos a folder holds; None if it is a new one.
+
+    Raises
+    ------
+    SettingsError
+        If it is the folder of a source that is there, or lies inside one or around one.
+    """
+    limits = workspace.settings.photos
+    found = SourceFolder(folder, limits)
+    known = None
+    for name, place in places.items():
+        marker = marker_of(store, name)
+        is_there = not marker.files or recognise(marker, SourceFolder(place, limits)).is_certain
+        inside, around = lies_in(folder, place), lies_in(place, folder)
+        if inside and around:
+            if is_there:
+                raise SettingsError(f"{folder} is the source {name} already")
+        elif (inside or around) and is_there:
+            raise SettingsError(
+                f"{folder} lies {'inside' if inside else 'around'} the source {name} ({place}): sources must be "
+                "separate folders"
+            )
+        elif marker.files and recognise_elsewhere(marker, found).is_certain:
+            known = known or name
+    return known
 
 
 def remove_source(workspace: Workspace, name: str) -> int:
@@ -164,10 +187,6 @@ def _places(workspace: Workspace) -> dict[str, Path]:
     return load_settings(workspace.root / "facesort.toml").sources
 
 
-def _move(workspace: Workspace, name: str, place: Path) -> None:
-    change_sources(workspace.root / "facesort.toml", {name: place})
-
-
 def _refuse(workspace: Workspace, places: Mapping[str, Path]) -> None:
     """Refuse names that no source can have, and folders inside each other."""
     values = workspace.settings.model_dump() | {"sources": places}
@@ -177,7 +196,3 @@ def _refuse(workspace: Workspace, places: Mapping[str, Path]) -> None:
 def _refuse_unknown(name: str, places: Mapping[str, Path]) -> None:
     if name not in places:
         raise SettingsError(f"there is no source {name}: the sources are {', '.join(places)}")
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return lies_in(one, other) and lies_in(other, one)
