@@ -35,18 +35,31 @@ def photo(
 
 def fill(store: Store, photos: Iterable[Row]) -> None:
     """Put these photos, and no others, into one batch."""
-    for table in ("photo", "result", "batch", "batch_photo"):
+    for table in ("source", "file", "photo", "reading", "result", "batch", "batch_file"):
         store.execute(f"DELETE FROM {table}")
+    store.execute("INSERT INTO source VALUES (1, 'card-1', 'used')")
     store.execute("INSERT INTO batch VALUES (1, 'sort', 'COMMITTED')")
-    for photo_id, (status, path, camera, at) in enumerate(photos, 1):
-        store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [photo_id, path])
-        store.execute("INSERT INTO batch_photo VALUES (1, ?)", [photo_id])
+    for file_id, (status, path, camera, at) in enumerate(photos, 1):
+        store.execute("INSERT INTO file VALUES (?, 1, ?, 1, 1, 'present')", [file_id, path])
+        store.execute("INSERT INTO batch_file VALUES (1, ?)", [file_id])
         if status is not PhotoStatus.PENDING:
+            # A duplicate is of a photo that waits for its retry, and so is in no group itself.
+            duplicate = status is PhotoStatus.DUPLICATE
+            photo_id = -file_id if duplicate else file_id
+            store.execute("INSERT INTO reading VALUES (?, 1, ?, NULL, '')", [file_id, photo_id])
             store.execute(
-                "INSERT INTO result (photo_id, batch_id, status, reason, detail, sha256, captured_at, camera) "
-                "VALUES (?, 1, ?, ?, '', '', ?, ?)",
-                [photo_id, status, DROPS.get(status), at, camera],
+                "INSERT INTO photo (photo_id, sha256, shot_id, decided_as, captured_at, camera) "
+                "VALUES ($1, 'sha' || $1, $1, $1, $2, $3)",
+                [photo_id, at, camera],
             )
+            became = PhotoStatus.FAILED if duplicate else status
+            store.execute(
+                "INSERT INTO result VALUES (?, 1, ?, ?, '')", [photo_id, became, DROPS.get(became)]
+            )
+            if duplicate:
+                store.execute("INSERT INTO file VALUES (?, 1, 'x', 1, 1, 'present')", [photo_id])
+                store.execute("INSERT INTO reading VALUES ($1, 1, $1, NULL, '')", [photo_id])
+                store.execute("INSERT INTO batch_file VALUES (2, ?)", [photo_id])
 
 
 @pytest.mark.parametrize(

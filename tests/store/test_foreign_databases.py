@@ -254,9 +254,9 @@ NOT_WRITTEN = {
     "a folder that undo brings back": "INSERT INTO person_edit SELECT 1, true, * REPLACE ('..' AS folder) FROM person",
     "a former folder": "INSERT INTO former_person VALUES (7, 'Ben', '..', NULL)",
     "a name without an end": "UPDATE person SET name = repeat('x', 1000000)",
-    "a photo outside": "INSERT INTO photo VALUES (1, 'a/../../x.jpg', 1, 1)",
-    "an absolute photo": "INSERT INTO photo VALUES (1, '/etc/passwd', 1, 1)",
-    "a photo without a name": "INSERT INTO photo VALUES (1, '', 1, 1)",
+    "a photo outside": "INSERT INTO file VALUES (1, 1, 'a/../../x.jpg', 1, 1, 'present')",
+    "an absolute photo": "INSERT INTO file VALUES (1, 1, '/etc/passwd', 1, 1, 'gone')",
+    "a photo without a name": "INSERT INTO file VALUES (1, 1, '', 1, 1, 'present')",
     "a hash that is a path": "INSERT INTO write VALUES (1, 1, 1, 1, 'a/b.jpg', '../../x', 1, 'verified', NULL)",
     "the last id": "UPDATE person SET person_id = 2147483647",
     "the end of time": "INSERT INTO action VALUES (1, 'infinity', 'x', 'x', false)",
@@ -287,7 +287,7 @@ def test_what_people_call_each_other_is_not_refused(path: Path) -> None:
             )
         paths = ["a.jpg", ".hidden/...jpg", "a..b/c..", "C:x.jpg", "\uef80.jpg"]
         for number, text in enumerate(paths):
-            store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [number, text])
+            store.execute("INSERT INTO file VALUES (?, 1, ?, 1, 1, 'present')", [number, text])
     Store.open(path).close()
 
 

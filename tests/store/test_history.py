@@ -84,13 +84,13 @@ def fill(
     for person_id, name in NAMES.items():
         store.execute("INSERT INTO person VALUES (?, ?, ?, ?, true)", [person_id, *[name] * 3])
     for photo_id in sorted({r.photo_id for r in results}):
-        store.execute("INSERT INTO photo VALUES (?, ?, 1, 1)", [photo_id, f"{photo_id}.jpg"])
+        add(store, photo_id, f"{photo_id}.jpg")
     for result in results:
         store.execute(
-            "INSERT INTO result (photo_id, batch_id, status, reason, detail, sha256) VALUES (?, ?, ?, ?, '', 'x')",
+            "INSERT INTO result VALUES (?, ?, ?, ?, '')",
             [result.photo_id, result.run_id, result.status, result.reason],
         )
-        store.execute("INSERT INTO batch_photo VALUES (?, ?)", [result.run_id, result.photo_id])
+        read(store, result.photo_id, result.run_id)
     if decisions:
         store.execute(
             "INSERT INTO face VALUES (1, 10, ?, 0, 0, 1, 1, '', 1, 1, 0, 1, 'p', '', '')",
@@ -102,6 +102,20 @@ def fill(
             "INSERT INTO decision VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
             [d.round, outcome, d.reason, d.person_id, d.distance, d.nearest_id, d.run_id],
         )
+
+
+def add(store: Store, photo_id: int, path: str) -> None:
+    store.execute("INSERT OR IGNORE INTO source VALUES (1, 'card-1', 'used')")
+    store.execute("INSERT INTO file VALUES (?, 1, ?, 1, 1, 'present')", [photo_id, path])
+    store.execute(
+        "INSERT INTO photo (photo_id, sha256, shot_id, decided_as) VALUES ($1, 'sha' || $1, $1, $1)",
+        [photo_id],
+    )
+
+
+def read(store: Store, photo_id: int, batch_id: int) -> None:
+    store.execute("INSERT INTO batch_file VALUES (?, ?)", [batch_id, photo_id])
+    store.execute("INSERT INTO reading VALUES (?, ?, ?, NULL, '')", [photo_id, batch_id, photo_id])
 
 
 def answer_later(

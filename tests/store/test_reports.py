@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from store_rows import (
     CORRUPT,
     MATCHED,
     NO_FACE,
+    SAME,
     UNKNOWN,
     add,
     add_people,
@@ -24,7 +26,7 @@ from stored_faces import best_distances, face_boxes
 from facesort.core.records import Analysis
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.job import files, runs
+from facesort.store.job import files, runs, sources
 from facesort.store.queries import reports
 
 
@@ -59,7 +61,7 @@ def sorted_store(store: Store) -> Store:
             result(3, *NO_FACE),
             result(4, *NO_FACE),
             result(5, *CORRUPT, sha256=""),
-            result(6, PhotoStatus.DUPLICATE, Reason.DUPLICATE, sha256="sha-1", duplicate_of=1),
+            result(6, *SAME, sha256="sha-1", known_as=1),
             result(7, *MATCHED),
         ],
         [write(1, 1), write(1, 2), write(2, None), write(7, 1)],
@@ -96,7 +98,9 @@ def test_who_got_which_photo(sorted_store: Store) -> None:
     told = reports.photo_folders(sorted_store)
     assert len(told) == 7
     assert told["00001.jpg"] == {"Anna", "Ben"}
-    assert {path for path, names in told.items() if names} == {"00001.jpg"}
+    assert {path for path, names in told.items() if names} == {"00001.jpg", "00006.jpg"}, (
+        "a duplicate is another file of the photo"
+    )
 
 
 def test_faces_of_photos(sorted_store: Store) -> None:
@@ -118,11 +122,17 @@ def test_distances(sorted_store: Store) -> None:
 
 
 def test_skipped_files_are_replaced_by_each_scan(store: Store) -> None:
+    elsewhere = ("card-2", "a.xmp", "sidecar", 1, 2)
+    with store.transaction():
+        sources.add_sources(store, ["card-1", "card-2"])
+        files.set_skipped(store, ["card-1", "card-2"], [elsewhere])
     for skipped in ({"a.xmp": "sidecar", "b": "other", "c": "other"}, {"b": "hidden"}, {}):
+        found = [("card-1", path, reason, 3, 4) for path, reason in skipped.items()]
         with store.transaction():
-            files.set_skipped(store, skipped)
+            files.set_skipped(store, ["card-1"], found)
         told = reports.skipped_reasons(store)
-        assert told == {reason: list(skipped.values()).count(reason) for reason in skipped.values()}
+        assert told == Counter([*skipped.values(), "sidecar"]), "the other source was not scanned"
+        assert set(files.skipped_files(store)) == {elsewhere, *found}
 
 
 # --- runs -------------------------------------------------------------------------------------
@@ -168,7 +178,7 @@ def test_what_a_batch_took(store: Store) -> None:
     told = reports.throughput(store, run_id)
     assert [row[1:] for row in told] == [(2, 1.5, 0.5), (0, 1.5, 0.5)]
     assert reports.throughput(store, run_id + 1) == []
-    assert store.rows("SELECT photo_id, seconds FROM timing ORDER BY photo_id") == [
+    assert store.rows("SELECT file_id, seconds FROM timing ORDER BY file_id") == [
         (1, 0.5),
         (2, 0.25),
     ]

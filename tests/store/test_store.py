@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from hypothesis import example, given, settings, strategies as st
 from facesort.core.records import File
 from facesort.errors import StoreError, StoreLockedError
 from facesort.store import Store, migrate
-from facesort.store.job import files
+from facesort.store.job import files, sources
 from facesort.store.store import blob, vector
 
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -28,8 +28,14 @@ def skip_names(store: Store) -> list[str]:
     return [row[0] for row in store.rows("SELECT path FROM skipped ORDER BY path")]
 
 
+def skipped(paths: Sequence[str], reasons: Sequence[str]) -> dict[str, Sequence[object]]:
+    """Columns of files that the scan left out."""
+    same = [1] * len(paths)
+    return {"source_id": same, "path": paths, "reason": reasons, "size": same, "mtime_ns": same}
+
+
 def add_skipped(store: Store, *names: str) -> None:
-    store.insert("skipped", {"path": list(names), "reason": ["other"] * len(names)})
+    store.insert("skipped", skipped(names, ["other"] * len(names)))
 
 
 # --- transactions -----------------------------------------------------------------------------
@@ -172,10 +178,10 @@ def test_a_killed_process_leaves_what_it_committed_and_nothing_else(
     victim = other_process(
         OPEN.format(path=str(path), read_only=False)
         + "with store.transaction():\n"
-        + "    store.insert('skipped', {'path': ['kept'], 'reason': ['other']})\n"
+        + "    store.execute('INSERT INTO skipped SELECT 1, $$kept$$, $$other$$, 1, 1, NULL')\n"
         + "transaction = store.transaction()\n"
         + "transaction.__enter__()\n"
-        + "store.insert('skipped', {'path': ['lost'], 'reason': ['other']})\n"
+        + "store.execute('INSERT INTO skipped SELECT 1, $$lost$$, $$other$$, 1, 1, NULL')\n"
         + "store.execute(\"UPDATE skipped SET reason = 'lost'\")\n"
     )
     os.kill(victim.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
@@ -220,6 +226,7 @@ def test_a_damaged_database_says_what_to_do(tmp_path: Path, position: int, folde
     (tmp_path / folder).mkdir()
     path = tmp_path / folder / "w.duckdb"
     with Store.open(path) as store, store.transaction():
+        sources.add_sources(store, ["card-1"])
         files.add_files(store, [File(i, "card-1", f"{i}.jpg", 1, 1) for i in range(1, 200)])
     data = bytearray(path.read_bytes())
     for offset in range(position, position + 64):
@@ -277,40 +284,38 @@ def test_columns_of_different_lengths_are_refused(
 
 def test_columns_of_none_only(store: Store) -> None:
     count = 3
-    store.insert(
-        "result",
-        {
-            "photo_id": list(range(count)),
-            "batch_id": [1] * count,
-            "status": ["no_face"] * count,
-            "detail": [""] * count,
-            "sha256": [""] * count,
-            "reason": [None] * count,
-            "duplicate_of": [None] * count,
-            "captured_at": [None] * count,
-        },
-    )
-    rows = store.rows("SELECT reason, duplicate_of, captured_at, camera, width FROM result")
+    store.insert("photo", photos(count) | {"format": [None] * count, "captured_at": [None] * count})
+    rows = store.rows("SELECT format, captured_at, camera, width, phash FROM photo")
     assert rows == [(None,) * 5] * count
 
 
 def test_none_among_values_stays_where_it_is(store: Store) -> None:
     when = datetime(2026, 2, 28, 23, 59, 59, 123456)
     store.insert(
-        "result",
-        {
+        "photo",
+        photos(3)
+        | {
             "photo_id": [3, 1, 2],
-            "batch_id": [1] * 3,
-            "status": ["no_face"] * 3,
-            "detail": [""] * 3,
-            "sha256": [""] * 3,
             "camera": [None, "X", None],
             "captured_at": [when, None, None],
             "width": [None, None, 7],
+            "latitude": [None, -0.5, None],
         },
     )
-    rows = store.rows("SELECT photo_id, camera, captured_at, width FROM result ORDER BY photo_id")
-    assert rows == [(1, "X", None, None), (2, None, None, 7), (3, None, when, None)]
+    rows = store.rows(
+        "SELECT photo_id, camera, captured_at, width, latitude FROM photo ORDER BY photo_id"
+    )
+    assert rows == [
+        (1, "X", None, None, -0.5),
+        (2, None, None, 7, None),
+        (3, None, when, None, None),
+    ]
+
+
+def photos(count: int) -> dict[str, list[object]]:
+    """Columns of photos of which nothing else is known."""
+    ids: list[object] = list(range(count))
+    return {"photo_id": ids, "sha256": [f"sha{i}" for i in ids], "shot_id": ids, "decided_as": ids}
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +330,7 @@ NASTY = ["", "NULL", "null", "[1, 2]", "{'a': 1}", "'; DROP TABLE photo; --", "a
 
 
 def test_text_comes_back_as_it_was(store: Store) -> None:
-    store.insert("skipped", {"path": NASTY, "reason": NASTY})
+    store.insert("skipped", skipped(NASTY, NASTY))
     assert store.rows("SELECT path, reason FROM skipped ORDER BY rowid") == [(n, n) for n in NASTY]
 
 
@@ -334,7 +339,7 @@ def test_text_comes_back_as_it_was(store: Store) -> None:
 def test_any_text_comes_back_as_it_was(shared: Store, names: list[str]) -> None:
     with shared.transaction():
         shared.execute("DELETE FROM skipped")
-        shared.insert("skipped", {"path": names, "reason": names[::-1]})
+        shared.insert("skipped", skipped(names, names[::-1]))
         rows = shared.rows("SELECT path, reason FROM skipped ORDER BY rowid")
     assert rows == list(zip(names, names[::-1], strict=True))
 

@@ -105,12 +105,12 @@ AND (d.round = newest.round OR coalesce(d.person_id NOT IN (FROM gone_person), t
 SELECT * FROM old.write WHERE write_id NOT IN (SELECT write_id FROM gone_write)
 AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), false)
 """,
-        # Where a photo was taken tells where who is in it was.
+        # Where a photo was taken tells where who is in it was: of all photos of the shot.
         "photo": """
 SELECT p.* REPLACE (if(c.photo_id IS NULL, latitude, NULL) AS latitude,
                     if(c.photo_id IS NULL, longitude, NULL) AS longitude,
                     if(c.photo_id IS NULL, altitude, NULL) AS altitude)
-FROM old.photo p LEFT JOIN changed_photo c USING (photo_id)
+FROM old.photo p LEFT JOIN changed_photo c ON c.photo_id = p.decided_as
 """,
         "result": """
 SELECT r.* REPLACE (if(c.told, '', r.detail) AS detail)
