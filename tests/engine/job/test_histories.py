@@ -34,6 +34,10 @@ from facesort.workspace import Workspace, open_workspace
 KNOWN = (1, 2, 3, 4)
 HOUR_NS = 3600 * 10**9
 START_NS = 1_700_000_000 * 10**9
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as in the workers
+
+ANCHOR = "ANCHOR.JPG"
+"""A photo on each card that stays as it is: a card of which nothing is left is another card, and is asked about."""
 POINTS = ("scanned", "processing", "staged", "recording", "recorded", "written", "committed")
 
 
@@ -135,7 +139,7 @@ class Event:
 
     def rename_all_of_a_card(self) -> None:
         card = self.chance.choice(list(self.cards.values()))
-        for path in [p for p in card.rglob("*") if p.is_file()]:
+        for path in [p for p in card.rglob("*") if p.is_file() and p.name != ANCHOR]:
             path.rename(path.with_name(f"X{path.name}"))
 
     def move(self) -> None:
@@ -184,6 +188,7 @@ class Event:
             settings = open_workspace(self.workspace.root).settings
             sources = settings.sources | {f"card-{len(settings.sources) + 1}": card}
             self._save(sources)
+            self.write(card / ANCHOR, self.content("JPG"))
             self.write(card / "A" / f"DSC{self.shots:05d}.JPG", self.content("JPG"))
 
     def another_mount(self) -> None:
@@ -199,7 +204,7 @@ class Event:
         save_settings(changed, self.workspace.root / "facesort.toml")
 
     def some(self) -> list[Path]:
-        found = self.files()
+        found = [path for path in self.files() if path.name != ANCHOR]
         return self.chance.sample(found, min(len(found), self.chance.randint(1, 2)))
 
     # --- sort, and look -----------------------------------------------------------------------------
@@ -299,14 +304,13 @@ def event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
 
 def play(event: Event, seed: int, steps: int) -> None:
     event.chance = random.Random(seed)
+    event.write(event.cards["card-1"] / ANCHOR, event.content("JPG"))
     event.add()
     event.step()
     event.check()
     for _ in range(steps):
         for step in event.chance.choices(STEPS, k=event.chance.randint(1, 2)):
             step(event)
-        if not event.files():
-            event.add()
         event.step()
         event.check()
 
