@@ -232,11 +232,7 @@ class Walk:
 
     def _shown(self, place: Place) -> str:
         source, path = place
-        return (
-            os.path.join(self._root(source).folder.path, from_text(path))
-            if path
-            else str(self._root(source).folder.path)
-        )
+        return to_text(str(self._root(source).folder.path / path))  # text that a log can hold
 
     def _root(self, source: str) -> SourceRoot:
         return next(root for root in self.roots if root.source == source)
