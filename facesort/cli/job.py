@@ -85,7 +85,11 @@ def sort(
         say(
             f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try them again"
         )
-    if failed or _unreadable(status):
+    if pending := status["photos"]["pending"]:
+        say(
+            f"{pending} wait for a source that is not there: put its card in and run `facesort sort`"
+        )
+    if failed or pending or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
 
 

@@ -145,6 +145,25 @@ def test_another_card_at_the_same_mount_is_added_by_the_command_that_is_given(
     assert sort(root) == {"total": 10, "matched": 10}, "each is known when it comes back"
 
 
+def test_what_was_not_read_waits_until_its_card_is_back(root: Path) -> None:
+    (root / "m" / "A").rename(root / "card-1")
+    fill(root / "m" / "A", OTHER, number=4)
+    assert call(root, "add", str(root / "m" / "A")).exit_code == 0
+
+    def stop(point: str) -> None:
+        if point == "scanned":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sort_in_threads(*open_with_pack(root / "hot"), at=stop)
+    (root / "m" / "A").rename(root / "card-3")
+    (root / "card-1").rename(root / "m" / "A")
+    assert sort(root) == {"total": 10, "matched": 6, "pending": 4}
+    (root / "m" / "A").rename(root / "card-1")
+    (root / "card-3").rename(root / "m" / "A")
+    assert sort(root) == {"total": 10, "matched": 10}
+
+
 def test_a_card_that_is_half_overwritten_stays_the_same(root: Path) -> None:
     folder = root / "m" / "A" / "DCIM"
     for path in sorted(folder.iterdir())[1:]:
