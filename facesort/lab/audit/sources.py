@@ -20,7 +20,10 @@ from facesort.store.queries.cameras import Camera, CameraClock
 _NOT_RECORDED = "not recorded"
 _PLAIN = re.compile(r"[\w.][\w.+-]*")
 _QUOTABLE = re.compile(r"[\w.][\w .,()+/-]*")  # what no shell changes inside double quotes
-_COUNTS_AT_ONCE = "An offset counts at once: in bursts, in every count by time, and in this audit when it is run again."
+_COUNTS_AT_ONCE = (
+    "The clock of the camera with most photos is taken to be right: if another one is, set the others by it, with the "
+    "signs turned round. An offset counts at once, in bursts and in every count by time; run this audit again."
+)
 _NOT_COMPARED = (
     "No two cameras have enough photos of the same people at the same moments to compare their clocks. If you know by "
     "how much one is wrong: `facesort source clock NAME +1h3m`."
