@@ -49,7 +49,8 @@ def event(store: Store) -> Store:
         taken(7, None, "Nikon"),
         taken(8, 3800, "Nikon", position=HERE),
     ]
-    record(store, 1, results)
+    record(store, 1, results[:4])
+    record(store, 2, results[4:])
     with store.transaction():
         sources.set_clock(store, "b", "", -3600)
         sources.set_clock(store, "b", "Nikon", 63)
