@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -355,6 +355,25 @@ def test_nothing_at_all_adds_up_too() -> None:
         "interval_95": None,
         "reasons": {},
     }
+
+
+def test_what_the_sums_do_not_say_is_below_the_first_table() -> None:
+    report = report_of({PhotoStatus.MATCHED: 5, PhotoStatus.DUPLICATE: 3})
+    counts = replace(report.counts, same_shot=2, absent={"gone": 1, "replaced": 0})
+    run = replace(report.run, settings=report.run.settings | {"scan": {"shifted": 40}})
+    report = replace(report, counts=counts, run=run, skipped={"broken_link": 4, "other": 1})
+
+    _, linked, gone, links, shifted = sort.show_counts(report).note.split("\n")
+
+    assert linked.startswith("2 of the duplicates are the RAW of a JPEG")
+    assert gone == "1 photo is gone from the sources: it is in no sum."
+    assert links.startswith("4 left out as broken_link")
+    assert "`git annex get`" in links
+    assert shifted.startswith("40 files taken as unchanged")
+    assert report.summary()["shifted"] == 40
+    assert (report.drop_rate.dropped, report.drop_rate.decided) == (1, 6), "linked files are none"
+    shown = sort.show_drops(replace(report, drops={"duplicate": 1}))
+    assert "Nor counted, because their shot is: 2 same_shot." in repr(shown)
 
 
 def test_speed_is_photos_over_time() -> None:
