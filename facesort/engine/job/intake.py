@@ -85,6 +85,7 @@ def take_in(
         files.set_state(store, found.replaced, FileState.REPLACED)
         files.set_state(store, found.back, FileState.PRESENT)
         files.set_times(store, found.shifted)
+        files.read_again(store, found.back)
         files.add_files(store, new)
         _record_skipped(store, places, found, [*_present(known, found), *new])
     done = Intake(

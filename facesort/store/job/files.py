@@ -63,6 +63,26 @@ def set_state(store: Store, file_ids: Sequence[int], state: str) -> None:
     )
 
 
+def read_again(store: Store, back: Sequence[int]) -> None:
+    """Add batches for present files that nobody would read; inside a transaction.
+
+    A file may have been away when its batch was carried out.
+
+    Parameters
+    ----------
+    back : sequence of int
+        Files that are back; those of which no content could be had are read again.
+    """
+    rows = store.rows(
+        "SELECT h.file_id, h.source FROM held h WHERE h.state = 'present' "
+        "AND (h.waits OR list_contains(?, h.file_id) AND h.photo_id IS NULL) "
+        "AND NOT EXISTS (FROM batch_file b JOIN batch USING (batch_id) "
+        " WHERE b.file_id = h.file_id AND batch.state IN ('PENDING', 'PROCESSING')) ORDER BY h.file_id",
+        [list(back)],
+    )
+    _add_batches(store, rows, "sort")
+
+
 def set_times(store: Store, times: Mapping[int, int]) -> None:
     """Set the modification times, in ns, of files whose clock was shifted; inside a transaction."""
     store.execute(

@@ -61,7 +61,8 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
     """
     again = store.rows(
         "SELECT DISTINCT d.photo_id FROM face_decision d JOIN photo_state s USING (photo_id) "
-        "WHERE s.status IN ('matched', 'unknown') AND (? OR d.outcome <> 'strict' "
+        "WHERE s.status IN ('matched', 'unknown') AND NOT EXISTS (FROM superseded x WHERE x.photo_id = d.photo_id) "
+        "AND (? OR d.outcome <> 'strict' "
         "OR EXISTS (FROM answer v WHERE v.face_id = d.face_id))",
         [everything],
     )

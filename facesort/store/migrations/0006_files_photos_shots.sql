@@ -86,7 +86,7 @@ SELECT photo_id, sha256, photo_id, photo_id, format, width, height, captured_at,
 FROM newest WHERE sha256 <> '' AND status <> 'duplicate';
 CREATE TEMP TABLE first AS SELECT sha256, min(photo_id) AS photo_id FROM photo_new GROUP BY sha256;
 INSERT INTO reading
-SELECT photo_id, batch_id, found, if(found IS NULL, coalesce(reason, 'unreadable'), NULL), if(found IS NULL, detail, '')
+SELECT photo_id, batch_id, found, if(found IS NULL, coalesce(nullif(reason, 'duplicate'), 'unreadable'), NULL), if(found IS NULL, detail, '')
 FROM (
     SELECT r.*, coalesce(p.photo_id, f.photo_id) AS found FROM result r JOIN batch b USING (batch_id)
     LEFT JOIN photo_new p ON p.photo_id = r.photo_id AND r.status <> 'duplicate' LEFT JOIN first f ON f.sha256 = r.sha256
