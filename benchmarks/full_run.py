@@ -26,11 +26,11 @@ from speed_photos import Camera, make_jpegs
 
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery.seed import Candidate, seed
-from facesort.engine.job.scan import scan_source
+from facesort.engine.job.rescan import rescan
 from facesort.engine.setup import set_up
 from facesort.lab.sort.report import DropRate
 from facesort.reasons import PhotoStatus
-from facesort.store.job import photos as photo_rows, runs as run_rows
+from facesort.store.job import runs as run_rows
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace, open_workspace
@@ -175,10 +175,8 @@ def report(workspace: Workspace, attempts: Sequence[Processes], seconds: float) 
 
 def finished_again(workspace: Workspace, runs: Path) -> None:
     """What a finished job costs beyond listing the directory."""
-    with workspace.open_store(read_only=True) as store:
-        known = photo_rows.known_photos(store)
     started = time.perf_counter()
-    scan_source(workspace.settings.sources["card-1"], known)
+    rescan(workspace)
     scan = time.perf_counter() - started
     started = time.perf_counter()
     assert sort_once(workspace, runs).launcher.wait() == 0

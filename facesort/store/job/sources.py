@@ -40,5 +40,5 @@ def set_clock(store: Store, name: str, camera: str, seconds: int) -> None:
     """Set what is added to the times of a camera, or (with an empty name) of all in a source; inside a transaction."""
     source = "(SELECT source_id FROM source WHERE name = ?)"
     store.execute(f"DELETE FROM clock WHERE source_id = {source} AND camera = ?", [name, camera])  # noqa: S608
-    if seconds:
+    if seconds or camera:  # 0 of one camera stands against the offset of its source
         store.execute(f"INSERT INTO clock VALUES ({source}, ?, ?)", [name, camera, seconds])  # noqa: S608

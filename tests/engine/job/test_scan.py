@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from facesort.core.paths import from_text
 from facesort.core.records import File
 from facesort.engine.job.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
-from facesort.errors import SettingsError, SourceGoneError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, permissions and names of POSIX")
 bytes_names = pytest.mark.skipif(
@@ -58,65 +56,6 @@ def scan_source(
     root: Path, before: Sequence[KnownFile] = (), apart: Sequence[RootFolder] = ()
 ) -> ScanResult:
     return scan({"card": root}, before, apart=apart)
-
-
-def test_an_empty_source_has_no_photos(tmp_path: Path) -> None:
-    assert scan_source(tmp_path) == ScanResult()
-    (tmp_path / "empty" / "folder").mkdir(parents=True)
-    assert scan_source(tmp_path) == ScanResult()
-
-
-def test_photos_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
-    names = [
-        "b.jpg",
-        "a/z.ARW",
-        "a/b/c.heic",
-        "B.JPG",
-        "a.jpg",
-        "10.jpg",
-        "9.jpg",
-        "ä.jpg",
-        "a b.jpg",
-    ]
-    put(tmp_path, *names)
-    result = scan_source(tmp_path)
-    assert paths(result) == sorted(names)
-    assert result.new[0] == FoundFile("card", "10.jpg", 10, NOON)
-
-
-def test_the_order_does_not_depend_on_the_order_of_creation(tmp_path: Path) -> None:
-    names = [f"{folder}/{i}.jpg" for folder in "abc" for i in range(40)]
-    put(tmp_path / "one", *names)
-    put(tmp_path / "two", *reversed(names))
-    assert scan_source(tmp_path / "one") == scan_source(tmp_path / "two")
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        (".hidden.jpg", "hidden"),
-        ("._DSC1.ARW", "hidden"),
-        (".thumbnails/a.jpg", "hidden"),
-        ("@eaDir/a.jpg", "system"),
-        ("$RECYCLE.BIN/a.jpg", "system"),
-        ("DSC1.ARW.xmp", "sidecar"),
-        ("clip.MP4", "video"),
-        ("notes.txt", "other"),
-        ("no_suffix", "other"),
-    ],
-)
-def test_what_is_no_photo_is_skipped_with_a_reason(tmp_path: Path, name: str, reason: str) -> None:
-    put(tmp_path, name, "a.jpg")
-    result = scan_source(tmp_path)
-    assert paths(result) == ["a.jpg"]
-    assert {path: one.reason for (_, path), one in result.skipped.items()} == {name: reason}
-
-
-def test_every_file_is_either_new_or_skipped(tmp_path: Path) -> None:
-    names = ["a.jpg", "b/.c.jpg", "b/d.xmp", "b/e/f.NEF", "Thumbs.db"]
-    put(tmp_path, *names)
-    result = scan_source(tmp_path)
-    assert sorted([*paths(result), *(path for _, path in result.skipped)]) == sorted(names)
 
 
 # --- a second scan ----------------------------------------------------------------------------
@@ -196,13 +135,6 @@ def test_a_renamed_file_is_a_new_photo(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_source_that_is_a_link_is_the_users_wish(tmp_path: Path) -> None:
-    put(tmp_path / "disk", "a.jpg")
-    (tmp_path / "source").symlink_to("disk", target_is_directory=True)
-    assert paths(scan_source(tmp_path / "source")) == ["a.jpg"]
-
-
-@posix
 def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
@@ -232,60 +164,3 @@ def test_a_folder_that_can_be_listed_but_not_entered_is_told() -> None:
         (root / "closed").chmod(0o755)
         assert paths(result) == ["a.jpg"]
         assert result.unreadable == (("card", "closed/b.jpg"),)
-
-
-def test_a_missing_source_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SourceGoneError, match="gone"):
-        scan_source(tmp_path / "gone")
-
-
-# --- names ------------------------------------------------------------------------------------
-
-
-@bytes_names
-def test_a_name_that_is_not_utf8_is_kept(tmp_path: Path) -> None:
-    names = [os.fsdecode(b) for b in (b"\xff\xfe.jpg", "Fête/é.jpg".encode("latin-1"))]
-    put(tmp_path, *names)
-    result = scan_source(tmp_path)
-    assert sorted(from_text(path) for path in paths(result)) == sorted(names)
-    for photo in result.new:
-        assert (tmp_path / from_text(photo.path)).is_file()
-    assert scan_source(tmp_path, known(tmp_path)).new == ()
-
-
-@posix
-@pytest.mark.parametrize("name", ["a\nb.jpg", "a\\b.jpg", "a'b\".jpg", " a .jpg", "-rf.jpg", "a:b*c?.jpg", "😀.jpg",
-                                  "x" * 251 + ".jpg", "\u202egpj.exe.jpg"])  # fmt: skip
-def test_a_strange_name_is_kept(tmp_path: Path, name: str) -> None:
-    put(tmp_path, f"day/{name}")
-    result = scan_source(tmp_path)
-    assert paths(result) == [f"day/{name}"]
-    assert scan_source(tmp_path, known(tmp_path)).new == ()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows fold such names together")
-def test_names_that_look_alike_are_two_photos(tmp_path: Path) -> None:
-    composed = "Zo\u00eb.jpg"
-    decomposed = unicodedata.normalize("NFD", composed)
-    put(tmp_path, composed, decomposed, "ZOË.jpg")
-    result = scan_source(tmp_path)
-    assert sorted(paths(result)) == sorted([composed, decomposed, "ZOË.jpg"])
-    assert scan_source(tmp_path, known(tmp_path)).new == ()
-
-
-@posix
-def test_folders_deep_down_are_reached(tmp_path: Path) -> None:
-    deep = "/".join(["d" * 50] * 40)
-    put(tmp_path, f"{deep}/a.jpg")
-    assert paths(scan_source(tmp_path)) == [f"{deep}/a.jpg"]
-
-
-@posix
-def test_a_folder_that_must_not_be_in_the_source_is_refused_under_any_name(tmp_path: Path) -> None:
-    """As a container has it whose output is a folder of the source, mounted a second time."""
-    put(tmp_path, "source/a.jpg", "source/sorted/Ada/a.jpg", "apart/b.jpg")
-    there, apart = RootFolder.of(tmp_path / "source" / "sorted"), RootFolder.of(tmp_path / "apart")
-    mounted_again = replace(there, path=Path("/output"))
-    with pytest.raises(SettingsError, match=r"source/sorted in the source is .*/output: .*apart"):
-        scan_source(tmp_path / "source", (), [apart, mounted_again])
-    assert len(scan_source(tmp_path / "source", (), [apart]).new) == 2
