@@ -60,11 +60,14 @@ class Marker:
         At most `SAMPLE`, spread.
     everything : callable
         Gives all of them.
+    gone : callable
+        Gives those that were there before, and were not at the last sort.
     """
 
     files: int
     sample: Sequence[MarkerFile]
     everything: Callable[[], Sequence[MarkerFile]]
+    gone: Callable[[], Sequence[MarkerFile]] = tuple
 
     @cached_property
     def index(self) -> _Index:
@@ -94,6 +97,7 @@ class Match(Enum):
     SAME = "holds its files"
     RENAMED = "holds its photos under other names"
     EDITED = "holds other files under the names of its files"
+    BACK = "holds files that were gone"
     OTHER = "holds other files"
     EMPTY = "holds no file"
 
@@ -118,6 +122,9 @@ def recognise(marker: Marker, folder: Folder) -> Match:
             return Match.SAME if path in known.by_path else Match.RENAMED
     if 2 * sum(stamp in known.unread for _, stamp in found) >= min(len(found), marker.files):
         return Match.RENAMED  # a sort was interrupted before it read anything
+    gone = {(was.path, was.stamp) for was in marker.gone()}
+    if not gone.isdisjoint(found):
+        return Match.BACK
     return _judge_names(known, [path for path, _ in found if path in known.by_path], folder)
 
 

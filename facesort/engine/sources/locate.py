@@ -98,8 +98,8 @@ class _Search:
             self._take(name, path)
 
     def edited(self, name: str) -> None:
-        """Take a folder that holds other files under the same names, if it is no other source."""
-        if self.at_path[name] is Match.EDITED:
+        """Take a folder with other files under the same names, or files that were gone, if it is no other source."""
+        if self.at_path[name] in {Match.EDITED, Match.BACK}:
             self._take(name, self.places[name])
 
     def nearby(self, name: str) -> None:

@@ -9,7 +9,7 @@ from facesort.store.store import Store
 
 _KNOWN = (
     "SELECT h.path, h.size, h.mtime_ns, coalesce(p.sha256, ''), p.captured_at FROM held h "
-    "LEFT JOIN photo p USING (photo_id) WHERE h.source = ? AND h.state = 'present' "
+    "LEFT JOIN photo p USING (photo_id) WHERE h.source = ? AND h.state = "
 )
 
 
@@ -67,13 +67,18 @@ def marker_of(store: Store, name: str) -> Marker:
     step = -(-files // SAMPLE)
     rows = (
         store.rows(
-            f"{_KNOWN} QUALIFY (row_number() OVER (ORDER BY h.file_id) - 1) % ? = 0 ORDER BY h.file_id",
+            f"{_KNOWN}'present' QUALIFY (row_number() OVER (ORDER BY h.file_id) - 1) % ? = 0 ORDER BY h.file_id",
             [name, step],
         )
         if files
         else []
     )
-    return Marker(files, _known(rows), lambda: _known(store.rows(_KNOWN, [name])))
+    return Marker(
+        files,
+        _known(rows),
+        lambda: _known(store.rows(f"{_KNOWN}'present'", [name])),
+        lambda: _known(store.rows(f"{_KNOWN}'gone'", [name])),
+    )
 
 
 def _known(rows: list[tuple[object, ...]]) -> list[MarkerFile]:

@@ -68,3 +68,19 @@ def test_what_came_and_went_is_said(job: tuple[Workspace, ModelPack], tmp_path: 
         "next: facesort sort",
     ]
     assert photos(workspace) | {"total": 3, "matched": 2, "pending": 1} == photos(workspace)
+
+
+def test_a_card_is_known_by_files_that_were_gone(
+    job: tuple[Workspace, ModelPack], tmp_path: Path
+) -> None:
+    workspace, _ = job
+    card, away = tmp_path / "card", tmp_path / "away"
+    card.rename(away)
+    card.mkdir()
+    (card / "copy.bmp").write_bytes((away / "2.bmp").read_bytes())
+    assert rescan(workspace).gone == 3
+    (card / "copy.bmp").unlink()
+    card.rmdir()
+    away.rename(card)
+    found = rescan(workspace)
+    assert (found.back, found.gone, found.new) == (3, 1, 0)
