@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,14 @@ from facesort.cli.terminal import (
     say_json,
     workspace_option,
 )
+
+
+class _OffsetCommand(click.Command):
+    """Takes ``-1h3m`` for an offset, where Click sees the options ``-1``, ``-h``, ``-3`` and ``-m``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        minus = "\N{MINUS SIGN}"
+        return super().parse_args(ctx, [re.sub(r"^-(?=\d)", minus, word) for word in args])
 
 
 @click.group(cls=ExplainingGroup)
@@ -86,7 +95,7 @@ def remove(root: Path, name: str) -> None:
     say(f"{name} is removed: its {files} files are no longer counted; what was delivered stays")
 
 
-@source.command("clock", context_settings={"ignore_unknown_options": True})
+@source.command("clock", cls=_OffsetCommand)
 @click.argument("name")
 @click.argument("offset")
 @click.option("--camera", default="", help="Only photos of this camera, as `source list` names it.")
