@@ -111,11 +111,15 @@ WITH newest AS (
     FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN result x USING (batch_id) GROUP BY ALL
 ), matched AS (                             -- one file stands for each of these
     SELECT run_id, count(*) AS photos FROM newest WHERE status = 'matched' GROUP BY run_id
+), known AS (                               -- what each file held by then
+    SELECT r.run_id, x.file_id, arg_max(x.photo_id, x.batch_id) AS photo_id
+    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id) GROUP BY ALL
+), content AS (                             -- a file that was renamed is not another one
+    SELECT k.run_id, greatest(1, count(*) FILTER (f.state = 'present')) AS files
+    FROM known k JOIN file f USING (file_id) LEFT JOIN photo p USING (photo_id)
+    WHERE p.photo_id IS NOT DISTINCT FROM p.decided_as GROUP BY k.run_id, coalesce(k.photo_id, -k.file_id)
 ), decided AS (
-    SELECT r.run_id, count(DISTINCT x.file_id) AS files
-    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id)
-    LEFT JOIN photo p USING (photo_id)
-    WHERE p.photo_id IS NOT DISTINCT FROM p.decided_as GROUP BY r.run_id
+    SELECT run_id, sum(files)::BIGINT AS files FROM content GROUP BY run_id
 )
 SELECT run_id, coalesce(files, 0) - coalesce(photos, 0), coalesce(files, 0)
 FROM run LEFT JOIN matched USING (run_id) LEFT JOIN decided USING (run_id)
