@@ -137,6 +137,7 @@ HERE = {
     "another card": (card(300, "B", 2001), Match.OTHER),
     "another card that counts the same": (card(300, "B"), Match.OTHER),
     "another card of files of one size": (card(300, "B", 2001), Match.OTHER),
+    "another card with copies of some": (dict(list(renamed(CARD).items())[:9]) | NEW, Match.OTHER),
     "formatted and used again": (NEW, Match.OTHER),
     "empty": ({}, Match.EMPTY),
 }  # fmt: skip
