@@ -43,7 +43,7 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
 def answers(workspace: Workspace) -> list[tuple[str, str]]:
     with workspace.open_store(read_only=True) as store:
         rows = store.rows(
-            "SELECT p.path, v.answer FROM answer v JOIN face USING (face_id) JOIN photo p USING (photo_id) "
+            "SELECT p.path, v.answer FROM answer v JOIN face USING (face_id) JOIN photo_state p USING (photo_id) "
             "ORDER BY p.path"
         )
     return [(path, answer) for path, answer in rows]

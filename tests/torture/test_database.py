@@ -48,7 +48,27 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     return Calm.of(tmp_path_factory.mktemp("event"), 70)
 
 
-RENAMED = {"verdict": "answer", "verdict_edit": "answer_edit"}  # by version 5
+# What a table of before holds, asked of today's tables; all others are as they were.
+BEFORE = {
+    "verdict": "FROM ours.answer",  # renamed by version 5
+    "verdict_edit": "FROM ours.answer_edit",
+    # Version 6 told files, photos and shots apart: until then a photo was a file.
+    "photo": "SELECT file_id AS photo_id, path, size, mtime_ns FROM ours.file",
+    "batch_photo": "SELECT batch_id, file_id AS photo_id FROM ours.batch_file",
+    "timing": "SELECT run_id, file_id AS photo_id, seconds FROM ours.timing",
+    "result": """
+        SELECT d.file_id AS photo_id, d.batch_id,
+               CASE WHEN d.photo_id IS NULL THEN 'failed' WHEN d.photo_id <> d.file_id THEN 'duplicate'
+                    ELSE r.status END AS status,
+               CASE WHEN d.photo_id <> d.file_id THEN 'duplicate' ELSE coalesce(r.reason, d.reason) END AS reason,
+               coalesce(r.detail, d.detail) AS detail, coalesce(p.sha256, '') AS sha256,
+               if(d.photo_id <> d.file_id, d.photo_id, NULL) AS duplicate_of,
+               p.format, p.width, p.height, p.captured_at, p.camera, p.phash
+        FROM ours.reading d LEFT JOIN ours.photo p USING (photo_id)
+        LEFT JOIN ours.result r ON r.photo_id = d.file_id AND r.batch_id = d.batch_id
+    """,
+}
+LOST = {"stage_time"}  # stage times were dropped with version 5
 
 
 def older(path: Path, version: int, ours: Path) -> None:
@@ -65,19 +85,14 @@ def older(path: Path, version: int, ours: Path) -> None:
                 "INSERT INTO schema_migration VALUES (?, ?)", [int(step[:4]), step[5:-4]]
             )
         database.execute(f"ATTACH '{ours}' AS ours (READ_ONLY)")
-        known = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ? AND NOT internal"
-        theirs = database.execute(known, ["ours"]).fetchall()
-        mine = database.execute(known + " AND schema_name = 'main'", [path.stem]).fetchall()
-        views = {
-            name for (name,) in database.execute("SELECT view_name FROM duckdb_views()").fetchall()
-        }
-        for table in {name for name, _ in mine} - views - {"schema_migration"}:
-            now = RENAMED.get(table, table)
-            columns = ", ".join(c for name, c in mine if name == table and (now, c) in theirs)
-            if columns:  # stage times were dropped with version 5
-                database.execute(
-                    f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ours.{now}"
-                )
+        known = "SELECT table_name, column_name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) "
+        known += "WHERE duckdb_columns.database_name = ? AND duckdb_tables.database_name = ?"
+        mine = database.execute(known, [path.stem, path.stem]).fetchall()
+        for table in {name for name, _ in mine} - LOST - {"schema_migration"}:
+            query = BEFORE.get(table, f"FROM ours.{table}")
+            theirs = {row[0] for row in database.execute(f"DESCRIBE {query}").fetchall()}
+            columns = ", ".join(c for name, c in mine if name == table and c in theirs)
+            database.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ({query})")
 
 
 @pytest.mark.parametrize("version", range(FIRST_RELEASE, newest_version()))

@@ -135,7 +135,7 @@ def test_an_output_that_is_unplugged(
 @pytest.mark.parametrize("photo", [1, 30, 60])
 def test_a_source_that_is_unplugged(photo: int, calm: Calm, ledger: Ledger, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    root = copy_of(calm.prepared, tmp_path, source=source)
+    root = copy_of(calm.prepared, tmp_path, sources={"card-1": source})
     with plugged_in(calm.prepared / "source", source) as plug:
 
         def unplug(done: int, total: int) -> None:
@@ -158,7 +158,7 @@ def test_a_source_that_is_gone_or_an_empty_mount_point_at_the_start(
     calm: Calm, ledger: Ledger, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
-    root = copy_of(calm.prepared, tmp_path, source=source)
+    root = copy_of(calm.prepared, tmp_path, sources={"card-1": source})
     workspace, pack = open_with_pack(root)
 
     def stop(point: str) -> None:
