@@ -134,7 +134,7 @@ def test_an_output_that_is_unplugged(
 @needs_mount
 @pytest.mark.parametrize("photo", [1, 30, 60])
 def test_a_source_that_is_unplugged(photo: int, calm: Calm, ledger: Ledger, tmp_path: Path) -> None:
-    source = tmp_path / "source"
+    source = tmp_path / "card"
     root = copy_of(calm.prepared, tmp_path, sources={"card-1": source})
     with plugged_in(calm.prepared / "source", source) as plug:
 
@@ -157,7 +157,7 @@ def test_a_source_that_is_unplugged(photo: int, calm: Calm, ledger: Ledger, tmp_
 def test_a_source_that_is_gone_or_an_empty_mount_point_at_the_start(
     calm: Calm, ledger: Ledger, tmp_path: Path
 ) -> None:
-    source = tmp_path / "source"
+    source = tmp_path / "card"  # by its own name, so that the calm job's is not found in its place
     root = copy_of(calm.prepared, tmp_path, sources={"card-1": source})
     workspace, pack = open_with_pack(root)
 
