@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from disks import file_handles, pipe, unprivileged
 
+from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.errors import ResourceError, resources_explained
@@ -24,7 +25,7 @@ GOOD = "Ada/z_good.jpg"
 
 def logged(target: str) -> LoggedWrite:
     plan = PlannedWrite(7, 1, target, hashlib.sha256(JPEG).hexdigest(), len(JPEG))
-    return LoggedWrite(1, plan, "day/a.jpg")
+    return LoggedWrite(1, plan, PhotoRef(1, "day/a.jpg", source="card-1"))
 
 
 def verified(output: Path, *targets: str) -> Verification:

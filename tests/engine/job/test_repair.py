@@ -154,7 +154,7 @@ def test_what_is_no_longer_right_is_not_put_back(workspace: Workspace) -> None:
     """The user has deleted the copies that `corrections.csv` lists: of one rejected, one withheld, one forgotten."""
     with workspace.open_store() as store:
         (face,) = store.rows(
-            "SELECT face_id FROM face JOIN photo USING (photo_id) WHERE path = '2.png'"
+            "SELECT face_id FROM face JOIN place USING (photo_id) WHERE path = '2.png'"
         )
     review.answer_faces(workspace, {face[0]: "Person 2"}, "no")
     set_delivery(workspace, "Person 4", False)

@@ -177,8 +177,11 @@ def test_a_replaced_file_is_a_new_photo(source: Path, job: Job) -> None:
 
     sort_in_threads(*job)
 
-    assert counts(job[0]).total == 2
-    assert counts(job[0]).persons == {"Person 1": 1, "Person 2": 1, "Person 3": 0, "Person 4": 0}
+    found = counts(job[0])
+    assert (found.total, found.photos[PhotoStatus.MATCHED]) == (1, 1)
+    assert found.absent == {"gone": 0, "replaced": 1}
+    assert delivered(job[0]) == {"a.jpg": frozenset({"Person 2"})}
+    assert found.persons == {"Person 1": 1, "Person 2": 1, "Person 3": 0, "Person 4": 0}
 
 
 def test_what_a_batch_learned_is_seen_by_the_next_batch_and_not_before(

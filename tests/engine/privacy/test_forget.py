@@ -199,7 +199,7 @@ def test_strangers_are_forgotten_and_known_people_stay(workspace: Workspace) -> 
 def test_a_rejected_face_leaves_a_photo_that_counts_as_unknown(workspace: Workspace) -> None:
     with workspace.open_store() as store, recorded(store, "say", "Ben: no", NOW):
         store.execute(
-            "INSERT INTO answer SELECT face_id, 2, 'no' FROM face_state JOIN photo USING (photo_id) "
+            "INSERT INTO answer SELECT face_id, 2, 'no' FROM face_state JOIN place USING (photo_id) "
             "WHERE path = 'ben.jpg'"
         )
     assert photos_of(workspace)["ben.jpg"] == "unknown"
@@ -212,7 +212,7 @@ def test_a_rejected_face_leaves_a_photo_that_counts_as_unknown(workspace: Worksp
 def test_a_rejected_face_is_not_the_forgotten_persons(workspace: Workspace) -> None:
     with workspace.open_store() as store:
         (face,) = store.rows(
-            "SELECT face_id, embedding FROM face JOIN photo USING (photo_id) WHERE path = 'ada.jpg'"
+            "SELECT face_id, embedding FROM face JOIN place USING (photo_id) WHERE path = 'ada.jpg'"
         )
         with recorded(store, "say", "not Ada", NOW):
             store.execute("INSERT INTO answer VALUES (?, 1, 'no')", [face[0]])
