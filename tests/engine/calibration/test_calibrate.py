@@ -382,7 +382,7 @@ def test_the_forecast_is_what_the_sort_decides(
         Thresholds(min(one, other), max(one, other), 0.05), 0.5 if learning else None, False
     )
 
-    decided = decide_batch(analyses, gallery, rules, {})
+    decided = decide_batch(analyses, gallery, rules)
     ask = partial(standings, stored_people[deliver], unknown_folder=False)
     results = results_of(decided, standings_of(decided, ask))
     found = forecast_from(analyses, gallery, rules, len(analyses))

@@ -86,7 +86,13 @@ def test_only_the_owner_can_read_a_backup_and_what_is_restored(saved: Path, tmp_
 def test_a_backup_is_not_put_where_it_would_be_sorted_or_delivered(
     workspace: Workspace, place: str
 ) -> None:
-    folder = workspace.root if place == "workspace" else getattr(workspace.settings, place)
+    settings = workspace.settings
+    places = {
+        "source": settings.sources["card-1"],
+        "output": settings.output,
+        "workspace": workspace.root,
+    }
+    folder = places[place]
 
     with pytest.raises(WorkspaceError, match=f"inside the {place} .* biometric data"):
         backup(workspace, folder / "saved.zip")
