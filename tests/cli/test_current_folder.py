@@ -36,6 +36,11 @@ VERBS: dict[str, tuple[str, int]] = {
     "packs list": ("packs list -w {hot}", 0),
     "packs fetch": ("packs fetch nothing --yes", 1),
     "doctor": ("doctor -w {hot}", 0),
+    "source add": ("source add {labelled} -w {hot}", 0),
+    "source list": ("source list -w {hot}", 0),
+    "source clock": ("source clock card-1 +1h3m -w {hot}", 0),
+    "source remove": ("source remove card-1 -w {hot}", 1),  # there is no other
+    "rescan": ("rescan --hash -w {hot}", 0),
     "seed": ("seed -w {hot} Cyd {third}", 0),
     "persons": ("persons -w {hot}", 0),
     "calibrate": ("calibrate -w {hot} --labelled {labelled} -p sample 0", 0),

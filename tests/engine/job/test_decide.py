@@ -85,7 +85,7 @@ def failed(photo_id: int, reason: Reason, sha256: str = "") -> Analysis:
 
 def known_contents(by_sha256: dict[str, int], failed: Iterable[int] = ()) -> Known:
     by_file = {photo_id: photo_id for photo_id in by_sha256.values()}
-    return Known(dict(by_sha256), {}, set(failed), by_file)
+    return Known(dict(by_sha256), failed=set(failed), by_file=by_file)
 
 
 @pytest.fixture(scope="module")
