@@ -54,6 +54,7 @@ def result(
     sha256: str | None = None,
     known_as: int | None = None,
     decided_as: int | None = None,
+    shot_of: int | None = None,
     persons: Sequence[int] = (1,),
 ) -> PhotoResult:
     """A result; where it is matched, with one face for each of these persons, of whom the first is learned."""
@@ -77,6 +78,7 @@ def result(
         decided_as,
         decisions=decisions if has_faces else (),
         learned=(0,) if status is PhotoStatus.MATCHED else (),
+        shot_of=shot_of,
     )
 
 

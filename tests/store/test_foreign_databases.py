@@ -57,7 +57,7 @@ IN_PLACE_OF_OURS = {
     ),
     "a column more": ("ALTER TABLE person ADD COLUMN more INTEGER",),
     "a column less": ("ALTER TABLE person DROP COLUMN deliver",),
-    "another type": ("ALTER TABLE photo ALTER path TYPE BLOB",),
+    "another type": ("ALTER TABLE file ALTER path TYPE BLOB",),
     "another default": ("ALTER TABLE person ALTER deliver SET DEFAULT false",),
     "no default": ("ALTER TABLE person ALTER deliver DROP DEFAULT",),
     "a table without its keys": (
@@ -67,7 +67,9 @@ IN_PLACE_OF_OURS = {
     ),
     "a computed column": (
         "DROP TABLE skipped",
-        "CREATE TABLE skipped (path VARCHAR PRIMARY KEY, reason VARCHAR GENERATED ALWAYS AS (path || 'x'))",
+        "CREATE TABLE skipped (source_id INTEGER NOT NULL, path VARCHAR NOT NULL, "
+        "reason VARCHAR GENERATED ALWAYS AS (path || 'x'), size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, "
+        "file_id INTEGER, PRIMARY KEY (source_id, path))",
     ),
     "a collation": ("ALTER TABLE skipped ALTER reason TYPE VARCHAR COLLATE nocase",),
     "no table": ("DROP TABLE learned",),
@@ -83,11 +85,12 @@ BESIDE_OURS = {
         "CREATE MACRO duckdb_tables() AS TABLE SELECT 'nothing' AS table_name",
     ),
     "a trigger": (
-        "CREATE TRIGGER t AFTER INSERT ON person FOR EACH STATEMENT INSERT INTO skipped VALUES ('a', 'b')",
+        "CREATE TRIGGER t AFTER INSERT ON person FOR EACH STATEMENT "
+        "INSERT INTO skipped VALUES (1, 'a', 'b', 1, 1, NULL)",
     ),
     "a sequence": ("CREATE SEQUENCE s",),
     "a type": ("CREATE TYPE mood AS ENUM ('a')",),
-    "an index": ("CREATE INDEX i ON photo (path)",),
+    "an index": ("CREATE INDEX i ON file (path)",),
 }
 NOT_THE_RECORD = {
     "a gap": ("DELETE FROM schema_migration WHERE version = 2",),

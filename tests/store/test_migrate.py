@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from facesort.errors import SchemaVersionError, StoreError
+from facesort.reasons import PhotoStatus
 from facesort.store import Store
-from facesort.store.migrate import _apply, migrate, newest_version
+from facesort.store.migrate import _apply, _build, migrate, newest_version
 
 
 @pytest.fixture
@@ -105,3 +106,119 @@ def test_an_older_schema_is_not_changed_by_a_reader(tmp_path: Path) -> None:
     connection.close()
     Store.open(path).close()
     Store.open(path, read_only=True).close()
+
+
+# Of schema 5: the newest version of a path counts, by the result of its newest batch.
+AS_IT_COUNTED = """
+WITH newest AS (SELECT photo_id, max(batch_id) AS batch_id FROM batch_photo GROUP BY photo_id)
+SELECT p.path, coalesce(r.status, 'pending'), r.reason, coalesce(r.detail, '') FROM photo p
+LEFT JOIN newest n USING (photo_id) LEFT JOIN result r ON r.photo_id = p.photo_id AND r.batch_id = n.batch_id
+QUALIFY p.photo_id = max(p.photo_id) OVER (PARTITION BY p.path) ORDER BY p.path
+"""
+PATHS_OF_SCHEMA_5 = (
+    "matched", "unknown", "no_face", "read", "unread", "same", "replaced", "again", "rematched", "unwritten",
+    "rewritten", "late", "replaced", "new", "copy", "twin", "twin-2", "late-same", "replaced-late", "replaced-late",
+)  # fmt: skip
+RESULTS_OF_SCHEMA_5 = (  # photo, batch, status, reason, SHA-256
+    (1, 1, "matched", None, "a"),
+    (2, 1, "unknown", "only_unknown_faces", "b"),
+    (3, 1, "no_face", "no_face", "c"),
+    (4, 1, "failed", "corrupt", "d"),
+    (5, 1, "failed", "unreadable", ""),
+    (6, 1, "duplicate", "duplicate", "a"),
+    (7, 1, "matched", None, "g"),
+    (8, 1, "failed", "timeout", "h"),  # waits for batch 5
+    (9, 1, "unknown", "only_unknown_faces", "i"),
+    (9, 3, "matched", None, "i"),
+    (10, 1, "failed", "name_taken", "j"),
+    (11, 1, "failed", "name_taken", "k"),
+    (11, 4, "matched", None, "k"),
+    (12, 1, "failed", "unreadable", ""),
+    (12, 4, "no_face", "no_face", "l"),
+    (13, 2, "matched", None, "m"),
+    (15, 2, "duplicate", "duplicate", "j"),
+    (16, 1, "failed", "corrupt", "p"),
+    (17, 1, "failed", "corrupt", "p"),  # nothing was decided that it could be a duplicate of
+    (18, 1, "failed", "unreadable", ""),
+    (18, 4, "duplicate", "duplicate", "a"),
+    (19, 1, "unknown", "only_unknown_faces", "s"),
+)
+BATCHES_OF_SCHEMA_5 = {
+    1: "sort", 2: "sort", 3: "rematch", 4: "retry", 5: "retry", 6: "sort",
+}  # fmt: skip
+WAITING_OF_SCHEMA_5 = ((8, 5), (14, 6), (20, 6))  # photo, batch
+
+
+@pytest.fixture
+def of_schema_5(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Something of every kind."""
+    _build(connection, 0, 5)
+    for photo_id, path in enumerate(PATHS_OF_SCHEMA_5, 1):
+        connection.execute("INSERT INTO photo VALUES ($1, $2, 100 + $1, $1)", [photo_id, path])
+    for batch_id, kind in BATCHES_OF_SCHEMA_5.items():
+        state = (
+            "PENDING" if batch_id in {waits for _, waits in WAITING_OF_SCHEMA_5} else "COMMITTED"
+        )
+        connection.execute("INSERT INTO batch VALUES (?, ?, ?)", [batch_id, kind, state])
+    for photo_id, batch_id, *rest in RESULTS_OF_SCHEMA_5:
+        connection.execute("INSERT INTO batch_photo VALUES (?, ?)", [batch_id, photo_id])
+        connection.execute(
+            "INSERT INTO result (photo_id, batch_id, status, reason, sha256, detail) "
+            "VALUES ($1, $2, $3, $4, $5, if($3 = 'failed', 'told ' || $1, ''))",
+            [photo_id, batch_id, *rest],
+        )
+    for photo_id, batch_id in WAITING_OF_SCHEMA_5:
+        connection.execute("INSERT INTO batch_photo VALUES (?, ?)", [batch_id, photo_id])
+    connection.execute("INSERT INTO skipped VALUES ('a.txt', 'other')")
+    connection.execute(
+        "INSERT INTO write VALUES (1, 1, 10, 1, 'x/j.jpg', 'f', 1, 'failed', 'name_taken')"
+    )
+    return connection
+
+
+def test_what_counted_before_counts_after(of_schema_5: duckdb.DuckDBPyConnection) -> None:
+    before = of_schema_5.execute(AS_IT_COUNTED).fetchall()
+    assert {status for _, status, *_ in before} == set(PhotoStatus)
+
+    migrate(of_schema_5, read_only=False)
+
+    assert before == of_schema_5.execute(
+        "SELECT path, status, reason, detail FROM file_state ORDER BY path"
+    ).fetchall()  # fmt: skip
+    assert of_schema_5.execute("SELECT path, reason, size FROM skipped").fetchall() == [
+        ("a.txt", "other", -1)
+    ]
+
+
+def test_versions_of_a_path_and_duplicates_stay_apart(
+    of_schema_5: duckdb.DuckDBPyConnection,
+) -> None:
+    migrate(of_schema_5, read_only=False)
+
+    ask = of_schema_5.execute
+    assert ask("SELECT file_id FROM file WHERE state <> 'present' ORDER BY 1").fetchall() == [
+        (7,), (19,),
+    ]  # fmt: skip
+    assert ask("SELECT photo_id, by_id FROM superseded").fetchall() == [(7, 13)]
+    duplicates = (
+        "SELECT file_id, duplicate_of FROM file_state WHERE status = 'duplicate' ORDER BY 1"
+    )
+    assert ask(duplicates).fetchall() == [(6, 1), (15, 10), (18, 1)]
+
+
+def test_a_duplicate_of_a_replaced_version_stands_for_it_now(
+    of_schema_5: duckdb.DuckDBPyConnection,
+) -> None:
+    """Its content was decided, and this is the one file that still holds it."""
+    of_schema_5.execute("INSERT INTO photo VALUES (21, 'kept', 107, 21)")
+    of_schema_5.execute("INSERT INTO batch_photo VALUES (2, 21)")
+    of_schema_5.execute(
+        "INSERT INTO result (photo_id, batch_id, status, reason, sha256, detail) "
+        "VALUES (21, 2, 'duplicate', 'duplicate', 'g', '')"
+    )
+
+    migrate(of_schema_5, read_only=False)
+
+    found = of_schema_5.execute("SELECT status, decided_as FROM file_state WHERE path = 'kept'")
+    assert found.fetchall() == [("matched", 7)]
+    assert of_schema_5.execute("FROM superseded").fetchall() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from store_rows import MATCHED, UNKNOWN, add, add_people, finish, photo, record, result, write
+from store_rows import MATCHED, SHOT, UNKNOWN, add, add_people, finish, photo, record, result, write
 
 from facesort.store import Store
 from facesort.store.privacy.erasure import Erasure, of_unknown, traces_of
@@ -53,3 +53,42 @@ def test_the_copies_in_the_folder_of_unknown_faces_were_delivered_for_them(store
 
     assert traces.delivered == (write(1, None).target,)
     assert traces.elsewhere == ()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_where_somebody_was_is_erased_of_all_photos_of_the_shot(tmp_path: Path, kept: bool) -> None:
+    """Of those that were decided themselves too, as a RAW is whose JPEG is broken."""
+    old = tmp_path / "old.duckdb"
+    with Store.open(old) as store:
+        add_people(store)
+        add(store, [photo(i) for i in range(1, 6)])
+        record(
+            store,
+            1,
+            [
+                result(1, *MATCHED),
+                result(2, *SHOT, decided_as=1, shot_of=1),
+                result(3, *UNKNOWN, shot_of=1),
+                result(4, *MATCHED, persons=(2,)),
+                result(5, *SHOT, decided_as=4, shot_of=4),
+            ],
+        )
+        finish(store, 1)
+        faces = tuple(f for (f,) in store.rows("SELECT face_id FROM face WHERE photo_id = 1"))
+        before = store.rows("FROM photo ORDER BY photo_id")
+
+    write_without(
+        old,
+        tmp_path / "new.duckdb",
+        Erasure(faces=faces, keep_boxes=True)
+        if kept
+        else Erasure(persons=(1,), faces=faces, names=("Anna",)),
+    )
+
+    with Store.open(tmp_path / "new.duckdb", read_only=True) as store:
+        after = store.rows("FROM photo ORDER BY photo_id")
+        where = store.rows("SELECT photo_id, latitude, longitude, altitude FROM photo ORDER BY 1")
+    here, nowhere = (47.25, 8.5, 410.0), (None, None, None)
+    erased = set() if kept else {1, 2, 3}  # retention keeps what is not biometric
+    assert where == [(i, *(nowhere if i in erased else here)) for i in range(1, 6)]
+    assert [row[:-3] for row in after] == [row[:-3] for row in before], "nothing else is"

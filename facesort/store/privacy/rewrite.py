@@ -107,10 +107,11 @@ AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), f
 """,
         # Where a photo was taken tells where who is in it was: of all photos of the shot.
         "photo": """
-SELECT p.* REPLACE (if(c.photo_id IS NULL, latitude, NULL) AS latitude,
-                    if(c.photo_id IS NULL, longitude, NULL) AS longitude,
-                    if(c.photo_id IS NULL, altitude, NULL) AS altitude)
-FROM old.photo p LEFT JOIN changed_photo c ON c.photo_id = p.decided_as
+SELECT p.* REPLACE (if(c.shot_id IS NULL, latitude, NULL) AS latitude,
+                    if(c.shot_id IS NULL, longitude, NULL) AS longitude,
+                    if(c.shot_id IS NULL, altitude, NULL) AS altitude)
+FROM old.photo p LEFT JOIN (SELECT DISTINCT shot_id FROM old.photo JOIN changed_photo USING (photo_id)) c
+ON c.shot_id = p.shot_id
 """,
         "result": """
 SELECT r.* REPLACE (if(c.told, '', r.detail) AS detail)
