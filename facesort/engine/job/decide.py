@@ -38,6 +38,8 @@ class Decided:
         Indices of the faces that join the gallery.
     shot_of : int or None
         The first photo of its shot, if that is another one.
+    leads_instead_of : int or None
+        An earlier version of this photo, for whose shot it is decided from now on.
     """
 
     analysis: Analysis
@@ -47,6 +49,7 @@ class Decided:
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
     shot_of: int | None = None
+    leads_instead_of: int | None = None
 
     @property
     def photo_id(self) -> int:
@@ -102,6 +105,9 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
     if analysis.shot_of is None:
         return Decided(analysis, known_as)
     lead = known.decided_for(analysis.shot_of)
+    if lead == known.replaces.get(analysis.photo_id) and not analysis.is_linked:
+        known.decided_as |= {key: photo_id for key, of in known.decided_as.items() if of == lead}
+        return Decided(analysis, known_as, leads_instead_of=lead)
     shot = known.shot_of[photo_id] = known.shot_of.get(lead, lead)
     if not analysis.is_linked:
         return Decided(analysis, known_as, shot_of=shot)
@@ -159,6 +165,7 @@ def _result(decided: Decided, standing: Standing | None) -> PhotoResult:
             decided.decisions,
             decided.learned,
             decided.shot_of,
+            decided.leads_instead_of,
         )
 
     if decided.decided_as is not None:

@@ -59,8 +59,16 @@ class Reading:
                     known,
                     shared_size=file.size in self._shared,
                     partners=self._partners.get(file.file_id, ()),
-                    alone=self.pairs == "both",
+                    alone=self.pairs == "both" or self._is_new_version(file.file_id),
                 )
+
+    def _is_new_version(self, file_id: int) -> bool:
+        """Whether a file was edited, and its earlier version was decided for a shot: then this one is, from now on."""
+        before = self.known.replaces.get(file_id)
+        return before is not None and any(
+            self.known.decided_for(partner.ref.photo_id) == before
+            for partner in self._partners.get(file_id, ())
+        )
 
     def _find_partners(self) -> dict[int, tuple[Partner, ...]]:
         """The photos that may be of one shot with each file that waits."""

@@ -36,6 +36,8 @@ class PhotoResult:
         Indices of the faces that join the gallery.
     shot_of : int or None
         The first photo of its shot, if that is another one.
+    leads_instead_of : int or None
+        An earlier version of this photo, for whose shot it is decided from now on.
     """
 
     analysis: Analysis
@@ -46,6 +48,7 @@ class PhotoResult:
     decisions: tuple[Decision, ...] = ()
     learned: tuple[int, ...] = ()
     shot_of: int | None = None
+    leads_instead_of: int | None = None
 
     @property
     def photo_id(self) -> int:
@@ -92,6 +95,8 @@ class Known:
         Photos whose analysis failed.
     by_file : dict of int to int
         The photo that each file holds.
+    replaces : dict of int to int
+        The photo that an earlier version of a waiting file held.
     next_id : int
         No file and no photo has this id or a higher one.
     """
@@ -101,6 +106,7 @@ class Known:
     shot_of: dict[int, int] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
     by_file: dict[int, int] = field(default_factory=dict)
+    replaces: dict[int, int] = field(default_factory=dict)
     next_id: int = 1 << 30
 
     def place(self, analysis: Analysis) -> int:
@@ -125,13 +131,19 @@ def known_photos(store: Store) -> Known:
         "SELECT photo_id FROM result_until(NULL) WHERE status = 'failed' "
         "AND photo_id NOT IN (SELECT photo_id FROM write)"
     )
+    replaces = store.rows(
+        "SELECT n.file_id, arg_max(o.decided_as, o.file_id) FROM held n "
+        "JOIN held o ON o.source_id = n.source_id AND o.path = n.path AND o.file_id < n.file_id "
+        "WHERE n.waits AND n.state = 'present' AND o.decided_as IS NOT NULL GROUP BY n.file_id"
+    )
     return Known(
-        {sha256: photo_id for sha256, photo_id, *_ in rows},
-        {photo_id: lead for _, photo_id, lead, _ in rows if lead != photo_id},
-        {photo_id: shot for _, photo_id, _, shot in rows if shot != photo_id},
-        {photo_id for (photo_id,) in failed},
-        dict(store.rows("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")),
-        next_file_id(store),
+        by_sha256={sha256: photo_id for sha256, photo_id, *_ in rows},
+        decided_as={photo_id: lead for _, photo_id, lead, _ in rows if lead != photo_id},
+        shot_of={photo_id: shot for _, photo_id, _, shot in rows if shot != photo_id},
+        failed={photo_id for (photo_id,) in failed},
+        by_file=dict(store.rows("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")),
+        replaces=dict(replaces),
+        next_id=next_file_id(store),
     )
 
 
@@ -166,6 +178,7 @@ def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
     """Store all that a batch found and plans, and move it to COMMITTING; inside one transaction."""
     _insert_readings(store, record)
     _insert_photos(store, record)
+    _lead_shots(store, record)
     _insert_results(store, record)
     face_ids = _insert_faces(store, record, pack_id)
     insert_decisions(
@@ -229,6 +242,16 @@ def _insert_photos(store: Store, record: BatchRecord) -> None:
             "altitude": [p.altitude if p else None for p in positions],
         },
     )
+
+
+def _lead_shots(store: Store, record: BatchRecord) -> None:
+    """Let an edited photo stand for the other files of its shot."""
+    for result in record.results:
+        if result.leads_instead_of is not None:
+            store.execute(
+                "UPDATE photo SET decided_as = ?, shot_id = ? WHERE decided_as = ? AND photo_id <> decided_as",
+                [result.photo_id, result.photo_id, result.leads_instead_of],
+            )
 
 
 def _insert_results(store: Store, record: BatchRecord) -> None:
