@@ -70,7 +70,7 @@ def trouble_explained() -> Iterator[None]:
         yield
     except duckdb.ConstraintException as error:  # facesort gives no id twice
         raise StoreError(
-            f"the rows of the workspace's database do not fit together: {_first_line(error)} Another program changed "
+            f"the rows of the workspace's database do not fit together: {first_line(error)} Another program changed "
             "it; nothing was stored. Put your last backup into a new folder with `facesort restore BACKUP -w NEW`"
         ) from error
     except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:

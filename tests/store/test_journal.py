@@ -295,7 +295,7 @@ def test_an_undo_of_rows_that_do_not_fit_is_refused_and_changes_nothing(
     opened.execute(by_a_stranger)
     before = content(opened), history(opened)
 
-    with pytest.raises(StoreError, match=r"cannot be undone: .* Nothing was changed\. .* restore"):
+    with pytest.raises(StoreError, match=r"do not fit together: .* nothing was stored\. .* restore"):
         undo(job)
 
     assert (content(opened), history(opened)) == before
@@ -308,7 +308,7 @@ def test_a_redo_of_rows_that_do_not_fit_is_refused_and_changes_nothing(opened: S
     opened.execute("UPDATE person_edit SET name = 'Bo' WHERE after")
     before = content(opened), history(opened)
 
-    with pytest.raises(StoreError, match="cannot be redone: "):
+    with pytest.raises(StoreError, match="do not fit together: "):
         redo(job)
 
     assert (content(opened), history(opened)) == before

@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
-from facesort.errors import StoreError
 from facesort.store.queries.journal import Action
 from facesort.store.store import Store
-from facesort.store.trouble import first_line
 
 # The tables that users edit, and their primary keys.
 _KEYS = {
@@ -118,7 +114,7 @@ def undo(store: Store) -> Action | None:
     StoreError
         If the journal does not fit the gallery; nothing is changed.
     """
-    with _misfit_explained("undone"), store.transaction():
+    with store.transaction():
         return _turn(store, "NOT undone ORDER BY action_id DESC")
 
 
@@ -135,21 +131,8 @@ def redo(store: Store) -> Action | None:
     StoreError
         As `undo`.
     """
-    with _misfit_explained("redone"), store.transaction():
+    with store.transaction():
         return _turn(store, "undone ORDER BY action_id")
-
-
-@contextmanager
-def _misfit_explained(turned: str) -> Iterator[None]:
-    """Turn the refusal of rows that facesort never wrote into a sentence."""
-    try:
-        yield
-    except duckdb.ConstraintException as error:
-        raise StoreError(
-            f"the last action cannot be {turned}: its rows in the journal do not fit the gallery, so another program "
-            f"has changed the workspace's database: {first_line(error)} Nothing was changed. Put "
-            "your last backup into a new folder with `facesort restore BACKUP -w NEW`"
-        ) from error
 
 
 def _turn(store: Store, which: str) -> Action | None:
