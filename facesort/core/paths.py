@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # A POSIX file name is bytes; Python represents bytes that are not UTF-8 as lone surrogates U+DC80..U+DCFF, which
-# UTF-8 cannot encode. They are stored as private-use characters instead. (A name that really contains one of these
-# 128 characters is not restored correctly: the photo fails as `missing`.)
+# UTF-8 cannot encode. They are stored as private-use characters instead. A name that really contains one of these 128
+# characters would not be restored correctly: the scan lists it as `unreadable`.
 _ESCAPED = {0xDC80 + i: 0xEF80 + i for i in range(128)}
 _RESTORED = {stored: raw for raw, stored in _ESCAPED.items()}
 
@@ -31,7 +31,7 @@ def to_text(path: str) -> str:
     path : str
         As Python's `os` functions give it.
     """
-    # Windows names may contain other lone surrogates; they become "?" and the photo fails as `missing`.
+    # Windows names may contain other lone surrogates; they become "?", and the scan lists them as `unreadable`.
     return path.translate(_ESCAPED).encode("utf-8", "replace").decode("utf-8")
 
 

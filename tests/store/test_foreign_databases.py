@@ -86,7 +86,7 @@ BESIDE_OURS = {
     ),
     "a trigger": (
         "CREATE TRIGGER t AFTER INSERT ON person FOR EACH STATEMENT "
-        "INSERT INTO skipped VALUES (1, 'a', 'b', 1, 1, NULL)",
+        "INSERT INTO skipped VALUES (1, 'a', 'b', 1, 1, NULL, NULL)",
     ),
     "a sequence": ("CREATE SEQUENCE s",),
     "a type": ("CREATE TYPE mood AS ENUM ('a')",),

@@ -295,7 +295,9 @@ def test_an_undo_of_rows_that_do_not_fit_is_refused_and_changes_nothing(
     opened.execute(by_a_stranger)
     before = content(opened), history(opened)
 
-    with pytest.raises(StoreError, match=r"do not fit together: .* nothing was stored\. .* restore"):
+    with pytest.raises(
+        StoreError, match=r"do not fit together: .* nothing was stored\. .* restore"
+    ):
         undo(job)
 
     assert (content(opened), history(opened)) == before

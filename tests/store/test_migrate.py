@@ -41,7 +41,7 @@ def test_a_fresh_database_gets_every_step_once(connection: duckdb.DuckDBPyConnec
 
 def test_again_is_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     migrate(connection, read_only=False)
-    connection.execute("INSERT INTO skipped VALUES (1, 'a', 'other', 1, 1, NULL)").fetchall()
+    connection.execute("INSERT INTO skipped VALUES (1, 'a', 'other', 1, 1, NULL, NULL)").fetchall()
     before = tables(connection)
     migrate(connection, read_only=False)
     migrate(connection, read_only=True)
@@ -138,7 +138,7 @@ RESULTS_OF_SCHEMA_5 = (  # photo, batch, status, reason, SHA-256
     (13, 2, "matched", None, "m"),
     (15, 2, "duplicate", "duplicate", "j"),
     (16, 1, "failed", "corrupt", "p"),
-    (17, 1, "failed", "corrupt", "p"),  # nothing was decided that it could be a duplicate of
+    (17, 1, "failed", "corrupt", "p"),
     (18, 1, "failed", "unreadable", ""),
     (18, 4, "duplicate", "duplicate", "a"),
     (19, 1, "unknown", "only_unknown_faces", "s"),
@@ -182,12 +182,42 @@ def test_what_counted_before_counts_after(of_schema_5: duckdb.DuckDBPyConnection
 
     migrate(of_schema_5, read_only=False)
 
-    assert before == of_schema_5.execute(
+    after = of_schema_5.execute(
         "SELECT path, status, reason, detail FROM file_state ORDER BY path"
-    ).fetchall()  # fmt: skip
+    ).fetchall()
+    # Of two files with one content, both failed: only the first is counted so now.
+    both = [row for row in before if row[0] == "twin-2"]
+    assert both == [("twin-2", "failed", "corrupt", "told 17")]
+    assert set(after) - set(before) == {("twin-2", "duplicate", "duplicate", "")}
+    assert [row for row in before if row not in both] == [row for row in after if row in before]
     assert of_schema_5.execute("SELECT path, reason, size FROM skipped").fetchall() == [
         ("a.txt", "other", -1)
     ]
+
+
+def test_no_two_photos_have_one_content(of_schema_5: duckdb.DuckDBPyConnection) -> None:
+    """Also if the first of two copies failed, and the second did not."""
+    for photo_id, status, sha256 in (
+        (21, "failed", "q"),
+        (22, "matched", "q"),
+        (23, "failed", "q"),
+    ):
+        of_schema_5.execute("INSERT INTO photo VALUES ($1, 'q' || $1, 300, $1)", [photo_id])
+        of_schema_5.execute("INSERT INTO batch_photo VALUES (2, ?)", [photo_id])
+        of_schema_5.execute(
+            "INSERT INTO result (photo_id, batch_id, status, sha256, detail) VALUES (?, 2, ?, ?, '')",
+            [photo_id, status, sha256],
+        )
+
+    migrate(of_schema_5, read_only=False)
+
+    ask = of_schema_5.execute
+    twice = "SELECT sha256 FROM photo GROUP BY sha256 HAVING count(*) > 1"
+    assert ask(twice).fetchall() == []
+    found = "SELECT file_id, photo_id, status FROM file_state WHERE path LIKE 'q%' ORDER BY 1"
+    assert ask(found).fetchall() == [
+        (21, 22, "matched"), (22, 22, "duplicate"), (23, 22, "duplicate"),
+    ]  # fmt: skip
 
 
 def test_versions_of_a_path_and_duplicates_stay_apart(
@@ -203,7 +233,7 @@ def test_versions_of_a_path_and_duplicates_stay_apart(
     duplicates = (
         "SELECT file_id, duplicate_of FROM file_state WHERE status = 'duplicate' ORDER BY 1"
     )
-    assert ask(duplicates).fetchall() == [(6, 1), (15, 10), (18, 1)]
+    assert ask(duplicates).fetchall() == [(6, 1), (15, 10), (17, 16), (18, 1)]
 
 
 def test_a_duplicate_of_a_replaced_version_stands_for_it_now(

@@ -135,6 +135,23 @@ def test_skipped_files_are_replaced_by_each_scan(store: Store) -> None:
         assert set(files.skipped_files(store)) == {elsewhere, *found}
 
 
+def test_what_another_facesort_skipped_is_looked_at_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may know more formats."""
+    with store.transaction():
+        sources.add_sources(store, ["card-1"])
+        files.set_skipped(store, ["card-1"], [("card-1", "a", "other", 1, 2)])
+    assert len(files.skipped_files(store)) == 1
+
+    monkeypatch.setattr(files, "__version__", "99")
+
+    assert files.skipped_files(store) == []
+    assert reports.skipped_reasons(store) == {"other": 1}, (
+        "until the next scan, it is what is known"
+    )
+
+
 # --- runs -------------------------------------------------------------------------------------
 
 

@@ -178,10 +178,10 @@ def test_a_killed_process_leaves_what_it_committed_and_nothing_else(
     victim = other_process(
         OPEN.format(path=str(path), read_only=False)
         + "with store.transaction():\n"
-        + "    store.execute('INSERT INTO skipped SELECT 1, $$kept$$, $$other$$, 1, 1, NULL')\n"
+        + "    store.execute('INSERT INTO skipped SELECT 1, $$kept$$, $$other$$, 1, 1, NULL, NULL')\n"
         + "transaction = store.transaction()\n"
         + "transaction.__enter__()\n"
-        + "store.execute('INSERT INTO skipped SELECT 1, $$lost$$, $$other$$, 1, 1, NULL')\n"
+        + "store.execute('INSERT INTO skipped SELECT 1, $$lost$$, $$other$$, 1, 1, NULL, NULL')\n"
         + "store.execute(\"UPDATE skipped SET reason = 'lost'\")\n"
     )
     os.kill(victim.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)

@@ -34,7 +34,7 @@ except OSError:
 try:
     with Store.open(path, read_only=read_only) as store:
         if not read_only:
-            store.execute("INSERT INTO skipped VALUES (1, 'a', 'b', 1, 1, NULL)")
+            store.execute("INSERT INTO skipped VALUES (1, 'a', 'b', 1, 1, NULL, NULL)")
 except StoreError as error:
     print(error)
 else:

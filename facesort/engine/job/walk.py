@@ -159,7 +159,7 @@ class Walk:
             found = os.stat(real, follow_symlinks=False) if inside else None
             if found is None:
                 self._skip(place, _SYMBOLIC_LINK)
-            elif stat.S_ISLNK(found.st_mode):  # of a circle
+            elif stat.S_ISLNK(found.st_mode):  # it leads nowhere
                 self._skip(place, _BROKEN_LINK)
             elif stat.S_ISDIR(found.st_mode):
                 if found.st_ino and identity_of(found) in self._numbers:
@@ -197,9 +197,8 @@ class Walk:
         try:
             os.stat(path)
         except OSError as error:
-            if (
-                error.errno == errno.ELOOP
-            ):  # a circle, or more links in a row than the system follows
+            # A circle, more links in a row than the system follows, or a file where a folder should be.
+            if error.errno in {errno.ELOOP, errno.ENOTDIR}:
                 return path
         return os.path.realpath(path)
 

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from facesort.core.records import File
 from facesort.store.job.retries import plan_failed_writes
 from facesort.store.store import Store
+from facesort.version import __version__
 
 BATCH_SIZE = 50
 
@@ -97,9 +98,10 @@ Skipped = tuple[str, str, str, int, int]
 
 
 def skipped_files(store: Store) -> list[Skipped]:
-    """What the last scan did not take for photos."""
+    """What the last scan did not take for photos; not what another facesort looked at, which knew other formats."""
     return store.rows(
-        "SELECT name, path, reason, size, mtime_ns FROM skipped JOIN source USING (source_id)"
+        "SELECT name, path, reason, size, mtime_ns FROM skipped JOIN source USING (source_id) WHERE version = ?",
+        [__version__],
     )
 
 
@@ -129,6 +131,7 @@ def set_skipped(
             "size": [row[3] for row in skipped],
             "mtime_ns": [row[4] for row in skipped],
             "file_id": [of.get(row[:2]) for row in skipped],
+            "version": [__version__] * len(skipped),
         },
     )
 

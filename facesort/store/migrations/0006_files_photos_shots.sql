@@ -71,6 +71,7 @@ CREATE TABLE skipped_new (                  -- seen by the scan, not taken for a
     size       BIGINT NOT NULL,             -- as long as size and time stay, its content is not looked at again
     mtime_ns   BIGINT NOT NULL,
     file_id    INTEGER,                     -- the photo file to whose shot it belongs: the movie of a Live Photo, a sidecar
+    version    VARCHAR,                     -- of the facesort that looked at it: another one may know more formats
     PRIMARY KEY (source_id, path)
 );
 
@@ -83,7 +84,10 @@ INSERT INTO batch_file SELECT b.batch_id, b.photo_id FROM batch_photo b JOIN bat
 CREATE TEMP TABLE newest AS SELECT * FROM result QUALIFY batch_id = max(batch_id) OVER (PARTITION BY photo_id);
 INSERT INTO photo_new
 SELECT photo_id, sha256, photo_id, photo_id, format, width, height, captured_at, NULL, camera, phash, NULL, NULL, NULL
-FROM newest WHERE sha256 <> '' AND status <> 'duplicate';
+FROM (FROM newest SELECT *, status = 'failed' AND photo_id NOT IN (SELECT photo_id FROM write) AS unread)
+WHERE sha256 <> '' AND status <> 'duplicate'
+-- Two files with the same content may both have failed: they are one photo.
+QUALIFY NOT unread OR row_number() OVER (PARTITION BY sha256 ORDER BY unread, photo_id) = 1;
 CREATE TEMP TABLE first AS SELECT sha256, min(photo_id) AS photo_id FROM photo_new GROUP BY sha256;
 INSERT INTO reading
 SELECT photo_id, batch_id, found, if(found IS NULL, coalesce(nullif(reason, 'duplicate'), 'unreadable'), NULL), if(found IS NULL, detail, '')
@@ -94,7 +98,7 @@ FROM (
 );
 INSERT INTO result_new SELECT photo_id, batch_id, status, reason, detail FROM result
 WHERE status <> 'duplicate' AND photo_id IN (SELECT photo_id FROM photo_new);
-INSERT INTO skipped_new SELECT 1, path, reason, -1, 0, NULL FROM skipped;
+INSERT INTO skipped_new SELECT 1, path, reason, -1, 0, NULL, NULL FROM skipped;
 DROP TABLE newest;
 DROP TABLE first;
 

@@ -129,6 +129,13 @@ def test_broken_links_and_circles_are_told(source: Path) -> None:
     assert looked(source) == ([], {f"{name}.jpg": "broken_link" for name in "abcde"})
 
 
+def test_a_link_that_takes_a_file_for_a_folder_is_broken(source: Path) -> None:
+    """No system opens it, whatever is left of its target without the slash."""
+    put(source, "f.jpg")
+    link(source, a_jpg="f.jpg/", b_jpg="f.jpg/.", c_jpg="f.jpg/../f.jpg")
+    assert looked(source) == (["f.jpg"], {f"{name}.jpg": "broken_link" for name in "abc"})
+
+
 def test_a_chain_that_no_system_follows_is_broken(source: Path) -> None:
     put(source, "0")
     for i in range(1, 200):
