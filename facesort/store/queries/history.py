@@ -9,34 +9,28 @@ from facesort.core.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
 from facesort.reasons import PhotoStatus
 from facesort.store.store import Store
 
-# $1 and $2 are the run and the time of the first moment, $3 and $4 those of the second.
-_WHO = """
-{name}_face AS (FROM face_state_until({run}, {time})),
-{name}_withheld AS (FROM withheld_until({time})),
-{name} AS (
+# $1 and $2 are the run and the time of a moment.  Each is asked for alone and its rows are kept: as one question with
+# both moments the joins need more than the database's cache, whatever the number of photos.
+_WHO = (
+    """{name}_face AS
+    SELECT face_id, photo_id, round, person_id, by_user FROM face_state_until($1::INTEGER, $2::TIMESTAMP)""",
+    """{name} AS
     SELECT s.photo_id, shown_path(s.source, s.path) AS path, s.status, s.reason,
-           coalesce(list_sort(list(DISTINCT f.person_id) FILTER (f.person_id IS NOT NULL)), []) AS persons,
-           coalesce(list_sort(list(DISTINCT w.person_id) FILTER (w.person_id IS NOT NULL)), []) AS withheld
-    FROM photo_state_until({run}, {time}) s
+           coalesce(list_sort(list_distinct(list(f.person_id) FILTER (f.person_id IS NOT NULL))), []) AS persons,
+           coalesce(list_sort(list_distinct(list(w.person_id) FILTER (w.person_id IS NOT NULL))), []) AS withheld
+    FROM photo_state_until($1::INTEGER, $2::TIMESTAMP) s
     LEFT JOIN {name}_face f ON f.photo_id = s.photo_id AND s.status IN ('matched', 'unknown')
-    LEFT JOIN {name}_withheld w ON w.person_id = f.person_id
-    WHERE s.status <> 'pending' GROUP BY s.photo_id, s.source, s.path, s.status, s.reason
-)"""
-_BOTH = ", ".join(
-    (
-        _WHO.format(name="before", run="$1::INTEGER", time="$2::TIMESTAMP"),
-        _WHO.format(name="later", run="$3::INTEGER", time="$4::TIMESTAMP"),
-    )
+    LEFT JOIN withheld_until($2::TIMESTAMP) w ON w.person_id = f.person_id
+    WHERE s.status <> 'pending' GROUP BY s.photo_id, s.source, s.path, s.status, s.reason""",
 )
-_PHOTOS = f"""
-WITH {_BOTH}
+_PHOTOS = """
 SELECT photo_id, l.path, b.status, b.reason, b.persons, b.withheld, l.status, l.reason, l.persons, l.withheld
 FROM before b JOIN later l USING (photo_id)
 WHERE (b.status, b.reason, b.persons) IS DISTINCT FROM (l.status, l.reason, l.persons) ORDER BY photo_id
-"""  # noqa: S608
-_NEW = f"WITH {_BOTH} SELECT count(*) FROM later ANTI JOIN before USING (photo_id)"  # noqa: S608
-_FACES = f"""
-WITH {_BOTH}, machine AS (                  -- what the machine said, under the answers
+"""
+_NEW = "SELECT count(*) FROM later ANTI JOIN before USING (photo_id)"
+_FACES = """
+WITH machine AS (                           -- what the machine said, under the answers
     SELECT d.face_id, d.round, r.kind, d.reason, coalesce(e.current_id, d.person_id) AS person_id, d.distance,
            coalesce(n.current_id, d.nearest_id) AS nearest_id
     FROM decision d JOIN batch_run r USING (batch_id) LEFT JOIN everyone e ON e.person_id = d.person_id
@@ -48,23 +42,29 @@ FROM before_face b JOIN later_face l USING (face_id)
 JOIN machine m ON m.face_id = b.face_id AND m.round = b.round
 JOIN machine n ON n.face_id = l.face_id AND n.round = l.round
 WHERE b.person_id IS DISTINCT FROM l.person_id ORDER BY l.photo_id, l.face_id
-"""  # noqa: S608
+"""
 
 
 def changed_photos(
     store: Store, before: Moment, after: Moment
 ) -> tuple[tuple[ChangedPhoto, ...], int]:
     """Photos that were decided at both moments and not alike, in order, and how many were decided later only."""
-    moments = [before.run_id, before.time, after.run_id, after.time]
+    for name, moment in (("before", before), ("later", after)):
+        for kept in _WHO:
+            sql = f"CREATE OR REPLACE TEMP TABLE {kept.format(name=name)}"
+            store.execute(sql, [moment.run_id, moment.time])
     faces = {
         photo_id: tuple((FaceThen(*row[1:8]), FaceThen(*row[8:])) for row in rows)
-        for photo_id, rows in groupby(store.rows(_FACES, moments), key=lambda row: row[0])
+        for photo_id, rows in groupby(store.rows(_FACES), key=lambda row: row[0])
     }
     changed = tuple(
         ChangedPhoto(row[0], row[1], _photo(row[2:6]), _photo(row[6:]), faces.get(row[0], ()))
-        for row in store.rows(_PHOTOS, moments)
+        for row in store.rows(_PHOTOS)
     )
-    return changed, int(store.value(_NEW, moments))
+    new = int(store.value(_NEW))
+    for name in ("before", "later"):
+        store.execute(f"DROP TABLE {name}; DROP TABLE {name}_face")
+    return changed, new
 
 
 def _photo(row: tuple[Any, ...]) -> PhotoThen:
