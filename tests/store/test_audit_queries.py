@@ -131,6 +131,25 @@ def test_however_photos_are_grouped_they_add_up(store: Store, found: list[Row], 
         assert len(rows) <= limit
 
 
+def test_a_photo_counts_to_the_run_that_decided_it_also_if_its_file_was_renamed(
+    store: Store,
+) -> None:
+    fill(store, [photo(), photo(PhotoStatus.NO_FACE, "old.jpg")])
+    for run_id in (1, 2):
+        store.execute(
+            "INSERT INTO run VALUES (?, ?, ?, 'finished', '1', 'p', 'p', '{}', 'sort')",
+            [run_id, NOON, NOON],
+        )
+        store.execute("INSERT INTO run_batch VALUES ($1, $1, $2, 1, 0, 0)", [run_id, NOON])
+    store.execute("INSERT INTO batch VALUES (2, 'sort', 'COMMITTED')")
+    store.execute("UPDATE file SET state = 'gone' WHERE file_id = 2")
+    store.execute("INSERT INTO file VALUES (3, 1, 'new.jpg', 1, 1, 'present')")
+    store.execute("INSERT INTO batch_file VALUES (2, 3)")
+    store.execute("INSERT INTO reading VALUES (3, 2, 2, NULL, '')")
+
+    assert audit.drops(store, "run", 9) == [("run 1", 2, 1, 0, 0, 1, 0, 0)]
+
+
 def test_the_worst_come_first_and_what_does_not_fit_is_one_row(store: Store) -> None:
     bad = PhotoStatus.NO_FACE
     many = {"a": (9, 0), "b": (5, 2), "c": (7, 2), "d": (1, 0)}

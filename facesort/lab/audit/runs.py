@@ -42,7 +42,7 @@ def runs_sections(
         (
             "What they did",
             Table(
-                ("Run", "Started", "State", "Analysed", "Per second", "Dropped by then", "Rate", "95 % interval"),
+                ("Run", "Started", "State", "Files read", "Per second", "Dropped by then", "Rate", "95 % interval"),
                 did,
                 note="\n".join(notes),
             ),

@@ -16,13 +16,16 @@ DropRow = tuple[str, int, int, int, int, int, int, int]
 SourceRow = tuple[str, int, int, int, int, int, datetime | None, datetime | None, list[str]]
 
 _DROPS = """
-WITH analysed AS (                          -- the run that read each file last
+WITH was_read AS (                          -- the run that read each file last
     SELECT r.file_id, arg_max(b.run_id, b.batch_id) AS run_id
     FROM reading r JOIN batch_run b USING (batch_id) GROUP BY r.file_id
+), was_decided AS (                         -- and that decided each photo: its file may have been renamed since
+    SELECT r.photo_id, arg_max(b.run_id, b.batch_id) AS run_id
+    FROM result r JOIN batch_run b USING (batch_id) GROUP BY r.photo_id
 ), decided AS (
     SELECT s.status, s.reason, CASE $1
            WHEN 'all' THEN 'all'
-           WHEN 'run' THEN 'run ' || a.run_id
+           WHEN 'run' THEN 'run ' || coalesce(if(s.status = 'duplicate', NULL, d.run_id), a.run_id)
            WHEN 'folder' THEN shown_path(
                s.source, coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)'))
            WHEN 'source' THEN s.source
@@ -31,7 +34,7 @@ WITH analysed AS (                          -- the run that read each file last
            WHEN 'hour' THEN strftime(s.taken_at, '%Y-%m-%d %H:00')
            WHEN 'day' THEN strftime(s.taken_at, '%Y-%m-%d')
            ELSE error('photos cannot be grouped by ' || $1) END AS name
-    FROM decided_file s LEFT JOIN analysed a USING (file_id)
+    FROM decided_file s LEFT JOIN was_read a USING (file_id) LEFT JOIN was_decided d ON d.photo_id = s.decided_as
 ), counted AS (
     SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
            count(*) FILTER (status <> 'matched') AS dropped,

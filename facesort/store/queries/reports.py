@@ -68,7 +68,7 @@ class RunRecord:
     finished_at : datetime or None
         Of a run that was killed: the end of its last batch, if it finished one.
     photos : int
-        That it analysed.
+        Files that it read.
     seconds : float
         From its start to the end of its last batch.
     """
