@@ -21,7 +21,7 @@ WITH was_read AS (                          -- the run that read each file last
     FROM reading r JOIN batch_run b USING (batch_id) GROUP BY r.file_id
 ), was_decided AS (                         -- and that decided each photo: its file may have been renamed since
     SELECT r.photo_id, arg_max(b.run_id, b.batch_id) AS run_id
-    FROM result r JOIN batch_run b USING (batch_id) GROUP BY r.photo_id
+    FROM result r JOIN batch_run b USING (batch_id) WHERE b.kind = 'sort' GROUP BY r.photo_id
 ), decided AS (
     SELECT s.status, s.reason, CASE $1
            WHEN 'all' THEN 'all'
