@@ -85,6 +85,11 @@ class File:
         return PhotoRef(self.file_id, self.path, source=self.source)
 
 
+def in_64_bits(mtime_ns: int) -> int:
+    """A modification time as it is stored: another number where a disk says a year before 1678 or after 2262."""
+    return (mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a photo was taken.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from facesort.images.jpeg import decode_jpeg as decode_jpeg, jpeg_size as jpeg_size
 from facesort.images.kinds import (
     RAW_SUFFIXES as RAW_SUFFIXES,
+    TOLD_BY_CONTENT as TOLD_BY_CONTENT,
     PhotoKind as PhotoKind,
     kind_by_content as kind_by_content,
     photo_kind as photo_kind,

@@ -20,6 +20,9 @@ class PhotoKind(StrEnum):
     OTHER = "other"
 
 
+TOLD_BY_CONTENT = frozenset({PhotoKind.OTHER, PhotoKind.VIDEO})
+"""Kinds by name of files that may be photos nevertheless: a JPEG may be called ``a.mov``, or nothing much."""
+
 # fmt: off
 RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc",
@@ -62,8 +65,8 @@ def photo_kind(name: str) -> PhotoKind:
     Returns
     -------
     PhotoKind
-        ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).  ``OTHER``: the name says nothing;
-        ask `kind_by_content`.
+        ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).  One of `TOLD_BY_CONTENT`: the name
+        says nothing, or may be wrong; ask `kind_by_content`.
     """
     # No pathlib: with a million files it would dominate the time of a scan.
     *folders, last = parts = name.casefold().split("/")
@@ -82,7 +85,7 @@ def photo_kind(name: str) -> PhotoKind:
     return PhotoKind.VIDEO if suffix in _VIDEO_SUFFIXES else PhotoKind.OTHER
 
 
-def kind_by_content(head: bytes, size: int) -> PhotoKind:
+def kind_by_content(head: bytes, size: int, by_name: PhotoKind = PhotoKind.OTHER) -> PhotoKind:
     """Kind of a file by how it starts.
 
     Parameters
@@ -91,6 +94,8 @@ def kind_by_content(head: bytes, size: int) -> PhotoKind:
         The first `HEAD_BYTES` bytes, or the whole file if it is smaller.
     size : int
         Of the file, in bytes.
+    by_name : PhotoKind
+        One of `TOLD_BY_CONTENT`, which counts if the content says nothing.
 
     Returns
     -------
@@ -100,8 +105,12 @@ def kind_by_content(head: bytes, size: int) -> PhotoKind:
     """
     found = signature_of(head, size)
     if found is None:
-        return PhotoKind.OTHER
-    return PhotoKind.VIDEO if found.reader is Reader.PLAYER else PhotoKind.PHOTO
+        return by_name
+    # Canon's Cinema RAW Light starts as a CR3 does.
+    is_video = found.reader is Reader.PLAYER or (
+        by_name is PhotoKind.VIDEO and found.format == "CR3"
+    )
+    return PhotoKind.VIDEO if is_video else PhotoKind.PHOTO
 
 
 def suffix_of(name: str) -> str:

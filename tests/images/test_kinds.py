@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facesort.images import PhotoKind, photo_kind
+from facesort.images import PhotoKind, kind_by_content, photo_kind
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,16 @@ def test_photo_kind(name: str, kind: PhotoKind) -> None:
 
 def test_a_dot_component_is_not_a_hidden_folder() -> None:
     assert photo_kind("./a/x.jpg") is PhotoKind.PHOTO
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0", PhotoKind.PHOTO),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", PhotoKind.VIDEO),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", PhotoKind.VIDEO),  # Canon's Cinema RAW Light
+        (b"anything", PhotoKind.VIDEO),
+    ],
+)
+def test_the_name_of_a_video_may_be_wrong(head: bytes, kind: PhotoKind) -> None:
+    assert kind_by_content(head, 1000, PhotoKind.VIDEO) is kind

@@ -20,7 +20,7 @@ from facesort.engine.gallery.left_out import LeftOut, Tally, Why, after_a_senten
 from facesort.engine.gallery.seed import Candidate, person_name
 from facesort.errors import GalleryError, because, short_of
 from facesort.files.own import Kind, kind_of, open_regular
-from facesort.images import HEAD_BYTES, PhotoKind, kind_by_content, photo_kind
+from facesort.images import HEAD_BYTES, TOLD_BY_CONTENT, PhotoKind, kind_by_content, photo_kind
 
 _ALIKE = 4  # folders of one person that a line names
 
@@ -223,10 +223,10 @@ class _Walk:
         folder, _, _ = place.rpartition("/")
         level = place.count("/")
         kind = photo_kind(place)
-        if kind is PhotoKind.OTHER:
+        if kind in TOLD_BY_CONTENT:
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
-                kind = kind_by_content(file.read(HEAD_BYTES), size)
+                kind = kind_by_content(file.read(HEAD_BYTES), size, kind)
         if kind is not PhotoKind.PHOTO:
             self.left_out.add(Why(kind.value), place, place=place.split("/")[0])
         elif level < self._depth:

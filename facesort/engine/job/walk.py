@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
 from facesort.core.paths import from_text, to_text
+from facesort.core.records import in_64_bits
 from facesort.engine.job.folders import (
     Folder,
     OpenFolder,
@@ -28,12 +29,11 @@ from facesort.engine.job.folders import (
 from facesort.engine.job.places import SourceRoot, overlap
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, because, short_of
-from facesort.images import PhotoKind, kind_by_content, photo_kind
+from facesort.images import TOLD_BY_CONTENT, PhotoKind, kind_by_content, photo_kind
 
 log = logging.getLogger(__name__)
 
 _LEFT_OUT = frozenset({PhotoKind.HIDDEN, PhotoKind.SYSTEM})
-_TOLD_BY_CONTENT = frozenset({PhotoKind.OTHER, PhotoKind.VIDEO})
 _SYMBOLIC_LINK, _BROKEN_LINK, _OTHER_NAME = "symbolic_link", "broken_link", "other_name"
 
 
@@ -203,22 +203,25 @@ class Walk:
         return os.path.realpath(path)
 
     def _add(self, place: Place, kind: PhotoKind, found: os.stat_result, reach: Reach) -> None:
-        if kind is PhotoKind.OTHER:
-            kind = self._by_content(place, found, reach)
+        now = found.st_size, in_64_bits(found.st_mtime_ns)
+        if kind in TOLD_BY_CONTENT:
+            kind = self._by_content(place, kind, found, reach)
         if kind is PhotoKind.PHOTO:
-            self.listing.files.append(FoundFile(*place, found.st_size, found.st_mtime_ns))
+            self.listing.files.append(FoundFile(*place, *now))
         else:
-            self.listing.skipped[place] = SkippedFile(kind.value, found.st_size, found.st_mtime_ns)
+            self.listing.skipped[place] = SkippedFile(kind.value, *now)
 
-    def _by_content(self, place: Place, found: os.stat_result, reach: Reach) -> PhotoKind:
-        """Kind of a file whose name says nothing; opened once only, as long as it does not change."""
-        now = found.st_size, found.st_mtime_ns
+    def _by_content(
+        self, place: Place, kind: PhotoKind, found: os.stat_result, reach: Reach
+    ) -> PhotoKind:
+        """Kind of a file that may be a photo under a strange name; opened once only, as long as it does not change."""
+        now = found.st_size, in_64_bits(found.st_mtime_ns)
         before, last = self.known.get(place), self.skipped.get(place)
         if before and (before.file.size, before.file.mtime_ns) == now:
             return PhotoKind.PHOTO
-        if last and last[1:] == now and last.reason in _TOLD_BY_CONTENT:
+        if last and last[1:] == now and last.reason in TOLD_BY_CONTENT:
             return PhotoKind(last.reason)
-        return kind_by_content(read_head(reach, found), found.st_size)
+        return kind_by_content(read_head(reach, found), found.st_size, kind)
 
     def _skip(self, place: Place, reason: str) -> None:
         self.listing.skipped[place] = SkippedFile(str(reason))

@@ -12,6 +12,7 @@ from stat import S_ISREG
 
 from facesort.core.paths import from_text, is_of_the_system, to_text
 from facesort.core.recognition import Stamp
+from facesort.core.records import in_64_bits
 from facesort.engine.analysis.analyse import read_photo
 from facesort.errors import ImageError, short_of
 from facesort.files import file_sha256
@@ -33,7 +34,9 @@ class SourceFolder:
         except (OSError, ValueError) as error:
             _raise_if_short(error)
             return None
-        return Stamp(found.st_size, found.st_mtime_ns) if S_ISREG(found.st_mode) else None
+        if not S_ISREG(found.st_mode):
+            return None
+        return Stamp(found.st_size, in_64_bits(found.st_mtime_ns))
 
     def some(self, limit: int) -> list[tuple[str, Stamp]]:
         """The first files of a walk, without those that systems put there."""

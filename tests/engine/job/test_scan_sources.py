@@ -195,16 +195,38 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_file_is_opened_only_once_and_only_if_its_name_says_nothing(
+def test_a_file_is_opened_only_once_and_only_if_its_name_may_not_say_what_it_is(
     tmp_path: Path, opened: list[str]
 ) -> None:
     put(tmp_path, "photo", content=JPEG)
     put(tmp_path, "notes", "a.jpg", "b.xmp", ".c", "d.mov")
     first = scan_one(tmp_path)
-    assert sorted(opened) == ["notes", "photo"]
+    assert sorted(opened) == ["d.mov", "notes", "photo"]
     opened.clear()
     assert scan_one(tmp_path, first) == ScanResult(skipped=first.skipped)
     assert opened == []
+
+
+@pytest.mark.parametrize("name", ["a.mov", "a.MP4", "a.insv", "a.txt", "a.pdf", "a"])
+def test_a_photo_is_found_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    put(tmp_path, name, content=JPEG)
+    assert paths(scan_one(tmp_path)) == [name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="NTFS knows such times, utime does not")
+@pytest.mark.parametrize("year", [1900, 1969, 2300, 2440])
+def test_a_file_of_any_year_is_known_again(tmp_path: Path, year: int) -> None:
+    time_ns = (year - 1970) * 31_556_952 * SECOND
+    put(tmp_path, "a.jpg", "film.mov", mtime_ns=time_ns)
+    if abs((tmp_path / "a.jpg").stat().st_mtime_ns - time_ns) > SECOND:
+        pytest.skip("this disk knows no such times")
+    first = scan_one(tmp_path)
+    assert all(
+        -(2**63) <= found.mtime_ns < 2**63 for found in (*first.new, *first.skipped.values())
+    )
+    assert scan_one(tmp_path, first) == ScanResult(skipped=first.skipped)
+    put(tmp_path, "a.jpg", mtime_ns=time_ns + 1)
+    assert paths(scan_one(tmp_path, first)) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("change", [{"content": JPEG}, {"content": JPEG, "mtime_ns": NOON + 1}])
