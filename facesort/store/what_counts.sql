@@ -60,15 +60,19 @@ QUALIFY row_number() OVER (PARTITION BY decided_as ORDER BY state = 'present' DE
 
 CREATE OR REPLACE VIEW superseded AS        -- photos that were edited: the newest content under their path is another one
 WITH newest AS (
-    SELECT h.source_id, h.path, h.file_id, h.decided_as FROM held h JOIN result_until(NULL) r ON r.photo_id = h.decided_as
+    SELECT h.source_id, h.path, h.file_id, h.photo_id, h.decided_as FROM held h JOIN result_until(NULL) r ON r.photo_id = h.decided_as
     WHERE r.status IN ('matched', 'unknown', 'no_face')
     QUALIFY row_number() OVER (PARTITION BY h.source_id, h.path ORDER BY h.file_id DESC) = 1
+), came AS (
+    FROM held WHERE photo_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY file_id) = 1
 )
 SELECT o.decided_as AS photo_id, max(n.decided_as) AS by_id
 FROM held o JOIN newest n ON n.source_id = o.source_id AND n.path = o.path AND n.file_id > o.file_id
 JOIN photo old ON old.photo_id = o.decided_as JOIN photo new ON new.photo_id = n.decided_as
-JOIN place l ON l.photo_id = o.decided_as
+JOIN place l ON l.photo_id = o.decided_as JOIN came c ON c.photo_id = n.photo_id
 WHERE o.state = 'replaced' AND NOT l.present AND n.decided_as <> o.decided_as
+-- Renamed from another path: of photos that changed their names, or were numbered anew, none is a version of another.
+AND (c.state = 'present' OR (c.source_id, c.path) = (o.source_id, o.path))
 -- Another time or camera: another photo has the name now, and the old one stays as it is.
 AND coalesce(old.captured_at = new.captured_at, true) AND coalesce(nullif(old.camera, '') = nullif(new.camera, ''), true)
 GROUP BY o.decided_as;

@@ -87,3 +87,52 @@ def test_a_file_that_was_away_when_its_batch_was_carried_out_is_read_when_it_is_
     assert files.batch_files(store, 2) == [photo(2)]
     assert counts(store).photos[PhotoStatus.PENDING] == 1
     assert store.value("SELECT count(*) FROM batch") == 2
+
+
+def other_name(store: Store, file_id: int, path: str, batch_id: int, of: int, was: int) -> None:
+    """Content that was read before is under another path now; `was` is the file that it replaces there."""
+    with store.transaction():
+        files.set_state(store, [was], "replaced")
+    add(store, [photo(file_id, path)])
+    again = result(
+        file_id, PhotoStatus.DUPLICATE, Reason.DUPLICATE, sha256=f"sha-{of}", known_as=of
+    )
+    record(store, batch_id, [again])
+    finish(store, batch_id)
+
+
+def test_a_photo_that_got_the_name_of_a_deleted_one_is_no_version_of_it(store: Store) -> None:
+    """1 is deleted, and 2 and 3 are numbered anew."""
+    add_people(store)
+    add(store, [photo(i, f"{i}.jpg") for i in (1, 2, 3)])
+    record(store, 1, [result(i, *MATCHED) for i in (1, 2, 3)], [write(i) for i in (1, 2, 3)])
+    finish(store, 1)
+    other_name(store, 4, "1.jpg", 2, of=2, was=1)
+    other_name(store, 5, "2.jpg", 3, of=3, was=2)
+    with store.transaction():
+        files.set_state(store, [3], "gone")
+    assert superseded(store) == {}
+    assert corrections(store) == []
+
+
+def test_two_photos_that_exchanged_their_names_are_no_versions(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(i, f"{i}.jpg") for i in (1, 2)])
+    record(store, 1, [result(i, *MATCHED) for i in (1, 2)], [write(i) for i in (1, 2)])
+    finish(store, 1)
+    other_name(store, 3, "1.jpg", 2, of=2, was=1)
+    other_name(store, 4, "2.jpg", 3, of=1, was=2)
+    with store.transaction():
+        files.set_state(store, [4], "gone")
+    assert superseded(store) == {}
+
+
+def test_a_copy_of_another_photo_that_is_still_there_takes_the_place_of_a_version(
+    store: Store,
+) -> None:
+    add_people(store)
+    add(store, [photo(1, "a.jpg"), photo(2, "edited/a.jpg")])
+    record(store, 1, [result(i, *MATCHED) for i in (1, 2)], [write(i) for i in (1, 2)])
+    finish(store, 1)
+    other_name(store, 3, "a.jpg", 2, of=2, was=1)
+    assert superseded(store) == {1: 2}
