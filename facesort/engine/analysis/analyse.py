@@ -92,15 +92,15 @@ class Task:
     partners : tuple of Partner
         Photos that may be of the same shot, nearest first; all come earlier in order.  If one of them is, no faces are
         looked for in this file.
-    alone : bool
-        Look for faces although it is of the same shot as another one.
+    alone_beside : frozenset of int
+        Ids of partners: faces are looked for although it is of the same shot as one of these.
     """
 
     ref: PhotoRef
     known: frozenset[str] = frozenset()
     shared_size: bool = False
     partners: tuple[Partner, ...] = ()
-    alone: bool = False
+    alone_beside: frozenset[int] = frozenset()
 
 
 @lru_cache(maxsize=1)
@@ -182,7 +182,7 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         if digest in task.known:
             return Analysis(key, digest, known=True)
         part = _as_part_of_shot(analyser, task, data) if task.partners else None
-        if part is not None and not task.alone:
+        if part is not None and part.shot_of not in task.alone_beside:
             return replace(part, sha256=digest)
         loaded = load_photo(data, path, max_megapixels=analyser.photos.max_megapixels)
     except ImageError as error:

@@ -39,7 +39,7 @@ class Decided:
     shot_of : int or None
         The first photo of its shot, if that is another one.
     leads_instead_of : int or None
-        An earlier version of this photo, for whose shot it is decided from now on.
+        The photo that was decided for its shot until now: an earlier version of it, or one that is gone.
     """
 
     analysis: Analysis
@@ -105,7 +105,8 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
     if analysis.shot_of is None:
         return Decided(analysis, known_as)
     lead = known.decided_for(analysis.shot_of)
-    if lead == known.replaces.get(analysis.photo_id) and not analysis.is_linked:
+    is_newer = lead in known.gone or lead == known.replaces.get(analysis.photo_id)
+    if is_newer and not analysis.is_linked:
         known.decided_as |= {key: photo_id for key, of in known.decided_as.items() if of == lead}
         return Decided(analysis, known_as, leads_instead_of=lead)
     shot = known.shot_of[photo_id] = known.shot_of.get(lead, lead)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from facesort.core.records import File, PhotoRef
-from facesort.core.shots import Pairs, candidates
+from facesort.core.shots import Pairs, candidates, kind_by_name, rank
 from facesort.engine.analysis.analyse import Partner, Task
 from facesort.images import RAW_SUFFIXES
 from facesort.store import Store
@@ -54,21 +54,32 @@ class Reading:
                 known = self._by_size.get(file.size, frozenset())
                 # What failed is tried again, but nothing that did not.
                 known = known - self._failed if batch_id in self._retries else known
+                partners = self._partners.get(file.file_id, ())
+                alone = (p.ref for p in partners if self._is_decided_beside(file.ref, p.ref))
                 yield Task(
                     file.ref,
                     known,
                     shared_size=file.size in self._shared,
-                    partners=self._partners.get(file.file_id, ()),
-                    alone=self.pairs == "both" or self._is_new_version(file.file_id),
+                    partners=partners,
+                    alone_beside=frozenset(ref.photo_id for ref in alone),
                 )
 
-    def _is_new_version(self, file_id: int) -> bool:
-        """Whether a file was edited, and its earlier version was decided for a shot: then this one is, from now on."""
-        before = self.known.replaces.get(file_id)
-        return before is not None and any(
-            self.known.decided_for(partner.ref.photo_id) == before
-            for partner in self._partners.get(file_id, ())
+    def _is_decided_beside(self, file: PhotoRef, partner: PhotoRef) -> bool:
+        """Whether a file is decided itself, should it be of the same shot as a partner.
+
+        A new version of what was decided is decided, too.  A file of a better kind also is if what was decided is not
+        there any more, or if it was edited: of a RAW that came first and a JPEG, both are delivered then.
+        """
+        known, before = self.known, self.known.replaces.get(file.photo_id)
+        if self.pairs == "both" or (before is not None and before not in known.decided_as):
+            return True
+        lead = known.decided_for(partner.photo_id)
+        mine, other = (
+            rank(kind_by_name(ref.path, RAW_SUFFIXES.__contains__), self.pairs)
+            for ref in (file, partner)
         )
+        was_linked = before is not None and known.decided_as.get(before) == lead
+        return mine < other and (lead in known.gone or was_linked)
 
     def _find_partners(self) -> dict[int, tuple[Partner, ...]]:
         """The photos that may be of one shot with each file that waits."""

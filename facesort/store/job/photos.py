@@ -37,7 +37,7 @@ class PhotoResult:
     shot_of : int or None
         The first photo of its shot, if that is another one.
     leads_instead_of : int or None
-        An earlier version of this photo, for whose shot it is decided from now on.
+        The photo that was decided for its shot until now: an earlier version of it, or one that is gone.
     """
 
     analysis: Analysis
@@ -96,7 +96,9 @@ class Known:
     by_file : dict of int to int
         The photo that each file holds.
     replaces : dict of int to int
-        The photo that an earlier version of a waiting file held.
+        The photo that the last version of a waiting file held, of those that did not fail.
+    gone : set of int
+        Photos that no file holds any more.
     next_id : int
         No file and no photo has this id or a higher one.
     """
@@ -107,6 +109,7 @@ class Known:
     failed: set[int] = field(default_factory=set)
     by_file: dict[int, int] = field(default_factory=dict)
     replaces: dict[int, int] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
     next_id: int = 1 << 30
 
     def place(self, analysis: Analysis) -> int:
@@ -132,17 +135,22 @@ def known_photos(store: Store) -> Known:
         "AND photo_id NOT IN (SELECT photo_id FROM write)"
     )
     replaces = store.rows(
-        "SELECT n.file_id, arg_max(o.decided_as, o.file_id) FROM held n "
+        "SELECT n.file_id, arg_max(o.photo_id, o.file_id) FROM held n "
         "JOIN held o ON o.source_id = n.source_id AND o.path = n.path AND o.file_id < n.file_id "
-        "WHERE n.waits AND n.state = 'present' AND o.decided_as IS NOT NULL GROUP BY n.file_id"
+        "WHERE n.waits AND n.state = 'present' AND o.photo_id IS NOT NULL "
+        "AND NOT list_contains(?, o.photo_id) GROUP BY n.file_id",
+        [[photo_id for (photo_id,) in failed]],
     )
+    held = store.rows("SELECT file_id, photo_id, state FROM held WHERE photo_id IS NOT NULL")
+    there = {photo_id for _, photo_id, state in held if state == "present"}
     return Known(
         by_sha256={sha256: photo_id for sha256, photo_id, *_ in rows},
         decided_as={photo_id: lead for _, photo_id, lead, _ in rows if lead != photo_id},
         shot_of={photo_id: shot for _, photo_id, _, shot in rows if shot != photo_id},
         failed={photo_id for (photo_id,) in failed},
-        by_file=dict(store.rows("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")),
+        by_file={file_id: photo_id for file_id, photo_id, _ in held},
         replaces=dict(replaces),
+        gone={photo_id for _, photo_id, _ in held} - there,
         next_id=next_file_id(store),
     )
 

@@ -23,6 +23,7 @@ from PIL import Image
 from synthetic_event import make_workspace
 from torture.campaign import share
 
+from facesort.core.shots import Pairs
 from facesort.engine.analysis import analyse
 from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.faces.engines.synthetic import draw_synthetic_face
@@ -90,8 +91,11 @@ class Event:
 
     def content(self, kind: str) -> Content:
         """A picture that was never taken before; bitmaps all have the same size."""
-        self.shots += 1
         people = tuple(self.chance.sample(range(1, 7), self.chance.choice([0, 1, 1, 2])))
+        return self.picture(people, kind)
+
+    def picture(self, people: tuple[int, ...], kind: str = "JPG") -> Content:
+        self.shots += 1
         shade = 60 + self.shots % 150
         pixels = np.full((200, 320, 3), shade, np.uint8)
         pixels[:8, :8] = self.shots % 256, self.shots // 256, 7
@@ -221,6 +225,12 @@ class Event:
             card.rename(target)
             self._save(self.cards | {name: target})
 
+    def pair_by(self, pairs: Pairs) -> None:
+        settings = open_workspace(self.workspace.root).settings
+        photos = settings.photos.model_copy(update={"pairs": pairs})
+        changed = settings.model_copy(update={"photos": photos})
+        save_settings(changed, self.workspace.root / "facesort.toml")
+
     def _save(self, sources: dict[str, Path]) -> None:
         settings = open_workspace(self.workspace.root).settings
         changed = settings.model_copy(update={"sources": sources})
@@ -340,6 +350,76 @@ def test_an_edited_jpeg_stands_for_its_shot(event: Event) -> None:
     (old,) = event.edited
     assert {c.why for c in wrong} <= {"superseded"}
     assert bool(wrong) == bool(set(event.contents[old].people or ()) & set(KNOWN))
+
+
+def delivered(event: Event, content: Content) -> set[str]:
+    """Folders that have a copy of a content."""
+    copies = (event.folder / "out").rglob(f"*_{content.sha256[:12]}.jpg")
+    return {path.parent.name for path in copies}
+
+
+def a_pair(event: Event, folder: str = "A") -> tuple[Path, Path]:
+    card = event.cards["card-1"]
+    jpeg = event.picture((1,))
+    path = card / folder / "1.JPG"
+    event.write(path, jpeg)
+    event.write(
+        path.with_suffix(".DNG"),
+        Content(dng(Image.open(io.BytesIO(jpeg.data)), preview=jpeg.data), (1,)),
+    )
+    event.write(card / ANCHOR, event.picture((4,)))
+    return path, path.with_suffix(".DNG")
+
+
+def statuses(event: Event) -> dict[str, str]:
+    with open_workspace(event.workspace.root).open_store(read_only=True) as store:
+        return dict(store.rows("SELECT path, status FROM file_state WHERE path <> ?", [ANCHOR]))
+
+
+@pytest.mark.parametrize("pairs", ["jpeg", "raw"])
+def test_a_new_version_of_what_was_not_decided_is_linked(event: Event, pairs: Pairs) -> None:
+    """Programs write into the RAW, too; the shot is not delivered twice, and the next edit is not lost."""
+    event.pair_by(pairs)
+    jpeg, raw = a_pair(event)
+    decided, linked = (jpeg, raw) if pairs == "jpeg" else (raw, jpeg)
+    event.sort()
+    before = len(list((event.folder / "out").rglob("*.jpg")))
+    event.write(linked, Content(linked.read_bytes() + b"edited", (1,)))
+    event.sort()
+    names = {p: p.relative_to(event.cards["card-1"]).as_posix() for p in (decided, linked)}
+    assert statuses(event) == {names[decided]: "matched", names[linked]: "duplicate"}
+    assert len(list((event.folder / "out").rglob("*.jpg"))) == before
+    if pairs == "jpeg":
+        edited = event.picture((2,))
+        event.write(jpeg, edited)
+        event.sort()
+        assert delivered(event, edited) == {"Person 2"}
+        assert statuses(event) == {names[decided]: "matched", names[linked]: "duplicate"}
+
+
+def test_each_of_two_copies_of_a_pair_may_be_edited(event: Event) -> None:
+    jpeg, _ = a_pair(event)
+    shutil.copytree(jpeg.parent, jpeg.parent.with_name("B"))
+    event.sort()
+    for folder, person in (("A", 2), ("B", 3)):
+        edited = event.picture((person,))
+        event.write(jpeg.parent.with_name(folder) / jpeg.name, edited)
+        event.sort()
+        assert delivered(event, edited) == {f"Person {person}"}
+
+
+def test_a_jpeg_that_comes_back_stands_for_its_shot(event: Event) -> None:
+    """Under another name, so that it is no version of the file that is gone."""
+    jpeg, _ = a_pair(event)
+    event.sort()
+    jpeg.unlink()
+    event.sort()
+    assert statuses(event) == {"A/1.DNG": "matched"}
+    edited = event.picture((2,))
+    event.write(jpeg.with_name("1.jpeg"), edited)
+    event.sort()
+    assert delivered(event, edited) == {"Person 2"}
+    assert statuses(event) == {"A/1.DNG": "duplicate", "A/1.jpeg": "matched"}
 
 
 def play(event: Event, seed: int, steps: int) -> None:
