@@ -26,6 +26,12 @@ from facesort.reasons import Reason
 EXPORT = "save or export the picture as JPEG"
 """What to do about a picture that cannot be read."""
 
+# What stands in the place of a file that was not fetched, and what fetches it.
+_POINTERS = {
+    b"/annex/objects/": "git annex get",
+    b"version https://git-lfs.github.com/spec/": "git lfs pull",
+}
+
 _TIFF_RAW_MAGIC = {b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"IIU\0": "RW2"}
 _RAW_OF_MAKER = {"SONY": "ARW", "NIKON": "NEF", "PENTAX": "PEF", "SAMSUNG": "SRW"}
 _MAKE = 271
@@ -68,7 +74,7 @@ def identify(data: bytes, name: str) -> Content:
     """
     found = signature_of(data[:HEAD_BYTES], len(data))
     if found is None:
-        raise ImageError(Reason.NOT_AN_IMAGE, "the content is not a known image format")
+        raise ImageError(Reason.NOT_AN_IMAGE, _why_unknown(data))
     match found.reader:
         case Reader.PLAYER:
             raise ImageError(Reason.NOT_AN_IMAGE, f"the content is a video ({found.format})")
@@ -85,6 +91,13 @@ def identify(data: bytes, name: str) -> Content:
                 is_raw=found.reader is Reader.RAW,
                 complete=_is_complete(data, found.format),
             )
+
+
+def _why_unknown(data: bytes) -> str:
+    for start, command in _POINTERS.items():
+        if data.startswith(start):
+            return f"only a pointer to the picture is here: `{command}` fetches the picture"
+    return "the content is not a known image format"
 
 
 def _identify_tiff(data: bytes, suffix: str) -> Content:

@@ -189,9 +189,7 @@ def test_a_folder_that_cannot_be_read_is_exit_code_3_until_it_can(
     assert done.exit_code == 3, done.output
     assert "2 photos = 0 pending + 2 matched" in done.stdout
     assert "left out      1 other, 1 unreadable" in done.stdout
-    assert (
-        "1 folders or files of the source could not be read, and may contain photos" in done.stdout
-    )
+    assert "1 folder or file of the source could not be read, and may contain photos" in done.stdout
     assert again.exit_code == 0, again.output
     assert "could not be read" not in again.stdout
     status = json.loads(run("status", "-w", workspace, "--json").stdout)

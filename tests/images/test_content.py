@@ -130,6 +130,19 @@ def test_other_files_are_no_photos(data: bytes) -> None:
     assert outcome(data, "x.jpg") in {Reason.NOT_AN_IMAGE, Reason.EMPTY_FILE}
 
 
+@pytest.mark.parametrize(
+    ("data", "command"),
+    [
+        (b"/annex/objects/SHA256E-s31390--f50d7ac4.jpg\n", "git annex get"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
+    ],
+)  # fmt: skip
+def test_a_picture_that_was_not_fetched_says_how_to_fetch_it(data: bytes, command: str) -> None:
+    with pytest.raises(ImageError, match=f"`{command}` fetches the picture") as caught:
+        load_photo(data, "x.jpg", max_megapixels=1)
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
 _ALL = [*_READ.values(), *_REFUSED.values(), *_VIDEOS.values(), *_OTHERS.values()]
 
 

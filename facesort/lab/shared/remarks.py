@@ -28,9 +28,10 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         if skipped.get(code)
     ]
     if unreadable := skipped.get("unreadable", 0):
+        what = several(unreadable, "folder or file", "folders or files")
         said.append(
-            f"{unreadable:,} folders or files of the source could not be read, and may contain photos: give this user "
-            "access (`facesort audit` lists them), then run `facesort sort` again"
+            f"{what} of the source could not be read, and may contain photos: give this user access (`facesort audit` "
+            "lists them), then run `facesort sort` again"
         )
     return said
 
