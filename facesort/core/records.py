@@ -85,9 +85,12 @@ class File:
         return PhotoRef(self.file_id, self.path, source=self.source)
 
 
+_LAST_NS = (1 << 63) - 2  # DuckDB takes the one after it for infinity
+
+
 def in_64_bits(mtime_ns: int) -> int:
     """A modification time as it is stored: another number where a disk says a year before 1678 or after 2262."""
-    return (mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+    return (mtime_ns + _LAST_NS) % (2 * _LAST_NS + 1) - _LAST_NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from facesort.engine.job.intake import Intake
 from facesort.engine.job.progress import current_status
 from facesort.engine.job.rescan import rescan
 from facesort.faces.protocol import ModelPack
+from facesort.store.queries.tables import table
 from facesort.workspace import Workspace
 
 
@@ -49,6 +50,23 @@ def test_a_change_without_a_sign_is_found_by_content_only(
     assert list((tmp_path / "out" / "Person 2").iterdir())
     assert "superseded" in workspace.corrections.read_text(encoding="utf-8")
     assert rescan(workspace, everything=True) == Intake(checked=3)
+
+
+@pytest.mark.parametrize("year", [1901, 2099, 2107, 2300])
+def test_a_file_of_any_year_does_not_shut_the_workspace(
+    job: tuple[Workspace, ModelPack], tmp_path: Path, year: int
+) -> None:
+    """FAT has years until 2107, and a camera whose battery was empty any of them."""
+    workspace, pack = job
+    time_ns = (year - 1970) * 31_556_952 * 10**9
+    path = tmp_path / "card" / "0.bmp"
+    write_photo(path, [2], shade=90)
+    os.utime(path, ns=(time_ns, time_ns))
+    sort_in_threads(workspace, pack)
+    assert photos(workspace)["matched"] == photos(workspace)["total"] == 3
+    with workspace.open_store(read_only=True) as store:
+        assert len(table(store, "files").fetchall()) == 4
+    assert rescan(workspace) == Intake()
 
 
 def test_what_came_and_went_is_said(job: tuple[Workspace, ModelPack], tmp_path: Path) -> None:
