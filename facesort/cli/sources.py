@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -58,27 +57,29 @@ def add(root: Path, folder: Path, name: str | None) -> None:
 def list_sources(root: Path, as_json: bool) -> None:
     """List the sources: where they are, their files at the last sort, and the offsets of their clocks."""
     from facesort.core.clocks import offset_text
+    from facesort.engine.sources.changes import sources_there
     from facesort.store.queries.sources import SourceRecord, source_records
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
     with workspace.open_store(read_only=True) as store:
         known = source_records(store)
+        there = sources_there(workspace, store)
     rows = [
-        (name, place, os.path.isdir(place), known.get(name, SourceRecord(name)))
+        (name, place, there[name], known.get(name, SourceRecord(name)))
         for name, place in workspace.settings.sources.items()
     ]
     if as_json:
         say_json(
             [
-                {"name": name, "path": str(place), "there": there, "files": record.files}
+                {"name": name, "path": str(place), "there": is_there, "files": record.files}
                 | {"cameras": record.cameras, "clocks": record.clocks}
-                for name, place, there, record in rows
+                for name, place, is_there, record in rows
             ]
         )
         return
-    for name, place, there, record in rows:
-        say(f"{name:12} {record.files:>7} files  {place}{'' if there else '  (not there)'}")
+    for name, place, is_there, record in rows:
+        say(f"{name:12} {record.files:>7} files  {place}{'' if is_there else '  (not there)'}")
         for camera, seconds in record.clocks.items():
             say(f"{'':12} clock {offset_text(seconds)}  {camera or 'every other camera'}")
 

@@ -203,7 +203,8 @@ def test_a_clock_that_was_changed_makes_no_other_card(root: Path, seconds: int) 
         ("out/x", [], "lies inside output"),
         ("hot/x", [], "lies inside workspace"),
         ("new", ["--name", "card-2"], "there is a source card-2 already"),
-        ("new", ["--name", "a/b"], "cannot be the name of a source"),
+        ("new", ["--name", "a/b"], "Error: --name: 'a/b' cannot be the name of a source"),
+        ("new", ["--name", ""], "Error: --name: the name of a source has 1 to 60 characters"),
         ("missing", [], "is not a folder"),
     ],
     ids=str,
@@ -219,6 +220,55 @@ def test_what_cannot_be_a_source_is_refused(
     assert result.exit_code == 1
     assert why in result.output
     assert (root / "hot" / "facesort.toml").read_bytes() == before
+
+
+def test_a_copy_of_a_card_that_is_there_is_one_more_source(root: Path) -> None:
+    (root / "half" / "DCIM").mkdir(parents=True)
+    for path in sorted((root / "m" / "B" / "DCIM").iterdir())[:2]:
+        shutil.copy2(path, root / "half" / "DCIM")
+
+    assert call(root, "add", str(root / "half")).output.startswith("card-3 is ")
+    assert sort(root) == {"total": 8, "matched": 6, "duplicate": 2}
+    assert places(root) == {"card-1": "m/A", "card-2": "m/B", "card-3": "half"}
+
+
+def test_what_a_removed_source_left_out_is_not_listed_any_more(root: Path) -> None:
+    (root / "m" / "B" / "notes.txt").write_text("x")
+    sort(root)
+    workspace = open_workspace(root / "hot")
+    with workspace.open_store(read_only=True) as store:
+        assert reports.skipped_reasons(store) == {"other": 1}
+    call(root, "remove", "card-2")
+    with workspace.open_store(read_only=True) as store:
+        assert reports.skipped_reasons(store) == {}
+
+
+def test_of_two_sources_at_one_mount_the_list_says_which_is_there(root: Path) -> None:
+    (root / "m" / "B").rename(root / "card")
+    fill(root / "m" / "B", OTHER)
+    assert call(root, "add", str(root / "m" / "B")).exit_code == 0
+    sort(root)
+    lines = call(root, "list").output.splitlines()
+    assert ["(not there)" in line for line in lines] == [False, True, False]
+
+    shutil.rmtree(root / "m" / "B")
+    (root / "m" / "B").mkdir()
+    found = json.loads(call(root, "list", "--json").output)
+    assert [of["there"] for of in found] == [True, False, False], "an empty mount point"
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_card_that_is_gone_for_good_is_removed_by_the_command_that_is_given(
+    root: Path, left: str
+) -> None:
+    shutil.rmtree(root / "m" / "B")
+    if left == "an empty folder":
+        (root / "m" / "B").mkdir()
+    with pytest.raises(SourceGoneError) as caught:
+        sort(root)
+    (given,) = re.findall(r"`facesort source (remove [^`]*)` stops counting", str(caught.value))
+    assert call(root, *shlex.split(given)).exit_code == 0
+    assert sort(root) == {"total": 3, "matched": 3}
 
 
 def test_a_source_that_is_removed_stops_counting_and_its_copies_stay(root: Path) -> None:

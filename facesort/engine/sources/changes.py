@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.recognition import recognise, recognise_elsewhere
+from facesort.core.recognition import Marker, recognise, recognise_elsewhere
 from facesort.engine.sources.folder import SourceFolder
 from facesort.engine.sources.locate import Located, free_name, locate
 from facesort.errors import SettingsError
-from facesort.settings import change_sources, load_settings, parse_settings
+from facesort.settings import change_sources, checked_name, load_settings, parse_settings
 from facesort.store import Store
 from facesort.store.job import sources
 from facesort.store.queries.sources import marker_of, names_ever, source_records
@@ -77,6 +77,11 @@ def add_source(workspace: Workspace, folder: Path, name: str | None = None) -> A
     """
     if not os.path.isdir(folder):
         raise SettingsError(f"{folder} is not a folder: check its name, or plug in the disk")
+    if name is not None:
+        try:
+            checked_name(name)
+        except ValueError as error:
+            raise SettingsError(f"--name: {error}") from None
     with workspace.sorting_lock(), workspace.open_store() as store:
         places = _places(workspace)
         new = name or free_name({*places, *names_ever(store)})
@@ -99,7 +104,7 @@ def add_source(workspace: Workspace, folder: Path, name: str | None = None) -> A
 def _known_as(
     workspace: Workspace, store: Store, folder: Path, places: Mapping[str, Path]
 ) -> str | None:
-    """The source whose photos a folder holds; None if it is a new one.
+    """The source whose photos a folder holds, if it is nowhere else; None if it is a new one, or a copy.
 
     Raises
     ------
@@ -111,7 +116,7 @@ def _known_as(
     known = None
     for name, place in places.items():
         marker = marker_of(store, name)
-        is_there = not marker.files or recognise(marker, SourceFolder(place, limits)).is_certain
+        is_there = _is_there(marker, SourceFolder(place, limits))
         inside, around = lies_in(folder, place), lies_in(place, folder)
         if inside and around:
             if is_there:
@@ -121,9 +126,23 @@ def _known_as(
                 f"{folder} lies {'inside' if inside else 'around'} the source {name} ({place}): sources must be "
                 "separate folders"
             )
-        elif marker.files and recognise_elsewhere(marker, found).is_certain:
+        elif not is_there and recognise_elsewhere(marker, found).is_certain:
             known = known or name
     return known
+
+
+def sources_there(workspace: Workspace, store: Store) -> dict[str, bool]:
+    """Whether the folder of each source holds it now; another card may be at its mount point, or none."""
+    limits = workspace.settings.photos
+    return {
+        name: os.path.isdir(place)
+        and _is_there(marker_of(store, name), SourceFolder(place, limits))
+        for name, place in workspace.settings.sources.items()
+    }
+
+
+def _is_there(marker: Marker, folder: SourceFolder) -> bool:
+    return not marker.files or recognise(marker, folder).is_certain
 
 
 def remove_source(workspace: Workspace, name: str) -> int:

@@ -140,10 +140,10 @@ class _Search:
             with os.scandir(path) as entries:
                 empty = not any(entries)
         except OSError as error:
-            raise _unreadable(name, path, error) from error
+            raise _unreadable(name, path, error, self._for_good(name)) from error
         if empty:
             raise SourceGoneError(
-                f"source {name} ({path}) is empty: check the folder, or plug in the disk"
+                f"source {name} ({path}) is empty: check the folder, or plug in the disk{self._for_good(name)}"
             )
         self._take(name, path)
 
@@ -155,7 +155,7 @@ class _Search:
         try:
             os.scandir(path).close()
         except OSError as error:
-            raise _unreadable(name, path, error) from error
+            raise _unreadable(name, path, error, self._for_good(name)) from error
         raise SourceGoneError(self._another(name, path))
 
     def _another(self, name: str, path: Path) -> str:
@@ -165,7 +165,7 @@ class _Search:
         if self.at_path[name] is Match.EMPTY:
             return (
                 f"{none}: it looks like an empty mount point. Mount the right disk and run `facesort sort` again. "
-                f"{moved}"
+                f"{moved}{self._for_good(name)}"
             )
         new = free_name({*self.places, *names_ever(self.store)})
         add = command("facesort", "source", "add", path, "--name", new, "-w", self.workspace.root)
@@ -173,6 +173,15 @@ class _Search:
             f"{none}, but other files. If it is another card, `{add}` adds it, and the photos of {name} stay counted; "
             f"if {name} was emptied for good and used again, add it like this, then `facesort source remove {name}`. "
             f"If it is another disk, mount the right one and run `facesort sort` again. {moved}"
+        )
+
+    def _for_good(self, name: str) -> str:
+        """How to go on without a source; the only one cannot be removed."""
+        remove = command("facesort", "source", "remove", name, "-w", self.workspace.root)
+        return (
+            f". If its photos are gone for good, `{remove}` stops counting them"
+            if len(self.places) > 1
+            else ""
         )
 
     def _moved(self, name: str) -> str:
@@ -194,10 +203,11 @@ def command(*words: str | Path) -> str:
     return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
-def _unreadable(name: str, path: Path, error: OSError) -> SourceGoneError:
+def _unreadable(name: str, path: Path, error: OSError, for_good: str) -> SourceGoneError:
     return SourceGoneError(
         f"source {name} ({path}) cannot be read {because(error)}, and run `facesort sort` again: it resumes by itself. "
         "If it is in another place now, `facesort source add DIR` takes that"
+        f"{for_good}"
     )
 
 

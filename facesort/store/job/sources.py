@@ -30,6 +30,10 @@ def remove_source(store: Store, name: str) -> None:
     """Stop counting the files of a source; what became of them stays; inside a transaction."""
     store.execute("UPDATE source SET state = 'removed' WHERE name = ?", [name])
     store.execute(
+        "DELETE FROM skipped WHERE source_id = (SELECT source_id FROM source WHERE name = ?)",
+        [name],
+    )
+    store.execute(
         "UPDATE file SET state = 'gone' WHERE state = 'present' "
         "AND source_id = (SELECT source_id FROM source WHERE name = ?)",
         [name],
