@@ -145,6 +145,16 @@ def test_another_card_at_the_same_mount_is_added_by_the_command_that_is_given(
     assert sort(root) == {"total": 10, "matched": 10}, "each is known when it comes back"
 
 
+def test_a_card_whose_place_another_one_has_is_found_beside_it(root: Path) -> None:
+    (root / "m" / "A").rename(root / "card-1")
+    fill(root / "m" / "A", OTHER, number=4)
+    assert call(root, "add", str(root / "m" / "A")).exit_code == 0
+    assert sort(root) == {"total": 10, "matched": 10}
+    (root / "card-1").rename(root / "m" / "C")
+    assert sort(root) == {"total": 10, "matched": 10}
+    assert places(root) == {"card-1": "m/C", "card-2": "m/B", "card-3": "m/A"}
+
+
 def test_what_was_not_read_waits_until_its_card_is_back(root: Path) -> None:
     (root / "m" / "A").rename(root / "card-1")
     fill(root / "m" / "A", OTHER, number=4)

@@ -103,9 +103,10 @@ class _Search:
             self._take(name, self.places[name])
 
     def nearby(self, name: str) -> None:
-        """Look beside where it was; while something is there, a user has to say which of the two is meant."""
-        if path := self._look(name, _siblings(self.places[name])):
-            if os.path.lexists(self.places[name]):
+        """Look beside where it was; while something unknown is there, a user has to say which of the two is meant."""
+        was_at = self.places[name]
+        if path := self._look(name, _siblings(was_at)):
+            if os.path.lexists(was_at) and not self._holder(was_at):
                 self.hints[name] = path
             else:
                 self._take(name, path)
