@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from click.testing import CliRunner, Result
 from synthetic_event import add_references, sort_in_threads, write_photo
 
 from facesort.cli import cli
+from facesort.engine.job.output import accept_output
+from facesort.engine.job.repair import repair_output
 from facesort.engine.setup import open_with_pack, set_up
 from facesort.errors import SourceGoneError
 from facesort.settings import load_settings
@@ -325,3 +328,14 @@ def test_sources_are_not_changed_while_a_sort_is_running(root: Path) -> None:
         ):
             assert "is being sorted by process" in call(root, *words).output
     assert places(root) == {"card-1": "m/A", "card-2": "m/B"}
+
+
+def test_a_copy_that_stays_missing_says_which_of_the_sources_is_not_there(root: Path) -> None:
+    for copy in (root / "out").rglob("*.jpg"):
+        copy.unlink()
+    (root / "m" / "B").rename(root / "away")
+    workspace, pack = open_with_pack(root / "hot")
+    accept_output(workspace, root / "out")
+    done = repair_output(workspace, pack, ThreadPoolExecutor(1))
+    assert len(done.repaired) == 3
+    assert list(done.failed.values()) == [f"the source {root / 'm' / 'B'} is not there"] * 3

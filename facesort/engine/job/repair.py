@@ -110,9 +110,11 @@ def repair_output(
             copies = iter(watch.copies(lost))
             while some := list(islice(copies, _AT_ONCE)):
                 failed |= _write_again(some, photos, renderer, root, workspace, watch.at)
-    source = next(iter(settings.sources.values()))
-    if failed and not RootFolder.maybe_missing(source).is_there():
-        failed = dict.fromkeys(failed, f"the source {source} is not there")
+    source_of = {write.plan.target: photos[write.plan.photo_id].photo.source for write in lost}
+    for target in failed:
+        source = settings.sources.get(source_of[target])
+        if source and not RootFolder.maybe_missing(source).is_there():
+            failed[target] = f"the source {source} is not there"
     still = tuple(target for target in found.missing if target in failed)
     repaired = tuple(target for target in found.missing if target not in failed)
     return Repair(
