@@ -124,7 +124,7 @@ def _status_lines(report: Mapping[str, Any]) -> list[str]:
 
     photos = report["photos"]
     parts = " + ".join(f"{n} {name}" for name, n in photos.items() if name != "total")
-    lines = [f"{report['state']}: {photos['total']} photos = {parts}"]
+    lines = [f"{report['state']}: {photos['total']} files = {parts}"]
     if report["images_per_second"]:
         lines.append(
             f"rate          {report['images_per_second']:g} images/s, {report['eta_seconds']} s left"

@@ -135,7 +135,7 @@ def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert "ran on        the synthetic engine (CPU)" in done.stdout
-    assert "2 photos = 0 pending + 2 matched" in done.stdout
+    assert "2 files = 0 pending + 2 matched" in done.stdout
     assert len(tree(tmp_path / "out")) == 2
     (run_folder,) = (tmp_path / "runs").iterdir()
     assert {"03_sort.ipynb", "summary.json"} <= {path.name for path in run_folder.iterdir()}
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_read_is_exit_code_3_until_it_can(
     again = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
 
     assert done.exit_code == 3, done.output
-    assert "2 photos = 0 pending + 2 matched" in done.stdout
+    assert "2 files = 0 pending + 2 matched" in done.stdout
     assert "left out      1 other, 1 unreadable" in done.stdout
     assert "1 folder or file of the source could not be read, and may contain photos" in done.stdout
     assert again.exit_code == 0, again.output

@@ -85,4 +85,4 @@ def test_a_status_is_shown_whatever_lies_where_progress_is(root: Path, kind: str
     throw(root, root / "hot" / "state" / "progress.json", kind)
     result = run(root, ["status"])
     assert result.exit_code == 0, result.output
-    assert "photos = " in result.output
+    assert "files = " in result.output

@@ -161,7 +161,7 @@ class _Search:
 
     def _another(self, name: str, path: Path) -> str:
         number = self.markers[name].files
-        none = f"source {name} ({path}) holds none of the {number} photos that were scanned before"
+        none = f"source {name} ({path}) holds none of its files ({number:,} at the last scan)"
         moved = self._moved(name)
         if self.at_path[name] is Match.EMPTY:
             return (

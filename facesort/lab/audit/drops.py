@@ -46,12 +46,12 @@ def _check(report: AuditReport) -> str:
         parts += f" + {counts.same_shot:,} linked to another file of their shot (same_shot)"
     if sums != {dropped} or counts.total != matched + dropped + pending + counts.same_shot:
         return (
-            f"THE COUNTS DO NOT ADD UP: {counts.total:,} photos, but {parts}; drops {sorted(sums)}. "
+            f"THE COUNTS DO NOT ADD UP: {counts.total:,} files, but {parts}; drops {sorted(sums)}. "
             "Please report this."
         )
     *most, last = (by.lower() for by in report.drops)
     return (
-        f"Check: {counts.total:,} photos = {parts}; the reasons add up to {dropped:,}, and so do the drops "
+        f"Check: {counts.total:,} files = {parts}; the reasons add up to {dropped:,}, and so do the drops "
         f"by {', '.join(most)}, {last} and person."
     )
 

@@ -96,7 +96,7 @@ def show_counts(report: SortReport) -> Table:
     outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
     said = [*remarks(report.summary()), shifted_remark(report.run.shifted)]
     return Table(
-        ("Photos", "Number", "Share", "What it means"),
+        ("Files", "Number", "Share", "What it means"),
         [
             (
                 status.value,

@@ -77,7 +77,7 @@ def test_each_source_has_a_row(workspace: Workspace) -> None:
     }  # fmt: skip
     reasons = audit.show_reasons(report)
     assert isinstance(reasons, Table)
-    assert "Check: 9 photos = " in reasons.note
+    assert "Check: 9 files = " in reasons.note
 
 
 def test_of_several_sources_the_name_is_shown_before_the_path(workspace: Workspace) -> None:
