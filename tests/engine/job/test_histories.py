@@ -73,6 +73,7 @@ class Event:
     contents: dict[str, Content] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     raws: dict[str, str] = field(default_factory=dict)  # SHA-256 of a RAW to that of its JPEG
+    taken: dict[str, str] = field(default_factory=dict)  # the same, until the next sort sees them
     edited: dict[str, str] = field(
         default_factory=dict
     )  # SHA-256 of a JPEG to that of its new version
@@ -137,7 +138,7 @@ class Event:
         raw = self._keep(Content(dng(picture, preview=jpeg.data), jpeg.people))
         self.write(path, jpeg)
         self.write(path.with_suffix(".DNG"), raw)
-        self.raws[raw.sha256] = jpeg.sha256
+        self.taken[raw.sha256] = jpeg.sha256
 
     def copy(self) -> None:
         for path in self.some():
@@ -252,7 +253,13 @@ class Event:
                 if left < 0:
                     raise Killed
 
-        self.seen |= {hashlib.sha256(p.read_bytes()).hexdigest() for p in self.files()}
+        names: dict[str, set[Path]] = defaultdict(set)
+        for path in self.files():
+            names[hashlib.sha256(path.read_bytes()).hexdigest()].add(path.with_suffix(""))
+        self.seen |= set(names)
+        # Nothing tells of a pair that was torn before any sort saw it.
+        self.raws |= {raw: jpeg for raw, jpeg in self.taken.items() if names[raw] & names[jpeg]}
+        self.taken.clear()
         workspace = open_workspace(self.workspace.root)
         with ThreadPoolExecutor(2) as executor:
             run_sort(workspace, self.pack, SortOptions(executor=executor, at=at))
