@@ -176,7 +176,8 @@ def test_a_hidden_link_is_hidden(source: Path) -> None:
 
 
 def test_a_link_to_a_sidecar_a_video_or_a_pipe_is_no_photo(source: Path) -> None:
-    put(source, "a.xmp", "b.mov")
+    put(source, "a.xmp")
+    (source / "b.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
     os.mkfifo(source / "p")
     link(source, c_xmp="a.xmp", d_mov="b.mov", e_jpg="p", f_jpg="/dev/null")
     files, others = looked(source)

@@ -118,9 +118,7 @@ def test_every_way_of_counting_adds_up(job: Job) -> None:
     reasons = audit.show_reasons(report)
     assert isinstance(reasons, Table)
     assert sum(column(reasons, "Photos")) == total(reasons, "Photos") == dropped
-    assert (
-        f"Check: {PHOTOS} photos = {PHOTOS - dropped} matched + {dropped} dropped" in reasons.note
-    )
+    assert f"Check: {PHOTOS} files = {PHOTOS - dropped} matched + {dropped} dropped" in reasons.note
     assert "one burst are not" in reasons.note
 
 
