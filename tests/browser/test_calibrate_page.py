@@ -74,16 +74,22 @@ def test_thresholds_are_moved_and_applied(
 
     sheet = page.get_by_alt_text(re.compile("faces of the sample between STRICT and LOOSE"))
     expect(sheet).to_be_visible()
+    written = (
+        time.time()
+    )  # JupyterLab saves by itself, too: before the thresholds were moved, perhaps
     page.keyboard.press("Control+s")
-    saved = kept_outputs(workspace.root.parent / "02_calibrate.ipynb")
+    saved = kept_outputs(workspace.root.parent / "02_calibrate.ipynb", after=written)
     assert "image/png" in saved["calibrate.show_curves"]
     assert "application/vnd.jupyter.widget-view+json" in saved["calibrate.show_between"]
     assert "image/png" not in saved["calibrate.show_between"], "faces are seen, but not saved"
 
 
-def kept_outputs(notebook: Path) -> dict[str, str]:
-    """What each cell's outputs are in the file, once they are there."""
+def kept_outputs(notebook: Path, *, after: float) -> dict[str, str]:
+    """What each cell's outputs are in the file, once they are there and it was saved after a time."""
     while True:
+        if notebook.stat().st_mtime < after:
+            time.sleep(0.5)
+            continue
         cells = nbformat.read(notebook, as_version=4).cells
         found = {
             c.source.partition("(")[0]: json.dumps(c.outputs) for c in cells if c.get("outputs")
