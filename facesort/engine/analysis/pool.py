@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -46,6 +47,7 @@ _LONGEST_TICK_S = 1.0  # what is more was spent stopped, or asleep with the whol
 _MAX_RESTARTS = 20  # in a row, without a result
 # RuntimeError is what Pebble and threads raise, ImportError a system without semaphores.
 _NOT_STARTED = (OSError, RuntimeError, ImportError)
+_TRACKER_ENDED = {errno.EPIPE, errno.EBADF}
 
 
 @dataclass(eq=False)
@@ -266,8 +268,12 @@ def _why_not_started(error: BaseException) -> ResourceError:
     cause = error.__cause__ or error  # Pebble hides the system's error behind one of its own
     if (short := short_of(cause)) is not None:
         return short
-    # Before the first process only their lock is made.  A broken pipe is of the process that minds locks: it has ended.
-    if isinstance(error, (OSError, ImportError)) and not isinstance(error, BrokenPipeError):
+    # Before the first process only their lock is made.  If a pipe is broken or closed, the process that minds locks has
+    # ended.
+    if (
+        isinstance(error, (OSError, ImportError))
+        and getattr(error, "errno", None) not in _TRACKER_ENDED
+    ):
         words = getattr(error, "strerror", None) or error
         return ResourceError(
             f"worker processes need semaphores, which the system does not give ({words}): on Linux /dev/shm must be "

@@ -361,5 +361,7 @@ def check(roots: dict[str, Path], result: ScanResult) -> None:
 def has_files(folder: Path) -> bool:
     """Whether something in it would be listed under the name of a link to it."""
     return any(
-        e.name[0] not in ".@" and (e.is_symlink() or e.is_file()) for e in os.scandir(folder)
+        # A link to a folder is no file; what is in that one may be nothing.
+        e.name[0] not in ".@" and not os.path.isdir(e.path)
+        for e in os.scandir(folder)
     )
