@@ -67,19 +67,6 @@ def rank(kind: Kind, pairs: Pairs) -> int:
     return 0 if pairs == "both" else _ORDER[pairs].index(kind)
 
 
-def preferred(kinds: Sequence[Kind], pairs: Pairs) -> tuple[int, ...]:
-    """Which files of a shot are decided: the first of the best kind; all of them if ``pairs`` is ``"both"``.
-
-    Returns
-    -------
-    tuple of int
-        Indices of ``kinds``.
-    """
-    if pairs == "both" or not kinds:
-        return tuple(range(len(kinds)))
-    return (min(range(len(kinds)), key=lambda i: rank(kinds[i], pairs)),)
-
-
 def same_shot(a: PhotoRef, a_info: PhotoInfo, b: PhotoRef, b_info: PhotoInfo) -> bool:
     """Whether two files are of one exposure: RAW and JPEG, JPEG and HEIF ...
 

@@ -14,7 +14,6 @@ from facesort.core.shots import (
     companions,
     kind_by_name,
     kind_of,
-    preferred,
     rank,
     same_shot,
     shot_name,
@@ -169,7 +168,9 @@ def test_kinds() -> None:
 def test_which_file_of_a_shot_is_decided(
     kinds: list[Kind], pairs: Pairs, expected: tuple[int, ...]
 ) -> None:
-    assert preferred(kinds, pairs) == expected
+    ranks = [rank(kind, pairs) for kind in kinds]
+    first = [i for i, place in enumerate(ranks) if place == min(ranks)]
+    assert tuple(first) == expected
 
 
 def refs(*paths: str, first: int = 0) -> list[PhotoRef]:
