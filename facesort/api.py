@@ -79,7 +79,8 @@ class WorkspaceView:
         clock, minutes east of UTC; null if not recorded), ``taken_at`` (corrected by the offset that you set),
         ``camera``, ``format``, ``width``, ``height`` (px), ``size`` (bytes), ``sha256``, ``shot_id`` (the same for all
         photos of a shot), ``present`` (whether a file in the sources holds it), ``superseded`` (whether it was edited
-        since, and its new version is delivered instead).
+        since, and its new version is delivered instead), ``remarks`` (list of codes, such as ``damaged``: what to know
+        of a photo although it was read).
         """
         return self._table("photos")
 
@@ -90,7 +91,8 @@ class WorkspaceView:
         ``file_id``, ``source``, ``path``, ``state`` (``present``, ``gone``, or ``replaced`` by another file under its
         name), ``size`` (bytes), ``modified_at``; of present files, ``status``, ``reason`` and ``detail`` of the
         photo, or ``duplicate`` if another file stands for it; ``photo_id`` (null if it could not be read),
-        ``shot_id``, and ``same_as_source`` and ``same_as`` (source and path of the file that stands for this one).
+        ``shot_id``, ``same_as_source`` and ``same_as`` (source and path of the file that stands for this one), and
+        ``remarks`` of what it holds.
         The photo of a linked file, with the reason ``same_shot``, was not decided itself, and is not in `photos`.
         """
         return self._table("files")

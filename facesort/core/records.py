@@ -128,6 +128,8 @@ class PhotoInfo:
         Of the camera's clock, in minutes east of UTC.
     position : Position or None
         None: not recorded.
+    remarks : tuple of str
+        Short codes of what people must be told of a photo although it was read: ``damaged``, ``pages`` ...
     """
 
     format: str
@@ -137,6 +139,7 @@ class PhotoInfo:
     camera: str = ""
     utc_offset: int | None = None
     position: Position | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

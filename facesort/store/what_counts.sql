@@ -168,7 +168,7 @@ SELECT r.photo_id, l.file_id, l.source, l.path, l.size, l.present, r.batch_id,
        coalesce(r.detail, '') AS detail, r.sha256, r.shot_id,
        r.format, r.width, r.height, r.captured_at, r.utc_offset,
        r.captured_at + to_seconds(coalesce(own.seconds, every.seconds, 0)) AS taken_at,
-       r.camera, r.phash, r.latitude, r.longitude, r.altitude
+       r.camera, r.phash, r.latitude, r.longitude, r.altitude, coalesce(r.remarks, []) AS remarks
 FROM result_until(until_run) r JOIN place l USING (photo_id) LEFT JOIN standings s USING (photo_id)
 JOIN source o ON o.name = l.source
 LEFT JOIN clock own ON own.source_id = o.source_id AND own.camera = r.camera AND own.camera <> ''
@@ -194,7 +194,7 @@ SELECT f.file_id, f.source, f.path, f.size, f.photo_id,
             WHEN f.photo_id IS NULL THEN f.detail
             WHEN f.file_id = l.file_id THEN s.detail ELSE '' END AS detail,
        if(f.file_id <> l.file_id, l.file_id, NULL) AS duplicate_of, f.decided_as, f.batch_id, p.sha256, p.shot_id,
-       p.format, p.width, p.height, p.captured_at, s.taken_at, p.camera
+       p.format, p.width, p.height, p.captured_at, s.taken_at, p.camera, coalesce(p.remarks, []) AS remarks
 FROM held f LEFT JOIN place l ON l.photo_id = f.decided_as LEFT JOIN held h ON h.file_id = l.file_id
 LEFT JOIN photo_state s ON s.photo_id = f.decided_as LEFT JOIN photo p ON p.photo_id = f.photo_id
 WHERE f.state = 'present';

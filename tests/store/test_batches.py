@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from store_rows import (
     CORRUPT,
+    INFO,
     MATCHED,
     NO_FACE,
     PACK,
@@ -37,7 +38,7 @@ from facesort.store import Store
 from facesort.store.job import files, photos
 from facesort.store.job.files import BATCH_SIZE, BatchState
 from facesort.store.job.photos import BatchRecord, Known, PhotoResult
-from facesort.store.queries import reports
+from facesort.store.queries import reports, tables
 from facesort.store.queries.commit_log import planned_writes, verified_writes
 from facesort.store.queries.corrections import corrections
 
@@ -63,6 +64,20 @@ def test_photos_come_in_batches_of_fifty(store: Store, count: int, sizes: list[i
     assert [len(batch) for batch in batches] == sizes
     assert [p for batch in batches for p in batch] == found
     assert reports.counts(store).photos[PhotoStatus.PENDING] == count == reports.counts(store).total
+
+
+def test_what_is_remarked_of_a_photo_is_in_the_tables(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(1), photo(2), photo(3)])
+    told = result(2, *MATCHED)
+    info = replace(INFO, remarks=("damaged", "pages"))
+    told = replace(told, analysis=replace(told.analysis, info=info))
+    unread = replace(result(3, *CORRUPT), analysis=replace(result(3, *CORRUPT).analysis, info=None))
+    record(store, 1, [result(1, *MATCHED), told, unread], [write(1), write(2)])
+
+    for name in ("photos", "files"):
+        shown = tables.table(store, name).select("path, remarks").fetchall()
+        assert shown == [("00001.jpg", []), ("00002.jpg", ["damaged", "pages"]), ("00003.jpg", [])]
 
 
 def test_photos_that_come_later_get_later_batches(store: Store) -> None:

@@ -84,7 +84,7 @@ def write_results(
         "SELECT s.source, s.path, s.status, s.reason, s.detail, s.sha256, s.format, s.width, s.height, s.captured_at, "
         "s.taken_at, s.camera, latitude, longitude, altitude, "
         "coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, "
-        "b.path AS best_of_burst FROM file_state s "
+        "b.path AS best_of_burst, s.remarks FROM file_state s "
         "LEFT JOIN (SELECT photo_id, latitude, longitude, altitude FROM photo) g ON g.photo_id = s.photo_id "
         "LEFT JOIN decided d ON d.photo_id = s.decided_as AND s.status <> 'duplicate' "
         "LEFT JOIN who ON who.photo_id = d.photo_id LEFT JOIN file ON file.photo_id = d.photo_id "

@@ -18,12 +18,13 @@ _TABLES = {
         SELECT s.photo_id, s.source, s.path, s.status, s.reason, s.detail,
                coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
                s.captured_at, s.utc_offset, s.taken_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
-               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded
+               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded, s.remarks
         FROM photo_state s LEFT JOIN who USING (photo_id) LEFT JOIN superseded x USING (photo_id)
         ORDER BY s.photo_id""",
     "files": """
         SELECT h.file_id, h.source, h.path, h.state, h.size, make_timestamp_ns(h.mtime_ns) AS modified_at,
-               s.status, s.reason, s.detail, h.photo_id, p.shot_id, d.source AS same_as_source, d.path AS same_as
+               s.status, s.reason, s.detail, h.photo_id, p.shot_id, d.source AS same_as_source, d.path AS same_as,
+               s.remarks
         FROM held h LEFT JOIN file_state s USING (file_id) LEFT JOIN photo p ON p.photo_id = h.photo_id
         LEFT JOIN held d ON d.file_id = s.duplicate_of
         ORDER BY h.file_id""",

@@ -224,7 +224,7 @@ def test_results_of_all_photos_without_embeddings(job: Job, tmp_path: Path, kind
     assert found["alone.png"][:2] == ("matched", "[Person 3]")
     assert found["wrong.png"][0] == "unknown"
     assert "Person 2/group_" in found["group.png"][2]
-    assert "distances" in columns
+    assert {"distances", "remarks"} <= columns
     assert columns.isdisjoint({"embedding", "latitude"})
 
 
