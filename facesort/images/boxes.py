@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from collections.abc import Iterator
 
 from PIL import ExifTags, Image
+
+_log = logging.getLogger(__name__)
+
+_Box = tuple[bytes, int, int]
 
 _LONGEST_FILE_TYPE = 256
 _AT_THE_TOP = frozenset({b"ftyp", b"free", b"mdat", b"meta", b"moov", b"uuid"})
@@ -47,15 +52,71 @@ def canon_exif(data: bytes) -> Image.Exif:
     return exif
 
 
-def _boxes(data: bytes, at: int) -> Iterator[tuple[bytes, int, int]]:
+def nclx_of_primary_item(data: bytes) -> tuple[int, int] | None:
+    """Read the colour primaries and transfer function of a HEIF's or AVIF's main picture.
+
+    Returns
+    -------
+    (int, int) or None
+        Code points of Rec. ITU-T H.273 from its ``colr`` box (ISO/IEC 14496-12, section 12.1.5); None without one.
+    """
+    try:
+        meta = _only(list(_boxes(data, 0)), b"meta")
+        described = list(_boxes(data, meta[0] + 4, meta[1]))
+        primary = _item_number(data, _only(described, b"pitm")[0])
+        properties = list(_boxes(data, *_only(described, b"iprp")))
+        listed = list(_boxes(data, *_only(properties, b"ipco")))
+        for kind, at, end in properties:
+            for index in _properties_of(data[at:end], primary) if kind == b"ipma" else ():
+                name, content, _ = listed[index - 1]
+                if name == b"colr" and data[content : content + 4] == b"nclx":
+                    primaries, transfer = struct.unpack_from(">2H", data, content + 4)
+                    return primaries, transfer
+    except (LookupError, struct.error) as error:
+        _log.debug("a container without a readable colr box: %r", error)
+    return None
+
+
+def _only(boxes: list[_Box], kind: bytes) -> tuple[int, int]:
+    """Start and end of the first box of a kind."""
+    for name, at, end in boxes:
+        if name == kind:
+            return at, end
+    raise LookupError(kind)
+
+
+def _item_number(data: bytes, at: int) -> int:
+    return int(struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0])
+
+
+def _properties_of(associations: bytes, item: int) -> list[int]:
+    """Which properties, counted from 1, an ``ipma`` box gives to an item."""
+    version, wide = associations[0], associations[3] & 1
+    number, index = (">I" if version else ">H"), (">H" if wide else ">B")
+    (count,) = struct.unpack_from(">I", associations, 4)
+    at = 8
+    for _ in range(count):
+        (found,) = struct.unpack_from(number, associations, at)
+        at += struct.calcsize(number)
+        size = struct.calcsize(index)
+        pieces = associations[at + 1 : at + 1 + size * associations[at]]
+        if found == item:
+            mask = 0x7FFF if wide else 0x7F  # without the mark of what is essential
+            return [v & mask for (v,) in struct.iter_unpack(index, pieces) if v & mask]
+        at += 1 + size * associations[at]
+    return []
+
+
+def _boxes(data: bytes, at: int, stop: int | None = None) -> Iterator[_Box]:
     """Type, start of the content and end of each box, up to the first that has no valid length."""
-    while at + 8 <= len(data):
+    stop = len(data) if stop is None else min(stop, len(data))
+    while at + 8 <= stop:
         length, kind = struct.unpack_from(">I4s", data, at)
         content = at + 8
-        if length == 1 and at + 16 <= len(data):
+        if length == 1 and at + 16 <= stop:
             (length,) = struct.unpack_from(">Q", data, content)
             content += 8
-        end = at + length if length else len(data)  # 0: up to the end of the file
+        end = at + length if length else stop  # 0: up to the end
         yield kind, content, end
         if end < content:
             return

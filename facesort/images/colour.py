@@ -1,21 +1,34 @@
-"""Convert any colour mode and profile to 8-bit sRGB."""
+"""Convert any colour mode, profile and described colour space to 8-bit sRGB."""
 
 from __future__ import annotations
 
 import io
 import logging
+from functools import cache
+from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from facesort.core.records import Pixels
+from facesort.images import hdr
+from facesort.images.colour_space import SRGB, ColourSpace, Transfer
+
+Samples = NDArray[np.unsignedinteger[Any]]
+"""Numbers of a picture, uint8 or uint16, shape (height, width, 3), from 0 to the largest of their type."""
 
 _log = logging.getLogger(__name__)
 
 _LEVELS = 9
 _TOLERANCE = 2  # grey levels by which a profile may differ from sRGB without being converted
+_STEPS = 65535  # of light: a twentieth of a level in the shadows
+_BAND = 128  # rows that are converted at once: what fits into a processor's cache
 _MODE_OF_SPACE = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
-def to_plain(image: Image.Image) -> Image.Image:
+def to_plain(image: Image.Image, white: float = 1.0) -> Image.Image:
     """Convert to 8 bits per channel, without palette or transparency.
 
     Transparent parts become white.  16-bit grey is scaled, not clipped; 32-bit integers and floats, which have no
@@ -25,6 +38,8 @@ def to_plain(image: Image.Image) -> Image.Image:
     ----------
     image : Image
         Loaded, in any mode.
+    white : float
+        The number that means white, 0 to 1.
 
     Returns
     -------
@@ -41,7 +56,7 @@ def to_plain(image: Image.Image) -> Image.Image:
         return _from_lab(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        ground = Image.new("RGB", image.size, "white")
+        ground = Image.new("RGB", image.size, (round(255 * white),) * 3)
         ground.paste(layer, mask=layer)
         return ground
     if image.mode == "1":
@@ -49,30 +64,80 @@ def to_plain(image: Image.Image) -> Image.Image:
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert to sRGB through the embedded profile.
+def through_profile(image: Image.Image, profile: bytes) -> Pixels:
+    """Convert to sRGB through an ICC profile.
 
-    Relative colorimetric with black point compensation, as photo editors do by default.  Without a profile, or with one
-    that is broken or of another colour space, pixels are taken as sRGB.
+    Relative colorimetric with black point compensation, as photo editors do by default.  With a profile that is broken
+    or of another colour space, pixels are taken as sRGB.
 
     Parameters
     ----------
     image : Image
         In mode ``L``, ``RGB`` or ``CMYK``.
-    profile : bytes or None
+    profile : bytes
         The ICC profile.
+    """
+    try:
+        return np.asarray(_through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile))))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        _log.debug("ignoring the colour profile: %s", error)
+    return np.asarray(image.convert("RGB"))
+
+
+def from_space(samples: Samples, space: ColourSpace) -> Pixels:
+    """Convert to sRGB from a described colour space: exact to the last bit, whatever the depth of the samples.
+
+    Colours that sRGB does not have are clipped, as LittleCMS does; those of HDR keep their hue.
+
+    Parameters
+    ----------
+    samples : Samples
+        Shape (height, width, 3).
+    space : ColourSpace
+        What they mean.
 
     Returns
     -------
-    Image
-        In mode ``RGB``.
+    Pixels
+        Shape (height, width, 3).
     """
-    if profile:
-        try:
-            return _through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-            _log.debug("ignoring the colour profile: %s", error)
-    return image.convert("RGB")
+    if space == SRGB and samples.dtype == np.uint8:
+        return np.asarray(samples, np.uint8)
+    light, matrix = space.light(8 * samples.dtype.itemsize), space.matrix_to_srgb()
+    weights, own_weights = space.luminance(), SRGB.luminance()
+    brightest = _brightest(samples, space, light) if space.is_hdr else 0.0
+    converted = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _BAND):
+        part: NDArray[np.float32] = np.take(light, samples[top : top + _BAND])
+        if space.transfer is Transfer.HLG:
+            part = hdr.shown(part, weights)
+        part = np.asarray(
+            cv2.transform(hdr.rolled_off(part, weights, brightest), matrix), np.float32
+        )
+        if space.is_hdr:
+            part = hdr.desaturated(part, own_weights)
+        converted[top : top + _BAND] = _as_srgb(part)
+    return converted
+
+
+def _brightest(samples: Samples, space: ColourSpace, light: NDArray[np.float32]) -> float:
+    grey = np.full(3, hdr.peak(samples, light), np.float32)
+    return float(
+        (hdr.shown(grey, space.luminance()) if space.transfer is Transfer.HLG else grey)[0]
+    )
+
+
+def _as_srgb(light: NDArray[np.float32]) -> Pixels:
+    steps = (np.clip(light, 0, 1) * _STEPS + 0.5).astype(np.uint16)
+    return np.take(_srgb_numbers(), steps)
+
+
+@cache
+def _srgb_numbers() -> Pixels:
+    """Shape (65536,): the number of each step of light."""
+    light = np.arange(_STEPS + 1) / _STEPS
+    numbers = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (255 * numbers).round().astype(np.uint8)
 
 
 def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -141,6 +141,7 @@ def _info(content: Content, header: Header) -> PhotoInfo:
         camera=metadata.camera(header.exif),
         utc_offset=utc_offset,
         position=position(header.exif),
+        remarks=header.remarks,
     )
 
 

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from pi_heif.as_plugin import HeifImageFile
 from PIL import Image, ImageFile
@@ -24,10 +25,13 @@ from PIL.WebPImagePlugin import WebPImageFile
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
-from facesort.images.colour import to_plain, to_srgb
+from facesort.images.colour import Samples, from_space, through_profile, to_plain
+from facesort.images.colour_space import SRGB, ColourSpace
+from facesort.images.colour_tags import Colour, container_colour, exif_colour
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.jpeg import decode_scaled
 from facesort.images.resize import apply_orientation
+from facesort.images.samples import deep_samples
 from facesort.reasons import Reason
 
 WORKING_EDGE = 2048
@@ -45,6 +49,9 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "WEBP": WebPImageFile,
 }
 
+TONE_MAPPED = "tone_mapped"
+"""Remark: the picture has high dynamic range, and was brought to the range of sRGB."""
+
 _FIRST_SIDEWAYS = 5
 
 
@@ -58,10 +65,13 @@ class Header:
         Upright full-size width and height in px.
     exif : Image.Exif
         Empty if there is none, or it is unreadable.
+    remarks : tuple of str
+        As in `PhotoInfo`.
     """
 
     size: tuple[int, int]
     exif: Image.Exif
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +89,17 @@ def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
     """
     image = _opened(data, kind, max_megapixels)
     exif = Image.Exif() if kind == "PNG" and not _png_may_have_exif(data) else _exif_of(image)
-    return Header(_upright(image.size, _turn(image, exif)), exif)
+    remarks = _remarks(container_colour(image, data))
+    return Header(_upright(image.size, _turn(image, exif)), exif, remarks)
 
 
 def decode_raster(
-    data: bytes, kind: str, *, max_megapixels: float, default_orientation: int = 1
+    data: bytes,
+    kind: str,
+    *,
+    max_megapixels: float,
+    default_orientation: int = 1,
+    default_colour: Colour | None = None,
 ) -> Picture:
     """Decode a picture.
 
@@ -97,6 +113,8 @@ def decode_raster(
         Larger pictures are refused before they are decoded.
     default_orientation : int
         EXIF orientation of a picture without one.
+    default_colour : bytes or ColourSpace or None
+        What the numbers of a picture mean that does not say so; None for sRGB.
 
     Raises
     ------
@@ -107,10 +125,13 @@ def decode_raster(
     """
     image = _opened(data, kind, max_megapixels)
     size = image.size
-    pixels = _decoded(data, image)
+    colour = container_colour(image, data)
+    decoded = _decoded(data, image, colour)
     exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
+    pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
-    return Picture(apply_orientation(pixels, turn), Header(_upright(size, turn), exif))
+    header = Header(_upright(size, turn), exif, _remarks(colour))
+    return Picture(apply_orientation(pixels, turn), header)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -155,27 +176,48 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
     return (size[1], size[0]) if turn >= _FIRST_SIDEWAYS else size
 
 
-def _decoded(data: bytes, image: ImageFile.ImageFile) -> Pixels:
-    """Decode to sRGB at working size, in the stored orientation."""
-    profile = image.info.get("icc_profile")
+def _decoded(
+    data: bytes, image: ImageFile.ImageFile, colour: Colour | None
+) -> Image.Image | Samples:
+    """Decode at working size, in the stored colours and orientation."""
     if isinstance(image, JpegImageFile):
         divisor = _jpeg_divisor(image.size)
         # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
-        if image.mode == "RGB" or (image.mode == "L" and not profile):
+        if image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes)):
             pixels = decode_scaled(data, image.size, divisor)
             if pixels is not None:
-                return _finished(pixels, profile)
+                return _shrunk(pixels)
         # draft keeps both sides at least as long as requested.
         image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
+    space = colour if isinstance(colour, ColourSpace) else SRGB
+    if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
+        return _shrunk(samples)
     image.load()
-    return np.asarray(to_srgb(shrink_to_working_size(to_plain(image)), profile))
+    return shrink_to_working_size(to_plain(image, space.white))
 
 
-def _finished(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """Shrink to working size and convert to sRGB, where needed."""
-    if not profile and max(pixels.shape[:2]) <= 2 * WORKING_EDGE:
-        return pixels
-    return np.asarray(to_srgb(shrink_to_working_size(Image.fromarray(pixels)), profile))
+def _shrunk(samples: Samples) -> Samples:
+    """What `shrink_to_working_size` does, of samples."""
+    height, width = samples.shape[:2]
+    if max(height, width) <= 2 * WORKING_EDGE:
+        return samples
+    block = max(height, width) // WORKING_EDGE
+    size = -(-width // block), -(-height // block)
+    return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), samples.dtype)
+
+
+def _as_srgb(decoded: Image.Image | Samples, colour: Colour) -> Pixels:
+    if isinstance(colour, bytes):
+        image = decoded if isinstance(decoded, Image.Image) else Image.fromarray(decoded)
+        return through_profile(image, colour)
+    if isinstance(decoded, Image.Image):
+        colour = SRGB if decoded.mode == "CMYK" else colour  # a described space has three channels
+        decoded = np.asarray(decoded.convert("RGB"))
+    return from_space(decoded, colour)
+
+
+def _remarks(colour: Colour | None) -> tuple[str, ...]:
+    return (TONE_MAPPED,) if isinstance(colour, ColourSpace) and colour.is_hdr else ()
 
 
 def _jpeg_divisor(size: tuple[int, int]) -> int:

@@ -22,6 +22,8 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images.boxes import canon_exif
+from facesort.images.colour_space import ColourSpace
+from facesort.images.colour_tags import exif_colour
 from facesort.images.content import Content
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.raster import (
@@ -77,12 +79,13 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
         size = _upright_size(raw)
         if content.complete is None:
             _check_mosaic(raw)
-        preview = _preview(raw, max_megapixels)
+        exif = _own_exif(data, content)
+        colour = None if exif is None else exif_colour(exif)
+        preview = _preview(raw, max_megapixels, colour)
         if preview is not None and _shows_enough(preview, size):
             pixels = preview.pixels
         else:
             pixels, size = _developed(raw, size)
-    exif = _own_exif(data, content)
     if exif is None:
         exif = Image.Exif() if preview is None else preview.header.exif
     return Picture(pixels, Header(size, exif))
@@ -124,7 +127,7 @@ def _check_density(data: bytes, content: Content, size: tuple[int, int]) -> None
         )
 
 
-def _preview(raw: rawpy.RawPy, max_megapixels: float) -> Picture | None:
+def _preview(raw: rawpy.RawPy, max_megapixels: float, colour: ColourSpace | None) -> Picture | None:
     """Decode the embedded JPEG preview, if there is one."""
     try:
         jpeg = _preview_jpeg(raw)
@@ -132,7 +135,13 @@ def _preview(raw: rawpy.RawPy, max_megapixels: float) -> Picture | None:
             return None
         # LibRaw adds the RAW's orientation to previews without EXIF; those with EXIF may still lack it.
         turn = _ORIENTATION_OF_FLIP[raw.sizes.flip & 7]
-        return decode_raster(jpeg, "JPEG", max_megapixels=max_megapixels, default_orientation=turn)
+        return decode_raster(
+            jpeg,
+            "JPEG",
+            max_megapixels=max_megapixels,
+            default_orientation=turn,
+            default_colour=colour,
+        )
     except _NO_PREVIEW as error:
         _log.debug("no usable preview, developing the raw data: %s", error)
         return None

@@ -102,6 +102,7 @@ def dng(
     preview: bytes = b"",
     maker: bytes = b"Maker",
     compression: int = 1,
+    interoperability: str = "",
 ) -> bytes:
     """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise, time and place.
 
@@ -117,6 +118,8 @@ def dng(
         The camera's make.
     compression : int
         What the directory says of the mosaic.
+    interoperability : str
+        EXIF's index, ``R03`` for Adobe RGB; empty for none.
     """
     linear = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
     height, width = linear.shape[:2]
@@ -149,15 +152,19 @@ def dng(
         50728: ("II", (1, 1, 1, 1, 1, 1)),
         50778: ("H", (21,)),
     }
-    return _tiff(tags, strip, preview)
+    return _tiff(tags, strip, preview, interoperability)
 
 
-def _tiff(tags: _Tags, strip: bytes, preview: bytes) -> bytes:
+def _tiff(tags: _Tags, strip: bytes, preview: bytes, interoperability: str) -> bytes:
     """Lay out: header, strip, preview, its directory, the main directory."""
     head = bytearray(struct.pack("<2sHI", b"II", 42, 0))
     tags[273] = ("I", (len(head),))
     head += strip
-    for pointer, directory in ((34665, _EXIF_IFD), (34853, _GPS_IFD)):
+    details = dict(_EXIF_IFD)
+    if interoperability:
+        index: _Tags = {1: ("s", interoperability.encode() + b"\0")}
+        details |= {40961: ("H", (0xFFFF,)), 40965: ("I", (_append_directory(head, index),))}
+    for pointer, directory in ((34665, details), (34853, _GPS_IFD)):
         tags[pointer] = ("I", (_append_directory(head, directory),))
     if preview:
         child = {

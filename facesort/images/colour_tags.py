@@ -1,0 +1,143 @@
+"""Find out what the numbers of a picture mean: which of its colour tags counts.
+
+- PNG: cICP, else iCCP, else sRGB, else gAMA and cHRM (PNG, third edition, section 4.3).
+- HEIF and AVIF: the ICC profile, else nclx; but PQ and HLG of nclx before the profile, which cannot say what they are.
+- Others: the ICC profile.
+- Where nothing says more than sRGB: EXIF, with which cameras mark Adobe RGB (DCF 2.0: R03 and uncalibrated).
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+
+from pi_heif.as_plugin import HeifImageFile
+from PIL import ExifTags, Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from facesort.images.boxes import nclx_of_primary_item
+from facesort.images.colour_space import (
+    ADOBE_RGB,
+    SRGB,
+    ColourSpace,
+    Transfer,
+    of_chromaticities,
+    of_code_points,
+)
+from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.metadata import text
+
+_log = logging.getLogger(__name__)
+
+Colour = bytes | ColourSpace
+"""What numbers mean: an ICC profile, or a described space."""
+
+_PNG_SIGNATURE = 8  # bytes
+_SRGB_GAMMA = 1 / 2.2  # as gAMA gives it
+_SAME = 0.01  # how close a gamma or a chromaticity is the same
+_GAMMAS = (0.1, 10.0)
+_CALIBRATED, _ADOBE, _UNCALIBRATED = 1, 2, 0xFFFF  # EXIF's ColorSpace; 2 is not in the standard
+_INDEX = 1  # EXIF's InteroperabilityIndex
+
+
+def container_colour(image: Image.Image, data: bytes) -> Colour | None:
+    """Return what the container says of a picture's colours.
+
+    Parameters
+    ----------
+    image : Image
+        Opened by its plugin; need not be loaded.
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    bytes or ColourSpace or None
+        None if nothing, or sRGB as encoders write it unless told otherwise.
+    """
+    profile: bytes | None = image.info.get("icc_profile") or None
+    if isinstance(image, PngImageFile):
+        return _cicp(data) or profile or _png_colour(image)
+    space = None
+    if isinstance(image, (HeifImageFile, AvifImageFile)):
+        space = _nclx(image, data)
+    elif profile is not None:
+        space = _cicp_of_profile(profile)
+    if space is not None and space.is_hdr:
+        return space
+    return profile or (None if space == SRGB else space)
+
+
+def exif_colour(exif: Image.Exif) -> ColourSpace | None:
+    """Return sRGB or Adobe RGB as EXIF says, None if it does not."""
+    try:
+        declared = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        if declared in {_CALIBRATED, _ADOBE}:
+            return ADOBE_RGB if declared == _ADOBE else SRGB
+        index = text(exif.get_ifd(ExifTags.IFD.Interop).get(_INDEX))
+    except DECODER_ERRORS as error:
+        _log.debug("EXIF without a readable colour space: %s", error)
+        return None
+    return {"R03": ADOBE_RGB, "R98": SRGB}.get(index)
+
+
+def _nclx(image: Image.Image, data: bytes) -> ColourSpace | None:
+    points = nclx_of_primary_item(data)
+    if points is None and (found := image.info.get("nclx_profile")):  # of the bitstream
+        points = found["color_primaries"], found["transfer_characteristics"]
+    # The decoders undo matrix and range.
+    return None if points is None else of_code_points(*points)
+
+
+def _cicp_of_profile(profile: bytes) -> ColourSpace | None:
+    """What the ``cicp`` tag of an ICC profile (ICC.1:2022, section 9.2.17) says."""
+    try:
+        (count,) = struct.unpack_from(">I", profile, 128)
+        for entry in range(min(count, 100)):
+            name, at = struct.unpack_from(">4sI", profile, 132 + 12 * entry)
+            if name == b"cicp":
+                primaries, transfer = struct.unpack_from(">2B", profile, at + 8)
+                return of_code_points(primaries, transfer)
+    except struct.error as error:
+        _log.debug("an ICC profile that is cut off: %s", error)
+    return None
+
+
+def _cicp(data: bytes) -> ColourSpace | None:
+    """What the cICP chunk of a PNG says; it stands before the pixels."""
+    at = _PNG_SIGNATURE
+    while at + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"cICP" and length == 4:
+            primaries, transfer, _matrix, full_range = data[at + 8 : at + 12]
+            return of_code_points(primaries, transfer, full_range=full_range != 0)
+        if name == b"IDAT":
+            break
+        at += 12 + length
+    return None
+
+
+def _png_colour(image: PngImageFile) -> ColourSpace | None:
+    if "srgb" in image.info:
+        return SRGB
+    gamma, corners = image.info.get("gamma"), image.info.get("chromaticity")
+    if gamma is None and corners is None:
+        return None
+    # cHRM has the white point first.
+    primaries = SRGB.primaries if corners is None else (*corners[2:], *corners[:2])
+    differences = [abs(a - b) for a, b in zip(primaries, SRGB.primaries, strict=True)]
+    like_srgb = max(differences) < _SAME
+    if like_srgb:
+        primaries = SRGB.primaries
+    transfer: Transfer | float = Transfer.SRGB
+    # Writers of sRGB are told to add this gamma and these primaries, which approximate it.
+    approximates = gamma is not None and like_srgb and abs(gamma - _SRGB_GAMMA) < _SAME
+    if gamma is not None and not approximates and _GAMMAS[0] <= gamma <= _GAMMAS[1]:
+        transfer = 1 / gamma
+    try:
+        space = of_chromaticities(primaries, transfer)
+    except ValueError as error:
+        _log.debug("ignoring cHRM: %s", error)
+        space = ColourSpace(transfer=transfer)
+    return None if space == SRGB else space

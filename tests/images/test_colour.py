@@ -1,0 +1,275 @@
+"""Pictures in other colour spaces come out as sRGB, by the tag that counts."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from images.charts import (
+    ADOBE,
+    BT2020,
+    CHART,
+    P3,
+    PROPHOTO,
+    chrm,
+    chunk,
+    deep_heif,
+    deep_png,
+    farthest,
+    gama,
+    iccp,
+    lab,
+    large,
+    numbers,
+    picture,
+    png,
+    power,
+    profile,
+    with_nclx,
+)
+from images.synthetic_photos import dng, encoded
+from PIL import ExifTags, Image
+from skimage.color import deltaE_ciede2000
+
+from facesort.images import load_photo
+from facesort.images.boxes import nclx_of_primary_item
+
+_CLOSE = 2.0  # dE2000
+_CLOSE_AFTER = {"AVIF": 3.0}  # whose YCbCr of 8 bits alone is off by two levels
+_ADOBE_GAMMA = 563 / 256
+_ADOBE_CHART = picture(numbers(ADOBE, power(_ADOBE_GAMMA)))
+_P3_CHART = picture(numbers(P3))
+_BT2020_CHART = picture(numbers(BT2020))
+_ADOBE_PROFILE = profile(ADOBE, _ADOBE_GAMMA)
+_WRONG = iccp(profile(PROPHOTO, 1.0))
+_CICP_P3 = (b"cICP", bytes((12, 13, 0, 1)))
+_PROPHOTO_CORNERS = chrm(".3457 .3585", ".7347 .2653", ".1596 .8404", ".0366 .0001")
+_ADOBE_CORNERS = chrm(".3127 .3290", ".64 .33", ".21 .71", ".15 .06")
+_SRGB_CORNERS = chrm(".3127 .3290", ".64 .33", ".30 .60", ".15 .06")
+
+
+def off(data: bytes, name: str = "x") -> float:
+    return farthest(load_photo(data, name, max_megapixels=1).pixels)
+
+
+def tags(colour_space: int | None = 0xFFFF, index: str = "") -> Image.Exif:
+    """EXIF as a camera writes it: ``R03`` for Adobe RGB."""
+    made = Image.Exif()
+    details: dict[int, object] = {}
+    if colour_space is not None:
+        details[ExifTags.Base.ColorSpace] = colour_space
+    if index:
+        details[ExifTags.IFD.Interop] = {1: index}
+    made[ExifTags.IFD.Exif] = details
+    return made
+
+
+def lossless(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Without subsampling of colours."""
+    if kind == "HEIF":
+        options["chroma"] = 444
+    elif kind in {"JPEG", "AVIF"}:
+        options["subsampling"] = "4:4:4"
+    elif kind == "WEBP":
+        options["lossless"] = True
+    return encoded(image, kind, **options)
+
+
+def _with_index(tiff: bytes) -> bytes:
+    """Pillow points to a directory of interoperability in a TIFF, but writes none: append it."""
+    at = tiff.find(struct.pack("<2HI", ExifTags.IFD.Interop, 4, 1)) + 8
+    if at < 8:
+        return tiff
+    directory = struct.pack("<3HI4sI", 1, 1, 2, 4, b"R03", 0)
+    return tiff[:at] + struct.pack("<I", len(tiff)) + tiff[at + 4 :] + directory
+
+
+def eight(image: Image.Image, *chunks: tuple[bytes, bytes]) -> bytes:
+    pixels = np.asarray(image)
+    return png(pixels if pixels.ndim == 3 else pixels[..., None], *chunks)
+
+
+_FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
+
+
+@pytest.mark.parametrize("kind", _FORMATS)
+@pytest.mark.parametrize(
+    "exif", [tags(index="R03"), tags(2), tags(None, "R03")], ids=["R03", "2", "R03 alone"]
+)
+def test_exif_says_adobe_rgb(kind: str, exif: Image.Exif) -> None:
+    data = lossless(_ADOBE_CHART, kind, exif=exif)
+    if kind == "TIFF":
+        data = _with_index(data)
+    assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
+
+
+@pytest.mark.parametrize("kind", _FORMATS)
+def test_a_profile_counts_more_than_exif_and_only_once(kind: str) -> None:
+    exif = tags(index="R03")
+    data = lossless(_ADOBE_CHART, kind, exif=exif, icc_profile=_ADOBE_PROFILE)
+    assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
+    data = lossless(picture(numbers(P3, power(2.2))), kind, exif=exif, icc_profile=profile(P3, 2.2))
+    assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
+
+
+@pytest.mark.parametrize("kind", _FORMATS)
+@pytest.mark.parametrize(
+    "exif",
+    [tags(1), tags(), tags(index="R98"), tags(1, "R03"), tags(7, "no index")],
+    ids=["1", "uncalibrated", "R98", "1 and R03", "nonsense"],
+)
+def test_other_exif_means_srgb(kind: str, exif: Image.Exif) -> None:
+    assert off(lossless(picture(numbers()), kind, exif=exif)) < _CLOSE
+
+
+def test_a_png_may_have_its_exif_behind_its_pixels() -> None:
+    data = encoded(_ADOBE_CHART, "PNG")
+    content = tags(2).tobytes()[6:]
+    assert off(data[:-12] + chunk(b"eXIf", content) + data[-12:]) < _CLOSE
+
+
+def test_a_grey_jpeg_in_adobe_rgb() -> None:
+    grey = CHART.mean(axis=2).round().astype(np.uint8)
+    light = np.where(grey <= 10, grey / 255 / 12.92, ((grey / 255 + 0.055) / 1.055) ** 2.4)
+    stored = Image.fromarray(large((light ** (1 / _ADOBE_GAMMA) * 255).round().astype(np.uint8)))
+    pixels = load_photo(
+        encoded(stored, "JPEG", exif=tags(index="R03")), "x", max_megapixels=1
+    ).pixels
+    assert farthest(pixels, np.repeat(grey[..., None], 3, axis=2)) < _CLOSE
+
+
+def test_a_preview_says_itself_or_the_raw_file_says_for_it() -> None:
+    small = _ADOBE_CHART.resize((576, 384), Image.Resampling.NEAREST)
+    silent = dng(small, preview=encoded(small, "JPEG"), interoperability="R03")
+    assert np.abs(_shown(silent) - CHART).max() < 6
+    plain = picture(numbers()).resize((576, 384), Image.Resampling.NEAREST)
+    jpeg = encoded(plain, "JPEG", exif=tags(1))
+    preview = jpeg[:2] + jpeg[20:]  # EXIF first, without JFIF: then LibRaw adds no EXIF of its own
+    speaking = dng(plain, preview=preview, interoperability="R03")
+    assert np.abs(_shown(speaking) - CHART).max() < 6
+
+
+def _shown(data: bytes) -> np.ndarray:
+    pixels = load_photo(data, "x.dng", max_megapixels=1).pixels
+    return pixels[48::96, 48::96].astype(int)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        eight(_P3_CHART, _CICP_P3),
+        eight(_P3_CHART, _CICP_P3, _WRONG, (b"sRGB", b"\0"), gama(1)),
+        eight(_P3_CHART, (b"sRGB", b"\0"), gama(1), _CICP_P3),
+        eight(picture((16 + 219 * numbers(P3)) / 255), (b"cICP", bytes((12, 13, 0, 0)))),
+        eight(_BT2020_CHART, (b"cICP", bytes((9, 13, 0, 1)))),
+        eight(_ADOBE_CHART, iccp(_ADOBE_PROFILE), (b"sRGB", b"\0"), gama(1)),
+        eight(picture(numbers()), (b"sRGB", b"\0"), gama(1), _PROPHOTO_CORNERS),
+        eight(picture(numbers()), gama(0.45455), _SRGB_CORNERS),
+        eight(picture(numbers()), gama(0.45455)),
+        eight(picture(numbers()), gama(0)),
+        eight(picture(numbers()), chrm("0 0", "0 0", "0 0", "0 0")),
+        eight(picture(numbers()), chrm(".3 .3", ".3 .3", ".3 .3", ".3 .3")),
+        eight(picture(numbers(transfer=power(1.8))), gama(1 / 1.8)),
+        eight(_ADOBE_CHART, gama(0.4547), _ADOBE_CORNERS),
+        eight(_ADOBE_CHART, _ADOBE_CORNERS, gama(0.45455)),
+        deep_png(numbers(PROPHOTO, power(1.8)), _PROPHOTO_CORNERS, gama(1 / 1.8)),
+        deep_png(numbers(transfer=lambda light: light), gama(1)),
+        deep_png(numbers(BT2020), (b"cICP", bytes((9, 13, 0, 1)))),
+    ],
+    ids=[
+        "cICP", "cICP first", "cICP last", "cICP narrow", "cICP BT.2020", "iCCP first",
+        "sRGB first", "gAMA and cHRM of sRGB", "gAMA of sRGB", "no gamma", "no corners",
+        "one corner", "gAMA", "Adobe RGB", "cHRM and gAMA", "ProPhoto", "linear", "16 bits",
+    ],
+)  # fmt: skip
+def test_a_png_by_the_chunk_that_counts(data: bytes) -> None:
+    assert off(data) < _CLOSE
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_grey_png_with_a_gamma(deep: bool) -> None:
+    levels = np.arange(0, 256, 5, dtype=np.uint8)[None]
+    light = np.where(levels <= 10, levels / 255 / 12.92, ((levels / 255 + 0.055) / 1.055) ** 2.4)
+    gamma, most, form = (1.0, 65535, np.uint16) if deep else (1.8, 255, np.uint8)
+    stored = (light ** (1 / gamma) * most).round().astype(form)[..., None]
+    pixels = load_photo(png(stored, gama(1 / gamma)), "x", max_megapixels=1).pixels
+    assert np.abs(pixels.astype(int) - levels[..., None]).max() <= (0 if deep else 3)
+
+
+def test_a_palette_has_the_colours_of_its_profile() -> None:
+    image = _ADOBE_CHART.quantize(24)
+    palette = bytes(image.getpalette() or [])
+    pixels = np.asarray(image)[..., None]
+    assert off(png(pixels, iccp(_ADOBE_PROFILE), palette=palette)) < _CLOSE
+    p3 = _P3_CHART.quantize(24)
+    assert off(png(np.asarray(p3)[..., None], _CICP_P3, palette=bytes(p3.getpalette() or []))) < _CLOSE  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+@pytest.mark.parametrize(
+    ("chart", "primaries", "transfer"),
+    [(_P3_CHART, 12, 13), (_BT2020_CHART, 9, 13), (picture(numbers()), 2, 2),
+     (picture(numbers()), 1, 1), (picture(numbers()), 1, 11)],
+    ids=["P3", "BT.2020", "unspecified", "BT.709", "xvYCC"],
+)  # fmt: skip
+def test_nclx_names_the_space(kind: str, chart: Image.Image, primaries: int, transfer: int) -> None:
+    data = with_nclx(lossless(chart, kind), primaries, transfer)
+    assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
+
+
+@pytest.mark.parametrize("matrix", [0, 1, 5, 6, 9])
+@pytest.mark.parametrize("full", [0, 1])
+def test_the_decoder_has_undone_matrix_and_range(matrix: int, full: int) -> None:
+    data = lossless(_P3_CHART, "HEIF", matrix_coefficients=matrix, full_range_flag=full)
+    assert off(with_nclx(data, 12, 13)) < _CLOSE
+    if matrix == 6:  # the one that Pillow writes
+        ranged = lossless(_P3_CHART, "AVIF", range="full" if full else "limited")
+        assert off(with_nclx(ranged, 12, 13)) < _CLOSE_AFTER["AVIF"]
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_a_profile_counts_more_than_nclx(kind: str) -> None:
+    data = lossless(_ADOBE_CHART, kind, icc_profile=_ADOBE_PROFILE)
+    if kind == "AVIF":  # has both
+        data = with_nclx(data, 12, 13)
+    assert off(data) < _CLOSE
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_nclx_of_a_wide_space_counts_more_than_exif(kind: str) -> None:
+    assert off(with_nclx(lossless(_P3_CHART, kind, exif=tags(index="R03")), 12, 13)) < _CLOSE
+
+
+@pytest.mark.parametrize("twelve", [False, True])
+def test_heif_of_10_and_12_bits(twelve: bool) -> None:
+    assert off(with_nclx(deep_heif(numbers(P3), twelve=twelve), 12, 13)) < _CLOSE
+
+
+def test_all_bits_count() -> None:
+    steps = np.linspace(0.2, 0.3, 1024)[None, :, None].repeat(3, axis=2)
+    samples = (steps**2.2 * 65535).round().astype(np.uint16)  # linear: 8 bits have 10 steps here
+    pixels = load_photo(png(samples, gama(1)), "x", max_megapixels=1).pixels
+    assert len(np.unique(pixels[..., 1])) >= 24
+
+
+@pytest.mark.parametrize("cut", [30, 60, 100, 150, 200, 250, 300])
+def test_damaged_boxes_cost_the_colours_not_the_photo(cut: int) -> None:
+    data = with_nclx(lossless(_P3_CHART, "AVIF"), 12, 13)
+    assert nclx_of_primary_item(data) == (12, 13)
+    assert nclx_of_primary_item(data[:cut]) in {None, (12, 13)}
+    assert nclx_of_primary_item(data[:cut] + b"\xff" * 64 + data[cut + 64 :]) in {None, (12, 13)}
+
+
+def test_the_field() -> None:
+    shared = os.environ.get("FACESORT_ASSETS")
+    folder = Path(shared or "") / "field" / "colour-tags-ignored"
+    if not shared or not folder.is_dir():
+        pytest.skip("needs the test assets")
+    wanted = np.asarray(Image.open(folder / "expected_srgb.png").convert("RGB"))
+    for path in sorted(folder.iterdir()):
+        if path.suffix != ".md":
+            pixels = load_photo(path.read_bytes(), path.name, max_megapixels=1).pixels
+            assert np.median(deltaE_ciede2000(lab(pixels), lab(wanted))) < 1, path.name
