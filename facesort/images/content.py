@@ -14,7 +14,7 @@ from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.kinds import RAW_SUFFIXES, suffix_of
 from facesort.images.signatures import HEAD_BYTES, Reader, signature_of
 from facesort.images.tiff import (
-    Directories,
+    Directory,
     dng_format,
     exif_of,
     holds_raw,
@@ -121,7 +121,7 @@ def _libraw_supports(data: bytes) -> bool:
     return True
 
 
-def _raw_format(data: bytes, directories: Directories, suffix: str) -> str:
+def _raw_format(data: bytes, directories: tuple[Directory, ...], suffix: str) -> str:
     if (kind := dng_format(directories)) is not None:
         return kind
     if data[8:10] == b"CR":

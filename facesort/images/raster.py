@@ -19,7 +19,6 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from facesort.core.records import Pixels
@@ -32,6 +31,7 @@ from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.jpeg import decode_scaled
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
+from facesort.images.tiff_picture import TiffPicture
 from facesort.reasons import Reason
 
 WORKING_EDGE = 2048
@@ -45,12 +45,15 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "HEIF": HeifImageFile,
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": TiffPicture,
     "WEBP": WebPImageFile,
 }
 
 TONE_MAPPED = "tone_mapped"
 """Remark: the picture has high dynamic range, and was brought to the range of sRGB."""
+
+PAGES = "pages"
+"""Remark: the file has further pictures, which are not shown."""
 
 _FIRST_SIDEWAYS = 5
 
@@ -89,7 +92,7 @@ def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
     """
     image = _opened(data, kind, max_megapixels)
     exif = Image.Exif() if kind == "PNG" and not _png_may_have_exif(data) else _exif_of(image)
-    remarks = _remarks(container_colour(image, data))
+    remarks = _remarks(image, container_colour(image, data))
     return Header(_upright(image.size, _turn(image, exif)), exif, remarks)
 
 
@@ -130,7 +133,7 @@ def decode_raster(
     exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
     pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
-    header = Header(_upright(size, turn), exif, _remarks(colour))
+    header = Header(_upright(size, turn), exif, _remarks(image, colour))
     return Picture(apply_orientation(pixels, turn), header)
 
 
@@ -166,8 +169,8 @@ def _opened(data: bytes, kind: str, max_megapixels: float) -> ImageFile.ImageFil
 
 
 def _turn(image: ImageFile.ImageFile, exif: Image.Exif, default: int = 1) -> int:
-    """Orientation that is left to undo: pi_heif and, for TIFF, Pillow rotate the picture themselves."""
-    if isinstance(image, (HeifImageFile, TiffImageFile)):
+    """Orientation that is left to undo: pi_heif rotates the picture itself."""
+    if isinstance(image, HeifImageFile):
         return 1
     return metadata.orientation(exif, default)
 
@@ -216,8 +219,18 @@ def _as_srgb(decoded: Image.Image | Samples, colour: Colour) -> Pixels:
     return from_space(decoded, colour)
 
 
-def _remarks(colour: Colour | None) -> tuple[str, ...]:
-    return (TONE_MAPPED,) if isinstance(colour, ColourSpace) and colour.is_hdr else ()
+def _remarks(image: ImageFile.ImageFile, colour: Colour | None) -> tuple[str, ...]:
+    return (
+        *([TONE_MAPPED] if isinstance(colour, ColourSpace) and colour.is_hdr else []),
+        *([PAGES] if _has_pages(image) else []),
+    )
+
+
+def _has_pages(image: ImageFile.ImageFile) -> bool:
+    """Whether there are other pictures: frames of animations are none, nor is what an MPO adds to its first one."""
+    if isinstance(image, HeifImageFile):
+        return image.n_frames > 1
+    return isinstance(image, TiffPicture) and image.has_pages
 
 
 def _jpeg_divisor(size: tuple[int, int]) -> int:

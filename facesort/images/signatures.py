@@ -193,7 +193,6 @@ _TABLE = (
     Signature("JPEG 2000", Reader.NOTHING, b"\xff\x4f\xff\x51"),
     Signature("JPEG XS", Reader.NOTHING, (b"\0\0\0\x0cJXS \r\n\x87\n", b"\xff\x10\xff\x50")),
     Signature("JPEG XR", Reader.NOTHING, (b"II\xbc\0", b"II\xbc\1")),
-    Signature("BigTIFF", Reader.NOTHING, (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")),
     Signature("PSD", Reader.NOTHING, (b"8BPS\0\1", b"8BPS\0\2")),
     Signature("GIMP", Reader.NOTHING, b"gimp xcf "),
     Signature("OpenEXR", Reader.NOTHING, b"v/1\1"),

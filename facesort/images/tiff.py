@@ -1,18 +1,20 @@
-"""The directories (IFDs) of TIFF files, and of camera RAW files based on TIFF.
+"""The directories (IFDs) of TIFF and BigTIFF files, and of camera RAW files based on TIFF.
 
-Pillow reads the tags.  This module answers what no decoder does: whether a file is RAW, and whether its image data are
-complete.  LibRaw decodes many truncated RAW files without an error, to black or repeated rows.
+Pillow and LibRaw decode the pictures.  This module answers what no decoder does: which picture of a file is the photo,
+whether a file is RAW, and whether its image data are complete.  LibRaw decodes many truncated RAW files without an
+error, to black or repeated rows.
 """
 
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-Directories = tuple[ImageFileDirectory_v2, ...]
-"""All reachable directories; an empty one stands for one that lies outside the file."""
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
 # Olympus and Panasonic replace the magic number 42; the rest of the file is plain TIFF.
 _PLAIN_MAGIC = {
@@ -23,20 +25,119 @@ _PLAIN_MAGIC = {
     b"MMOR": b"MM\0*",
     b"IIU\0": b"II*\0",
 }
-TIFF_MAGIC = tuple(_PLAIN_MAGIC)
-"""How TIFF files start, and RAW files that differ from TIFF in their magic number only."""
+_BIG_MAGIC = (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
+TIFF_MAGIC = (*_PLAIN_MAGIC, *_BIG_MAGIC)
+"""How TIFF and BigTIFF files start, and RAW files that differ from TIFF in their magic number only."""
 _MAX_DIRECTORIES = 64
+_MAX_ENTRIES = 4096
 
+# Type code -> letters for struct; without letters: bytes.
+_TYPES = {
+    1: "", 2: "", 3: "H", 4: "I", 5: "II", 6: "b", 7: "", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I",
+    16: "Q", 17: "q", 18: "Q",
+}  # fmt: skip
+_TEXT = 2
+_EIGHT_BYTES = {16: 4, 17: 9, 18: 4}  # BigTIFF's integers -> those of TIFF
+
+SUB_DIRECTORIES = 330
 _NEW_SUBFILE_TYPE = 254
+_SUBFILE_TYPE = 255
 _COMPRESSION = 259
 _PHOTOMETRIC = 262
-_SUB_DIRECTORIES = 330
 _DNG_VERSION = 50706
 
+_NO_PHOTO = 1 | 4 | 8  # of NewSubfileType: a reduced version, a mask, a depth map
+_REDUCED = 2  # of the older SubfileType
+_POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop})
 _VC5 = 9
 _RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array; linear raw (DNG)
 _DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
 _NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directory:
+    """One directory: its tags are read when they are asked for.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    order : str
+        ``<`` or ``>``, as for `struct`.
+    offset, following : int
+        Where the directory starts, and the offset of the next one in the chain; 0 if there is none.
+    entries : dict
+        Tag -> type, count and offset of the value.
+    chained : bool
+        Whether it is in the chain, not a sub-directory.
+    """
+
+    data: bytes
+    order: Literal["<", ">"]
+    offset: int
+    following: int = 0
+    entries: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    chained: bool = True
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self.entries
+
+    def payload(self, tag: int) -> bytes:
+        """Value of a tag as it stands in the file; empty if there is none, or it lies outside the file."""
+        if tag not in self.entries:
+            return b""
+        kind, count, at = self.entries[tag]
+        value = self.data[at : at + _size_of(kind) * count]
+        return value if len(value) == _size_of(kind) * count else b""
+
+    def numbers(self, tag: int) -> tuple[float, ...]:
+        """Numbers of a tag; of a rational its quotient."""
+        values = self.value(tag)
+        many = values if isinstance(values, (tuple, bytes)) else (values,)
+        return tuple(
+            float(each) if isinstance(each, IFDRational) else each
+            for each in many
+            if isinstance(each, (int, float, IFDRational))
+        )
+
+    def integers(self, tag: int) -> tuple[int, ...]:
+        """Integers of a tag."""
+        return tuple(number for number in self.numbers(tag) if isinstance(number, int))
+
+    def first(self, tag: int, default: int) -> int:
+        """First integer of a tag."""
+        return next(iter(self.integers(tag)), default)
+
+    def value(self, tag: int) -> Any:
+        """Value of a tag as Pillow's EXIF has it: one number or a tuple, a text or bytes; None if there is none."""
+        payload = self.payload(tag)
+        if not payload:
+            return None
+        kind, count, _ = self.entries[tag]
+        letters = _TYPES[kind]
+        if not letters:
+            return payload.rstrip(b"\0").decode("latin-1") if kind == _TEXT else payload
+        values = struct.unpack(f"{self.order}{count * len(letters)}{letters[0]}", payload)
+        if len(letters) == 2:
+            values = tuple(
+                IFDRational(*pair) for pair in zip(values[::2], values[1::2], strict=True)
+            )
+        return values[0] if len(values) == 1 else values
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px as stored; 0 if unknown."""
+        return self.first(256, 0), self.first(257, 0)
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether it has a picture that is not marked as a reduced version, a mask or a depth map."""
+        has_data = any(offsets in self for offsets, _ in _DATA_TAGS[:2])
+        reduced = (
+            self.first(_NEW_SUBFILE_TYPE, 0) & _NO_PHOTO or self.first(_SUBFILE_TYPE, 0) == _REDUCED
+        )
+        return has_data and min(self.size) > 0 and not reduced
 
 
 def is_tiff(data: bytes) -> bool:
@@ -44,22 +145,24 @@ def is_tiff(data: bytes) -> bool:
     return data.startswith(TIFF_MAGIC)
 
 
-def read_directories(data: bytes) -> Directories:
-    """Read all directories reachable from the first one.
+def is_big(data: bytes) -> bool:
+    """Whether the file is a BigTIFF."""
+    return data.startswith(_BIG_MAGIC)
+
+
+def read_directories(data: bytes) -> tuple[Directory, ...]:
+    """Read all directories reachable from the first one; one without entries stands for one outside the file.
 
     Parameters
     ----------
     data : bytes
         Of a file for which `is_tiff` is true.
-
-    Raises
-    ------
-    One of `DECODER_ERRORS`
-        If the structure is invalid.
     """
-    header = _PLAIN_MAGIC[data[:4]] + data[4:8]
-    found: list[ImageFileDirectory_v2] = []
-    chain, seen = ImageFileDirectory_v2(header).next, {0}
+    found: list[Directory] = []
+    big = is_big(data)
+    order = "<" if data[:2] == b"II" else ">"
+    (chain,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", data, 8 if big else 4)
+    seen = {0}
     # Only the first directory and the sub-directories must exist: some cameras end the chain with garbage.
     todo = [chain]
     while todo and len(found) < _MAX_DIRECTORIES:
@@ -67,44 +170,96 @@ def read_directories(data: bytes) -> Directories:
         if offset in seen:
             continue
         seen.add(offset)
-        directory = ImageFileDirectory_v2(header)
-        if _lies_within(data, offset, header[:2]):
-            stream = io.BytesIO(data)
-            stream.seek(offset)
-            directory.load(stream)
-            todo += _numbers(directory, _SUB_DIRECTORIES)
-        if offset == chain and _lies_within(data, directory.next, header[:2]):
-            chain = directory.next
+        directory = read_directory(data, offset, chained=offset == chain)
+        todo += directory.integers(SUB_DIRECTORIES)
+        if offset == chain and read_directory(data, directory.following).entries:
+            chain = directory.following
             todo.append(chain)
         found.append(directory)
     return tuple(found)
 
 
-def holds_raw(data: bytes, directories: Directories) -> bool:
+def read_directory(data: bytes, offset: int, *, chained: bool = True) -> Directory:
+    """Read the directory at an offset; without entries if it does not lie within the file."""
+    big = is_big(data)
+    order: Literal["<", ">"] = "<" if data[:2] == b"II" else ">"
+    counter, entry, pointer, inline = ("Q", "HHQ8x", "Q", 8) if big else ("H", "HHI4x", "I", 4)
+    start = offset + struct.calcsize(f"={counter}")
+    directory = Directory(data, order, offset, chained=chained)
+    if not 8 <= offset <= len(data) - 2 or start > len(data):
+        return directory
+    (count,) = struct.unpack_from(order + counter, data, offset)
+    width = struct.calcsize(f"={entry}")
+    end = start + width * count
+    if not 0 < count <= _MAX_ENTRIES or end > len(data):
+        return directory
+    for at in range(start, end, width):
+        tag, kind, many = struct.unpack_from(order + entry, data, at)
+        if kind in _TYPES and many and tag not in directory.entries:
+            where = at + width - inline
+            if _size_of(kind) * many > inline:
+                (where,) = struct.unpack_from(order + pointer, data, where)
+            directory.entries[tag] = kind, many, where
+    if end + inline > len(data):
+        return directory
+    (following,) = struct.unpack_from(order + pointer, data, end)
+    return Directory(data, order, offset, following, directory.entries, chained)
+
+
+def main_picture(directories: tuple[Directory, ...]) -> tuple[Directory, tuple[Directory, ...]]:
+    """Find the photo among the pictures of a file, and the other pages.
+
+    By ``NewSubfileType`` and ``SubfileType``, thumbnails, masks and reduced versions do not count, unless there is
+    nothing else.  Of the rest the first one counts that has at least half as many pixels as the largest: thumbnails
+    and the levels of pyramids that are not marked as such are smaller.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture.
+    """
+    marked = [directory for directory in directories if directory.is_photo]
+    candidates = marked or [directory for directory in directories if min(directory.size) > 0]
+    if not candidates:
+        raise ValueError("the TIFF has no picture")
+    largest = max(_pixels(directory) for directory in candidates)
+    main = next(each for each in candidates if 2 * _pixels(each) >= largest)
+    pages = tuple(
+        each
+        for each in marked
+        if each is not main and each.chained and main.offset not in each.integers(SUB_DIRECTORIES)
+    )
+    return main, pages
+
+
+def holds_raw(data: bytes, directories: tuple[Directory, ...]) -> bool:
     """Whether the content is marked as camera RAW."""
-    if data[:4] not in {b"II*\0", b"MM\0*"} or data[8:10] == b"CR":  # ORF, RW2, CR2
+    if (
+        not data.startswith((b"II*\0", b"MM\0*", *_BIG_MAGIC)) or data[8:10] == b"CR"
+    ):  # ORF, RW2, CR2
         return True
     return any(
-        _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        _DNG_VERSION in directory or directory.first(_PHOTOMETRIC, 0) in _RAW_PHOTOMETRICS
         for directory in directories
     )
 
 
-def dng_format(directories: Directories) -> str | None:
+def dng_format(directories: tuple[Directory, ...]) -> str | None:
     """``DNG``, ``GPR`` if the raw data are compressed as GoPro does it, or None for another TIFF."""
     if not any(_DNG_VERSION in directory for directory in directories):
         return None
-    return "GPR" if any(directory.get(_COMPRESSION) == _VC5 for directory in directories) else "DNG"
+    gopro = any(directory.first(_COMPRESSION, 1) == _VC5 for directory in directories)
+    return "GPR" if gopro else "DNG"
 
 
-def main_data_is_complete(directories: Directories, size: int) -> bool | None:
+def main_data_is_complete(directories: tuple[Directory, ...], size: int) -> bool | None:
     """Whether the strips, tiles or JPEG of the main image lie within the file.
 
     Previews and thumbnails (odd ``NewSubfileType``) are ignored: a file is usable without them.
 
     Parameters
     ----------
-    directories : Directories
+    directories : tuple of Directory
         From `read_directories`.
     size : int
         Of the file, in bytes.
@@ -114,38 +269,88 @@ def main_data_is_complete(directories: Directories, size: int) -> bool | None:
     bool or None
         None if the file does not locate its image data (Panasonic RW2).
     """
-    if any(not len(directory) for directory in directories):
+    if any(not directory.entries for directory in directories):
         return False
     ends = [
-        offset + count
+        end
         for directory in directories
-        if not int(directory.get(_NEW_SUBFILE_TYPE, 0)) & 1
-        for offsets, counts in _DATA_TAGS
-        for offset, count in zip(
-            _numbers(directory, offsets), _numbers(directory, counts), strict=False
-        )
-        if offset != _NO_OFFSET
+        if not directory.first(_NEW_SUBFILE_TYPE, 0) & 1
+        for end in _ends(directory)
     ]
     return max(ends) <= size if ends else None
 
 
 def exif_of(data: bytes) -> Image.Exif:
     """Read the EXIF of a file for which `is_tiff` is true; may raise one of `DECODER_ERRORS`."""
+    if is_big(data):
+        return exif_from(read_directories(data)[:1])
     magic = _PLAIN_MAGIC[data[:4]]
     exif = Image.Exif()
     exif.load_from_fp(io.BytesIO(data if data.startswith(magic) else magic + data[4:]))
     return exif
 
 
-def _lies_within(data: bytes, offset: int, byte_order: bytes) -> bool:
-    """Whether all entries of the directory at ``offset`` lie within the file."""
-    if not 8 <= offset <= len(data) - 2:
-        return False
-    entries = int.from_bytes(data[offset : offset + 2], "little" if byte_order == b"II" else "big")
-    return entries > 0 and offset + 2 + 12 * entries <= len(data)
+def exif_from(directories: tuple[Directory, ...]) -> Image.Exif:
+    """EXIF of some directories; of a tag that is in more than one, the last counts."""
+    exif = Image.Exif()
+    for directory in directories:
+        _fill(exif, directory)
+        for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            inner = read_directory(directory.data, directory.first(pointer, 0))
+            _fill(exif.get_ifd(pointer), inner)
+            innermost = inner.first(ExifTags.IFD.Interop, 0)
+            _fill(exif.get_ifd(ExifTags.IFD.Interop), read_directory(directory.data, innermost))
+    return exif
 
 
-def _numbers(directory: ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
-    value = directory.get(tag, ())
-    values = value if isinstance(value, tuple) else (value,)
-    return tuple(number for number in values if isinstance(number, int))
+def as_tiff(directory: Directory) -> bytes:
+    """The file of a directory as a TIFF that has it in front, and no other one.
+
+    The directory is written anew behind the file, which otherwise stays as it is.
+    """
+    entries, outside = [], bytearray()
+    end = len(directory.data) + len(directory.data) % 2
+    start = end + 2 + 12 * len(directory.entries) + 4
+    for tag, (kind, count, _) in sorted(directory.entries.items()):
+        payload = directory.payload(tag)
+        if kind in _EIGHT_BYTES:
+            values = struct.unpack(f"{directory.order}{count}{_TYPES[kind]}", payload)
+            kind = _EIGHT_BYTES[kind]
+            payload = struct.pack(f"{directory.order}{count}{_TYPES[kind]}", *values)
+        if len(payload) > 4:
+            outside += b"\0" * (len(outside) % 2)
+            where = struct.pack(f"{directory.order}I", start + len(outside))
+            outside += payload
+            payload = where
+        if payload:
+            entries.append(struct.pack(f"{directory.order}HHI4s", tag, kind, count, payload))
+    magic = b"II*\0" if directory.order == "<" else b"MM\0*"
+    head = magic + struct.pack(f"{directory.order}I", end)
+    counter = struct.pack(f"{directory.order}H", len(entries))
+    written = counter + b"".join(entries) + bytes(4)
+    gap = bytes(start - end - len(written))
+    return b"".join(
+        (head, directory.data[8:], bytes(len(directory.data) % 2), written, gap, outside)
+    )
+
+
+def _fill(target: Any, directory: Directory) -> None:
+    for tag in directory.entries.keys() - _POINTERS:
+        value = directory.value(tag)
+        if value is not None:
+            target[tag] = value
+
+
+def _ends(directory: Directory) -> Iterator[int]:
+    for offsets, counts in _DATA_TAGS:
+        pairs = zip(directory.integers(offsets), directory.integers(counts), strict=False)
+        yield from (offset + count for offset, count in pairs if offset != _NO_OFFSET)
+
+
+def _pixels(directory: Directory) -> int:
+    width, height = directory.size
+    return width * height
+
+
+def _size_of(kind: int) -> int:
+    return struct.calcsize(f"={_TYPES[kind]}") or 1

@@ -146,10 +146,11 @@ def test_16_bit_grey_is_scaled_not_clipped(kind: str) -> None:
     assert np.array_equal(pixels[..., 0].ravel(), np.arange(256))
 
 
-def test_floats_are_stretched_to_their_range() -> None:
-    values = np.linspace(-1, 3, 256, dtype=np.float32).reshape(16, 16)
+@pytest.mark.parametrize("white", [1, 3])
+def test_floats_reach_from_0_to_1_and_farther_only_if_the_picture_does(white: int) -> None:
+    values = np.tile(np.linspace(0, white, 256, dtype=np.float32), (16, 1))
     pixels = load_photo(encoded(Image.fromarray(values), "TIFF"), "x", max_megapixels=1).pixels
-    assert np.array_equal(pixels[..., 1].ravel(), np.arange(256))
+    assert np.allclose(pixels[0, :, 1], np.arange(256), rtol=0, atol=white - 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Open the photo in a TIFF file, which may hold other pictures too."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from facesort.errors import ImageError
+from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.tiff import (
+    SUB_DIRECTORIES,
+    Directory,
+    as_tiff,
+    exif_from,
+    is_big,
+    main_picture,
+    read_directories,
+)
+from facesort.images.tiff_samples import UnlimitedTiff, can_show, sample_type, shown
+from facesort.reasons import Reason
+
+_ORIENTATION = 274
+_PROFILE = 34675
+_YCBCR = 6
+_JPEG = frozenset({6, 7})
+# Other compressions: of documents, slides and maps, or newer than libtiff in Pillow knows.
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
+_NAMES = {34661: "JBIG", 34676: "LogLuv", 34677: "LogLuv", 34712: "JPEG 2000", 33003: "JPEG 2000", 33004: "JPEG 2000",
+          33005: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}  # fmt: skip
+_ADVICE = "export the picture as JPEG, or as TIFF with 8 or 16 bits and LZW compression"
+
+
+class TiffPicture(UnlimitedTiff):
+    """The photo of a TIFF file, as it is stored: not turned.
+
+    Attributes
+    ----------
+    exif : Image.Exif
+        Of the picture; what it lacks, of the first one in the file.
+    has_pages : bool
+        Whether there are further pictures that are not reduced versions of this one.
+
+    Raises
+    ------
+    ImageError
+        ``unsupported_format`` for a kind of TIFF that neither Pillow nor `tiff_samples` reads.
+    """
+
+    def __init__(self, file: io.BytesIO) -> None:
+        data = file.getvalue()
+        directories = read_directories(data)
+        self._directory, pages = main_picture(directories)
+        self.has_pages = bool(pages)
+        self.exif = _exif(directories[0], self._directory)
+        self._is_ours = _needs_samples(self._directory)
+        _check_kind(self._directory)
+        if is_big(data) or self._directory is not directories[0]:
+            file = io.BytesIO(as_tiff(self._directory))
+        super().__init__(file)
+
+    def _setup(self) -> None:
+        if not self._is_ours:
+            try:
+                super()._setup()
+            except DECODER_ERRORS as error:
+                if not can_show(self._directory):
+                    raise _unsupported(self._directory) from error
+                self._is_ours = True
+        if self._is_ours:
+            self._mode = "RGB"
+            self._tile_size = self._directory.size
+            self.tile = []
+            if profile := self._directory.payload(_PROFILE):
+                self.info["icc_profile"] = profile
+        self._size = self._tile_size
+
+    def load(self) -> Any:
+        """Decode the pixels."""
+        if self._is_ours and self._im is None:
+            picture = shown(self._directory)
+            self._mode, self.im = picture.mode, picture.im
+        return Image.Image.load(self) if self._is_ours else super().load()
+
+    def load_end(self) -> None:
+        """Leave the picture as it is stored."""
+
+    def getexif(self) -> Image.Exif:
+        """`exif`."""
+        return self.exif
+
+
+def _exif(first: Directory, main: Directory) -> Image.Exif:
+    exif = exif_from((first, main))
+    # The first picture may be another page; only as the thumbnail of this one it tells how to turn it.
+    if _ORIENTATION not in main and (
+        first.is_photo and main.offset not in first.integers(SUB_DIRECTORIES)
+    ):
+        exif.pop(_ORIENTATION, None)
+    return exif
+
+
+def _needs_samples(directory: Directory) -> bool:
+    """Whether Pillow decodes it wrongly, or not at all."""
+    kind, count = sample_type(directory), directory.first(277, 1)
+    if kind is None or not can_show(directory):
+        return False
+    chunky_colour = count >= 3 and directory.first(284, 1) == 1
+    return kind[0] == "f" or int(kind[1]) > 2 or (kind[1] == "2" and not chunky_colour)
+
+
+def _check_kind(directory: Directory) -> None:
+    """Refuse what Pillow would decode wrongly, or fail to decode although the file is whole."""
+    compression, photometric = directory.first(259, 1), directory.first(262, 0)
+    bits = set(directory.integers(258))
+    subsampled = directory.integers(530)[:2] != (1, 1)
+    if (
+        compression not in _COMPRESSIONS
+        or (compression in _JPEG and bits and bits != {8})
+        or (photometric == _YCBCR and compression not in _JPEG and subsampled)
+        or (3 in directory.integers(339) and not can_show(directory))
+        or (directory.first(284, 1) == 2 and max(bits, default=1) > 8 and not can_show(directory))
+    ):
+        raise _unsupported(directory)
+
+
+def _unsupported(directory: Directory) -> ImageError:
+    compression = directory.first(259, 1)
+    if compression not in _COMPRESSIONS:
+        what = f"{_NAMES.get(compression, f'the compression {compression}')} inside"
+    else:
+        bits = "+".join(str(bit) for bit in directory.integers(258)) or "1"
+        kind = " float" if 3 in directory.integers(339) else ""
+        what = (
+            f"{bits}{kind} bits per pixel and photometric interpretation {directory.first(262, 0)}"
+        )
+    return ImageError(Reason.UNSUPPORTED_FORMAT, f"a TIFF with {what} cannot be read: {_ADVICE}")
