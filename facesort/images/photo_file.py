@@ -24,7 +24,7 @@ from facesort.images import metadata
 from facesort.images.content import EXPORT, Content, identify
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
-from facesort.images.raster import Header, decode_raster, read_header
+from facesort.images.raster import WORKING_EDGE, Header, decode_raster, read_header
 from facesort.images.raw import decode_raw, read_raw_header
 from facesort.reasons import Reason
 
@@ -45,18 +45,23 @@ class LoadedPhoto:
     Parameters
     ----------
     pixels : Pixels
-        The working image: upright, sRGB, read-only.  Its long edge is 2048 to 4096 px, or the photo's if that is
-        smaller.
+        The working image: upright as far as the file says how it hangs, sRGB, read-only.  Its long edge is 2048 to
+        4096 px, or the photo's if that is smaller.
     scale : float
         Full size divided by the size of ``pixels``; at least 1.
+    hangs : bool
+        Whether the file says how the photo hangs: a camera's "as it is" counts, a missing tag does not.
     """
 
     pixels: Pixels
     scale: float
     info: PhotoInfo
+    hangs: bool = False
 
 
-def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
+def load_photo(
+    data: bytes, name: str, *, max_megapixels: float, edge: int = WORKING_EDGE
+) -> LoadedPhoto:
     """Decode one file.
 
     Parameters
@@ -67,6 +72,8 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
         Its name or path; only the suffix is used, to tell RAW files from other TIFFs.
     max_megapixels : float
         Larger photos are refused before they are decoded.
+    edge : int
+        Long edge in px that the working image has at least, unless the photo is smaller, and at most twice.
 
     Raises
     ------
@@ -77,13 +84,13 @@ def load_photo(data: bytes, name: str, *, max_megapixels: float) -> LoadedPhoto:
     content = _identified(data, name)
     with _as_image_errors(content):
         if content.is_raw:
-            picture = decode_raw(data, content, max_megapixels=max_megapixels)
+            picture = decode_raw(data, content, max_megapixels=max_megapixels, edge=edge)
         else:
-            picture = decode_raster(data, content.format, max_megapixels=max_megapixels)
+            picture = decode_raster(data, content.format, max_megapixels=max_megapixels, edge=edge)
     pixels = picture.pixels.view()
     pixels.flags.writeable = False
     scale = max(picture.header.size) / max(pixels.shape[:2])
-    return LoadedPhoto(pixels, scale, _info(content, picture.header))
+    return LoadedPhoto(pixels, scale, _info(content, picture.header), picture.header.hangs)
 
 
 def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:

@@ -70,11 +70,14 @@ class Header:
         Empty if there is none, or it is unreadable.
     remarks : tuple of str
         As in `PhotoInfo`.
+    hangs : bool
+        Whether the file says how the picture hangs, even if that is "as it is".
     """
 
     size: tuple[int, int]
     exif: Image.Exif
     remarks: tuple[str, ...] = ()
+    hangs: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,7 @@ def decode_raster(
     max_megapixels: float,
     default_orientation: int = 1,
     default_colour: Colour | None = None,
+    edge: int = WORKING_EDGE,
 ) -> Picture:
     """Decode a picture.
 
@@ -118,6 +122,8 @@ def decode_raster(
         EXIF orientation of a picture without one.
     default_colour : bytes or ColourSpace or None
         What the numbers of a picture mean that does not say so; None for sRGB.
+    edge : int
+        Long edge in px that the result has at least, unless the picture is smaller, and at most twice.
 
     Raises
     ------
@@ -129,11 +135,12 @@ def decode_raster(
     image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
-    decoded = _decoded(data, image, colour)
+    decoded = _decoded(data, image, colour, edge)
     exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
     pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
-    header = Header(_upright(size, turn), exif, _remarks(image, colour))
+    hangs = metadata.orientation(exif, 0) > 0
+    header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
     return Picture(apply_orientation(pixels, turn), header)
 
 
@@ -156,10 +163,10 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         )
 
 
-def shrink_to_working_size(image: Image.Image) -> Image.Image:
-    """Average blocks of pixels so that the long edge is at most twice `WORKING_EDGE`."""
+def shrink_to_working_size(image: Image.Image, edge: int = WORKING_EDGE) -> Image.Image:
+    """Average blocks of pixels so that the long edge is at most twice `edge`."""
     long_edge = max(image.size)
-    return image if long_edge <= 2 * WORKING_EDGE else image.reduce(long_edge // WORKING_EDGE)
+    return image if long_edge <= 2 * edge else image.reduce(long_edge // edge)
 
 
 def _opened(data: bytes, kind: str, max_megapixels: float) -> ImageFile.ImageFile:
@@ -180,31 +187,31 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
 
 
 def _decoded(
-    data: bytes, image: ImageFile.ImageFile, colour: Colour | None
+    data: bytes, image: ImageFile.ImageFile, colour: Colour | None, edge: int
 ) -> Image.Image | Samples:
     """Decode at working size, in the stored colours and orientation."""
     if isinstance(image, JpegImageFile):
-        divisor = _jpeg_divisor(image.size)
+        divisor = _jpeg_divisor(image.size, edge)
         # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
         if image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes)):
             pixels = decode_scaled(data, image.size, divisor)
             if pixels is not None:
-                return _shrunk(pixels)
+                return _shrunk(pixels, edge)
         # draft keeps both sides at least as long as requested.
         image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
     space = colour if isinstance(colour, ColourSpace) else SRGB
     if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
-        return _shrunk(samples)
+        return _shrunk(samples, edge)
     image.load()
-    return shrink_to_working_size(to_plain(image, space.white))
+    return shrink_to_working_size(to_plain(image, space.white), edge)
 
 
-def _shrunk(samples: Samples) -> Samples:
+def _shrunk(samples: Samples, edge: int) -> Samples:
     """What `shrink_to_working_size` does, of samples."""
     height, width = samples.shape[:2]
-    if max(height, width) <= 2 * WORKING_EDGE:
+    if max(height, width) <= 2 * edge:
         return samples
-    block = max(height, width) // WORKING_EDGE
+    block = max(height, width) // edge
     size = -(-width // block), -(-height // block)
     return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), samples.dtype)
 
@@ -233,9 +240,9 @@ def _has_pages(image: ImageFile.ImageFile) -> bool:
     return isinstance(image, TiffPicture) and image.has_pages
 
 
-def _jpeg_divisor(size: tuple[int, int]) -> int:
+def _jpeg_divisor(size: tuple[int, int], edge: int) -> int:
     """Divisor of the size at which a JPEG is decoded: 1, 2, 4 or 8."""
-    share = max(1, max(size) // WORKING_EDGE)
+    share = max(1, max(size) // edge)
     return min(8, 1 << (share.bit_length() - 1))
 
 

@@ -56,7 +56,9 @@ _MIN_BYTES_PER_PIXEL_UNCHECKED = 1 / 2  # where the container does not tell the 
 _NO_PREVIEW: tuple[type[Exception], ...] = (*DECODER_ERRORS, ImageError)
 
 
-def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Picture:
+def decode_raw(
+    data: bytes, content: Content, *, max_megapixels: float, edge: int = WORKING_EDGE
+) -> Picture:
     """Decode a RAW file.
 
     Parameters
@@ -67,6 +69,8 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
         From `content.identify`.
     max_megapixels : float
         Larger sensors are refused before decoding.
+    edge : int
+        As in `decode_raster`.
 
     Raises
     ------
@@ -81,14 +85,14 @@ def decode_raw(data: bytes, content: Content, *, max_megapixels: float) -> Pictu
             _check_mosaic(raw)
         exif = _own_exif(data, content)
         colour = None if exif is None else exif_colour(exif)
-        preview = _preview(raw, max_megapixels, colour)
-        if preview is not None and _shows_enough(preview, size):
+        preview = _preview(raw, max_megapixels, colour, edge)
+        if preview is not None and _shows_enough(preview, size, edge):
             pixels = preview.pixels
         else:
-            pixels, size = _developed(raw, size)
+            pixels, size = _developed(raw, size, edge)
     if exif is None:
         exif = Image.Exif() if preview is None else preview.header.exif
-    return Picture(pixels, Header(size, exif))
+    return Picture(pixels, Header(size, exif, hangs=True))
 
 
 def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> Header:
@@ -127,7 +131,9 @@ def _check_density(data: bytes, content: Content, size: tuple[int, int]) -> None
         )
 
 
-def _preview(raw: rawpy.RawPy, max_megapixels: float, colour: ColourSpace | None) -> Picture | None:
+def _preview(
+    raw: rawpy.RawPy, max_megapixels: float, colour: ColourSpace | None, edge: int
+) -> Picture | None:
     """Decode the embedded JPEG preview, if there is one."""
     try:
         jpeg = _preview_jpeg(raw)
@@ -141,6 +147,7 @@ def _preview(raw: rawpy.RawPy, max_megapixels: float, colour: ColourSpace | None
             max_megapixels=max_megapixels,
             default_orientation=turn,
             default_colour=colour,
+            edge=edge,
         )
     except _NO_PREVIEW as error:
         _log.debug("no usable preview, developing the raw data: %s", error)
@@ -162,21 +169,23 @@ def _preview_exif(raw: rawpy.RawPy, max_megapixels: float) -> Image.Exif:
     return Image.Exif()
 
 
-def _shows_enough(preview: Picture, size: tuple[int, int]) -> bool:
+def _shows_enough(preview: Picture, size: tuple[int, int], edge: int) -> bool:
     """Whether the preview is large enough and has the frame and orientation of the raw data."""
-    enough = min(WORKING_EDGE, _NEARLY_WHOLE * max(size))
+    enough = min(edge, _NEARLY_WHOLE * max(size))
     shown = preview.header.size
     return max(shown) >= enough and _same_frame(shown, size)
 
 
-def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Pixels, tuple[int, int]]:
+def _developed(
+    raw: rawpy.RawPy, size: tuple[int, int], edge: int
+) -> tuple[Pixels, tuple[int, int]]:
     """Demosaic; LibRaw makes the picture upright.
 
     With sRGB's tone curve, and brightened until 0.1 % of the pixels are white: of the settings tried, closest to the
     cameras' JPEGs (LibRaw's default of 1 % blows out skin, and none is too dark).
     """
     _check_mosaic(raw)
-    half = max(size) >= 2 * WORKING_EDGE
+    half = max(size) >= 2 * edge
     parameters = rawpy.Params(
         half_size=half,
         use_camera_wb=True,
@@ -189,7 +198,7 @@ def _developed(raw: rawpy.RawPy, size: tuple[int, int]) -> tuple[Pixels, tuple[i
     if not _same_frame(image.size, size):  # diagonal sensors and non-square pixels
         factor = 2 if half else 1
         size = (image.width * factor, image.height * factor)
-    return np.asarray(shrink_to_working_size(image)), size
+    return np.asarray(shrink_to_working_size(image, edge)), size
 
 
 def _check_mosaic(raw: rawpy.RawPy) -> None:

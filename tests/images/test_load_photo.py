@@ -35,6 +35,25 @@ def test_every_orientation_of_every_format_is_upright_once(kind: str, orientatio
     assert photo.info.format == kind
 
 
+@pytest.mark.parametrize("kind", _FORMATS)
+def test_what_a_file_says_of_how_it_hangs_is_told_from_a_missing_tag(kind: str) -> None:
+    for orientation in (1, 6) if kind != "AVIF" else (6,):  # Pillow writes no 1 there
+        data = encoded(scene(), kind, exif=exif(Orientation=orientation))
+        assert load_photo(data, "x", max_megapixels=1).hangs
+    for tags in (exif(), exif(Make="Maker")) if kind != "TIFF" else ():  # Pillow writes it always
+        assert not load_photo(encoded(scene(), kind, exif=tags), "x", max_megapixels=1).hangs
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_finer_working_image_is_given_when_asked_for(kind: str) -> None:
+    data = encoded(scene(4400, 24), kind)
+    small, fine = (load_photo(data, "x", max_megapixels=1, edge=edge) for edge in (2048, 4400))
+    assert small.pixels.shape[1] == 2200
+    assert fine.pixels.shape == (24, 4400, 3)
+    assert (small.scale, fine.scale) == (2.0, 1.0)
+    assert small.info == fine.info
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_raw_is_upright_from_its_preview_and_developed(orientation: int) -> None:
     picture = scene(600, 400)
