@@ -87,7 +87,7 @@ def through_profile(image: Image.Image, profile: bytes) -> Pixels:
 def from_space(samples: Samples, space: ColourSpace) -> Pixels:
     """Convert to sRGB from a described colour space: exact to the last bit, whatever the depth of the samples.
 
-    Colours that sRGB does not have are clipped, as LittleCMS does; those of HDR keep their hue.
+    Colours that sRGB does not have are clipped, as LittleCMS does; light of HDR is rolled off.
 
     Parameters
     ----------
@@ -104,19 +104,14 @@ def from_space(samples: Samples, space: ColourSpace) -> Pixels:
     if space == SRGB and samples.dtype == np.uint8:
         return np.asarray(samples, np.uint8)
     light, matrix = space.light(8 * samples.dtype.itemsize), space.matrix_to_srgb()
-    weights, own_weights = space.luminance(), SRGB.luminance()
-    brightest = _brightest(samples, space, light) if space.is_hdr else 0.0
+    brightest = _brightest(samples, space, light) if space.is_hdr else 1.0
     converted = np.empty(samples.shape, np.uint8)
     for top in range(0, len(samples), _BAND):
-        part: NDArray[np.float32] = np.take(light, samples[top : top + _BAND])
+        part = np.take(light, samples[top : top + _BAND])
         if space.transfer is Transfer.HLG:
-            part = hdr.shown(part, weights)
-        part = np.asarray(
-            cv2.transform(hdr.rolled_off(part, weights, brightest), matrix), np.float32
-        )
-        if space.is_hdr:
-            part = hdr.desaturated(part, own_weights)
-        converted[top : top + _BAND] = _as_srgb(part)
+            part = hdr.shown(part, space.luminance())
+        part = np.asarray(cv2.transform(part, matrix), np.float32)
+        converted[top : top + _BAND] = _as_srgb(hdr.rolled_off(part, brightest))
     return converted
 
 

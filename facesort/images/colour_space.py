@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class Transfer(Enum):
     HLG = auto()
 
 
+Curve = Transfer | float | tuple[float, ...]
+
 # Rec. ITU-T H.273, table 3.  All others are those of video cameras (BT.709, BT.601, BT.2020 ...) or of film; pictures
 # that are tagged with them were made for screens, and are taken as sRGB.
 _TRANSFERS: dict[int, Transfer | float] = {
@@ -62,14 +64,14 @@ class ColourSpace:
     ----------
     primaries : tuple of 8 float
         CIE 1931 x and y of red, green, blue and white.
-    transfer : Transfer or float
-        From numbers to light; a float is the exponent of a power.
+    transfer : Transfer or float or tuple of float
+        From numbers to light; a float is the exponent of a power, a tuple a curve from 0 to 1 in equal steps.
     full_range : bool
         Whether 0 is black and the largest number white; else 16/256 and 235/256 are.
     """
 
     primaries: tuple[float, ...] = _BT709
-    transfer: Transfer | float = Transfer.SRGB
+    transfer: Curve = Transfer.SRGB
     full_range: bool = True
 
     @property
@@ -120,7 +122,7 @@ def of_code_points(primaries: int, transfer: int, *, full_range: bool = True) ->
     )
 
 
-def of_chromaticities(primaries: tuple[float, ...], transfer: Transfer | float) -> ColourSpace:
+def of_chromaticities(primaries: tuple[float, ...], transfer: Curve) -> ColourSpace:
     """Return the space of measured primaries.
 
     Raises
@@ -133,7 +135,7 @@ def of_chromaticities(primaries: tuple[float, ...], transfer: Transfer | float) 
     return ColourSpace(primaries, transfer)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _light(space: ColourSpace, bits: int) -> NDArray[np.float32]:
     numbers = np.arange(2**bits) / (2**bits - 1)
     if not space.full_range:
@@ -147,9 +149,11 @@ def _light(space: ColourSpace, bits: int) -> NDArray[np.float32]:
             light = hdr.pq_light(numbers) / hdr.WHITE
         case Transfer.HLG:
             light = hdr.hlg_light(numbers)
+        case tuple(points):
+            light = np.interp(numbers, np.linspace(0, 1, len(points)), points)
         case exponent:
             light = numbers**exponent
-    return np.asarray(light, np.float32)
+    return np.asarray(np.nan_to_num(light), np.float32)
 
 
 def _to_xyz(primaries: tuple[float, ...]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from facesort.images.colour_space import (
     of_code_points,
 )
 from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.icc import hdr_space
 from facesort.images.metadata import text
 
 _log = logging.getLogger(__name__)
@@ -56,17 +57,16 @@ def container_colour(image: Image.Image, data: bytes) -> Colour | None:
     bytes or ColourSpace or None
         None if nothing, or sRGB as encoders write it unless told otherwise.
     """
-    profile: bytes | None = image.info.get("icc_profile") or None
+    profile = image.info.get("icc_profile") or b""
+    by_profile = hdr_space(profile) or profile
     if isinstance(image, PngImageFile):
-        return _cicp(data) or profile or _png_colour(image)
-    space = None
-    if isinstance(image, (HeifImageFile, AvifImageFile)):
-        space = _nclx(image, data)
-    elif profile is not None:
-        space = _cicp_of_profile(profile)
+        return _cicp(data) or by_profile or _png_colour(image)
+    if not isinstance(image, (HeifImageFile, AvifImageFile)):
+        return by_profile or None
+    space = _nclx(image, data)
     if space is not None and space.is_hdr:
         return space
-    return profile or (None if space == SRGB else space)
+    return by_profile or (None if space == SRGB else space)
 
 
 def exif_colour(exif: Image.Exif) -> ColourSpace | None:
@@ -88,20 +88,6 @@ def _nclx(image: Image.Image, data: bytes) -> ColourSpace | None:
         points = found["color_primaries"], found["transfer_characteristics"]
     # The decoders undo matrix and range.
     return None if points is None else of_code_points(*points)
-
-
-def _cicp_of_profile(profile: bytes) -> ColourSpace | None:
-    """What the ``cicp`` tag of an ICC profile (ICC.1:2022, section 9.2.17) says."""
-    try:
-        (count,) = struct.unpack_from(">I", profile, 128)
-        for entry in range(min(count, 100)):
-            name, at = struct.unpack_from(">4sI", profile, 132 + 12 * entry)
-            if name == b"cicp":
-                primaries, transfer = struct.unpack_from(">2B", profile, at + 8)
-                return of_code_points(primaries, transfer)
-    except struct.error as error:
-        _log.debug("an ICC profile that is cut off: %s", error)
-    return None
 
 
 def _cicp(data: bytes) -> ColourSpace | None:

@@ -1,8 +1,9 @@
 """High dynamic range: PQ and HLG of Rec. ITU-R BT.2100, and their way to a standard screen.
 
-The tone mapping is the EETF of Report ITU-R BT.2390 (section 5.4; also Report ITU-R BT.2408, annex 5), applied to the
-luminance, so that hues stay.  Its target is a screen whose white is the reference white of HDR, 203 cd/m2 (BT.2408,
-table 1): what is not brighter than a white sheet of paper stays as it is, and highlights are rolled off.
+The tone mapping is the EETF of Report ITU-R BT.2390 (section 5.4; also Report ITU-R BT.2408, annex 5), from the
+brightest light of the picture to a screen whose white is the reference white of HDR, 203 cd/m2 (BT.2408, table 1).  It
+is applied to the strongest of the three primaries, and the others are scaled alike: hues stay, and nothing is clipped.
+A picture without highlights, in which nothing is brighter than a white sheet of paper, stays as it is.
 """
 
 from __future__ import annotations
@@ -91,34 +92,31 @@ def peak(signals: NDArray[np.unsignedinteger[Any]], light: _Floats) -> float:
     return float(light[np.argmax(brighter <= _PEAK_SHARE * counts.sum())])
 
 
-def rolled_off(light: _Floats, weights: _Floats, brightest: float) -> _Floats:
-    """Bring the luminance of a picture down to that of a standard screen, by the EETF of BT.2390.
+def rolled_off(light: _Floats, brightest: float) -> _Floats:
+    """Bring the light of a picture down to that of a standard screen, by the EETF of BT.2390.
 
-    With ``E`` the PQ signal of a luminance divided by that of the brightest, and ``m`` the same of the screen's white:
+    With ``E`` the PQ signal of a light divided by that of the brightest, and ``m`` the same of the screen's white:
     above the knee ``k = 1.5 m - 0.5`` and with ``t = (E - k) / (1 - k)``, ``E`` becomes
     ``(2 t^3 - 3 t^2 + 1) k + (t^3 - 2 t^2 + t) (1 - k) + (-2 t^3 + 3 t^2) m``.
 
     Parameters
     ----------
     light : NDArray[float32]
-        Shape (..., 3); 1 is a white sheet of paper.
-    weights : NDArray[float32]
-        Shape (3,): the share of each primary in the luminance.
+        Shape (..., 3), of the screen's primaries; 1 is a white sheet of paper.
     brightest : float
-        Light of the brightest pixels.
+        Light of the brightest pixels; all above it becomes 1.
 
     Returns
     -------
     NDArray[float32]
-        Shape (..., 3), with luminances 0 to 1; the argument itself if it has no highlights.
+        Shape (..., 3), at most 1; the argument itself if it has no highlights.
     """
     if brightest <= 1:
         return light
-    luminance = np.clip(light @ weights, 0, brightest)
+    strongest = np.maximum(light.max(axis=-1), 0)
     roots = np.linspace(0, np.sqrt(brightest), _STEPS)  # fine steps where eyes see them
-    mapped = np.sqrt(_eetf(roots**2, brightest))
-    root = np.interp(np.sqrt(luminance), roots, mapped)
-    share = np.divide(root**2, luminance, out=np.ones_like(root), where=luminance > 0)
+    mapped = np.interp(np.sqrt(strongest), roots, np.sqrt(_eetf(roots**2, brightest))) ** 2
+    share = np.divide(mapped, strongest, out=np.ones_like(mapped), where=strongest > 0)
     return np.asarray(light * share[..., None], np.float32)
 
 
@@ -133,20 +131,3 @@ def _eetf(light: NDArray[np.float64], brightest: float) -> NDArray[np.float64]:
         + (-2 * t**3 + 3 * t**2) * white
     )
     return pq_light(np.where(signal < knee, signal, rolled) * top) / WHITE
-
-
-def desaturated(light: _Floats, weights: _Floats) -> _Floats:
-    """Mix colours that are too bright for a screen with grey of their luminance, until they fit.
-
-    Parameters
-    ----------
-    light : NDArray[float32]
-        Shape (..., 3), of the screen's primaries; 1 is its white.
-    weights : NDArray[float32]
-        Shape (3,): the share of each of them in the luminance.
-    """
-    luminance = np.clip(light @ weights, 0, 1)[..., None]
-    highest = light.max(axis=-1, keepdims=True)
-    excess = np.maximum(highest - 1, 0)
-    mix = np.divide(excess, highest - luminance, out=np.zeros_like(excess), where=excess > 0)
-    return np.asarray(light + mix * (luminance - light), np.float32)

@@ -28,6 +28,7 @@ from facesort.images.colour import Samples, from_space, through_profile, to_plai
 from facesort.images.colour_space import SRGB, ColourSpace
 from facesort.images.colour_tags import Colour, container_colour, exif_colour
 from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.icc import simple_space
 from facesort.images.jpeg import decode_scaled
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
@@ -135,9 +136,9 @@ def decode_raster(
     image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
-    decoded = _decoded(data, image, colour, edge)
+    decoded, stored = _decoded(data, image, colour, edge)
     exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
-    pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
+    pixels = _as_srgb(decoded, stored or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
@@ -188,22 +189,22 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
 
 def _decoded(
     data: bytes, image: ImageFile.ImageFile, colour: Colour | None, edge: int
-) -> Image.Image | Samples:
-    """Decode at working size, in the stored colours and orientation."""
+) -> tuple[Image.Image | Samples, Colour | None]:
+    """Decode at working size, in the stored colours and orientation; and return what these colours are."""
     if isinstance(image, JpegImageFile):
         divisor = _jpeg_divisor(image.size, edge)
         # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
         if image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes)):
             pixels = decode_scaled(data, image.size, divisor)
             if pixels is not None:
-                return _shrunk(pixels, edge)
+                return _shrunk(pixels, edge), colour
         # draft keeps both sides at least as long as requested.
         image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
-    space = colour if isinstance(colour, ColourSpace) else SRGB
+    space = (simple_space(colour) if isinstance(colour, bytes) else colour) or SRGB
     if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
-        return _shrunk(samples, edge)
+        return _shrunk(samples, edge), space
     image.load()
-    return shrink_to_working_size(to_plain(image, space.white), edge)
+    return shrink_to_working_size(to_plain(image, space.white), edge), colour
 
 
 def _shrunk(samples: Samples, edge: int) -> Samples:
