@@ -30,6 +30,8 @@ from facesort.images.colour_tags import Colour, container_colour, exif_colour
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.icc import simple_space
 from facesort.images.jpeg import decode_scaled
+from facesort.images.jpeg_exif import jpeg_exif
+from facesort.images.png import tidied
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
 from facesort.images.tiff_picture import TiffPicture
@@ -94,8 +96,9 @@ def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
 
     Parameters and exceptions are those of `decode_raster`; damage behind the header is not noticed.
     """
+    data = tidied(data) if kind == "PNG" else data
     image = _opened(data, kind, max_megapixels)
-    exif = Image.Exif() if kind == "PNG" and not _png_may_have_exif(data) else _exif_of(image)
+    exif = _exif_of(image)
     remarks = _remarks(image, container_colour(image, data))
     return Header(_upright(image.size, _turn(image, exif)), exif, remarks)
 
@@ -133,11 +136,12 @@ def decode_raster(
     One of `DECODER_ERRORS`
         If it cannot be decoded.
     """
+    data = tidied(data) if kind == "PNG" else data
     image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
     decoded, stored = _decoded(data, image, colour, edge)
-    exif = _exif_of(image)  # after decoding: a PNG may have it behind its pixels
+    exif = _exif_of(image)
     pixels = _as_srgb(decoded, stored or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
@@ -249,11 +253,10 @@ def _jpeg_divisor(size: tuple[int, int], edge: int) -> int:
 
 def _exif_of(image: Image.Image) -> Image.Exif:
     try:
+        if isinstance(image, JpegImageFile):
+            return jpeg_exif(image)
+        if isinstance(image, PngImageFile):
+            return Image.Image.getexif(image)  # its own method would decode the pixels
         return image.getexif()
     except DECODER_ERRORS:
         return Image.Exif()
-
-
-def _png_may_have_exif(data: bytes) -> bool:
-    """Whether it is worth while that Pillow looks behind the pixels, which means to decode them."""
-    return any(name in data for name in (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp"))
