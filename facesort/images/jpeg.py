@@ -6,35 +6,37 @@ the decoding time.
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import simplejpeg
 
 from facesort.core.records import Pixels
 
-_log = logging.getLogger(__name__)
 
-
-def decode_scaled(data: bytes, size: tuple[int, int], divisor: int) -> Pixels | None:
+def decode_scaled(
+    data: bytes, size: tuple[int, int], divisor: int, *, strict: bool = True
+) -> Pixels:
     """Decode a grey or YCbCr JPEG at 1/1, 1/2, 1/4 or 1/8 of its size, at a fraction of the cost.
 
     Parameters
     ----------
     size : (int, int)
         Width and height in px, as the header says.
+    strict : bool
+        Whether a warning is an error.  One that is given before the first scan always is.
 
-    Returns
-    -------
-    Pixels or None
-        None if libjpeg-turbo gives an error or a warning: Pillow then decides whether it matters.
+    Raises
+    ------
+    ValueError
+        With the first warning of libjpeg-turbo, or its error.
     """
     width, height = (max(1, side // divisor) for side in size)
-    try:
-        pixels = simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height)
-    except ValueError as error:
-        _log.debug("decoding with Pillow instead: %s", error)
-        return None
+    pixels = simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height, strict=strict)
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def decode_smallest(data: bytes, *, strict: bool = True) -> Pixels:
+    """Decode any JPEG at 1/8 of its size: all warnings are given as at full size, for a part of the time."""
+    pixels = simplejpeg.decode_jpeg(data, "RGB", min_width=1, min_height=1, strict=strict)
     return np.asarray(pixels, dtype=np.uint8)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import rawpy
 from PIL import Image
@@ -22,6 +22,7 @@ from facesort.core.records import PhotoInfo, Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
 from facesort.images.content import EXPORT, Content, identify
+from facesort.images.damage import DAMAGED
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
 from facesort.images.raster import WORKING_EDGE, Header, decode_raster, read_header
@@ -51,16 +52,24 @@ class LoadedPhoto:
         Full size divided by the size of ``pixels``; at least 1.
     hangs : bool
         Whether the file says how the photo hangs: a camera's "as it is" counts, a missing tag does not.
+    damage : str
+        What people are told of a photo that was accepted although it is damaged.
     """
 
     pixels: Pixels
     scale: float
     info: PhotoInfo
     hangs: bool = False
+    damage: str = ""
 
 
 def load_photo(
-    data: bytes, name: str, *, max_megapixels: float, edge: int = WORKING_EDGE
+    data: bytes,
+    name: str,
+    *,
+    max_megapixels: float,
+    accept_damaged: bool = False,
+    edge: int = WORKING_EDGE,
 ) -> LoadedPhoto:
     """Decode one file.
 
@@ -72,6 +81,8 @@ def load_photo(
         Its name or path; only the suffix is used, to tell RAW files from other TIFFs.
     max_megapixels : float
         Larger photos are refused before they are decoded.
+    accept_damaged : bool
+        Whether a photo of which pixels are missing or guessed is taken, with a remark.
     edge : int
         Long edge in px that the working image has at least, unless the photo is smaller, and at most twice.
 
@@ -90,7 +101,13 @@ def load_photo(
     pixels = picture.pixels.view()
     pixels.flags.writeable = False
     scale = max(picture.header.size) / max(pixels.shape[:2])
-    return LoadedPhoto(pixels, scale, _info(content, picture.header), picture.header.hangs)
+    info, told = _info(content, picture.header), ""
+    if picture.damage is not None:
+        told = picture.damage.sentence(content.format)
+        if not accept_damaged:
+            raise ImageError(picture.damage.reason, told)
+        info = replace(info, remarks=(*info.remarks, DAMAGED))
+    return LoadedPhoto(pixels, scale, info, picture.header.hangs, told)
 
 
 def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:

@@ -27,10 +27,11 @@ from facesort.images import metadata
 from facesort.images.colour import Samples, from_space, through_profile, to_plain
 from facesort.images.colour_space import SRGB, ColourSpace
 from facesort.images.colour_tags import Colour, container_colour, exif_colour
+from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.icc import simple_space
-from facesort.images.jpeg import decode_scaled
 from facesort.images.jpeg_exif import jpeg_exif
+from facesort.images.jpeg_photo import decode_photo, open_jpeg
 from facesort.images.png import tidied
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
@@ -46,7 +47,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "BMP": BmpImageFile,
     "GIF": GifImageFile,
     "HEIF": HeifImageFile,
-    "JPEG": JpegImageFile,
+    "JPEG": lambda file: open_jpeg(file.getvalue()),
     "PNG": PngImageFile,
     "TIFF": TiffPicture,
     "WEBP": WebPImageFile,
@@ -85,10 +86,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """An upright sRGB picture of working size, and the header of the full-size one."""
+    """An upright sRGB picture of working size, and the header of the full-size one.
+
+    Parameters
+    ----------
+    damage : Damage or None
+        What is known of pixels that are missing or guessed.
+    """
 
     pixels: Pixels
     header: Header
+    damage: Damage | None = None
 
 
 def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
@@ -140,13 +148,13 @@ def decode_raster(
     image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
-    decoded, stored = _decoded(data, image, colour, edge)
+    decoded, stored, damage = _decoded(data, image, colour, edge)
     exif = _exif_of(image)
     pixels = _as_srgb(decoded, stored or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
-    return Picture(apply_orientation(pixels, turn), header)
+    return Picture(apply_orientation(pixels, turn), header, damage)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -193,22 +201,22 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
 
 def _decoded(
     data: bytes, image: ImageFile.ImageFile, colour: Colour | None, edge: int
-) -> tuple[Image.Image | Samples, Colour | None]:
+) -> tuple[Image.Image | Samples, Colour | None, Damage | None]:
     """Decode at working size, in the stored colours and orientation; and return what these colours are."""
+    damage = None
     if isinstance(image, JpegImageFile):
-        divisor = _jpeg_divisor(image.size, edge)
         # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
-        if image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes)):
-            pixels = decode_scaled(data, image.size, divisor)
-            if pixels is not None:
-                return _shrunk(pixels, edge), colour
-        # draft keeps both sides at least as long as requested.
-        image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
+        plain = image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes))
+        divisor = _jpeg_divisor(image.size, edge)
+        decoded, damage = decode_photo(data, image, divisor, by_pillow=not plain)
+        if not isinstance(decoded, JpegImageFile):
+            return _shrunk(decoded, edge), colour, damage
+        image = decoded
     space = (simple_space(colour) if isinstance(colour, bytes) else colour) or SRGB
     if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
-        return _shrunk(samples, edge), space
+        return _shrunk(samples, edge), space, damage
     image.load()
-    return shrink_to_working_size(to_plain(image, space.white), edge), colour
+    return shrink_to_working_size(to_plain(image, space.white), edge), colour, damage
 
 
 def _shrunk(samples: Samples, edge: int) -> Samples:

@@ -141,7 +141,7 @@ def _preview(
             return None
         # LibRaw adds the RAW's orientation to previews without EXIF; those with EXIF may still lack it.
         turn = _ORIENTATION_OF_FLIP[raw.sizes.flip & 7]
-        return decode_raster(
+        preview = decode_raster(
             jpeg,
             "JPEG",
             max_megapixels=max_megapixels,
@@ -149,6 +149,7 @@ def _preview(
             default_colour=colour,
             edge=edge,
         )
+        return preview if preview.damage is None else None
     except _NO_PREVIEW as error:
         _log.debug("no usable preview, developing the raw data: %s", error)
         return None

@@ -91,6 +91,9 @@ class PhotoSettings(_Section):
         worker needs for its models.
     pairs : {"jpeg", "raw", "both"}
         Which file of a shot that was taken as RAW and JPEG is delivered.
+    accept_damaged : bool
+        Whether photos of which pixels are missing or guessed are sorted and delivered, marked as ``damaged``; else
+        they end as ``corrupt`` or ``truncated``.
     """
 
     max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
@@ -98,6 +101,7 @@ class PhotoSettings(_Section):
     timeout_s: Annotated[float, Field(gt=0, le=1e6)] = 120.0
     max_worker_mb: Annotated[float, Field(ge=500, le=1e8)] = 4000.0
     pairs: Pairs = "jpeg"
+    accept_damaged: Annotated[bool, Field(strict=True)] = False
 
 
 class SeedSettings(_Section):

@@ -1,4 +1,4 @@
-"""Fast JPEG decoding returns Pillow's pixels, or leaves the file to Pillow."""
+"""Fast JPEG decoding returns Pillow's pixels, and tells warnings that Pillow swallows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from images.synthetic_photos import encoded, scene
 from PIL import Image
 
-from facesort.images.jpeg import decode_jpeg, decode_scaled, encode_jpeg
+from facesort.images.jpeg import decode_jpeg, decode_scaled, decode_smallest, encode_jpeg
 
 
 def by_pillow(data: bytes, divisor: int) -> Image.Image:
@@ -26,14 +26,16 @@ def test_pixels_equal_pillows(divisor: int, subsampling: str, mode: str, progres
     picture = scene(803, 601).convert(mode)
     data = encoded(picture, "JPEG", subsampling=subsampling, progressive=progressive)
     found = decode_scaled(data, picture.size, divisor)
-    assert found is not None
     assert (found == np.asarray(by_pillow(data, divisor))).all()
 
 
-def test_truncated_and_damaged_files_are_left_to_pillow() -> None:
-    data = encoded(scene(), "JPEG")
-    assert decode_scaled(data[:-200], scene().size, 1) is None
-    assert decode_scaled(data[:300], scene().size, 1) is None
+@pytest.mark.parametrize("kept", [-200, -2, 300])
+def test_warnings_are_errors(kept: int) -> None:
+    data = encoded(scene(), "JPEG")[:kept]
+    with pytest.raises(ValueError, match=r"Premature end|not determine"):
+        decode_scaled(data, scene().size, 1)
+    with pytest.raises(ValueError, match=r"Premature end|not determine"):
+        decode_smallest(data)
 
 
 def test_a_part_of_a_picture_is_encoded_like_its_copy() -> None:

@@ -35,7 +35,7 @@ def no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("decodes pixels")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
-    monkeypatch.setattr("facesort.images.raster.decode_scaled", refuse)
+    monkeypatch.setattr("facesort.images.raster.decode_photo", refuse)
     monkeypatch.setattr("facesort.images.raw._developed", refuse)
 
 

@@ -22,7 +22,14 @@ from facesort.errors import ImageError, short_of
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine, ModelPack
-from facesort.images import encode_crop, encode_output, load_photo, look_at, perceptual_hash
+from facesort.images import (
+    LoadedPhoto,
+    encode_crop,
+    encode_output,
+    load_photo,
+    look_at,
+    perceptual_hash,
+)
 from facesort.reasons import Reason
 from facesort.settings import Backend, PhotoSettings
 
@@ -184,7 +191,7 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         part = _as_part_of_shot(analyser, task, data) if task.partners else None
         if part is not None and part.shot_of not in task.alone_beside:
             return replace(part, sha256=digest)
-        loaded = load_photo(data, path, max_megapixels=analyser.photos.max_megapixels)
+        loaded = _load(analyser, data, path)
     except ImageError as error:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
     engine = _engine(analyser.pack, analyser.threads, analyser.backend)
@@ -194,6 +201,7 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         digest,
         info=loaded.info,
         faces=faces,
+        detail=loaded.damage,
         jpeg=encode_output(loaded.pixels) if faces else b"",
         phash=perceptual_hash(loaded.pixels),
         shot_of=None if part is None else part.shot_of,
@@ -238,5 +246,14 @@ def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) 
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
     if sha256 not in (None, hashlib.sha256(data).hexdigest()):
         raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
-    loaded = load_photo(data, photo.path, max_megapixels=analyser.photos.max_megapixels)
-    return encode_output(loaded.pixels)
+    return encode_output(_load(analyser, data, photo.path).pixels)
+
+
+def _load(analyser: Analyser, data: bytes, path: str) -> LoadedPhoto:
+    limits = analyser.photos
+    return load_photo(
+        data,
+        path,
+        max_megapixels=limits.max_megapixels,
+        accept_damaged=limits.accept_damaged,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -31,7 +32,7 @@ from facesort.errors import (
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.settings import RunSettings
-from facesort.store.queries import reports
+from facesort.store.queries import reports, tables
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, refuse_inside
@@ -256,6 +257,29 @@ def test_retry_gives_failed_photos_another_chance(tmp_path: Path, source: Path, 
     assert failures(workspace) == {}
     assert counts(workspace).persons["Person 2"] == 1
     assert retry_failed(workspace) == 0
+
+
+def test_damaged_photos_are_delivered_on_request_and_marked(
+    tmp_path: Path, source: Path, job: Job
+) -> None:
+    write_photo(source / "cut.jpg", [1])
+    data = (source / "cut.jpg").read_bytes()
+    (source / "cut.jpg").write_bytes(data[: len(data) * 9 // 10])
+    workspace, pack = job
+    sort_in_threads(workspace, pack)
+    assert failures(workspace) == {"cut.jpg": "truncated"}
+    taken = workspace.settings.photos.model_copy(update={"accept_damaged": True})
+    settings = workspace.settings.model_copy(update={"photos": taken})
+
+    assert retry_failed(workspace) == 1
+    sort_in_threads(Workspace(workspace.root, settings), pack)
+
+    assert failures(workspace) == {}
+    assert counts(workspace).persons["Person 1"] == 1
+    with workspace.open_store(read_only=True) as store:
+        (row,) = tables.table(store, "photos").select("status, remarks, detail").fetchall()
+    assert row[:2] == ("matched", ["damaged"])
+    assert re.fullmatch(r"JPEG: \d+ % of the picture is missing or wrong .*", row[2])
 
 
 def test_a_name_that_is_taken_is_a_failure_until_it_is_free(
