@@ -14,9 +14,11 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import rawpy
+from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.core.records import Pixels
@@ -24,8 +26,9 @@ from facesort.errors import ImageError
 from facesort.images.boxes import canon_exif
 from facesort.images.colour_space import ColourSpace
 from facesort.images.colour_tags import exif_colour
-from facesort.images.content import Content
+from facesort.images.content import EXPORT, Content
 from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.float_dng import with_integers
 from facesort.images.raster import (
     WORKING_EDGE,
     Header,
@@ -49,6 +52,8 @@ _NEARLY_WHOLE = 0.95  # previews lack the few border rows that demosaicing needs
 _ASPECT_TOLERANCE = 0.03
 _BAND = 16  # rows
 _ALL_ALIKE = 0.99
+_BLANK = 2  # levels of 255
+_SIGNAL = 0.02  # share of the white level that noise in the dark does not reach
 # Lossless RAW has about one byte per pixel, the most compressed lossy DNG about a tenth.
 _MIN_BYTES_PER_PIXEL = 1 / 16
 _MIN_BYTES_PER_PIXEL_UNCHECKED = 1 / 2  # where the container does not tell the end of the data
@@ -79,14 +84,18 @@ def decode_raw(
     One of `DECODER_ERRORS`
         If LibRaw cannot decode it.
     """
-    with _opened(data, content, max_megapixels) as raw:
+    with _opened(data, content, max_megapixels, decode=True) as raw:
         size = _upright_size(raw)
         if content.complete is None:
             _check_mosaic(raw)
         exif = _own_exif(data, content)
         colour = None if exif is None else exif_colour(exif)
         preview = _preview(raw, max_megapixels, colour, edge)
-        if preview is not None and _shows_enough(preview, size, edge):
+        if (
+            preview is not None
+            and _shows_enough(preview, size, edge)
+            and not _is_blank(preview.pixels)
+        ):
             pixels = preview.pixels
         else:
             pixels, size = _developed(raw, size, edge)
@@ -100,16 +109,20 @@ def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> 
 
     Parameters and exceptions are those of `decode_raw`.  A diagonal sensor's size is that of its mosaic.
     """
-    with _opened(data, content, max_megapixels) as raw:
+    with _opened(data, content, max_megapixels, decode=False) as raw:
         size, exif = _upright_size(raw), _own_exif(data, content)
         return Header(size, _preview_exif(raw, max_megapixels) if exif is None else exif)
 
 
 @contextmanager
-def _opened(data: bytes, content: Content, max_megapixels: float) -> Iterator[rawpy.RawPy]:
+def _opened(
+    data: bytes, content: Content, max_megapixels: float, *, decode: bool
+) -> Iterator[rawpy.RawPy]:
     """Open a RAW file that can hold what it declares."""
     if content.complete is False:
         raise ImageError(Reason.TRUNCATED, f"the {content.format} file ends before its raw data")
+    if content.format == "DNG":
+        data = with_integers(data, decode=decode)
     with rawpy.imread(io.BytesIO(data)) as raw:
         size = _upright_size(raw)
         check_size(*size, max_megapixels)
@@ -186,6 +199,7 @@ def _developed(
     cameras' JPEGs (LibRaw's default of 1 % blows out skin, and none is too dark).
     """
     _check_mosaic(raw)
+    _check_noise(raw)
     half = max(size) >= 2 * edge
     parameters = rawpy.Params(
         half_size=half,
@@ -195,7 +209,9 @@ def _developed(
         gamma=(2.4, 12.92),
         auto_bright_thr=0.001,
     )
-    image = Image.fromarray(raw.postprocess(parameters))
+    pixels = raw.postprocess(parameters)
+    _check_development(raw, pixels)
+    image = Image.fromarray(pixels)
     if not _same_frame(image.size, size):  # diagonal sensors and non-square pixels
         factor = 2 if half else 1
         size = (image.width * factor, image.height * factor)
@@ -213,6 +229,38 @@ def _check_mosaic(raw: rawpy.RawPy) -> None:
     band = rows[max(0, end - _BAND) : end : 2]
     if np.mean((band == band[:1]) & (band < raw.white_level)) > _ALL_ALIKE:
         raise ImageError(Reason.TRUNCATED, "the raw data end before the picture does")
+
+
+def _check_noise(raw: rawpy.RawPy) -> None:
+    """Refuse raw data that are nearly all alike: also with the lens cap on, a sensor has noise."""
+    some = _some(raw.raw_image_visible)
+    _, counts = np.unique(some[some < raw.white_level], return_counts=True)
+    if counts.max(initial=0) > _ALL_ALIKE * some.size:
+        raise ImageError(Reason.CORRUPT, "the raw data are all alike: no camera takes such a photo")
+
+
+def _check_development(raw: rawpy.RawPy, pixels: Pixels) -> None:
+    """Refuse a picture that is black or of one colour although the raw data are not."""
+    some = _some(raw.raw_image_visible).astype(np.float64) - max(raw.black_level_per_channel)
+    bright = np.percentile(some, 99) / max(1, raw.white_level)
+    is_black = np.percentile(_some(pixels), 99) <= _BLANK and bright > _SIGNAL
+    is_flat = _is_blank(pixels) and bright < 1 - _SIGNAL
+    if is_black or is_flat:
+        raise ImageError(
+            Reason.UNSUPPORTED_FORMAT,
+            f"LibRaw develops the raw data to {'black' if is_black else 'one colour'}: {EXPORT}",
+        )
+
+
+def _is_blank(pixels: Pixels) -> bool:
+    """Whether a picture has one colour."""
+    low, high = np.percentile(_some(pixels), (0.1, 99.9), axis=(0, 1))
+    return bool(np.max(high - low) <= _BLANK)
+
+
+def _some(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Every 7th row and column: enough for statistics, with all colours of a mosaic."""
+    return pixels[::7, ::7] if min(pixels.shape[:2]) > 700 else pixels
 
 
 def _same_frame(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -31,14 +31,12 @@ TIFF_MAGIC = (*_PLAIN_MAGIC, *_BIG_MAGIC)
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 4096
 
-# Type code -> letters for struct; without letters: bytes.
-_TYPES = {
+TYPES = {
     1: "", 2: "", 3: "H", 4: "I", 5: "II", 6: "b", 7: "", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I",
     16: "Q", 17: "q", 18: "Q",
 }  # fmt: skip
+"""Code of a type -> letters for `struct`; none for bytes."""
 _TEXT = 2
-_EIGHT_BYTES = {16: 4, 17: 9, 18: 4}  # BigTIFF's integers -> those of TIFF
-
 SUB_DIRECTORIES = 330
 _NEW_SUBFILE_TYPE = 254
 _SUBFILE_TYPE = 255
@@ -50,7 +48,8 @@ _NO_PHOTO = 1 | 4 | 8  # of NewSubfileType: a reduced version, a mask, a depth m
 _REDUCED = 2  # of the older SubfileType
 _POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop})
 _VC5 = 9
-_RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array; linear raw (DNG)
+RAW_PHOTOMETRICS = frozenset({32803, 34892})
+"""Photometric interpretations of raw data: a colour filter array, and linear raw (DNG)."""
 _DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
 _NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the data
 
@@ -88,8 +87,8 @@ class Directory:
         if tag not in self.entries:
             return b""
         kind, count, at = self.entries[tag]
-        value = self.data[at : at + _size_of(kind) * count]
-        return value if len(value) == _size_of(kind) * count else b""
+        value = self.data[at : at + size_of(kind) * count]
+        return value if len(value) == size_of(kind) * count else b""
 
     def numbers(self, tag: int) -> tuple[float, ...]:
         """Numbers of a tag; of a rational its quotient."""
@@ -115,7 +114,7 @@ class Directory:
         if not payload:
             return None
         kind, count, _ = self.entries[tag]
-        letters = _TYPES[kind]
+        letters = TYPES[kind]
         if not letters:
             return payload.rstrip(b"\0").decode("latin-1") if kind == _TEXT else payload
         values = struct.unpack(f"{self.order}{count * len(letters)}{letters[0]}", payload)
@@ -195,9 +194,9 @@ def read_directory(data: bytes, offset: int, *, chained: bool = True) -> Directo
         return directory
     for at in range(start, end, width):
         tag, kind, many = struct.unpack_from(order + entry, data, at)
-        if kind in _TYPES and many and tag not in directory.entries:
+        if kind in TYPES and many and tag not in directory.entries:
             where = at + width - inline
-            if _size_of(kind) * many > inline:
+            if size_of(kind) * many > inline:
                 (where,) = struct.unpack_from(order + pointer, data, where)
             directory.entries[tag] = kind, many, where
     if end + inline > len(data):
@@ -239,7 +238,7 @@ def holds_raw(data: bytes, directories: tuple[Directory, ...]) -> bool:
     ):  # ORF, RW2, CR2
         return True
     return any(
-        _DNG_VERSION in directory or directory.first(_PHOTOMETRIC, 0) in _RAW_PHOTOMETRICS
+        _DNG_VERSION in directory or directory.first(_PHOTOMETRIC, 0) in RAW_PHOTOMETRICS
         for directory in directories
     )
 
@@ -303,37 +302,6 @@ def exif_from(directories: tuple[Directory, ...]) -> Image.Exif:
     return exif
 
 
-def as_tiff(directory: Directory) -> bytes:
-    """The file of a directory as a TIFF that has it in front, and no other one.
-
-    The directory is written anew behind the file, which otherwise stays as it is.
-    """
-    entries, outside = [], bytearray()
-    end = len(directory.data) + len(directory.data) % 2
-    start = end + 2 + 12 * len(directory.entries) + 4
-    for tag, (kind, count, _) in sorted(directory.entries.items()):
-        payload = directory.payload(tag)
-        if kind in _EIGHT_BYTES:
-            values = struct.unpack(f"{directory.order}{count}{_TYPES[kind]}", payload)
-            kind = _EIGHT_BYTES[kind]
-            payload = struct.pack(f"{directory.order}{count}{_TYPES[kind]}", *values)
-        if len(payload) > 4:
-            outside += b"\0" * (len(outside) % 2)
-            where = struct.pack(f"{directory.order}I", start + len(outside))
-            outside += payload
-            payload = where
-        if payload:
-            entries.append(struct.pack(f"{directory.order}HHI4s", tag, kind, count, payload))
-    magic = b"II*\0" if directory.order == "<" else b"MM\0*"
-    head = magic + struct.pack(f"{directory.order}I", end)
-    counter = struct.pack(f"{directory.order}H", len(entries))
-    written = counter + b"".join(entries) + bytes(4)
-    gap = bytes(start - end - len(written))
-    return b"".join(
-        (head, directory.data[8:], bytes(len(directory.data) % 2), written, gap, outside)
-    )
-
-
 def _fill(target: Any, directory: Directory) -> None:
     for tag in directory.entries.keys() - _POINTERS:
         value = directory.value(tag)
@@ -352,5 +320,6 @@ def _pixels(directory: Directory) -> int:
     return width * height
 
 
-def _size_of(kind: int) -> int:
-    return struct.calcsize(f"={_TYPES[kind]}") or 1
+def size_of(kind: int) -> int:
+    """Bytes of one value of a type."""
+    return struct.calcsize(f"={TYPES[kind]}") or 1

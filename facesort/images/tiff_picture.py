@@ -12,12 +12,12 @@ from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.tiff import (
     SUB_DIRECTORIES,
     Directory,
-    as_tiff,
     exif_from,
     is_big,
     main_picture,
     read_directories,
 )
+from facesort.images.tiff_rewrite import as_tiff
 from facesort.images.tiff_samples import UnlimitedTiff, can_show, sample_type, shown
 from facesort.reasons import Reason
 

@@ -93,11 +93,26 @@ def shown(directory: Directory) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
 
 
-def scaled(samples: NDArray[Any], *, fixed: bool = False) -> NDArray[np.float32]:
-    """Samples as floats from 0 to 1; ``fixed``: 1 is always the largest integer, or 1.0."""
+def scaled(
+    samples: NDArray[Any], *, fixed: bool = False, black: float = 0.0, white: float | None = None
+) -> NDArray[np.float32]:
+    """Scale samples to floats from 0 to 1.
+
+    Parameters
+    ----------
+    samples : NDArray
+        Of any type.
+    fixed : bool
+        Whether 1 always is white, also if the picture is much darker or brighter.
+    black, white : float
+        Levels; None for the largest integer, or 1.0.
+    """
     is_float = samples.dtype.kind == "f"
     values = samples.astype(np.float32)
-    white = 1.0 if is_float else float(np.iinfo(samples.dtype).max)
+    values -= np.float32(black)
+    if white is None:
+        white = 1.0 if is_float else float(np.iinfo(samples.dtype).max)
+    white -= black
     some = values.reshape(-1)[:: max(1, values.size // 1_000_000)]
     some = some[np.isfinite(some)]
     if not fixed and some.size:
