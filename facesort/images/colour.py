@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 import cv2
@@ -115,6 +116,12 @@ def from_space(samples: Samples, space: ColourSpace) -> Pixels:
     return converted
 
 
+@lru_cache(maxsize=16)
+def is_nearly_srgb(space: ColourSpace) -> bool:
+    """Whether pictures look the same if they are taken as sRGB."""
+    return not space.is_hdr and _keeps(lambda probe: from_space(probe, space))
+
+
 def _brightest(samples: Samples, space: ColourSpace, light: NDArray[np.float32]) -> float:
     grey = np.full(3, hdr.peak(samples, light), np.float32)
     return float(
@@ -153,18 +160,19 @@ def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Ima
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    if mode == "RGB" and _is_identity(transform):
+    if mode == "RGB" and _keeps(
+        lambda probe: np.asarray(_applied(Image.fromarray(probe), transform))
+    ):
         return image
     return _applied(image, transform)
 
 
-def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+def _keeps(convert: Callable[[Pixels], Pixels]) -> bool:
     """Whether it leaves a coarse colour cube unchanged: most embedded profiles are variants of sRGB."""
     levels = np.linspace(0, 255, _LEVELS).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
-    probe = Image.fromarray(cube.reshape(_LEVELS, -1, 3))
-    moved = np.asarray(_applied(probe, transform)).astype(int) - np.asarray(probe)
-    return bool(np.abs(moved).max() <= _TOLERANCE)
+    probe = cube.reshape(_LEVELS, -1, 3)
+    return bool(np.abs(convert(probe).astype(int) - probe).max() <= _TOLERANCE)
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:

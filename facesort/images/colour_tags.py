@@ -16,7 +16,9 @@ from PIL import ExifTags, Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from facesort.images import icc
 from facesort.images.boxes import nclx_of_primary_item
+from facesort.images.colour import is_nearly_srgb
 from facesort.images.colour_space import (
     ADOBE_RGB,
     SRGB,
@@ -26,14 +28,14 @@ from facesort.images.colour_space import (
     of_code_points,
 )
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.icc import hdr_space
 from facesort.images.metadata import text
 
 _log = logging.getLogger(__name__)
 
 Colour = bytes | ColourSpace
-"""What numbers mean: an ICC profile, or a described space."""
+"""What numbers mean: a described space, or an ICC profile that is more than that."""
 
+_GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _PNG_SIGNATURE = 8  # bytes
 _SRGB_GAMMA = 1 / 2.2  # as gAMA gives it
 _SAME = 0.01  # how close a gamma or a chromaticity is the same
@@ -58,7 +60,7 @@ def container_colour(image: Image.Image, data: bytes) -> Colour | None:
         None if nothing, or sRGB as encoders write it unless told otherwise.
     """
     profile = image.info.get("icc_profile") or b""
-    by_profile = hdr_space(profile) or profile
+    by_profile = _space_of_profile(profile, image.mode) or profile
     if isinstance(image, PngImageFile):
         return _cicp(data) or by_profile or _png_colour(image)
     if not isinstance(image, (HeifImageFile, AvifImageFile)):
@@ -80,6 +82,13 @@ def exif_colour(exif: Image.Exif) -> ColourSpace | None:
         _log.debug("EXIF without a readable colour space: %s", error)
         return None
     return {"R03": ADOBE_RGB, "R98": SRGB}.get(index)
+
+
+def _space_of_profile(profile: bytes, mode: str) -> ColourSpace | None:
+    space = icc.hdr_space(profile) or icc.simple_space(profile)
+    if space is None or (icc.is_grey(profile) and mode not in _GREY_MODES):
+        return None
+    return SRGB if is_nearly_srgb(space) else space
 
 
 def _nclx(image: Image.Image, data: bytes) -> ColourSpace | None:

@@ -1,4 +1,7 @@
-"""What an ICC profile says in numbers, for what LittleCMS (in Pillow) cannot do: more than 8 bits, and HDR."""
+"""The ICC profiles that say no more than three primaries and a curve, or that a picture is HDR.
+
+Most pictures have such a one.  LittleCMS in Pillow, which does all others, has no more than 8 bits per channel.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,18 @@ def hdr_space(profile: bytes) -> ColourSpace | None:
     return space if space.is_hdr else None
 
 
+def is_grey(profile: bytes) -> bool:
+    """Whether it is for pictures with one channel."""
+    return profile[16:20] == b"GRAY"
+
+
 def simple_space(profile: bytes) -> ColourSpace | None:
     """Return the space of a profile that consists of three primaries, or of grey, and one curve; None for others."""
     tags = _tags(profile)
     if any(name.startswith(b"A2B") for name in tags):
         return None
     try:
-        if profile[16:20] == b"GRAY":
+        if is_grey(profile):
             return ColourSpace(SRGB.primaries, _curve(tags[b"kTRC"]))
         curve, *others = (tags[name] for name in _CURVES)
         if any(other != curve for other in others):

@@ -29,7 +29,6 @@ from facesort.images.colour_space import SRGB, ColourSpace
 from facesort.images.colour_tags import Colour, container_colour, exif_colour
 from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.icc import simple_space
 from facesort.images.jpeg_exif import jpeg_exif
 from facesort.images.jpeg_photo import decode_photo, open_jpeg
 from facesort.images.png import tidied
@@ -148,9 +147,9 @@ def decode_raster(
     image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
-    decoded, stored, damage = _decoded(data, image, colour, edge)
+    decoded, damage = _decoded(data, image, colour, edge)
     exif = _exif_of(image)
-    pixels = _as_srgb(decoded, stored or exif_colour(exif) or default_colour or SRGB)
+    pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
@@ -201,22 +200,22 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
 
 def _decoded(
     data: bytes, image: ImageFile.ImageFile, colour: Colour | None, edge: int
-) -> tuple[Image.Image | Samples, Colour | None, Damage | None]:
-    """Decode at working size, in the stored colours and orientation; and return what these colours are."""
+) -> tuple[Image.Image | Samples, Damage | None]:
+    """Decode at working size, in the stored colours and orientation."""
     damage = None
     if isinstance(image, JpegImageFile):
-        # Greyscale profiles have one channel, and CMYK needs its profile: Pillow keeps the mode.
+        # A profile may be for one channel only, or for CMYK: Pillow keeps the mode.
         plain = image.mode == "RGB" or (image.mode == "L" and not isinstance(colour, bytes))
         divisor = _jpeg_divisor(image.size, edge)
         decoded, damage = decode_photo(data, image, divisor, by_pillow=not plain)
         if not isinstance(decoded, JpegImageFile):
-            return _shrunk(decoded, edge), colour, damage
+            return _shrunk(decoded, edge), damage
         image = decoded
-    space = (simple_space(colour) if isinstance(colour, bytes) else colour) or SRGB
+    space = colour if isinstance(colour, ColourSpace) else SRGB
     if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
-        return _shrunk(samples, edge), space, damage
+        return _shrunk(samples, edge), damage
     image.load()
-    return shrink_to_working_size(to_plain(image, space.white), edge), colour, damage
+    return shrink_to_working_size(to_plain(image, space.white), edge), damage
 
 
 def _shrunk(samples: Samples, edge: int) -> Samples:
