@@ -18,17 +18,16 @@ from facesort.images.tiff import (
     read_directories,
 )
 from facesort.images.tiff_rewrite import as_tiff
-from facesort.images.tiff_samples import UnlimitedTiff, can_show, sample_type, shown
+from facesort.images.tiff_samples import WEBP, UnlimitedTiff, can_show, sample_type, shown
 from facesort.reasons import Reason
 
 _ORIENTATION = 274
 _PROFILE = 34675
-_YCBCR = 6
 _JPEG = frozenset({6, 7})
 # Other compressions: of documents, slides and maps, or newer than libtiff in Pillow knows.
-_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, WEBP})
 _NAMES = {34661: "JBIG", 34676: "LogLuv", 34677: "LogLuv", 34712: "JPEG 2000", 33003: "JPEG 2000", 33004: "JPEG 2000",
-          33005: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}  # fmt: skip
+          33005: "JPEG 2000", 34887: "LERC", 50002: "JPEG XL", 52546: "JPEG XL"}  # fmt: skip
 _ADVICE = "export the picture as JPEG, or as TIFF with 8 or 16 bits and LZW compression"
 
 
@@ -68,6 +67,16 @@ class TiffPicture(UnlimitedTiff):
                 if not can_show(self._directory):
                     raise _unsupported(self._directory) from error
                 self._is_ours = True
+        if self.mode == "YCbCr":  # Pillow takes it for one without subsampling, libtiff does not
+            self._mode, self.use_load_libtiff = "RGB", True
+            self.tile = [
+                self.tile[0]._replace(
+                    codec_name="libtiff",
+                    extents=(0, 0, *self._tile_size),
+                    offset=0,
+                    args=("RGBX", False, self.tag_v2.offset),
+                )
+            ]
         if self._is_ours:
             self._mode = "RGB"
             self._tile_size = self._directory.size
@@ -106,19 +115,19 @@ def _needs_samples(directory: Directory) -> bool:
     kind, count = sample_type(directory), directory.first(277, 1)
     if kind is None or not can_show(directory):
         return False
+    if directory.first(259, 1) == WEBP:
+        return True
     chunky_colour = count >= 3 and directory.first(284, 1) == 1
     return kind[0] == "f" or int(kind[1]) > 2 or (kind[1] == "2" and not chunky_colour)
 
 
 def _check_kind(directory: Directory) -> None:
     """Refuse what Pillow would decode wrongly, or fail to decode although the file is whole."""
-    compression, photometric = directory.first(259, 1), directory.first(262, 0)
+    compression = directory.first(259, 1)
     bits = set(directory.integers(258))
-    subsampled = directory.integers(530)[:2] != (1, 1)
     if (
         compression not in _COMPRESSIONS
         or (compression in _JPEG and bits and bits != {8})
-        or (photometric == _YCBCR and compression not in _JPEG and subsampled)
         or (3 in directory.integers(339) and not can_show(directory))
         or (directory.first(284, 1) == 2 and max(bits, default=1) > 8 and not can_show(directory))
     ):

@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from facesort.images.tiff import Directory
 
 _UNCOMPRESSED, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = (
     1, 5, 8, 32773, 32946, 34925, 50000,
 )  # fmt: skip
-_READ = frozenset({_UNCOMPRESSED, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD})
+WEBP = 50001
+"""Compression that libtiff in Pillow does not know."""
+_READ = frozenset({_UNCOMPRESSED, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD, WEBP})
 # Predictor -> whether it is the one for floats, and how many pixels it looks back (DNG 1.4 adds 2 and 4).
 _PREDICTORS = {1: (False, 0), 2: (False, 1), 3: (True, 1), 34892: (False, 2), 34893: (False, 4), 34894: (True, 2),
                34895: (True, 4)}  # fmt: skip
@@ -31,6 +34,7 @@ _TYPES = {
 }  # fmt: skip
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}
+_MOST_SAMPLES = 32  # per pixel
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ABOVE_WHITE = (
     99.9  # per cent of the samples: as much may be brighter than white, as when RAW is developed
@@ -65,7 +69,8 @@ def sample_type(directory: Directory) -> str | None:
 def can_show(directory: Directory) -> bool:
     """Whether `shown` can read the picture of a directory."""
     channels = _CHANNELS.get(directory.first(262, _BLACK_IS_ZERO), 0)
-    return sample_type(directory) is not None and 0 < channels <= directory.first(277, 1)
+    fits = 0 < channels <= directory.first(277, 1) <= _MOST_SAMPLES
+    return fits and sample_type(directory) is not None
 
 
 def shown(directory: Directory) -> Image.Image:
@@ -199,6 +204,10 @@ def _unpacked(packed: bytes, compression: int, row_bytes: int, rows: int) -> byt
         return zlib.decompressobj().decompress(packed, row_bytes * rows)
     if compression == _LZMA:
         return lzma.LZMADecompressor().decompress(packed, row_bytes * rows)
+    if compression == WEBP:
+        picture = WebPImageFile(io.BytesIO(packed))
+        has_opacity = row_bytes == 4 * picture.width
+        return picture.convert("RGBA" if has_opacity else "RGB").tobytes()
     # As a grey picture with a pixel for each byte, libtiff undoes the compression and nothing else.
     tags = ImageFileDirectory_v2(prefix=b"II")
     for tag, value in (
