@@ -153,6 +153,8 @@ def _is_complete(data: bytes, kind: str) -> bool | None:
             return data.endswith(end) or data.rstrip(b"\0").endswith(end)
         case "PNG":
             return b"IEND" in data
+        case "BMP":
+            return int.from_bytes(data[2:6], "little") <= len(data)
         case "GIF":
             return data.rstrip(b"\0").endswith(b";")
         case _:

@@ -10,7 +10,7 @@ If it decodes without a warning then, it is whole.  Else pixels are missing or g
   What follows is replaced in two ways, by nothing and by noise: from where the two pictures differ, the file does not
   say what belongs there.  Of a progressive picture, that is done with the first scan that is not sound; if scans are
   missing, all of it lacks detail.
-- If damage shows nowhere, but the data are too long or too short, nobody can say where it begins.
+- If damage shows nowhere, but the data are too long or too short, nobody can say where it begins: all is suspect.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
     reason = Reason.TRUNCATED if end < 0 else Reason.CORRUPT
     found = _warning(head.data + body + _END) or found
     share, body = _measured(head, body)
-    return head.data + body + _END, Damage(reason, found, share)
+    suspect = Damage(reason, found, 1.0 if share is None else share, at_most=share is None)
+    return head.data + body + _END, suspect
 
 
 def _read_head(data: bytes) -> tuple[_Head, int]:

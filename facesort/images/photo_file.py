@@ -105,7 +105,8 @@ def load_photo(
     if picture.damage is not None:
         told = picture.damage.sentence(content.format)
         if not accept_damaged:
-            raise ImageError(picture.damage.reason, told)
+            reason = Reason.TRUNCATED if content.complete is False else Reason.CORRUPT
+            raise ImageError(picture.damage.reason or reason, told)
         info = replace(info, remarks=(*info.remarks, DAMAGED))
     return LoadedPhoto(pixels, scale, info, picture.header.hangs, told)
 

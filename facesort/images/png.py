@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from PIL import PngImagePlugin
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _SHORTEST = {
     b"gAMA": 4,
@@ -53,7 +53,7 @@ def tidied(data: bytes) -> bytes:
     pixels: list[bytes] = []
     changed = False
     seen: set[bytes] = set()  # many that unpack to much would take hours
-    for name, whole in _chunks(data):
+    for name, whole in chunks(data):
         if name in _PICTURE or not name:
             (pixels if pixels or name == b"IDAT" else front).append(whole)
             continue
@@ -62,12 +62,12 @@ def tidied(data: bytes) -> bytes:
         seen.add(what)
         front.append(kept)
         changed |= kept is not whole or bool(pixels)
-    return b"".join((_SIGNATURE, *front, *pixels)) if changed else data
+    return b"".join((SIGNATURE, *front, *pixels)) if changed else data
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and whole chunk of each, up to the last; what is no chunk comes as one without a name."""
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     name = b""
     while name != b"IEND" and at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -82,7 +82,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _metadata(name: bytes, whole: bytes) -> bytes:
     """The chunk as it shall be read; empty if it is not needed, or broken."""
     content = whole[8:-4]
-    if whole[-4:] != _checksum(name, content):
+    if whole[-4:] != checksum(name, content):
         return b""
     key, _, value = content.partition(b"\0")
     if name in _SHORTEST:
@@ -91,11 +91,11 @@ def _metadata(name: bytes, whole: bytes) -> bytes:
     if (text := _text(name, value)) is None:
         return b""
     if key == _XMP:
-        return _chunk(b"iTXt", _XMP + bytes(5) + text)
+        return chunk(b"iTXt", _XMP + bytes(5) + text)
     # A line with the type, one with the length, then hexadecimal digits.
     digits = re.sub(rb"\s", b"", text.strip().partition(b"\n")[2].strip().partition(b"\n")[2])
     if re.fullmatch(rb"(?i)457869660000(?:[0-9a-f]{2})+", digits):
-        return _chunk(b"eXIf", bytes.fromhex(digits[12:].decode()))
+        return chunk(b"eXIf", bytes.fromhex(digits[12:].decode()))
     return b""
 
 
@@ -119,9 +119,11 @@ def _text(name: bytes, value: bytes) -> bytes | None:
     return None if unpacker.unconsumed_tail else text
 
 
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + _checksum(name, content)
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk with its length and checksum."""
+    return struct.pack(">I", len(content)) + name + content + checksum(name, content)
 
 
-def _checksum(name: bytes, content: bytes) -> bytes:
+def checksum(name: bytes, content: bytes) -> bytes:
+    """The checksum of a chunk, as it stands at its end."""
     return struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))

@@ -27,11 +27,12 @@ from facesort.images import metadata
 from facesort.images.colour import Samples, from_space, through_profile, to_plain
 from facesort.images.colour_space import SRGB, ColourSpace
 from facesort.images.colour_tags import Colour, container_colour, exif_colour
-from facesort.images.damage import Damage
+from facesort.images.damage import Damage, load_what_is_there
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.jpeg_exif import jpeg_exif
 from facesort.images.jpeg_photo import decode_photo, open_jpeg
 from facesort.images.png import tidied
+from facesort.images.png_damage import examine_png
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
 from facesort.images.tiff_picture import TiffPicture
@@ -144,16 +145,19 @@ def decode_raster(
         If it cannot be decoded.
     """
     data = tidied(data) if kind == "PNG" else data
-    image = _opened(data, kind, max_megapixels)
+    image, damage = _opened(data, kind, max_megapixels), None
+    if kind == "PNG":
+        data, damage = examine_png(data)
+        image = _opened(data, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
-    decoded, damage = _decoded(data, image, colour, edge)
+    decoded, seen = _decoded(data, kind, image, colour, edge)
     exif = _exif_of(image)
     pixels = _as_srgb(decoded, colour or exif_colour(exif) or default_colour or SRGB)
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
-    return Picture(apply_orientation(pixels, turn), header, damage)
+    return Picture(apply_orientation(pixels, turn), header, damage or seen)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -199,7 +203,7 @@ def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
 
 
 def _decoded(
-    data: bytes, image: ImageFile.ImageFile, colour: Colour | None, edge: int
+    data: bytes, kind: str, image: ImageFile.ImageFile, colour: Colour | None, edge: int
 ) -> tuple[Image.Image | Samples, Damage | None]:
     """Decode at working size, in the stored colours and orientation."""
     damage = None
@@ -214,7 +218,7 @@ def _decoded(
     space = colour if isinstance(colour, ColourSpace) else SRGB
     if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
         return _shrunk(samples, edge), damage
-    image.load()
+    damage = damage or load_what_is_there(image, lambda: _OPENERS[kind](io.BytesIO(data)))
     return shrink_to_working_size(to_plain(image, space.white), edge), damage
 
 
