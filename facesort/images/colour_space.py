@@ -29,6 +29,7 @@ _PRIMARIES = {
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),  # Display P3
     22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),  # EBU Tech 3213
 }
+_EXPONENTS = (0.1, 10.0)
 _LEAST_VOLUME = 1e-3  # between three primaries; sRGB's have 0.1
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -128,8 +129,10 @@ def of_chromaticities(primaries: tuple[float, ...], transfer: Curve) -> ColourSp
     Raises
     ------
     ValueError
-        If they span no colours.
+        If they span no colours, or an exponent is not between 1/10 and 10.
     """
+    if isinstance(transfer, float) and not _EXPONENTS[0] <= transfer <= _EXPONENTS[1]:
+        raise ValueError(f"no picture has the exponent {transfer}")
     if primaries[-1] <= 0 or abs(np.linalg.det(_corners(primaries)[:, :3])) < _LEAST_VOLUME:
         raise ValueError(f"primaries {primaries} span no colours")
     return ColourSpace(primaries, transfer)

@@ -39,7 +39,6 @@ _GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _PNG_SIGNATURE = 8  # bytes
 _SRGB_GAMMA = 1 / 2.2  # as gAMA gives it
 _SAME = 0.01  # how close a gamma or a chromaticity is the same
-_GAMMAS = (0.1, 10.0)
 _CALIBRATED, _ADOBE, _UNCALIBRATED = 1, 2, 0xFFFF  # EXIF's ColorSpace; 2 is not in the standard
 _INDEX = 1  # EXIF's InteroperabilityIndex
 
@@ -117,22 +116,18 @@ def _png_colour(image: PngImageFile) -> ColourSpace | None:
     if "srgb" in image.info:
         return SRGB
     gamma, corners = image.info.get("gamma"), image.info.get("chromaticity")
-    if gamma is None and corners is None:
-        return None
     # cHRM has the white point first.
     primaries = SRGB.primaries if corners is None else (*corners[2:], *corners[:2])
-    differences = [abs(a - b) for a, b in zip(primaries, SRGB.primaries, strict=True)]
-    like_srgb = max(differences) < _SAME
-    if like_srgb:
+    if max(abs(a - b) for a, b in zip(primaries, SRGB.primaries, strict=True)) < _SAME:
         primaries = SRGB.primaries
-    transfer: Transfer | float = Transfer.SRGB
-    # Writers of sRGB are told to add this gamma and these primaries, which approximate it.
-    approximates = gamma is not None and like_srgb and abs(gamma - _SRGB_GAMMA) < _SAME
-    if gamma is not None and not approximates and _GAMMAS[0] <= gamma <= _GAMMAS[1]:
-        transfer = 1 / gamma
-    try:
-        space = of_chromaticities(primaries, transfer)
-    except ValueError as error:
-        _log.debug("ignoring cHRM: %s", error)
-        space = ColourSpace(transfer=transfer)
-    return None if space == SRGB else space
+    # Writers of sRGB are told to add its primaries, and a gamma that approximates its curve.
+    approximates = primaries == SRGB.primaries and abs((gamma or 0) - _SRGB_GAMMA) < _SAME
+    transfer = 1 / gamma if gamma and not approximates else Transfer.SRGB
+    for corners in (primaries, SRGB.primaries):
+        try:
+            space = of_chromaticities(corners, transfer)
+        except ValueError as error:
+            _log.debug("ignoring cHRM or gAMA: %s", error)
+        else:
+            return None if space == SRGB else space
+    return None

@@ -9,7 +9,6 @@ import logging
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesort.images.colour_space import (
     SRGB,
@@ -52,12 +51,12 @@ def simple_space(profile: bytes) -> ColourSpace | None:
         return None
     try:
         if is_grey(profile):
-            return ColourSpace(SRGB.primaries, _curve(tags[b"kTRC"]))
+            return of_chromaticities(SRGB.primaries, _curve(tags[b"kTRC"]))
         curve, *others = (tags[name] for name in _CURVES)
         if any(other != curve for other in others):
             return None
         colorants = [_xyz(tags[name]) for name in _COLORANTS]
-        corners = (part for xyz in colorants for part in (xyz[:2] / xyz.sum()).tolist())
+        corners = (part / sum(xyz) for xyz in colorants for part in xyz[:2])
         return of_chromaticities((*corners, *_D50), _curve(curve))
     except (LookupError, ArithmeticError, ValueError, struct.error) as error:
         _log.debug("not a profile of primaries and a curve: %r", error)
@@ -77,8 +76,10 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
     return {name: profile[at : at + length] for name, at, length in entries}
 
 
-def _xyz(content: bytes) -> NDArray[np.float64]:
-    return np.array(struct.unpack_from(">3i", content, 8)) / 65536
+def _xyz(content: bytes) -> tuple[int, int, int]:
+    """In steps of 1/65536."""
+    x, y, z = struct.unpack_from(">3i", content, 8)
+    return x, y, z
 
 
 def _curve(content: bytes) -> Transfer | float | tuple[float, ...]:
@@ -103,5 +104,9 @@ def _parametric(content: bytes) -> float | tuple[float, ...]:
     f = e if kind == 2 else given.get("f", 0.0)
     d = given.get("d", -b / a)
     steps = np.linspace(0, 1, _POINTS)
-    powers = np.maximum(a * steps + b, 0) ** given["g"] + e
-    return tuple(map(float, np.clip(np.where(steps >= d, powers, c * steps + f), 0, 1)))
+    with np.errstate(all="ignore"):
+        powers = np.maximum(a * steps + b, 0) ** given["g"] + e
+    curve = np.where(steps >= d, powers, c * steps + f)
+    if not np.isfinite(curve).all():
+        raise ValueError("a curve that leads to infinity")
+    return tuple(map(float, np.clip(curve, 0, 1)))

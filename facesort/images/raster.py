@@ -216,8 +216,12 @@ def _decoded(
             return _shrunk(decoded, edge), damage
         image = decoded
     space = colour if isinstance(colour, ColourSpace) else SRGB
-    if space != SRGB and (samples := deep_samples(image, data, space.white)) is not None:
-        return _shrunk(samples, edge), damage
+    if space != SRGB:
+        try:
+            if (samples := deep_samples(image, data, space.white)) is not None:
+                return _shrunk(samples, edge), damage
+        except DECODER_ERRORS:  # with 8 bits, it is told how much can be decoded
+            image = _OPENERS[kind](io.BytesIO(data))
     damage = damage or load_what_is_there(image, lambda: _OPENERS[kind](io.BytesIO(data)))
     return shrink_to_working_size(to_plain(image, space.white), edge), damage
 

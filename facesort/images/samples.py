@@ -15,6 +15,7 @@ from PIL import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from facesort.images.colour import Samples
+from facesort.images.tiff_picture import TiffPicture
 
 _BYTE = 8  # bits
 _COLOURS = 3
@@ -37,16 +38,21 @@ def deep_samples(image: ImageFile.ImageFile, data: bytes, white: float) -> Sampl
     NDArray[uint16] or None
         Shape (height, width, 3); None if the picture or its decoder has no more than 8 bits per channel.
     """
-    if isinstance(image, HeifImageFile) and (bits := _depth(image)) > _BYTE:
-        samples = _of_heif(data, bits)
-    elif isinstance(image, PngImageFile) and image.tile[0].args in {"RGB;16B", "RGBA;16B"}:
-        samples = _of_png(image, data)
-    elif image.mode.startswith("I;16"):
-        image.load()
-        samples = np.asarray(image).astype(np.uint16)[..., None]
-    else:
+    samples = _decoded(image, data)
+    return None if samples is None else _flattened(samples, white)
+
+
+def _decoded(image: ImageFile.ImageFile, data: bytes) -> NDArray[np.uint16] | None:
+    if isinstance(image, HeifImageFile):
+        return _of_heif(data, bits) if (bits := _depth(image)) > _BYTE else None
+    if isinstance(image, TiffPicture):
+        return image.deep_samples()
+    if isinstance(image, PngImageFile) and image.tile[0].args in {"RGB;16B", "RGBA;16B"}:
+        return _of_png(image, data)
+    if not image.mode.startswith("I;16"):
         return None
-    return _flattened(samples, white)
+    image.load()
+    return np.asarray(image).astype(np.uint16)[..., None]
 
 
 def _depth(image: HeifImageFile) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.errors import ImageError
@@ -18,7 +20,14 @@ from facesort.images.tiff import (
     read_directories,
 )
 from facesort.images.tiff_rewrite import as_tiff
-from facesort.images.tiff_samples import WEBP, UnlimitedTiff, can_show, sample_type, shown
+from facesort.images.tiff_samples import (
+    WEBP,
+    UnlimitedTiff,
+    can_show,
+    sample_type,
+    scaled_values,
+    shown,
+)
 from facesort.reasons import Reason
 
 _ORIENTATION = 274
@@ -91,6 +100,13 @@ class TiffPicture(UnlimitedTiff):
             picture = shown(self._directory)
             self._mode, self.im = picture.mode, picture.im
         return Image.Image.load(self) if self._is_ours else super().load()
+
+    def deep_samples(self) -> NDArray[np.uint16] | None:
+        """Decode with 16 bits, shape (height, width, 1 or 3); None if it has no more than 8."""
+        kind = sample_type(self._directory)
+        if kind is None or np.dtype(kind).itemsize == 1 or not can_show(self._directory):
+            return None
+        return (scaled_values(self._directory) * 65535 + 0.5).astype(np.uint16)
 
     def load_end(self) -> None:
         """Leave the picture as it is stored."""

@@ -74,10 +74,22 @@ def can_show(directory: Directory) -> bool:
 
 
 def shown(directory: Directory) -> Image.Image:
-    """Read a grey or RGB picture to 8 bits, with its transparent parts in white.
+    """Read a grey or RGB picture to 8 bits; as `scaled_values`."""
+    values = scaled_values(directory)
+    pixels = (values * 255 + 0.5).astype(np.uint8)
+    return Image.fromarray(pixels[..., 0] if values.shape[2] == 1 else pixels)
+
+
+def scaled_values(directory: Directory) -> NDArray[np.float32]:
+    """Read a grey or RGB picture, with its transparent parts in white.
 
     Black is 0.  White is the largest integer, 1.0 for floats.  Where 0.1 % of the samples exceed 1.0, or a picture
     fills next to nothing of 32 or 64 bits, white is what 0.1 % exceed.
+
+    Returns
+    -------
+    NDArray[float32]
+        Shape (height, width, 1 or 3), from 0 to 1.
 
     Raises
     ------
@@ -94,8 +106,7 @@ def shown(directory: Directory) -> Image.Image:
     if extra in {_ASSOCIATED, _UNASSOCIATED} and samples.shape[2] > channels:
         opacity = scaled(samples[..., channels : channels + 1], fixed=True)
         values = (values if extra == _ASSOCIATED else values * opacity) + (1 - opacity)
-    pixels = (values * 255 + 0.5).astype(np.uint8)
-    return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    return values
 
 
 def scaled(

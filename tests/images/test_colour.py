@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images import tiffs
 from images.charts import (
     ADOBE,
     BT2020,
@@ -253,6 +254,26 @@ def test_all_bits_count() -> None:
     samples = (steps**2.2 * 65535).round().astype(np.uint16)  # linear: 8 bits have 10 steps here
     pixels = load_photo(png(samples, gama(1)), "x", max_megapixels=1).pixels
     assert len(np.unique(pixels[..., 1])) >= 24
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_goes_through_its_profile_with_all_its_bits(kind: type, order: str) -> None:
+    values = numbers(BT2020, lambda light: light)
+    stored = values * 65535 if kind is np.uint16 else values
+    made = profile(BT2020, 1.0)
+    page = tiffs.page(large(stored.astype(kind)), order=order, t34675=(7, made))
+    assert off(tiffs.tiff(page, order=order)) < 0.5
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 12, b"\xff" * 12, b"\x7f\xff\xff\xff" * 3])
+@pytest.mark.parametrize("tag", [b"rXYZ", b"gTRC", b"count"])
+def test_a_profile_of_nonsense_means_srgb_or_a_picture(tag: bytes, damage: bytes) -> None:
+    made = bytearray(profile(P3, 2.2))
+    at = 128 if tag == b"count" else struct.unpack_from(">I", made, made.index(tag) + 4)[0] + 8
+    made[at : at + len(damage)] = damage
+    pixels = load_photo(eight(_P3_CHART, iccp(bytes(made))), "x", max_megapixels=1).pixels
+    assert pixels.shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("cut", [30, 60, 100, 150, 200, 250, 300])

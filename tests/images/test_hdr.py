@@ -175,3 +175,14 @@ def test_a_gain_map_behind_a_jpeg_is_not_the_photo(gain_map: str) -> None:
     plain = encoded(base, "JPEG", icc_profile=profile(P3, 2.2))
     assert np.abs(loaded(data).pixels.astype(int) - loaded(plain).pixels).max() <= 3
     assert loaded(data).info.remarks == ()
+
+
+def test_a_gain_map_in_a_heif_is_not_the_photo() -> None:
+    stored = picture(numbers(P3)).convert("RGBA")
+    stored.putalpha(100)
+    data = encoded(stored, "HEIF", chroma=444)
+    # libheif treats all auxiliary pictures alike whose kind it does not know, Apple's gain map among them.
+    data = data.replace(b"urn:mpeg:hevc:2015:auxid:1", b"urn:com:apple:aux:gainmap1")
+    photo = loaded(with_nclx(data, 12, 13))
+    assert farthest(photo.pixels) < 2
+    assert photo.info.remarks == ()
