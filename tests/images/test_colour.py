@@ -35,6 +35,7 @@ from images.synthetic_photos import dng, encoded
 from PIL import ExifTags, Image
 from skimage.color import deltaE_ciede2000
 
+from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.images.boxes import nclx_of_primary_item
 
@@ -294,3 +295,10 @@ def test_the_field() -> None:
         if path.suffix != ".md":
             pixels = load_photo(path.read_bytes(), path.name, max_megapixels=1).pixels
             assert np.median(deltaE_ciede2000(lab(pixels), lab(wanted))) < 1, path.name
+
+
+@pytest.mark.parametrize("kind", ["PNG", "HEIF"])
+def test_a_deep_picture_that_is_cut_off_is_refused_like_all_others(kind: str) -> None:
+    data = deep_png(numbers(P3), _CICP_P3) if kind == "PNG" else deep_heif(numbers(P3))
+    with pytest.raises(ImageError, match=kind):
+        load_photo(data[: len(data) * 2 // 3], "x", max_megapixels=1)
