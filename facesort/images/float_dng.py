@@ -10,6 +10,7 @@ import struct
 
 import numpy as np
 
+from facesort.images.raster import check_size
 from facesort.images.tiff import (
     RAW_PHOTOMETRICS,
     SUB_DIRECTORIES,
@@ -27,20 +28,25 @@ _OF_RAW = frozenset({*range(254, 260), 258, 262, 273, 277, 278, 279, 284, 317, *
                      339, 347, 50713, _BLACK_LEVEL, 50715, 50716, _WHITE_LEVEL})  # fmt: skip
 _KEPT = (254, 256, 257, 262, 277)
 _WHITE = 65535
+_MOST_CHANNELS = 4
 
 
-def with_integers(data: bytes, *, decode: bool = True) -> bytes:
+def with_integers(data: bytes, *, max_megapixels: float, decode: bool) -> bytes:
     """A DNG of floats as one of 16-bit integers; any other file as it is.
 
     Parameters
     ----------
     data : bytes
         A file for which `is_tiff` is true.
+    max_megapixels : float
+        Larger ones are refused before they are decoded.
     decode : bool
         Whether the samples are needed; else they are zero.
 
     Raises
     ------
+    ImageError
+        ``too_large``
     One of `DECODER_ERRORS`
         If the raw data are damaged.
     """
@@ -48,6 +54,7 @@ def with_integers(data: bytes, *, decode: bool = True) -> bytes:
     raw = max(filter(_is_of_floats, directories), key=lambda each: each.size, default=None)
     if raw is None:
         return data
+    check_size(*raw.size, max_megapixels)
     order, (width, height), count = raw.order, raw.size, raw.first(277, 1)
     samples = _samples(raw) if decode else bytes(2 * width * height * count)
     data += bytes(len(data) % 2)
@@ -74,7 +81,8 @@ def with_integers(data: bytes, *, decode: bool = True) -> bytes:
 def _is_of_floats(directory: Directory) -> bool:
     kind = sample_type(directory)
     is_raw = directory.first(262, 0) in RAW_PHOTOMETRICS and directory.is_photo
-    return is_raw and kind is not None and kind[0] == "f"
+    channels = directory.first(277, 1)
+    return is_raw and 1 <= channels <= _MOST_CHANNELS and kind is not None and kind[0] == "f"
 
 
 def _samples(raw: Directory) -> bytes:

@@ -122,7 +122,7 @@ def _opened(
     if content.complete is False:
         raise ImageError(Reason.TRUNCATED, f"the {content.format} file ends before its raw data")
     if content.format == "DNG":
-        data = with_integers(data, decode=decode)
+        data = with_integers(data, max_megapixels=max_megapixels, decode=decode)
     with rawpy.imread(io.BytesIO(data)) as raw:
         size = _upright_size(raw)
         check_size(*size, max_megapixels)

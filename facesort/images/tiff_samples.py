@@ -172,14 +172,15 @@ def _blocks(
         or rows * columns * (count // planes) * kind.itemsize > _LARGEST_BLOCK
     ):
         raise ValueError("a strip or tile has an impossible size")
+    across, down = -(-width // columns), -(-height // rows)
+    if min(len(offsets), len(lengths)) < planes * across * down:
+        raise ValueError("strips or tiles are missing")
     places = [
         (left, top, slice(plane, plane + count // planes))
         for plane in range(planes)
         for top in range(0, height, rows)
         for left in range(0, width, columns)
     ]
-    if min(len(offsets), len(lengths)) < len(places):
-        raise ValueError("strips or tiles are missing")
     for place, offset, length in zip(places, offsets, lengths, strict=False):
         shape = (rows if tiled else min(rows, height - place[1]), columns, count // planes)
         yield place, _block(directory, directory.data[offset : offset + length], shape, kind)
