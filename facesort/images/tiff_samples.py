@@ -63,7 +63,8 @@ def sample_type(directory: Directory) -> str | None:
         or directory.first(317, 1) not in _PREDICTORS
     ):
         return None
-    return _TYPES.get((formats.pop(), bits.pop()))
+    kind = _TYPES.get((formats.pop(), bits.pop()))
+    return kind if kind == "u1" or directory.first(259, 1) != WEBP else None
 
 
 def can_show(directory: Directory) -> bool:
