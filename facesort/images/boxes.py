@@ -30,7 +30,7 @@ def brands(head: bytes) -> tuple[bytes, ...]:
 def boxes_are_complete(data: bytes) -> bool:
     """Whether a file holds its top-level boxes; garbage after the last one is ignored."""
     whole = False
-    for kind, content, end in _boxes(data, 0):
+    for kind, content, end in boxes_in(data, 0):
         if kind not in _AT_THE_TOP:
             break
         whole = content <= end <= len(data)
@@ -41,7 +41,9 @@ def boxes_are_complete(data: bytes) -> bool:
 
 def canon_exif(data: bytes) -> Image.Exif:
     """Read the EXIF of a CR3, which has each directory in a box of its own; may raise one of `DECODER_ERRORS`."""
-    found = {kind: data[at:end] for kind, at, end in _boxes(data, data.index(_CANON) + len(_CANON))}
+    found = {
+        kind: data[at:end] for kind, at, end in boxes_in(data, data.index(_CANON) + len(_CANON))
+    }
     exif = Image.Exif()
     exif.load_from_fp(io.BytesIO(found[b"CMT1"]))
     for kind, directory in _CANON_DIRECTORIES.items():
@@ -61,11 +63,11 @@ def nclx_of_primary_item(data: bytes) -> tuple[int, int] | None:
         Code points of Rec. ITU-T H.273 from its ``colr`` box (ISO/IEC 14496-12, section 12.1.5); None without one.
     """
     try:
-        meta = _only(list(_boxes(data, 0)), b"meta")
-        described = list(_boxes(data, meta[0] + 4, meta[1]))
-        primary = _item_number(data, _only(described, b"pitm")[0])
-        properties = list(_boxes(data, *_only(described, b"iprp")))
-        listed = list(_boxes(data, *_only(properties, b"ipco")))
+        meta = only(list(boxes_in(data, 0)), b"meta")
+        described = list(boxes_in(data, meta[0] + 4, meta[1]))
+        primary = item_number(data, only(described, b"pitm")[0])
+        properties = list(boxes_in(data, *only(described, b"iprp")))
+        listed = list(boxes_in(data, *only(properties, b"ipco")))
         for kind, at, end in properties:
             for index in _properties_of(data[at:end], primary) if kind == b"ipma" else ():
                 name, content, _ = listed[index - 1]
@@ -77,7 +79,7 @@ def nclx_of_primary_item(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _only(boxes: list[_Box], kind: bytes) -> tuple[int, int]:
+def only(boxes: list[_Box], kind: bytes) -> tuple[int, int]:
     """Start and end of the first box of a kind."""
     for name, at, end in boxes:
         if name == kind:
@@ -85,7 +87,8 @@ def _only(boxes: list[_Box], kind: bytes) -> tuple[int, int]:
     raise LookupError(kind)
 
 
-def _item_number(data: bytes, at: int) -> int:
+def item_number(data: bytes, at: int) -> int:
+    """Number of the main item, of a ``pitm`` box."""
     return int(struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0])
 
 
@@ -107,7 +110,7 @@ def _properties_of(associations: bytes, item: int) -> list[int]:
     return []
 
 
-def _boxes(data: bytes, at: int, stop: int | None = None) -> Iterator[_Box]:
+def boxes_in(data: bytes, at: int, stop: int | None = None) -> Iterator[_Box]:
     """Type, start of the content and end of each box, up to the first that has no valid length."""
     stop = len(data) if stop is None else min(stop, len(data))
     while at + 8 <= stop:

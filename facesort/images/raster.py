@@ -7,6 +7,7 @@ global registration, and the user's size limit is the only one.
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,14 +30,18 @@ from facesort.images.colour_space import SRGB, ColourSpace
 from facesort.images.colour_tags import Colour, container_colour, exif_colour
 from facesort.images.damage import Damage, load_what_is_there
 from facesort.images.decoder_errors import DECODER_ERRORS
+from facesort.images.heif_damage import heif_damage
 from facesort.images.jpeg_exif import jpeg_exif
 from facesort.images.jpeg_photo import decode_photo, open_jpeg
 from facesort.images.png import tidied
 from facesort.images.png_damage import examine_png
 from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
+from facesort.images.tiff_damage import tiff_damage
 from facesort.images.tiff_picture import TiffPicture
 from facesort.reasons import Reason
+
+_log = logging.getLogger(__name__)
 
 WORKING_EDGE = 2048
 """Long edge of a working image in px: at least this and at most twice this, unless the photo is smaller."""
@@ -157,7 +162,8 @@ def decode_raster(
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
-    return Picture(apply_orientation(pixels, turn), header, damage or seen)
+    damage = damage or seen or _hidden_damage(data, kind)
+    return Picture(apply_orientation(pixels, turn), header, damage)
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -224,6 +230,16 @@ def _decoded(
             image = _OPENERS[kind](io.BytesIO(data))
     damage = damage or load_what_is_there(image, lambda: _OPENERS[kind](io.BytesIO(data)))
     return shrink_to_working_size(to_plain(image, space.white), edge), damage
+
+
+def _hidden_damage(data: bytes, kind: str) -> Damage | None:
+    """What shows in the bytes only of a picture that could be decoded."""
+    look = {"HEIF": heif_damage, "TIFF": tiff_damage}.get(kind)
+    try:
+        return look(data) if look else None
+    except DECODER_ERRORS as error:
+        _log.debug("not looked for damage: %s", error)
+        return None
 
 
 def _shrunk(samples: Samples, edge: int) -> Samples:

@@ -145,3 +145,34 @@ def test_what_gives_no_pixels_cannot_be_accepted(kind: str) -> None:
     with pytest.raises(ImageError) as raised:
         load(data[: len(data) // 2], accept_damaged=True)
     assert raised.value.reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("size", [(300, 200), (1200, 900)])
+def test_zeros_in_a_heif_are_noticed(size: tuple[int, int]) -> None:
+    """The decoder guesses without a word, but HEVC has no such bytes."""
+    data = encoded(PHOTO.resize(size), "HEIF")
+    assert load(data).info.remarks == ()
+    chance = random.Random(1)
+    for _ in range(5):
+        at = chance.randrange(len(data) // 4, len(data) - 600)
+        changed = data[:at] + bytes(512) + data[at + 512 :]
+        assert "up to 100 %" in refused(changed).detail
+        assert load(changed, accept_damaged=True).info.remarks == ("damaged",)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg"])
+def test_zeros_in_a_strip_of_a_tiff_are_noticed(compression: str) -> None:
+    data = encoded(PHOTO, "TIFF", compression=compression)
+    assert load(data).info.remarks == ()
+    at = len(data) // 2
+    changed = data[:at] + bytes(64) + data[at + 64 :]
+    assert " % of the picture is missing or wrong" in refused(changed).detail
+    assert load(changed, accept_damaged=True).info.remarks == ("damaged",)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_flat_tiff_is_no_damaged_one(compression: str, mode: str) -> None:
+    for shade in (0, 255):
+        image = Image.new("RGB", (700, 500), (shade,) * 3).convert(mode)
+        assert load(encoded(image, "TIFF", compression=compression)).info.remarks == ()
