@@ -180,9 +180,9 @@ class Face:
     Parameters
     ----------
     box : ndarray of shape (4,), float32
-        ``x_min, y_min, x_max, y_max`` in px of the upright, full-size photo.
+        ``x_min, y_min, x_max, y_max`` in px of the full-size photo as viewers show it: upright if its file says how.
     landmarks : ndarray of shape (5, 2), float32
-        As in `Detections`, in px of the upright, full-size photo.
+        As in `Detections`, in px of the photo, like the box.
     score : float
         Detection score.
     sharpness : float
@@ -195,6 +195,8 @@ class Face:
         L2-normalised.
     crop : bytes
         JPEG thumbnail of the face with some context.
+    turn : int
+        Degrees clockwise by which the photo must be turned for the face to be upright: 0, 90, 180 or 270.
     """
 
     box: NDArray[np.float32]
@@ -205,6 +207,7 @@ class Face:
     quality: float
     embedding: NDArray[np.float32]
     crop: bytes
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,11 @@ class FaceEngine(Protocol):
         """Model pack of this engine."""
         ...
 
+    @property
+    def sure(self) -> float:
+        """Detection score from which a face is one, and upright if its landmarks are."""
+        ...
+
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image."""
         ...

@@ -50,6 +50,11 @@ class DlibEngine:
         except RuntimeError as error:
             raise PackError(f"dlib cannot load the files in {pack.path}: {error}") from error
 
+    @property
+    def sure(self) -> float:
+        """It finds no faces that are turned, so each is upright."""
+        return 0.0
+
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image.
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.errors import PackError
+from facesort.faces.look import averaged
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend
 
@@ -36,6 +37,7 @@ except ImportError as error:
 _DETECT_SIDES = (128, 640)  # px of the long edge; 640 alone misses faces that fill the frame
 _STRIDE = 32  # SCRFD's largest; input sides are multiples of it
 _MIN_SCORE = 0.5
+_SURE = 0.78
 _THINNEST = 1 / 64  # thinner images have no row left at 128 px
 
 
@@ -77,6 +79,11 @@ class InsightFaceEngine:
         self._recogniser = ArcFaceONNX(str(recogniser), session)
 
     @property
+    def sure(self) -> float:
+        """The best face of 1 % of upright photos has less (of 83 labelled ones), of 97 % of those that are not."""
+        return _SURE
+
+    @property
     def sessions(self) -> tuple[InferenceSession, InferenceSession]:
         """Of the detector and the recogniser, for benchmarks."""
         return self._detector.session, self._recogniser.session
@@ -84,15 +91,15 @@ class InsightFaceEngine:
     def detect(self, pixels: Pixels) -> Detections:
         """Find the faces in one image.
 
-        The image is first area-averaged to a long edge of 640 px: SCRFD's bilinear resize would skip pixels.  Exact
-        halves come first, which takes a sixth of the time.  Padding is only up to the next stride: a 3:2 photo costs
-        a quarter less than in InsightFace's square, with the same detections.
+        The image is first area-averaged to a long edge of 640 px: SCRFD's bilinear resize would skip pixels.
+        Padding is only up to the next stride: a 3:2 photo costs a quarter less than in InsightFace's square, with the
+        same detections.
         """
         height, width = pixels.shape[:2]
         if min(height, width) < max(height, width) * _THINNEST:
             return _detections(np.empty((0, 5)), np.empty((0, 5, 2)))
         size = _small_size(pixels)
-        small = _averaged(pixels, size)
+        small = averaged(pixels, size)
         found, landmarks = self._detector.detect(
             cv2.cvtColor(small, cv2.COLOR_RGB2BGR),
             input_size=detector_sizes(pixels),
@@ -139,17 +146,6 @@ def _small_size(pixels: Pixels) -> tuple[int, int]:
     height, width = pixels.shape[:2]
     shrink = min(1.0, _DETECT_SIDES[-1] / max(height, width))
     return max(1, round(width * shrink)), max(1, round(height * shrink))
-
-
-def _averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Shrink to a width and height by area averaging."""
-    while min(pixels.shape[0] // size[1], pixels.shape[1] // size[0]) >= 2:
-        half = pixels.shape[1] // 2, pixels.shape[0] // 2
-        whole = pixels[: 2 * half[1], : 2 * half[0]]  # an odd row would rule out the fast path
-        pixels = np.asarray(cv2.resize(whole, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    if pixels.shape[1::-1] == size:
-        return pixels
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def similarity(points: NDArray[np.float32], template: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -57,6 +57,11 @@ class SyntheticEngine:
     def __init__(self, pack: ModelPack) -> None:
         self.pack = pack
 
+    @property
+    def sure(self) -> float:
+        """It finds no faces that are turned, so each is upright."""
+        return 0.0
+
     def detect(self, pixels: Pixels) -> Detections:
         """Find the squares in one image, from left to right; all have the same score."""
         boxes = [box for box in _candidates(pixels) if _read(_cut(pixels, box)) is not None]
