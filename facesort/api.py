@@ -80,7 +80,8 @@ class WorkspaceView:
         ``camera``, ``format``, ``width``, ``height`` (px), ``size`` (bytes), ``sha256``, ``shot_id`` (the same for all
         photos of a shot), ``present`` (whether a file in the sources holds it), ``superseded`` (whether it was edited
         since, and its new version is delivered instead), ``remarks`` (list of codes, such as ``damaged``: what to know
-        of a photo although it was read).
+        of a photo although it was read), ``turn`` (degrees clockwise by which it must be turned to hang as its faces
+        say; 0 if its file says how it hangs).
         """
         return self._table("photos")
 

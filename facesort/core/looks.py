@@ -25,7 +25,7 @@ _PANORAMA = 2.0  # long edge by short edge
 _TILE_OF_PANORAMA = 3000
 _SMALLEST_TILE, _LARGEST_TILE = 1280, 2048
 _OVERLAP = 0.3
-_LARGEST_DETAIL = 100e6  # px
+_LARGEST_DETAIL = 64e6  # px
 
 _TILTED = 45.0  # degrees
 _GAIN = 0.05  # of score: more than a turn gives or takes by itself

@@ -38,12 +38,15 @@ class PhotoRef:
         Name of the source; empty for a photo of no source, such as a reference.
     shown : str
         The path as people see it: after the name of the source where there are several.
+    turn : int
+        As in `Analysis`, once it was analysed.
     """
 
     photo_id: int
     path: str
     source: str = field(default="", kw_only=True)
     shown: str = field(default="", kw_only=True, compare=False)
+    turn: int = field(default=0, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         if not self.shown:
@@ -231,6 +234,9 @@ class Analysis:
         The content was known already; nothing but its hash was computed.
     shot_of : int or None
         An earlier photo of the same shot: the JPEG of a RAW, for example.
+    turn : int
+        Degrees clockwise by which the photo must be turned to hang as its faces say: 0, 90, 180 or 270; 0 too if its
+        file says how it hangs.
     """
 
     photo_id: int
@@ -244,6 +250,7 @@ class Analysis:
     phash: int | None = None
     known: bool = False
     shot_of: int | None = None
+    turn: int = 0
 
     @property
     def is_linked(self) -> bool:

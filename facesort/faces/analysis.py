@@ -60,14 +60,6 @@ def find_faces(
     return tuple(faces[number] for number in range(len(faces)))
 
 
-def detect(
-    engine: FaceEngine, pixels: Pixels, *, small: bool = False
-) -> tuple[Detections, NDArray[np.int64]]:
-    """Find all faces of one image, and the turn of each, in degrees clockwise."""
-    viewer = Viewer(engine, pixels)
-    return _look(viewer, Sight(viewer.size, small=small, sure=engine.sure))
-
-
 def _look(viewer: Viewer, sight: Sight) -> tuple[Detections, NDArray[np.int64]]:
     seen: list[Seen] = []
     while looks := next_looks(sight, seen):

@@ -17,4 +17,5 @@ from facesort.images.photo_file import (
     load_photo as load_photo,
     look_at as look_at,
 )
+from facesort.images.raster import WORKING_EDGE as WORKING_EDGE
 from facesort.images.signatures import HEAD_BYTES as HEAD_BYTES

@@ -94,6 +94,12 @@ class PhotoSettings(_Section):
     accept_damaged : bool
         Whether photos of which pixels are missing or guessed are sorted and delivered, marked as ``damaged``; else
         they end as ``corrupt`` or ``truncated``.
+    auto_upright : bool
+        Whether a photo that lies on its side or head by its faces is delivered upright, if its file does not say how
+        it hangs.
+    small_faces : bool
+        Whether all photos are searched for small faces, down to about 60 px in one of 24 megapixels; panoramas always
+        are.
     """
 
     max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
@@ -102,6 +108,8 @@ class PhotoSettings(_Section):
     max_worker_mb: Annotated[float, Field(ge=500, le=1e8)] = 4000.0
     pairs: Pairs = "jpeg"
     accept_damaged: Annotated[bool, Field(strict=True)] = False
+    auto_upright: Annotated[bool, Field(strict=True)] = False
+    small_faces: Annotated[bool, Field(strict=True)] = False
 
 
 class SeedSettings(_Section):

@@ -168,7 +168,8 @@ SELECT r.photo_id, l.file_id, l.source, l.path, l.size, l.present, r.batch_id,
        coalesce(r.detail, '') AS detail, r.sha256, r.shot_id,
        r.format, r.width, r.height, r.captured_at, r.utc_offset,
        r.captured_at + to_seconds(coalesce(own.seconds, every.seconds, 0)) AS taken_at,
-       r.camera, r.phash, r.latitude, r.longitude, r.altitude, coalesce(r.remarks, []) AS remarks
+       r.camera, r.phash, r.latitude, r.longitude, r.altitude, coalesce(r.remarks, []) AS remarks,
+       coalesce(r.turn, 0) AS turn
 FROM result_until(until_run) r JOIN place l USING (photo_id) LEFT JOIN standings s USING (photo_id)
 JOIN source o ON o.name = l.source
 LEFT JOIN clock own ON own.source_id = o.source_id AND own.camera = r.camera AND own.camera <> ''

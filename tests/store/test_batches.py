@@ -160,7 +160,7 @@ def test_everything_about_a_batch_is_stored(store: Store) -> None:
     ]
     assert store.rows("SELECT * FROM photo") == [
         (2, "sha-2", 2, 2, "JPEG", 600, 400, datetime(2026, 5, 4, 3, 2, 1), 120, "Camera",
-         2**64 - 1, 47.25, 8.5, 410.0),
+         2**64 - 1, 47.25, 8.5, 410.0, [], 0),
     ]  # fmt: skip
     assert store.rows("SELECT * FROM result") == [(2, 1, "matched", None, "")]
     [row] = store.rows("SELECT * FROM face")

@@ -15,14 +15,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+from facesort.core.looks import detail_edge
 from facesort.core.paths import from_text
-from facesort.core.records import Analysis, PhotoInfo, PhotoRef
+from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
 from facesort.core.shots import same_shot
+from facesort.core.turns import turn_of
 from facesort.errors import ImageError, short_of
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
+from facesort.faces.look import turned
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import (
+    WORKING_EDGE,
     LoadedPhoto,
     encode_crop,
     encode_output,
@@ -37,6 +41,9 @@ _JPEG_MAGIC = b"\xff\xd8\xff"
 _JPEG_HEADER = 1 << 18  # bytes; metadata come first, and rarely take more than 64 kB
 # A crop for people to look at: the face with 40 % more on each side, at most 160 px, about 5 kB.
 _CROP = partial(encode_crop, context=0.4, edge=160, quality=80)
+
+TURNED = "turned"
+"""Remark: by its faces the photo lies on its side or head, and its file does not say how it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,20 +199,38 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         if part is not None and part.shot_of not in task.alone_beside:
             return replace(part, sha256=digest)
         loaded = _load(analyser, data, path)
+        faces = _faces(analyser, loaded, data, path)
     except ImageError as error:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
-    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
-    faces = find_faces(engine, loaded.pixels, scale=loaded.scale, crop=_CROP)
+    info = loaded.info
+    turn = 0 if loaded.hangs else turn_of((f.turn for f in faces), (f.score for f in faces))
     return Analysis(
         key,
         digest,
-        info=loaded.info,
+        info=replace(info, remarks=(*info.remarks, TURNED)) if turn else info,
         faces=faces,
         detail=loaded.damage,
-        jpeg=encode_output(loaded.pixels) if faces else b"",
+        jpeg=_output(analyser, loaded, turn) if faces else b"",
         phash=perceptual_hash(loaded.pixels),
         shot_of=None if part is None else part.shot_of,
+        turn=turn,
     )
+
+
+def _faces(analyser: Analyser, loaded: LoadedPhoto, data: bytes, path: str) -> tuple[Face, ...]:
+    """Faces of a photo, which is decoded again, finer, if small ones are looked for."""
+    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
+    small, shown = analyser.photos.small_faces, loaded
+    edge = detail_edge((loaded.info.width, loaded.info.height), small=small)
+    if edge is not None and edge > max(loaded.pixels.shape[:2]):
+        shown = _load(analyser, data, path, edge)
+    return find_faces(
+        engine, shown.pixels, scale=shown.scale, crop=_CROP, told=loaded.hangs, small=small
+    )
+
+
+def _output(analyser: Analyser, loaded: LoadedPhoto, turn: int) -> bytes:
+    return encode_output(turned(loaded.pixels, turn if analyser.photos.auto_upright else 0))
 
 
 def _as_part_of_shot(analyser: Analyser, task: Task, data: bytes) -> Analysis | None:
@@ -246,14 +271,15 @@ def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) 
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
     if sha256 not in (None, hashlib.sha256(data).hexdigest()):
         raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
-    return encode_output(_load(analyser, data, photo.path).pixels)
+    return _output(analyser, _load(analyser, data, photo.path), photo.turn)
 
 
-def _load(analyser: Analyser, data: bytes, path: str) -> LoadedPhoto:
+def _load(analyser: Analyser, data: bytes, path: str, edge: int = WORKING_EDGE) -> LoadedPhoto:
     limits = analyser.photos
     return load_photo(
         data,
         path,
         max_megapixels=limits.max_megapixels,
         accept_damaged=limits.accept_damaged,
+        edge=edge,
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from facesort.clock import Clock, utc_now
 from facesort.engine.gallery.action import undoable
+from facesort.faces.analysis import find_faces
 from facesort.faces.protocol import FaceEngine
 from facesort.images import decode_jpeg
 from facesort.store.gallery import people
@@ -40,9 +41,7 @@ def reembed(
 
 
 def _largest_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
-    detections = engine.detect(pixels)
-    if not len(detections):
-        return None
-    sizes = (detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1)
-    largest = int(np.argmax(sizes))
-    return np.asarray(engine.embed(engine.align(pixels, detections))[largest])
+    """Embedding of the largest face, found as in a photo: the crop may lie on its side."""
+    faces = find_faces(engine, pixels, scale=1.0, crop=lambda *_: b"")
+    sizes = [float((face.box[2:] - face.box[:2]).prod()) for face in faces]
+    return faces[int(np.argmax(sizes))].embedding if faces else None

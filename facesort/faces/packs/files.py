@@ -27,7 +27,7 @@ MANIFEST = "pack.json"
 _MANIFEST_LIMIT = 1 << 20
 _MOST_MODELS = 100
 # Increment a version when the same files start to give different embeddings.
-_PREPROCESSING = {"insightface": "insightface-2", "dlib": "dlib-1", "synthetic": "synthetic-1"}
+_PREPROCESSING = {"insightface": "insightface-3", "dlib": "dlib-2", "synthetic": "synthetic-2"}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 
 

@@ -249,6 +249,7 @@ def _insert_photos(store: Store, record: BatchRecord) -> None:
             "longitude": [p.longitude if p else None for p in positions],
             "altitude": [p.altitude if p else None for p in positions],
             "remarks": [list(i.remarks) if i else None for i in infos],
+            "turn": [r.analysis.turn for r in found],
         },
     )
 

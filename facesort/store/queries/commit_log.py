@@ -19,13 +19,15 @@ class LoggedWrite:
 
 
 _SELECT = (
-    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path, p.source "
-    "FROM write w JOIN place p USING (photo_id) "
+    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path, p.source, "
+    "coalesce(c.turn, 0) FROM write w JOIN place p USING (photo_id) JOIN photo c USING (photo_id) "
 )
 
 
-def _logged(row: tuple[int, int, int | None, str, str, int, str, str]) -> LoggedWrite:
-    return LoggedWrite(row[0], PlannedWrite(*row[1:6]), PhotoRef(row[1], row[6], source=row[7]))
+def _logged(row: tuple[int, int, int | None, str, str, int, str, str, int]) -> LoggedWrite:
+    return LoggedWrite(
+        row[0], PlannedWrite(*row[1:6]), PhotoRef(row[1], row[6], source=row[7], turn=row[8])
+    )
 
 
 def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:

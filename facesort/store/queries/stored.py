@@ -30,7 +30,7 @@ WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
 """
 _PHOTOS = """
 SELECT photo_id, path, source, shown_path(source, path), status, reason, sha256, width, height, phash, taken_at,
-       coalesce(camera, ''), shot_id, present
+       coalesce(camera, ''), shot_id, present, turn
 FROM photo_state p WHERE {} ORDER BY photo_id
 """
 
@@ -136,9 +136,9 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
     }
     rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
     for key, path, source, shown, status, reason, sha256, width, height, *rest in rows:
-        phash, taken_at, camera, shot_id, present = rest
+        phash, taken_at, camera, shot_id, present, turn = rest
         yield StoredPhoto(
-            PhotoRef(key, path, source=source, shown=shown),
+            PhotoRef(key, path, source=source, shown=shown, turn=turn),
             status,
             reason,
             sha256,

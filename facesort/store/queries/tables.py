@@ -18,7 +18,7 @@ _TABLES = {
         SELECT s.photo_id, s.source, s.path, s.status, s.reason, s.detail,
                coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
                s.captured_at, s.utc_offset, s.taken_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
-               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded, s.remarks
+               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded, s.remarks, s.turn
         FROM photo_state s LEFT JOIN who USING (photo_id) LEFT JOIN superseded x USING (photo_id)
         ORDER BY s.photo_id""",
     "files": """
