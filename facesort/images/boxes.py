@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from PIL import ExifTags, Image
 
+from facesort.images.tiff import read_directory
+
 _log = logging.getLogger(__name__)
 
 _Box = tuple[bytes, int, int]
@@ -16,6 +18,7 @@ _Box = tuple[bytes, int, int]
 _LONGEST_FILE_TYPE = 256
 _AT_THE_TOP = frozenset({b"ftyp", b"free", b"mdat", b"meta", b"moov", b"uuid"})
 _CANON = b"uuid" + bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+_INDEX = 1  # EXIF's InteroperabilityIndex
 _CANON_DIRECTORIES = {b"CMT2": ExifTags.IFD.Exif, b"CMT4": ExifTags.IFD.GPSInfo}
 
 
@@ -50,7 +53,12 @@ def canon_exif(data: bytes) -> Image.Exif:
         if kind in found:
             part = Image.Exif()
             part.load_from_fp(io.BytesIO(found[kind]))
+            # Its offset counts from here, which Pillow would not know.
+            interoperability = part.pop(ExifTags.IFD.Interop, None)
             exif.get_ifd(directory).update(part)
+            if isinstance(interoperability, int):
+                index = read_directory(found[kind], interoperability).value(_INDEX)
+                exif.get_ifd(ExifTags.IFD.Interop)[_INDEX] = index
     return exif
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images.boxes import canon_exif
-from facesort.images.colour_space import ColourSpace
+from facesort.images.colour_space import ADOBE_RGB, SRGB, ColourSpace
 from facesort.images.colour_tags import exif_colour
 from facesort.images.content import EXPORT, Content
 from facesort.images.decoder_errors import DECODER_ERRORS
@@ -38,7 +38,7 @@ from facesort.images.raster import (
     read_header,
     shrink_to_working_size,
 )
-from facesort.images.tiff import exif_of, is_tiff
+from facesort.images.tiff import exif_of, is_tiff, read_directories
 from facesort.reasons import Reason
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,9 @@ _SIGNAL = 0.02  # share of the white level that noise in the dark does not reach
 # Lossless RAW has about one byte per pixel, the most compressed lossy DNG about a tenth.
 _MIN_BYTES_PER_PIXEL = 1 / 16
 _MIN_BYTES_PER_PIXEL_UNCHECKED = 1 / 2  # where the container does not tell the end of the data
+
+_PREVIEW_COLOUR_SPACE = 50970  # DNG 1.6
+_PREVIEW_COLOURS = {2: SRGB, 3: ADOBE_RGB}
 
 _NO_PREVIEW: tuple[type[Exception], ...] = (*DECODER_ERRORS, ImageError)
 
@@ -89,8 +92,7 @@ def decode_raw(
         if content.complete is None:
             _check_mosaic(raw)
         exif = _own_exif(data, content)
-        colour = None if exif is None else exif_colour(exif)
-        preview = _preview(raw, max_megapixels, colour, edge)
+        preview = _preview(raw, max_megapixels, _preview_colour(data, exif), edge)
         if (
             preview is not None
             and _shows_enough(preview, size, edge)
@@ -166,6 +168,15 @@ def _preview(
     except _NO_PREVIEW as error:
         _log.debug("no usable preview, developing the raw data: %s", error)
         return None
+
+
+def _preview_colour(data: bytes, exif: Image.Exif | None) -> ColourSpace | None:
+    """What the file says of a preview that does not say itself: in a DNG its converter, else the camera."""
+    directories = read_directories(data) if is_tiff(data) else ()
+    told = [each for each in directories if _PREVIEW_COLOUR_SPACE in each]
+    largest = max(told, key=lambda each: max(each.size), default=None)
+    number = 0 if largest is None else largest.first(_PREVIEW_COLOUR_SPACE, 0)
+    return _PREVIEW_COLOURS.get(number) or (None if exif is None else exif_colour(exif))
 
 
 def _preview_jpeg(raw: rawpy.RawPy) -> bytes | None:

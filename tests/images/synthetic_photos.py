@@ -103,6 +103,7 @@ def dng(
     maker: bytes = b"Maker",
     compression: int = 1,
     interoperability: str = "",
+    preview_colour_space: int = 0,
 ) -> bytes:
     """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise, time and place.
 
@@ -120,6 +121,8 @@ def dng(
         What the directory says of the mosaic.
     interoperability : str
         EXIF's index, ``R03`` for Adobe RGB; empty for none.
+    preview_colour_space : int
+        What the directory of the preview says: 2 for sRGB, 3 for Adobe RGB.
     """
     linear = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
     height, width = linear.shape[:2]
@@ -152,10 +155,13 @@ def dng(
         50728: ("II", (1, 1, 1, 1, 1, 1)),
         50778: ("H", (21,)),
     }
-    return _tiff(tags, strip, preview, interoperability)
+    of_preview: _Tags = {50970: ("I", (preview_colour_space,))} if preview_colour_space else {}
+    return _tiff(tags, strip, preview, of_preview, interoperability)
 
 
-def _tiff(tags: _Tags, strip: bytes, preview: bytes, interoperability: str) -> bytes:
+def _tiff(
+    tags: _Tags, strip: bytes, preview: bytes, of_preview: _Tags, interoperability: str
+) -> bytes:
     """Lay out: header, strip, preview, its directory, the main directory."""
     head = bytearray(struct.pack("<2sHI", b"II", 42, 0))
     tags[273] = ("I", (len(head),))
@@ -176,6 +182,7 @@ def _tiff(tags: _Tags, strip: bytes, preview: bytes, interoperability: str) -> b
             **dict(zip((256, 257), _size_tags(preview), strict=True)),
             258: ("H", (8, 8, 8)),
             277: ("H", (3,)),
+            **of_preview,
         }
         head += preview
         tags[330] = ("I", (_append_directory(head, child),))

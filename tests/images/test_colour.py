@@ -37,7 +37,9 @@ from skimage.color import deltaE_ciede2000
 
 from facesort.errors import ImageError
 from facesort.images import load_photo
-from facesort.images.boxes import nclx_of_primary_item
+from facesort.images.boxes import canon_exif, nclx_of_primary_item
+from facesort.images.colour_space import ADOBE_RGB
+from facesort.images.colour_tags import exif_colour
 
 _CLOSE = 2.0  # dE2000
 _CLOSE_AFTER = {"AVIF": 3.0}  # whose YCbCr of 8 bits alone is off by two levels
@@ -152,6 +154,31 @@ def test_a_preview_says_itself_or_the_raw_file_says_for_it() -> None:
     preview = jpeg[:2] + jpeg[20:]  # EXIF first, without JFIF: then LibRaw adds no EXIF of its own
     speaking = dng(plain, preview=preview, interoperability="R03")
     assert np.abs(_shown(speaking) - CHART).max() < 6
+
+
+def test_the_converter_that_wrote_a_dng_knows_its_preview_better_than_the_camera() -> None:
+    plain = picture(numbers()).resize((576, 384), Image.Resampling.NEAREST)
+    of_srgb = dng(
+        plain, preview=encoded(plain, "JPEG"), interoperability="R03", preview_colour_space=2
+    )
+    assert np.abs(_shown(of_srgb) - CHART).max() < 6
+    adobe = _ADOBE_CHART.resize((576, 384), Image.Resampling.NEAREST)
+    of_adobe = dng(adobe, preview=encoded(adobe, "JPEG"), preview_colour_space=3)
+    assert np.abs(_shown(of_adobe) - CHART).max() < 6
+
+
+def test_a_cr3_says_adobe_rgb() -> None:
+    empty = struct.pack("<4sIHI", b"II*\0", 8, 0, 0)
+    colour = struct.pack("<2HI2H", ExifTags.Base.ColorSpace, 3, 1, 0xFFFF, 0)
+    pointer = struct.pack("<2H2I", ExifTags.IFD.Interop, 4, 1, 38)
+    index = struct.pack("<3HI4sI", 1, 1, 2, 4, b"R03", 0)
+    details = struct.pack("<4sIH", b"II*\0", 8, 2) + colour + pointer + bytes(4) + index
+    boxes = b"".join(
+        struct.pack(">I", 8 + len(part)) + name + part
+        for name, part in ((b"CMT1", empty), (b"CMT2", details))
+    )
+    exif = canon_exif(b"uuid" + bytes.fromhex("85c0b687820f11e08111f4ce462b6a48") + boxes)
+    assert exif_colour(exif) == ADOBE_RGB
 
 
 def _shown(data: bytes) -> np.ndarray:
