@@ -84,6 +84,21 @@ def test_compressions(compression: str) -> None:
         assert distance(read(data).pixels, picture) < 1.5, mode
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "lzma", "zstd"])
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_compressions_of_wide_samples(compression: str, kind: str) -> None:
+    grey = Image.fromarray(samples(kind)[..., 0])
+    got = read(encoded(grey, "TIFF", compression=compression)).pixels
+    assert distance(got, Image.fromarray(_RGB[..., 0])) < 0.6
+
+
+def test_jpeg_in_a_bigtiff_with_tables_of_its_own() -> None:
+    for mode in ("RGB", "L"):
+        picture = scene().convert(mode)
+        data = encoded(picture, "TIFF", compression="jpeg", quality=95, big_tiff=True)
+        assert distance(read(data).pixels, picture) < 1.5
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_webp_inside(channels: int) -> None:
     picture = scene() if channels == 3 else scene().convert("RGBA")
