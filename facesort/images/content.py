@@ -142,6 +142,8 @@ def _is_complete(data: bytes, kind: str) -> bool | None:
     match kind:
         case "CR3" | "AVIF" | "HEIF":
             return boxes_are_complete(data)
+        case "CRW":
+            return _crw_is_complete(data)
         case "RAF":
             return _raf_is_complete(data)
         case "WEBP":
@@ -159,6 +161,14 @@ def _is_complete(data: bytes, kind: str) -> bool | None:
             return data.rstrip(b"\0").endswith(b";")
         case _:
             return None
+
+
+def _crw_is_complete(data: bytes) -> bool:
+    """Check that the last four bytes of a Canon CRW point to its directory, as they do in a whole one."""
+    (start,) = struct.unpack_from("<I", data, 2)
+    at = int(start) + int.from_bytes(data[-4:], "little")
+    entries = int.from_bytes(data[at : at + 2], "little")
+    return entries > 0 and at + 2 + 10 * entries <= len(data) - 4
 
 
 def _raf_is_complete(data: bytes) -> bool:

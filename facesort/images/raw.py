@@ -27,6 +27,7 @@ from facesort.images.boxes import canon_exif
 from facesort.images.colour_space import ADOBE_RGB, SRGB, ColourSpace
 from facesort.images.colour_tags import exif_colour
 from facesort.images.content import EXPORT, Content
+from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.float_dng import with_integers
 from facesort.images.raster import (
@@ -38,6 +39,7 @@ from facesort.images.raster import (
     read_header,
     shrink_to_working_size,
 )
+from facesort.images.raw_damage import Erased, erased_raw
 from facesort.images.tiff import exif_of, is_tiff, read_directories
 from facesort.reasons import Reason
 
@@ -89,7 +91,8 @@ def decode_raw(
     """
     with _opened(data, content, max_megapixels, decode=True) as raw:
         size = _upright_size(raw)
-        if content.complete is None:
+        erased = erased_raw(data)
+        if content.complete is None or (erased is not None and erased.at_end):
             _check_mosaic(raw)
         exif = _own_exif(data, content)
         preview = _preview(raw, max_megapixels, _preview_colour(data, exif), edge)
@@ -98,12 +101,13 @@ def decode_raw(
             and _shows_enough(preview, size, edge)
             and not _is_blank(preview.pixels)
         ):
-            pixels = preview.pixels
+            pixels, damage = preview.pixels, None
         else:
             pixels, size = _developed(raw, size, edge)
+            damage = _damage(raw, erased)
     if exif is None:
         exif = Image.Exif() if preview is None else preview.header.exif
-    return Picture(pixels, Header(size, exif, hangs=True))
+    return Picture(pixels, Header(size, exif, hangs=True), damage)
 
 
 def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> Header:
@@ -227,6 +231,13 @@ def _developed(
         factor = 2 if half else 1
         size = (image.width * factor, image.height * factor)
     return np.asarray(shrink_to_working_size(image, edge)), size
+
+
+def _damage(raw: rawpy.RawPy, erased: Erased | None) -> Damage | None:
+    """What zeros in the data say of a developed picture: where they may stand for black, nothing."""
+    if erased is None or not (erased.packed or min(raw.black_level_per_channel) > 0):
+        return None
+    return Damage(Reason.CORRUPT, "zeros in the raw data", erased.share, at_most=True)
 
 
 def _check_mosaic(raw: rawpy.RawPy) -> None:
