@@ -76,7 +76,8 @@ class TiffPicture(UnlimitedTiff):
                 if not can_show(self._directory):
                     raise _unsupported(self._directory) from error
                 self._is_ours = True
-        if self.mode == "YCbCr":  # Pillow takes it for one without subsampling, libtiff does not
+        subsampling = self._directory.integers(530)[:2]
+        if self.mode == "YCbCr" and subsampling != (1, 1):  # which Pillow does not look at
             self._mode, self.use_load_libtiff = "RGB", True
             self.tile = [
                 self.tile[0]._replace(
