@@ -93,6 +93,7 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
 def _reembed(workspace: Any, pack: Any) -> None:
     from facesort.engine.gallery.reembed import reembed
     from facesort.faces.engines.load import load_engine
+    from facesort.store.queries.gallery import faces_of_other_packs
 
     lost = reembed(workspace, load_engine(pack, threads=os.cpu_count() or 1))
     if lost:
@@ -102,6 +103,14 @@ def _reembed(workspace: Any, pack: Any) -> None:
             "Use another pack, or seed these persons in a new workspace"
         )
     say(f"all references are now embedded with {pack.name}")
+    with workspace.open_store(read_only=True) as store:
+        faces, photos = faces_of_other_packs(store, pack.pack_id)
+    if faces:
+        say(
+            f"{faces:,} faces in {photos:,} photos that were sorted before keep their old embeddings: they stay as "
+            "decided, and are neither matched again nor learned from",
+            err=True,
+        )
 
 
 @click.command()

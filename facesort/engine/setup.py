@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facesort.errors import PackMismatchError
+from facesort.faces.packs.files import is_former
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import parse_settings
@@ -75,7 +76,14 @@ def refuse_other_pack(store: Store, pack: ModelPack) -> None:
     PackMismatchError
         If a reference was embedded with another pack.
     """
-    if pack_ids(store) - {pack.pack_id}:
+    others = pack_ids(store) - {pack.pack_id}
+    if others and all(is_former(pack, other) for other in others):
+        raise PackMismatchError(
+            "the references in this workspace were embedded by an older facesort, which prepared pictures otherwise "
+            f"for the models of {pack.name!r}, so new faces cannot be compared with them: run "
+            "`facesort seed --reembed`; photos that were sorted before stay as they are"
+        )
+    if others:
         raise PackMismatchError(
             f"the references in this workspace were embedded with another model pack than {pack.name!r} "
             f"({pack.pack_id[:12]}): go back to that pack in facesort.toml, or run `facesort seed --reembed`"

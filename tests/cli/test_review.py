@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from synthetic_event import content, make_workspace, write_photo
+from synthetic_event import content, make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.reembed import reembed
+from facesort.errors import PackMismatchError
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import ModelPack
+from facesort.store.queries import tables
 from facesort.store.queries.gallery import pack_ids, person_summaries
 from facesort.workspace import Workspace
 
@@ -95,3 +97,31 @@ def test_another_pack_is_an_action_too(job: Job) -> None:
     assert packs() == {job[1].pack_id}
     assert run(job, "undo").stdout == "undone: all references were embedded with synthetic\n"
     assert packs() == {"old"}
+
+
+def test_a_new_preprocessing_is_told_before_a_sort_decides_anything(job: Job) -> None:
+    """What was sorted before stays; what comes later is compared with the references as they are embedded now."""
+    workspace, pack = job
+    sort_in_threads(workspace, pack)
+    with workspace.open_store() as store:
+        for table in ("reference", "face"):
+            store.execute(f"UPDATE {table} SET pack_id = 'old'")
+    source = next(iter(workspace.settings.sources.values()))
+    write_photo(source / "2.png", [2])
+
+    def decided() -> list[tuple[object, ...]]:
+        with workspace.open_store(read_only=True) as store:
+            photos = tables.table(store, "photos").select("path, status, persons")
+            return sorted(photos.fetchall())
+
+    before = decided()
+    with pytest.raises(PackMismatchError):
+        sort_in_threads(workspace, pack)
+    assert decided() == before, "told before anything is decided"
+
+    told = run(job, "seed", "--reembed")
+    assert told.exit_code == 0
+    assert "1 faces in 1 photos that were sorted before keep their old embeddings" in told.stderr
+    sort_in_threads(workspace, pack)
+    assert decided() == [*before, ("2.png", "matched", ["Person 2"])]
+    assert before == [("1.png", "matched", ["Person 1"])]

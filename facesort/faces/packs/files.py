@@ -27,7 +27,7 @@ MANIFEST = "pack.json"
 _MANIFEST_LIMIT = 1 << 20
 _MOST_MODELS = 100
 # Increment a version when the same files start to give different embeddings.
-_PREPROCESSING = {"insightface": "insightface-3", "dlib": "dlib-2", "synthetic": "synthetic-2"}
+_PREPROCESSING = {"insightface": 3, "dlib": 2, "synthetic": 2}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 
 
@@ -119,17 +119,27 @@ def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
             )
 
 
+def is_former(pack: ModelPack, pack_id: str) -> bool:
+    """Whether an id is of the same files as an older facesort prepared pictures for them."""
+    hashes = [sha256 for _, sha256 in pack.files]
+    earlier = range(1, _PREPROCESSING[pack.kind])
+    return pack_id in {_identity(hashes, pack.kind, version) for version in earlier}
+
+
+def _identity(hashes: Sequence[str], kind: str, version: int) -> str:
+    return hashlib.sha256("\n".join([*sorted(hashes), f"{kind}-{version}"]).encode()).hexdigest()
+
+
 def _pack(
     kind: str, path: Path | None, files: tuple[tuple[str, str], ...], thresholds: Recommendation
 ) -> ModelPack:
-    hashes = sorted(sha256 for _, sha256 in files)
+    hashes = [sha256 for _, sha256 in files]
     name = path.name if kind == "insightface" and path is not None else kind
-    identity = "\n".join([*hashes, _PREPROCESSING[kind]])
     return ModelPack(
         name=name,
         kind=kind,
         path=path,
-        pack_id=hashlib.sha256(identity.encode()).hexdigest(),
+        pack_id=_identity(hashes, kind, _PREPROCESSING[kind]),
         files=files,
         strict=thresholds.strict,
         loose=thresholds.loose,

@@ -72,6 +72,16 @@ def pack_ids(store: Store) -> set[str]:
     return {row[0] for row in store.rows("SELECT DISTINCT pack_id FROM reference")}
 
 
+def faces_of_other_packs(store: Store, pack_id: str) -> tuple[int, int]:
+    """Number of stored faces whose embeddings are of other packs, and of the photos they are in."""
+    ((faces, photos),) = store.rows(
+        "SELECT count(*), count(DISTINCT photo_id) FROM face "
+        "WHERE pack_id <> ? AND octet_length(embedding) > 0",
+        [pack_id],
+    )
+    return int(faces), int(photos)
+
+
 def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredReference]:
     """A person's references of one pack, in the order they were added."""
     rows = store.rows(

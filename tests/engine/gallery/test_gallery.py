@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from facesort.engine.gallery.view import read_gallery
 from facesort.engine.job.progress import current_status
 from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.engines.synthetic import synthetic_embedding
+from facesort.faces.packs.files import is_former
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
@@ -289,3 +291,14 @@ def test_an_interrupted_sort_goes_on_without_who_was_removed(job: Job, tmp_path:
 
     assert files_of(job) == {"Person 1": 2, "Person 3": 5, "Person 4": 1}
     check_log(job, 8)
+
+
+def test_an_older_facesort_is_told_from_another_pack(job: Job) -> None:
+    """The models are the same: going back to another pack would not help."""
+    former = hashlib.sha256(b"synthetic-1").hexdigest()
+    assert is_former(job[1], former)
+    assert not is_former(job[1], job[1].pack_id)
+    with job[0].open_store() as store:
+        store.execute("UPDATE reference SET pack_id = ?", [former])
+    with pytest.raises(PackMismatchError, match=r"older facesort.*--reembed.*stay as they are"):
+        read_gallery(*job)
