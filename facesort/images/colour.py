@@ -108,7 +108,7 @@ def from_space(samples: Samples, space: ColourSpace) -> Pixels:
     brightest = _brightest(samples, space, light) if space.is_hdr else 1.0
     converted = np.empty(samples.shape, np.uint8)
     for top in range(0, len(samples), _BAND):
-        part = np.take(light, samples[top : top + _BAND])
+        part = _looked_up(samples[top : top + _BAND], light)
         if space.transfer is Transfer.HLG:
             part = hdr.shown(part, space.luminance())
         part = np.asarray(cv2.transform(part, matrix), np.float32)
@@ -127,6 +127,12 @@ def _brightest(samples: Samples, space: ColourSpace, light: NDArray[np.float32])
     return float(
         (hdr.shown(grey, space.luminance()) if space.transfer is Transfer.HLG else grey)[0]
     )
+
+
+def _looked_up(samples: Samples, table: NDArray[np.float32]) -> NDArray[np.float32]:
+    # OpenCV is three times as fast; before version 5, for 8 bits only.
+    eight = samples.dtype == np.uint8
+    return np.asarray(cv2.LUT(samples, table) if eight else np.take(table, samples), np.float32)
 
 
 def _as_srgb(light: NDArray[np.float32]) -> Pixels:

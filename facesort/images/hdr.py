@@ -8,6 +8,7 @@ A picture without highlights, in which nothing is brighter than a white sheet of
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ _B, _C = 1 - 4 * _A, 0.5 - _A * np.log(4 * _A)
 _HLG_PEAK, _HLG_GAMMA = 1_000.0, 1.2
 
 _PEAK_SHARE = 1e-4  # of the pixels may be brighter than the peak: noise and glints
-_STEPS = 4096
+_STEPS = 65535
 
 
 def pq_light(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,7 +88,7 @@ def peak(signals: NDArray[np.unsignedinteger[Any]], light: _Floats) -> float:
     light : NDArray[float32]
         Of each signal.
     """
-    counts = np.bincount(signals.max(axis=-1).ravel(), minlength=len(light))
+    counts = np.bincount(_strongest(signals).ravel(), minlength=len(light))
     brighter = counts.sum() - np.cumsum(counts)
     return float(light[np.argmax(brighter <= _PEAK_SHARE * counts.sum())])
 
@@ -104,20 +105,31 @@ def rolled_off(light: _Floats, brightest: float) -> _Floats:
     light : NDArray[float32]
         Shape (..., 3), of the screen's primaries; 1 is a white sheet of paper.
     brightest : float
-        Light of the brightest pixels; all above it becomes 1.
+        Light of the brightest pixels; what is above it stays above 1.
 
     Returns
     -------
     NDArray[float32]
-        Shape (..., 3), at most 1; the argument itself if it has no highlights.
+        Shape (..., 3); the argument itself if it has no highlights.
     """
     if brightest <= 1:
         return light
-    strongest = np.maximum(light.max(axis=-1), 0)
-    roots = np.linspace(0, np.sqrt(brightest), _STEPS)  # fine steps where eyes see them
-    mapped = np.interp(np.sqrt(strongest), roots, np.sqrt(_eetf(roots**2, brightest))) ** 2
-    share = np.divide(mapped, strongest, out=np.ones_like(mapped), where=strongest > 0)
-    return np.asarray(light * share[..., None], np.float32)
+    strongest = _strongest(light)
+    roots = np.sqrt(np.clip(strongest / np.float32(brightest), 0, 1))
+    shares = _shares(brightest)[(roots * _STEPS + 0.5).astype(np.uint16)]
+    return np.asarray(light * shares[..., None], np.float32)
+
+
+def _strongest(channels: NDArray[Any]) -> NDArray[Any]:
+    """Several times faster than ``max(axis=-1)``."""
+    return np.asarray(np.maximum(np.maximum(channels[..., 0], channels[..., 1]), channels[..., 2]))
+
+
+@lru_cache(maxsize=1)
+def _shares(brightest: float) -> _Floats:
+    """Shape (65536,): what remains of a light, in equal steps of its root, which are fine where eyes see them."""
+    light = brightest * (np.arange(1, _STEPS + 1) / _STEPS) ** 2
+    return np.concatenate([[1], _eetf(light, brightest) / light]).astype(np.float32)
 
 
 def _eetf(light: NDArray[np.float64], brightest: float) -> NDArray[np.float64]:

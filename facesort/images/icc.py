@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,6 +45,7 @@ def is_grey(profile: bytes) -> bool:
     return profile[16:20] == b"GRAY"
 
 
+@lru_cache(maxsize=16)
 def simple_space(profile: bytes) -> ColourSpace | None:
     """Return the space of a profile that consists of three primaries, or of grey, and one curve; None for others."""
     tags = _tags(profile)
