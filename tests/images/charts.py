@@ -167,14 +167,14 @@ def iccp(profile: bytes) -> tuple[bytes, bytes]:
     return b"iCCP", b"x\0\0" + zlib.compress(profile)
 
 
-def deep_heif(values: Floats, *, twelve: bool = False) -> bytes:
+def deep_heif(values: Floats, *, twelve: bool = False, **options: int) -> bytes:
     samples = large((values * 65535).round().astype(np.uint16))
     file = io.BytesIO()
     before = pillow_heif.options.SAVE_HDR_TO_12_BIT
     pillow_heif.options.SAVE_HDR_TO_12_BIT = twelve
     try:
         made = pillow_heif.from_bytes("RGB;16", samples.shape[1::-1], samples.tobytes())
-        made.save(file, quality=95, chroma=444)
+        made.save(file, quality=95, chroma=444, **options)
     finally:
         pillow_heif.options.SAVE_HDR_TO_12_BIT = before
     return file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pillow_heif
 import pytest
 from images.charts import (
     BT2020,
@@ -92,6 +93,21 @@ def test_skin_keeps_its_lightness_and_its_hue(kind: str, curve: str, brightest: 
     chroma = np.hypot(*shown.T[1:]) / np.hypot(*wanted.T[1:])
     assert chroma.min() > 0.8
     assert chroma.max() < 1.15
+
+
+@pytest.mark.parametrize("matrix", [0, 1, 6, 9])
+@pytest.mark.parametrize("full", [0, 1])
+def test_the_decoder_has_undone_matrix_and_range(matrix: int, full: int) -> None:
+    data = deep_heif(numbers(BT2020, pq), matrix_coefficients=matrix, full_range_flag=full)
+    assert farthest(loaded(with_nclx(data, 9, 16)).pixels) < 2
+
+
+def test_a_heif_without_colours() -> None:
+    greys = large((numbers(BT2020, pq)[2:, :, 1] * 65535).round().astype(np.uint16))
+    file = io.BytesIO()
+    pillow_heif.from_bytes("I;16L", greys.shape[::-1], greys.tobytes()).save(file, quality=95)
+    pixels = loaded(with_nclx(file.getvalue(), 9, 16)).pixels
+    assert farthest(pixels, CHART[2:]) < 1
 
 
 @pytest.mark.parametrize("curve", _CURVES)
