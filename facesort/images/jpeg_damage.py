@@ -15,6 +15,7 @@ If it decodes without a warning then, it is whole.  Else pixels are missing or g
 
 from __future__ import annotations
 
+import bisect
 import random
 import re
 from collections.abc import Iterator
@@ -247,16 +248,17 @@ def _measured(head: _Head, body: bytes) -> tuple[float | None, bytes]:
     single = head.kind in _SEQUENTIAL and not _SCAN_START.search(body)
     if single and head.interval and head.block[0] * head.interval <= _LONGEST_ROW:
         return _sound_intervals(head, body)
-    start = 0
-    for end in [*(at for at, _ in _scans(body)), len(body)]:
-        if warning := _warning(head.data + body[:end] + _END):
-            break
-        start = end
-    else:
-        start = 0
-    begin = next((data for at, data in _scans(body) if at == start), start)
+    scans = list(_scans(body))
+    ends = [*(at for at, _ in scans), len(body)]
+
+    def warning_before(end: int) -> str:
+        return _warning(head.data + body[:end] + _END)
+
+    # The first scan that is not sound; with it, all that follow.
+    bad = bisect.bisect_left(ends, True, key=lambda end: bool(warning_before(end))) % len(ends)
+    begin, end = scans[bad - 1][1] if bad else 0, ends[bad]
     places = [m.start() for p in (_ERASED, _STRANGE) if (m := p.search(body, begin, end))]
-    if "premature" in warning.lower():
+    if "premature" in warning_before(end).lower():
         places.append(end)
     if single and not places:
         return None, body

@@ -106,6 +106,7 @@ def load_photo(
         told = picture.damage.sentence(content.format)
         if not accept_damaged:
             reason = Reason.TRUNCATED if content.complete is False else Reason.CORRUPT
+            told += "; photos.accept_damaged = true takes it nevertheless"
             raise ImageError(picture.damage.reason or reason, told)
         info = replace(info, remarks=(*info.remarks, DAMAGED))
     return LoadedPhoto(pixels, scale, info, picture.header.hangs, told)

@@ -15,6 +15,8 @@ _COMPRESSION, _TABLES = 259, 347
 _PLACES = ((273, 279), (324, 325))  # offsets and byte counts of strips, and of tiles
 _LZW, _JPEG, _DEFLATE = 5, 7, (8, 32946)
 _ZEROS = bytes(16)
+_STEP = 1 << 20  # bytes
+_LARGEST_PIXEL = 64  # bytes
 
 
 def tiff_damage(data: bytes) -> Damage | None:
@@ -29,7 +31,8 @@ def tiff_damage(data: bytes) -> Damage | None:
     compression, tables = main.first(_COMPRESSION, 1), main.payload(_TABLES)
     is_sound: Callable[[bytes], bool]
     if compression in _DEFLATE:
-        is_sound, found = _unpacks, "wrong checksum"
+        most = _LARGEST_PIXEL * max(1, main.size[0] * main.size[1])
+        is_sound, found = (lambda piece: _unpacks(piece, most)), "wrong checksum"
     elif compression == _LZW:
         # Nobody writes the same byte over and over: there is a code for many of them.
         is_sound, found = (
@@ -51,13 +54,16 @@ def tiff_damage(data: bytes) -> Damage | None:
     return Damage(Reason.CORRUPT, found, spoiled / len(pieces), at_most=True)
 
 
-def _unpacks(piece: bytes) -> bool:
+def _unpacks(piece: bytes, most: int) -> bool:
+    """Whether a piece ends with the right checksum; what unpacks to more than a picture has is not read on."""
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(piece)
+        while piece and not unpacker.eof and most > 0:
+            most -= len(unpacker.decompress(piece, _STEP))
+            piece = unpacker.unconsumed_tail
     except zlib.error:
         return False
-    return unpacker.eof
+    return unpacker.eof or most <= 0
 
 
 def _is_sound_jpeg(tables: bytes, piece: bytes) -> bool:

@@ -125,7 +125,7 @@ def test_what_pillow_could_not_decode_is_measured(kind: str, options: dict[str, 
     assert error.reason is Reason.TRUNCATED
     (share,) = (int(word) for word in error.detail.split() if word.isdigit() and int(word) > 20)
     assert 35 <= share <= 45
-    assert found.damage == error.detail
+    assert found.damage == error.detail.partition(";")[0]
     same = (found.pixels == load(data).pixels).all(axis=(1, 2))
     assert 0.5 < same.mean() < 0.65
 

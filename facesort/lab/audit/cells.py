@@ -69,7 +69,7 @@ def _thumbnail(photo: PhotoRef, report: AuditReport) -> Pixels | None:
     try:
         path = settings.sources[photo.source] / photo.path
         limit = settings.photos.max_megapixels
-        loaded = load_photo(path.read_bytes(), path.name, max_megapixels=limit)
+        loaded = load_photo(path.read_bytes(), path.name, max_megapixels=limit, accept_damaged=True)
     except (KeyError, OSError, ImageError):
         return None
     image = Pillow.fromarray(loaded.pixels)
