@@ -30,10 +30,11 @@ _PREDICTORS = {1: (False, 0), 2: (False, 1), 3: (True, 1), 34892: (False, 2), 34
                34895: (True, 4)}  # fmt: skip
 _TYPES = {
     (1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (1, 64): "u8", (2, 8): "i1", (2, 16): "i2", (2, 32): "i4",
-    (2, 64): "i8", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8",
+    (2, 64): "i8", (3, 16): "f2", (3, 24): "f4", (3, 32): "f4", (3, 64): "f8",
 }  # fmt: skip
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}
+_BYTES_OF_FLOAT24 = 3
 _MOST_SAMPLES = 32  # per pixel
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ABOVE_WHITE = (
@@ -192,22 +193,32 @@ def _block(
 ) -> NDArray[Any]:
     rows, columns, count = shape
     is_float, back = _PREDICTORS[directory.first(317, 1)]
-    row_bytes = columns * count * kind.itemsize
+    size = directory.first(258, 8) // 8  # bytes of a sample
+    row_bytes = columns * count * size
     unpacked = _unpacked(packed, directory.first(259, 1), row_bytes, rows)
     if len(unpacked) < rows * row_bytes:
         raise ValueError("a strip or tile ends early")
-    if is_float:
-        steps = np.frombuffer(unpacked, np.uint8, rows * row_bytes).reshape(rows, -1, count * back)
-        by_significance = steps.cumsum(1, np.uint8).reshape(rows, kind.itemsize, columns * count)
-        values = np.ascontiguousarray(by_significance.transpose(0, 2, 1)).view(
-            kind.newbyteorder(">")
-        )
+    stored = np.frombuffer(unpacked, np.uint8, rows * row_bytes)
+    order = directory.order
+    if is_float:  # differences of the bytes, the most significant ones of all samples first
+        steps = stored.reshape(rows, -1, count * back).cumsum(1, np.uint8)
+        stored = steps.reshape(rows, size, columns * count).transpose(0, 2, 1).ravel()
+        order = ">"
+    if size == _BYTES_OF_FLOAT24:
+        return _from_float24(stored.reshape(-1, size), order).reshape(shape)
+    values = np.ascontiguousarray(stored).view(kind.newbyteorder(order))
+    if is_float or not back:
         return values.reshape(shape)
-    values = np.frombuffer(unpacked, kind.newbyteorder(directory.order), rows * columns * count)
-    if not back:
-        return values.reshape(shape)
-    steps = values.astype(kind).reshape(rows, -1, count * back)
-    return steps.cumsum(1, kind).reshape(shape)
+    return values.astype(kind).reshape(rows, -1, count * back).cumsum(1, kind).reshape(shape)
+
+
+def _from_float24(stored: NDArray[np.uint8], order: str) -> NDArray[np.float32]:
+    """Floats of DNG 1.4: a sign, 7 bits of the exponent with a bias of 63, and 16 bits."""
+    high, middle, low = (stored if order == ">" else stored[:, ::-1]).T.astype(np.uint32)
+    exponent = high & 0x7F
+    wide = np.where(exponent == 0x7F, 0xFF, np.where(exponent == 0, 0, exponent + 64))
+    bits = (high >> 7 << 31) | (wide.astype(np.uint32) << 23) | (middle << 15) | (low << 7)
+    return np.where(exponent == 0, np.float32(0), bits.astype(np.uint32).view(np.float32))
 
 
 def _unpacked(packed: bytes, compression: int, row_bytes: int, rows: int) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rawpy
 from images.synthetic_photos import STORED, dng, encoded, held, scene
-from images.tiffs import Page, page, tiff
+from images.tiffs import Page, of_float24, page, tiff
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -103,6 +103,12 @@ def test_a_merge_of_floats_is_developed(
 def test_levels_of_floats(scale: float, offset: float, levels: dict[str, Any]) -> None:
     samples = (linear(scene(), mosaic=True) * scale + offset).astype("f4")
     assert looks_like_the_scene(read(tiff(raw_page(samples, **_DNG, **levels))))
+
+
+@pytest.mark.parametrize("mosaic", [False, True])
+def test_floats_of_24_bits(mosaic: bool) -> None:
+    samples = linear(scene(), mosaic=mosaic).astype("f4")
+    assert looks_like_the_scene(read(tiff(of_float24(raw_page(samples, rows=16, **_DNG)))))
 
 
 @pytest.mark.parametrize("orientation", STORED)

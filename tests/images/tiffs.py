@@ -80,6 +80,19 @@ def tiff(*pages: Page, order: str = "<", big: bool = False) -> bytes:
     return bytes(file)
 
 
+def of_float24(page: Page) -> Page:
+    """The same directory of 32-bit floats with their 24 upper bits as DNG 1.4 has them."""
+    count = len(page.blocks)
+    for number in range(count):
+        bits = np.frombuffer(page.blocks[number], "<u4")
+        exponent = np.clip((bits >> 23 & 0xFF).astype(int) - 64, 0, 126).astype(np.uint32)
+        packed = (bits >> 31 << 23) | (exponent << 16) | (bits >> 7 & 0xFFFF)
+        page.blocks[number] = packed.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    _, of_one = page.tags[258]
+    page.tags[258] = (3, (24,) * len(of_one))
+    return page
+
+
 def _append(file: bytearray, page: Page, order: str, big: bool) -> tuple[int, int]:
     tags, pointer = dict(page.tags), (16 if big else 4)
     if page.blocks:
