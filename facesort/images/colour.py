@@ -22,6 +22,7 @@ Samples = NDArray[np.unsignedinteger[Any]]
 
 _log = logging.getLogger(__name__)
 
+_NO_PROFILE = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 _LEVELS = 9
 _TOLERANCE = 2  # grey levels by which a profile may differ from sRGB without being converted
 _STEPS = 65535  # of light: a twentieth of a level in the shadows
@@ -65,6 +66,16 @@ def to_plain(image: Image.Image, white: float = 1.0) -> Image.Image:
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
+def is_profile(data: bytes) -> bool:
+    """Whether LittleCMS can read an ICC profile."""
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(data))
+    except _NO_PROFILE as error:
+        _log.debug("ignoring the colour profile: %s", error)
+        return False
+    return True
+
+
 def through_profile(image: Image.Image, profile: bytes) -> Pixels:
     """Convert to sRGB through an ICC profile.
 
@@ -80,7 +91,7 @@ def through_profile(image: Image.Image, profile: bytes) -> Pixels:
     """
     try:
         return np.asarray(_through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile))))
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+    except _NO_PROFILE as error:
         _log.debug("ignoring the colour profile: %s", error)
     return np.asarray(image.convert("RGB"))
 

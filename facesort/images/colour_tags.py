@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from facesort.images import icc
 from facesort.images.boxes import nclx_of_primary_item
-from facesort.images.colour import is_nearly_srgb
+from facesort.images.colour import is_nearly_srgb, is_profile
 from facesort.images.colour_space import (
     ADOBE_RGB,
     SRGB,
@@ -39,7 +39,7 @@ _GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _PNG_SIGNATURE = 8  # bytes
 _SRGB_GAMMA = 1 / 2.2  # as gAMA gives it
 _SAME = 0.01  # how close a gamma or a chromaticity is the same
-_CALIBRATED, _ADOBE, _UNCALIBRATED = 1, 2, 0xFFFF  # EXIF's ColorSpace; 2 is not in the standard
+_CALIBRATED, _ADOBE = 1, 2  # EXIF's ColorSpace; 2 is not in the standard
 _INDEX = 1  # EXIF's InteroperabilityIndex
 
 
@@ -59,11 +59,11 @@ def container_colour(image: Image.Image, data: bytes) -> Colour | None:
         None if nothing, or sRGB as encoders write it unless told otherwise.
     """
     profile = image.info.get("icc_profile") or b""
-    by_profile = _space_of_profile(profile, image.mode) or profile
+    by_profile = _by_profile(profile, image.mode) if profile else None
     if isinstance(image, PngImageFile):
         return _cicp(data) or by_profile or _png_colour(image)
     if not isinstance(image, (HeifImageFile, AvifImageFile)):
-        return by_profile or None
+        return by_profile
     space = _nclx(image, data)
     if space is not None and space.is_hdr:
         return space
@@ -83,10 +83,10 @@ def exif_colour(exif: Image.Exif) -> ColourSpace | None:
     return {"R03": ADOBE_RGB, "R98": SRGB}.get(index)
 
 
-def _space_of_profile(profile: bytes, mode: str) -> ColourSpace | None:
+def _by_profile(profile: bytes, mode: str) -> Colour | None:
     space = icc.hdr_space(profile) or icc.simple_space(profile)
     if space is None or (icc.is_grey(profile) and mode not in _GREY_MODES):
-        return None
+        return profile if is_profile(profile) else None
     return SRGB if is_nearly_srgb(space) else space
 
 

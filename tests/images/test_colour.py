@@ -129,6 +129,12 @@ def test_other_exif_means_srgb(kind: str, exif: Image.Exif) -> None:
     assert off(lossless(picture(numbers()), kind, exif=exif)) < _CLOSE
 
 
+@pytest.mark.parametrize("kind", _FORMATS)
+def test_a_profile_that_is_none_leaves_it_to_the_next_tag(kind: str) -> None:
+    data = lossless(_ADOBE_CHART, kind, exif=tags(2), icc_profile=b"no profile" * 20)
+    assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
+
+
 def test_a_png_may_have_its_exif_behind_its_pixels() -> None:
     data = encoded(_ADOBE_CHART, "PNG")
     content = tags(2).tobytes()[6:]
