@@ -26,19 +26,17 @@ import numpy as np
 
 from facesort.images.damage import Damage
 from facesort.images.jpeg import decode_scaled, decode_smallest
+from facesort.images.jpeg_zeros import ZEROS, has_erased_data
 from facesort.reasons import Reason
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([^\0\xff])", re.DOTALL)
-_HUFFMAN_TABLE = 0xC4
 _SCAN = 0xDA
 _RESTART_INTERVAL = 0xDD
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 _TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_WITH_HUFFMAN = frozenset({0xC0, 0xC1})
-_NO_MORE = 0  # symbol: all other coefficients of the block are 0
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _ALL_COEFFICIENTS = b"\0\x3f\0"
 # What stands for damage in compressed data: erased bytes, and markers that do not belong there.
@@ -50,7 +48,6 @@ _ALIKE = 2  # levels
 # What it says of a few rare pictures that it decodes nevertheless, but not for simplejpeg.
 _ODD_SAMPLING = "determine subsampling"
 _LONGEST_ROW = 65_000  # px
-_ZEROS = bytes(16)
 _NOISE = 65_536  # bytes
 
 
@@ -108,22 +105,6 @@ class _Head:
         height, width = self.frame[1:3], self.frame[3:5]
         return int.from_bytes(width, "big"), int.from_bytes(height, "big")
 
-    def may_be_zeros(self) -> bool:
-        """Whether many zeros in a row can be data: where they stand for flat blocks, or for bits of a scan of bits.
-
-        Else they are the code of a coefficient, and no picture has whole blocks with the same one in all places.
-        """
-        if self.kind not in _WITH_HUFFMAN or self.parts[-1][4] != self.components:
-            return True
-        first = {0x10: 1, 0x11: 0}  # of a picture without tables: the standard's
-        for part in self.parts:
-            at = 4
-            while part[1] == _HUFFMAN_TABLE and at + 17 < len(part):
-                first[part[at]] = part[at + 17]
-                at += 17 + sum(part[at + 1 : at + 17])
-        tables = self.parts[-1][6 : 5 + 2 * self.components : 2]
-        return all(first.get(0x10 | table & 15) == _NO_MORE for table in tables)
-
     def of_one_row(self, blocks: int) -> bytes:
         """The head of a picture that consists of so many MCUs side by side, without restart markers."""
         width, height = self.block[0] * blocks, self.block[1]
@@ -149,7 +130,7 @@ def looks_erased(data: bytes) -> bool:
     # Aligned words are looked at first: that takes a tenth of the time.
     start += -start % 8
     words = np.frombuffer(data, np.uint64, max(0, (len(data) - start) // 8), min(start, len(data)))
-    return not words.all() and bool(_erased(head, data, start))
+    return not words.all() and has_erased_data(head.kind, head.parts, data, start)
 
 
 def examine(data: bytes) -> tuple[bytes, Damage | None]:
@@ -173,11 +154,13 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
     for tail in (body, bare, bare + b"\0") if bare != body else (body,):
         whole = head.data + tail + _END
         found = (
-            _warning(whole) or _lacking(head, tail, ended=end >= 0) or _erased(head, tail + _END, 0)
+            _warning(whole)
+            or _lacking(head, tail, ended=end >= 0)
+            or has_erased_data(head.kind, head.parts, tail + _END, 0) * "zeros in place of data"
         )
         if not found or _ODD_SAMPLING in found:
             return whole, None
-    if len(body) - len(bare) >= len(_ZEROS):
+    if len(body) - len(bare) >= len(ZEROS):
         body = bare
     reason = Reason.TRUNCATED if end < 0 else Reason.CORRUPT
     found = _warning(head.data + body + _END) or found
@@ -227,14 +210,6 @@ def _lacking(head: _Head, body: bytes, *, ended: bool) -> str:
     wanted = range(1) if ended else range(64)
     lacking = any((c, n) not in seen for c in head.frame[6::3] for n in wanted)
     return "scans are missing" if lacking else ""
-
-
-def _erased(head: _Head, data: bytes, start: int) -> str:
-    """Zeros before the end of a picture that cannot be its data, in words; empty if there are none."""
-    at = data.find(_ZEROS, start)
-    if at < 0 or head.may_be_zeros() or 0 <= data.find(_END, start) < at:
-        return ""
-    return "zeros in place of data"
 
 
 def _scans(body: bytes) -> Iterator[tuple[int, int]]:

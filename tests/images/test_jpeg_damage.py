@@ -219,3 +219,11 @@ def test_no_whole_picture_of_a_thousand_is_refused() -> None:
     for number in range(1_000):
         what, whole, odd = odd_but_whole(number)
         assert (load(odd).pixels == load(whole).pixels).all(), what
+
+
+def test_zeros_in_a_table_between_two_scans_are_no_damage() -> None:
+    """A table with one code has fifteen zeros, and its symbol is the sixteenth."""
+    data = by_pillow(Image.new("RGB", (200, 200), (90, 120, 50)), progressive=True)
+    assert bytes(16) in data[data.index(b"\xff\xda") :]
+    assert not looks_erased(data)
+    assert load(data).info.remarks == ()
