@@ -55,6 +55,7 @@ _ASPECT_TOLERANCE = 0.03
 _BAND = 16  # rows
 _ALL_ALIKE = 0.99
 _BLANK = 2  # levels of 255
+_CLEARLY_NOT_BLANK = 20
 _SIGNAL = 0.02  # share of the white level that noise in the dark does not reach
 # Lossless RAW has about one byte per pixel, the most compressed lossy DNG about a tenth.
 _MIN_BYTES_PER_PIXEL = 1 / 16
@@ -275,14 +276,18 @@ def _check_development(raw: rawpy.RawPy, pixels: Pixels) -> None:
 
 
 def _is_blank(pixels: Pixels) -> bool:
-    """Whether a picture has one colour."""
-    low, high = np.percentile(_some(pixels), (0.1, 99.9), axis=(0, 1))
+    """Whether a picture has one colour, but for 0.1 % of its pixels at either end."""
+    some = _some(pixels)
+    if np.max(some.std(axis=(0, 1))) > _CLEARLY_NOT_BLANK:  # nearly always, and at once
+        return False
+    low, high = np.percentile(some, (0.1, 99.9), axis=(0, 1))
     return bool(np.max(high - low) <= _BLANK)
 
 
 def _some(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Every 7th row and column: enough for statistics, with all colours of a mosaic."""
-    return pixels[::7, ::7] if min(pixels.shape[:2]) > 700 else pixels
+    """A hundred rows and columns or more, with all colours of a mosaic: enough for statistics."""
+    step = max(1, min(pixels.shape[:2]) // 100) | 1
+    return pixels[::step, ::step]
 
 
 def _same_frame(one: tuple[int, int], other: tuple[int, int]) -> bool:
