@@ -5,8 +5,8 @@
     bytes ──identify──> raster ──┐
                     └─> RAW ─────┴──> LoadedPhoto
 
-Formats: JPEG (also the first frame of an MPO), PNG, WEBP, TIFF, HEIC/HEIF, AVIF, BMP, GIF, and camera RAW as far as
-LibRaw supports it (ARW, NEF, CR2, CR3, DNG, RAF, ORF, RW2, CRW ...), identified by content, not by name.
+Formats: JPEG (also the first frame of an MPO), PNG, WEBP, TIFF and BigTIFF, HEIC/HEIF, AVIF, BMP, GIF, and camera RAW
+as far as LibRaw supports it (ARW, NEF, CR2, CR3, DNG, RAF, ORF, RW2, CRW ...), identified by content, not by name.
 """
 
 from __future__ import annotations
