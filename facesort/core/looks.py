@@ -21,9 +21,9 @@ Window = tuple[int, int, int, int]
 """``left, top, right, bottom`` in px of the image."""
 
 _PANORAMA = 2.0  # long edge by short edge
-# px of the full-size photo: a tile of 3000 px shows faces of 75 px at 16, one of 1280 px faces as small as are of use.
-_TILE_OF_PANORAMA = 3000
-_SMALLEST_TILE, _LARGEST_TILE = 1280, 2048
+# Side of a tile in px of the full-size photo: one of 2400 px shows a face of 100 px at 27, where all are found; one of
+# 1280 px shows faces that are too small to be recognised.
+_LARGEST_TILE, _LARGEST_IF_SMALL, _SMALLEST_TILE = 2400, 2048, 1280
 _OVERLAP = 0.3
 _LARGEST_DETAIL = 64e6  # px
 
@@ -176,15 +176,21 @@ def _windows(sight: Sight) -> list[Window]:
     full = round(width * sight.scale), round(height * sight.scale)
     if detail_edge(full, small=sight.small) is None:
         return [whole]
-    short = min(full)
-    side = min(short // 2, _LARGEST_TILE) if sight.small else min(short, _TILE_OF_PANORAMA)
-    side = round(max(side, _SMALLEST_TILE) / sight.scale)
+    side = round(
+        _tile(min(full), _LARGEST_IF_SMALL if sight.small else _LARGEST_TILE) / sight.scale
+    )
     tiles = [
         (left, top, min(left + side, width), min(top + side, height))
         for top in _starts(height, side)
         for left in _starts(width, side)
     ]
     return [whole, *(tile for tile in tiles if tile != whole)]
+
+
+def _tile(short: int, largest: int) -> float:
+    """Side of the tiles that cover a short edge in as few rows as can be."""
+    rows = max(math.ceil((short / largest - 1) / (1 - _OVERLAP)), 0) + 1
+    return max(short / (1 + (rows - 1) * (1 - _OVERLAP)), _SMALLEST_TILE)
 
 
 def _starts(length: int, side: int) -> Iterator[int]:
