@@ -176,7 +176,7 @@ def _windows(sight: Sight) -> list[Window]:
     full = round(width * sight.scale), round(height * sight.scale)
     if detail_edge(full, small=sight.small) is None:
         return [whole]
-    side = round(
+    side = math.ceil(
         _tile(min(full), _LARGEST_IF_SMALL if sight.small else _LARGEST_TILE) / sight.scale
     )
     tiles = [
