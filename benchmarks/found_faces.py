@@ -94,14 +94,16 @@ def scene(
     picture = cv2.resize(background, size, interpolation=cv2.INTER_CUBIC)
     faces = []
     columns = min(len(chosen), max(1, size[0] // int(side * (1.2 + 2 * _CONTEXT))))
-    for number, portrait in enumerate(chosen[: columns * 2]):
+    chosen = chosen[: columns * 2]
+    rows = -(-len(chosen) // columns)
+    for number, portrait in enumerate(chosen):
         part, box = cut(portrait, _CONTEXT)
         share = side / float(max(box[2:] - box[:2]))
         shape = round(part.shape[1] * share), round(part.shape[0] * share)
         small = averaged(part, shape) if share < 1 else cv2.resize(part, shape)
         row, column = divmod(number, columns)
         left = round((column + 0.5) * size[0] / columns - shape[0] / 2)
-        top = round((0.25 + 0.5 * row) * size[1] - shape[1] / 2)
+        top = round((row + 0.5) * size[1] / rows - shape[1] / 2)
         if left < 0 or top < 0 or left + shape[0] > size[0] or top + shape[1] > size[1]:
             continue
         picture[top : top + shape[1], left : left + shape[0]] = small
@@ -310,10 +312,10 @@ def main() -> None:
     options = parser.parse_args()
     pack = resolve_pack(str(options.pack), [])
     with tempfile.TemporaryDirectory(prefix="facesort-found-") as name:
-        if options.only != "speed":
-            recall(load_engine(pack, threads=1), options.assets, Path(name), options.faces)
         if options.only != "recall":
             speed(pack, options.assets, Path(name), options.photos, options.rounds)
+        if options.only != "speed":
+            recall(load_engine(pack, threads=1), options.assets, Path(name), options.faces)
 
 
 if __name__ == "__main__":
