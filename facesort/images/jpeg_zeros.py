@@ -2,8 +2,7 @@
 
 Many zeros in a row are the shortest code over and over.  Where it stands for a coefficient, whole blocks would have the
 same one in all places, as no picture has.  Where it ends a block, a flat picture gives such data; but not with codes
-for runs of such blocks, since one of these stands for all of them.  In scans of single bits, and of mean values, zeros
-are common.
+for runs of such blocks, since one of these stands for all of them.  In scans of mean values zeros are common.
 """
 
 from __future__ import annotations
@@ -79,8 +78,12 @@ def _may_be_zeros(header: bytes, tables: dict[int, bytes], *, progressive: bool)
         return False  # no header of a scan
     used = [tables.get(0x10 | table & 15, b"") for table in header[2 : 2 + 2 * count : 2]]
     first_coefficient, bits = header[1 + 2 * count], header[3 + 2 * count]
-    if progressive and (first_coefficient == 0 or bits >> 4):
+    if progressive and first_coefficient == 0:
         return True
+    if (
+        progressive and bits >> 4
+    ):  # a scan of bits: none of them need be set, but not all zeros become a coefficient
+        return any(symbol & 15 == 0 for symbol in used[0][:1])
     if any(symbols[:1] != bytes([_END_OF_BLOCK]) for symbols in used):
         return False
     return not (progressive and any(0 < s < 0xF0 and s & 15 == 0 for s in used[0]))
