@@ -50,7 +50,7 @@ class Viewer:
         border = round(look.padding * max(view.shape[:2]))
         if border:
             view = np.pad(view, ((border, border), (border, border), (0, 0)))
-        found = self._engine.detect(view)
+        found = self._engine.detect(view, quick=look.is_quick)
         size = turned_size((small.shape[1], small.shape[0]), look.turn)
         left, top, right, bottom = look.window
         enlarge = np.array([right - left, bottom - top]) / (small.shape[1], small.shape[0])

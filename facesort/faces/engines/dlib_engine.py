@@ -55,7 +55,7 @@ class DlibEngine:
         """It finds no faces that are turned, so each is upright."""
         return 0.0
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, quick: bool = False) -> Detections:  # noqa: ARG002
         """Find the faces in one image.
 
         Boxes are rounded to whole px, so that `align` finds the same landmarks again.  Scores are the HOG detector's,

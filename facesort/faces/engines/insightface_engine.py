@@ -88,12 +88,12 @@ class InsightFaceEngine:
         """Of the detector and the recogniser, for benchmarks."""
         return self._detector.session, self._recogniser.session
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, quick: bool = False) -> Detections:
         """Find the faces in one image.
 
         The image is first area-averaged to a long edge of 640 px: SCRFD's bilinear resize would skip pixels.
         Padding is only up to the next stride: a 3:2 photo costs a quarter less than in InsightFace's square, with the
-        same detections.
+        same detections.  A quick detection takes the image at its own size, not enlarged to 640 px.
         """
         height, width = pixels.shape[:2]
         if min(height, width) < max(height, width) * _THINNEST:
@@ -102,7 +102,7 @@ class InsightFaceEngine:
         small = averaged(pixels, size)
         found, landmarks = self._detector.detect(
             cv2.cvtColor(small, cv2.COLOR_RGB2BGR),
-            input_size=detector_sizes(pixels),
+            input_size=[_whole_strides(*size)] if quick else detector_sizes(pixels),
             det_thresh=_MIN_SCORE,
         )
         enlarge = np.array([width / size[0], height / size[1]])
@@ -137,8 +137,12 @@ def detector_sizes(pixels: Pixels) -> list[tuple[int, int]]:
     sizes = []
     for side in _DETECT_SIDES:
         width, height = (length * side / max(size) for length in size)
-        sizes.append((int(-(-width // _STRIDE) * _STRIDE), int(-(-height // _STRIDE) * _STRIDE)))
+        sizes.append(_whole_strides(width, height))
     return sizes
+
+
+def _whole_strides(width: float, height: float) -> tuple[int, int]:
+    return int(-(-width // _STRIDE) * _STRIDE), int(-(-height // _STRIDE) * _STRIDE)
 
 
 def _small_size(pixels: Pixels) -> tuple[int, int]:
