@@ -11,8 +11,11 @@ from hypothesis import given, strategies as st
 from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
+from facesort.faces.analysis import find_faces
 from facesort.faces.engines.insightface_engine import missing_library, similarity
+from facesort.faces.engines.load import load_engine
 from facesort.faces.packs.find import resolve_pack
+from facesort.images import load_photo
 
 OFFSETS = st.lists(st.floats(-8, 8), min_size=10, max_size=10)
 
@@ -78,3 +81,38 @@ def test_known_weights_keep_their_thresholds_under_any_name(assets: Path, tmp_pa
 def test_a_detector_alone_is_no_pack(assets: Path) -> None:
     with pytest.raises(PackError, match=r"scrfd_2\.5g has no recogniser"):
         resolve_pack("scrfd_2.5g", [assets / "models"])
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_real_face_is_recognised_however_its_photo_lies(assets: Path, turn: int) -> None:
+    """As it lies it is found too, but with the eyes where the mouth is, and so far from itself as a stranger."""
+    engine = load_engine(resolve_pack(str(assets / "models/mbf128"), []), threads=1)
+    photo = assets / "photos/deepface/img1.jpg"
+    pixels = load_photo(photo.read_bytes(), photo.name, max_megapixels=50).pixels
+    upright = engine.embed(engine.align(pixels, engine.detect(pixels)))[0]
+    lying = np.ascontiguousarray(np.rot90(pixels, turn // 90))
+    (face,) = find_faces(engine, lying, scale=1.0, crop=lambda *_: b"", told=True)
+    assert face.turn == turn
+    assert np.linalg.norm(face.embedding - upright) < 0.4
+    seen = engine.detect(lying)
+    plain = engine.embed(engine.align(lying, seen))
+    assert not len(seen) or np.linalg.norm(plain - upright, axis=1).min() > 0.7
+
+
+def test_a_quick_look_does_not_enlarge(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load_engine(resolve_pack(str(assets / "models/mbf128"), []), threads=1)
+    sizes = []
+    detect = engine._detector.detect  # type: ignore[attr-defined]
+
+    def recorded(
+        image: np.ndarray, *, input_size: list[tuple[int, int]], det_thresh: float
+    ) -> object:
+        sizes.append(input_size)
+        return detect(image, input_size=input_size, det_thresh=det_thresh)
+
+    monkeypatch.setattr(engine._detector, "detect", recorded)  # type: ignore[attr-defined]
+    pixels = np.full((2000, 3000, 3), 90, np.uint8)
+    find_faces(engine, pixels, scale=2.0, crop=lambda *_: b"", told=True)
+    whole, *turned = sizes
+    assert whole == [(128, 96), (640, 448)]
+    assert sorted(turned) == [[(192, 256)], [(192, 256)], [(256, 192)]]
