@@ -16,11 +16,11 @@ from facesort.images.signatures import HEAD_BYTES, Reader, signature_of
 from facesort.images.tiff import (
     Directory,
     dng_format,
-    exif_of,
     holds_raw,
     main_data_is_complete,
     read_directories,
 )
+from facesort.images.tiff_exif import exif_of
 from facesort.reasons import Reason
 
 EXPORT = "save or export the picture as JPEG"

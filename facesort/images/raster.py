@@ -162,7 +162,7 @@ def decode_raster(
     turn = _turn(image, exif, default_orientation)
     hangs = metadata.orientation(exif, 0) > 0
     header = Header(_upright(size, turn), exif, _remarks(image, colour), hangs)
-    damage = damage or seen or _hidden_damage(data, kind)
+    damage = damage or seen or _hidden_damage(data, kind, image)
     return Picture(apply_orientation(pixels, turn), header, damage)
 
 
@@ -232,8 +232,10 @@ def _decoded(
     return shrink_to_working_size(to_plain(image, space.white), edge), damage
 
 
-def _hidden_damage(data: bytes, kind: str) -> Damage | None:
-    """What shows in the bytes only of a picture that could be decoded."""
+def _hidden_damage(data: bytes, kind: str, image: ImageFile.ImageFile) -> Damage | None:
+    """What shows in the bytes only of a picture that could be decoded, or what its opener does not raise."""
+    if isinstance(image, TiffPicture) and image.damage:
+        return image.damage
     look = {"HEIF": heif_damage, "TIFF": tiff_damage}.get(kind)
     try:
         return look(data) if look else None

@@ -14,11 +14,9 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import rawpy
-from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.core.records import Pixels
@@ -26,7 +24,7 @@ from facesort.errors import ImageError
 from facesort.images.boxes import canon_exif
 from facesort.images.colour_space import ADOBE_RGB, SRGB, ColourSpace
 from facesort.images.colour_tags import exif_colour
-from facesort.images.content import EXPORT, Content
+from facesort.images.content import Content
 from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.float_dng import with_integers
@@ -39,8 +37,16 @@ from facesort.images.raster import (
     read_header,
     shrink_to_working_size,
 )
-from facesort.images.raw_damage import Erased, erased_raw
-from facesort.images.tiff import exif_of, is_tiff, read_directories
+from facesort.images.raw_damage import (
+    Erased,
+    check_development,
+    check_mosaic,
+    check_noise,
+    erased_raw,
+    is_blank,
+)
+from facesort.images.tiff import is_tiff, read_directories
+from facesort.images.tiff_exif import exif_of
 from facesort.reasons import Reason
 
 _log = logging.getLogger(__name__)
@@ -52,15 +58,12 @@ _SWAPS = 4
 
 _NEARLY_WHOLE = 0.95  # previews lack the few border rows that demosaicing needs
 _ASPECT_TOLERANCE = 0.03
-_BAND = 16  # rows
-_ALL_ALIKE = 0.99
-_BLANK = 2  # levels of 255
-_CLEARLY_NOT_BLANK = 20
-_SIGNAL = 0.02  # share of the white level that noise in the dark does not reach
 # Lossless RAW has about one byte per pixel, the most compressed lossy DNG about a tenth.
 _MIN_BYTES_PER_PIXEL = 1 / 16
 _MIN_BYTES_PER_PIXEL_UNCHECKED = 1 / 2  # where the container does not tell the end of the data
 
+_COLOUR_MATRICES = (50721, 50722, 52531)  # DNG: CIE XYZ to the camera's colours, by illuminant
+_UNIT = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 _PREVIEW_COLOUR_SPACE = 50970  # DNG 1.6
 _PREVIEW_COLOURS = {2: SRGB, 3: ADOBE_RGB}
 
@@ -90,22 +93,24 @@ def decode_raw(
     One of `DECODER_ERRORS`
         If LibRaw cannot decode it.
     """
-    with _opened(data, content, max_megapixels, decode=True) as raw:
+    with _opened(data, content, max_megapixels, decode=True) as (raw, damage):
         size = _upright_size(raw)
         erased = erased_raw(data)
         if content.complete is None or (erased is not None and erased.at_end):
-            _check_mosaic(raw)
+            check_mosaic(raw)
         exif = _own_exif(data, content)
         preview = _preview(raw, max_megapixels, _preview_colour(data, exif), edge)
         if (
             preview is not None
             and _shows_enough(preview, size, edge)
-            and not _is_blank(preview.pixels)
+            and not is_blank(preview.pixels)
         ):
             pixels, damage = preview.pixels, None
         else:
-            pixels, size = _developed(raw, size, edge)
-            damage = _damage(raw, erased)
+            if damage is None:
+                check_mosaic(raw)
+            pixels, size = _developed(raw, size, edge, has_colours=not _has_unit_matrix(data))
+            damage = damage or _damage(raw, erased)
     if exif is None:
         exif = Image.Exif() if preview is None else preview.header.exif
     return Picture(pixels, Header(size, exif, hangs=True), damage)
@@ -116,7 +121,7 @@ def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> 
 
     Parameters and exceptions are those of `decode_raw`.  A diagonal sensor's size is that of its mosaic.
     """
-    with _opened(data, content, max_megapixels, decode=False) as raw:
+    with _opened(data, content, max_megapixels, decode=False) as (raw, _):
         size, exif = _upright_size(raw), _own_exif(data, content)
         return Header(size, _preview_exif(raw, max_megapixels) if exif is None else exif)
 
@@ -124,17 +129,18 @@ def read_raw_header(data: bytes, content: Content, *, max_megapixels: float) -> 
 @contextmanager
 def _opened(
     data: bytes, content: Content, max_megapixels: float, *, decode: bool
-) -> Iterator[rawpy.RawPy]:
-    """Open a RAW file that can hold what it declares."""
+) -> Iterator[tuple[rawpy.RawPy, Damage | None]]:
+    """Open a RAW file that can hold what it declares, and say what is missing of its floats."""
     if content.complete is False:
         raise ImageError(Reason.TRUNCATED, f"the {content.format} file ends before its raw data")
+    damage = None
     if content.format == "DNG":
-        data = with_integers(data, max_megapixels=max_megapixels, decode=decode)
+        data, damage = with_integers(data, max_megapixels=max_megapixels, decode=decode)
     with rawpy.imread(io.BytesIO(data)) as raw:
         size = _upright_size(raw)
         check_size(*size, max_megapixels)
         _check_density(data, content, size)
-        yield raw
+        yield raw, damage
 
 
 def _upright_size(raw: rawpy.RawPy) -> tuple[int, int]:
@@ -206,28 +212,38 @@ def _shows_enough(preview: Picture, size: tuple[int, int], edge: int) -> bool:
     return max(shown) >= enough and _same_frame(shown, size)
 
 
+def _has_unit_matrix(data: bytes) -> bool:
+    """Whether a DNG gives the unit matrix for its colours.
+
+    By the letter, the camera then sees as CIE XYZ does, which none can: it is what programs write that do not know the
+    camera.  Its colours are shown as they are, as LibRaw does without a matrix.
+    """
+    directories = read_directories(data) if is_tiff(data) else ()
+    matrices = [m for each in directories for tag in _COLOUR_MATRICES if (m := each.numbers(tag))]
+    return bool(matrices) and all(m == _UNIT for m in matrices)
+
+
 def _developed(
-    raw: rawpy.RawPy, size: tuple[int, int], edge: int
+    raw: rawpy.RawPy, size: tuple[int, int], edge: int, *, has_colours: bool
 ) -> tuple[Pixels, tuple[int, int]]:
     """Demosaic; LibRaw makes the picture upright.
 
     With sRGB's tone curve, and brightened until 0.1 % of the pixels are white: of the settings tried, closest to the
     cameras' JPEGs (LibRaw's default of 1 % blows out skin, and none is too dark).
     """
-    _check_mosaic(raw)
-    _check_noise(raw)
+    check_noise(raw)
     half = max(size) >= 2 * edge
     parameters = rawpy.Params(
         half_size=half,
         use_camera_wb=True,
-        output_color=rawpy.ColorSpace.sRGB,
+        output_color=rawpy.ColorSpace.sRGB if has_colours else rawpy.ColorSpace.raw,
         output_bps=8,
         gamma=(2.4, 12.92),
         auto_bright_thr=0.001,
     )
     pixels = raw.postprocess(parameters)
-    _check_development(raw, pixels)
-    image = Image.fromarray(pixels)
+    check_development(raw, pixels)
+    image = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))  # one channel, if grey
     if not _same_frame(image.size, size):  # diagonal sensors and non-square pixels
         factor = 2 if half else 1
         size = (image.width * factor, image.height * factor)
@@ -239,55 +255,6 @@ def _damage(raw: rawpy.RawPy, erased: Erased | None) -> Damage | None:
     if erased is None or not (erased.packed or min(raw.black_level_per_channel) > 0):
         return None
     return Damage(Reason.CORRUPT, "zeros in the raw data", erased.share, at_most=True)
-
-
-def _check_mosaic(raw: rawpy.RawPy) -> None:
-    """Refuse raw data whose last rows are identical, as LibRaw leaves them in truncated files.
-
-    A sensor's rows differ by their noise, unless they are saturated.  Only every second row is compared, since the
-    colours alternate; the very last rows are padding on some cameras.
-    """
-    rows = raw.raw_image_visible
-    end = len(rows) - len(rows) // 32
-    band = rows[max(0, end - _BAND) : end : 2]
-    if np.mean((band == band[:1]) & (band < raw.white_level)) > _ALL_ALIKE:
-        raise ImageError(Reason.TRUNCATED, "the raw data end before the picture does")
-
-
-def _check_noise(raw: rawpy.RawPy) -> None:
-    """Refuse raw data that are nearly all alike: also with the lens cap on, a sensor has noise."""
-    some = _some(raw.raw_image_visible)
-    _, counts = np.unique(some[some < raw.white_level], return_counts=True)
-    if counts.max(initial=0) > _ALL_ALIKE * some.size:
-        raise ImageError(Reason.CORRUPT, "the raw data are all alike: no camera takes such a photo")
-
-
-def _check_development(raw: rawpy.RawPy, pixels: Pixels) -> None:
-    """Refuse a picture that is black or of one colour although the raw data are not."""
-    some = _some(raw.raw_image_visible).astype(np.float64) - max(raw.black_level_per_channel)
-    bright = np.percentile(some, 99) / max(1, raw.white_level)
-    is_black = np.percentile(_some(pixels), 99) <= _BLANK and bright > _SIGNAL
-    is_flat = _is_blank(pixels) and bright < 1 - _SIGNAL
-    if is_black or is_flat:
-        raise ImageError(
-            Reason.UNSUPPORTED_FORMAT,
-            f"LibRaw develops the raw data to {'black' if is_black else 'one colour'}: {EXPORT}",
-        )
-
-
-def _is_blank(pixels: Pixels) -> bool:
-    """Whether a picture has one colour, but for 0.1 % of its pixels at either end."""
-    some = _some(pixels)
-    if np.max(some.std(axis=(0, 1))) > _CLEARLY_NOT_BLANK:  # nearly always, and at once
-        return False
-    low, high = np.percentile(some, (0.1, 99.9), axis=(0, 1))
-    return bool(np.max(high - low) <= _BLANK)
-
-
-def _some(pixels: NDArray[Any]) -> NDArray[Any]:
-    """A hundred rows and columns or more, with all colours of a mosaic: enough for statistics."""
-    step = max(1, min(pixels.shape[:2]) // 100) | 1
-    return pixels[::step, ::step]
 
 
 def _same_frame(one: tuple[int, int], other: tuple[int, int]) -> bool:

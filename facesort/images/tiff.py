@@ -7,17 +7,15 @@ error, to black or repeated rows.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 # Olympus and Panasonic replace the magic number 42; the rest of the file is plain TIFF.
-_PLAIN_MAGIC = {
+PLAIN_MAGIC = {
     b"II*\0": b"II*\0",
     b"MM\0*": b"MM\0*",
     b"IIRO": b"II*\0",
@@ -25,8 +23,9 @@ _PLAIN_MAGIC = {
     b"MMOR": b"MM\0*",
     b"IIU\0": b"II*\0",
 }
+"""How files start that are plain TIFF otherwise -> how TIFF does."""
 _BIG_MAGIC = (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
-TIFF_MAGIC = (*_PLAIN_MAGIC, *_BIG_MAGIC)
+TIFF_MAGIC = (*PLAIN_MAGIC, *_BIG_MAGIC)
 """How TIFF and BigTIFF files start, and RAW files that differ from TIFF in their magic number only."""
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 4096
@@ -46,11 +45,11 @@ _DNG_VERSION = 50706
 
 _NO_PHOTO = 1 | 4 | 8  # of NewSubfileType: a reduced version, a mask, a depth map
 _REDUCED = 2  # of the older SubfileType
-_POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop})
 _VC5 = 9
 RAW_PHOTOMETRICS = frozenset({32803, 34892})
 """Photometric interpretations of raw data: a colour filter array, and linear raw (DNG)."""
-_DATA_TAGS = ((273, 279), (324, 325), (513, 514))  # offsets and byte counts: strips, tiles, JPEG
+_PIECES = ((273, 279), (324, 325))  # offsets and byte counts: of strips, and of tiles
+_JPEG = (513, 514)
 _NO_OFFSET = 0xFFFFFFFF  # Panasonic: offset and byte count do not describe the data
 
 
@@ -130,9 +129,23 @@ class Directory:
         return self.first(256, 0), self.first(257, 0)
 
     @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """Offset and byte count of each strip, and of each tile."""
+        return [piece for tags in _PIECES for piece in self._pairs(tags)]
+
+    @property
+    def ends(self) -> list[int]:
+        """Where the strips, tiles or JPEG end that have a place in the file."""
+        pairs = [*self.pieces, *self._pairs(_JPEG)]
+        return [offset + count for offset, count in pairs if offset != _NO_OFFSET]
+
+    def _pairs(self, tags: tuple[int, int]) -> Iterator[tuple[int, int]]:
+        return zip(*map(self.integers, tags), strict=False)
+
+    @property
     def is_photo(self) -> bool:
         """Whether it has a picture that is not marked as a reduced version, a mask or a depth map."""
-        has_data = any(offsets in self for offsets, _ in _DATA_TAGS[:2])
+        has_data = any(offsets in self for offsets, _ in _PIECES)
         reduced = (
             self.first(_NEW_SUBFILE_TYPE, 0) & _NO_PHOTO or self.first(_SUBFILE_TYPE, 0) == _REDUCED
         )
@@ -233,9 +246,8 @@ def main_picture(directories: tuple[Directory, ...]) -> tuple[Directory, tuple[D
 
 def holds_raw(data: bytes, directories: tuple[Directory, ...]) -> bool:
     """Whether the content is marked as camera RAW."""
-    if (
-        not data.startswith((b"II*\0", b"MM\0*", *_BIG_MAGIC)) or data[8:10] == b"CR"
-    ):  # ORF, RW2, CR2
+    plain = data.startswith((b"II*\0", b"MM\0*", *_BIG_MAGIC))
+    if not plain or data[8:10] == b"CR":  # ORF, RW2, CR2
         return True
     return any(
         _DNG_VERSION in directory or directory.first(_PHOTOMETRIC, 0) in RAW_PHOTOMETRICS
@@ -274,45 +286,9 @@ def main_data_is_complete(directories: tuple[Directory, ...], size: int) -> bool
         end
         for directory in directories
         if not directory.first(_NEW_SUBFILE_TYPE, 0) & 1
-        for end in _ends(directory)
+        for end in directory.ends
     ]
     return max(ends) <= size if ends else None
-
-
-def exif_of(data: bytes) -> Image.Exif:
-    """Read the EXIF of a file for which `is_tiff` is true; may raise one of `DECODER_ERRORS`."""
-    if is_big(data):
-        return exif_from(read_directories(data)[:1])
-    magic = _PLAIN_MAGIC[data[:4]]
-    exif = Image.Exif()
-    exif.load_from_fp(io.BytesIO(data if data.startswith(magic) else magic + data[4:]))
-    return exif
-
-
-def exif_from(directories: tuple[Directory, ...]) -> Image.Exif:
-    """EXIF of some directories; of a tag that is in more than one, the last counts."""
-    exif = Image.Exif()
-    for directory in directories:
-        _fill(exif, directory)
-        for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            inner = read_directory(directory.data, directory.first(pointer, 0))
-            _fill(exif.get_ifd(pointer), inner)
-            innermost = inner.first(ExifTags.IFD.Interop, 0)
-            _fill(exif.get_ifd(ExifTags.IFD.Interop), read_directory(directory.data, innermost))
-    return exif
-
-
-def _fill(target: Any, directory: Directory) -> None:
-    for tag in directory.entries.keys() - _POINTERS:
-        value = directory.value(tag)
-        if value is not None:
-            target[tag] = value
-
-
-def _ends(directory: Directory) -> Iterator[int]:
-    for offsets, counts in _DATA_TAGS:
-        pairs = zip(directory.integers(offsets), directory.integers(counts), strict=False)
-        yield from (offset + count for offset, count in pairs if offset != _NO_OFFSET)
 
 
 def _pixels(directory: Directory) -> int:

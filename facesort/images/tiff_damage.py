@@ -12,7 +12,6 @@ from facesort.images.tiff import main_picture, read_directories
 from facesort.reasons import Reason
 
 _COMPRESSION, _TABLES = 259, 347
-_PLACES = ((273, 279), (324, 325))  # offsets and byte counts of strips, and of tiles
 _LZW, _JPEG, _DEFLATE = 5, 7, (8, 32946)
 _ZEROS = bytes(16)
 _STEP = 1 << 20  # bytes
@@ -43,11 +42,7 @@ def tiff_damage(data: bytes) -> Damage | None:
         is_sound, found = (lambda piece: _is_sound_jpeg(tables, piece)), "damaged JPEG inside"
     else:
         return None
-    pieces = [
-        data[offset : offset + count]
-        for offsets, counts in _PLACES
-        for offset, count in zip(main.integers(offsets), main.integers(counts), strict=False)
-    ]
+    pieces = [data[offset : offset + count] for offset, count in main.pieces if offset or count]
     spoiled = sum(not is_sound(piece) for piece in pieces)
     if not spoiled:
         return None

@@ -10,20 +10,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.errors import ImageError
+from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.tiff import (
     SUB_DIRECTORIES,
     Directory,
-    exif_from,
     is_big,
     main_picture,
     read_directories,
 )
+from facesort.images.tiff_exif import exif_from
 from facesort.images.tiff_rewrite import as_tiff
 from facesort.images.tiff_samples import (
     WEBP,
     UnlimitedTiff,
     can_show,
+    is_sparse,
     sample_type,
     scaled_values,
     shown,
@@ -49,12 +51,16 @@ class TiffPicture(UnlimitedTiff):
         Of the picture; what it lacks, of the first one in the file.
     has_pages : bool
         Whether there are further pictures that are not reduced versions of this one.
+    damage : Damage or None
+        What is missing of decoded pixels, where Pillow does not decode them.
 
     Raises
     ------
     ImageError
         ``unsupported_format`` for a kind of TIFF that neither Pillow nor `tiff_samples` reads.
     """
+
+    damage: Damage | None = None
 
     def __init__(self, file: io.BytesIO) -> None:
         data = file.getvalue()
@@ -98,7 +104,7 @@ class TiffPicture(UnlimitedTiff):
     def load(self) -> Any:
         """Decode the pixels."""
         if self._is_ours and self._im is None:
-            picture = shown(self._directory)
+            picture, self.damage = shown(self._directory)
             self._mode, self.im = picture.mode, picture.im
         return Image.Image.load(self) if self._is_ours else super().load()
 
@@ -107,7 +113,8 @@ class TiffPicture(UnlimitedTiff):
         kind = sample_type(self._directory)
         if kind is None or np.dtype(kind).itemsize == 1 or not can_show(self._directory):
             return None
-        return (scaled_values(self._directory) * 65535 + 0.5).astype(np.uint16)
+        values, self.damage = scaled_values(self._directory)
+        return (values * 65535 + 0.5).astype(np.uint16)
 
     def load_end(self) -> None:
         """Leave the picture as it is stored."""
@@ -132,7 +139,7 @@ def _needs_samples(directory: Directory) -> bool:
     kind, count = sample_type(directory), directory.first(277, 1)
     if kind is None or not can_show(directory):
         return False
-    if directory.first(259, 1) == WEBP:
+    if directory.first(259, 1) == WEBP or is_sparse(directory):
         return True
     chunky_colour = count >= 3 and directory.first(284, 1) == 1
     return kind[0] == "f" or int(kind[1]) > 2 or (kind[1] == "2" and not chunky_colour)
@@ -146,6 +153,7 @@ def _check_kind(directory: Directory) -> None:
         compression not in _COMPRESSIONS
         or (compression in _JPEG and bits and bits != {8})
         or (3 in directory.integers(339) and not can_show(directory))
+        or (is_sparse(directory) and not can_show(directory))
         or (directory.first(284, 1) == 2 and max(bits, default=1) > 8 and not can_show(directory))
     ):
         raise _unsupported(directory)
@@ -155,6 +163,8 @@ def _unsupported(directory: Directory) -> ImageError:
     compression = directory.first(259, 1)
     if compression not in _COMPRESSIONS:
         what = f"{_NAMES.get(compression, f'the compression {compression}')} inside"
+    elif is_sparse(directory):
+        what = "strips or tiles that are left out"
     else:
         bits = "+".join(str(bit) for bit in directory.integers(258)) or "1"
         kind = " float" if 3 in directory.integers(339) else ""

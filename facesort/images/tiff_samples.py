@@ -9,7 +9,9 @@ import io
 import lzma
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from itertools import chain, repeat
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from facesort.images.damage import Damage
+from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.tiff import Directory
 
 _UNCOMPRESSED, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = (
@@ -40,7 +44,16 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ABOVE_WHITE = (
     99.9  # per cent of the samples: as much may be brighter than white, as when RAW is developed
 )
+_DIMMEST = 1 / 256  # of integers that no camera's photo fills
 _LARGEST_BLOCK = 1 << 31  # bytes of a strip or tile
+_STEP = 1 << 14  # bytes
+_HEADER = 8  # bytes
+_BLANK = (0, 0)  # offset and byte count of a strip or tile that is all zeros, and not stored
+_NOWHERE = (0, 1)
+
+
+class _Unpacker(Protocol):
+    def decompress(self, data: bytes, most: int, /) -> bytes: ...
 
 
 class UnlimitedTiff(TiffImageFile):
@@ -75,14 +88,19 @@ def can_show(directory: Directory) -> bool:
     return fits and sample_type(directory) is not None
 
 
-def shown(directory: Directory) -> Image.Image:
+def is_sparse(directory: Directory) -> bool:
+    """Whether there are strips or tiles without data: the program that wrote them leaves out what is blank."""
+    return _BLANK in directory.pieces
+
+
+def shown(directory: Directory) -> tuple[Image.Image, Damage | None]:
     """Read a grey or RGB picture to 8 bits; as `scaled_values`."""
-    values = scaled_values(directory)
+    values, damage = scaled_values(directory)
     pixels = (values * 255 + 0.5).astype(np.uint8)
-    return Image.fromarray(pixels[..., 0] if values.shape[2] == 1 else pixels)
+    return Image.fromarray(pixels[..., 0] if values.shape[2] == 1 else pixels), damage
 
 
-def scaled_values(directory: Directory) -> NDArray[np.float32]:
+def scaled_values(directory: Directory) -> tuple[NDArray[np.float32], Damage | None]:
     """Read a grey or RGB picture, with its transparent parts in white.
 
     Black is 0.  White is the largest integer, 1.0 for floats.  Where 0.1 % of the samples exceed 1.0, or a picture
@@ -90,29 +108,25 @@ def scaled_values(directory: Directory) -> NDArray[np.float32]:
 
     Returns
     -------
-    NDArray[float32]
-        Shape (height, width, 1 or 3), from 0 to 1.
-
-    Raises
-    ------
-    One of `DECODER_ERRORS`
-        If the picture is damaged.
+    (NDArray[float32], Damage or None)
+        Shape (height, width, 1 or 3), from 0 to 1; and as `read_samples`.
     """
     photometric = directory.first(262, _BLACK_IS_ZERO)
     channels = _CHANNELS[photometric]
-    samples = read_samples(directory)
-    values = scaled(samples[..., :channels])
+    samples, damage = read_samples(directory)
+    is_wide = samples.dtype.kind != "f" and samples.itemsize > 2
+    values = scaled(samples[..., :channels], dimmest=_DIMMEST if is_wide else 0.0)
     if photometric == _WHITE_IS_ZERO:
         values = 1 - values
     extra = directory.first(338, 0)
     if extra in {_ASSOCIATED, _UNASSOCIATED} and samples.shape[2] > channels:
         opacity = scaled(samples[..., channels : channels + 1], fixed=True)
         values = (values if extra == _ASSOCIATED else values * opacity) + (1 - opacity)
-    return values
+    return values, damage
 
 
 def scaled(
-    samples: NDArray[Any], *, fixed: bool = False, black: float = 0.0, white: float | None = None
+    samples: NDArray[Any], *, fixed: bool = False, white: float | None = None, dimmest: float = 0.0
 ) -> NDArray[np.float32]:
     """Scale samples to floats from 0 to 1.
 
@@ -122,51 +136,66 @@ def scaled(
         Of any type.
     fixed : bool
         Whether 1 always is white, also if the picture is much darker or brighter.
-    black, white : float
-        Levels; None for the largest integer, or 1.0.
+    white : float
+        Level; None for the largest integer, or 1.0.
+    dimmest : float
+        If less than 0.1 % of the samples exceed this share of the level, white is what 0.1 % exceed.
     """
-    is_float = samples.dtype.kind == "f"
     values = samples.astype(np.float32)
-    values -= np.float32(black)
     if white is None:
-        white = 1.0 if is_float else float(np.iinfo(samples.dtype).max)
-    white -= black
+        white = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
     some = values.reshape(-1)[:: max(1, values.size // 1_000_000)]
     some = some[np.isfinite(some)]
     if not fixed and some.size:
         bright = float(np.percentile(some, _ABOVE_WHITE))
-        if bright > white or (0 < bright < white / 256 and not is_float and samples.itemsize > 2):
+        if bright > white or 0 < bright < dimmest * white:
             white = bright
     values /= np.float32(white)
     np.nan_to_num(values, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
     return np.clip(values, 0, 1, out=values)
 
 
-def read_samples(directory: Directory) -> NDArray[Any]:
-    """Read all samples; shape (height, width, samples per pixel).
+def read_samples(directory: Directory) -> tuple[NDArray[Any], Damage | None]:
+    """Read all samples that can be read; the others are zero.
+
+    Returns
+    -------
+    (NDArray, Damage or None)
+        Shape (height, width, samples per pixel); and what is told of those that are missing.
 
     Raises
     ------
-    One of `DECODER_ERRORS`
-        If the picture is damaged, or `sample_type` is None.
+    ValueError
+        If there are none, or `sample_type` is None.
     """
     kind = np.dtype(sample_type(directory))
     (width, height), count = directory.size, directory.first(277, 1)
-    whole = np.empty((height, width, count), kind)
-    for (left, top, plane), block in _blocks(directory, kind):
-        part = whole[top : top + block.shape[0], left : left + block.shape[1], plane]
-        part[...] = block[: part.shape[0], : part.shape[1]]
-    return whole
+    whole = np.zeros((height, width, count), kind)
+    read, found = 0, ""
+    for (left, top, planes), piece, shape in _blocks(directory, kind):
+        part = whole[top : top + shape[0], left : left + shape[1], planes]
+        try:
+            block = part if piece == _BLANK else _block(directory, piece, shape, kind)
+        except DECODER_ERRORS as error:
+            found = found or str(error)
+            continue
+        kept = block[: part.shape[0], : part.shape[1]]
+        part[: len(kept)] = kept
+        read += kept.size
+        if len(kept) < len(part):
+            found = found or "a strip or tile ends early"
+    if read == 0 or set(directory.pieces) == {_BLANK}:
+        raise ValueError(found or "there are no data for any strip or tile")
+    return whole, Damage(None, found, 1 - read / whole.size) if found else None
 
 
 def _blocks(
     directory: Directory, kind: np.dtype[Any]
-) -> Iterator[tuple[tuple[int, int, slice], NDArray[Any]]]:
-    """Strips or tiles, with their left, top and planes."""
+) -> Iterator[tuple[tuple[int, int, slice], tuple[int, int], tuple[int, int, int]]]:
+    """Strips or tiles: left, top and planes; offset and byte count; shape as stored."""
     (width, height), count = directory.size, directory.first(277, 1)
     planes = count if directory.first(284, 1) == 2 else 1
     tiled = 324 in directory
-    offsets, lengths = (directory.integers(tag) for tag in ((324, 325) if tiled else (273, 279)))
     rows = directory.first(323, 0) if tiled else min(directory.first(278, height), height)
     columns = directory.first(322, 0) if tiled else width
     if (
@@ -174,30 +203,35 @@ def _blocks(
         or rows * columns * (count // planes) * kind.itemsize > _LARGEST_BLOCK
     ):
         raise ValueError("a strip or tile has an impossible size")
-    across, down = -(-width // columns), -(-height // rows)
-    if min(len(offsets), len(lengths)) < planes * across * down:
-        raise ValueError("strips or tiles are missing")
     places = [
         (left, top, slice(plane, plane + count // planes))
         for plane in range(planes)
         for top in range(0, height, rows)
         for left in range(0, width, columns)
     ]
-    for place, offset, length in zip(places, offsets, lengths, strict=False):
+    pieces = chain(directory.pieces, repeat(_NOWHERE))
+    for place, piece in zip(places, pieces, strict=False):
         shape = (rows if tiled else min(rows, height - place[1]), columns, count // planes)
-        yield place, _block(directory, directory.data[offset : offset + length], shape, kind)
+        yield place, piece, shape
 
 
 def _block(
-    directory: Directory, packed: bytes, shape: tuple[int, int, int], kind: np.dtype[Any]
+    directory: Directory, piece: tuple[int, int], shape: tuple[int, int, int], kind: np.dtype[Any]
 ) -> NDArray[Any]:
-    rows, columns, count = shape
+    """Samples of a strip or tile: as many of its rows as there are."""
+    offset, length = piece
+    if offset < _HEADER or length == 0:
+        raise ValueError("a strip or tile is missing")
+    _, columns, count = shape
     is_float, back = _PREDICTORS[directory.first(317, 1)]
     size = directory.first(258, 8) // 8  # bytes of a sample
     row_bytes = columns * count * size
-    unpacked = _unpacked(packed, directory.first(259, 1), row_bytes, rows)
-    if len(unpacked) < rows * row_bytes:
+    packed = directory.data[offset : offset + length]
+    unpacked = _unpacked(packed, directory.first(259, 1), row_bytes, shape[0])
+    rows = min(shape[0], len(unpacked) // row_bytes)
+    if rows == 0:
         raise ValueError("a strip or tile ends early")
+    shape = (rows, columns, count)
     stored = np.frombuffer(unpacked, np.uint8, rows * row_bytes)
     order = directory.order
     if is_float:  # differences of the bytes, the most significant ones of all samples first
@@ -225,9 +259,9 @@ def _unpacked(packed: bytes, compression: int, row_bytes: int, rows: int) -> byt
     if compression == _UNCOMPRESSED:
         return packed
     if compression in {_DEFLATE, _OLD_DEFLATE}:
-        return zlib.decompressobj().decompress(packed, row_bytes * rows)
+        return _inflated(zlib.decompressobj(), packed, row_bytes * rows)
     if compression == _LZMA:
-        return lzma.LZMADecompressor().decompress(packed, row_bytes * rows)
+        return _inflated(lzma.LZMADecompressor(), packed, row_bytes * rows)
     if compression == WEBP:
         picture = WebPImageFile(io.BytesIO(packed))
         has_opacity = row_bytes == 4 * picture.width
@@ -241,3 +275,13 @@ def _unpacked(packed: bytes, compression: int, row_bytes: int, rows: int) -> byt
         tags[tag] = value
     header = b"II*\0\x08\0\0\0"
     return UnlimitedTiff(io.BytesIO(header + tags.tobytes(len(header)) + packed)).tobytes()
+
+
+def _inflated(unpacker: _Unpacker, packed: bytes, most: int) -> bytes:
+    """What can be unpacked before the data end or are damaged."""
+    unpacked = bytearray()
+    with suppress(zlib.error, lzma.LZMAError, EOFError):
+        for at in range(0, len(packed), _STEP):
+            if len(unpacked) < most:
+                unpacked += unpacker.decompress(packed[at : at + _STEP], most - len(unpacked))
+    return bytes(unpacked)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo, look_at
+from facesort.images.tiff import read_directories
 from facesort.reasons import Reason
 
 _RGB = np.asarray(scene())
@@ -244,6 +247,80 @@ def test_pillows_size_limit_does_not_apply(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     data = encoded(scene(), "TIFF", compression=compression)
     assert distance(read(data).pixels, scene()) == 0
+
+
+def without_piece(data: bytes, number: int, *, offset: int = 0, count: int = 0) -> bytes:
+    """Another offset and byte count for a strip or tile."""
+    changed = bytearray(data)
+    (main,) = read_directories(data)
+    for tag, value in zip((324, 325) if 324 in main else (273, 279), (offset, count), strict=True):
+        struct.pack_into(f"{main.order}I", changed, main.entries[tag][2] + 4 * number, value)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "f4"])
+@pytest.mark.parametrize(
+    "layout",
+    [{"rows": 16}, {"rows": 16, "deflate": True}, {"tile": (16, 96), "deflate": True, "predictor": 2}],
+    ids=str,
+)  # fmt: skip
+def test_strips_and_tiles_that_are_left_out_are_black(layout: dict[str, object], kind: str) -> None:
+    if kind[0] == "f" and "predictor" in layout:
+        layout = layout | {"predictor": 3}
+    data = without_piece(tiff(page(samples(kind), **layout)), 1)  # type: ignore[arg-type]
+    photo = read(data)
+    assert photo.info.remarks == ()
+    assert photo.pixels[16:32].max() == 0
+    assert np.abs(photo.pixels[32:].astype(int) - _RGB[32:]).max() <= 1
+
+
+def test_a_tiff_without_any_data_is_corrupt() -> None:
+    data = tiff(page(_RGB, rows=32))
+    for number in range(2):
+        data = without_piece(data, number)
+    with pytest.raises(ImageError, match="no data") as caught:
+        load_photo(data, "x.tif", max_megapixels=1, accept_damaged=True)
+    assert caught.value.reason is Reason.CORRUPT
+
+
+def test_left_out_strips_of_a_jpeg_are_named() -> None:
+    data = encoded(scene(96, 640), "TIFF", compression="jpeg", strip_size=20_000)
+    assert "strips or tiles that are left out" in refused(without_piece(data, 1))
+
+
+@pytest.mark.parametrize("kind", ["u4", "f2", "f4"])
+@pytest.mark.parametrize(
+    ("spoil", "share"),
+    [
+        (lambda data: without_piece(data, 1, offset=0, count=100), 25),
+        (lambda data: without_piece(data, 1, offset=8, count=0), 25),
+        (lambda data: without_piece(data, 1, offset=8, count=3), 25),
+        (lambda data: without_piece(data, 3, offset=len(data) - 20, count=4000), 25),
+    ],
+)
+@pytest.mark.parametrize("deflate", [False, True])
+def test_of_damaged_wide_samples_the_rest_is_taken_on_request(
+    kind: str, spoil: Callable[[bytes], bytes], share: int, deflate: bool
+) -> None:
+    data = spoil(tiff(page(samples(kind), rows=16, deflate=deflate)))
+    with pytest.raises(ImageError, match=f"{share} % of the picture is missing") as caught:
+        load_photo(data, "x.tif", max_megapixels=1)
+    assert caught.value.reason in {Reason.CORRUPT, Reason.TRUNCATED}
+    photo = load_photo(data, "x.tif", max_megapixels=1, accept_damaged=True)
+    assert photo.info.remarks == ("damaged",)
+    assert np.abs(photo.pixels[:16].astype(int) - _RGB[:16]).max() <= 1
+
+
+def test_the_start_of_a_damaged_strip_is_kept() -> None:
+    noise = np.random.default_rng(0).random((64, 96, 3)).astype("f4")
+    whole = page(noise, deflate=True)
+    data = whole.blocks[0]
+    for spoiled in (data[: len(data) // 2], data[: len(data) // 2] + bytes(len(data) // 2)):
+        whole.blocks = [spoiled]
+        photo = load_photo(tiff(whole), "x.tif", max_megapixels=1, accept_damaged=True)
+        assert photo.info.remarks == ("damaged",)
+        assert "% of the picture" in photo.damage
+        assert np.abs(photo.pixels[:24] - noise[:24] * 255).max() <= 1
 
 
 def test_a_broken_tiff_is_corrupt() -> None:
