@@ -35,8 +35,12 @@ _TOO_LARGE: tuple[type[Exception], ...] = (
     rawpy.LibRawTooBigError,
     rawpy.LibRawUnsufficientMemoryError,
 )
-# What pi_heif says of an image that is compressed with something else.
-_NO_DECODER = ("not identified by this driver", "Unsupported feature")
+# What decoders say of whole pictures that they do not know, and what these are.
+_NO_DECODER = {
+    "not identified by this driver": "HEIF files that are not compressed with HEVC",
+    "Unsupported feature": "HEIF files that are not compressed with HEVC",
+    "cannot handle 12-bit layers": "JPEG files of 12 bits per channel",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +156,7 @@ def _as_image_errors(content: Content) -> Iterator[None]:
     except (*_TOO_LARGE, *DECODER_ERRORS) as error:
         reason, detail = _reason(content, error), f"{content.format}: {_message(error)}"
         if reason is Reason.UNSUPPORTED_FORMAT:
-            detail = f"HEIF files that are not compressed with HEVC cannot be read: {EXPORT}"
+            detail = f"{_not_decoded(content, error)} cannot be read: {EXPORT}"
         raise ImageError(reason, detail) from error
 
 
@@ -176,9 +180,15 @@ def _reason(content: Content, error: Exception) -> Reason:
         return Reason.TOO_LARGE
     if content.complete is False or isinstance(error, (EOFError, rawpy.LibRawIOError)):
         return Reason.TRUNCATED
-    if content.format == "HEIF" and any(text in _message(error) for text in _NO_DECODER):
+    if _not_decoded(content, error):
         return Reason.UNSUPPORTED_FORMAT
     return Reason.CORRUPT
+
+
+def _not_decoded(content: Content, error: Exception) -> str:
+    """What a picture is for which there is no decoder; empty for others."""
+    known = (what for said, what in _NO_DECODER.items() if said in _message(error))
+    return next((what for what in known if what.startswith(content.format)), "")
 
 
 def _message(error: Exception) -> str:

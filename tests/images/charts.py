@@ -13,8 +13,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pillow_heif
+from images.synthetic_photos import encoded
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 Floats = NDArray[np.float64]
@@ -229,3 +230,40 @@ def with_tag(made: bytes, name: bytes, content: bytes) -> bytes:
         key, at, length = struct.unpack_from(">4s2I", made, 132 + 12 * number)
         tags[key] = made[at : at + length]
     return icc(made[16:20], {**tags, name: content})
+
+
+def tags(colour_space: int | None = 0xFFFF, index: str = "") -> Image.Exif:
+    """EXIF as a camera writes it: ``R03`` for Adobe RGB."""
+    made = Image.Exif()
+    details: dict[int, object] = {}
+    if colour_space is not None:
+        details[ExifTags.Base.ColorSpace] = colour_space
+    if index:
+        details[ExifTags.IFD.Interop] = {1: index}
+    made[ExifTags.IFD.Exif] = details
+    return made
+
+
+def lossless(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Without subsampling of colours."""
+    if kind == "HEIF":
+        options["chroma"] = 444
+    elif kind in {"JPEG", "AVIF"}:
+        options["subsampling"] = "4:4:4"
+    elif kind == "WEBP":
+        options["lossless"] = True
+    return encoded(image, kind, **options)
+
+
+def with_index(tiff: bytes) -> bytes:
+    """Pillow points to a directory of interoperability in a TIFF, but writes none: append it."""
+    at = tiff.find(struct.pack("<2HI", ExifTags.IFD.Interop, 4, 1)) + 8
+    if at < 8:
+        return tiff
+    directory = struct.pack("<3HI4sI", 1, 1, 2, 4, b"R03", 0)
+    return tiff[:at] + struct.pack("<I", len(tiff)) + tiff[at + 4 :] + directory
+
+
+def eight(image: Image.Image, *chunks: tuple[bytes, bytes]) -> bytes:
+    pixels = np.asarray(image)
+    return png(pixels if pixels.ndim == 3 else pixels[..., None], *chunks)

@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pillow_heif
+from images.tiffs import page, tiff
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
@@ -104,6 +105,9 @@ def dng(
     compression: int = 1,
     interoperability: str = "",
     preview_colour_space: int = 0,
+    profile: bytes = b"",
+    noise: float = 0.002,
+    black: int = 0,
 ) -> bytes:
     """A DNG with an uncompressed 16-bit RGGB mosaic of an upright image, with sensor noise, time and place.
 
@@ -123,14 +127,21 @@ def dng(
         EXIF's index, ``R03`` for Adobe RGB; empty for none.
     preview_colour_space : int
         What the directory of the preview says: 2 for sRGB, 3 for Adobe RGB.
+    profile : bytes
+        An ICC profile beside the mosaic; empty for none.
+    noise : float
+        Standard deviation of the light, of which 1 is white.
+    black : int
+        Level of black; 60,000 is white.
     """
     linear = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
     height, width = linear.shape[:2]
     mosaic = np.empty((height, width))
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
         mosaic[row::2, column::2] = linear[row::2, column::2, channel]
-    noise = np.random.default_rng(0).normal(0, 0.002, mosaic.shape)
-    strip = (np.clip(mosaic + noise, 0, 1) * 60000).astype("<u2").tobytes()
+    grain = np.random.default_rng(0).normal(0, noise, mosaic.shape)
+    levels = black + np.clip(mosaic + grain, 0, 1) * (60000 - black)
+    strip = levels.astype("<u2").tobytes()
     xyz_to_srgb = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
     tags: _Tags = {
         254: ("I", (0,)),
@@ -150,13 +161,58 @@ def dng(
         33422: ("B", (0, 1, 1, 2)),
         50706: ("B", (1, 4, 0, 0)),
         50708: ("s", b"Maker Model\0"),
+        50714: ("H", (black,)),
         50717: ("I", (60000,)),
         50721: ("i", tuple(v for x in xyz_to_srgb for v in (round(x * 10000), 10000))),
         50728: ("II", (1, 1, 1, 1, 1, 1)),
         50778: ("H", (21,)),
     }
+    if profile:
+        tags[34675] = ("B", profile)
     of_preview: _Tags = {50970: ("I", (preview_colour_space,))} if preview_colour_space else {}
     return _tiff(tags, strip, preview, of_preview, interoperability)
+
+
+def float_dng(
+    image: Image.Image,
+    *,
+    brightness: float = 1.0,
+    orientation: int = 1,
+    noise: float = 0.002,
+    deflate: bool = True,
+    **tags: object,
+) -> bytes:
+    """A DNG of 32-bit floats, as programs write it that merge exposures, of an upright image."""
+    light = (np.asarray(held(image, orientation)).astype(float) / 255) ** 2.2
+    grain = np.random.default_rng(0).normal(0, noise, light.shape)
+    matrix = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
+    written = {
+        "t274": (3, (orientation,)), "t50706": (1, b"\1\4\0\0"), "t50708": (2, b"Maker Model\0"),
+        "t50721": (10, tuple(v for x in matrix for v in (round(x * 10000), 10000))),
+        "t50728": (5, (1, 1) * 3), "t50778": (3, (21,)), **tags,
+    }  # fmt: skip
+    samples = (np.clip(light + grain, 0, None) * brightness).astype(np.float32)
+    return tiff(page(samples, photometric=34892, deflate=deflate, **written))  # type: ignore[arg-type]
+
+
+def gif_with_profile(image: Image.Image, profile: bytes) -> bytes:
+    """A GIF with the application extension in which some programs keep an ICC profile."""
+    data = encoded(image, "GIF")
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)  # behind the palette
+    blocks = [profile[start : start + 255] for start in range(0, len(profile), 255)]
+    packed = b"".join(bytes([len(block)]) + block for block in blocks)
+    return data[:at] + b"\x21\xff\x0bICCRGBG1012" + packed + b"\0" + data[at:]
+
+
+def bmp_with_profile(image: Image.Image, profile: bytes) -> bytes:
+    """A BMP of version 5 with an embedded ICC profile; the width is a multiple of four."""
+    pixels = np.asarray(image.convert("RGB"))[::-1, :, ::-1].tobytes()
+    head = struct.pack("<IiiHH6I", 124, *image.size, 1, 24, 0, len(pixels), 0, 0, 0, 0)
+    head += (
+        bytes(16) + b"DEBM" + bytes(48) + struct.pack("<4I", 4, 124 + len(pixels), len(profile), 0)
+    )
+    whole = head + pixels + profile
+    return b"BM" + struct.pack("<IHHI", 14 + len(whole), 0, 0, 14 + len(head)) + whole
 
 
 def _tiff(

@@ -19,16 +19,20 @@ from images.charts import (
     chunk,
     deep_heif,
     deep_png,
+    eight,
     farthest,
     gama,
     iccp,
     lab,
     large,
+    lossless,
     numbers,
     picture,
     png,
     power,
     profile,
+    tags,
+    with_index,
     with_nclx,
 )
 from images.synthetic_photos import dng, encoded
@@ -59,43 +63,6 @@ def off(data: bytes, name: str = "x") -> float:
     return farthest(load_photo(data, name, max_megapixels=1).pixels)
 
 
-def tags(colour_space: int | None = 0xFFFF, index: str = "") -> Image.Exif:
-    """EXIF as a camera writes it: ``R03`` for Adobe RGB."""
-    made = Image.Exif()
-    details: dict[int, object] = {}
-    if colour_space is not None:
-        details[ExifTags.Base.ColorSpace] = colour_space
-    if index:
-        details[ExifTags.IFD.Interop] = {1: index}
-    made[ExifTags.IFD.Exif] = details
-    return made
-
-
-def lossless(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Without subsampling of colours."""
-    if kind == "HEIF":
-        options["chroma"] = 444
-    elif kind in {"JPEG", "AVIF"}:
-        options["subsampling"] = "4:4:4"
-    elif kind == "WEBP":
-        options["lossless"] = True
-    return encoded(image, kind, **options)
-
-
-def _with_index(tiff: bytes) -> bytes:
-    """Pillow points to a directory of interoperability in a TIFF, but writes none: append it."""
-    at = tiff.find(struct.pack("<2HI", ExifTags.IFD.Interop, 4, 1)) + 8
-    if at < 8:
-        return tiff
-    directory = struct.pack("<3HI4sI", 1, 1, 2, 4, b"R03", 0)
-    return tiff[:at] + struct.pack("<I", len(tiff)) + tiff[at + 4 :] + directory
-
-
-def eight(image: Image.Image, *chunks: tuple[bytes, bytes]) -> bytes:
-    pixels = np.asarray(image)
-    return png(pixels if pixels.ndim == 3 else pixels[..., None], *chunks)
-
-
 _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
 
 
@@ -106,7 +73,7 @@ _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"]
 def test_exif_says_adobe_rgb(kind: str, exif: Image.Exif) -> None:
     data = lossless(_ADOBE_CHART, kind, exif=exif)
     if kind == "TIFF":
-        data = _with_index(data)
+        data = with_index(data)
     assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
 
 

@@ -73,6 +73,12 @@ def test_the_limit_on_megapixels_is_the_users(kind: str) -> None:
     assert load_photo(_WHOLE[kind], "x", max_megapixels=0.007).info.width == 96
 
 
+def test_a_jpeg_of_12_bits_is_not_called_corrupt() -> None:
+    frame = _WHOLE["JPEG"].index(b"\xff\xc0") + 4
+    deep = _WHOLE["JPEG"][:frame] + b"\x0c" + _WHOLE["JPEG"][frame + 1 :]
+    assert reason_of(deep) is Reason.UNSUPPORTED_FORMAT
+
+
 def test_pillows_size_limit_does_not_apply() -> None:
     photo = load_photo(encoded(scene(20_000, 9_000), "JPEG"), "x", max_megapixels=200)  # 180 MP
     assert (photo.info.width, photo.info.height) == (20_000, 9_000)
