@@ -60,7 +60,7 @@ from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo
 from facesort.images.colour_space import ADOBE_RGB
 from facesort.images.colour_tags import exif_colour
-from facesort.images.tiff import exif_of
+from facesort.images.tiff_exif import exif_of
 from facesort.reasons import Reason
 
 FEATURES = (
