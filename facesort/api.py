@@ -79,9 +79,10 @@ class WorkspaceView:
         clock, minutes east of UTC; null if not recorded), ``taken_at`` (corrected by the offset that you set),
         ``camera``, ``format``, ``width``, ``height`` (px), ``size`` (bytes), ``sha256``, ``shot_id`` (the same for all
         photos of a shot), ``present`` (whether a file in the sources holds it), ``superseded`` (whether it was edited
-        since, and its new version is delivered instead), ``remarks`` (list of codes, such as ``damaged``: what to know
-        of a photo although it was read), ``turn`` (degrees clockwise by which it must be turned to hang as its faces
-        say; 0 if its file says how it hangs).
+        since, and its new version is delivered instead), ``remarks`` (list of codes: what to know of a photo although
+        it was read; ``damaged``, ``pages``, ``tone_mapped``, ``turned``, and ``upright`` if its copies are turned),
+        ``turn`` (degrees clockwise by which it must be turned to hang as its faces say; 0 if its file says how it
+        hangs).
         """
         return self._table("photos")
 

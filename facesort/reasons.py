@@ -1,4 +1,4 @@
-"""Statuses, outcomes and reason codes: one enumeration for photos, references and writes, one for faces."""
+"""Statuses, outcomes, reason codes and remarks: one enumeration for photos, references and writes, one for faces."""
 
 from __future__ import annotations
 
@@ -50,6 +50,16 @@ class Reason(StrEnum):
     NAME_TAKEN = "name_taken"
     RENDER_CHANGED = "render_changed"
     BAD_TARGET = "bad_target"
+
+
+class Remark(StrEnum):
+    """What people must be told of a photo although it was read."""
+
+    DAMAGED = "damaged"  # accepted all the same
+    PAGES = "pages"  # further pictures, which are not shown
+    TONE_MAPPED = "tone_mapped"  # high dynamic range, brought to that of sRGB
+    TURNED = "turned"  # lies on its side or head by its faces, and no tag says how it hangs
+    UPRIGHT = "upright"  # a turned one, whose copies are upright
 
 
 class Outcome(StrEnum):

@@ -76,7 +76,11 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     type=click.Choice(["parquet", "csv"]),
     help="Also write a table of all photos in this format.",
 )
-@click.option("--best-of-burst", is_flag=True, help="Export only the sharpest photo of each burst.")
+@click.option(
+    "--best-of-burst",
+    is_flag=True,
+    help="Export only the sharpest photo of each burst that is not damaged.",
+)
 @click.option(
     "--positions",
     is_flag=True,

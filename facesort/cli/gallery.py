@@ -72,6 +72,7 @@ def seed(
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
     from facesort.engine.gallery.seed import seed as seed_photos
+    from facesort.lab.shared.remarks import damage_remark
 
     refused, without = 0, {candidate.name for candidate in candidates}
     reports = seed_photos(workspace, pack, candidates)
@@ -80,6 +81,8 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
         if report.refused is None:
             without.discard(report.candidate.name)
             say(f"added    {who}")
+            if damage := damage_remark(report.analysis):
+                say(f"damaged  {who}: {damage}")
         else:
             refused += 1
             say(f"refused  {who}: {report.refused}")

@@ -1,4 +1,4 @@
-"""Bursts: photos of the same moment, the sharpest of each, and an export of only those."""
+"""Bursts: photos of the same moment, the best of each, and an export of only those."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from facesort.core.stored import StoredPhoto
+from facesort.reasons import Remark
 
 # Of the 64 bits of the perceptual hashes; unrelated photos differ in about 32.
 MAX_DIFFERENT_BITS = 10
@@ -23,7 +24,7 @@ class Burst:
     photo_ids : tuple of int
         In the order in which they were taken.
     best : int
-        The sharpest photo; the first of equals.
+        As `best_of` says.
     """
 
     photo_ids: tuple[int, ...]
@@ -84,8 +85,10 @@ def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
 
 
 def best_of(photos: Sequence[StoredPhoto]) -> int:
-    """Id of the sharpest photo; the first of equals."""
-    return min(photos, key=lambda s: (-s.sharpness, s.photo.photo_id)).photo.photo_id
+    """Id of the sharpest photo, the first of equals; of a damaged one only if all are."""
+    return min(
+        photos, key=lambda s: (Remark.DAMAGED in s.remarks, -s.sharpness, s.photo.photo_id)
+    ).photo.photo_id
 
 
 def _shot(photo: StoredPhoto) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.reasons import Reason
+from facesort.reasons import Reason, Remark
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3) uint8, sRGB, upright."""
@@ -40,6 +40,8 @@ class PhotoRef:
         The path as people see it: after the name of the source where there are several.
     turn : int
         As in `Analysis`, once it was analysed.
+    upright : bool
+        Whether its copies are turned by that: it was decided by the settings of the sort that analysed it.
     """
 
     photo_id: int
@@ -47,6 +49,7 @@ class PhotoRef:
     source: str = field(default="", kw_only=True)
     shown: str = field(default="", kw_only=True, compare=False)
     turn: int = field(default=0, kw_only=True, compare=False)
+    upright: bool = field(default=False, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         if not self.shown:
@@ -131,8 +134,7 @@ class PhotoInfo:
         Of the camera's clock, in minutes east of UTC.
     position : Position or None
         None: not recorded.
-    remarks : tuple of str
-        Short codes of what people must be told of a photo although it was read: ``damaged``, ``pages`` ...
+    remarks : tuple of Remark
     """
 
     format: str
@@ -142,7 +144,7 @@ class PhotoInfo:
     camera: str = ""
     utc_offset: int | None = None
     position: Position | None = None
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class Analysis:
     jpeg : bytes
         The output JPEG; empty where the photo has no face or failed.
     detail : str
-        What was found, in words, if it failed.
+        What was found, in words, if it failed or is damaged.
     seconds : float
         Wall time of the analysis; not stored with the result.
     phash : int or None
@@ -251,6 +253,11 @@ class Analysis:
     known: bool = False
     shot_of: int | None = None
     turn: int = 0
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it was accepted although some of its pixels are missing or guessed."""
+        return self.info is not None and Remark.DAMAGED in self.info.remarks
 
     @property
     def is_linked(self) -> bool:

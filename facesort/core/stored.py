@@ -96,6 +96,8 @@ class StoredPhoto:
         The first photo of its shot; 0 if that is not known.
     present : bool
         Whether a file that holds it is in the sources.
+    remarks : tuple of str
+        Codes of `Remark`.
     """
 
     photo: PhotoRef
@@ -110,6 +112,7 @@ class StoredPhoto:
     copies: tuple[PlannedWrite, ...] = ()
     shot_id: int = 0
     present: bool = True
+    remarks: tuple[str, ...] = ()
 
     @property
     def sharpness(self) -> float:

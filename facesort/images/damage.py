@@ -13,9 +13,6 @@ from PIL import Image, ImageFile
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.reasons import Reason
 
-DAMAGED = "damaged"
-"""Remark on a photo that was accepted although it is damaged."""
-
 _LITTLE = 0.01
 
 

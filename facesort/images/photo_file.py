@@ -22,12 +22,11 @@ from facesort.core.records import PhotoInfo, Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
 from facesort.images.content import EXPORT, Content, identify
-from facesort.images.damage import DAMAGED
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
 from facesort.images.raster import WORKING_EDGE, Header, decode_raster, read_header
 from facesort.images.raw import decode_raw, read_raw_header
-from facesort.reasons import Reason
+from facesort.reasons import Reason, Remark
 
 _TOO_LARGE: tuple[type[Exception], ...] = (
     MemoryError,
@@ -112,7 +111,7 @@ def load_photo(
             reason = Reason.TRUNCATED if content.complete is False else Reason.CORRUPT
             told += "; photos.accept_damaged = true takes it nevertheless"
             raise ImageError(picture.damage.reason or reason, told)
-        info = replace(info, remarks=(*info.remarks, DAMAGED))
+        info = replace(info, remarks=(*info.remarks, Remark.DAMAGED))
     return LoadedPhoto(pixels, scale, info, picture.header.hangs, told)
 
 

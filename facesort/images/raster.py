@@ -39,7 +39,7 @@ from facesort.images.resize import apply_orientation
 from facesort.images.samples import deep_samples
 from facesort.images.tiff_damage import tiff_damage
 from facesort.images.tiff_picture import TiffPicture
-from facesort.reasons import Reason
+from facesort.reasons import Reason, Remark
 
 _log = logging.getLogger(__name__)
 
@@ -58,12 +58,6 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "WEBP": WebPImageFile,
 }
 
-TONE_MAPPED = "tone_mapped"
-"""Remark: the picture has high dynamic range, and was brought to the range of sRGB."""
-
-PAGES = "pages"
-"""Remark: the file has further pictures, which are not shown."""
-
 _FIRST_SIDEWAYS = 5
 
 
@@ -77,15 +71,14 @@ class Header:
         Upright full-size width and height in px.
     exif : Image.Exif
         Empty if there is none, or it is unreadable.
-    remarks : tuple of str
-        As in `PhotoInfo`.
+    remarks : tuple of Remark
     hangs : bool
         Whether the file says how the picture hangs, even if that is "as it is".
     """
 
     size: tuple[int, int]
     exif: Image.Exif
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     hangs: bool = False
 
 
@@ -264,10 +257,10 @@ def _as_srgb(decoded: Image.Image | Samples, colour: Colour) -> Pixels:
     return from_space(decoded, colour)
 
 
-def _remarks(image: ImageFile.ImageFile, colour: Colour | None) -> tuple[str, ...]:
+def _remarks(image: ImageFile.ImageFile, colour: Colour | None) -> tuple[Remark, ...]:
     return (
-        *([TONE_MAPPED] if isinstance(colour, ColourSpace) and colour.is_hdr else []),
-        *([PAGES] if _has_pages(image) else []),
+        *([Remark.TONE_MAPPED] if isinstance(colour, ColourSpace) and colour.is_hdr else []),
+        *([Remark.PAGES] if _has_pages(image) else []),
     )
 
 

@@ -31,6 +31,7 @@ def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: objec
         camera=str(more.get("camera", "A")),
         faces=(StoredFace(photo_id, ref, sharpness=sharpness),),
         shot_id=int(more.get("of", 0)),  # type: ignore[call-overload]
+        remarks=tuple(more.get("remarks", ())),  # type: ignore[arg-type]
     )
 
 
@@ -97,6 +98,22 @@ def test_a_photo_is_in_one_burst_at_most_and_the_best_is_the_sharpest(
         assert len(burst.photo_ids) > 1
         assert sharpness[burst.best] == max(sharpness[key] for key in burst.photo_ids)
     assert find_bursts(reversed(shots)) == bursts
+
+
+def test_a_damaged_photo_is_the_best_only_where_all_are() -> None:
+    damaged = {"remarks": ("damaged",), "sharpness": 9.0}
+    whole = [shot(2, remarks=("pages",)), shot(3, sharpness=2.0)]
+    shots = [shot(1, **damaged), *whole, shot(4, **damaged)]
+    (burst,) = bursts = find_bursts(shots)
+    assert burst.best == 3
+
+    folders = {1: ("Ada", "Ben"), 2: ("Ada",), 4: ("Ben",)}
+    kept, left_out = best_of_bursts(folders, shots, bursts)
+    assert kept == {2: ("Ada",), 1: ("Ben",)}
+    assert [(one.photo_id, one.folder, one.instead) for one in left_out] == [
+        (1, "Ada", 2),
+        (4, "Ben", 1),
+    ]
 
 
 def test_each_folder_keeps_the_sharpest_of_its_own() -> None:

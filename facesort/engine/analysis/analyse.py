@@ -21,7 +21,7 @@ from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
 from facesort.core.shots import same_shot
 from facesort.core.turns import turn_of
 from facesort.errors import ImageError, short_of
-from facesort.faces.analysis import find_faces
+from facesort.faces.analysis import CropEncoder, find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.look import turned
 from facesort.faces.protocol import FaceEngine, ModelPack
@@ -34,16 +34,13 @@ from facesort.images import (
     look_at,
     perceptual_hash,
 )
-from facesort.reasons import Reason
+from facesort.reasons import Reason, Remark
 from facesort.settings import Backend, PhotoSettings
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _JPEG_HEADER = 1 << 18  # bytes; metadata come first, and rarely take more than 64 kB
 # A crop for people to look at: the face with 40 % more on each side, at most 160 px, about 5 kB.
 _CROP = partial(encode_crop, context=0.4, edge=160, quality=80)
-
-TURNED = "turned"
-"""Remark: by its faces the photo lies on its side or head, and its file does not say how it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,8 @@ class Analyser:
         Threads per worker for the networks.
     backend : Backend
         Runs the recogniser (see `faces.backends`).
+    crop : CropEncoder
+        Encodes the thumbnails of faces.
     """
 
     roots: Mapping[str, Path]
@@ -65,6 +64,7 @@ class Analyser:
     photos: PhotoSettings
     threads: int = 1
     backend: Backend = "onnxruntime"
+    crop: CropEncoder = _CROP
 
     def path_of(self, photo: PhotoRef) -> Path:
         """Where a photo is on the disk.
@@ -204,13 +204,15 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
     info = loaded.info
     turn = 0 if loaded.hangs else turn_of((f.turn for f in faces), (f.score for f in faces))
+    upright = turn if analyser.photos.auto_upright else 0
+    told = (Remark.TURNED,) * bool(turn) + (Remark.UPRIGHT,) * bool(upright)
     return Analysis(
         key,
         digest,
-        info=replace(info, remarks=(*info.remarks, TURNED)) if turn else info,
+        info=replace(info, remarks=info.remarks + told),
         faces=faces,
         detail=loaded.damage,
-        jpeg=_output(analyser, loaded, turn) if faces else b"",
+        jpeg=_output(loaded, upright) if faces else b"",
         phash=perceptual_hash(loaded.pixels),
         shot_of=None if part is None else part.shot_of,
         turn=turn,
@@ -225,12 +227,12 @@ def _faces(analyser: Analyser, loaded: LoadedPhoto, data: bytes, path: str) -> t
     if edge is not None and edge > max(loaded.pixels.shape[:2]):
         shown = _load(analyser, data, path, edge)
     return find_faces(
-        engine, shown.pixels, scale=shown.scale, crop=_CROP, told=loaded.hangs, small=small
+        engine, shown.pixels, scale=shown.scale, crop=analyser.crop, told=loaded.hangs, small=small
     )
 
 
-def _output(analyser: Analyser, loaded: LoadedPhoto, turn: int) -> bytes:
-    return encode_output(turned(loaded.pixels, turn if analyser.photos.auto_upright else 0))
+def _output(loaded: LoadedPhoto, turn: int) -> bytes:
+    return encode_output(turned(loaded.pixels, turn))
 
 
 def _as_part_of_shot(analyser: Analyser, task: Task, data: bytes) -> Analysis | None:
@@ -261,7 +263,7 @@ def _look_at(analyser: Analyser, photo: PhotoRef, data: bytes) -> PhotoInfo:
 
 
 def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) -> bytes:
-    """Render a photo's output JPEG.
+    """Render the output JPEG of a photo that was analysed, as it was then: settings that changed since do not count.
 
     Raises
     ------
@@ -271,7 +273,9 @@ def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) 
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
     if sha256 not in (None, hashlib.sha256(data).hexdigest()):
         raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
-    return _output(analyser, _load(analyser, data, photo.path), photo.turn)
+    limit = analyser.photos.max_megapixels
+    loaded = load_photo(data, photo.path, max_megapixels=limit, accept_damaged=True)
+    return _output(loaded, photo.turn if photo.upright else 0)
 
 
 def _load(analyser: Analyser, data: bytes, path: str, edge: int = WORKING_EDGE) -> LoadedPhoto:

@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import safe_folder
-from facesort.core.turns import turned_boxes
 from facesort.engine.analysis.analyse import Analyser, Task
 from facesort.engine.analysis.in_order import analyse_in_order, render_again
 from facesort.engine.analysis.pool import executor_or_local
@@ -34,9 +31,8 @@ from facesort.engine.gallery.reference_check import (
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import GalleryError, ImageError, RefusedReferenceError
-from facesort.faces.look import turned
 from facesort.faces.protocol import ModelPack
-from facesort.images import decode_jpeg, encode_crop
+from facesort.images import encode_crop
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.gallery import people
@@ -124,8 +120,8 @@ def seed(
     with workspace.open_store() as store:
         refuse_other_pack(store, pack)
     settings = workspace.settings
-    plain = {"auto_upright": False, "small_faces": False}  # boxes are drawn, one face is wanted
-    analyser = Analyser({"": Path("/")}, pack, settings.photos.model_copy(update=plain))
+    as_it_lies = settings.photos.model_copy(update={"auto_upright": False})  # to draw boxes on it
+    analyser = Analyser({"": Path("/")}, pack, as_it_lies, crop=_REFERENCE_CROP)
     photos = [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
     tasks = min(len(candidates), settings.run.workers or 2)
     with executor_or_local(executor, settings, tasks) as pool:
@@ -196,10 +192,6 @@ def _person(store: Store, candidate: Candidate, known: Person | None) -> Person:
 def _reference(
     candidate: Candidate, analysis: Analysis, face: Face, pack: ModelPack
 ) -> NewReference:
-    pixels = decode_jpeg(analysis.jpeg)
-    scale = 1.0 if analysis.info is None else pixels.shape[1] / analysis.info.width
-    size = pixels.shape[1], pixels.shape[0]
-    box = turned_boxes(face.box * np.float32(scale), size, face.turn)
     return NewReference(
         file_name=to_text(candidate.path.name),
         sha256=analysis.sha256,
@@ -208,6 +200,6 @@ def _reference(
         quality=face.quality,
         pack_id=pack.pack_id,
         embedding=face.embedding,
-        crop=_REFERENCE_CROP(turned(pixels, face.turn), box),
+        crop=face.crop,
         captured_at=None if analysis.info is None else analysis.info.captured_at,
     )

@@ -117,11 +117,12 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
 
 
 def _learned(analysis: Analysis, decisions: tuple[Decision, ...], rules: Rules) -> tuple[int, ...]:
-    """Indices of the faces that join the gallery."""
+    """Indices of the faces that join the gallery; none of a photo of which pixels are missing or guessed."""
     return tuple(
         index
         for index, (face, decision) in enumerate(zip(analysis.faces, decisions, strict=True))
         if rules.learn_quality is not None
+        and not analysis.is_damaged
         and decision.outcome is Outcome.STRICT
         and face.quality >= rules.learn_quality
     )

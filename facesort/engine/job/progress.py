@@ -61,6 +61,7 @@ def status_report(
         "persons": dict(counts.persons),
         "skipped": dict(counts.skipped),
         "absent": dict(counts.absent),
+        "remarks": dict(counts.remarks),
         "same_shot": counts.same_shot,
         "sources": {name: dict(of) for name, of in counts.sources.items()},
     }
@@ -78,6 +79,7 @@ class _Written(BaseModel):
     persons: dict[str, int]
     skipped: dict[str, int] = Field(default_factory=dict)
     absent: dict[str, int] = Field(default_factory=dict)
+    remarks: dict[str, int] = Field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = Field(default_factory=dict)
     images_per_second: float | None
@@ -162,6 +164,9 @@ class Progress:
             self.counts.sources[file.source]["pending"] -= 1
             for decision in result.decisions:
                 self.counts.faces[decision.outcome] += 1
+            if result.is_decided and result.analysis.info is not None:
+                for code in map(str, result.analysis.info.remarks):
+                    self.counts.remarks[code] = self.counts.remarks.get(code, 0) + 1
 
     def batch_committed(self, batch_id: int, names: Sequence[str]) -> None:
         """Count the files of a batch that are in the output.

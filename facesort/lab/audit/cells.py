@@ -78,12 +78,13 @@ def _thumbnail(photo: PhotoRef, report: AuditReport) -> Pixels | None:
 
 
 def show_unusable(report: AuditReport) -> Sections:
-    """Photos that failed, files that the scan skipped, and photos that took longest."""
+    """Photos that failed or have remarks, files that the scan skipped, and photos that took longest."""
     failed, skipped = report.counts.photos[PhotoStatus.FAILED], sum(report.counts.skipped.values())
     by_reason = ", ".join(f"{n:,} {reason}" for reason, n in report.counts.skipped.items())
     return Sections(
         (
             ("Photos that failed", _failed(report, failed) if failed else "No photo failed."),
+            ("Photos that were read, with a remark", _remarked(report)),
             (
                 "Files and folders that are not photos, or could not be opened",
                 Table(
@@ -105,6 +106,26 @@ def _failed(report: AuditReport, failed: int) -> Table:
         ("Photo", "Reason", "Detail"),
         [(path, reason, detail or explain(reason)) for path, reason, detail in report.failed],
         note=f"{failed:,} in all" + (f"; {rest:,} more are not shown." if rest else "."),
+    )
+
+
+def _remarked(report: AuditReport) -> Table | str:
+    number, photos = report.remarked
+    rest = number - len(photos)
+    if not number:
+        return "None."
+    return Table(
+        ("Photo", "Remarks", "Detail", "What it means"),
+        [
+            (path, ", ".join(codes), detail, "; ".join(filter(None, map(explain, codes))))
+            for path, codes, detail in photos
+        ],
+        note=f"{number:,} in all"
+        + (
+            f"; {rest:,} more are in the table that `facesort export DIR --results csv` writes."
+            if rest
+            else "."
+        ),
     )
 
 

@@ -84,6 +84,8 @@ class AuditReport:
         What cameras recorded: the answers of `store.queries.cameras`.
     failed : sequence of (path, reason, detail)
         At most 100.
+    remarked : (int, sequence of (path, remarks, detail))
+        Photos with remarks: how many, and at most 100 of them.
     skipped_files : sequence of (path, reason)
         At most 100; what could not be read comes first.
     dropped_faces : sequence of StoredFace or None
@@ -107,6 +109,7 @@ class AuditReport:
     drops: Mapping[str, Sequence[DropRow]]
     persons: Sequence[tuple[str | None, int, int, int, float | None]]
     failed: Sequence[tuple[str, str, str]]
+    remarked: tuple[int, Sequence[tuple[str, Sequence[str], str]]]
     skipped_files: Sequence[tuple[str, str]]
     slowest: Sequence[tuple[Any, ...]]
     seconds: tuple[int, float, float, float]
@@ -146,6 +149,7 @@ class AuditReport:
                 "reasons": dict(self.reasons),
             },
             "absent": dict(self.counts.absent),
+            "remarks": dict(self.counts.remarks),
             "same_shot": self.counts.same_shot,
             "sources": {
                 name: {
@@ -243,6 +247,7 @@ def open_audit(
             drops=places | drops_by_time(store),
             persons=audit.drops_by_person(store),
             failed=reports.failed_photos(store, LISTED),
+            remarked=reports.remarked_photos(store, LISTED),
             skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
             slowest=audit.slowest_photos(store, _SLOWEST),
             seconds=audit.seconds_per_photo(store),

@@ -42,7 +42,12 @@ def show_sources(report: AuditReport) -> Sections | Markdown:
 
 def _files(report: AuditReport) -> Table:
     counts = report.counts
-    status = {"same_shot": counts.same_shot, "absent": counts.absent, "skipped": counts.skipped}
+    status = {
+        "same_shot": counts.same_shot,
+        "absent": counts.absent,
+        "skipped": counts.skipped,
+        "remarks": counts.remarks,
+    }
     return Table(
         ("Source", "Files", "Photos", "Pending", "Gone", "Replaced", "First taken", "Last taken", "Cameras"),
         [

@@ -1,4 +1,4 @@
-"""Bursts: photos of the same moment, and which of them is the sharpest."""
+"""Bursts: photos of the same moment, and which of them is the best."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bursts_table(session: ReviewSession) -> Table:
     bursts = find_bursts(photos.values())
     largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MAX_ROWS]
     return Table(
-        ("Photos", "Sharpest", "Sharpness of its faces", "The others"),
+        ("Photos", "Best", "Sharpness of its faces", "The others"),
         [_row(burst, photos) for burst in largest],
         note=_note(len(photos), bursts) if session.is_sorted() else NOT_SORTED,
     )
@@ -40,5 +40,6 @@ def _note(photos: int, bursts: tuple[Burst, ...]) -> str:
     shown = f"; the {_MAX_ROWS} largest are shown" if len(bursts) > _MAX_ROWS else ""
     return (
         f"{several(len(bursts), 'burst')} with {in_bursts} of {photos} photos{shown}. All of them are delivered; "
-        "`facesort export --best-of-burst` takes only the sharpest of each, and lists the others."
+        "`facesort export --best-of-burst` takes only the best of each, the sharpest that is "
+        "not damaged, and lists the others."
     )

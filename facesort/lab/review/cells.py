@@ -57,7 +57,7 @@ def show_look_alikes(session: ReviewSession) -> Widget:
 
 
 def show_bursts(session: ReviewSession) -> Table:
-    """Bursts, and the sharpest photo of each."""
+    """Bursts, and the best photo of each."""
     return bursts_table(session)
 
 

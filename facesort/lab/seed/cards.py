@@ -16,6 +16,7 @@ from facesort.engine.gallery.seed import SeedReport
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.shared.html import TEXT_STYLE
 from facesort.lab.shared.plots import GREEN, RED, shorten
+from facesort.lab.shared.remarks import damage_remark
 from facesort.store.queries.gallery import StoredReference
 
 _LONG_EDGE = 520  # px of a shown photo: twice its size on the page, for high-resolution screens
@@ -86,7 +87,7 @@ def report_html(report: SeedReport, file_name: str) -> str:
     colour = GREEN if accepted else RED
     result = "added" if refused is None else "refused"
     code = "" if refused is None else f" <code>{html_text(refused.reason.value)}</code>"
-    detail = _distances(report) if refused is None else refused.detail
+    detail = _accepted(report) if refused is None else refused.detail
     photo = _picture(boxed_photo(report.analysis, accepted=accepted), 190, file_name, "contain")
     return (
         f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
@@ -94,6 +95,11 @@ def report_html(report: SeedReport, file_name: str) -> str:
         f'<b style="color:{colour}">{result}</b>{code}<br>{html_text(shorten(file_name, 40))}'
         f'<div style="{_SMALL};margin-top:4px">{html_text(detail)}</div></div></div>'
     )
+
+
+def _accepted(report: SeedReport) -> str:
+    """What is to be said of a photo that was added."""
+    return "; ".join(filter(None, [_distances(report), damage_remark(report.analysis)]))
 
 
 def _distances(report: SeedReport) -> str:

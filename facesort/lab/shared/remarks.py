@@ -1,12 +1,49 @@
-"""What has to be said beside the counts: files that are linked, gone, or left out although they may be photos."""
+"""What has to be said beside the counts: photos that are not as expected, files that are linked, gone or left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from facesort.core.records import Analysis
 from facesort.core.words import several
 from facesort.lab.shared.words import explain
+from facesort.reasons import Remark
+
+_UNTAGGED = "photo without an orientation tag", "photos without an orientation tag"
+# The noun, and what is said of one and of several photos.
+_OF_PHOTOS: Mapping[Remark, tuple[Sequence[str], str, str]] = MappingProxyType(
+    {
+        Remark.DAMAGED: (
+            ("photo",),
+            "is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card",
+            "are damaged and were sorted all the same (`photos.accept_damaged`): copy them again from the card",
+        ),
+        Remark.PAGES: (
+            ("file",),
+            "holds further pages; only its first picture was read: save the others as files of their own",
+            "hold further pages; only the first picture of each was read: save the others as files of their own",
+        ),
+        Remark.TONE_MAPPED: (
+            ("HDR photo",),
+            "was tone-mapped to SDR",
+            "were tone-mapped to SDR",
+        ),
+        Remark.TURNED: (
+            _UNTAGGED,
+            "lies on its side or head, and is delivered as it is (`photos.auto_upright = true` turns photos that are "
+            "sorted from then on)",
+            "lie on their side or head, and are delivered as they are (`photos.auto_upright = true` turns photos that "
+            "are sorted from then on)",
+        ),
+        Remark.UPRIGHT: (
+            _UNTAGGED,
+            "lay on its side or head, and was turned upright (`photos.auto_upright`)",
+            "lay on their side or head, and were turned upright (`photos.auto_upright`)",
+        ),
+    }
+)
 
 
 def remarks(report: Mapping[str, Any]) -> list[str]:
@@ -33,7 +70,23 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             f"{what} of the source could not be read, and may contain photos: give this user access (`facesort audit` "
             "lists them), then run `facesort sort` again"
         )
-    return said
+    return said + _of_photos(report.get("remarks", {}))
+
+
+def _of_photos(remarks: Mapping[str, int]) -> list[str]:
+    """What was found in photos that were read."""
+    numbers = {code: remarks.get(code, 0) for code in Remark}
+    numbers[Remark.TURNED] -= numbers[Remark.UPRIGHT]
+    return [
+        f"{several(number, *noun)} {one if number == 1 else many}"
+        for code, (noun, one, many) in _OF_PHOTOS.items()
+        if (number := numbers[code])
+    ]
+
+
+def damage_remark(analysis: Analysis) -> str:
+    """What is to be said of one photo that was accepted although it is damaged; empty for others."""
+    return f"{analysis.detail}: {explain(Remark.DAMAGED)}" if analysis.is_damaged else ""
 
 
 def _absent(absent: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facesort.reasons import Reason
+from facesort.reasons import Reason, Remark
 
 _MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -30,6 +30,13 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
         Reason.NAME_TAKEN: "another file has its name in the output; nothing was overwritten",
         Reason.RENDER_CHANGED: "its copy was lost, and the photo has changed since",
         Reason.BAD_TARGET: "its place is not a file in a folder of the output: give the person another folder",
+        # of photos that were read
+        Remark.DAMAGED: "some of its pixels are missing or guessed, and it was sorted all the same "
+        "(`photos.accept_damaged`): copy it again from the card",
+        Remark.PAGES: "the file holds further pictures; only the first was read: export the others as files",
+        Remark.TONE_MAPPED: "an HDR photo, which was tone-mapped to SDR",
+        Remark.TURNED: "by its faces it lies on its side or head, and it has no orientation tag",
+        Remark.UPRIGHT: "its copies were turned upright (`photos.auto_upright`)",
         # of files that the scan does not take for photos
         "symbolic_link": "a link that leads outside the source; copy the photos into it, or add the folder that the "
         "link leads to with `facesort source add DIR`",
@@ -44,7 +51,7 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
 
 
 def explain(code: str) -> str:
-    """Explain the reason code of a photo or a file; empty for codes that need no explanation."""
+    """Explain the reason code or remark of a photo or a file; empty for codes that need no explanation."""
     return _MEANINGS.get(code, "")
 
 

@@ -248,7 +248,7 @@ def _insert_photos(store: Store, record: BatchRecord) -> None:
             "latitude": [p.latitude if p else None for p in positions],
             "longitude": [p.longitude if p else None for p in positions],
             "altitude": [p.altitude if p else None for p in positions],
-            "remarks": [list(i.remarks) if i else None for i in infos],
+            "remarks": [[str(r) for r in i.remarks] if i else None for i in infos],
             "turn": [r.analysis.turn for r in found],
         },
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
+from facesort.reasons import Remark
 from facesort.store.store import Store
 
 
@@ -20,14 +22,16 @@ class LoggedWrite:
 
 _SELECT = (
     "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path, p.source, "
-    "coalesce(c.turn, 0) FROM write w JOIN place p USING (photo_id) JOIN photo c USING (photo_id) "
+    "coalesce(c.turn, 0), coalesce(c.remarks, []) "
+    "FROM write w JOIN place p USING (photo_id) JOIN photo c USING (photo_id) "
 )
 
 
-def _logged(row: tuple[int, int, int | None, str, str, int, str, str, int]) -> LoggedWrite:
-    return LoggedWrite(
-        row[0], PlannedWrite(*row[1:6]), PhotoRef(row[1], row[6], source=row[7], turn=row[8])
-    )
+def _logged(row: tuple[Any, ...]) -> LoggedWrite:
+    write_id, *plan, path, source, turn, remarks = row
+    upright = Remark.UPRIGHT in remarks
+    photo = PhotoRef(plan[0], path, source=source, turn=turn, upright=upright)
+    return LoggedWrite(write_id, PlannedWrite(*plan), photo)
 
 
 def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:

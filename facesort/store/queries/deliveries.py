@@ -67,7 +67,7 @@ def write_results(
         Ends in ``.parquet`` or ``.csv``.
     files : sequence of (photo_id, file)
     bursts : mapping of photo_id to photo_id
-        The sharpest photo of its burst, for photos that are in one.
+        The best photo of its burst, for photos that are in one.
     positions : bool
         Whether where a photo was taken goes into the table.
     """

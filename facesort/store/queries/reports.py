@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.reasons import Outcome, PhotoStatus
+from facesort.reasons import Outcome, PhotoStatus, Remark
 from facesort.store.store import Store
 
 _SOURCES = """
@@ -38,6 +38,8 @@ class Counts:
         Files and folders that the last scan left out, by reason; they are no photos, or nobody can tell.
     absent : dict of str to int
         Photos that are in no source any more: their files are ``gone``, or have been ``replaced``.  They are in no sum.
+    remarks : dict of str to int
+        Photos of the sources that have a `Remark`, by its code; duplicates do not count.
     same_shot : int
         Duplicates that are another file of a shot: the RAW of a JPEG, for example.
     sources : dict of str to dict
@@ -50,6 +52,7 @@ class Counts:
     persons: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)
+    remarks: dict[str, int] = field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -114,6 +117,7 @@ def counts(store: Store) -> Counts:
         persons=dict(persons) | ({"_unknown": unnamed} if unnamed else {}),
         skipped=skipped_reasons(store),
         absent=absent_photos(store),
+        remarks=photos_by_remark(store),
         same_shot=int(store.value("SELECT count(*) FROM file_state WHERE reason = 'same_shot'")),
         sources={name: {"files": n, "pending": m} for name, n, m in store.rows(_SOURCES)},
     )
@@ -126,6 +130,25 @@ def absent_photos(store: Store) -> dict[str, int]:
     """
     rows = store.rows("SELECT state, count(*) FROM absent_photo GROUP BY state")
     return {"gone": 0, "replaced": 0} | dict(rows)
+
+
+_REMARKED = "photo_state WHERE present AND status <> 'pending' AND len(remarks) > 0"
+
+
+def photos_by_remark(store: Store) -> dict[str, int]:
+    """How many photos have each remark."""
+    counted = f"SELECT unnest(remarks) AS code FROM {_REMARKED}"  # noqa: S608
+    return dict(store.rows(f"SELECT code, count(*) FROM ({counted}) GROUP BY code ORDER BY code"))  # noqa: S608
+
+
+def remarked_photos(store: Store, limit: int) -> tuple[int, list[tuple[str, list[str], str]]]:
+    """How many photos have remarks; path, remarks and detail of some, damaged ones first, else in order."""
+    rows = store.rows(
+        f"SELECT count(*) OVER (), shown_path(source, path), remarks, detail FROM {_REMARKED} "  # noqa: S608
+        "ORDER BY NOT list_contains(remarks, ?), photo_id LIMIT ?",
+        [Remark.DAMAGED.value, limit],
+    )
+    return (rows[0][0] if rows else 0), [row[1:] for row in rows]
 
 
 def drop_reasons(store: Store) -> dict[str, int]:

@@ -13,6 +13,7 @@ from typing import Any
 from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.reasons import Remark
 from facesort.store.store import Store, vectors
 
 _CHUNK = 1000  # photos whose faces are in memory at a time
@@ -30,7 +31,7 @@ WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
 """
 _PHOTOS = """
 SELECT photo_id, path, source, shown_path(source, path), status, reason, sha256, width, height, phash, taken_at,
-       coalesce(camera, ''), shot_id, present, turn
+       coalesce(camera, ''), shot_id, present, turn, remarks
 FROM photo_state p WHERE {} ORDER BY photo_id
 """
 
@@ -136,9 +137,10 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
     }
     rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
     for key, path, source, shown, status, reason, sha256, width, height, *rest in rows:
-        phash, taken_at, camera, shot_id, present, turn = rest
+        phash, taken_at, camera, shot_id, present, turn, remarks = rest
+        upright = Remark.UPRIGHT in remarks
         yield StoredPhoto(
-            PhotoRef(key, path, source=source, shown=shown, turn=turn),
+            PhotoRef(key, path, source=source, shown=shown, turn=turn, upright=upright),
             status,
             reason,
             sha256,
@@ -150,4 +152,5 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
             copies.get(key, ()),
             shot_id,
             present,
+            tuple(remarks),
         )

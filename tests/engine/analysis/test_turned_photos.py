@@ -84,7 +84,7 @@ def test_a_photo_is_delivered_upright_if_asked_and_rendered_again_to_the_same_by
     assert _size(analysis.jpeg) == (480, 320)
     pixels = decode_jpeg(analysis.jpeg)
     assert abs(pixels[_BOX[1] + 7, _BOX[0] + 30].astype(int) - (255, 0, 255)).max() < 40
-    again = PhotoRef(photo.photo_id, photo.path, turn=analysis.turn)
+    again = PhotoRef(photo.photo_id, photo.path, turn=analysis.turn, upright=True)
     assert render_file(analyser, again, analysis.sha256) == analysis.jpeg
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
-from facesort.core.records import Analysis, Face, File
+from facesort.core.records import Analysis, Face, File, PhotoInfo
 from facesort.core.routing import PlannedWrite
 from facesort.engine.job.decide import (
     decide_batch,
@@ -23,7 +23,7 @@ from facesort.engine.job.decide import (
     standings_of,
 )
 from facesort.engine.rules import Rules
-from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
@@ -86,6 +86,17 @@ def failed(photo_id: int, reason: Reason, sha256: str = "") -> Analysis:
 def known_contents(by_sha256: dict[str, int], failed: Iterable[int] = ()) -> Known:
     by_file = {photo_id: photo_id for photo_id in by_sha256.values()}
     return Known(dict(by_sha256), failed=set(failed), by_file=by_file)
+
+
+def test_nothing_is_learned_from_a_damaged_photo() -> None:
+    info = PhotoInfo("JPEG", 60, 40, remarks=(Remark.PAGES,))
+    whole = replace(analysis(1, A_STRICT), info=info)
+    damaged = replace(analysis(2, A_STRICT), info=replace(info, remarks=(Remark.DAMAGED,)))
+
+    batch = decide_batch([whole, damaged], GALLERY, RULES)
+
+    assert [one.decisions[0].outcome for one in batch] == [Outcome.STRICT] * 2
+    assert [one.learned for one in batch] == [(0,), ()]
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from subprocess import Popen
 import pytest
 
 from facesort.core.matching import Decision
-from facesort.core.records import Analysis, File
+from facesort.core.records import Analysis, File, PhotoInfo
 from facesort.engine.job.progress import Progress, current_status, read_progress, status_report
 from facesort.engine.setup import set_up
 from facesort.errors import StoreLockedError
 from facesort.files import replace_json
-from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason, Remark
 from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
 from facesort.store.queries.reports import Counts
@@ -62,6 +62,7 @@ def test_an_empty_report_has_every_key() -> None:
         "persons": {"Anna": 0},
         "skipped": {},
         "absent": {},
+        "remarks": {},
         "same_shot": 0,
         "sources": {"card-1": {"files": 0, "pending": 0}},
     }  # fmt: skip
@@ -78,11 +79,14 @@ def test_progress_is_what_was_written(progress: Progress, tmp_path: Path) -> Non
 def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
     given = Decision(Outcome.STRICT, FaceReason.WITHIN_STRICT, 1, 0.5, 1)
     nobody = Decision(Outcome.UNKNOWN, FaceReason.PERSON_TAKEN, None, 0.5, 1)
+    told_of = PhotoInfo("JPEG", 60, 40, remarks=(Remark.PAGES,))
     results = [
-        PhotoResult(Analysis(1, "a"), PhotoStatus.MATCHED, decisions=(given, nobody)),
-        PhotoResult(Analysis(2, "b"), PhotoStatus.NO_FACE, Reason.NO_FACE),
+        PhotoResult(Analysis(1, "a", info=told_of), PhotoStatus.MATCHED, decisions=(given, nobody)),
+        PhotoResult(Analysis(2, "b", info=told_of), PhotoStatus.NO_FACE, Reason.NO_FACE),
         PhotoResult(Analysis(3, ""), PhotoStatus.FAILED, Reason.MISSING),
-        PhotoResult(Analysis(4, "d"), PhotoStatus.DUPLICATE, Reason.SAME_SHOT, decided_as=1),
+        PhotoResult(
+            Analysis(4, "d", info=told_of), PhotoStatus.DUPLICATE, Reason.SAME_SHOT, decided_as=1
+        ),
     ]
     batch = [File(r.analysis.photo_id, "card-1", "x.jpg", 1, 1) for r in results]
     for old, new in (("PENDING", "PROCESSING"), ("PROCESSING", "COMMITTING")):
@@ -95,6 +99,7 @@ def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
         "total": 5, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 1, "failed": 1,
     }  # fmt: skip
     assert told["same_shot"] == 1
+    assert told["remarks"] == {"pages": 2}, "as in the table of photos, without linked files"
     assert told["sources"] == {"card-1": {"files": 5, "pending": 1}}
     assert told["faces"] == {"total": 2, "strict": 1, "loose": 0, "unknown": 1}
     assert told["batches"] == {"pending": 0, "processing": 0, "committing": 0, "committed": 1}

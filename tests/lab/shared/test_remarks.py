@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from facesort.lab.shared.remarks import remarks, shifted_remark
+from facesort.lab.shared.words import explain
+from facesort.reasons import Remark
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,51 @@ from facesort.lab.shared.remarks import remarks, shifted_remark
             ["1 photo is gone from the sources: it is in no sum"],
         ),
         ({"absent": {"gone": 0, "replaced": 2}}, ["2 photos were replaced: they are in no sum"]),
+        (
+            {"remarks": {"damaged": 1}},
+            [
+                "1 photo is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card"
+            ],
+        ),
+        (
+            {"remarks": {"tone_mapped": 5, "pages": 2, "damaged": 3000}},
+            [
+                "3,000 photos are damaged and were sorted all the same (`photos.accept_damaged`): "
+                "copy them again from the card",
+                "2 files hold further pages; only the first picture of each was read: "
+                "save the others as files of their own",
+                "5 HDR photos were tone-mapped to SDR",
+            ],
+        ),
+        (
+            {"remarks": {"turned": 5, "upright": 1}},
+            [
+                "4 photos without an orientation tag lie on their side or head, and are delivered as they are "
+                "(`photos.auto_upright = true` turns photos that are sorted from then on)",
+                "1 photo without an orientation tag lay on its side or head, and was turned upright "
+                "(`photos.auto_upright`)",
+            ],
+        ),
+        (
+            {"remarks": {"upright": 1, "turned": 1, "of a newer facesort": 7}},
+            [
+                "1 photo without an orientation tag lay on its side or head, and was turned upright "
+                "(`photos.auto_upright`)",
+            ],
+        ),
     ],
 )
 def test_what_the_sums_do_not_say(report: dict[str, Any], said: list[str]) -> None:
     assert remarks(report) == said
+
+
+@pytest.mark.parametrize("remark", Remark)
+def test_every_remark_has_words(remark: Remark) -> None:
+    assert explain(remark)
+    both = {remark: 1, Remark.TURNED: 1}
+    for report in ({remark: 1}, {remark: 2}) if remark is not Remark.UPRIGHT else (both,):
+        (said,) = remarks({"remarks": report})
+        assert said.startswith(f"{report[remark]} ")
 
 
 def test_links_are_said_with_what_to_do() -> None:
