@@ -15,14 +15,17 @@ from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, render_file
 from facesort.engine.gallery.reembed import reembed
 from facesort.engine.gallery.seed import Candidate, seed
+from facesort.engine.setup import set_up
 from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import draw_synthetic_face, synthetic_embedding
 from facesort.faces.packs.find import resolve_pack
+from facesort.faces.protocol import ModelPack
 from facesort.images import decode_jpeg
 from facesort.settings import PhotoSettings
 from facesort.store.queries import tables
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.gallery import reference_crops
+from facesort.workspace import Workspace
 
 _TURNS = [90, 180, 270]
 _BOX = (100, 60, 196, 156)
@@ -157,3 +160,46 @@ def test_a_reference_that_lies_on_its_side_is_embedded_again(tmp_path: Path) -> 
         crops = {person: decode_jpeg(crop) for _, person, _, crop in reference_crops(store)}
     assert len(engine.detect(crops["Somebody"])), "people see the face upright"
     assert reembed(workspace, engine) == []
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_reference_on_its_side_is_taken_and_shown_as_it_lies(
+    tmp_path: Path, upright: bool
+) -> None:
+    workspace, pack = _with_photos(tmp_path, auto_upright=upright)
+    _write(tmp_path / "turned.jpg", 270, identity=9)
+    (report,) = seed(
+        workspace, pack, [Candidate("Somebody", tmp_path / "turned.jpg")], ThreadPoolExecutor(1)
+    )
+
+    assert report.refused is None
+    assert _size(report.analysis.jpeg) == (320, 480), "the box is drawn on it"
+    engine = load_engine(pack, threads=1)
+    with workspace.open_store(read_only=True) as store:
+        ((*_, crop),) = reference_crops(store)
+    assert len(engine.detect(decode_jpeg(crop))), "people see the face upright"
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_a_reference_is_searched_for_small_faces_as_a_photo_is(tmp_path: Path, small: bool) -> None:
+    workspace, pack = _with_photos(tmp_path, small_faces=small)
+    pixels = np.full((1600, 2800, 3), 190, np.uint8)
+    draw_synthetic_face(pixels, (700, 500, 748, 548), 9, variation=10)
+    Image.fromarray(pixels).save(tmp_path / "small.jpg", quality=95)
+    found = _analysed(tmp_path / "small.jpg", small_faces=small)[2]
+    (report,) = seed(
+        workspace, pack, [Candidate("Somebody", tmp_path / "small.jpg")], ThreadPoolExecutor(1)
+    )
+
+    assert len(report.analysis.faces) == len(found.faces) == small
+    assert (report.refused is None) == small
+    if small:
+        np.testing.assert_array_equal(report.analysis.faces[0].embedding, found.faces[0].embedding)
+        assert reembed(workspace, load_engine(pack, threads=1)) == [], "its crop has its own pixels"
+
+
+def _with_photos(folder: Path, **photos: bool) -> tuple[Workspace, ModelPack]:
+    (folder / "card").mkdir()
+    made, pack = set_up(folder / "hot", [folder / "card"], folder / "out", "synthetic", [])
+    asked = made.settings.photos.model_copy(update=photos)
+    return Workspace(made.root, made.settings.model_copy(update={"photos": asked})), pack

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 from synthetic_event import write_photo
 
+from facesort.cli import cli
 from facesort.core.gallery import Gallery, Person
 from facesort.core.records import Analysis, Face
 from facesort.engine.gallery.reference_check import (
@@ -29,10 +31,11 @@ from facesort.engine.setup import set_up
 from facesort.errors import RefusedReferenceError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
+from facesort.lab.seed.cards import report_html
 from facesort.reasons import Reason
-from facesort.settings import SeedSettings
+from facesort.settings import SeedSettings, save_settings
 from facesort.store.queries.gallery import StoredReference
-from facesort.workspace import Workspace
+from facesort.workspace import Workspace, open_workspace
 
 Job = tuple[Workspace, ModelPack]
 ADA, BEN = Person(1, "Ada", "Ada"), Person(2, "Ben", "Ben")
@@ -300,3 +303,34 @@ def test_what_is_put_beside_an_upload_is_left_alone(job: Job, tmp_path: Path) ->
     assert (first.parent / "@eaDir").is_dir()
     assert second.is_symlink()
     assert photo.read_bytes() == b"precious"
+
+
+def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(
+    job: Job, tmp_path: Path
+) -> None:
+    cut = photo(tmp_path, "cut.jpg", [1])
+    data = cut.read_bytes()
+    cut.write_bytes(data[: len(data) * 9 // 10])
+    (report,) = offer(job, Candidate("Ada", cut))
+    assert report.refused is not None
+    assert report.refused.reason is Reason.TRUNCATED
+    assert "photos.accept_damaged = true takes it nevertheless" in report.refused.detail
+    assert "missing or wrong" in report_html(report, "cut.jpg")
+
+    workspace, pack = job
+    taken = workspace.settings.photos.model_copy(update={"accept_damaged": True})
+    settings = workspace.settings.model_copy(update={"photos": taken})
+    save_settings(settings, workspace.root / "facesort.toml")
+    (report,) = offer((open_workspace(workspace.root), pack), Candidate("Ada", cut))
+    assert report.refused is None
+    shown = report_html(report, "cut.jpg")
+    assert "missing or wrong" in shown
+    assert "copy it again from the card" in shown
+
+    arguments = ["seed", "-w", str(workspace.root), "Ben", str(cut), "--force"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    added, damaged = done.stdout.splitlines()
+    assert added == "added    Ben: cut.jpg"
+    assert damaged.startswith("damaged  Ben: cut.jpg: JPEG: ")
+    assert damaged.endswith("copy it again from the card")
