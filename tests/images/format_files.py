@@ -35,7 +35,12 @@ def turned(kind: str, orientation: int) -> list[bytes]:
         return [tiff(made, big=big) for big in (False, True)]
     if kind == PREVIEW:
         grey = Image.new("RGB", scene().size, "grey")
-        return [dng(grey, orientation=orientation, preview=encoded(stored, "JPEG"))]
+        silent = encoded(stored, "JPEG", exif=exif(Make="Maker"))
+        silent = (
+            silent[:2] + silent[20:]
+        )  # EXIF first, without JFIF: LibRaw adds no EXIF of its own
+        previews = encoded(stored, "JPEG"), silent
+        return [dng(grey, orientation=orientation, preview=preview) for preview in previews]
     if kind == RAW:
         return [dng(scene(), orientation=orientation)]
     if kind == FLOATS:
@@ -113,9 +118,10 @@ def flip(data: bytes, chance: random.Random) -> bytes:
 def in_one_file(kind: str) -> list[bytes]:
     black = Image.new("RGB", scene().size)
     if kind == TIFF:
-        thumbnail = page(np.asarray(scene())[::4, ::4], t254=(4, (1,)))
-        pages = thumbnail, page(np.asarray(scene())), page(np.asarray(black))
-        return [tiff(*pages, big=big) for big in (False, True)]
+        thumbnail, photo = np.asarray(scene())[::4, ::4], page(np.asarray(scene()))
+        first = page(thumbnail), page(thumbnail, t254=(4, (1,)))  # not marked as such, and marked
+        other = page(np.asarray(black))
+        return [tiff(small, photo, other, big=big) for small in first for big in (False, True)]
     if kind == "HEIC":
         files = [io.BytesIO(), io.BytesIO()]
         for primary, file in enumerate(files):
