@@ -6,6 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,13 +15,13 @@ from synthetic_event import sort_in_threads, tree
 
 from facesort.cli import cli
 from facesort.core.clocks import parse_offset
-from facesort.core.records import Detections, Pixels
+from facesort.core.records import Face, Pixels
+from facesort.engine.analysis import analyse
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.progress import current_status
 from facesort.engine.setup import set_up
 from facesort.engine.sources.changes import add_source
-from facesort.faces.engines.synthetic import SyntheticEngine
-from facesort.faces.protocol import ModelPack
+from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.lab import audit
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import Sections
@@ -67,13 +68,13 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     people = [Candidate(name, tmp_path / "portraits" / name / "portrait.png") for name in PERSONS]
     assert not any(r.refused for r in seed(workspace, pack, people, ThreadPoolExecutor(1)))
     analysed: list[int] = []
-    detect = SyntheticEngine.detect
+    find_faces = analyse.find_faces
 
-    def counted(engine: SyntheticEngine, pixels: Pixels) -> Detections:
+    def counted(engine: FaceEngine, pixels: Pixels, **how: Any) -> tuple[Face, ...]:
         analysed.append(hash(pixels.tobytes()))
-        return detect(engine, pixels)
+        return find_faces(engine, pixels, **how)
 
-    monkeypatch.setattr(SyntheticEngine, "detect", counted)
+    monkeypatch.setattr(analyse, "find_faces", counted)
     return Job(event, tmp_path / "media", workspace.root, pack, analysed)
 
 

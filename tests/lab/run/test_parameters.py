@@ -193,5 +193,5 @@ def test_anything_typed_is_taken_or_refused_in_a_sentence(
     except NotebookError as error:
         assert len(str(error)) < 300
         return
-    assert len(repr(found[name])) <= len(text) + 25
+    assert len(repr(found[name])) <= len(repr(text)) + 25
     assert not isinstance(found[name], float) or found[name] == found[name]
