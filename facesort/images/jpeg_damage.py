@@ -26,7 +26,7 @@ import numpy as np
 from facesort.images.damage import Damage
 from facesort.images.jpeg import decode_scaled, decode_smallest
 from facesort.images.jpeg_head import END, HUFFMAN, SEQUENTIAL, START, Head, read_head
-from facesort.images.jpeg_huffman import sequential_damage
+from facesort.images.jpeg_huffman import coded_damage
 from facesort.images.jpeg_zeros import ZEROS, has_erased_data
 from facesort.reasons import Reason
 
@@ -100,14 +100,16 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
 
 
 def _damage_of_rare(head: Head, body: bytes, reason: Reason) -> Damage | None:
-    """Damage to a picture of which simplejpeg gives no warnings: of a progressive one, not all is noticed."""
+    """Damage to a picture of which simplejpeg gives no warnings."""
     found = (
         _lacking(head, body, ended=reason is Reason.CORRUPT)
         or has_erased_data(head.kind, head.parts, body + END, 0) * "zeros in place of data"
     )
     if not found and head.kind in HUFFMAN:
         try:
-            return sequential_damage(head, body, reason)
+            return coded_damage(head, body, reason)
+        except ValueError as error:
+            found = str(error)
         except (LookupError, ArithmeticError):
             found = "the tables do not fit the data"
     return Damage(reason, found, 1.0, at_most=True) if found else None
