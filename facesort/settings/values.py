@@ -93,10 +93,10 @@ class PhotoSettings(_Section):
         Which file of a shot that was taken as RAW and JPEG is delivered.
     accept_damaged : bool
         Whether photos of which pixels are missing or guessed are sorted and delivered, marked as ``damaged``; else
-        they end as ``corrupt`` or ``truncated``.
+        they end as ``corrupt`` or ``truncated``.  Nothing is learned from them.
     auto_upright : bool
         Whether a photo that lies on its side or head by its faces is delivered upright, if its file does not say how
-        it hangs.
+        it hangs; counts for photos that are sorted from then on.
     small_faces : bool
         Whether all photos are searched for small faces, down to about 60 px in one of 24 megapixels; panoramas always
         are.

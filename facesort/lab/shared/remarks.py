@@ -85,8 +85,10 @@ def _of_photos(remarks: Mapping[str, int]) -> list[str]:
 
 
 def damage_remark(analysis: Analysis) -> str:
-    """What is to be said of one photo that was accepted although it is damaged; empty for others."""
-    return f"{analysis.detail}: {explain(Remark.DAMAGED)}" if analysis.is_damaged else ""
+    """What is to be said of a reference that was taken although it is damaged; empty for others."""
+    if not analysis.is_damaged:
+        return ""
+    return f"{analysis.detail}; it was taken all the same (`photos.accept_damaged`): a whole photo is better"
 
 
 def _absent(absent: Mapping[str, int]) -> str:

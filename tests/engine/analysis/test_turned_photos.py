@@ -85,6 +85,8 @@ def test_a_photo_is_delivered_upright_if_asked_and_rendered_again_to_the_same_by
     analyser, photo, analysis = _analysed(tmp_path / "a.jpg", auto_upright=True)
 
     assert _size(analysis.jpeg) == (480, 320)
+    assert analysis.info is not None
+    assert analysis.info.remarks == ("turned", "upright")
     pixels = decode_jpeg(analysis.jpeg)
     assert abs(pixels[_BOX[1] + 7, _BOX[0] + 30].astype(int) - (255, 0, 255)).max() < 40
     again = PhotoRef(photo.photo_id, photo.path, turn=analysis.turn, upright=True)
@@ -195,7 +197,10 @@ def test_a_reference_is_searched_for_small_faces_as_a_photo_is(tmp_path: Path, s
     assert (report.refused is None) == small
     if small:
         np.testing.assert_array_equal(report.analysis.faces[0].embedding, found.faces[0].embedding)
-        assert reembed(workspace, load_engine(pack, threads=1)) == [], "its crop has its own pixels"
+        with workspace.open_store(read_only=True) as store:
+            ((*_, crop),) = reference_crops(store)
+        assert decode_jpeg(crop).shape[0] == pytest.approx(2.2 * 48, abs=4), "of its own pixels"
+        assert reembed(workspace, load_engine(pack, threads=1)) == []
 
 
 def _with_photos(folder: Path, **photos: bool) -> tuple[Workspace, ModelPack]:

@@ -325,7 +325,7 @@ def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(
     assert report.refused is None
     shown = report_html(report, "cut.jpg")
     assert "missing or wrong" in shown
-    assert "copy it again from the card" in shown
+    assert "it was taken all the same (`photos.accept_damaged`)" in shown
 
     arguments = ["seed", "-w", str(workspace.root), "Ben", str(cut), "--force"]
     done = CliRunner().invoke(cli, arguments)
@@ -333,4 +333,4 @@ def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(
     added, damaged = done.stdout.splitlines()
     assert added == "added    Ben: cut.jpg"
     assert damaged.startswith("damaged  Ben: cut.jpg: JPEG: ")
-    assert damaged.endswith("copy it again from the card")
+    assert damaged.endswith("a whole photo is better")
