@@ -80,6 +80,25 @@ def test_what_is_remarked_of_a_photo_is_in_the_tables(store: Store) -> None:
         assert shown == [("00001.jpg", []), ("00002.jpg", ["damaged", "pages"]), ("00003.jpg", [])]
 
 
+def test_remarks_are_counted_of_photos_that_are_there_and_decided(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(n) for n in range(1, 6)])
+    whole = result(1, *MATCHED)
+    info = replace(INFO, remarks=("pages",))
+    told = [
+        replace(r, analysis=replace(r.analysis, info=info))
+        for r in (result(2, *MATCHED), result(3, *MATCHED), result(4, *MATCHED))
+    ]
+    copy = result(5, *SAME, sha256="sha-2", known_as=2)
+    record(store, 1, [whole, *told, copy], [write(n) for n in range(1, 5)])
+    assert reports.counts(store).remarks == {"pages": 3}, "the copy is no other photo"
+
+    store.execute("UPDATE file SET state = 'gone' WHERE file_id = 3")
+    files._add_batches(store, [(4, "card-1")], "retry")
+    assert reports.counts(store).remarks == {"pages": 1}
+    assert reports.remarked_photos(store, 9) == (1, [("00002.jpg", ["pages"], "")])
+
+
 def test_photos_that_come_later_get_later_batches(store: Store) -> None:
     add(store, [photo(1), photo(2)])
     add(store, [])

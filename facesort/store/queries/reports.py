@@ -132,19 +132,20 @@ def absent_photos(store: Store) -> dict[str, int]:
     return {"gone": 0, "replaced": 0} | dict(rows)
 
 
-_REMARKED = "photo_state WHERE present AND status <> 'pending' AND len(remarks) > 0"
-
-
 def photos_by_remark(store: Store) -> dict[str, int]:
     """How many photos have each remark."""
-    counted = f"SELECT unnest(remarks) AS code FROM {_REMARKED}"  # noqa: S608
-    return dict(store.rows(f"SELECT code, count(*) FROM ({counted}) GROUP BY code ORDER BY code"))  # noqa: S608
+    rows = store.rows(
+        "SELECT code, count(*) FROM (SELECT unnest(remarks) AS code FROM photo_state "
+        "WHERE present AND status <> 'pending') GROUP BY code ORDER BY code"
+    )
+    return dict(rows)
 
 
 def remarked_photos(store: Store, limit: int) -> tuple[int, list[tuple[str, list[str], str]]]:
     """How many photos have remarks; path, remarks and detail of some, damaged ones first, else in order."""
     rows = store.rows(
-        f"SELECT count(*) OVER (), shown_path(source, path), remarks, detail FROM {_REMARKED} "  # noqa: S608
+        "SELECT count(*) OVER (), shown_path(source, path), remarks, if(status = 'failed', '', detail) "
+        "FROM photo_state WHERE present AND status <> 'pending' AND len(remarks) > 0 "
         "ORDER BY NOT list_contains(remarks, ?), photo_id LIMIT ?",
         [Remark.DAMAGED.value, limit],
     )

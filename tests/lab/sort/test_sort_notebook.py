@@ -381,6 +381,18 @@ def test_what_the_sums_do_not_say_is_below_the_first_table() -> None:
     assert "Nor counted, because their shot is: 2 same_shot." in repr(shown)
 
 
+def test_what_was_found_in_photos_is_below_the_first_table() -> None:
+    report = report_of({PhotoStatus.MATCHED: 5})
+    counts = replace(report.counts, remarks={"damaged": 2, "tone_mapped": 1})
+    report = replace(report, counts=counts)
+
+    _, damaged, mapped = sort.show_counts(report).note.split("\n")
+
+    assert damaged.startswith("2 photos are damaged and were sorted all the same")
+    assert mapped == "1 HDR photo was tone-mapped to SDR."
+    assert report.summary()["remarks"] == {"damaged": 2, "tone_mapped": 1}
+
+
 def test_speed_is_photos_over_time() -> None:
     report = report_of(batches=[(10, 50, 0.9), (25, 50, 0.7)])
 
