@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from PIL import ExifTags, Image
 
-from facesort.images.tiff import read_directory
+from facesort.images.tiff.directories import read_directory
 
 _log = logging.getLogger(__name__)
 

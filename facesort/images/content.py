@@ -13,14 +13,14 @@ from facesort.images.boxes import boxes_are_complete
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.kinds import RAW_SUFFIXES, suffix_of
 from facesort.images.signatures import HEAD_BYTES, Reader, signature_of
-from facesort.images.tiff import (
+from facesort.images.tiff.directories import (
     Directory,
     dng_format,
     holds_raw,
     main_data_is_complete,
     read_directories,
 )
-from facesort.images.tiff_exif import exif_of
+from facesort.images.tiff.exif import exif_of
 from facesort.reasons import Reason
 
 EXPORT = "save or export the picture as JPEG"

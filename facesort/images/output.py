@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facesort.core.records import Pixels
-from facesort.images.jpeg import encode_jpeg
+from facesort.images.jpeg.codec import encode_jpeg
 from facesort.images.resize import fit
 
 OUTPUT_EDGE = 2048

@@ -25,7 +25,7 @@ from facesort.images.content import EXPORT, Content, identify
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
 from facesort.images.raster import WORKING_EDGE, Header, decode_raster, read_header
-from facesort.images.raw import decode_raw, read_raw_header
+from facesort.images.raw.photo import decode_raw, read_raw_header
 from facesort.reasons import Reason, Remark
 
 _TOO_LARGE: tuple[type[Exception], ...] = (

@@ -25,20 +25,20 @@ from PIL.WebPImagePlugin import WebPImageFile
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import metadata
-from facesort.images.colour import Samples, from_space, through_profile, to_plain
-from facesort.images.colour_space import SRGB, ColourSpace
-from facesort.images.colour_tags import Colour, container_colour, exif_colour
+from facesort.images.colour.conversion import Samples, from_space, through_profile, to_plain
+from facesort.images.colour.samples import deep_samples
+from facesort.images.colour.spaces import SRGB, ColourSpace
+from facesort.images.colour.tags import Colour, container_colour, exif_colour
 from facesort.images.damage import Damage, load_what_is_there
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.heif_damage import heif_damage
-from facesort.images.jpeg_exif import jpeg_exif
-from facesort.images.jpeg_photo import decode_photo, open_jpeg
-from facesort.images.png import tidied
-from facesort.images.png_damage import examine_png
+from facesort.images.jpeg.exif import jpeg_exif
+from facesort.images.jpeg.photo import decode_photo, open_jpeg
+from facesort.images.png.chunks import tidied
+from facesort.images.png.damage import examine_png
 from facesort.images.resize import apply_orientation
-from facesort.images.samples import deep_samples
-from facesort.images.tiff_damage import tiff_damage
-from facesort.images.tiff_picture import TiffPicture
+from facesort.images.tiff.damage import tiff_damage
+from facesort.images.tiff.picture import TiffPicture
 from facesort.reasons import Reason, Remark
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from facesort.images.boxes import brands
-from facesort.images.tiff import TIFF_MAGIC
+from facesort.images.tiff.directories import TIFF_MAGIC
 
 HEAD_BYTES = 4096
 """How many bytes at the start of a file are looked at."""

@@ -22,7 +22,7 @@ from facesort.engine.job.progress import read_progress
 from facesort.engine.job.repair import repair_output
 from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
-from facesort.images.png import chunk
+from facesort.images.png.chunks import chunk
 from facesort.lab import audit
 from facesort.settings import save_settings
 from facesort.store.queries import tables

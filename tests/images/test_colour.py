@@ -42,8 +42,8 @@ from skimage.color import deltaE_ciede2000
 from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.images.boxes import canon_exif, nclx_of_primary_item
-from facesort.images.colour_space import ADOBE_RGB
-from facesort.images.colour_tags import exif_colour
+from facesort.images.colour.spaces import ADOBE_RGB
+from facesort.images.colour.tags import exif_colour
 
 _CLOSE = 2.0  # dE2000
 _CLOSE_AFTER = {"AVIF": 3.0}  # whose YCbCr of 8 bits alone is off by two levels

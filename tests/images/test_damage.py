@@ -13,7 +13,7 @@ from PIL import Image
 
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo
-from facesort.images.png import SIGNATURE, chunk, chunks
+from facesort.images.png.chunks import SIGNATURE, chunk, chunks
 from facesort.reasons import Reason
 
 PHOTO = picture(0, 300, 200)

@@ -58,9 +58,9 @@ from images.synthetic_photos import (
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo
-from facesort.images.colour_space import ADOBE_RGB
-from facesort.images.colour_tags import exif_colour
-from facesort.images.tiff_exif import exif_of
+from facesort.images.colour.spaces import ADOBE_RGB
+from facesort.images.colour.tags import exif_colour
+from facesort.images.tiff.exif import exif_of
 from facesort.reasons import Reason
 
 FEATURES = (

@@ -9,7 +9,7 @@ import pytest
 from images.synthetic_photos import encoded, scene
 from PIL import Image
 
-from facesort.images.jpeg import decode_jpeg, decode_scaled, decode_smallest, encode_jpeg
+from facesort.images.jpeg.codec import decode_jpeg, decode_scaled, decode_smallest, encode_jpeg
 
 
 def by_pillow(data: bytes, divisor: int) -> Image.Image:

@@ -27,8 +27,8 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo
-from facesort.images.jpeg import decode_scaled
-from facesort.images.jpeg_damage import examine, looks_erased
+from facesort.images.jpeg.codec import decode_scaled
+from facesort.images.jpeg.damage import examine, looks_erased
 from facesort.reasons import Reason
 
 

@@ -36,7 +36,7 @@ def no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
     monkeypatch.setattr("facesort.images.raster.decode_photo", refuse)
-    monkeypatch.setattr("facesort.images.raw._developed", refuse)
+    monkeypatch.setattr("facesort.images.raw.photo._developed", refuse)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo, look_at
-from facesort.images.png import tidied
+from facesort.images.png.chunks import tidied
 
 _MB = 1 << 20
 _XMP_6 = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

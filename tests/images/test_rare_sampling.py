@@ -15,10 +15,10 @@ from PIL import Image
 
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo
-from facesort.images.jpeg import decode_smallest
-from facesort.images.jpeg_damage import examine
-from facesort.images.jpeg_head import read_head
-from facesort.images.jpeg_huffman import coded_damage
+from facesort.images.jpeg.codec import decode_smallest
+from facesort.images.jpeg.damage import examine
+from facesort.images.jpeg.head import read_head
+from facesort.images.jpeg.huffman import coded_damage
 from facesort.reasons import Reason
 
 _ENDED = b"\xff\xd9"

@@ -9,7 +9,7 @@ from images.synthetic_photos import dng, encoded, scene
 
 from facesort.errors import ImageError
 from facesort.images import load_photo
-from facesort.images.raw_damage import erased_raw
+from facesort.images.raw.damage import erased_raw
 from facesort.reasons import Reason
 
 RAW = dng(scene(320, 240), preview=encoded(scene(320, 240), "JPEG"))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from facesort.errors import ImageError
 from facesort.images import LoadedPhoto, load_photo, look_at
-from facesort.images.tiff import read_directories
+from facesort.images.tiff.directories import read_directories
 from facesort.reasons import Reason
 
 _RGB = np.asarray(scene())

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facesort.images.damage import Damage
-from facesort.images.jpeg import decode_smallest
-from facesort.images.jpeg_head import (
+from facesort.images.jpeg.codec import decode_smallest
+from facesort.images.jpeg.head import (
     ALONE,
     END,
     MARKER,

@@ -15,15 +15,15 @@ from facesort.errors import ImageError
 from facesort.images.content import EXPORT
 from facesort.images.damage import Damage
 from facesort.images.raster import check_size
-from facesort.images.tiff import (
+from facesort.images.tiff.directories import (
     RAW_PHOTOMETRICS,
     SUB_DIRECTORIES,
     Directory,
     is_big,
     read_directories,
 )
-from facesort.images.tiff_rewrite import Tags, tags_of, with_directory
-from facesort.images.tiff_samples import read_samples, sample_type, scaled
+from facesort.images.tiff.rewrite import Tags, tags_of, with_directory
+from facesort.images.tiff.samples import read_samples, sample_type, scaled
 from facesort.reasons import Reason
 
 _SHORT, _LONG = 3, 4

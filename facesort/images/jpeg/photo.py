@@ -9,8 +9,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from facesort.core.records import Pixels
 from facesort.images.damage import Damage
-from facesort.images.jpeg import decode_scaled, decode_smallest
-from facesort.images.jpeg_damage import examine, looks_erased, without_odd_segments
+from facesort.images.jpeg.codec import decode_scaled, decode_smallest
+from facesort.images.jpeg.damage import examine, looks_erased, without_odd_segments
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from facesort.images.tiff import PLAIN_MAGIC, Directory, is_big, read_directories, read_directory
+from facesort.images.tiff.directories import (
+    PLAIN_MAGIC,
+    Directory,
+    is_big,
+    read_directories,
+    read_directory,
+)
 
 _POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop})
 

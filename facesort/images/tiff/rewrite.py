@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Literal
 
-from facesort.images.tiff import TYPES, Directory, size_of
+from facesort.images.tiff.directories import TYPES, Directory, size_of
 
 _EIGHT_BYTES = {16: 4, 17: 9, 18: 4}  # BigTIFF's integers -> those of TIFF
 

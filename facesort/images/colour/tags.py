@@ -16,10 +16,10 @@ from PIL import ExifTags, Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from facesort.images import icc
 from facesort.images.boxes import nclx_of_primary_item
-from facesort.images.colour import is_nearly_srgb, is_profile
-from facesort.images.colour_space import (
+from facesort.images.colour import icc as icc
+from facesort.images.colour.conversion import is_nearly_srgb, is_profile
+from facesort.images.colour.spaces import (
     ADOBE_RGB,
     SRGB,
     ColourSpace,

@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.tiff import Directory
+from facesort.images.tiff.directories import Directory
 
 _UNCOMPRESSED, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = (
     1, 5, 8, 32773, 32946, 34925, 50000,

@@ -12,16 +12,16 @@ from PIL import Image
 from facesort.errors import ImageError
 from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.tiff import (
+from facesort.images.tiff.directories import (
     SUB_DIRECTORIES,
     Directory,
     is_big,
     main_picture,
     read_directories,
 )
-from facesort.images.tiff_exif import exif_from
-from facesort.images.tiff_rewrite import as_tiff
-from facesort.images.tiff_samples import (
+from facesort.images.tiff.exif import exif_from
+from facesort.images.tiff.rewrite import as_tiff
+from facesort.images.tiff.samples import (
     WEBP,
     UnlimitedTiff,
     can_show,

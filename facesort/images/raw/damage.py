@@ -14,7 +14,7 @@ from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images.content import EXPORT
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.tiff import is_tiff, read_directories
+from facesort.images.tiff.directories import is_tiff, read_directories
 from facesort.reasons import Reason
 
 _NEW_SUBFILE_TYPE, _COMPRESSION = 254, 259

@@ -6,7 +6,7 @@ import struct
 import zlib
 
 from facesort.images.damage import Damage
-from facesort.images.png import SIGNATURE, checksum, chunk, chunks
+from facesort.images.png.chunks import SIGNATURE, checksum, chunk, chunks
 from facesort.reasons import Reason
 
 _PIXELS, _LAST = b"IDAT", b"IEND"

@@ -14,8 +14,8 @@ from pi_heif.heif import HeifFile
 from PIL import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from facesort.images.colour import Samples
-from facesort.images.tiff_picture import TiffPicture
+from facesort.images.colour.conversion import Samples
+from facesort.images.tiff.picture import TiffPicture
 
 _BYTE = 8  # bits
 _COLOURS = 3

@@ -22,12 +22,11 @@ from PIL import Image
 from facesort.core.records import Pixels
 from facesort.errors import ImageError
 from facesort.images.boxes import canon_exif
-from facesort.images.colour_space import ADOBE_RGB, SRGB, ColourSpace
-from facesort.images.colour_tags import exif_colour
+from facesort.images.colour.spaces import ADOBE_RGB, SRGB, ColourSpace
+from facesort.images.colour.tags import exif_colour
 from facesort.images.content import Content
 from facesort.images.damage import Damage
 from facesort.images.decoder_errors import DECODER_ERRORS
-from facesort.images.float_dng import with_integers
 from facesort.images.raster import (
     WORKING_EDGE,
     Header,
@@ -37,7 +36,7 @@ from facesort.images.raster import (
     read_header,
     shrink_to_working_size,
 )
-from facesort.images.raw_damage import (
+from facesort.images.raw.damage import (
     Erased,
     check_development,
     check_mosaic,
@@ -45,8 +44,9 @@ from facesort.images.raw_damage import (
     erased_raw,
     is_blank,
 )
-from facesort.images.tiff import is_tiff, read_directories
-from facesort.images.tiff_exif import exif_of
+from facesort.images.raw.float_dng import with_integers
+from facesort.images.tiff.directories import is_tiff, read_directories
+from facesort.images.tiff.exif import exif_of
 from facesort.reasons import Reason
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from facesort.core.records import Pixels
-from facesort.images import hdr
-from facesort.images.colour_space import SRGB, ColourSpace, Transfer
+from facesort.images.colour import hdr as hdr
+from facesort.images.colour.spaces import SRGB, ColourSpace, Transfer
 
 Samples = NDArray[np.unsignedinteger[Any]]
 """Numbers of a picture, uint8 or uint16, shape (height, width, 3), from 0 to the largest of their type."""

@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Callable
 
 from facesort.images.damage import Damage
-from facesort.images.jpeg import decode_smallest
-from facesort.images.jpeg_damage import examine, looks_erased
-from facesort.images.tiff import main_picture, read_directories
+from facesort.images.jpeg.codec import decode_smallest
+from facesort.images.jpeg.damage import examine, looks_erased
+from facesort.images.tiff.directories import main_picture, read_directories
 from facesort.reasons import Reason
 
 _COMPRESSION, _TABLES = 259, 347

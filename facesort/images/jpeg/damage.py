@@ -24,10 +24,10 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from facesort.images.damage import Damage
-from facesort.images.jpeg import decode_scaled, decode_smallest
-from facesort.images.jpeg_head import END, HUFFMAN, SEQUENTIAL, START, Head, read_head
-from facesort.images.jpeg_huffman import coded_damage
-from facesort.images.jpeg_zeros import ZEROS, has_erased_data
+from facesort.images.jpeg.codec import decode_scaled, decode_smallest
+from facesort.images.jpeg.head import END, HUFFMAN, SEQUENTIAL, START, Head, read_head
+from facesort.images.jpeg.huffman import coded_damage
+from facesort.images.jpeg.zeros import ZEROS, has_erased_data
 from facesort.reasons import Reason
 
 # What stands for damage in compressed data: erased bytes, and markers that do not belong there.

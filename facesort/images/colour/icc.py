@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from facesort.images.colour_space import (
+from facesort.images.colour.spaces import (
     SRGB,
     ColourSpace,
     Transfer,

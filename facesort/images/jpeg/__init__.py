@@ -1,0 +1,1 @@
+"""JPEG: decode, encode, and tell damage from oddities."""

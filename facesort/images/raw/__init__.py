@@ -1,0 +1,1 @@
+"""Camera RAW: the preview or the development, and damage."""
