@@ -38,6 +38,7 @@ _TOO_LARGE: tuple[type[Exception], ...] = (
 _NO_DECODER = {
     "not identified by this driver": "HEIF files that are not compressed with HEVC",
     "Unsupported feature": "HEIF files that are not compressed with HEVC",
+    "Unsupported color conversion": "JPEG files of grey with lossless compression",
     "cannot handle 12-bit layers": "JPEG files of 12 bits per channel",
 }
 

@@ -33,9 +33,10 @@ from facesort.images.damage import Damage, load_what_is_there
 from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.heif_damage import heif_damage
 from facesort.images.jpeg.exif import jpeg_exif
+from facesort.images.jpeg.head import with_height
 from facesort.images.jpeg.photo import decode_photo, open_jpeg
 from facesort.images.png.chunks import tidied
-from facesort.images.png.damage import examine_png
+from facesort.images.png.damage import examine_png, missing_rows
 from facesort.images.resize import apply_orientation
 from facesort.images.tiff.damage import tiff_damage
 from facesort.images.tiff.picture import TiffPicture
@@ -102,7 +103,7 @@ def read_header(data: bytes, kind: str, *, max_megapixels: float) -> Header:
 
     Parameters and exceptions are those of `decode_raster`; damage behind the header is not noticed.
     """
-    data = tidied(data) if kind == "PNG" else data
+    data = _prepared(data, kind)
     image = _opened(data, kind, max_megapixels)
     exif = _exif_of(image)
     remarks = _remarks(image, container_colour(image, data))
@@ -142,7 +143,7 @@ def decode_raster(
     One of `DECODER_ERRORS`
         If it cannot be decoded.
     """
-    data = tidied(data) if kind == "PNG" else data
+    data = _prepared(data, kind)
     image, damage = _opened(data, kind, max_megapixels), None
     if kind == "PNG":
         data, damage = examine_png(data)
@@ -182,6 +183,12 @@ def shrink_to_working_size(image: Image.Image, edge: int = WORKING_EDGE) -> Imag
     """Average blocks of pixels so that the long edge is at most twice `edge`."""
     long_edge = max(image.size)
     return image if long_edge <= 2 * edge else image.reduce(long_edge // edge)
+
+
+def _prepared(data: bytes, kind: str) -> bytes:
+    """The file as the decoders read it."""
+    prepare = {"JPEG": with_height, "PNG": tidied}.get(kind)
+    return prepare(data) if prepare else data
 
 
 def _opened(data: bytes, kind: str, max_megapixels: float) -> ImageFile.ImageFile:
@@ -229,6 +236,8 @@ def _hidden_damage(data: bytes, kind: str, image: ImageFile.ImageFile) -> Damage
     """What shows in the bytes only of a picture that could be decoded, or what its opener does not raise."""
     if isinstance(image, TiffPicture) and image.damage:
         return image.damage
+    if kind == "PNG":
+        return missing_rows(data, image)
     look = {"HEIF": heif_damage, "TIFF": tiff_damage}.get(kind)
     try:
         return look(data) if look else None

@@ -167,6 +167,7 @@ def _is_quicktime(head: bytes, size: int) -> bool:
 # fmt: off
 _TABLE = (
     Signature("JPEG-LS", Reader.NOTHING, b"\xff\xd8\xff\xf7"),
+    Signature("JPEG-LS", Reader.NOTHING, b"\xff\xd8\xff\xe8", evidence=_contains(b"\xff\xf7\0")),
     Signature("JPEG", Reader.RASTER, b"\xff\xd8\xff"),
     Signature("TIFF", Reader.TIFF, TIFF_MAGIC),
     Signature("PNG", Reader.RASTER, b"\x89PNG\r\n\x1a\n"),

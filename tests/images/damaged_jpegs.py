@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
@@ -153,6 +154,15 @@ def _in_head(data: bytes, more: bytes) -> bytes:
     return data[:at] + more + data[at:]
 
 
+def _with_lines(data: bytes) -> bytes:
+    """Its height in a DNL segment, which libjpeg-turbo does not read."""
+    at = re.search(rb"\xff[\xc0-\xc2]\0[\x0b\x11\x14]\x08", data).end()
+    behind = [m.start() for m in re.finditer(rb"\xff[\xc4\xda\xd9]", data[at:])]
+    scan = data.index(b"\xff\xda") - at
+    end = at + next(place for place in behind if place > scan)
+    return data[:at] + bytes(2) + data[at + 2 : end] + segment(0xDC, data[at : at + 2]) + data[end:]
+
+
 ODDITIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "nothing": lambda data, chance: data,
     "no EOI": lambda data, chance: data[:-2],
@@ -180,5 +190,8 @@ ODDITIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "another JFIF version": lambda data, chance: (
         data[:11] + b"\7" + data[12:] if data[6:10] == b"JFIF" else data
     ),
+    "a JFIF segment that is too short": lambda data, chance: _in_head(data, segment(0xE0, b"JFIF\0")),
+    "an Adobe segment that is too short": lambda data, chance: _in_head(data, segment(0xEE, b"Adobe")),
+    "its height behind the scan": lambda data, chance: _with_lines(data),
     "an EXIF of garbage": lambda data, chance: _in_head(data, segment(0xE1, b"Exif\0\0" + chance.randbytes(60))),
 }  # fmt: skip

@@ -97,8 +97,9 @@ def test_other_exif_means_srgb(kind: str, exif: Image.Exif) -> None:
 
 
 @pytest.mark.parametrize("kind", _FORMATS)
-def test_a_profile_that_is_none_leaves_it_to_the_next_tag(kind: str) -> None:
-    data = lossless(_ADOBE_CHART, kind, exif=tags(2), icc_profile=b"no profile" * 20)
+@pytest.mark.parametrize("broken", [b"no profile" * 20, _ADOBE_PROFILE[:300]], ids=["none", "cut"])
+def test_a_profile_that_is_none_leaves_it_to_the_next_tag(kind: str, broken: bytes) -> None:
+    data = lossless(_ADOBE_CHART, kind, exif=tags(2), icc_profile=broken)
     assert off(data) < _CLOSE_AFTER.get(kind, _CLOSE)
 
 
@@ -106,6 +107,12 @@ def test_a_png_may_have_its_exif_behind_its_pixels() -> None:
     data = encoded(_ADOBE_CHART, "PNG")
     content = tags(2).tobytes()[6:]
     assert off(data[:-12] + chunk(b"eXIf", content) + data[-12:]) < _CLOSE
+
+
+@pytest.mark.parametrize("late", [gama(1), _CICP_P3, _WRONG], ids=["gAMA", "cICP", "iCCP"])
+def test_colours_behind_the_pixels_of_a_png_do_not_count(late: tuple[bytes, bytes]) -> None:
+    data = encoded(picture(numbers()), "PNG")
+    assert off(data[:-12] + chunk(*late) + data[-12:]) < 0.5
 
 
 def test_a_grey_jpeg_in_adobe_rgb() -> None:
@@ -168,6 +175,7 @@ def _shown(data: bytes) -> np.ndarray:
         eight(picture((16 + 219 * numbers(P3)) / 255), (b"cICP", bytes((12, 13, 0, 0)))),
         eight(_BT2020_CHART, (b"cICP", bytes((9, 13, 0, 1)))),
         eight(_ADOBE_CHART, iccp(_ADOBE_PROFILE), (b"sRGB", b"\0"), gama(1)),
+        eight(_P3_CHART, (b"cICP", bytes((2, 2, 0, 1))), iccp(profile(P3, 2.2))),
         eight(picture(numbers()), (b"sRGB", b"\0"), gama(1), _PROPHOTO_CORNERS),
         eight(picture(numbers()), gama(0.45455), _SRGB_CORNERS),
         eight(picture(numbers()), gama(0.45455)),
@@ -183,6 +191,7 @@ def _shown(data: bytes) -> np.ndarray:
     ],
     ids=[
         "cICP", "cICP first", "cICP last", "cICP narrow", "cICP BT.2020", "iCCP first",
+        "cICP unspecified",
         "sRGB first", "gAMA and cHRM of sRGB", "gAMA of sRGB", "no gamma", "no corners",
         "one corner", "gAMA", "Adobe RGB", "cHRM and gAMA", "ProPhoto", "linear", "16 bits",
     ],

@@ -88,6 +88,28 @@ def test_a_wrong_checksum_of_pixels_that_are_right_is_read() -> None:
     assert (load(changed).pixels == np.asarray(PHOTO)).all()
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_a_png_that_lacks_rows_although_its_checksums_are_right(mode: str) -> None:
+    image = PHOTO.convert(mode)
+    parts = [(name, whole[8:-4]) for name, whole in chunks(encoded(image, "PNG"))]
+    rows = zlib.decompress(b"".join(content for name, content in parts if name == b"IDAT"))
+
+    def with_rows(count: int) -> bytes:
+        packed = zlib.compress(rows[: len(rows) * count // image.height])
+        front = [chunk(*part) for part in parts if part[0] not in {b"IDAT", b"IEND"}]
+        return b"".join([SIGNATURE, *front, chunk(b"IDAT", packed), chunk(b"IEND", b"")])
+
+    assert load(with_rows(200)).info.remarks == ()
+    assert "10 % of the picture is missing" in refused(with_rows(180)).detail
+    assert refused(with_rows(199)).reason is Reason.CORRUPT
+
+
+def test_black_rows_at_the_end_of_a_png_are_no_damage() -> None:
+    image = PHOTO.copy()
+    image.paste(0, (0, 100, 300, 200))
+    assert load(encoded(image, "PNG")).info.remarks == ()
+
+
 def interlaced(image: Image.Image) -> bytes:
     pixels = np.asarray(image)
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)]

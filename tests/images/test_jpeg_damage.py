@@ -221,6 +221,15 @@ def test_no_whole_picture_of_a_thousand_is_refused() -> None:
         assert (load(odd).pixels == load(whole).pixels).all(), what
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_zeros_in_a_table_of_quantisation_are_noticed(kind: str) -> None:
+    whole = by_pillow(0, **KINDS[kind])
+    at = whole.index(b"\xff\xdb") + 20
+    error = refused(whole[:at] + bytes(30) + whole[at + 30 :])
+    assert error.reason is Reason.CORRUPT
+    assert share_told(error.detail) == 1
+
+
 def test_zeros_in_a_table_between_two_scans_are_no_damage() -> None:
     """A table with one code has fifteen zeros, and its symbol is the sixteenth."""
     data = by_pillow(Image.new("RGB", (200, 200), (90, 120, 50)), progressive=True)

@@ -21,6 +21,17 @@ _WHOLE = {
     for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "GIF", "BMP")
 } | {"DNG": dng(scene()), "DNG with preview": dng(scene(), preview=encoded(scene(), "JPEG"))}
 
+# As CharLS starts one that says its colours: with a SPIFF segment.
+_JPEG_LS = bytes.fromhex(
+    "ffd8ffe800205350494646000200000300000140000001e00a0806010000012c0000012cffe800080000000100000000"
+    "fff7000b08014001e001011100ffda0008010100000000"
+)
+# A lossless JPEG (ITU-T T.81, annex H) of 8 x 8 px in grey.
+_LOSSLESS = bytes.fromhex(
+    "ffd8ffc40017000101010100000000000000000000000004050208ffc3000b080008000801001100ffda000801000006"
+    "0000e7fdef7bdef7618c6318c6586318c6319618c6318c6586318c6319618c6318c6586318c6319618c6318c60ffd9"
+)
+
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and has one byte of pixels."""
@@ -56,6 +67,8 @@ def reason_of(data: bytes, name: str = "x", max_megapixels: float = 50) -> Reaso
         (b"II*\0", Reason.CORRUPT),
         (b"\x89PNG\r\n\x1a\n", Reason.TRUNCATED),
         (encoded(scene(), "ICO"), Reason.UNSUPPORTED_FORMAT),
+        (_JPEG_LS, Reason.UNSUPPORTED_FORMAT),
+        (_LOSSLESS, Reason.UNSUPPORTED_FORMAT),
         (encoded(scene(), "PPM"), Reason.UNSUPPORTED_FORMAT),
         (png_header(100_000, 100_000), Reason.TOO_LARGE),
         (png_header(2_000_000_000, 2_000_000_000), Reason.TOO_LARGE),

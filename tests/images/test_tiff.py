@@ -142,6 +142,15 @@ def test_fax_and_white_is_zero() -> None:
         assert distance(read(data).pixels, Image.fromarray(_RGB[..., 0])) < 0.6
 
 
+def test_grey_of_12_bits() -> None:
+    grey = samples("u2")[..., :1] >> 4
+    even, odd = grey[:, ::2, 0], grey[:, 1::2, 0]
+    packed = np.stack([even >> 4, (even & 15) << 4 | odd >> 8, odd & 255], axis=-1)
+    written = page(grey, t258=(3, (12,)))
+    written.blocks = [packed.astype(np.uint8).tobytes()]
+    assert distance(read(tiff(written)).pixels, Image.fromarray(_RGB[..., 0])) < 0.6
+
+
 def test_floats_brighter_than_white_are_brought_back_and_infinity_is_white() -> None:
     bright = samples("f4") * 4
     bright[0, 0] = np.inf

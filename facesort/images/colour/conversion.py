@@ -66,10 +66,11 @@ def to_plain(image: Image.Image, white: float = 1.0) -> Image.Image:
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
+@lru_cache(maxsize=16)
 def is_profile(data: bytes) -> bool:
-    """Whether LittleCMS can read an ICC profile."""
+    """Whether LittleCMS can convert from an ICC profile: it reads the head also of one that is cut off."""
     try:
-        ImageCms.ImageCmsProfile(io.BytesIO(data))
+        _transform(ImageCms.ImageCmsProfile(io.BytesIO(data)))
     except _NO_PROFILE as error:
         _log.debug("ignoring the colour profile: %s", error)
         return False
@@ -169,19 +170,27 @@ def _through(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Ima
         raise ValueError(
             f"a {profile.profile.xcolor_space} profile in an image of mode {image.mode}"
         )
-    transform = ImageCms.buildTransform(
-        profile,
-        ImageCms.createProfile("sRGB"),
-        mode,
-        "RGB",
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
+    transform = _transform(profile)
     if mode == "RGB" and _keeps(
         lambda probe: np.asarray(_applied(Image.fromarray(probe), transform))
     ):
         return image
     return _applied(image, transform)
+
+
+def _transform(profile: ImageCms.ImageCmsProfile) -> ImageCms.ImageCmsTransform:
+    """From the colours of a profile to sRGB."""
+    space = profile.profile.xcolor_space
+    if space not in _MODE_OF_SPACE:
+        raise ValueError(f"no picture has the colours {space}")
+    return ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        _MODE_OF_SPACE[space],
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
 
 
 def _keeps(convert: Callable[[Pixels], Pixels]) -> bool:

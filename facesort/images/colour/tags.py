@@ -40,6 +40,7 @@ _PNG_SIGNATURE = 8  # bytes
 _SRGB_GAMMA = 1 / 2.2  # as gAMA gives it
 _SAME = 0.01  # how close a gamma or a chromaticity is the same
 _CALIBRATED, _ADOBE = 1, 2  # EXIF's ColorSpace; 2 is not in the standard
+_UNSPECIFIED = 2  # Rec. ITU-T H.273
 _INDEX = 1  # EXIF's InteroperabilityIndex
 
 
@@ -105,6 +106,8 @@ def _cicp(data: bytes) -> ColourSpace | None:
         length, name = struct.unpack_from(">I4s", data, at)
         if name == b"cICP" and length == 4:
             primaries, transfer, _matrix, full_range = data[at + 8 : at + 12]
+            if _UNSPECIFIED in {primaries, transfer}:
+                return None
             return of_code_points(primaries, transfer, full_range=full_range != 0)
         if name == b"IDAT":
             break

@@ -27,7 +27,7 @@ from facesort.images.damage import Damage
 from facesort.images.jpeg.codec import decode_scaled, decode_smallest
 from facesort.images.jpeg.head import END, HUFFMAN, SEQUENTIAL, START, Head, read_head
 from facesort.images.jpeg.huffman import coded_damage
-from facesort.images.jpeg.zeros import ZEROS, has_erased_data
+from facesort.images.jpeg.zeros import ZEROS, has_erased_data, has_erased_tables
 from facesort.reasons import Reason
 
 # What stands for damage in compressed data: erased bytes, and markers that do not belong there.
@@ -38,6 +38,7 @@ _STRANGE = re.compile(rb"\xff+[^\0\xff\xc4\xda\xd0-\xd7]|\xff+[\xc4\xda](?!\0)",
 _ALIKE = 2  # levels
 # What it says of a few rare pictures that it decodes nevertheless, but not for simplejpeg.
 _ODD_SAMPLING = "determine subsampling"
+_NO_COLOURS = "Unsupported color conversion"  # of lossless ones in grey
 _LONGEST_ROW = 65_000  # px
 _NOISE = 65_536  # bytes
 
@@ -54,6 +55,8 @@ def looks_erased(data: bytes) -> bool:
         head, start = read_head(data)
     except ValueError:
         return False
+    if has_erased_tables(head.parts):
+        return True
     # Aligned words are looked at first: that takes a tenth of the time.
     start += -start % 8
     words = np.frombuffer(data, np.uint64, max(0, (len(data) - start) // 8), min(start, len(data)))
@@ -78,7 +81,10 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
     body = data[start:] if end < 0 else data[start:end]
     bare = body.rstrip(b"\0")
     reason = Reason.TRUNCATED if end < 0 else Reason.CORRUPT
-    if _ODD_SAMPLING in _warning(head.data + body + END):
+    warning = _warning(head.data + body + END)
+    if _NO_COLOURS in warning:
+        raise ValueError(warning)
+    if _ODD_SAMPLING in warning:
         body = bare + body[len(bare) : len(bare) + 1]  # a zero may belong to the data
         return head.data + body + END, _damage_of_rare(head, body, reason)
     found = ""
@@ -87,23 +93,29 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
         found = (
             _warning(whole)
             or _lacking(head, tail, ended=end >= 0)
-            or has_erased_data(head.kind, head.parts, tail + END, 0) * "zeros in place of data"
+            or _is_erased(head, tail) * "zeros in place of data"
         )
         if not found:
             return whole, None
     if len(body) - len(bare) >= len(ZEROS):
         body = bare
     found = _warning(head.data + body + END) or found
+    if has_erased_tables(head.parts):
+        return head.data + body + END, Damage(reason, found, 1.0)
     share, body = _measured(head, body)
     suspect = Damage(reason, found, 1.0 if share is None else share, at_most=share is None)
     return head.data + body + END, suspect
+
+
+def _is_erased(head: Head, body: bytes) -> bool:
+    return has_erased_tables(head.parts) or has_erased_data(head.kind, head.parts, body + END, 0)
 
 
 def _damage_of_rare(head: Head, body: bytes, reason: Reason) -> Damage | None:
     """Damage to a picture of which simplejpeg gives no warnings."""
     found = (
         _lacking(head, body, ended=reason is Reason.CORRUPT)
-        or has_erased_data(head.kind, head.parts, body + END, 0) * "zeros in place of data"
+        or _is_erased(head, body) * "zeros in place of data"
     )
     if not found and head.kind in HUFFMAN:
         try:

@@ -10,12 +10,14 @@ MARKER = re.compile(rb"\xff+([^\0\xff])", re.DOTALL)
 SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
+_LINES = re.compile(rb"\xff\xdc\0\x04(..)", re.DOTALL)
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 _TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 PROGRESSIVE = 0xC2
 HUFFMAN = frozenset({0xC0, 0xC1, PROGRESSIVE})
+_SHORTEST = {(0xE0, b"JFIF"): 14, (0xEE, b"Adob"): 12}
 _ALL_COEFFICIENTS = b"\0\x3f\0"
 
 
@@ -37,9 +39,11 @@ class Head:
             self.interval = int.from_bytes(body[:2], "big")
         elif marker == SCAN and self.kind in SEQUENTIAL:
             body = body[:-3] + _ALL_COEFFICIENTS
+        elif len(body) < _SHORTEST.get((marker, body[:4]), 0):
+            return  # no decoder reads them but Pillow, which fails
         elif marker == 0xE0 and body.startswith(b"JFIF\0"):
             body = body[:5] + b"\1\1" + body[7:]
-        elif marker == 0xEE and body.startswith(b"Adobe") and len(body) > 11:
+        elif marker == 0xEE and body.startswith(b"Adobe"):
             unknown = body[11] > 2
             body = body[:11] + (bytes([self.components // 2]) if unknown else body[11:12])
         segment = bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
@@ -86,6 +90,18 @@ class Head:
         return b"".join(p for p in self.parts if p[1] != RESTART_INTERVAL).replace(
             self.frame, frame, 1
         )
+
+
+def with_height(data: bytes) -> bytes:
+    """The same file with its height in its head, where decoders look for it; DNL gives it behind the first scan."""
+    try:
+        head, start = read_head(data)
+    except ValueError:
+        return data
+    if not head.frame or head.size[1] or not (lines := _LINES.search(data, start)):
+        return data
+    at = data.rindex(head.frame, 0, start) + 1
+    return data[:at] + lines[1] + data[at + 2 :]
 
 
 def read_head(data: bytes) -> tuple[Head, int]:

@@ -9,6 +9,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from facesort.core.records import Pixels
 from facesort.images.damage import Damage
+from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.jpeg.codec import decode_scaled, decode_smallest
 from facesort.images.jpeg.damage import examine, looks_erased, without_odd_segments
 
@@ -19,7 +20,7 @@ def open_jpeg(data: bytes) -> JpegImageFile:
     """Open a JPEG with Pillow, which gives up at some segments that no decoder needs."""
     try:
         return JpegImageFile(io.BytesIO(data))
-    except SyntaxError:
+    except DECODER_ERRORS:
         return JpegImageFile(io.BytesIO(without_odd_segments(data)))
 
 

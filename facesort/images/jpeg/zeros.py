@@ -14,13 +14,18 @@ ZEROS = bytes(16)
 """So many are noticed."""
 
 _END = b"\xff\xd9"
-_TABLE = 0xC4
+_TABLE, _QUANTISATION = 0xC4, 0xDB
 _WITH_HUFFMAN, _PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2}), 0xC2
 _SCAN_START = re.compile(rb"\xff\xda(..)", re.DOTALL)
 _TABLE_START = re.compile(rb"\xff\xc4(..)", re.DOTALL)
 _MARKER = re.compile(rb"\xff+[^\0\xff\xd0-\xd7]", re.DOTALL)
 _STANDARD = {0x10: b"\1", 0x11: b"\0"}  # shortest code of each: of a picture without tables
 _END_OF_BLOCK = 0
+
+
+def has_erased_tables(parts: Sequence[bytes]) -> bool:
+    """Whether there are zeros in a table of quantisation, where each number is 1 or more (Rec. ITU-T T.81, B.2.4.1)."""
+    return any(part[1] == _QUANTISATION and ZEROS in part for part in parts)
 
 
 def has_erased_data(kind: int, parts: Sequence[bytes], data: bytes, start: int) -> bool:

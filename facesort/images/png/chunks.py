@@ -25,6 +25,7 @@ _SHORTEST = {
     b"iCCP": 3,
     b"eXIf": 8,
 }
+_BEFORE_PIXELS = _SHORTEST.keys() - {b"eXIf"}  # else they do not count, as for other decoders
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _XMP = b"XML:com.adobe.xmp"
 # ImageMagick writes EXIF so.
@@ -58,7 +59,8 @@ def tidied(data: bytes) -> bytes:
             (pixels if pixels or name == b"IDAT" else front).append(whole)
             continue
         what = whole[8:-4].partition(b"\0")[0] if name in _TEXTS else name
-        kept = b"" if what in seen or what not in _NEEDED else _metadata(name, whole)
+        too_late = bool(pixels) and name in _BEFORE_PIXELS
+        kept = b"" if what in seen or what not in _NEEDED or too_late else _metadata(name, whole)
         seen.add(what)
         front.append(kept)
         changed |= kept is not whole or bool(pixels)

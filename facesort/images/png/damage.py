@@ -5,6 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 
+import numpy as np
+from PIL import Image
+
 from facesort.images.damage import Damage
 from facesort.images.png.chunks import SIGNATURE, checksum, chunk, chunks
 from facesort.reasons import Reason
@@ -65,6 +68,23 @@ def examine_png(data: bytes) -> tuple[bytes, Damage | None]:
     certain = sound.index(False) if False in sound else len(sound)
     given = len(_unpacked(b"".join(packed[:certain]), size)[0])
     return mended, Damage(reason, how, max(0.0, 1 - given / size), at_most=certain < len(sound))
+
+
+def missing_rows(data: bytes, image: Image.Image) -> Damage | None:
+    """What a decoded PNG lacks whose checksums are right, but whose pixels end too early.
+
+    Pillow leaves the rest zero: only where one of the last two rows is, which are also the last of an interlaced
+    picture, all is unpacked once more.
+    """
+    width, height = image.size
+    last = np.asarray(image.crop((0, max(0, height - 2), width, height)))
+    if last.reshape(len(last), -1).any(axis=1).all():
+        return None
+    found = list(chunks(data))
+    size = _unpacked_size(found[0][1][8:])
+    packed = b"".join(whole[8:-4] for name, whole in found if name == _PIXELS)
+    given = len(_unpacked(packed, size)[0])
+    return Damage(Reason.CORRUPT, "rows are missing", 1 - given / size) if given < size else None
 
 
 def _unpacked_size(header: bytes) -> int:

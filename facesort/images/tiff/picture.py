@@ -117,7 +117,9 @@ class TiffPicture(UnlimitedTiff):
         return (values * 65535 + 0.5).astype(np.uint16)
 
     def load_end(self) -> None:
-        """Leave the picture as it is stored."""
+        """Leave the picture as it is stored, but bring 12 bits to 16: Pillow has them in a mode of 16."""
+        if self.mode.startswith("I;16") and self._directory.integers(258) == (12,):
+            self.im = self.im.point_transform(65535 / 4095, 0)
 
     def getexif(self) -> Image.Exif:
         """`exif`."""
