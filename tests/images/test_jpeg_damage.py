@@ -21,6 +21,7 @@ from images.damaged_jpegs import (
     encoders,
     fate,
     picture,
+    segment,
 )
 from PIL import Image
 
@@ -228,6 +229,25 @@ def test_zeros_in_a_table_of_quantisation_are_noticed(kind: str) -> None:
     error = refused(whole[:at] + bytes(30) + whole[at + 30 :])
     assert error.reason is Reason.CORRUPT
     assert share_told(error.detail) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after", [0, 33])
+def test_a_huffman_table_whose_marker_is_lost_is_noticed(kind: str, after: int) -> None:
+    whole = by_pillow(0, **KINDS[kind])
+    at = whole.index(b"\xff\xc4") + after
+    assert refused(whole[:at] + bytes(4) + whole[at + 4 :]).reason is Reason.CORRUPT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [4, 40])
+def test_no_thumbnail_is_taken_for_the_picture(kind: str, length: int) -> None:
+    """Of a segment with a thumbnail the beginning is lost, or that of the thumbnail too."""
+    whole, small = by_pillow(0, **KINDS[kind]), by_pillow(picture(1, 160, 120))
+    small = small[:2] + small[20:]
+    data = whole[:20] + segment(0xE1, b"Exif\0\0" + bytes(30) + small) + whole[20:]
+    assert load(data).pixels.shape == (HEIGHT, WIDTH, 3)
+    assert refused(data[:20] + bytes(length) + data[20 + length :]).reason is Reason.CORRUPT
 
 
 def test_zeros_in_a_table_between_two_scans_are_no_damage() -> None:

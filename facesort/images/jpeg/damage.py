@@ -35,6 +35,8 @@ _ERASED = re.compile(rb"\0{16,}|\xff{8,}")
 _RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
 _SCAN_START = re.compile(rb"\xff\xda(..)", re.DOTALL)
 _STRANGE = re.compile(rb"\xff+[^\0\xff\xc4\xda\xd0-\xd7]|\xff+[\xc4\xda](?!\0)", re.DOTALL)
+# Where the end of a thumbnail is taken for that of the picture, because its segment lost its beginning.
+_TABLES_BEHIND = re.compile(rb"\0*\xff[\xc0-\xc7\xdb\xdd]")
 _ALIKE = 2  # levels
 # What it says of a few rare pictures that it decodes nevertheless, but not for simplejpeg.
 _ODD_SAMPLING = "determine subsampling"
@@ -55,7 +57,7 @@ def looks_erased(data: bytes) -> bool:
         head, start = read_head(data)
     except ValueError:
         return False
-    if has_erased_tables(head.parts):
+    if has_erased_tables(head.kind, head.parts):
         return True
     # Aligned words are looked at first: that takes a tenth of the time.
     start += -start % 8
@@ -78,6 +80,8 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
     """
     head, start = read_head(data)
     end = data.find(END, start)
+    if end >= 0 and _TABLES_BEHIND.match(data, end + len(END)):
+        raise ValueError("a thumbnail stands where the picture begins")
     body = data[start:] if end < 0 else data[start:end]
     bare = body.rstrip(b"\0")
     reason = Reason.TRUNCATED if end < 0 else Reason.CORRUPT
@@ -100,7 +104,7 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
     if len(body) - len(bare) >= len(ZEROS):
         body = bare
     found = _warning(head.data + body + END) or found
-    if has_erased_tables(head.parts):
+    if has_erased_tables(head.kind, head.parts):
         return head.data + body + END, Damage(reason, found, 1.0)
     share, body = _measured(head, body)
     suspect = Damage(reason, found, 1.0 if share is None else share, at_most=share is None)
@@ -108,7 +112,9 @@ def examine(data: bytes) -> tuple[bytes, Damage | None]:
 
 
 def _is_erased(head: Head, body: bytes) -> bool:
-    return has_erased_tables(head.parts) or has_erased_data(head.kind, head.parts, body + END, 0)
+    return has_erased_tables(head.kind, head.parts) or has_erased_data(
+        head.kind, head.parts, body + END, 0
+    )
 
 
 def _damage_of_rare(head: Head, body: bytes, reason: Reason) -> Damage | None:

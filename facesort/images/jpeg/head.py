@@ -109,6 +109,8 @@ def read_head(data: bytes) -> tuple[Head, int]:
     head, at = Head(), 2
     while match := MARKER.search(data, at):
         marker, at = match[1][0], match.end()
+        if marker == START[1] and match.start() > len(START):  # of a thumbnail
+            raise ValueError("another picture begins before the data of this one")
         if marker in ALONE:
             continue
         length = int.from_bytes(data[at : at + 2], "big")

@@ -19,13 +19,27 @@ _WITH_HUFFMAN, _PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2}), 0xC2
 _SCAN_START = re.compile(rb"\xff\xda(..)", re.DOTALL)
 _TABLE_START = re.compile(rb"\xff\xc4(..)", re.DOTALL)
 _MARKER = re.compile(rb"\xff+[^\0\xff\xd0-\xd7]", re.DOTALL)
+_IS_AC = 0x10
 _STANDARD = {0x10: b"\1", 0x11: b"\0"}  # shortest code of each: of a picture without tables
 _END_OF_BLOCK = 0
 
 
-def has_erased_tables(parts: Sequence[bytes]) -> bool:
-    """Whether there are zeros in a table of quantisation, where each number is 1 or more (Rec. ITU-T T.81, B.2.4.1)."""
-    return any(part[1] == _QUANTISATION and ZEROS in part for part in parts)
+def has_erased_tables(kind: int, parts: Sequence[bytes]) -> bool:
+    """Whether there are zeros in a table of quantisation or in place of a Huffman table.
+
+    In the first each number is 1 or more (Rec. ITU-T T.81, B.2.4.1).  Of the others, those that the first scan needs
+    are all there, or none: libjpeg-turbo puts the usual ones in their place.  Parameters as of `has_erased_data`.
+    """
+    if any(part[1] == _QUANTISATION and ZEROS in part for part in parts):
+        return True
+    tables = {table for part in parts if part[1] == _TABLE for table in _symbols(part[4:])}
+    if kind not in _WITH_HUFFMAN or not tables:
+        return False
+    used = parts[-1][6 : 5 + 2 * parts[-1][4] : 2]
+    wanted = {each >> 4 for each in used}
+    if kind != _PROGRESSIVE:
+        wanted |= {_IS_AC | each & 15 for each in used}
+    return not wanted <= tables
 
 
 def has_erased_data(kind: int, parts: Sequence[bytes], data: bytes, start: int) -> bool:
@@ -81,7 +95,7 @@ def _may_be_zeros(header: bytes, tables: dict[int, bytes], *, progressive: bool)
     count = header[0] if header else 0
     if len(header) < 4 + 2 * count:
         return False  # no header of a scan
-    used = [tables.get(0x10 | table & 15, b"") for table in header[2 : 2 + 2 * count : 2]]
+    used = [tables.get(_IS_AC | table & 15, b"") for table in header[2 : 2 + 2 * count : 2]]
     first_coefficient, bits = header[1 + 2 * count], header[3 + 2 * count]
     if progressive and first_coefficient == 0:
         return True
