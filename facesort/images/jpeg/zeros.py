@@ -25,21 +25,22 @@ _END_OF_BLOCK = 0
 
 
 def has_erased_tables(kind: int, parts: Sequence[bytes]) -> bool:
-    """Whether there are zeros in a table of quantisation or in place of a Huffman table.
+    """Whether there are zeros in a table of quantisation, or in place of a Huffman table.
 
-    In the first each number is 1 or more (Rec. ITU-T T.81, B.2.4.1).  Of the others, those that the first scan needs
-    are all there, or none: libjpeg-turbo puts the usual ones in their place.  Parameters as of `has_erased_data`.
+    In the first each number is 1 or more (Rec. ITU-T T.81, B.2.4.1).  Of the Huffman tables that the first scan needs
+    all are there, or none: libjpeg-turbo puts the usual ones in the place of those that are missing.  Parameters as of
+    `has_erased_data`.
     """
     if any(part[1] == _QUANTISATION and ZEROS in part for part in parts):
         return True
-    tables = {table for part in parts if part[1] == _TABLE for table in _symbols(part[4:])}
+    tables = _tables(parts)
     if kind not in _WITH_HUFFMAN or not tables:
         return False
     used = parts[-1][6 : 5 + 2 * parts[-1][4] : 2]
     wanted = {each >> 4 for each in used}
     if kind != _PROGRESSIVE:
         wanted |= {_IS_AC | each & 15 for each in used}
-    return not wanted <= tables
+    return not wanted <= tables.keys()
 
 
 def has_erased_data(kind: int, parts: Sequence[bytes], data: bytes, start: int) -> bool:
@@ -60,10 +61,7 @@ def has_erased_data(kind: int, parts: Sequence[bytes], data: bytes, start: int) 
     end = len(data) if end < 0 else end
     if kind not in _WITH_HUFFMAN or data.find(ZEROS, start, end) < 0:
         return False
-    tables = dict(_STANDARD)
-    for part in parts:
-        if part[1] == _TABLE:
-            tables |= _symbols(part[4:])
+    tables = _STANDARD | _tables(parts)
     header, begin = parts[-1][4:], start
     for match in [*_SCAN_START.finditer(data, start, end), None]:
         stop = match.start() if match else end
@@ -78,6 +76,15 @@ def has_erased_data(kind: int, parts: Sequence[bytes], data: bytes, start: int) 
             begin = match.start() + 2 + int.from_bytes(match[1], "big")
             header = data[match.start() + 4 : begin]
     return False
+
+
+def _tables(parts: Sequence[bytes]) -> dict[int, bytes]:
+    """`_symbols` of all segments."""
+    found: dict[int, bytes] = {}
+    for part in parts:
+        if part[1] == _TABLE:
+            found |= _symbols(part[4:])
+    return found
 
 
 def _symbols(body: bytes) -> dict[int, bytes]:
