@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from scipy import stats
+from scipy.special import betaincinv
 
 CONFIDENCE = 0.95
 
@@ -33,8 +33,8 @@ def binomial(errors: float, trials: float, confidence: float = CONFIDENCE) -> In
         Low and high, in [0, 1].
     """
     tail = (1 - confidence) / 2
-    low = stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
+    low = betaincinv(errors, trials - errors + 1, tail) if errors > 0 else 0.0
+    high = betaincinv(errors + 1, trials - errors, 1 - tail) if errors < trials else 1.0
     return float(low), float(high)
 
 
@@ -57,6 +57,8 @@ def new_sample(errors: float, trials: float, new_trials: int) -> Interval:
     tuple of float
         Low and high, in [0, 1].
     """
+    from scipy import stats  # takes half of the start of every command
+
     tail = (1 - CONFIDENCE) / 2
     right = trials - errors
     low, high = 0.0, float(new_trials)
@@ -86,6 +88,8 @@ def without_replacement(found: int, sample: int, population: int) -> Interval:
     tuple of float
         Low and high, in [0, 1].
     """
+    from scipy import stats
+
     tail = (1 - CONFIDENCE) / 2
     chance = stats.hypergeom
 
