@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from facesort.core.records import Pixels
-from facesort.images.colour import hdr as hdr
+from facesort.images.colour import hdr
 from facesort.images.colour.spaces import SRGB, ColourSpace, Transfer
 
 Samples = NDArray[np.unsignedinteger[Any]]

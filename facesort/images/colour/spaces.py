@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.images.colour import hdr as hdr
+from facesort.images.colour import hdr
 
 _D65 = (0.3127, 0.3290)
 _BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)

@@ -17,7 +17,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from facesort.images.boxes import nclx_of_primary_item
-from facesort.images.colour import icc as icc
+from facesort.images.colour import icc
 from facesort.images.colour.conversion import is_nearly_srgb, is_profile
 from facesort.images.colour.spaces import (
     ADOBE_RGB,
