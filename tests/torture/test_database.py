@@ -48,11 +48,13 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     return Calm.of(tmp_path_factory.mktemp("event"), 70)
 
 
-# What a table of before holds, asked of today's tables; all others are as they were.
+FILES_APART = (
+    6  # the version that told files, photos and shots apart: until then a photo was a file
+)
+# What a table of before that version holds, asked of today's tables; all others are as they were.
 BEFORE = {
     "verdict": "FROM ours.answer",  # renamed by version 5
     "verdict_edit": "FROM ours.answer_edit",
-    # Version 6 told files, photos and shots apart: until then a photo was a file.
     "photo": "SELECT file_id AS photo_id, path, size, mtime_ns FROM ours.file",
     "batch_photo": "SELECT batch_id, file_id AS photo_id FROM ours.batch_file",
     "timing": "SELECT run_id, file_id AS photo_id, seconds FROM ours.timing",
@@ -89,7 +91,8 @@ def older(path: Path, version: int, ours: Path) -> None:
         known += "WHERE duckdb_columns.database_name = ? AND duckdb_tables.database_name = ?"
         mine = database.execute(known, [path.stem, path.stem]).fetchall()
         for table in {name for name, _ in mine} - LOST - {"schema_migration"}:
-            query = BEFORE.get(table, f"FROM ours.{table}")
+            now = f"FROM ours.{table}"
+            query = BEFORE.get(table, now) if version < FILES_APART else now
             theirs = {row[0] for row in database.execute(f"DESCRIBE {query}").fetchall()}
             columns = ", ".join(c for name, c in mine if name == table and c in theirs)
             database.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ({query})")
