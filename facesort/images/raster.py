@@ -146,8 +146,9 @@ def decode_raster(
     data = _prepared(data, kind)
     image, damage = _opened(data, kind, max_megapixels), None
     if kind == "PNG":
-        data, damage = examine_png(data)
-        image = _opened(data, kind, max_megapixels)
+        mended, damage = examine_png(data)
+        if mended is not data:
+            data, image = mended, _opened(mended, kind, max_megapixels)
     size = image.size
     colour = container_colour(image, data)
     decoded, seen = _decoded(data, kind, image, colour, edge)

@@ -11,11 +11,12 @@ from functools import cache
 
 import cv2
 import numpy as np
+import pytest
 import simplejpeg
 from PIL import Image
 
 from facesort.errors import ImageError
-from facesort.images import load_photo
+from facesort.images import LoadedPhoto, load_photo
 
 WIDTH, HEIGHT = 480, 320
 ENDED = b"\xff\xd9"
@@ -25,6 +26,16 @@ class Fate(StrEnum):
     NOTICED = "noticed"
     IDENTICAL = "pixel-identical"
     NOT_NOTICED = "not noticeable"
+
+
+def load(data: bytes, *, accept_damaged: bool = False) -> LoadedPhoto:
+    return load_photo(data, "x.jpg", max_megapixels=50, accept_damaged=accept_damaged)
+
+
+def refused(data: bytes) -> ImageError:
+    with pytest.raises(ImageError) as raised:
+        load(data)
+    return raised.value
 
 
 @cache

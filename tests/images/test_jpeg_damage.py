@@ -20,27 +20,17 @@ from images.damaged_jpegs import (
     by_pillow,
     encoders,
     fate,
+    load,
     picture,
+    refused,
     segment,
 )
 from PIL import Image
 
 from facesort.core.records import Pixels
-from facesort.errors import ImageError
-from facesort.images import LoadedPhoto, load_photo
 from facesort.images.jpeg.codec import decode_scaled
 from facesort.images.jpeg.damage import examine, looks_erased
 from facesort.reasons import Reason
-
-
-def load(data: bytes, *, accept_damaged: bool = False) -> LoadedPhoto:
-    return load_photo(data, "x.jpg", max_megapixels=50, accept_damaged=accept_damaged)
-
-
-def refused(data: bytes) -> ImageError:
-    with pytest.raises(ImageError) as raised:
-        load(data)
-    return raised.value
 
 
 def share_told(text: str) -> float:

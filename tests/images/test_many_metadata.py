@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from images.charts import chunk
 from images.synthetic_photos import distance, encoded, exif, held, scene, swapped_profile
 from PIL import Image, PngImagePlugin
 
@@ -122,15 +123,6 @@ def test_sixty_segments_and_a_profile_in_pieces_out_of_order() -> None:
 
 
 # PNG
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(content))
-        + name
-        + content
-        + struct.pack(">I", zlib.crc32(name + content))
-    )
 
 
 def png(*chunks: bytes, late: bytes = b"", picture: bytes = b"") -> bytes:

@@ -10,11 +10,19 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from images.damaged_jpegs import DAMAGE, HEIGHT, WIDTH, Fate, by_pillow, fate, picture
+from images.damaged_jpegs import (
+    DAMAGE,
+    HEIGHT,
+    WIDTH,
+    Fate,
+    by_pillow,
+    fate,
+    load,
+    picture,
+    refused,
+)
 from PIL import Image
 
-from facesort.errors import ImageError
-from facesort.images import LoadedPhoto, load_photo
 from facesort.images.jpeg.codec import decode_smallest
 from facesort.images.jpeg.damage import examine
 from facesort.images.jpeg.head import read_head
@@ -63,16 +71,6 @@ def progressive(seed: int = 0, **options: object) -> bytes:
 
 
 KINDS = {"one scan": one_scan, "three scans": apart, "progressive": progressive}
-
-
-def load(data: bytes, *, accept_damaged: bool = False) -> LoadedPhoto:
-    return load_photo(data, "x.jpg", max_megapixels=50, accept_damaged=accept_damaged)
-
-
-def refused(data: bytes) -> ImageError:
-    with pytest.raises(ImageError) as raised:
-        load(data)
-    return raised.value
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 MARKER = re.compile(rb"\xff+([^\0\xff])", re.DOTALL)
+RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
 SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
@@ -46,11 +47,11 @@ class Head:
         elif marker == 0xEE and body.startswith(b"Adobe"):
             unknown = body[11] > 2
             body = body[:11] + (bytes([self.components // 2]) if unknown else body[11:12])
-        segment = bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+        whole = segment(marker, body)
         if marker in _FRAMES | _TABLES | {SCAN} or body.startswith((b"JFIF\0", b"Adobe")):
-            self.parts.append(segment)
+            self.parts.append(whole)
         elif marker in _METADATA:
-            self.metadata.append(segment)
+            self.metadata.append(whole)
 
     @property
     def data(self) -> bytes:
@@ -90,6 +91,11 @@ class Head:
         return b"".join(p for p in self.parts if p[1] != RESTART_INTERVAL).replace(
             self.frame, frame, 1
         )
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A marker with its length and its body."""
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
 
 
 def with_height(data: bytes) -> bytes:

@@ -18,16 +18,17 @@ from facesort.images.jpeg.head import (
     END,
     MARKER,
     PROGRESSIVE,
+    RESTART,
     RESTART_INTERVAL,
     SCAN,
     START,
     Head,
+    segment,
 )
 from facesort.reasons import Reason
 
 _TABLE, _QUANTISATION = 0xC4, 0xDB
 _IS_AC = 0x10
-_RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
 _OTHER_MARKER = re.compile(rb"\xff+[^\0\xff\xd0-\xd7]", re.DOTALL)
 _COEFFICIENTS = 64
 _END_OF_BLOCK, _SIXTEEN_ZEROS = 0, 0xF0
@@ -83,7 +84,7 @@ def coded_damage(head: Head, body: bytes, reason: Reason) -> Damage | None:
 
 def _damage(head: Head, scan: _Scan, reason: Reason) -> Damage | None:
     blocks, total = _blocks(head, scan)
-    split = [b"", *_RESTART.split(scan.data)]
+    split = [b"", *RESTART.split(scan.data)]
     pieces = list(zip(split[::2], split[1::2], strict=True))  # each with the marker before it
     interval = scan.interval or total
     starts = range(0, total, interval)
@@ -129,7 +130,7 @@ def _scans(head: Head, body: bytes) -> Iterator[_Scan]:
             length = int.from_bytes(body[at : at + 2], "big")
             content, at = body[at + 2 : at + length], at + max(2, length)
             if marker == _TABLE:
-                written += _segment(_TABLE, content)
+                written += segment(_TABLE, content)
                 tables = tables | _codes(content)
             elif marker == RESTART_INTERVAL:
                 interval = int.from_bytes(content[:2], "big")
@@ -170,16 +171,12 @@ def _as_grey(head: Head, component: int, scans: Sequence[_Scan]) -> bytes:
     size = (8 * down).to_bytes(2, "big") + (8 * across).to_bytes(2, "big")
     frame = head.frame[:1] + size + bytes([1, component, 0x11, head.frame[8::3][index]])
     parts = [START, *(part for part in head.parts if part[1] == _QUANTISATION)]
-    parts += [_segment(head.kind, frame), _segment(_TABLE, b"\0\1" + bytes(16))]
-    parts += [_segment(SCAN, bytes([1, component, 0, 0, 0, 0])), bytes(-(-across * down // 8))]
+    parts += [segment(head.kind, frame), segment(_TABLE, b"\0\1" + bytes(16))]
+    parts += [segment(SCAN, bytes([1, component, 0, 0, 0, 0])), bytes(-(-across * down // 8))]
     for scan in scans:
-        interval = _segment(RESTART_INTERVAL, scan.interval.to_bytes(2, "big"))
-        parts += [interval, scan.written, _segment(SCAN, scan.header), scan.data]
+        interval = segment(RESTART_INTERVAL, scan.interval.to_bytes(2, "big"))
+        parts += [interval, scan.written, segment(SCAN, scan.header), scan.data]
     return b"".join([*parts, END])
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
 
 
 def _codes(body: bytes) -> dict[int, _Codes]:
