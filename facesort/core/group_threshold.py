@@ -1,0 +1,166 @@
+"""The mean cosine from which a group is a person's, from the event's own faces: no labels are needed.
+
+A stranger meets N persons, a named face N - 1 others: how near named faces come to groups of *other* persons tells how
+near a stranger comes to the nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.groups import Ids, Linkage, mean_cosine, rms_distance
+from facesort.core.records import Embeddings
+
+FLOOR = 1.10
+"""RMS distance beyond which no event's threshold lies, as a multiple of the pack's LOOSE.
+
+Fewer than about 100 persons say too little about strangers: FPIR was 4 % for 60 persons without it.
+"""
+
+MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
+"""Fewer persons, named faces or pairs of faces in one photo tell nothing about rates of 1 %."""
+
+_SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
+_ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
+_FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
+_PAIRS = 200_000  # of faces in one photo
+
+DecidedBy = Literal["strangers", "floor", "impostor_pairs", "strict", "too_few"]
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EventThreshold:
+    """The threshold of an event, and what it comes from.
+
+    Parameters
+    ----------
+    cosine : float
+        A group whose mean cosine with a person is as high is that person's.
+    loose : float
+        The same as an RMS distance: ``sqrt(2 - 2 * cosine)``.
+    decided_by : str
+        ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
+        alike than that allows; ``floor``: both would allow more than the pack; ``strict``: both would allow less than
+        the pack's STRICT; ``too_few``: persons or named faces, so that the pack's own LOOSE is taken.
+    faces : int
+        Named faces it comes from.
+    pairs : int
+        Pairs of faces in one photo it comes from; fewer than `MIN_PAIRS` were not asked.
+    usual : float
+        RMS distance that would hold if the people of the event were as easy to tell apart as usual: the floor's.
+    """
+
+    cosine: float
+    loose: float
+    decided_by: DecidedBy
+    faces: int
+    pairs: int
+    usual: float
+
+    @property
+    def pairs_tell(self) -> bool:
+        """Whether there are enough pairs of faces in one photo to tell how much alike the people are."""
+        return self.pairs >= MIN_PAIRS
+
+
+def event_threshold(
+    embeddings: Embeddings,
+    photo_ids: Ids,
+    references: Embeddings,
+    linkage: Linkage,
+    *,
+    order: Ids,
+    strict: float,
+    loose: float,
+    fpir: float = 0.01,
+) -> EventThreshold:
+    """Threshold at which about a share `fpir` of strangers is named.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n_faces, dim), float32
+    photo_ids : ndarray of shape (n_faces,), int64
+    references : ndarray of shape (n_persons, dim), float32
+    linkage : Linkage
+        Of the same.
+    order : ndarray of shape (n_faces,), int64
+        As for `groups.link`.
+    strict, loose : float
+        The pack's own thresholds, as distances.
+    fpir : float
+        Wanted share of strangers with a name.
+    """
+    rows = np.argsort(order)
+    faces, score, person = embeddings[rows], linkage.score[rows], linkage.person[rows]
+    usual = FLOOR * loose
+    impostors = _same_photo_cosines(faces, photo_ids[rows])
+    named, strangers = 0, mean_cosine(loose)
+    if len(references) >= MIN_PERSONS:
+        named, strangers = _strangers(faces, references, score, person, fpir, mean_cosine(loose))
+    bounds: dict[DecidedBy, float] = {"floor": mean_cosine(usual)}
+    if len(references) < MIN_PERSONS or named < MIN_FACES:
+        bounds = {"too_few": mean_cosine(loose)}
+    else:
+        bounds["strangers"] = mean_cosine(_SAFETY * float(rms_distance(strangers)))
+    if len(impostors) >= MIN_PAIRS:
+        bounds["impostor_pairs"] = _exceeded_by(impostors, fpir)
+    decided = max(bounds, key=lambda name: bounds[name])
+    cosine = bounds[decided]
+    if cosine > mean_cosine(strict):
+        decided, cosine = "strict", mean_cosine(strict)
+    return EventThreshold(
+        cosine, float(rms_distance(cosine)), decided, named, len(impostors), usual
+    )
+
+
+def _strangers(
+    faces: Embeddings,
+    references: Embeddings,
+    score: Values,
+    person: Ids,
+    fpir: float,
+    start: float,
+) -> tuple[int, float]:
+    """Number of named faces, and the mean cosine with the nearest group of others that a share of them exceeds."""
+    n = len(references)
+    threshold, found, named = start, start, np.flatnonzero(score >= start)
+    for _ in range(_ROUNDS):
+        named = np.flatnonzero(score >= threshold)
+        total, size = references.astype(np.float64), np.ones(n)
+        np.add.at(total, person[named], faces[named])
+        np.add.at(size, person[named], 1)
+        mean = (total / size[:, None]).astype(np.float32)
+        asked = named[:: len(named) // _FACES + 1]
+        own = np.concatenate([person[asked], np.arange(n)])
+        to_others = np.concatenate([faces[asked], references]) @ mean.T
+        to_others[np.arange(len(own)), own] = -1
+        found = max(_exceeded_by(to_others.max(axis=1), fpir * (n - 1) / n), 0.05)
+        threshold = (threshold + found) / 2
+    return len(named), found
+
+
+def _same_photo_cosines(faces: Embeddings, photos: Ids) -> Values:
+    """Cosines of pairs of faces in one photo: certainly different people, mirrors and posters aside."""
+    by_photo = np.argsort(photos, kind="stable")
+    photos = photos[by_photo]
+    found: list[Values] = [np.empty(0, np.float32)]
+    number = 0
+    for apart in range(1, len(photos)):
+        first = np.flatnonzero(photos[apart:] == photos[:-apart])[: _PAIRS - number]
+        if not len(first):
+            break
+        one, other = faces[by_photo[first]], faces[by_photo[first + apart]]
+        found.append(np.einsum("ij,ij->i", one, other))
+        number += len(first)
+    return np.concatenate(found)
+
+
+def _exceeded_by(values: Values, share: float) -> float:
+    """The value that at most a share of them exceeds."""
+    falling = -np.sort(-values)
+    return float(falling[min(int(share * len(values) + 1e-9), len(values) - 1)])

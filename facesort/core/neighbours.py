@@ -1,0 +1,125 @@
+"""The nearest faces of each face, as pairs: the candidates of `groups.link`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.records import Embeddings
+
+NEIGHBOURS = 64
+"""Kept per face: bounds the memory if one person has thousands of faces."""
+
+_ROWS, _COLUMNS = 1024, 4096  # of one matrix product: 16 MB of cosines
+_SPARE = 2_000_000  # pairs held beyond those kept before they are thinned out: 24 MB
+
+Indices = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Pairs of nodes.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_pairs,), int32
+        ``first < second``.
+    cosine : ndarray of shape (n_pairs,), float32
+        Between the two; of groups, the mean cosine between their members.
+    """
+
+    first: Indices
+    second: Indices
+    cosine: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.cosine)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Pairs:
+        """The pairs of a mask of shape (n_pairs,)."""
+        return Pairs(self.first[chosen], self.second[chosen], self.cosine[chosen])
+
+
+def join_pairs(parts: list[Pairs]) -> Pairs:
+    """All pairs of several."""
+    return Pairs(
+        np.concatenate([p.first for p in parts]),
+        np.concatenate([p.second for p in parts]),
+        np.concatenate([p.cosine for p in parts]),
+    )
+
+
+def nearest_pairs(
+    embeddings: Embeddings,
+    photo_ids: NDArray[np.int64],
+    lowest: float,
+    *,
+    kept: int = NEIGHBOURS,
+) -> Pairs:
+    """Pairs of faces in different photos, each among the nearest of one of the two at least.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, dim), float32
+        L2-normalised.
+    photo_ids : ndarray of shape (n,), int64
+    lowest : float
+        Smallest cosine of a pair, above 0.
+    kept : int
+        How many nearest faces count; more where several are equally near.
+
+    Notes
+    -----
+    Time is O(n^2), in float32 matrix products; memory O(n): pairs are thinned out as they come, and a face that has
+    `kept` pairs takes only better ones.
+    """
+    n = len(embeddings)
+    bar = np.full(n, lowest, np.float32)
+    held = [Pairs(*(np.empty(0, t) for t in (np.int32, np.int32, np.float32)))]
+    number, limit = 0, _SPARE
+    for row in range(0, n, _ROWS):
+        for column in range(row, n, _COLUMNS):
+            held.append(_tile(embeddings, photo_ids, bar, row, column))
+            number += len(held[-1])
+            if number > limit:
+                held = [_thinned(join_pairs(held), bar, kept)]
+                number = len(held[0])
+                limit = number + _SPARE
+    return _thinned(join_pairs(held), bar, kept)
+
+
+def _tile(
+    embeddings: Embeddings,
+    photo_ids: NDArray[np.int64],
+    bar: NDArray[np.float32],
+    row: int,
+    column: int,
+) -> Pairs:
+    """Pairs of one block of faces with another that reach the bar of one of the two."""
+    cosines = embeddings[row : row + _ROWS] @ embeddings[column : column + _COLUMNS].T
+    lower = min(bar[row : row + _ROWS].min(), bar[column : column + _COLUMNS].min())
+    found = np.flatnonzero(cosines >= lower)
+    first, second = np.divmod(found, cosines.shape[1])
+    first, second = first + row, second + column
+    cosine = cosines.ravel()[found]
+    near = (cosine >= np.minimum(bar[first], bar[second])) & (first < second)
+    near &= photo_ids[first] != photo_ids[second]
+    return Pairs(first.astype(np.int32), second.astype(np.int32), cosine).of(near)
+
+
+def _thinned(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> Pairs:
+    """Pairs that are among the nearest of one of the two; raises the bars of faces with more."""
+    # Positive floats sort like their bits: one key sorts by face, then by falling cosine.
+    bits = np.uint64(0xFFFFFFFF) - pairs.cosine.view(np.uint32).astype(np.uint64)
+    faces = np.concatenate([pairs.first, pairs.second])
+    key = faces.astype(np.uint64) << np.uint64(32)
+    key |= np.tile(bits, 2)
+    del bits
+    key.sort()
+    count = np.bincount(faces, minlength=len(bar))
+    crowded = np.flatnonzero(count > kept)
+    last = key[np.cumsum(count)[crowded] - count[crowded] + kept - 1] & np.uint64(0xFFFFFFFF)
+    bar[crowded] = (np.uint64(0xFFFFFFFF) - last).astype(np.uint32).view(np.float32)
+    return pairs.of(pairs.cosine >= np.minimum(bar[pairs.first], bar[pairs.second]))
