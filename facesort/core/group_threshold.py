@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
 
 from facesort.core.groups import Ids, Linkage, mean_cosine, rms_distance
 from facesort.core.records import Embeddings
@@ -131,10 +132,9 @@ def _strangers(
     threshold, found, named = start, start, np.flatnonzero(score >= start)
     for _ in range(_ROUNDS):
         named = np.flatnonzero(score >= threshold)
-        total, size = references.astype(np.float64), np.ones(n)
-        np.add.at(total, person[named], faces[named])
-        np.add.at(size, person[named], 1)
-        mean = (total / size[:, None]).astype(np.float32)
+        of = coo_array((np.ones(len(named), np.float32), (person[named], named)), (n, len(faces)))
+        size = 1 + np.bincount(person[named], minlength=n)
+        mean = (references + of.tocsr() @ faces) / size[:, None].astype(np.float32)
         asked = named[:: len(named) // _FACES + 1]
         own = np.concatenate([person[asked], np.arange(n)])
         to_others = np.concatenate([faces[asked], references]) @ mean.T

@@ -112,13 +112,15 @@ def _tile(
 def _thinned(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> Pairs:
     """Pairs that are among the nearest of one of the two; raises the bars of faces with more."""
     # Positive floats sort like their bits: one key sorts by face, then by falling cosine.
-    bits = np.uint64(0xFFFFFFFF) - pairs.cosine.view(np.uint32).astype(np.uint64)
-    faces = np.concatenate([pairs.first, pairs.second])
-    key = faces.astype(np.uint64) << np.uint64(32)
-    key |= np.tile(bits, 2)
-    del bits
+    bits = np.uint32(0xFFFFFFFF) - pairs.cosine.view(np.uint32)
+    key = np.empty(2 * len(pairs), np.uint64)
+    for faces, part in zip((pairs.first, pairs.second), np.split(key, 2), strict=True):
+        part[:] = faces
+        part <<= np.uint64(32)
+        part |= bits
     key.sort()
-    count = np.bincount(faces, minlength=len(bar))
+    count = np.bincount(pairs.first, minlength=len(bar))
+    count += np.bincount(pairs.second, minlength=len(bar))
     crowded = np.flatnonzero(count > kept)
     last = key[np.cumsum(count)[crowded] - count[crowded] + kept - 1] & np.uint64(0xFFFFFFFF)
     bar[crowded] = (np.uint64(0xFFFFFFFF) - last).astype(np.uint32).view(np.float32)
