@@ -28,7 +28,8 @@ MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
 _SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
 _ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
 _FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
-_PAIRS = 200_000  # of faces in one photo
+_PER_FACE = 4  # pairs in its photo, on average twice that: one large group must not speak for the event
+_PAIR_QUALITY = 0.3  # tiny faces in the background look alike, but name nobody
 
 DecidedBy = Literal["strangers", "floor", "impostor_pairs", "strict", "too_few"]
 Values = NDArray[np.float32]
@@ -76,6 +77,7 @@ def event_threshold(
     linkage: Linkage,
     *,
     order: Ids,
+    quality: NDArray[np.float64],
     strict: float,
     loose: float,
     fpir: float = 0.01,
@@ -91,6 +93,8 @@ def event_threshold(
         Of the same.
     order : ndarray of shape (n_faces,), int64
         As for `groups.link`.
+    quality : ndarray of shape (n_faces,), float64
+        In [0, 1], of `records.Face`.
     strict, loose : float
         The pack's own thresholds, as distances.
     fpir : float
@@ -99,7 +103,8 @@ def event_threshold(
     rows = np.argsort(order)
     faces, score, person = embeddings[rows], linkage.score[rows], linkage.person[rows]
     usual = FLOOR * loose
-    impostors = _same_photo_cosines(faces, photo_ids[rows])
+    good = quality[rows] >= _PAIR_QUALITY
+    impostors = _same_photo_cosines(faces[good], photo_ids[rows][good])
     named, strangers = 0, mean_cosine(loose)
     if len(references) >= MIN_PERSONS:
         named, strangers = _strangers(faces, references, score, person, fpir, mean_cosine(loose))
@@ -149,14 +154,10 @@ def _same_photo_cosines(faces: Embeddings, photos: Ids) -> Values:
     by_photo = np.argsort(photos, kind="stable")
     photos = photos[by_photo]
     found: list[Values] = [np.empty(0, np.float32)]
-    number = 0
-    for apart in range(1, len(photos)):
-        first = np.flatnonzero(photos[apart:] == photos[:-apart])[: _PAIRS - number]
-        if not len(first):
-            break
+    for apart in range(1, 1 + _PER_FACE):
+        first = np.flatnonzero(photos[apart:] == photos[:-apart])
         one, other = faces[by_photo[first]], faces[by_photo[first + apart]]
         found.append(np.einsum("ij,ij->i", one, other))
-        number += len(first)
     return np.concatenate(found)
 
 

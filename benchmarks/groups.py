@@ -1,0 +1,353 @@
+"""Group matching on labelled photos, with embeddings of facesort's own analysis: before and after.
+
+    python benchmarks/groups.py --cache /tmp/faces --pack ../shared/models/mbf128 lfw
+    python benchmarks/groups.py --cache /tmp/faces --pack dlib half crowd scenes
+
+``lfw``: 60, 150 and 300 people of LFW with one to three references; all others are strangers.
+``half``: the same among one half of the people (``--half 0``: the one that parameters were chosen on).
+``crowd``: 15 people who look alike, by the pack itself; 8 of them have a reference.
+``scenes``: people in full-size photos with several faces, beside 40 people of LFW.
+
+FNIR, FPIR and wrong names are counted by photos: what arrives in folders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from accuracy import rate
+from event_faces import Faces, cached_faces, make_cache
+
+from facesort.core.gallery import Gallery, Person, centroid
+from facesort.core.group_decision import group_distances, proposals
+from facesort.core.group_threshold import EventThreshold, event_threshold
+from facesort.core.groups import link
+from facesort.core.matching import (
+    Thresholds,
+    centroid_distances,
+    decide_photo,
+    distances_to_persons,
+)
+from facesort.reasons import Outcome
+
+LEARN_QUALITY, BATCH, MARGIN = 0.5, 50, 0.05
+LOWEST = 1.2
+"""RMS distance at which joining ends, as a multiple of the pack's LOOSE."""
+
+Placed = dict[int, set[str]]
+"""Whose folders each photo goes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Photos, and who is in them.
+
+    Parameters
+    ----------
+    references : dict of person to photos
+    truth : dict of photo to persons
+        Empty for a photo of strangers.
+    strangers : dict of photo to stranger
+    others : list of photos
+        Sorted too, but nobody knows who is in them.
+    """
+
+    references: dict[str, list[int]]
+    truth: dict[int, set[str]]
+    strangers: dict[int, str]
+    others: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Counts:
+    missed: int = 0
+    known: int = 0
+    named: int = 0
+    strangers: int = 0
+    named_lone: int = 0
+    lone: int = 0
+    wrong: int = 0
+    together: int = 0
+    """Most photos of one stranger in one folder."""
+    held: int = 0
+    """Photos of known people that wait for the user's *yes*."""
+    held_strangers: int = 0
+
+    def add(self, other: Counts) -> None:
+        for name in (f.name for f in dataclasses.fields(self)):
+            one, two = getattr(self, name), getattr(other, name)
+            setattr(self, name, max(one, two) if name == "together" else one + two)
+
+
+def labels(assets: Path, faces: Faces) -> dict[int, set[str]]:
+    """Persons in each photo, as far as folders and file names say."""
+    with (assets / "photos/deepface/labels_from_csv.tsv").open(encoding="utf-8") as stream:
+        rows = csv.DictReader((r for r in stream if not r.startswith("#")), delimiter="\t")
+        web = {f"deepface/{row['file']}": row["person"] for row in rows}
+    found = {}
+    for photo, path in enumerate(faces.paths):
+        folder, *rest = path.split("/")
+        stem = rest[-1].rsplit(".", 1)[0]
+        if folder == "lfw" or (folder == "face-api-bbt" and len(rest) > 1):
+            found[photo] = {rest[0]}
+        elif path in web:
+            found[photo] = {web[path]}
+        elif folder == "compreface" and stem[-1].isalpha():
+            found[photo] = {f"compreface {stem[-1]}"}
+        elif folder == "vladmandic-human" and stem.startswith("stock-emotions"):
+            found[photo] = {stem[:16]}
+        elif folder == "knn_examples":
+            named = {"obama", "biden", "kit", "rose", "alex"}
+            words = path.replace("johnsnow", "kit").replace("/", "_").replace("-", "_").split("_")
+            found[photo] = {w.rstrip("123").split(".")[0] for w in words} & named
+    return {photo: names for photo, names in found.items() if names}
+
+
+def albums(faces: Faces, truth: dict[int, set[str]], *, lfw: bool) -> dict[str, list[int]]:
+    """Photos of each person, those of one person only."""
+    seen = set(faces.photo.tolist())
+    album: dict[str, list[int]] = defaultdict(list)
+    for photo, names in truth.items():
+        if faces.paths[photo].startswith("lfw/") is lfw and len(names) == 1 and photo in seen:
+            album[min(names)].append(photo)
+    return dict(album)
+
+
+def make_event(
+    faces: Faces,
+    album: dict[str, list[int]],
+    enrolled: list[str],
+    references: int,
+    rng: random.Random,
+) -> Event:
+    """Enrol some people by photos with one face; others of the album are strangers."""
+    number = Counter(faces.photo.tolist())
+    event = Event({}, {}, {})
+    for name in enrolled:
+        photos = rng.sample(album[name], len(album[name]))
+        chosen = [p for p in photos if number[p] == 1][:references]
+        if chosen and len(photos) > len(chosen):
+            event.references[name] = chosen
+            event.truth.update({p: {name} for p in photos if p not in chosen})
+    strangers = {p: name for name in album if name not in event.references for p in album[name]}
+    event.strangers.update(strangers)
+    return event
+
+
+def lfw_events(
+    faces: Faces, truth: dict[int, set[str]], people: int, references: int, half: int | None
+) -> Iterator[Event]:
+    album = albums(faces, truth, lfw=True)
+    if half is not None:
+        names = sorted(album, key=lambda name: (len(album[name]) == 1, name))
+        random.Random(7).shuffle(several := [n for n in names if len(album[n]) > 1])
+        names = several + [n for n in names if len(album[n]) == 1]
+        album = {name: album[name] for name in names[half::2]}
+    for seed in range(5):
+        rng = random.Random(seed)
+        several = sorted(name for name in album if len(album[name]) >= 4)
+        chosen = rng.sample(several, min(people, len(several)))
+        yield make_event(faces, album, chosen, references, rng)
+
+
+def crowd_events(faces: Faces, truth: dict[int, set[str]], draws: int = 12) -> Iterator[Event]:
+    """People nearest to one, by the mean of their embeddings in photos with one face."""
+    album = albums(faces, truth, lfw=True)
+    album = {name: photos for name, photos in album.items() if len(photos) >= 4}
+    number = np.bincount(faces.photo)
+    mean = {}
+    for name, photos in album.items():
+        alone = np.isin(faces.photo, [p for p in photos if number[p] == 1])
+        if alone.any():
+            mean[name] = centroid(faces.embeddings[alone])
+    names = sorted(mean)
+    means = np.stack([mean[name] for name in names])
+    for seed in range(draws):
+        rng = random.Random(100 + seed)
+        near = means @ means[rng.randrange(len(names))]
+        crowd = [names[i] for i in np.argsort(-near)[:15]]
+        enrolled = rng.sample(crowd, 8)
+        yield make_event(faces, {name: album[name] for name in crowd}, enrolled, 1, rng)
+
+
+def scene_events(faces: Faces, truth: dict[int, set[str]]) -> Iterator[Event]:
+    scenes, lfw = albums(faces, truth, lfw=False), albums(faces, truth, lfw=True)
+    several = sorted(name for name in lfw if len(lfw[name]) >= 4)
+    for seed in range(5):
+        rng = random.Random(seed)
+        beside = rng.sample(several, 40)
+        event = make_event(faces, {**scenes, **lfw}, [*scenes, *beside], 1, rng)
+        used = {p for photos in event.references.values() for p in photos}
+        both = {p: names for p, names in truth.items() if len(names) > 1}
+        event.truth.update(both)
+        known = used | event.truth.keys() | event.strangers.keys()
+        event.others.extend(sorted(set(faces.photo.tolist()) - known))
+        beside_only = {p: n for p, n in event.truth.items() if not faces.paths[p].startswith("lfw")}
+        unscored = [p for p in event.truth if p not in beside_only]
+        yield Event(event.references, beside_only, event.strangers, event.others + unscored)
+
+
+def sorted_before(faces: Faces, event: Event, rng: random.Random) -> Placed:
+    """Today's sort: batches of 50, what one learns is visible to the next."""
+    names = list(event.references)
+    persons = tuple(Person(i, name, name) for i, name in enumerate(names))
+    seeds = {
+        i: faces.embeddings[np.isin(faces.photo, event.references[n])] for i, n in enumerate(names)
+    }
+    gallery, placed = Gallery(persons, seeds), Placed()
+    photos = [*event.truth, *event.strangers, *event.others]
+    rng.shuffle(photos)
+    thresholds = Thresholds(faces.strict, faces.loose, MARGIN)
+    for start in range(0, len(photos), BATCH):
+        centroids, learned = gallery.centroids(), []
+        for photo in photos[start : start + BATCH]:
+            rows = np.flatnonzero(faces.photo == photo)
+            distances = distances_to_persons(faces.embeddings[rows], centroids)
+            for row, found in zip(
+                rows, decide_photo(distances, gallery.person_ids, thresholds), strict=True
+            ):
+                if found.person_id is None:
+                    continue
+                placed.setdefault(photo, set()).add(names[found.person_id])
+                if found.outcome is Outcome.STRICT and faces.quality[row] >= LEARN_QUALITY:
+                    learned.append((found.person_id, faces.embeddings[row]))
+        gallery = gallery.learn(learned)
+    return placed
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    placed: Placed
+    held: Placed
+    threshold: EventThreshold
+
+
+def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
+    """By groups and the event's own threshold."""
+    names = list(event.references)
+    references = np.stack(
+        [centroid(faces.embeddings[np.isin(faces.photo, event.references[n])]) for n in names]
+    )
+    rows = np.flatnonzero(np.isin(faces.photo, [*event.truth, *event.strangers, *event.others]))
+    embeddings, photos = faces.embeddings[rows], faces.photo[rows]
+    digests = np.array(faces.digests)[photos]
+    order = np.empty_like(rows)
+    order[np.lexsort((faces.face[rows], digests))] = np.arange(len(rows))
+    lowest = 1 - (LOWEST * faces.loose) ** 2 / 2
+    linkage = link(embeddings, photos, references, order=order, lowest=lowest)
+    found = event_threshold(
+        embeddings, photos, references, linkage,
+        order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose,
+    )  # fmt: skip
+    columns, doubtful = proposals(linkage, found.cosine)
+    doubtful &= guard
+    distances = centroid_distances(embeddings, references)
+    placed, held = Placed(), Placed()
+    ids = np.arange(len(names))
+    for of_photo in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(photos)) + 1):
+        own = np.where(doubtful[of_photo], -1, columns[of_photo])
+        proposed = group_distances(
+            distances[of_photo], own, linkage.score[of_photo], found.loose
+        )
+        photo = int(photos[of_photo[0]])
+        for one in decide_photo(proposed, ids, Thresholds(0, found.loose, 0)):
+            if one.person_id is not None:
+                placed.setdefault(photo, set()).add(names[one.person_id])
+        for face in of_photo[doubtful[of_photo]]:
+            held.setdefault(photo, set()).add(names[columns[face]])
+    return After(placed, held, found)
+
+
+def count(event: Event, placed: Placed, held: Placed) -> Counts:
+    nobody: set[str] = set()
+    number = Counter(event.strangers.values())
+    named = [p for p in event.strangers if placed.get(p)]
+    pairs = Counter((event.strangers[p], who) for p in named for who in placed[p])
+    lone = [p for p, name in event.strangers.items() if number[name] == 1]
+    return Counts(
+        missed=sum(len(who - placed.get(p, nobody)) for p, who in event.truth.items()),
+        known=sum(map(len, event.truth.values())),
+        named=len(named),
+        strangers=len(event.strangers),
+        named_lone=sum(p in placed for p in lone),
+        lone=len(lone),
+        wrong=sum(bool(placed.get(p, nobody) - who) for p, who in event.truth.items()),
+        together=max(pairs.values(), default=0),
+        held=sum(bool(held.get(p, nobody) - placed.get(p, nobody)) for p in event.truth),
+        held_strangers=sum(
+            bool(held.get(p, nobody) - placed.get(p, nobody)) for p in event.strangers
+        ),
+    )
+
+
+def print_row(title: str, counts: Counts, thresholds: list[EventThreshold]) -> None:
+    loose = [t.loose for t in thresholds]
+    why = Counter(t.decided_by for t in thresholds)
+    print(
+        f"| {title} | {rate(counts.missed, counts.known)} | {rate(counts.named, counts.strangers)} | "
+        f"{rate(counts.named_lone, counts.lone)} | {rate(counts.wrong, counts.known)} | "
+        f"{counts.together} | {counts.held} + {counts.held_strangers} |"
+        + (f" {min(loose):.3f} to {max(loose):.3f} {dict(why)} |" if loose else " |"),
+        flush=True,
+    )
+
+
+def measure(faces: Faces, title: str, events: Iterator[Event], before: bool) -> None:
+    old, new, free, thresholds = Counts(), Counts(), Counts(), list[EventThreshold]()
+    for number, event in enumerate(events):
+        if before:
+            old.add(count(event, sorted_before(faces, event, random.Random(number)), {}))
+        after, unguarded = sorted_after(faces, event), sorted_after(faces, event, guard=False)
+        new.add(count(event, after.placed, after.held))
+        free.add(count(event, unguarded.placed, {}))
+        thresholds.append(after.threshold)
+    if before:
+        print_row(f"{title} before", old, [])
+    print_row(f"{title} after", new, thresholds)
+    print_row(f"{title} after, none held back", free, [])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="+", choices=["lfw", "half", "crowd", "scenes"])
+    parser.add_argument("--pack", required=True)
+    parser.add_argument("--cache", type=Path, required=True, help="folder of embeddings")
+    parser.add_argument("--assets", type=Path, default=Path("../shared"))
+    parser.add_argument("--half", type=int, default=1)
+    parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--no-before", action="store_true")
+    options = parser.parse_args()
+    cache = options.cache / f"lfw_{Path(options.pack).name}.npz"
+    if not cache.exists():
+        make_cache(options.assets, options.pack, cache)
+    faces = cached_faces(cache)
+    truth = labels(options.assets, faces)
+    before = not options.no_before
+    print(
+        "| event | FNIR | FPIR | FPIR, lone strangers | wrong names | photos of a stranger in one folder | "
+        "held back: known + strangers | LOOSE |"
+    )
+    print("|" + "---|" * 8)
+    for table in options.tables:
+        if table in ("lfw", "half"):
+            half = options.half if table == "half" else None
+            for people in (60, 150) if table == "half" else (60, 150, 300):
+                for references in options.references:
+                    events = lfw_events(faces, truth, people, references, half)
+                    measure(faces, f"{table} {people} x {references}", events, before)
+        elif table == "crowd":
+            measure(faces, "crowd", crowd_events(faces, truth), before)
+        else:
+            measure(faces, "scenes", scene_events(faces, truth), before)
+
+
+if __name__ == "__main__":
+    main()
