@@ -25,7 +25,9 @@ class Faces:
     ----------
     embeddings : ndarray of shape (n, dim), float32
     photo : ndarray of shape (n,), int64
-        Index into `paths` and `digests`.
+        Faces of one photo are different people.
+    file : ndarray of shape (n,), int64
+        Index into `paths` and `digests`: another one only where photos were put together.
     face : ndarray of shape (n,), int64
         Index in its photo, best detection first.
     boxes : ndarray of shape (n, 4), float32
@@ -39,6 +41,7 @@ class Faces:
 
     embeddings: Embeddings
     photo: NDArray[np.int64]
+    file: NDArray[np.int64]
     face: NDArray[np.int64]
     boxes: NDArray[np.float32]
     quality: NDArray[np.float64]
@@ -77,6 +80,7 @@ def cached_faces(path: Path) -> Faces:
         strict, loose = map(float, data["thresholds"])
         return Faces(
             **fields,
+            file=data["photo"],
             paths=data["paths"].tolist(),
             digests=data["digests"].tolist(),
             strict=strict,

@@ -39,8 +39,27 @@ from facesort.core.matching import (
 from facesort.reasons import Outcome
 
 LEARN_QUALITY, BATCH, MARGIN = 0.5, 50, 0.05
+REFERENCE_QUALITY = 0.2
+"""Stands for the sharpness that seeding asks for: references are photos with one good face."""
+
 LOWEST = 1.2
 """RMS distance at which joining ends, as a multiple of the pack's LOOSE."""
+
+FLOORS = {128: 1.12, 512: 1.21, 0: None}
+"""Of mbf128 and int8, by the dimension of the embeddings."""
+
+SAME = {
+    "P01": "Angelina_Jolie",
+    "P04": "Jennifer_Aniston",
+    "P07": "Matt_Damon",
+    "P08": "Leonardo_DiCaprio",
+    "P09": "George_Clooney",
+    "biden": "Joseph_Biden",
+    "Jon_Gruden": "John_Gruden",
+}
+"""Names of one person in two sets of photos."""
+
+ALIKE = (0.0, 0.4, 0.8)
 
 Placed = dict[int, set[str]]
 """Whose folders each photo goes to."""
@@ -108,7 +127,7 @@ def labels(assets: Path, faces: Faces) -> dict[int, set[str]]:
             named = {"obama", "biden", "kit", "rose", "alex"}
             words = path.replace("johnsnow", "kit").replace("/", "_").replace("-", "_").split("_")
             found[photo] = {w.rstrip("123").split(".")[0] for w in words} & named
-    return {photo: names for photo, names in found.items() if names}
+    return {photo: {SAME.get(n, n) for n in names} for photo, names in found.items() if names}
 
 
 def albums(faces: Faces, truth: dict[int, set[str]], *, lfw: bool) -> dict[str, list[int]]:
@@ -130,6 +149,8 @@ def make_event(
 ) -> Event:
     """Enrol some people by photos with one face; others of the album are strangers."""
     number = Counter(faces.photo.tolist())
+    for photo in faces.photo[faces.quality < REFERENCE_QUALITY].tolist():
+        number[photo] = 0
     event = Event({}, {}, {})
     for name in enrolled:
         photos = rng.sample(album[name], len(album[name]))
@@ -144,7 +165,7 @@ def make_event(
 
 def lfw_events(
     faces: Faces, truth: dict[int, set[str]], people: int, references: int, half: int | None
-) -> Iterator[Event]:
+) -> Iterator[tuple[Faces, Event]]:
     album = albums(faces, truth, lfw=True)
     if half is not None:
         names = sorted(album, key=lambda name: (len(album[name]) == 1, name))
@@ -155,44 +176,76 @@ def lfw_events(
         rng = random.Random(seed)
         several = sorted(name for name in album if len(album[name]) >= 4)
         chosen = rng.sample(several, min(people, len(several)))
-        yield make_event(faces, album, chosen, references, rng)
+        yield faces, make_event(faces, album, chosen, references, rng)
 
 
-def crowd_events(faces: Faces, truth: dict[int, set[str]], draws: int = 12) -> Iterator[Event]:
-    """People nearest to one, by the mean of their embeddings in photos with one face."""
-    album = albums(faces, truth, lfw=True)
+def crowd_events(
+    faces: Faces, truth: dict[int, set[str]], alike: float, draws: int = 12
+) -> Iterator[tuple[Faces, Event]]:
+    """People nearest to one, by the mean of their embeddings, in photos of one to six of them.
+
+    `alike` times the mean of all of them is added to each embedding: they look more alike, as children do.
+    """
+    number = np.bincount(faces.photo, minlength=len(faces.paths))
+    album = {
+        name: [p for p in photos if number[p] == 1]
+        for name, photos in albums(faces, truth, lfw=True).items()
+    }
     album = {name: photos for name, photos in album.items() if len(photos) >= 4}
-    number = np.bincount(faces.photo)
-    mean = {}
-    for name, photos in album.items():
-        alone = np.isin(faces.photo, [p for p in photos if number[p] == 1])
-        if alone.any():
-            mean[name] = centroid(faces.embeddings[alone])
-    names = sorted(mean)
-    means = np.stack([mean[name] for name in names])
+    names = sorted(album)
+    row = {int(photo): i for i, photo in enumerate(faces.photo)}  # of photos with one face
+    of = {name: faces.embeddings[[row[p] for p in album[name]]] for name in names}
+    means = np.stack([centroid(of[name]) for name in names])
     for seed in range(draws):
         rng = random.Random(100 + seed)
         near = means @ means[rng.randrange(len(names))]
         crowd = [names[i] for i in np.argsort(-near)[:15]]
-        enrolled = rng.sample(crowd, 8)
-        yield make_event(faces, {name: album[name] for name in crowd}, enrolled, 1, rng)
+        mean = centroid(np.concatenate([of[name] for name in crowd]))
+        embeddings = faces.embeddings + np.float32(alike) * mean
+        embeddings /= np.linalg.norm(embeddings, axis=1)[:, None]
+        event = make_event(
+            faces, {name: album[name] for name in crowd}, rng.sample(crowd, 8), 1, rng
+        )
+        shifted = dataclasses.replace(faces, embeddings=embeddings)
+        yield composed(shifted, event, rng), event
 
 
-def scene_events(faces: Faces, truth: dict[int, set[str]]) -> Iterator[Event]:
+def composed(faces: Faces, event: Event, rng: random.Random) -> Faces:
+    """Photos put together to photos of one to six different people."""
+    waiting = [(p, min(who)) for p, who in event.truth.items()]
+    waiting += event.strangers.items()
+    rng.shuffle(waiting)
+    photo = faces.photo.copy()
+    while waiting:
+        size, together = rng.randint(1, 6), dict[str, int]()
+        for one, who in waiting:
+            if len(together) < size:
+                together.setdefault(who, one)
+        taken = set(together.values())
+        waiting = [w for w in waiting if w[0] not in taken]
+        photo[np.isin(faces.file, list(taken))] = min(taken)
+    return dataclasses.replace(faces, photo=photo)
+
+
+def scene_events(faces: Faces, truth: dict[int, set[str]]) -> Iterator[tuple[Faces, Event]]:
     scenes, lfw = albums(faces, truth, lfw=False), albums(faces, truth, lfw=True)
     several = sorted(name for name in lfw if len(lfw[name]) >= 4)
     for seed in range(5):
         rng = random.Random(seed)
         beside = rng.sample(several, 40)
-        event = make_event(faces, {**scenes, **lfw}, [*scenes, *beside], 1, rng)
+        others = {name: photos for name, photos in lfw.items() if name not in scenes}
+        beside = [name for name in beside if name in others]
+        event = make_event(faces, {**others, **scenes}, [*scenes, *beside], 1, rng)
+        both_sets = [p for name in scenes for p in lfw.get(name, ())]
         used = {p for photos in event.references.values() for p in photos}
         both = {p: names for p, names in truth.items() if len(names) > 1}
         event.truth.update(both)
         known = used | event.truth.keys() | event.strangers.keys()
-        event.others.extend(sorted(set(faces.photo.tolist()) - known))
+        unknown = set(faces.photo.tolist()) - known - set(both_sets)
+        event.others.extend(sorted(unknown))
         beside_only = {p: n for p, n in event.truth.items() if not faces.paths[p].startswith("lfw")}
         unscored = [p for p in event.truth if p not in beside_only]
-        yield Event(event.references, beside_only, event.strangers, event.others + unscored)
+        yield faces, Event(event.references, beside_only, event.strangers, event.others + unscored)
 
 
 def sorted_before(faces: Faces, event: Event, rng: random.Random) -> Placed:
@@ -200,23 +253,24 @@ def sorted_before(faces: Faces, event: Event, rng: random.Random) -> Placed:
     names = list(event.references)
     persons = tuple(Person(i, name, name) for i, name in enumerate(names))
     seeds = {
-        i: faces.embeddings[np.isin(faces.photo, event.references[n])] for i, n in enumerate(names)
+        i: faces.embeddings[np.isin(faces.file, event.references[n])] for i, n in enumerate(names)
     }
     gallery, placed = Gallery(persons, seeds), Placed()
-    photos = [*event.truth, *event.strangers, *event.others]
+    files = [*event.truth, *event.strangers, *event.others]
+    photos = sorted(set(faces.photo[np.isin(faces.file, files)].tolist()))
     rng.shuffle(photos)
     thresholds = Thresholds(faces.strict, faces.loose, MARGIN)
     for start in range(0, len(photos), BATCH):
         centroids, learned = gallery.centroids(), []
         for photo in photos[start : start + BATCH]:
-            rows = np.flatnonzero(faces.photo == photo)
+            rows = np.flatnonzero((faces.photo == photo) & np.isin(faces.file, files))
             distances = distances_to_persons(faces.embeddings[rows], centroids)
             for row, found in zip(
                 rows, decide_photo(distances, gallery.person_ids, thresholds), strict=True
             ):
                 if found.person_id is None:
                     continue
-                placed.setdefault(photo, set()).add(names[found.person_id])
+                placed.setdefault(int(faces.file[row]), set()).add(names[found.person_id])
                 if found.outcome is Outcome.STRICT and faces.quality[row] >= LEARN_QUALITY:
                     learned.append((found.person_id, faces.embeddings[row]))
         gallery = gallery.learn(learned)
@@ -234,18 +288,19 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
     """By groups and the event's own threshold."""
     names = list(event.references)
     references = np.stack(
-        [centroid(faces.embeddings[np.isin(faces.photo, event.references[n])]) for n in names]
+        [centroid(faces.embeddings[np.isin(faces.file, event.references[n])]) for n in names]
     )
-    rows = np.flatnonzero(np.isin(faces.photo, [*event.truth, *event.strangers, *event.others]))
+    rows = np.flatnonzero(np.isin(faces.file, [*event.truth, *event.strangers, *event.others]))
+    rows = rows[np.argsort(faces.photo[rows], kind="stable")]
     embeddings, photos = faces.embeddings[rows], faces.photo[rows]
-    digests = np.array(faces.digests)[photos]
+    digests = np.array(faces.digests)[faces.file[rows]]
     order = np.empty_like(rows)
     order[np.lexsort((faces.face[rows], digests))] = np.arange(len(rows))
     lowest = 1 - (LOWEST * faces.loose) ** 2 / 2
     linkage = link(embeddings, photos, references, order=order, lowest=lowest)
     found = event_threshold(
         embeddings, photos, references, linkage,
-        order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose,
+        order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose, floor=FLOORS.get(embeddings.shape[1] if faces.loose > 0.5 else 0),
     )  # fmt: skip
     columns, doubtful = proposals(linkage, found.cosine)
     doubtful &= guard
@@ -257,12 +312,13 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
         proposed = group_distances(
             distances[of_photo], own, linkage.score[of_photo], found.loose
         )
-        photo = int(photos[of_photo[0]])
-        for one in decide_photo(proposed, ids, Thresholds(0, found.loose, 0)):
+        decisions = decide_photo(proposed, ids, Thresholds(0, found.loose, 0))
+        for face, one in zip(of_photo, decisions, strict=True):
+            file = int(faces.file[rows[face]])
             if one.person_id is not None:
-                placed.setdefault(photo, set()).add(names[one.person_id])
-        for face in of_photo[doubtful[of_photo]]:
-            held.setdefault(photo, set()).add(names[columns[face]])
+                placed.setdefault(file, set()).add(names[one.person_id])
+            if doubtful[face]:
+                held.setdefault(file, set()).add(names[columns[face]])
     return After(placed, held, found)
 
 
@@ -300,9 +356,9 @@ def print_row(title: str, counts: Counts, thresholds: list[EventThreshold]) -> N
     )
 
 
-def measure(faces: Faces, title: str, events: Iterator[Event], before: bool) -> None:
+def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool) -> None:
     old, new, free, thresholds = Counts(), Counts(), Counts(), list[EventThreshold]()
-    for number, event in enumerate(events):
+    for number, (faces, event) in enumerate(events):
         if before:
             old.add(count(event, sorted_before(faces, event, random.Random(number)), {}))
         after, unguarded = sorted_after(faces, event), sorted_after(faces, event, guard=False)
@@ -342,11 +398,12 @@ def main() -> None:
             for people in (60, 150) if table == "half" else (60, 150, 300):
                 for references in options.references:
                     events = lfw_events(faces, truth, people, references, half)
-                    measure(faces, f"{table} {people} x {references}", events, before)
+                    measure(f"{table} {people} x {references}", events, before)
         elif table == "crowd":
-            measure(faces, "crowd", crowd_events(faces, truth), before)
+            for alike in ALIKE:
+                measure(f"crowd + {alike:g}", crowd_events(faces, truth, alike), before)
         else:
-            measure(faces, "scenes", scene_events(faces, truth), before)
+            measure("scenes", scene_events(faces, truth), before)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from facesort.core.groups import Ids, Linkage, mean_cosine, rms_distance
 from facesort.core.records import Embeddings
 
 FLOOR = 1.10
-"""RMS distance beyond which no event's threshold lies, as a multiple of the pack's LOOSE.
+"""RMS distance beyond which no event's threshold lies, by LOOSE of a pack for which no other is known.
 
-Fewer than about 100 persons say too little about strangers: FPIR was 4 % for 60 persons without it.
+Fewer than about 100 persons say too little about strangers.  Found for two packs, tried on a third
+(``benchmarks/groups.py``).
 """
 
 MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
@@ -80,6 +81,7 @@ def event_threshold(
     quality: NDArray[np.float64],
     strict: float,
     loose: float,
+    floor: float | None = None,
     fpir: float = 0.01,
 ) -> EventThreshold:
     """Threshold at which about a share `fpir` of strangers is named.
@@ -97,12 +99,14 @@ def event_threshold(
         In [0, 1], of `records.Face`.
     strict, loose : float
         The pack's own thresholds, as distances.
+    floor : float or None
+        RMS distance beyond which the threshold never lies; by default `FLOOR` times `loose`.
     fpir : float
         Wanted share of strangers with a name.
     """
     rows = np.argsort(order)
     faces, score, person = embeddings[rows], linkage.score[rows], linkage.person[rows]
-    usual = FLOOR * loose
+    usual = FLOOR * loose if floor is None else floor
     good = quality[rows] >= _PAIR_QUALITY
     impostors = _same_photo_cosines(faces[good], photo_ids[rows][good])
     named, strangers = 0, mean_cosine(loose)
@@ -114,11 +118,10 @@ def event_threshold(
     else:
         bounds["strangers"] = mean_cosine(_SAFETY * float(rms_distance(strangers)))
     if len(impostors) >= MIN_PAIRS:
-        bounds["impostor_pairs"] = _exceeded_by(impostors, fpir)
+        # Beyond STRICT they are one person twice: a mirror, a poster, a collage.
+        bounds["impostor_pairs"] = min(_exceeded_by(impostors, fpir), mean_cosine(strict))
     decided = max(bounds, key=lambda name: bounds[name])
     cosine = bounds[decided]
-    if cosine > mean_cosine(strict):
-        decided, cosine = "strict", mean_cosine(strict)
     return EventThreshold(
         cosine, float(rms_distance(cosine)), decided, named, len(impostors), usual
     )
