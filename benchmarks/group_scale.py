@@ -50,7 +50,16 @@ def main() -> None:
     started = time.process_time()
     linkage = link(faces, photos, references, order=order, lowest=options.lowest)
     linked = time.process_time()
-    found = event_threshold(faces, photos, references, linkage, order=order, quality=np.ones(len(faces)), strict=0.9, loose=1.1)
+    found = event_threshold(
+        faces,
+        photos,
+        references,
+        linkage,
+        order=order,
+        quality=np.ones(len(faces)),
+        strict=0.9,
+        loose=1.1,
+    )
     done = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     score = linkage.score >= found.cosine

@@ -27,7 +27,7 @@ from accuracy import rate
 from event_faces import Faces, cached_faces, make_cache
 
 from facesort.core.gallery import Gallery, Person, centroid
-from facesort.core.group_decision import group_distances, proposals
+from facesort.core.group_decision import Proposals, group_distances, proposals
 from facesort.core.group_threshold import EventThreshold, event_threshold
 from facesort.core.groups import link
 from facesort.core.matching import (
@@ -42,7 +42,7 @@ LEARN_QUALITY, BATCH, MARGIN = 0.5, 50, 0.05
 REFERENCE_QUALITY = 0.2
 """Stands for the sharpness that seeding asks for: references are photos with one good face."""
 
-LOWEST = 1.2
+LOWEST = 1.15
 """RMS distance at which joining ends, as a multiple of the pack's LOOSE."""
 
 FLOORS = {128: 1.12, 512: 1.21, 0: None}
@@ -302,23 +302,22 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
         embeddings, photos, references, linkage,
         order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose, floor=FLOORS.get(embeddings.shape[1] if faces.loose > 0.5 else 0),
     )  # fmt: skip
-    columns, doubtful = proposals(linkage, found.cosine)
-    doubtful &= guard
     distances = centroid_distances(embeddings, references)
+    said = proposals(linkage, found.cosine, distances[np.arange(len(rows)), linkage.person])
+    if not guard:
+        said = dataclasses.replace(said, doubtful=said.doubtful & False)
     placed, held = Placed(), Placed()
     ids = np.arange(len(names))
     for of_photo in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(photos)) + 1):
-        own = np.where(doubtful[of_photo], -1, columns[of_photo])
-        proposed = group_distances(
-            distances[of_photo], own, linkage.score[of_photo], found.loose
-        )
+        own = Proposals(said.columns[of_photo], said.doubtful[of_photo], said.alone[of_photo])
+        proposed = group_distances(distances[of_photo], own, linkage.score[of_photo], found.loose)
         decisions = decide_photo(proposed, ids, Thresholds(0, found.loose, 0))
         for face, one in zip(of_photo, decisions, strict=True):
             file = int(faces.file[rows[face]])
             if one.person_id is not None:
                 placed.setdefault(file, set()).add(names[one.person_id])
-            if doubtful[face]:
-                held.setdefault(file, set()).add(names[columns[face]])
+            if said.doubtful[face]:
+                held.setdefault(file, set()).add(names[said.columns[face]])
     return After(placed, held, found)
 
 

@@ -26,13 +26,14 @@ Fewer than about 100 persons say too little about strangers.  Found for two pack
 MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
 """Fewer persons, named faces or pairs of faces in one photo tell nothing about rates of 1 %."""
 
-_SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
 _ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
 _FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
-_PER_FACE = 4  # pairs in its photo, on average twice that: one large group must not speak for the event
+_PER_FACE = (
+    4  # pairs in its photo, on average twice that: one large group must not speak for the event
+)
 _PAIR_QUALITY = 0.3  # tiny faces in the background look alike, but name nobody
 
-DecidedBy = Literal["strangers", "floor", "impostor_pairs", "strict", "too_few"]
+DecidedBy = Literal["strangers", "floor", "impostor_pairs", "too_few"]
 Values = NDArray[np.float32]
 
 
@@ -48,8 +49,8 @@ class EventThreshold:
         The same as an RMS distance: ``sqrt(2 - 2 * cosine)``.
     decided_by : str
         ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
-        alike than that allows; ``floor``: both would allow more than the pack; ``strict``: both would allow less than
-        the pack's STRICT; ``too_few``: persons or named faces, so that the pack's own LOOSE is taken.
+        alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, so
+        that the pack's own LOOSE is taken.
     faces : int
         Named faces it comes from.
     pairs : int
@@ -116,7 +117,7 @@ def event_threshold(
     if len(references) < MIN_PERSONS or named < MIN_FACES:
         bounds = {"too_few": mean_cosine(loose)}
     else:
-        bounds["strangers"] = mean_cosine(_SAFETY * float(rms_distance(strangers)))
+        bounds["strangers"] = strangers
     if len(impostors) >= MIN_PAIRS:
         # Beyond STRICT they are one person twice: a mirror, a poster, a collage.
         bounds["impostor_pairs"] = min(_exceeded_by(impostors, fpir), mean_cosine(strict))
