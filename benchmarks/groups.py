@@ -45,9 +45,6 @@ REFERENCE_QUALITY = 0.2
 LOWEST = 1.15
 """RMS distance at which joining ends, as a multiple of the pack's LOOSE."""
 
-FLOORS = {128: 1.12, 512: 1.21, 0: None}
-"""Of mbf128 and int8, by the dimension of the embeddings."""
-
 SAME = {
     "P01": "Angelina_Jolie",
     "P04": "Jennifer_Aniston",
@@ -299,9 +296,16 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
     lowest = 1 - (LOWEST * faces.loose) ** 2 / 2
     linkage = link(embeddings, photos, references, order=order, lowest=lowest)
     found = event_threshold(
-        embeddings, photos, references, linkage,
-        order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose, floor=FLOORS.get(embeddings.shape[1] if faces.loose > 0.5 else 0),
-    )  # fmt: skip
+        embeddings,
+        photos,
+        references,
+        linkage,
+        order=order,
+        quality=faces.quality[rows],
+        strict=faces.strict,
+        loose=faces.loose,
+        floor=faces.floor,
+    )
     distances = centroid_distances(embeddings, references)
     said = proposals(linkage, found.cosine, distances[np.arange(len(rows)), linkage.person])
     if not guard:

@@ -104,4 +104,4 @@ def group_distances(
     beyond = np.nextafter(np.float32(loose), np.float32(np.inf))
     found = np.where(closed, np.maximum(found, beyond), found)
     found[faces, columns] = np.minimum(rms_distance(scores[faces]), np.float32(loose))
-    return found
+    return np.asarray(found, np.float32)

@@ -26,6 +26,7 @@ Fewer than about 100 persons say too little about strangers.  Found for two pack
 MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
 """Fewer persons, named faces or pairs of faces in one photo tell nothing about rates of 1 %."""
 
+_SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
 _ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
 _FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
 _PER_FACE = (
@@ -117,7 +118,7 @@ def event_threshold(
     if len(references) < MIN_PERSONS or named < MIN_FACES:
         bounds = {"too_few": mean_cosine(loose)}
     else:
-        bounds["strangers"] = strangers
+        bounds["strangers"] = mean_cosine(_SAFETY * float(rms_distance(strangers)))
     if len(impostors) >= MIN_PAIRS:
         # Beyond STRICT they are one person twice: a mirror, a poster, a collage.
         bounds["impostor_pairs"] = min(_exceeded_by(impostors, fpir), mean_cosine(strict))

@@ -9,7 +9,7 @@ members, on the scale of all other distances (`rms_distance`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from facesort.core.records import Embeddings
 _CHUNK = 4096  # pairs of groups compared at a time: 16 MB of sums
 
 Ids = NDArray[np.int64]
+Nodes = NDArray[np.integer]
 FacePerson = tuple[int, int]
 """A face's row, and a person's column."""
 
@@ -133,9 +134,8 @@ def link(
     groups = _Groups(
         nodes, photos, n_persons, lowest, [(int(place[face]), person) for face, person in apart]
     )
-    yes = sorted((person, int(place[face]) + n_persons) for face, person in together)
-    for person, node in yes:
-        pairs = groups.join(pairs, np.array([person]), np.array([node]), np.ones(1, np.float32))
+    for faces, persons in _in_turn((int(place[face]), person) for face, person in together):
+        pairs = groups.join(pairs, persons, faces + n_persons, np.ones(len(faces), np.float32))
     pairs = groups.possible(pairs)
     while len(pairs):
         pairs = groups.round(pairs)
@@ -157,12 +157,12 @@ class _Groups:
         self.total = nodes  # sum of a group's members
         self.photos, self.n_persons, self.lowest = photos, n_persons, lowest
         self.size = np.ones(n, np.int64)
-        self.group = np.arange(n)
+        self.group: Nodes = np.arange(n)
         self.height = np.ones(n, np.float32)
         self.refused, self.ruled_out = _refusals(apart, n, n_persons)
         self.score = np.full(n, -1, np.float32)
         self.person, self.joined = np.full(n, -1), np.zeros(n, np.int64)
-        self.merges: list[tuple[Ids, Ids, NDArray[np.float32]]] = []
+        self.merges: list[tuple[Nodes, Nodes, NDArray[np.float32]]] = []
 
     def round(self, pairs: Pairs) -> Pairs:
         """Join all groups that are each other's most alike; the pairs that are left."""
@@ -178,7 +178,7 @@ class _Groups:
         one, other, cosine = pairs.first[good], pairs.second[good], pairs.cosine[good]
         return self.join(pairs.of(left), one, other, cosine)
 
-    def join(self, pairs: Pairs, one: Ids, other: Ids, cosine: NDArray[np.float32]) -> Pairs:
+    def join(self, pairs: Pairs, one: Nodes, other: Nodes, cosine: NDArray[np.float32]) -> Pairs:
         """Join groups, each of which occurs once; the pairs of groups after it, with their cosines."""
         if not len(one):
             return pairs
@@ -196,7 +196,7 @@ class _Groups:
         self.group = became[self.group]
         return self._compared_again(pairs, became, changed)
 
-    def _name(self, came_to: Ids, groups: Ids, height: NDArray[np.float32]) -> None:
+    def _name(self, came_to: Ids, groups: Nodes, height: NDArray[np.float32]) -> None:
         """Record that groups came to a person."""
         at = np.full(len(self.size), np.nan, np.float32)
         at[groups] = height
@@ -218,7 +218,7 @@ class _Groups:
         new = Pairs(one.astype(np.int32), other.astype(np.int32), self._cosines(one, other))
         return join_pairs([rest, self.possible(new)])
 
-    def _cosines(self, one: Ids, other: Ids) -> NDArray[np.float32]:
+    def _cosines(self, one: Nodes, other: Nodes) -> NDArray[np.float32]:
         """Mean cosines between groups: the product of their sums by the product of their sizes."""
         found = np.empty(len(one), np.float32)
         for start in range(0, len(one), _CHUNK):
@@ -241,7 +241,7 @@ class _Groups:
             )
         return pairs.of(fine)
 
-    def _share_a_photo(self, one: Ids, other: Ids) -> NDArray[np.bool_]:
+    def _share_a_photo(self, one: Nodes, other: Nodes) -> NDArray[np.bool_]:
         """Whether two groups have faces in one photo."""
         clash = np.zeros(len(one), bool)
         large = np.flatnonzero(self.size[one] + self.size[other] > 2)  # others are pairs of faces
@@ -286,6 +286,17 @@ def _without_ties(pairs: Pairs, mutual: Ids) -> Ids:
     return mutual[is_first.reshape(-1, 2).all(axis=1)]
 
 
+def _in_turn(pairs: Iterable[FacePerson]) -> Iterator[tuple[Ids, Ids]]:
+    """Pairs of faces and persons in parts in which no person occurs twice."""
+    of: dict[int, list[int]] = {}
+    for face, person in sorted(pairs):
+        of.setdefault(person, []).append(face)
+    for turn in range(max(map(len, of.values()), default=0)):
+        part = [(faces[turn], person) for person, faces in of.items() if turn < len(faces)]
+        faces, persons = np.array(part, np.int64).T
+        yield faces, persons
+
+
 def _refusals(
     apart: Sequence[FacePerson], n_nodes: int, n_persons: int
 ) -> tuple[Ids, NDArray[np.bool_] | None]:
@@ -297,8 +308,8 @@ def _refusals(
     for face, person in apart:
         persons.setdefault(face + n_persons, set()).add(person)
     found = [frozenset[int](), *sorted({frozenset(p) for p in persons.values()}, key=sorted)]
-    for node, refused in persons.items():
-        kinds[node] = found.index(frozenset(refused))
+    for node, own in persons.items():
+        kinds[node] = found.index(frozenset(own))
     table = np.zeros((len(found), n_persons), bool)
     for kind, refused in enumerate(found):
         table[kind, sorted(refused)] = True

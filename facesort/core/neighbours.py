@@ -77,7 +77,8 @@ def nearest_pairs(
     """
     n = len(embeddings)
     bar = np.full(n, lowest, np.float32)
-    held = [Pairs(*(np.empty(0, t) for t in (np.int32, np.int32, np.float32)))]
+    nothing = np.empty(0, np.int32)
+    held = [Pairs(nothing, nothing, np.empty(0, np.float32))]
     number, limit = 0, _SPARE
     for row in range(0, n, _ROWS):
         for column in range(row, n, _COLUMNS):

@@ -1,0 +1,192 @@
+"""The threshold of an event from its own faces, and what groups propose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facesort.core.group_decision import Proposals, group_distances, proposals
+from facesort.core.group_threshold import MIN_PAIRS, EventThreshold, event_threshold
+from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
+from facesort.core.matching import Thresholds, decide_photo
+
+DIM = 64
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
+
+
+def event(
+    people: int = 40,
+    each: int = 8,
+    *,
+    alike: float = 0.0,
+    per_photo: int = 1,
+    repeated: bool = False,
+) -> EventThreshold:
+    """People who are more alike, the larger `alike` is; each photo has different ones."""
+    rng = np.random.default_rng(0)
+    common = alike * rng.standard_normal(DIM)
+    centres = rng.standard_normal((people, DIM)) + common
+    person = np.tile(np.arange(people), each)
+    faces = unit(centres[person] + 0.6 * rng.standard_normal((len(person), DIM)))
+    references = unit(centres + 0.3 * rng.standard_normal((people, DIM)))
+    photos = np.arange(len(person)) // per_photo
+    if repeated:
+        faces[1::2] = faces[::2]  # everybody beside a mirror
+    order = rng.permutation(len(person))
+    linkage = link(faces, photos, references, order=order, lowest=0.2)
+    return event_threshold(
+        faces, photos, references, linkage,
+        order=order, quality=np.ones(len(faces)), strict=0.8, loose=1.0,
+    )  # fmt: skip
+
+
+def test_people_who_are_easy_to_tell_apart_have_the_floor() -> None:
+    found = event(people=5)
+    assert found.decided_by == "floor"
+    assert found.loose == pytest.approx(1.10)
+    assert found.usual == pytest.approx(1.10)
+
+
+def test_threshold_rises_where_people_look_alike() -> None:
+    rising = [event(alike=alike) for alike in (0.5, 0.8, 1.2)]
+    assert [found.decided_by for found in rising] == ["strangers"] * 3
+    assert all(found.faces > 300 for found in rising)
+    assert np.all(np.diff([found.cosine for found in rising]) > 0.05)
+    assert rising[-1].loose < 0.9 < rising[-1].usual
+    assert not rising[0].pairs_tell
+
+
+def test_faces_of_one_photo_raise_it_where_persons_are_too_few() -> None:
+    """Two persons say nothing about strangers; the faces beside each other do."""
+    rng = np.random.default_rng(0)
+    crowd = rng.standard_normal((30, DIM)) + 1.0 * rng.standard_normal(DIM)
+    faces = unit(crowd[np.arange(300) % 30] + 0.4 * rng.standard_normal((300, DIM)))
+    references, photos, order = unit(crowd[:2]), np.arange(300) // 3, np.arange(300)
+    linkage = link(faces, photos, references, order=order, lowest=0.2)
+
+    def found(**more: object) -> EventThreshold:
+        given = {"photo_ids": photos, "quality": np.ones(300)} | more
+        return event_threshold(
+            faces, references=references, linkage=linkage, order=order, strict=0.8, loose=1.0,
+            **given,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    together, apart = found(), found(photo_ids=np.arange(300))
+    assert (together.decided_by, apart.decided_by) == ("impostor_pairs", "too_few")
+    assert together.pairs >= MIN_PAIRS
+    assert apart.loose == 1.0 > together.loose + 0.05
+    assert found(quality=np.full(300, 0.1)).decided_by == "too_few"  # tiny faces do not count
+
+
+def test_mirrors_do_not_raise_it_beyond_strict() -> None:
+    found = event(per_photo=2, repeated=True)
+    assert found.pairs_tell
+    assert found.loose >= 0.8 - 1e-6
+
+
+@pytest.mark.parametrize(("people", "each"), [(2, 30), (4, 3)])
+def test_few_persons_or_faces_leave_the_packs_own_threshold(people: int, each: int) -> None:
+    found = event(people=people, each=each)
+    assert found.decided_by == "too_few"
+    assert found.loose == 1.0
+
+
+def test_threshold_does_not_depend_on_rows() -> None:
+    rng = np.random.default_rng(3)
+    centres = rng.standard_normal((20, DIM)) + 0.8 * rng.standard_normal(DIM)
+    faces = unit(centres[np.arange(200) % 20] + 0.6 * rng.standard_normal((200, DIM)))
+    references, photos, order = unit(centres), np.arange(200) // 2, rng.permutation(200)
+
+    def found(rows: np.ndarray) -> EventThreshold:
+        given = faces[rows], photos[rows], references
+        linkage = link(*given, order=order[rows], lowest=0.2)
+        return event_threshold(
+            *given, linkage, order=order[rows], quality=np.ones(200), strict=0.8, loose=1.0
+        )
+
+    assert found(np.arange(200)) == found(rng.permutation(200))
+
+
+def linkage_of(
+    score: list[float], joined: list[int], merges: list[tuple[int, int]], heights: list[float]
+) -> Linkage:
+    known = np.array(score) >= 0
+    return Linkage(
+        np.array(score, np.float32),
+        np.where(known, 0, -1),
+        np.array(joined),
+        np.array(merges, np.int64).reshape(-1, 2),
+        np.array(heights, np.float32),
+        n_persons=1,
+        lowest=0.2,
+    )
+
+
+def test_three_that_came_only_just_are_asked_about() -> None:
+    just, clear = 0.41, 0.5
+    linkage = linkage_of(
+        [just] * 3 + [just] * 2 + [clear] * 3,
+        [3] * 3 + [2] * 2 + [3] * 3,
+        [(0, 6), (6, 7), (6, 8), (0, 1), (1, 2), (1, 3)],
+        [clear, 0.8, 0.8, just, 0.8, 0.8],
+    )
+    linkage.score[3:5] -= 0.001  # another merge
+    far = np.full(8, 1.3, np.float32)
+    found = proposals(linkage, 0.4, far)
+    assert found.doubtful.tolist() == [True] * 3 + [False] * 5
+    assert found.columns.tolist() == [0] * 8
+    assert not found.alone[:3].any()
+    near = far.copy()
+    near[1] = 0.9  # one of them is near enough alone: so are the three
+    assert not proposals(linkage, 0.4, near).doubtful.any()
+
+
+def test_one_of_three_that_are_nobodys_is_not_named_alone() -> None:
+    linkage = linkage_of([-1.0] * 5, [0] * 5, [(1, 2), (1, 3), (4, 5)], [0.6, 0.5, 0.6])
+    found = proposals(linkage, 0.4, np.full(5, 2, np.float32))
+    assert found.alone.tolist() == [False] * 3 + [True] * 2
+    assert proposals(linkage, 0.55, np.full(5, 2, np.float32)).alone.all()
+
+
+def decided(
+    distances: list[list[float]],
+    columns: list[int],
+    doubtful: int | None = None,
+    alone: bool = True,
+) -> list[int | None]:
+    n = len(columns)
+    said = Proposals(np.array(columns), np.arange(n) == doubtful, np.full(n, alone))
+    found = group_distances(
+        np.array(distances, np.float32), said, np.full(n, 0.45, np.float32), 1.1
+    )
+    ids = np.array([10, 20])
+    return [one.person_id for one in decide_photo(found, ids, Thresholds(0, 1.1, 0))]
+
+
+def test_the_group_wins_over_the_face_alone() -> None:
+    assert decided([[1.3, 0.9]], [0]) == [10]
+    assert decided([[1.3, 0.9]], [-1]) == [20]
+    assert decided([[1.3, 0.9]], [0], doubtful=0) == [20]
+    assert decided([[1.3, 0.9]], [-1], alone=False) == [None]
+
+
+def test_a_face_alone_must_be_nearer_than_a_group() -> None:
+    assert decided([[1.07, 1.4]], [-1]) == [None]
+    assert decided([[1.04, 1.4]], [-1]) == [10]
+
+
+def test_a_person_whose_group_has_a_face_here_gets_no_other() -> None:
+    assert decided([[1.3, 1.4], [0.7, 1.4]], [0, -1]) == [10, None]
+    assert decided([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
+
+
+def test_matched_at_exactly_the_threshold() -> None:
+    threshold = mean_cosine(1.1)
+    linkage = linkage_of([threshold], [1], [(0, 1)], [threshold])
+    said = proposals(linkage, threshold, np.ones(1, np.float32))
+    loose = float(rms_distance(threshold))
+    found = group_distances(np.full((1, 1), 1.5, np.float32), said, linkage.score, loose)
+    assert found[0, 0] <= np.float32(loose)
