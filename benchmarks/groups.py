@@ -8,7 +8,8 @@
 ``crowd``: 15 people who look alike, by the pack itself; 8 of them have a reference.
 ``scenes``: people in full-size photos with several faces, beside 40 people of LFW.
 
-FNIR, FPIR and wrong names are counted by photos: what arrives in folders.
+FNIR, FPIR and wrong names are counted by photos: what arrives in folders.  FPIR and wrong names by photos with one
+face: who else is in the others, the labels do not say.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ def make_event(
 ) -> Event:
     """Enrol some people by photos with one face; others of the album are strangers."""
     number = Counter(faces.photo.tolist())
+    single = {photo for photo, faces_there in number.items() if faces_there == 1}
     for photo in faces.photo[faces.quality < REFERENCE_QUALITY].tolist():
         number[photo] = 0
     event = Event({}, {}, {})
@@ -156,7 +158,8 @@ def make_event(
             event.references[name] = chosen
             event.truth.update({p: {name} for p in photos if p not in chosen})
     strangers = {p: name for name in album if name not in event.references for p in album[name]}
-    event.strangers.update(strangers)
+    event.strangers.update({p: name for p, name in strangers.items() if p in single})
+    event.others.extend(sorted(strangers.keys() - single))
     return event
 
 
@@ -325,7 +328,9 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
     return After(placed, held, found)
 
 
-def count(event: Event, placed: Placed, held: Placed) -> Counts:
+def count(faces: Faces, event: Event, placed: Placed, held: Placed) -> Counts:
+    files, faces_there = np.unique(faces.file, return_counts=True)
+    single = set(files[faces_there == 1].tolist())
     nobody: set[str] = set()
     number = Counter(event.strangers.values())
     named = [p for p in event.strangers if placed.get(p)]
@@ -338,7 +343,9 @@ def count(event: Event, placed: Placed, held: Placed) -> Counts:
         strangers=len(event.strangers),
         named_lone=sum(p in placed for p in lone),
         lone=len(lone),
-        wrong=sum(bool(placed.get(p, nobody) - who) for p, who in event.truth.items()),
+        wrong=sum(
+            bool(placed.get(p, nobody) - who) for p, who in event.truth.items() if p in single
+        ),
         together=max(pairs.values(), default=0),
         held=sum(bool(held.get(p, nobody) - placed.get(p, nobody)) for p in event.truth),
         held_strangers=sum(
@@ -363,10 +370,10 @@ def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool) -> 
     old, new, free, thresholds = Counts(), Counts(), Counts(), list[EventThreshold]()
     for number, (faces, event) in enumerate(events):
         if before:
-            old.add(count(event, sorted_before(faces, event, random.Random(number)), {}))
+            old.add(count(faces, event, sorted_before(faces, event, random.Random(number)), {}))
         after, unguarded = sorted_after(faces, event), sorted_after(faces, event, guard=False)
-        new.add(count(event, after.placed, after.held))
-        free.add(count(event, unguarded.placed, {}))
+        new.add(count(faces, event, after.placed, after.held))
+        free.add(count(faces, event, unguarded.placed, {}))
         thresholds.append(after.threshold)
     if before:
         print_row(f"{title} before", old, [])

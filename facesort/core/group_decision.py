@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.groups import Ids, Linkage, rms_distance
+from facesort.core.groups import Linkage, rms_distance
 from facesort.core.matching import Distances
+from facesort.core.merging import Ids
 
 ALONE = 0.95
 """A face alone must be nearer to the person than a group: within this share of the group's threshold.

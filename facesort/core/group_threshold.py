@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
-from facesort.core.groups import Ids, Linkage, mean_cosine, rms_distance
+from facesort.core.groups import Linkage, mean_cosine, rms_distance
+from facesort.core.merging import Ids
 from facesort.core.records import Embeddings
 
 FLOOR = 1.10
