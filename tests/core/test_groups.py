@@ -110,6 +110,20 @@ def test_faces_of_one_photo_are_never_joined() -> None:
         assert len(set(found.groups(0.5)[photo])) == 2
 
 
+def test_two_faces_of_one_photo_are_no_pair() -> None:
+    face = unit(np.eye(DIM)[:1])
+    found = linked(np.repeat(face, 2, axis=0), np.empty((0, DIM), np.float32), photos=[7, 7])
+    assert found.groups(0.5).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_content_decides_between_equal_faces(first: int) -> None:
+    face = unit(np.eye(DIM)[:1])
+    order = np.array([first, 1 - first])
+    found = link(np.repeat(face, 2, axis=0), np.zeros(2, np.int64), face, order=order, lowest=0.2)
+    assert found.person.tolist() == ([0, -1] if first == 0 else [-1, 0])
+
+
 def test_groups_that_share_a_photo_are_never_joined() -> None:
     a, b = unit(np.array([[1, 0.3, 0], [1, -0.3, 0]]))
     found = linked(np.stack([a, a, b, b]), np.empty((0, 3), np.float32), photos=[1, 2, 2, 3])
