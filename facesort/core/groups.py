@@ -123,7 +123,9 @@ def link(
     if not len(embeddings):
         nothing = GrowingGroups(references, np.full(n_persons, -1), n_persons, lowest, ())
         return _result(nothing, rows)
-    nodes = np.concatenate([references, embeddings[rows]]) if n_persons else embeddings[rows]
+    nodes = np.empty((n_persons + len(rows), embeddings.shape[1]), np.float32)
+    nodes[:n_persons] = references if n_persons else 0
+    np.take(embeddings, rows, axis=0, out=nodes[n_persons:], mode="clip")
     photos = np.concatenate([np.full(n_persons, -1), photo_ids[rows]])
     pairs = nearest_pairs(nodes, photos, lowest)
     groups = GrowingGroups(
