@@ -28,6 +28,7 @@ MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
 """Fewer persons, named faces or pairs of faces in one photo tell nothing about rates of 1 %."""
 
 _SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
+_CHUNK = 4096  # pairs compared at a time
 _ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
 _FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
 _PER_FACE = (
@@ -110,8 +111,8 @@ def event_threshold(
     rows = np.argsort(order)
     faces, score, person = embeddings[rows], linkage.score[rows], linkage.person[rows]
     usual = FLOOR * loose if floor is None else floor
-    good = quality[rows] >= _PAIR_QUALITY
-    impostors = _same_photo_cosines(faces[good], photo_ids[rows][good])
+    good = np.flatnonzero(quality[rows] >= _PAIR_QUALITY)
+    impostors = _same_photo_cosines(faces, good, photo_ids[rows][good])
     named, strangers = 0, mean_cosine(loose)
     if len(references) >= MIN_PERSONS:
         named, strangers = _strangers(faces, references, score, person, fpir, mean_cosine(loose))
@@ -155,15 +156,16 @@ def _strangers(
     return len(named), found
 
 
-def _same_photo_cosines(faces: Embeddings, photos: Ids) -> Values:
+def _same_photo_cosines(faces: Embeddings, good: Ids, photos: Ids) -> Values:
     """Cosines of pairs of faces in one photo: certainly different people, mirrors and posters aside."""
     by_photo = np.argsort(photos, kind="stable")
-    photos = photos[by_photo]
+    photos, good = photos[by_photo], good[by_photo]
     found: list[Values] = [np.empty(0, np.float32)]
     for apart in range(1, 1 + _PER_FACE):
         first = np.flatnonzero(photos[apart:] == photos[:-apart])
-        one, other = faces[by_photo[first]], faces[by_photo[first + apart]]
-        found.append(np.einsum("ij,ij->i", one, other))
+        for some in np.array_split(first, 1 + len(first) // _CHUNK):
+            one, other = faces[good[some]], faces[good[some + apart]]
+            found.append(np.einsum("ij,ij->i", one, other))
     return np.concatenate(found)
 
 
