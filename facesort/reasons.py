@@ -75,6 +75,8 @@ class FaceReason(StrEnum):
 
     WITHIN_STRICT = "within_strict"
     ABOVE_STRICT = "above_strict"
+    WITHIN_GROUP = "within_group"
+    GROUP_IN_DOUBT = "group_in_doubt"
     WITHIN_MARGIN = "within_margin"
     NOT_NEAREST_FACE = "not_nearest_face"
     ABOVE_LOOSE = "above_loose"

@@ -1,30 +1,31 @@
-"""What groups propose, in the distances that `matching.decide_photo` decides by.
+"""What groups propose, and the decision for the faces of one photo that follows.
 
 A face is named by its group, or alone where it is near enough to the person itself; where the two differ, the group
-wins.
+wins.  STRICT goes by the face's own distance, with or without groups.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.groups import Linkage, rms_distance
-from facesort.core.matching import Distances
+from facesort.core.matching import Decision, Distances, Thresholds, decide_photo
 from facesort.core.merging import Ids
+from facesort.reasons import FaceReason, Outcome
 
 ALONE = 0.95
-"""A face alone must be nearer to the person than a group: within this share of the group's threshold.
+"""A face alone must be nearer to the person than a group: within this share of the event's LOOSE.
 
 On photos of sports and film, groups alone lost hard faces of people with many photos: FNIR 10.9 % instead of 5.3 %.
+A LOOSE that a user set, or that was calibrated, is of faces alone: its share is 1.
 """
 
-_MANY = (
-    3  # faces together are looked at together: a stranger with as many photos is worth a question
-)
-_BAND = 0.985  # share of the threshold beyond which a group came to its person only just
+# Faces together are looked at together: a stranger with as many photos is worth a question.
+_MANY = 3
+_BAND = 0.985  # share of LOOSE beyond which a group came to its person only just
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +36,10 @@ class Proposals:
     ----------
     columns : ndarray of int64
         The person whose group the face is in; -1 for faces in no person's group.
+    distances : ndarray of float32
+        RMS distance at which the group came to the person; 0 for a user's *yes*.
+    others : ndarray of int64
+        Other faces in the person's group.
     doubtful : ndarray of bool
         Three faces or more that came to the person together, only just, and none of which is near enough alone: all of
         them may be one stranger's.  They are asked about, not delivered.
@@ -44,11 +49,25 @@ class Proposals:
     """
 
     columns: Ids
+    distances: Distances
+    others: Ids
     doubtful: NDArray[np.bool_]
     alone: NDArray[np.bool_]
 
+    def of(self, rows: Ids | list[int]) -> Proposals:
+        """Those of some faces."""
+        return Proposals(
+            self.columns[rows],
+            self.distances[rows],
+            self.others[rows],
+            self.doubtful[rows],
+            self.alone[rows],
+        )
 
-def proposals(linkage: Linkage, cosine: float, distances: NDArray[np.float32]) -> Proposals:
+
+def proposals(
+    linkage: Linkage, cosine: float, distances: Distances, *, share: float = ALONE
+) -> Proposals:
     """What groups say of each face.
 
     Parameters
@@ -58,6 +77,8 @@ def proposals(linkage: Linkage, cosine: float, distances: NDArray[np.float32]) -
         Of `group_threshold.EventThreshold`.
     distances : ndarray of shape (n_faces,), float32
         Of each face alone to `linkage.person`; not looked at where there is none.
+    share : float
+        Of LOOSE, within which a face alone is named.
     """
     loose = rms_distance(cosine)
     inside = linkage.score >= np.float32(cosine)
@@ -66,43 +87,109 @@ def proposals(linkage: Linkage, cosine: float, distances: NDArray[np.float32]) -
     # Faces that came to one person at one mean cosine came together.
     came = linkage.person.astype(np.uint64) << np.uint64(32) | linkage.score.view(np.uint32)
     _, merge = np.unique(came, return_inverse=True)
-    near = np.bincount(merge, weights=inside & (distances <= np.float32(ALONE) * loose)) > 0
+    near = np.bincount(merge, weights=inside & (distances <= np.float32(share) * loose)) > 0
     doubtful = just & ~near[merge] if len(merge) else just
     group = linkage.groups(cosine)
-    nobodys = (group >= linkage.n_persons) & (np.bincount(group)[group] >= _MANY)
-    return Proposals(np.where(inside, linkage.person, -1), doubtful, ~doubtful & ~nobodys)
+    sizes = np.bincount(group)[group]
+    nobodys = (group >= linkage.n_persons) & (sizes >= _MANY)
+    columns = np.where(inside, linkage.person, -1)
+    return Proposals(
+        columns, rms_distance(linkage.score), sizes - 1, doubtful, ~doubtful & ~nobodys
+    )
 
 
 def group_distances(
-    distances: Distances, proposed: Proposals, scores: NDArray[np.float32], loose: float
+    distances: Distances, proposed: Proposals, thresholds: Thresholds, *, share: float = ALONE
 ) -> Distances:
-    """Distances of one photo's faces to persons, after groups; ``d <= loose`` is a match.
+    """Distances of one photo's faces to persons, after groups; ``d <= LOOSE`` is a match.
 
     Parameters
     ----------
     distances : ndarray of shape (n_faces, n_persons), float32
         Of each face alone, from `matching.distances_to_persons`.
     proposed : Proposals
-        Of these faces; no person twice.
-    scores : ndarray of shape (n_faces,), float32
-        Of the linkage.
-    loose : float
-        Of `group_threshold.EventThreshold`.
+        Of the same faces; no person twice.
+    thresholds : Thresholds
+        With LOOSE of `group_threshold.EventThreshold`.
+    share : float
+        Of LOOSE, within which a face alone is named.
 
     Returns
     -------
     ndarray of shape (n_faces, n_persons), float32
-        Of a face in a group: the group's RMS distance to its person, and more than `loose` to others.  Of a face
-        alone: its distance divided by `ALONE`; more than `loose` to persons whose group has another face here, and to
-        all if it may not be named alone.
+        Of a face in a group: the group's RMS distance to its person, and more than LOOSE to others.  Of a face
+        alone: its distance divided by `share`; more than LOOSE to persons whose group has another face here, and to
+        all if it may not be named alone and is not within STRICT.
     """
-    found = np.minimum(distances / np.float32(ALONE), np.float32(2))
+    loose = np.float32(thresholds.loose)
+    found = np.minimum(distances / np.float32(share), np.float32(2))
     faces = np.flatnonzero((proposed.columns >= 0) & ~proposed.doubtful)
     columns = proposed.columns[faces]
-    closed = np.zeros(found.shape, bool)
-    closed[faces] = closed[~proposed.alone] = True
+    closed = ~proposed.alone[:, None] & (distances > np.float32(thresholds.strict))
+    closed[faces] = True
     closed[:, columns] = True
-    beyond = np.nextafter(np.float32(loose), np.float32(np.inf))
+    beyond = np.nextafter(loose, np.float32(np.inf))
     found = np.where(closed, np.maximum(found, beyond), found)
-    found[faces, columns] = np.minimum(rms_distance(scores[faces]), np.float32(loose))
+    found[faces, columns] = np.minimum(proposed.distances[faces], loose)
     return np.asarray(found, np.float32)
+
+
+def decide_in_groups(
+    distances: Distances,
+    person_ids: NDArray[np.int64],
+    thresholds: Thresholds,
+    rejected: NDArray[np.bool_] | None,
+    proposed: Proposals,
+    *,
+    share: float = ALONE,
+) -> tuple[Decision, ...]:
+    """Decide who the faces of one photo are, as `decide_photo`, with what their groups say.
+
+    Parameters
+    ----------
+    distances, person_ids, thresholds, rejected
+        As for `decide_photo`; LOOSE is the event's.
+    proposed : Proposals
+    share : float
+        As for `group_distances`.
+    """
+    judged = group_distances(distances, proposed, thresholds, share=share)
+    decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
+    within = np.float32(share * thresholds.loose)
+    return tuple(
+        decision
+        if column < 0
+        else _explained(decision, row, int(person_ids[column]), column, proposed.of([face]), within)
+        for face, (decision, row, column) in enumerate(
+            zip(decisions, distances, proposed.columns.tolist(), strict=True)
+        )
+    )
+
+
+def _explained(
+    decision: Decision,
+    row: Distances,
+    person_id: int,
+    column: int,
+    proposed: Proposals,
+    within: np.float32,
+) -> Decision:
+    """The decision for a face of a person's group, with what the group has to do with it."""
+    (distance,), (others,) = proposed.distances.tolist(), proposed.others.tolist()
+    by_group = replace(decision, group_distance=distance, group_faces=others)
+    if decision.outcome is Outcome.UNKNOWN and proposed.doubtful[0]:
+        by_group = replace(by_group, reason=FaceReason.GROUP_IN_DOUBT)
+        if decision.nearest_id == person_id:
+            return by_group
+        return replace(
+            by_group,
+            nearest_id=person_id,
+            distance=float(row[column]),
+            runner_up_id=decision.nearest_id,
+            runner_up_distance=decision.distance,
+        )
+    if decision.person_id != person_id:
+        return decision
+    if decision.reason is FaceReason.ABOVE_STRICT and not row[column] <= within:
+        return replace(by_group, reason=FaceReason.WITHIN_GROUP)
+    return by_group

@@ -36,7 +36,7 @@ _PER_FACE = (
 )
 _PAIR_QUALITY = 0.3  # tiny faces in the background look alike, but name nobody
 
-DecidedBy = Literal["strangers", "floor", "impostor_pairs", "too_few"]
+DecidedBy = Literal["strangers", "floor", "impostor_pairs", "too_few", "given"]
 Values = NDArray[np.float32]
 
 
@@ -53,7 +53,7 @@ class EventThreshold:
     decided_by : str
         ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
         alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, so
-        that the pack's own LOOSE is taken.
+        that the pack's own LOOSE is taken; ``given``: by the user, or a calibration.
     faces : int
         Named faces it comes from.
     pairs : int

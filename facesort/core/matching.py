@@ -65,6 +65,10 @@ class Decision:
         The nearest person, matched or not.
     runner_up_id, runner_up_distance : int or None, float or None
         The nearest person other than `person_id` (for UNKNOWN: the second nearest).
+    group_distance : float or None
+        RMS distance between the face's group and the person, where the group proposed that person.
+    group_faces : int or None
+        Other faces of that group, in other photos.
     """
 
     outcome: Outcome
@@ -74,6 +78,8 @@ class Decision:
     nearest_id: int | None = None
     runner_up_id: int | None = None
     runner_up_distance: float | None = None
+    group_distance: float | None = None
+    group_faces: int | None = None
 
 
 def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distances:
@@ -151,6 +157,7 @@ def decide_photo(
     person_ids: NDArray[np.int64],
     thresholds: Thresholds,
     rejected: NDArray[np.bool_] | None = None,
+    judged: Distances | None = None,
 ) -> tuple[Decision, ...]:
     """Decide who the faces of one photo are.
 
@@ -162,6 +169,8 @@ def decide_photo(
         Person of each column.
     rejected : ndarray of shape (n_faces, n_persons), bool, optional
         Pairs that are ruled out, as by a user's *no*.
+    judged : ndarray of shape (n_faces, n_persons), float32, optional
+        What is compared with LOOSE instead of `distances`, as by `group_decision`; STRICT never goes by it.
 
     Returns
     -------
@@ -172,11 +181,12 @@ def decide_photo(
     if n_persons == 0:
         return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
     allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected
-    assigned = _assign(distances, allowed, thresholds.loose)
+    judged = distances if judged is None else judged
+    assigned = _assign(judged, allowed, thresholds.loose)
     nearest_face = np.where(allowed, distances, np.inf).min(axis=0, initial=np.inf)
     return tuple(
         _decide_face(
-            _Row(distances[face], allowed[face], distances[face] <= nearest_face),
+            _Row(distances[face], judged[face], allowed[face], distances[face] <= nearest_face),
             assigned.get(face),
             person_ids,
             thresholds,
@@ -191,7 +201,7 @@ class _Row:
 
     Parameters
     ----------
-    distances : ndarray of float32
+    distances, judged : ndarray of float32
     allowed : ndarray of bool
         False where the pair is ruled out.
     nearest : ndarray of bool
@@ -199,6 +209,7 @@ class _Row:
     """
 
     distances: Distances
+    judged: Distances
     allowed: NDArray[np.bool_]
     nearest: NDArray[np.bool_]
 
@@ -238,9 +249,10 @@ def _grade(
     """STRICT, LOOSE or UNKNOWN, with the reason."""
     row, loose = face.distances, np.float32(thresholds.loose)
     if assigned is None:
-        if not (row <= loose).any():
+        near = face.judged <= loose
+        if not near.any():
             return Outcome.UNKNOWN, FaceReason.ABOVE_LOOSE
-        if not ((row <= loose) & face.allowed).any():
+        if not (near & face.allowed).any():
             return Outcome.UNKNOWN, FaceReason.REJECTED_BY_USER
         return Outcome.UNKNOWN, FaceReason.PERSON_TAKEN
     if not row[assigned] <= np.float32(thresholds.strict):

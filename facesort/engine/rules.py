@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facesort.core.matching import Thresholds
 from facesort.errors import SettingsError
@@ -20,11 +20,33 @@ class Rules:
         None: nothing is learned.
     unknown_folder : bool
         Whether photos with only unknown faces are delivered to ``_unknown``.
+    groups : bool
+        Whether a sort ends by joining the faces of the event into groups.
+    loose_is_given : bool
+        Whether the user or a calibration set LOOSE; with `groups`, it comes from the event otherwise.
+    widest_loose : float or None
+        Of the pack.
     """
 
     thresholds: Thresholds
     learn_quality: float | None
     unknown_folder: bool
+    groups: bool = False
+    loose_is_given: bool = True
+    widest_loose: float | None = None
+
+    def before_groups(self) -> Rules:
+        """Rules for the batches of a sort: while LOOSE of the event is not known, only what is within STRICT is named.
+
+        Copies are never taken back.  So a LOOSE that could turn out to be too wide for the people of an event
+        delivers nothing.
+        """
+        if not self.groups:
+            return self
+        thresholds = self.thresholds
+        if not self.loose_is_given:
+            thresholds = replace(thresholds, loose=thresholds.strict)
+        return replace(self, thresholds=thresholds, unknown_folder=False)
 
 
 def rules_of(settings: Settings, pack: ModelPack) -> Rules:
@@ -41,4 +63,7 @@ def rules_of(settings: Settings, pack: ModelPack) -> Rules:
         Thresholds(min(strict, loose), loose, matching.margin),
         matching.learn_quality if matching.learn else None,
         settings.run.unknown_folder,
+        matching.groups and matching.rematch,
+        matching.loose is not None,
+        pack.widest_loose,
     )

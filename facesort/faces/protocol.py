@@ -32,6 +32,8 @@ class ModelPack:
         False if the thresholds are just the defaults, 0.80 and 1.00.
     licence : str
         One sentence, shown to users.
+    widest_loose : float or None
+        RMS distance that LOOSE of an event never exceeds; None: not known, see `core.group_threshold`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ModelPack:
     loose: float
     calibrated: bool
     licence: str
+    widest_loose: float | None = None
 
 
 class FaceEngine(Protocol):

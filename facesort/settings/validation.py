@@ -49,6 +49,7 @@ _OF_A_RUN = {
     "loose": "matching",
     "margin": "matching",
     "learn": "matching",
+    "groups": "matching",
 }
 
 
@@ -67,7 +68,8 @@ def override(settings: Settings, values: Mapping[str, object]) -> Settings:
     Parameters
     ----------
     values : mapping
-        ``workers``, ``unknown_folder``, ``strict``, ``loose``, ``margin``, ``learn``.
+        ``workers``, ``unknown_folder``, ``strict``, ``loose``, ``margin``, ``learn``,
+        ``groups``.
 
     Raises
     ------

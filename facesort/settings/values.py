@@ -58,6 +58,9 @@ class MatchingSettings(_Section):
         Learned embeddings kept per person; the oldest are dropped first, references never.
     rematch : bool
         Whether a sort ends by matching its unknown and LOOSE faces again, with the gallery as it is then.
+    groups : bool
+        Whether a sort ends by joining all faces of the event into groups, and names a face by its group too.  LOOSE
+        comes from the event then, unless `loose` is set.  Without `rematch` there are no groups.
     """
 
     strict: Distance | None = None
@@ -67,6 +70,7 @@ class MatchingSettings(_Section):
     learn_quality: Share = 0.5
     max_learned: Annotated[int, Field(ge=0, le=1000)] = 10
     rematch: bool = True
+    groups: Annotated[bool, Field(strict=True)] = True
 
     @model_validator(mode="after")
     def _ordered(self) -> MatchingSettings:

@@ -31,7 +31,7 @@ FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id, b.kind;
 
 CREATE OR REPLACE MACRO decision_until(until_run) AS TABLE    -- one row per face: the machine's newest decision
 SELECT f.face_id, f.photo_id, f.quality, d.round, d.batch_id, d.outcome, d.reason, d.person_id, d.distance,
-       d.nearest_id, d.runner_up_id, d.runner_up_distance
+       d.nearest_id, d.runner_up_id, d.runner_up_distance, d.group_distance, d.group_faces
 FROM face f
 JOIN decision d ON d.face_id = f.face_id
 WHERE until_run IS NULL OR d.batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)

@@ -94,6 +94,7 @@ class Run:
     progress: Progress = field(init=False)
     gallery: Gallery = field(init=False)
     rules: Rules = field(init=False)
+    first_rules: Rules = field(init=False)
     known: Known = field(init=False)
     names: dict[int, str] = field(init=False)
     ask: AskStandings = field(init=False)
@@ -107,8 +108,9 @@ class Run:
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.known = photos.known_photos(self.store)
         self.names = everyone(self.store)
+        self.first_rules = self.rules.before_groups()
         self.ask = partial(
-            standings, self.store, unknown_folder=self.rules.unknown_folder, answered=False
+            standings, self.store, unknown_folder=self.first_rules.unknown_folder, answered=False
         )
         self.monitors = SourceMonitors(
             {
@@ -149,34 +151,44 @@ class Run:
         Parameters
         ----------
         everything : bool
-            Match all photos with faces; otherwise those with unknown, LOOSE or corrected faces, and none if nothing
-            has changed since the last complete re-match.
+            Match all photos with faces; otherwise (without groups) those with unknown, LOOSE or corrected faces, and
+            none if nothing has changed since the last complete re-match.
 
         Raises
         ------
         SourceGoneError
             If the source disappears; a re-match of everything continues without it.
         """
-        rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
-        if not everything and fingerprint(self.store, rematch) == rematches.last_fingerprint(
-            self.store
-        ):
+        state = partial(
+            fingerprint,
+            self.store,
+            self.rules,
+            self.analyser.pack.pack_id,
+            self.gallery.max_learned,
+        )
+        if not everything and state() == rematches.last_fingerprint(self.store):
             return RematchReport()
+        rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
         renderer = Renderer(
             self.analyser,
             executor,
             self.output.path,
             _ignore if everything else self.monitors.check,
         )
-        changes = find_changes(self.store, rematch, everything=everything)
+        all_faces = everything or rematch.groups is not None
+        changes = find_changes(self.store, rematch, everything=all_faces)
         report = RematchReport()
         while some := list(itertools.islice(changes, files.BATCH_SIZE)):
             report += self._rematch_batch(some, renderer)
+        if rematch.groups is not None:
+            runs.record_groups(self.store, self.run_id, rematch.groups.record())
         # Not per batch: counting takes as long as a batch.
         self.progress.counts = reports.counts(self.store)
         if not report.not_rendered:
             with self.store.transaction():
-                rematches.remember(self.store, fingerprint(self.store, rematch))
+                rematches.remember(self.store, state())
+                if rematch.groups is not None:
+                    rematches.record_groups(self.store, rematch.groups.members())
             self.options.at("rematched")
         return report
 
@@ -239,7 +251,7 @@ class Run:
         waiting = time.perf_counter()
         found = list(itertools.islice(analyses, len(batch)))
         waited = time.perf_counter() - waiting
-        decided = decide_batch(found, self.gallery, self.rules, self.known)
+        decided = decide_batch(found, self.gallery, self.first_rules, self.known)
         stand = standings_of(decided, self.ask)
         results = results_of(decided, stand)
         writes = plan_batch(decided, batch, stand)

@@ -6,16 +6,18 @@ Nothing is learned, so that a second re-match changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.gallery import Centroids, Gallery
+from facesort.core.group_decision import decide_in_groups
 from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.engine.job.groups import EventGroups, event_groups
 from facesort.engine.rules import Rules
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
@@ -112,6 +114,8 @@ class Rematch:
         Faces that are themselves in the gallery: they must not meet themselves.
     rejected : mapping of face_id to list of person_id
     confirmed : mapping of face_id to person_id
+    groups : EventGroups or None
+        None: faces are judged alone.
     """
 
     gallery: Gallery
@@ -120,6 +124,7 @@ class Rematch:
     own: Mapping[int, set[int]]
     rejected: Mapping[int, list[int]]
     confirmed: Mapping[int, int]
+    groups: EventGroups | None = None
     person_ids: NDArray[np.int64] = field(init=False)
     centroids: Centroids = field(init=False)
 
@@ -128,12 +133,18 @@ class Rematch:
 
     @classmethod
     def of(cls, store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> Rematch:
-        """With what users said, as it is stored."""
+        """With what users said, as it is stored; with groups if the rules ask for them."""
+        groups = None
+        if rules.groups:
+            # Learned faces depend on the order in which photos were sorted; groups find more than they do.
+            gallery = replace(gallery, learned={}, max_learned=0)
+            groups = event_groups(store, gallery, rules, pack_id)
+            rules = replace(rules, thresholds=groups.thresholds(rules.thresholds))
         own = rematches.gallery_faces(store, pack_id, gallery.max_learned)
         rejected: dict[int, list[int]] = {}
         for face_id, person_id in rejected_pairs(store):
             rejected.setdefault(face_id, []).append(person_id)
-        return cls(gallery, rules, pack_id, own, rejected, confirmed(store))
+        return cls(gallery, rules, pack_id, own, rejected, confirmed(store), groups)
 
     def decide(self, photos: Sequence[StoredPhoto]) -> list[dict[int, Decision]]:
         """Decisions that differ from the stored ones, by index of the face, one dict per photo."""
@@ -155,9 +166,11 @@ class Rematch:
     ) -> dict[int, Decision]:
         for row, face in zip(distances, faces, strict=True):
             self._leave_out(face, row)
-        decisions = decide_photo(
-            distances, self.person_ids, self.rules.thresholds, self._forbidden(photo, faces)
-        )
+        rules = (distances, self.person_ids, self.rules.thresholds, self._forbidden(photo, faces))
+        if self.groups is None:
+            decisions = decide_photo(*rules)
+        else:
+            decisions = decide_in_groups(*rules, self.groups.of(faces), share=self.groups.share)
         index = {face.face_id: position for position, face in enumerate(photo.faces)}
         return {
             index[face.face_id]: decision
@@ -278,7 +291,6 @@ def _by(count: int, photos: Iterable[StoredPhoto]) -> Iterator[list[StoredPhoto]
         yield some
 
 
-def fingerprint(store: Store, rematch: Rematch) -> str:
+def fingerprint(store: Store, rules: Rules, pack_id: str, max_learned: int) -> str:
     """Everything that a re-match of a sort depends on; what has not changed need not be matched again."""
-    rules = (LEARNED_GAIN, rematch.rules, rematch.pack_id, rematch.gallery.max_learned)
-    return f"{rules!r} {rematches.state_of_matching(store)}"
+    return f"{(LEARNED_GAIN, rules, pack_id, max_learned)!r} {rematches.state_of_matching(store)}"

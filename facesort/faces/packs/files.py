@@ -144,6 +144,7 @@ def _pack(
         strict=thresholds.strict,
         loose=thresholds.loose,
         calibrated=thresholds.calibrated,
+        widest_loose=thresholds.widest_loose,
         licence="Drawn by facesort itself; free."
         if kind == "synthetic"
         else licence_of(name, hashes),

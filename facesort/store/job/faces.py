@@ -31,5 +31,7 @@ def insert_decisions(
             "nearest_id": [d.nearest_id for d in decisions],
             "runner_up_id": [d.runner_up_id for d in decisions],
             "runner_up_distance": [d.runner_up_distance for d in decisions],
+            "group_distance": [d.group_distance for d in decisions],
+            "group_faces": [d.group_faces for d in decisions],
         },
     )

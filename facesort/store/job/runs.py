@@ -30,6 +30,11 @@ def start_run(
     return run_id
 
 
+def record_groups(store: Store, run_id: int, groups: Mapping[str, Any]) -> None:
+    """Record what the groups of a run went by."""
+    store.execute("UPDATE run SET groups = ? WHERE run_id = ?", [json.dumps(groups), run_id])
+
+
 def close_abandoned_runs(store: Store) -> None:
     """Mark runs that were killed; called while the sorting lock is held."""
     store.execute("UPDATE run SET state = 'interrupted' WHERE state = 'running'")

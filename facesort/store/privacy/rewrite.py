@@ -94,6 +94,8 @@ SELECT d.* REPLACE (
     if(d.person_id IN (FROM gone_person), 'rejected_by_user', d.reason) AS reason,
     if(d.person_id IN (FROM gone_person), NULL, d.person_id) AS person_id,
     if(coalesce(d.person_id, d.nearest_id) IN (FROM gone_person), NULL, d.distance) AS distance,
+    if(coalesce(d.person_id, d.nearest_id) IN (FROM gone_person), NULL, d.group_distance) AS group_distance,
+    if(coalesce(d.person_id, d.nearest_id) IN (FROM gone_person), NULL, d.group_faces) AS group_faces,
     if(d.nearest_id IN (FROM gone_person), NULL, d.nearest_id) AS nearest_id,
     if(d.runner_up_id IN (FROM gone_person), NULL, d.runner_up_id) AS runner_up_id,
     if(d.runner_up_id IN (FROM gone_person), NULL, d.runner_up_distance) AS runner_up_distance)
@@ -137,6 +139,7 @@ AND ($1 OR face_id NOT IN (FROM gone_face))
 SELECT * FROM old.answer_edit WHERE action_id NOT IN (FROM gone_action) AND person_id NOT IN (FROM gone_person)
 AND ($1 OR face_id NOT IN (FROM gone_face))
 """,
+        "face_group": "SELECT * FROM old.face_group WHERE $1 OR face_id NOT IN (FROM gone_face)",
         # Says what the last re-match knew, these persons included; the next sort finds out again.
         "rematched": "SELECT * FROM old.rematched WHERE NOT EXISTS (FROM gone_person)",
         "reference_edit": """

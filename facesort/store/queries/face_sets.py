@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +38,45 @@ def unknown_faces(store: Store, pack_id: str, min_quality: float) -> tuple[Ids, 
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
         vectors([row[2] for row in rows]),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparableFaces:
+    """Faces that groups are made of; arrays of shape (n_faces,).
+
+    Parameters
+    ----------
+    face_ids, photo_ids : ndarray of int64
+    order : ndarray of int64
+        Rank by the content of the photo, whatever the order in which photos were sorted.
+    quality : ndarray of float64
+    embeddings : ndarray of shape (n_faces, dim), float32
+    """
+
+    face_ids: Ids
+    photo_ids: Ids
+    order: Ids
+    quality: NDArray[np.float64]
+    embeddings: Embeddings
+
+
+def comparable_faces(store: Store, pack_id: str) -> ComparableFaces:
+    """All faces of a pack that can be compared, but for those of earlier versions of photos."""
+    rows = store.rows(
+        "SELECT f.face_id, f.photo_id, row_number() OVER (ORDER BY p.sha256, f.photo_id, f.face_id) - 1, f.quality, "
+        "f.embedding FROM face f JOIN photo p USING (photo_id) "
+        "WHERE f.pack_id = ? AND octet_length(f.embedding) > 0 "
+        "AND NOT EXISTS (FROM superseded x WHERE x.photo_id = f.photo_id) ORDER BY f.face_id",
+        [pack_id],
+    )
+    face_ids, photo_ids, order = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3).T
+    return ComparableFaces(
+        face_ids,
+        photo_ids,
+        order,
+        np.array([row[3] for row in rows], dtype=np.float64),
+        vectors([row[4] for row in rows]),
     )
 
 

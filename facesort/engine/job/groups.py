@@ -1,0 +1,138 @@
+"""The groups of an event: its faces joined with the gallery's references, over all that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.gallery import Gallery
+from facesort.core.group_decision import ALONE, Proposals, proposals
+from facesort.core.group_threshold import FLOOR, EventThreshold, event_threshold
+from facesort.core.groups import Linkage, link, mean_cosine
+from facesort.core.matching import Thresholds
+from facesort.core.stored import StoredFace
+from facesort.engine.rules import Rules
+from facesort.store import Store
+from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
+
+_LEAST_COSINE = 0.05  # of a LOOSE near 1.41, where embeddings say nothing any more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventGroups:
+    """What an event's groups say of its faces.
+
+    Parameters
+    ----------
+    threshold : EventThreshold
+        Where groups end.
+    share : float
+        Of the event's LOOSE, within which a face alone is named.
+    """
+
+    faces: ComparableFaces
+    linkage: Linkage
+    threshold: EventThreshold
+    proposals: Proposals
+    share: float
+    _row: Mapping[int, int]
+
+    def of(self, faces: Sequence[StoredFace]) -> Proposals:
+        """What they say of the faces of one photo, all of which are comparable."""
+        return self.proposals.of([self._row[face.face_id] for face in faces])
+
+    def thresholds(self, thresholds: Thresholds) -> Thresholds:
+        """With the event's LOOSE; STRICT is never above it."""
+        loose = self.threshold.loose
+        return replace(thresholds, strict=min(thresholds.strict, loose), loose=loose)
+
+    def members(self) -> dict[int, int]:
+        """Group of each face that is in one with others: the smallest face_id of the group."""
+        labels = self.linkage.groups(self.threshold.cosine)
+        _, first, label, size = np.unique(
+            labels, return_index=True, return_inverse=True, return_counts=True
+        )
+        ids = self.faces.face_ids
+        together = size[label] > 1
+        groups = ids[first][label]
+        return dict(zip(ids[together].tolist(), groups[together].tolist(), strict=True))
+
+    def record(self) -> dict[str, Any]:
+        """What a run records of it."""
+        return {"faces": len(self.faces.face_ids)} | {
+            "named" if name == "faces" else name: value
+            for name, value in asdict(self.threshold).items()
+        }
+
+
+def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> EventGroups:
+    """Join all comparable faces of a job with the references, and find where groups end.
+
+    Learned faces do not count, so that the result depends on the photos and the references, and not on the order
+    in which photos were sorted.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Of which the references count.
+    rules : Rules
+        A LOOSE that the user set, or that was calibrated, is where groups end.
+    """
+    faces = comparable_faces(store, pack_id)
+    references = replace(gallery, learned={}).centroids().references
+    linkage = link(
+        faces.embeddings,
+        faces.photo_ids,
+        references,
+        order=faces.order,
+        lowest=_lowest(rules),
+        together=_rows(confirmed(store).items(), faces, gallery.person_ids),
+        apart=_rows(rejected_pairs(store), faces, gallery.person_ids),
+    )
+    threshold = event_threshold(
+        faces.embeddings,
+        faces.photo_ids,
+        references,
+        linkage,
+        order=faces.order,
+        quality=faces.quality,
+        strict=rules.thresholds.strict,
+        loose=rules.thresholds.loose,
+        floor=rules.widest_loose,
+    )
+    if rules.loose_is_given:
+        loose = rules.thresholds.loose
+        threshold = replace(threshold, cosine=mean_cosine(loose), loose=loose, decided_by="given")
+    share = 1.0 if threshold.decided_by in ("given", "too_few") else ALONE
+    own = np.concatenate([references, np.zeros_like(references[:1])])[linkage.person]
+    alone = np.sqrt(((faces.embeddings - own) ** 2).sum(axis=1))
+    return EventGroups(
+        faces,
+        linkage,
+        threshold,
+        proposals(linkage, threshold.cosine, alone, share=share),
+        share,
+        {face_id: row for row, face_id in enumerate(faces.face_ids.tolist())},
+    )
+
+
+def _lowest(rules: Rules) -> float:
+    """Mean cosine at which joining may end: no threshold of the event can be lower."""
+    widest = rules.thresholds.loose
+    if not rules.loose_is_given:
+        widest = max(widest, rules.widest_loose or FLOOR * widest)
+    return max(mean_cosine(widest), _LEAST_COSINE)
+
+
+def _rows(
+    pairs: Iterable[tuple[int, int]], faces: ComparableFaces, person_ids: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Pairs of face and person as rows and columns; those of others are left out."""
+    row = {face_id: number for number, face_id in enumerate(faces.face_ids.tolist())}
+    column = {person_id: number for number, person_id in enumerate(person_ids.tolist())}
+    return [(row[f], column[p]) for f, p in pairs if f in row and p in column]
