@@ -28,7 +28,7 @@ from accuracy import rate
 from event_faces import Faces, cached_faces, make_cache
 
 from facesort.core.gallery import Gallery, Person, centroid
-from facesort.core.group_decision import Proposals, group_distances, proposals
+from facesort.core.group_decision import decide_in_groups, proposals
 from facesort.core.group_threshold import EventThreshold, event_threshold
 from facesort.core.groups import link
 from facesort.core.matching import (
@@ -316,9 +316,13 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
     placed, held = Placed(), Placed()
     ids = np.arange(len(names))
     for of_photo in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(photos)) + 1):
-        own = Proposals(said.columns[of_photo], said.doubtful[of_photo], said.alone[of_photo])
-        proposed = group_distances(distances[of_photo], own, linkage.score[of_photo], found.loose)
-        decisions = decide_photo(proposed, ids, Thresholds(0, found.loose, 0))
+        decisions = decide_in_groups(
+            distances[of_photo],
+            ids,
+            Thresholds(min(faces.strict, found.loose), found.loose, MARGIN),
+            None,
+            said.of(of_photo),
+        )
         for face, one in zip(of_photo, decisions, strict=True):
             file = int(faces.file[rows[face]])
             if one.person_id is not None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from facesort.core.group_decision import Proposals, group_distances, proposals
+from facesort.core.group_decision import (
+    Proposals,
+    decide_in_groups,
+    group_distances,
+    proposals,
+)
 from facesort.core.group_threshold import MIN_PAIRS, EventThreshold, event_threshold
 from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
-from facesort.core.matching import Thresholds, decide_photo
+from facesort.core.matching import Decision, Thresholds
+from facesort.reasons import FaceReason, Outcome
 
 DIM = 64
 
@@ -156,37 +164,70 @@ def decided(
     columns: list[int],
     doubtful: int | None = None,
     alone: bool = True,
-) -> list[int | None]:
+    strict: float = 0.0,
+) -> list[Decision]:
     n = len(columns)
-    said = Proposals(np.array(columns), np.arange(n) == doubtful, np.full(n, alone))
-    found = group_distances(
-        np.array(distances, np.float32), said, np.full(n, 0.45, np.float32), 1.1
+    said = Proposals(
+        columns=np.array(columns),
+        distances=np.full(n, 1.05, np.float32),
+        others=np.full(n, 12),
+        doubtful=np.arange(n) == doubtful,
+        alone=np.full(n, alone),
     )
+    thresholds = Thresholds(strict, 1.1, 0)
     ids = np.array([10, 20])
-    return [one.person_id for one in decide_photo(found, ids, Thresholds(0, 1.1, 0))]
+    return list(decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said))
+
+
+def named(*given: Any, **how: Any) -> list[int | None]:
+    return [one.person_id for one in decided(*given, **how)]
 
 
 def test_the_group_wins_over_the_face_alone() -> None:
-    assert decided([[1.3, 0.9]], [0]) == [10]
-    assert decided([[1.3, 0.9]], [-1]) == [20]
-    assert decided([[1.3, 0.9]], [0], doubtful=0) == [20]
-    assert decided([[1.3, 0.9]], [-1], alone=False) == [None]
+    assert named([[1.3, 0.9]], [0]) == [10]
+    assert named([[1.3, 0.9]], [-1]) == [20]
+    assert named([[1.3, 0.9]], [0], doubtful=0) == [20]
+    assert named([[1.3, 0.9]], [-1], alone=False) == [None]
+
+
+def test_strict_goes_by_the_face_alone() -> None:
+    (near,) = decided([[0.5, 1.4]], [-1], alone=False, strict=0.8)
+    assert (near.person_id, near.reason) == (10, FaceReason.WITHIN_STRICT)
+    (both,) = decided([[0.5, 1.4]], [0], strict=0.8)
+    assert (both.reason, both.group_faces) == (FaceReason.WITHIN_STRICT, 12)
 
 
 def test_a_face_alone_must_be_nearer_than_a_group() -> None:
-    assert decided([[1.07, 1.4]], [-1]) == [None]
-    assert decided([[1.04, 1.4]], [-1]) == [10]
+    assert named([[1.07, 1.4]], [-1]) == [None]
+    assert named([[1.04, 1.4]], [-1]) == [10]
 
 
 def test_a_person_whose_group_has_a_face_here_gets_no_other() -> None:
-    assert decided([[1.3, 1.4], [0.7, 1.4]], [0, -1]) == [10, None]
-    assert decided([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
+    assert named([[1.3, 1.4], [0.7, 1.4]], [0, -1]) == [10, None]
+    assert named([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
+
+
+def test_what_a_group_brought_is_told_with_its_distance_and_size() -> None:
+    (found,) = decided([[1.3, 1.2]], [0])
+    assert (found.outcome, found.reason) == (Outcome.LOOSE, FaceReason.WITHIN_GROUP)
+    assert found.group_distance == pytest.approx(1.05)
+    assert (found.group_faces, found.distance) == (12, pytest.approx(1.3))
+    assert (found.runner_up_id, found.runner_up_distance) == (20, pytest.approx(1.2))
+    (alone,) = decided([[1.0, 1.4]], [0])
+    assert (alone.reason, alone.group_faces) == (FaceReason.ABOVE_STRICT, 12)
+
+
+def test_a_group_in_doubt_says_whose_it_may_be() -> None:
+    (found,) = decided([[1.3, 1.2]], [0], doubtful=0)
+    assert (found.outcome, found.reason) == (Outcome.UNKNOWN, FaceReason.GROUP_IN_DOUBT)
+    assert (found.nearest_id, found.runner_up_id) == (10, 20)
+    assert (found.distance, found.group_faces) == (pytest.approx(1.3), 12)
 
 
 def test_matched_at_exactly_the_threshold() -> None:
     threshold = mean_cosine(1.1)
     linkage = linkage_of([threshold], [1], [(0, 1)], [threshold])
     said = proposals(linkage, threshold, np.ones(1, np.float32))
-    loose = float(rms_distance(threshold))
-    found = group_distances(np.full((1, 1), 1.5, np.float32), said, linkage.score, loose)
-    assert found[0, 0] <= np.float32(loose)
+    thresholds = Thresholds(0, float(rms_distance(threshold)), 0)
+    found = group_distances(np.full((1, 1), 1.5, np.float32), said, thresholds)
+    assert found[0, 0] <= np.float32(thresholds.loose)
