@@ -54,6 +54,7 @@ def sort(
     from facesort.engine.setup import open_with_pack
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
+    from facesort.lab.shared.event import event_sentences
     from facesort.lab.shared.remarks import shifted_remark
     from facesort.settings import given_for_run, override
     from facesort.workspace import refuse_inside
@@ -76,6 +77,7 @@ def sort(
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     say(*_status_lines(status))
+    say(*event_sentences(summary["groups"]))
     if summary["shifted"]:
         say(shifted_remark(summary["shifted"]))
     say(f"ran on        {summary['backend']}")

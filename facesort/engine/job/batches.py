@@ -167,6 +167,8 @@ class Run:
             self.gallery.max_learned,
         )
         if not everything and state() == rematches.last_fingerprint(self.store):
+            if self.rules.groups:
+                runs.record_groups(self.store, self.run_id, None)
             return RematchReport()
         rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
         renderer = Renderer(
@@ -187,8 +189,6 @@ class Run:
         if not report.not_rendered:
             with self.store.transaction():
                 rematches.remember(self.store, state())
-                if rematch.groups is not None:
-                    rematches.record_groups(self.store, rematch.groups.members())
             self.options.at("rematched")
         return report
 

@@ -51,23 +51,19 @@ class EventGroups:
         loose = self.threshold.loose
         return replace(thresholds, strict=min(thresholds.strict, loose), loose=loose)
 
-    def members(self) -> dict[int, int]:
-        """Group of each face that is in one with others: the smallest face_id of the group."""
+    def nobodys(self) -> list[NDArray[np.int64]]:
+        """Rows of the faces of each group that has no reference, with two faces or more; the largest first."""
         labels = self.linkage.groups(self.threshold.cosine)
-        _, first, label, size = np.unique(
-            labels, return_index=True, return_inverse=True, return_counts=True
-        )
-        ids = self.faces.face_ids
-        together = size[label] > 1
-        groups = ids[first][label]
-        return dict(zip(ids[together].tolist(), groups[together].tolist(), strict=True))
+        rows = np.flatnonzero(labels >= self.linkage.n_persons)
+        rows = rows[np.argsort(labels[rows], kind="stable")]
+        cuts = np.flatnonzero(np.diff(labels[rows])) + 1
+        found = [group for group in np.split(rows, cuts) if len(group) > 1]
+        return sorted(found, key=lambda group: (-len(group), int(group[0])))
 
     def record(self) -> dict[str, Any]:
         """What a run records of it."""
-        return {"faces": len(self.faces.face_ids)} | {
-            "named" if name == "faces" else name: value
-            for name, value in asdict(self.threshold).items()
-        }
+        found = asdict(self.threshold) | {"pairs_tell": self.threshold.pairs_tell}
+        return found | {"named": found["faces"], "faces": len(self.faces.face_ids)}
 
 
 def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> EventGroups:
@@ -81,8 +77,9 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
     gallery : Gallery
         Of which the references count.
     rules : Rules
-        A LOOSE that the user set, or that was calibrated, is where groups end.
+        A LOOSE that the user set, or that was calibrated, is where groups end; without groups, the pack's.
     """
+    is_given = rules.loose_is_given or not rules.groups
     faces = comparable_faces(store, pack_id)
     references = replace(gallery, learned={}).centroids().references
     linkage = link(
@@ -90,7 +87,7 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
         faces.photo_ids,
         references,
         order=faces.order,
-        lowest=_lowest(rules),
+        lowest=_lowest(rules, is_given=is_given),
         together=_rows(confirmed(store).items(), faces, gallery.person_ids),
         apart=_rows(rejected_pairs(store), faces, gallery.person_ids),
     )
@@ -105,7 +102,7 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
         loose=rules.thresholds.loose,
         floor=rules.widest_loose,
     )
-    if rules.loose_is_given:
+    if is_given:
         loose = rules.thresholds.loose
         threshold = replace(threshold, cosine=mean_cosine(loose), loose=loose, decided_by="given")
     share = 1.0 if threshold.decided_by in ("given", "too_few") else ALONE
@@ -121,10 +118,10 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
     )
 
 
-def _lowest(rules: Rules) -> float:
+def _lowest(rules: Rules, *, is_given: bool) -> float:
     """Mean cosine at which joining may end: no threshold of the event can be lower."""
     widest = rules.thresholds.loose
-    if not rules.loose_is_given:
+    if not is_given:
         widest = max(widest, rules.widest_loose or FLOOR * widest)
     return max(mean_cosine(widest), _LEAST_COSINE)
 

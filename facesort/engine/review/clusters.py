@@ -7,17 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.clustering import NOISE, cluster_faces
 from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
+from facesort.engine.job.groups import event_groups
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
-# DBSCAN compares single faces, LOOSE a face and a centroid; measured on LFW (`benchmarks/README.md`).
-_EPS_PER_LOOSE = 0.9
 _MIN_QUALITY = 0.2
 
 
@@ -41,29 +40,32 @@ class Cluster:
 
 
 def find_clusters(workspace: Workspace, pack: ModelPack) -> tuple[list[Cluster], int]:
-    """Group the unknown faces of a job by person.
+    """The groups of a job that have no reference: the same ones that name faces, so that naming one agrees with that.
 
     Returns
     -------
     clusters : list of Cluster
         Of two faces or more, the largest first.
     compared : int
-        Number of faces that were compared; erased, ignored and poor ones are not.
+        Number of unknown faces; erased, ignored and poor ones do not count.
 
     Raises
     ------
     StoreLockedError
         While a sort is running.
     """
-    eps = _EPS_PER_LOOSE * rules_of(workspace.settings, pack).thresholds.loose
     with workspace.open_store(read_only=True) as store:
-        face_ids, photo_ids, embeddings = face_sets.unknown_faces(store, pack.pack_id, _MIN_QUALITY)
-    labels = cluster_faces(embeddings, photo_ids, eps=eps)
+        asked = face_sets.unknown_faces(store, pack.pack_id, _MIN_QUALITY)
+        gallery = load_gallery(store, pack.pack_id, max_learned=0)
+        groups = event_groups(store, gallery, rules_of(workspace.settings, pack), pack.pack_id)
+    faces = groups.faces
+    found = (group[np.isin(faces.face_ids[group], asked)] for group in groups.nobodys())
     clusters = [
-        _cluster(face_ids[labels == label], embeddings[labels == label])
-        for label in range(labels.max(initial=NOISE) + 1)
+        _cluster(faces.face_ids[group], faces.embeddings[group])
+        for group in found
+        if len(group) > 1
     ]
-    return clusters, len(face_ids)
+    return sorted(clusters, key=len, reverse=True), len(asked)
 
 
 def _cluster(face_ids: NDArray[np.int64], embeddings: Embeddings) -> Cluster:

@@ -309,6 +309,7 @@ def _end(run: RunRecord) -> Moment:
 def _circumstances(run: RunRecord) -> Circumstances:
     settings = dict(run.settings)
     settings.pop("scan", None)
+    settings.pop("groups", None)
     recorded = settings.pop("gallery", None)
     return Circumstances(
         settings=dict(_flat(settings)),

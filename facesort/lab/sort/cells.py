@@ -15,6 +15,7 @@ from facesort.core.words import several
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
+from facesort.lab.shared.event import event_sentences
 from facesort.lab.shared.face_pictures import (
     NOT_REQUESTED,
     face_limit,
@@ -94,7 +95,11 @@ def show_counts(report: SortReport) -> Table:
     counts, faces, batches = report.counts, report.counts.faces, report.counts.batches
     equation = " + ".join(f"{counts.photos[status]:,}" for status in _STATUS_WORDS)
     outcomes = " + ".join(f"{number:,} {outcome}" for outcome, number in faces.items())
-    said = [*remarks(report.summary()), shifted_remark(report.run.shifted)]
+    said = [
+        *event_sentences(report.run.groups),
+        *remarks(report.summary()),
+        shifted_remark(report.run.shifted),
+    ]
     return Table(
         ("Files", "Number", "Share", "What it means"),
         [

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facesort.engine.calibration.in_force import changes_since
-from facesort.engine.rules import rules_of
+from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack
@@ -58,10 +58,11 @@ class SortJob:
                 ("Workspace", self.workspace.root, "parameter"),
                 ("Model pack", f"{self.pack.name} ({self.pack.pack_id[:12]})", "facesort.toml"),
                 ("STRICT", decimals(thresholds.strict), self._threshold_origin("strict")),
-                ("LOOSE", decimals(thresholds.loose), self._threshold_origin("loose")),
+                self._loose(rules),
                 self._calibration(),
                 ("Margin to the runner-up", decimals(thresholds.margin), self._origin("margin")),
                 ("Learn from STRICT faces", _yes(settings.matching.learn), self._origin("learn")),
+                ("Name faces by their groups", _yes(rules.groups), self._origin("groups")),
                 (
                     "Folder for unknown faces",
                     _yes(rules.unknown_folder),
@@ -71,6 +72,16 @@ class SortJob:
             ),
             note=f"{timestamp(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
         )
+
+    def _loose(self, rules: Rules) -> tuple[str, str, str]:
+        """The row of LOOSE, which the event decides if nobody has."""
+        if rules.groups and not rules.loose_is_given:
+            return (
+                "LOOSE",
+                "of the event",
+                "its own faces, at the end of the sort (`matching.groups`); until then only STRICT faces are delivered",
+            )
+        return "LOOSE", decimals(rules.thresholds.loose), self._threshold_origin("loose")
 
     def _origin(self, name: str) -> str:
         return "parameter of this run" if name in self.given else "facesort.toml"
@@ -115,8 +126,8 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     ----------
     workspace : str or Path
     **overrides
-        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``unknown_folder``; None, or 0 workers, mean: as in
-        the workspace's ``facesort.toml``.
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``groups``, ``unknown_folder``; None, or 0 workers,
+        mean: as in the workspace's ``facesort.toml``.
 
     Raises
     ------

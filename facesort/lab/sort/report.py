@@ -120,6 +120,7 @@ class SortReport:
             "skipped": dict(self.skipped),
             "shifted": run.shifted,
             "failed_writes": len(self.failed_writes),
+            "groups": dict(run.groups),
             "backend": self.backend,
             "settings": run.settings,
         }

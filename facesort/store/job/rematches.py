@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facesort.core.matching import Decision
@@ -115,18 +115,6 @@ def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> 
     store.insert("batch", {"batch_id": [batch_id], "kind": ["rematch"], "state": ["COMMITTING"]})
     insert_decisions(store, batch_id, [d for photo in photos for d in photo.decisions])
     insert_writes(store, batch_id, [write for photo in photos for write in photo.writes])
-
-
-def record_groups(store: Store, groups: Mapping[int, int]) -> None:
-    """Store the groups of the last complete match; inside a transaction.
-
-    Parameters
-    ----------
-    groups : mapping of face_id to group_id
-        Faces that are in a group with others.
-    """
-    store.execute("DELETE FROM face_group")
-    store.insert("face_group", {"face_id": list(groups), "group_id": list(groups.values())})
 
 
 def state_of_matching(store: Store) -> str:

@@ -30,9 +30,25 @@ def start_run(
     return run_id
 
 
-def record_groups(store: Store, run_id: int, groups: Mapping[str, Any]) -> None:
-    """Record what the groups of a run went by."""
-    store.execute("UPDATE run SET groups = ? WHERE run_id = ?", [json.dumps(groups), run_id])
+def record_groups(store: Store, run_id: int, groups: Mapping[str, Any] | None) -> None:
+    """Record what the groups of a run went by, and the LOOSE that follows, among its settings.
+
+    Parameters
+    ----------
+    groups : mapping or None
+        None: those of the last run that has any hold, as nothing has changed since.
+    """
+    if groups is None:
+        found = store.value(
+            "SELECT settings->'$.groups' FROM run WHERE settings->'$.groups' IS NOT NULL ORDER BY run_id DESC LIMIT 1"
+        )
+        if found is None:
+            return
+        groups = json.loads(found)
+    settings = json.loads(store.value("SELECT settings FROM run WHERE run_id = ?", [run_id]))
+    settings["matching"]["loose"] = groups["loose"]
+    settings["groups"] = groups
+    store.execute("UPDATE run SET settings = ? WHERE run_id = ?", [json.dumps(settings), run_id])
 
 
 def close_abandoned_runs(store: Store) -> None:

@@ -139,7 +139,6 @@ AND ($1 OR face_id NOT IN (FROM gone_face))
 SELECT * FROM old.answer_edit WHERE action_id NOT IN (FROM gone_action) AND person_id NOT IN (FROM gone_person)
 AND ($1 OR face_id NOT IN (FROM gone_face))
 """,
-        "face_group": "SELECT * FROM old.face_group WHERE $1 OR face_id NOT IN (FROM gone_face)",
         # Says what the last re-match knew, these persons included; the next sort finds out again.
         "rematched": "SELECT * FROM old.rematched WHERE NOT EXISTS (FROM gone_person)",
         "reference_edit": """

@@ -13,8 +13,8 @@ from facesort.store.store import Store, vectors
 Ids = NDArray[np.int64]
 
 
-def unknown_faces(store: Store, pack_id: str, min_quality: float) -> tuple[Ids, Ids, Embeddings]:
-    """Unknown faces that are not ignored.
+def unknown_faces(store: Store, pack_id: str, min_quality: float) -> Ids:
+    """Unknown faces that are not ignored, shape (n,), int64.
 
     Parameters
     ----------
@@ -22,23 +22,14 @@ def unknown_faces(store: Store, pack_id: str, min_quality: float) -> tuple[Ids, 
         Only faces of this pack: others cannot be compared.
     min_quality : float
         Below it an embedding says more about the blur than about the person.
-
-    Returns
-    -------
-    face_ids, photo_ids : ndarray of shape (n,), int64
-    embeddings : ndarray of shape (n, dim), float32
     """
     rows = store.rows(
-        "SELECT f.face_id, f.photo_id, f.embedding FROM face_state a JOIN face f USING (face_id) "
+        "SELECT f.face_id FROM face_state a JOIN face f USING (face_id) "
         "WHERE a.person_id IS NULL AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
         "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
         [pack_id, min_quality],
     )
-    return (
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.int64),
-        vectors([row[2] for row in rows]),
-    )
+    return np.array([face_id for (face_id,) in rows], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,6 +93,12 @@ class RunRecord:
     def shifted(self) -> int:
         """Files that its scan took for unchanged although their time had moved, as on a card in another zone."""
         return int(self.settings.get("scan", {}).get("shifted", 0))
+
+    @property
+    def groups(self) -> Mapping[str, Any]:
+        """What its groups went by (`engine.job.groups.EventGroups.record`); empty if it had none."""
+        found: Mapping[str, Any] = self.settings.get("groups") or {}
+        return found
 
 
 def counts(store: Store) -> Counts:

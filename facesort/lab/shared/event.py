@@ -1,0 +1,49 @@
+"""What an event's own faces say about LOOSE, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facesort.core.words import several
+from facesort.lab.shared.words import decimals
+
+
+def event_sentences(groups: Mapping[str, Any]) -> list[str]:
+    """Where LOOSE of a run comes from; empty for a run without groups.
+
+    Parameters
+    ----------
+    groups : mapping
+        What the run recorded: `facesort.store.queries.reports.RunRecord.groups`.
+    """
+    if not groups:
+        return []
+    loose, own = decimals(round(groups["loose"], 2)), several(groups["faces"], "face")
+    usual = decimals(round(groups["usual"], 2))
+    decided_by = groups["decided_by"]
+    if decided_by == "given":
+        return [f"LOOSE {loose} as you set it: groups of faces end there too"]
+    if decided_by == "too_few":
+        return [
+            f"LOOSE {loose}, the model pack's: too few people or faces to find one from the event ({own})"
+        ]
+    said = f"LOOSE {loose} for this event (1 % of strangers), from its own {own}"
+    if decided_by == "floor":
+        said = f"LOOSE {loose} for this event, the widest that is safe with this model pack; it has {own}"
+    sentences = [said]
+    if decided_by != "floor" and round(groups["loose"], 2) < round(groups["usual"], 2):
+        sentences.append(
+            f"the people of this event are harder to tell apart: LOOSE {loose} instead of {usual}"
+            + (
+                ", since faces in one photo are as much alike"
+                if decided_by == "impostor_pairs"
+                else ""
+            )
+        )
+    if not groups["pairs_tell"]:
+        sentences.append(
+            f"only {several(groups['pairs'], 'pair')} of faces in one photo: too few to tell whether these people look "
+            "alike, as in a family; look at a few matches in the review"
+        )
+    return sentences
