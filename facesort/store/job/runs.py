@@ -40,7 +40,7 @@ def record_groups(store: Store, run_id: int, groups: Mapping[str, Any] | None) -
     """
     if groups is None:
         found = store.value(
-            "SELECT settings->'$.groups' FROM run WHERE settings->'$.groups' IS NOT NULL ORDER BY run_id DESC LIMIT 1"
+            "SELECT settings->'$.groups' FROM run WHERE (settings->'$.groups') IS NOT NULL ORDER BY run_id DESC LIMIT 1"
         )
         if found is None:
             return
