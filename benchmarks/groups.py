@@ -310,7 +310,7 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
         floor=faces.floor,
     )
     distances = centroid_distances(embeddings, references)
-    said = proposals(linkage, found.cosine, distances[np.arange(len(rows)), linkage.person])
+    said = proposals(linkage, found, distances[np.arange(len(rows)), linkage.person])
     if not guard:
         said = dataclasses.replace(said, doubtful=said.doubtful & False)
     placed, held = Placed(), Placed()
@@ -322,6 +322,7 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
             Thresholds(min(faces.strict, found.loose), found.loose, MARGIN),
             None,
             said.of(of_photo),
+            found.alone,
         )
         for face, one in zip(of_photo, decisions, strict=True):
             file = int(faces.file[rows[face]])

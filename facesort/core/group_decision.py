@@ -11,17 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.group_threshold import EventThreshold
 from facesort.core.groups import Linkage, rms_distance
 from facesort.core.matching import Decision, Distances, Thresholds, decide_photo
 from facesort.core.merging import Ids
 from facesort.reasons import FaceReason, Outcome
-
-ALONE = 0.95
-"""A face alone must be nearer to the person than a group: within this share of the event's LOOSE.
-
-On photos of sports and film, groups alone lost hard faces of people with many photos: FNIR 10.9 % instead of 5.3 %.
-A LOOSE that a user set, or that was calibrated, is of faces alone: its share is 1.
-"""
 
 # Faces together are looked at together: a stranger with as many photos is worth a question.
 _MANY = 3
@@ -65,21 +59,17 @@ class Proposals:
         )
 
 
-def proposals(
-    linkage: Linkage, cosine: float, distances: Distances, *, share: float = ALONE
-) -> Proposals:
+def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances) -> Proposals:
     """What groups say of each face.
 
     Parameters
     ----------
     linkage : Linkage
-    cosine : float
-        Of `group_threshold.EventThreshold`.
+    threshold : EventThreshold
     distances : ndarray of shape (n_faces,), float32
         Of each face alone to `linkage.person`; not looked at where there is none.
-    share : float
-        Of LOOSE, within which a face alone is named.
     """
+    cosine = threshold.cosine
     loose = rms_distance(cosine)
     inside = linkage.score >= np.float32(cosine)
     just = inside & (linkage.joined >= _MANY)
@@ -87,7 +77,7 @@ def proposals(
     # Faces that came to one person at one mean cosine came together.
     came = linkage.person.astype(np.uint64) << np.uint64(32) | linkage.score.view(np.uint32)
     _, merge = np.unique(came, return_inverse=True)
-    near = np.bincount(merge, weights=inside & (distances <= np.float32(share) * loose)) > 0
+    near = np.bincount(merge, weights=inside & (distances <= np.float32(threshold.alone))) > 0
     doubtful = just & ~near[merge] if len(merge) else just
     group = linkage.groups(cosine)
     sizes = np.bincount(group)[group]
@@ -99,7 +89,7 @@ def proposals(
 
 
 def group_distances(
-    distances: Distances, proposed: Proposals, thresholds: Thresholds, *, share: float = ALONE
+    distances: Distances, proposed: Proposals, thresholds: Thresholds, alone: float
 ) -> Distances:
     """Distances of one photo's faces to persons, after groups; ``d <= LOOSE`` is a match.
 
@@ -111,18 +101,18 @@ def group_distances(
         Of the same faces; no person twice.
     thresholds : Thresholds
         With LOOSE of `group_threshold.EventThreshold`.
-    share : float
-        Of LOOSE, within which a face alone is named.
+    alone : float
+        Distance within which a face alone is named.
 
     Returns
     -------
     ndarray of shape (n_faces, n_persons), float32
         Of a face in a group: the group's RMS distance to its person, and more than LOOSE to others.  Of a face
-        alone: its distance divided by `share`; more than LOOSE to persons whose group has another face here, and to
-        all if it may not be named alone and is not within STRICT.
+        alone: its distance, in the scale in which `alone` is LOOSE; more than LOOSE to persons whose group has another
+        face here, and to all if it may not be named alone and is not within STRICT.
     """
     loose = np.float32(thresholds.loose)
-    found = np.minimum(distances / np.float32(share), np.float32(2))
+    found = np.minimum(distances * np.float32(thresholds.loose / alone), np.float32(2))
     faces = np.flatnonzero((proposed.columns >= 0) & ~proposed.doubtful)
     columns = proposed.columns[faces]
     closed = ~proposed.alone[:, None] & (distances > np.float32(thresholds.strict))
@@ -140,8 +130,7 @@ def decide_in_groups(
     thresholds: Thresholds,
     rejected: NDArray[np.bool_] | None,
     proposed: Proposals,
-    *,
-    share: float = ALONE,
+    alone: float,
 ) -> tuple[Decision, ...]:
     """Decide who the faces of one photo are, as `decide_photo`, with what their groups say.
 
@@ -150,12 +139,12 @@ def decide_in_groups(
     distances, person_ids, thresholds, rejected
         As for `decide_photo`; LOOSE is the event's.
     proposed : Proposals
-    share : float
+    alone : float
         As for `group_distances`.
     """
-    judged = group_distances(distances, proposed, thresholds, share=share)
+    judged = group_distances(distances, proposed, thresholds, alone)
     decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
-    within = np.float32(share * thresholds.loose)
+    within = np.float32(alone)
     return tuple(
         decision
         if column < 0

@@ -13,7 +13,7 @@ from facesort.core.group_decision import (
     group_distances,
     proposals,
 )
-from facesort.core.group_threshold import MIN_PAIRS, EventThreshold, event_threshold
+from facesort.core.group_threshold import ALONE, MIN_PAIRS, EventThreshold, event_threshold
 from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
 from facesort.core.matching import Decision, Thresholds
 from facesort.reasons import FaceReason, Outcome
@@ -32,6 +32,7 @@ def event(
     alike: float = 0.0,
     per_photo: int = 1,
     repeated: bool = False,
+    floor: float | None = 1.1,
 ) -> EventThreshold:
     """People who are more alike, the larger `alike` is; each photo has different ones."""
     rng = np.random.default_rng(0)
@@ -47,7 +48,7 @@ def event(
     linkage = link(faces, photos, references, order=order, lowest=0.2)
     return event_threshold(
         faces, photos, references, linkage,
-        order=order, quality=np.ones(len(faces)), strict=0.8, loose=1.0,
+        order=order, quality=np.ones(len(faces)), strict=0.8, loose=1.0, floor=floor,
     )  # fmt: skip
 
 
@@ -56,6 +57,12 @@ def test_people_who_are_easy_to_tell_apart_have_the_floor() -> None:
     assert found.decided_by == "floor"
     assert found.loose == pytest.approx(1.10)
     assert found.usual == pytest.approx(1.10)
+
+
+def test_a_pack_that_was_not_measured_is_never_stricter_than_its_own_loose() -> None:
+    easy, alike = (event(people=5, floor=None), event(alike=0.8, floor=None))
+    assert (easy.loose, easy.alone) == (pytest.approx(1.10), 1.0)
+    assert (alike.decided_by, alike.loose, alike.alone) == ("strangers", pytest.approx(1.0), 1.0)
 
 
 def test_threshold_rises_where_people_look_alike() -> None:
@@ -143,20 +150,25 @@ def test_three_that_came_only_just_are_asked_about() -> None:
     )
     linkage.score[3:5] -= 0.001  # another merge
     far = np.full(8, 1.3, np.float32)
-    found = proposals(linkage, 0.4, far)
+    found = proposals(linkage, at(0.4), far)
     assert found.doubtful.tolist() == [True] * 3 + [False] * 5
     assert found.columns.tolist() == [0] * 8
     assert not found.alone[:3].any()
     near = far.copy()
     near[1] = 0.9  # one of them is near enough alone: so are the three
-    assert not proposals(linkage, 0.4, near).doubtful.any()
+    assert not proposals(linkage, at(0.4), near).doubtful.any()
 
 
 def test_one_of_three_that_are_nobodys_is_not_named_alone() -> None:
     linkage = linkage_of([-1.0] * 5, [0] * 5, [(1, 2), (1, 3), (4, 5)], [0.6, 0.5, 0.6])
-    found = proposals(linkage, 0.4, np.full(5, 2, np.float32))
+    found = proposals(linkage, at(0.4), np.full(5, 2, np.float32))
     assert found.alone.tolist() == [False] * 3 + [True] * 2
-    assert proposals(linkage, 0.55, np.full(5, 2, np.float32)).alone.all()
+    assert proposals(linkage, at(0.55), np.full(5, 2, np.float32)).alone.all()
+
+
+def at(cosine: float) -> EventThreshold:
+    loose = float(rms_distance(cosine))
+    return EventThreshold(cosine, loose, ALONE * loose, "strangers", 100, 0, loose)
 
 
 def decided(
@@ -176,7 +188,9 @@ def decided(
     )
     thresholds = Thresholds(strict, 1.1, 0)
     ids = np.array([10, 20])
-    return list(decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said))
+    return list(
+        decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said, 1.045)
+    )
 
 
 def named(*given: Any, **how: Any) -> list[int | None]:
@@ -227,7 +241,7 @@ def test_a_group_in_doubt_says_whose_it_may_be() -> None:
 def test_matched_at_exactly_the_threshold() -> None:
     threshold = mean_cosine(1.1)
     linkage = linkage_of([threshold], [1], [(0, 1)], [threshold])
-    said = proposals(linkage, threshold, np.ones(1, np.float32))
+    said = proposals(linkage, at(threshold), np.ones(1, np.float32))
     thresholds = Thresholds(0, float(rms_distance(threshold)), 0)
-    found = group_distances(np.full((1, 1), 1.5, np.float32), said, thresholds)
+    found = group_distances(np.full((1, 1), 1.5, np.float32), said, thresholds, 1.0)
     assert found[0, 0] <= np.float32(thresholds.loose)

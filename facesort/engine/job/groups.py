@@ -10,8 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.gallery import Gallery
-from facesort.core.group_decision import ALONE, Proposals, proposals
-from facesort.core.group_threshold import FLOOR, EventThreshold, event_threshold
+from facesort.core.group_decision import Proposals, proposals
+from facesort.core.group_threshold import (
+    FLOOR,
+    EventThreshold,
+    event_threshold,
+    given_threshold,
+)
 from facesort.core.groups import Linkage, link, mean_cosine
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
@@ -31,15 +36,12 @@ class EventGroups:
     ----------
     threshold : EventThreshold
         Where groups end.
-    share : float
-        Of the event's LOOSE, within which a face alone is named.
     """
 
     faces: ComparableFaces
     linkage: Linkage
     threshold: EventThreshold
     proposals: Proposals
-    share: float
     _row: Mapping[int, int]
 
     def of(self, faces: Sequence[StoredFace]) -> Proposals:
@@ -103,17 +105,14 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
         floor=rules.widest_loose,
     )
     if is_given:
-        loose = rules.thresholds.loose
-        threshold = replace(threshold, cosine=mean_cosine(loose), loose=loose, decided_by="given")
-    share = 1.0 if threshold.decided_by in ("given", "too_few") else ALONE
+        threshold = given_threshold(threshold, rules.thresholds.loose)
     own = np.concatenate([references, np.zeros_like(references[:1])])[linkage.person]
     alone = np.sqrt(((faces.embeddings - own) ** 2).sum(axis=1))
     return EventGroups(
         faces,
         linkage,
         threshold,
-        proposals(linkage, threshold.cosine, alone, share=share),
-        share,
+        proposals(linkage, threshold, alone),
         {face_id: row for row, face_id in enumerate(faces.face_ids.tolist())},
     )
 
