@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from facesort.core.records import Analysis, Face, File, PhotoInfo
 from facesort.engine.gallery.action import undoable
 from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
+from facesort.engine.job.rematch import Rematch, find_changes, recorded
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
@@ -22,6 +24,7 @@ from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
 from facesort.store.job import commits, files, photos, sources
 from facesort.store.job.photos import BatchRecord, Known
+from facesort.store.job.rematches import record_rematch
 from facesort.store.queries.gallery import find_person, load_gallery
 from facesort.store.queries.journal import Action, history
 from facesort.store.what_counts import standings
@@ -108,6 +111,21 @@ def sort(
             commits.finish_batch(store, batch_id, {})
         rows = store.rows("SELECT face_id FROM face WHERE batch_id = ? ORDER BY 1", [batch_id])
         return [row[0] for row in rows]
+
+
+def rematch(workspace: Workspace, *, groups: bool = True) -> int:
+    """What `facesort.engine.job.sort.run_rematch` records of the decisions; returns of how many photos."""
+    with workspace.open_store() as store:
+        rules = rules_of(workspace.settings, PACK)
+        rules = replace(rules, groups=groups)
+        gallery = load_gallery(store, PACK.pack_id, workspace.settings.matching.max_learned)
+        found = Rematch.of(store, gallery, rules, PACK.pack_id)
+        changes = list(find_changes(store, found, everything=True))
+        jpegs = {change.stored.photo.photo_id: b"jpeg" for change in changes}
+        with store.transaction():
+            batch_id = store.next_id("batch", "batch_id")
+            record_rematch(store, batch_id, [recorded(change, jpegs) for change in changes])
+    return len(changes)
 
 
 def _analysis(file: File, drawn: Sequence[Drawn], quality: float) -> Analysis:

@@ -36,9 +36,14 @@ class StoredFace:
     nearest, runner_up : str or None
         The nearest and the second nearest person when the face was decided.
     answer : str or None
-        The user's answer for this face and `person`.
+        The user's answer for this face and `person`, or `nearest` if its group is in doubt.
     learned, reference : bool
         Whether this face is in the person's gallery.
+    group_distance : float or None
+        RMS distance at which the face's group came to `person`, or to `nearest` if the group is in doubt.  None if no
+        group proposed them.
+    group_faces : int or None
+        Other faces of that group when the face was decided.
     embedding : ndarray of shape (dim,), float32, or None
         None if it was not asked for, was erased, or is of another model pack than the one asked for.
     crop : bytes
@@ -67,6 +72,8 @@ class StoredFace:
     answer: str | None = None
     learned: bool = False
     reference: bool = False
+    group_distance: float | None = None
+    group_faces: int | None = None
     embedding: NDArray[np.float32] | None = None
     crop: bytes = b""
     reference_crop: bytes = b""

@@ -30,7 +30,7 @@ class Standing:
 _STANDINGS = """
 WITH proposed AS (
     SELECT unnest($1::INTEGER[]) AS photo_id, unnest($2::BIGINT[]) AS face_id, unnest($3::INTEGER[]) AS person_id,
-           NULL AS outcome, NULL AS reason
+           NULL AS outcome, NULL::VARCHAR AS reason, NULL AS nearest_id
 ), faces AS (FROM {faces}),
 standings AS (FROM standing_of('faces', 'withheld')),
 copies AS (FROM wanted_copy_of('faces', 'standings') WHERE NOT removed AND ($4 OR person_id IS NOT NULL))

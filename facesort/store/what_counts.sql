@@ -121,10 +121,11 @@ SELECT d.* REPLACE (
            CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN 'confirmed_by_user' WHEN 'no' THEN 'rejected_by_user'
                 ELSE d.reason END AS reason,
            CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN y.person_id WHEN 'no' THEN NULL
-                ELSE coalesce(e.current_id, d.person_id) END AS person_id),
+                ELSE if(d.person_id IS NULL, NULL, coalesce(e.current_id, d.person_id)) END AS person_id),
        coalesce(y.answer, n.answer) IS NOT NULL AS by_user
 FROM query_table(decided) d
-LEFT JOIN everyone e ON e.person_id = d.person_id
+-- Of a group in doubt, the person it may be: a no settles that too.
+LEFT JOIN everyone e ON e.person_id = if(d.reason = 'group_in_doubt', d.nearest_id, d.person_id)
 LEFT JOIN yes y ON y.face_id = d.face_id
 LEFT JOIN no n ON n.face_id = d.face_id AND n.person_id = e.current_id;
 
@@ -237,7 +238,9 @@ WITH shown AS (
            s.runner_up_distance, s.quality, s.by_user, u.current_id AS runner_up_id,
            m.current_id AS candidate_id, n.name AS nearest, s.person_id AS effective_id, s.round,
            d.outcome AS decided_outcome, d.reason AS decided_reason,
-           if(d.person_id IS NULL, NULL, coalesce(m.current_id, d.person_id)) AS decided_id
+           if(d.person_id IS NULL, NULL, coalesce(m.current_id, d.person_id)) AS decided_id,
+           if(s.person_id IS NULL OR m.current_id = s.person_id, {'distance': s.group_distance, 'faces': s.group_faces},
+              NULL) AS in_group
     FROM face_state s
     JOIN decision d ON d.face_id = s.face_id AND d.round = s.round
     LEFT JOIN person p ON p.person_id = s.person_id
@@ -250,6 +253,8 @@ SELECT f.face_id, f.photo_id, p.source, p.path, f.person, f.runner_up, f.outcome
        EXISTS (FROM learned l WHERE l.face_id = f.face_id AND l.person_id = f.person_id) AS learned,
        EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
        f.person_id, f.by_user, f.candidate_id, f.runner_up_id, f.nearest, f.effective_id, f.round,
-       f.decided_outcome, f.decided_reason, f.decided_id
+       f.decided_outcome, f.decided_reason, f.decided_id,
+       f.in_group.distance AS group_distance, f.in_group.faces AS group_faces
 FROM shown f JOIN place p USING (photo_id)
-LEFT JOIN settled_answer a ON a.face_id = f.face_id AND a.person_id = f.person_id;
+LEFT JOIN settled_answer a ON a.face_id = f.face_id
+     AND a.person_id = if(f.reason = 'group_in_doubt', f.candidate_id, f.person_id);

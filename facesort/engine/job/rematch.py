@@ -19,7 +19,7 @@ from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.job.groups import EventGroups, event_groups
 from facesort.engine.rules import Rules
-from facesort.reasons import PhotoStatus, Reason
+from facesort.reasons import FaceReason, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import rematches
 from facesort.store.job.rematches import Rematched
@@ -176,6 +176,11 @@ class Rematch:
             index[face.face_id]: decision
             for face, decision in zip(faces, decisions, strict=True)
             if face.decided != (decision.outcome, decision.reason, decision.person_id)
+            # A group in doubt is asked about as one: all of its faces must say the same of it.
+            or (
+                decision.reason is FaceReason.GROUP_IN_DOUBT
+                and face.group_distance != decision.group_distance
+            )
         }
 
     def _leave_out(self, face: StoredFace, row: NDArray[np.float32]) -> None:

@@ -1,26 +1,48 @@
-"""Doubtful matches: each face beside the best reference of its person; yes, no, or not sure."""
+"""Doubtful matches: each face beside the best reference of its person; yes, no, or not sure.
+
+First come groups in doubt: all of their faces may be one person in the gallery, or a stranger.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import cast
 
 from facesort.core.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
+from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
-from facesort.lab.review.tiles import pair_tile
-from facesort.store.queries.review import count_doubtful, doubtful_faces
+from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
+from facesort.store.queries import Store
+from facesort.store.queries.review import (
+    DoubtfulGroup,
+    count_doubtful,
+    doubtful_faces,
+    doubtful_groups,
+    faces_with_crops,
+)
 
+_SHOWN = 4  # faces on the tile of a group
+_GROUPS = PAGE // _SHOWN
 _LABELS = MappingProxyType({"yes": "Yes", "no": "No", "unsure": "Not sure"})
-_ACTIONS = (
+_ANSWERS = (
     SheetAction("yes", "Yes", "y", "good", "it is this person", removes=True),
     SheetAction("no", "No", "n", "bad", "never matched to this person again", removes=True),
     SheetAction("unsure", "Not sure", "u", tooltip="moves to the end of the list", removes=True),
+)
+_GROUP_ACTIONS = (
+    SheetAction("yes", "Yes, all", "y", "good", "all its faces are this person", removes=True),
+    SheetAction("no", "No, none", "n", "bad", "none is; never matched to them", removes=True),
+    _ANSWERS[2],
+    SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
     UNDO,
 )
+_CLOSE = SheetAction("close", "Close", "Escape", whole_page=True)
 
 
 class DoubtfulPanel(Panel):
@@ -28,37 +50,115 @@ class DoubtfulPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "doubtful")
-        self.sheet = FaceSheet("doubtful matches", _ACTIONS, self.on_action, self.turn)
+        self.groups = FaceSheet(
+            "groups in doubt", _GROUP_ACTIONS, self.on_group_action, self.turn_groups
+        )
+        self.opened = FaceSheet(
+            "all faces of a group in doubt",
+            (*_ANSWERS, SHOW_CHAIN, UNDO, _CLOSE),
+            self.on_action,
+            self.turn_opened,
+        )
+        self.sheet = FaceSheet(
+            "doubtful matches", (*_ANSWERS, SHOW_CHAIN, UNDO), self.on_action, self.turn
+        )
+        self.chain = ChainBox(self)
+        self._groups: dict[int, DoubtfulGroup] = {}
+        self._open: set[int] = set()  # the group that any of these faces is in
         self._persons: dict[int, str] = {}
-        self.add(self.sheet)
+        self.add(self.groups, self.opened, self.sheet, self.chain.widget)
 
     def update(self) -> str:
-        """Show the page of matches that have no answer yet."""
-        total = self.session.read(lambda store: count_doubtful(store, low_quality=LOW_QUALITY))
-        page, pages, part = paginate(self.sheet.page, total)
+        """Show the pages of groups and of matches that have no answer yet."""
+        found = self.session.read(doubtful_groups)
+        self._groups = {min(group.face_ids): group for group in found}
+        self._persons = {i: group.person for group in found for i in group.face_ids}
+        self.session.read(self._show_groups)
+        self.session.read(self._show_opened)
         loose = self.session.thresholds.loose
-        found = self.session.read(
-            lambda store: doubtful_faces(
-                store, loose=loose, low_quality=LOW_QUALITY, limit=PAGE, offset=part.start
-            )
-        )
-        self._persons = {f.face_id: f.person for f in found if f.person is not None}
-        self.sheet.show([pair_tile(face, low_quality=LOW_QUALITY) for face in found], page, pages)
-        if total:
-            return f"{several(total, 'match', 'matches')} to check, the most doubtful first."
+        total = self.session.read(lambda store: self._show_faces(store, loose))
+        self.chain.refresh()
+        said = [several(len(found), "group")] if found else []
+        said += [several(total, "match", "matches")] if total else []
+        if said:
+            return f"{' and '.join(said)} to check, the most doubtful first."
         return "No match is doubtful." if self.session.is_sorted() else NOT_SORTED
 
+    def _show_groups(self, store: Store) -> None:
+        page, pages, part = paginate(self.groups.page, len(self._groups), _GROUPS)
+        shown = list(self._groups.values())[part]
+        some = faces_with_crops(store, [i for group in shown for i in group.face_ids[:_SHOWN]])
+        found = {face.face_id: face for face in some}
+        tiles = [
+            doubtful_group_tile(group, [found[i] for i in group.face_ids[:_SHOWN]])
+            for group in shown
+        ]
+        self.groups.show(tiles, page, pages)
+
+    def _show_opened(self, store: Store) -> None:
+        groups = self._groups.values()
+        face_ids = next((g.face_ids for g in groups if not self._open.isdisjoint(g.face_ids)), ())
+        self._open = set(face_ids)
+        page, pages, part = paginate(self.opened.page, len(face_ids))
+        found = faces_with_crops(store, face_ids[part])
+        self.opened.show(self.session.tiles(store, found, pair_tile), page, pages)
+        self.opened.layout.display = "" if face_ids else "none"
+
+    def _show_faces(self, store: Store, loose: float) -> int:
+        total = count_doubtful(store, low_quality=LOW_QUALITY)
+        page, pages, part = paginate(self.sheet.page, total)
+        found = doubtful_faces(
+            store,
+            loose=loose,
+            low_quality=LOW_QUALITY,
+            limit=PAGE,
+            offset=part.start,
+        )
+        self._persons |= {f.face_id: f.person for f in found if f.person is not None}
+        draw = partial(pair_tile, low_quality=LOW_QUALITY)
+        self.sheet.show(self.session.tiles(store, found, draw), page, pages)
+        return total
+
     def turn(self, page: int) -> None:
-        """Show another page."""
+        """Show another page of matches."""
         self.sheet.page = page
         self.refresh()
+
+    def turn_groups(self, page: int) -> None:
+        """Show another page of groups."""
+        self.groups.page = page
+        self.refresh()
+
+    def turn_opened(self, page: int) -> None:
+        """Show another page of the faces of the open group."""
+        self.opened.page = page
+        self.refresh()
+
+    def on_group_action(self, name: str, keys: list[int]) -> None:
+        """Answer for all faces of the selected groups, or open one."""
+        chosen = [self._groups[key] for key in keys if key in self._groups]
+        if name == "undo":
+            self.undo()
+        elif name == "open":
+            self._open = {i for group in chosen[:1] for i in group.face_ids}
+            self.turn_opened(0)
+        else:
+            persons = {i: group.person for group in chosen for i in group.face_ids}
+            self._answer(name, persons)
 
     def on_action(self, name: str, face_ids: list[int]) -> None:
         """Answer for the selected faces."""
         if name == "undo":
             self.undo()
-            return
-        persons = {i: self._persons[i] for i in face_ids if i in self._persons}
+        elif name == "chain":
+            self.chain.open(face_ids[0])
+        elif name == "close":
+            self._open = set()
+            self.refresh()
+        else:
+            self._answer(name, {i: self._persons[i] for i in face_ids if i in self._persons})
+
+    def _answer(self, name: str, persons: Mapping[int, str]) -> None:
         self.edit(
             lambda: answers.answer_faces(self.session.workspace, persons, cast(Answer, name)),
             lambda _: f"{_LABELS[name]}: {faces(len(persons))}.",

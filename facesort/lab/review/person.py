@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import ipywidgets as widgets
 
 from facesort.core.foreign_text import printable
-from facesort.core.stored import StoredFace
 from facesort.engine.review import answers
+from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, Tile, paginate
 from facesort.lab.review.tiles import face_tile
 from facesort.store.queries import Store
 from facesort.store.queries.gallery import known_person
@@ -21,6 +21,7 @@ _ACTIONS = (
     SheetAction("take", "Take away", "t", "bad", "never given to this person again", removes=True),
     SheetAction("reference", "Use as reference", "r", "good", "matches the person from now on"),
     SheetAction("unlearn", "Unlearn", "l", tooltip="takes a learned face out of the gallery"),
+    SHOW_CHAIN,
     UNDO,
 )
 
@@ -37,9 +38,10 @@ class PersonPanel(Panel):
             style=style, layout={"width": "330px"}, continuous_update=False,
         )  # fmt: skip
         self.sheet = FaceSheet("faces of a person", _ACTIONS, self.on_action, self.turn)
+        self.chain = ChainBox(self)
         self._setting_options = False
         self.person.observe(lambda _: None if self._setting_options else self.turn(0), "value")
-        self.add(widgets.HBox([self.person, self.to]), self.sheet)
+        self.add(widgets.HBox([self.person, self.to]), self.sheet, self.chain.widget)
 
     def update(self) -> str:
         """Show the page of faces."""
@@ -47,18 +49,20 @@ class PersonPanel(Panel):
         self._set_options(counts)
         name = self.person.value
         self.to.options = [other for other in counts if other != name]
+        self.chain.refresh(name)
         if name is None:
             self.sheet.show([])
             return "Nobody is in the gallery yet."
         page, pages, part = paginate(self.sheet.page, counts[name])
 
-        def faces_on_page(store: Store) -> list[StoredFace]:
+        def faces_on_page(store: Store) -> list[Tile]:
             person_id = known_person(store, name).person_id
-            return faces_of_person(store, person_id, limit=PAGE, offset=part.start)
+            found = faces_of_person(store, person_id, limit=PAGE, offset=part.start)
+            return self.session.tiles(store, found, face_tile)
 
-        found = self.session.read(faces_on_page)
-        self.sheet.show([face_tile(face) for face in found], page, pages)
-        if not found and not self.session.is_sorted():
+        tiles = self.session.read(faces_on_page)
+        self.sheet.show(tiles, page, pages)
+        if not tiles and not self.session.is_sorted():
             return NOT_SORTED
         return f"{faces(counts[name])} of {name}, the most distant first."
 
@@ -86,6 +90,8 @@ class PersonPanel(Panel):
         person, workspace = self.person.value, self.session.workspace
         if name == "undo":
             self.undo()
+        elif name == "chain":
+            self.chain.open(face_ids[0])
         elif name == "take":
             to = " ".join(self.to.value.split()) or None
             given = f" and given to {to}" if to else ""

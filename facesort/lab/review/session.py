@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from facesort.core.matching import Thresholds
+from facesort.core.stored import StoredFace
 from facesort.core.words import several
+from facesort.engine.review.chains import Neighbour, neighbours
+from facesort.engine.review.clusters import Kept
 from facesort.engine.rules import rules_of
+from facesort.faces.protocol import ModelPack
+from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import person_summaries
+from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
 LOW_QUALITY = 0.2
 """Below this quality a match is doubtful whatever its distance."""
 
 T = TypeVar("T")
+DrawFace = Callable[[StoredFace, Neighbour | None], Tile]
 
 
 class ReviewSession(Session):
@@ -31,15 +39,28 @@ class ReviewSession(Session):
     ----------
     slow_s : float
         A panel that takes longer than this to refresh does not refresh by itself.
+    unknown_groups : Kept
+        Groups without a reference, as they were found last.
     """
 
     pause_s = 0.8
     slow_s = 0.7
 
+    def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
+        super().__init__(workspace, pack)
+        self.unknown_groups = Kept()
+
     @property
     def thresholds(self) -> Thresholds:
-        """The current thresholds."""
-        return rules_of(self.workspace.settings, self.pack).thresholds
+        """The current thresholds, with LOOSE of the event if it was the event that decided it."""
+        rules = rules_of(self.workspace.settings, self.pack)
+        runs = () if rules.loose_is_given else self.read(reports.run_records)
+        loose = [run.groups["loose"] for run in runs if run.groups][-1:] if rules.groups else []
+        if not loose:
+            return rules.thresholds
+        return replace(
+            rules.thresholds, strict=min(rules.thresholds.strict, loose[0]), loose=loose[0]
+        )
 
     def read(self, query: Callable[[Store], T]) -> T:
         """Query the database.
@@ -51,6 +72,12 @@ class ReviewSession(Session):
         """
         with self.lock, self.workspace.open_store(read_only=True) as store:
             return query(store)
+
+    def tiles(self, store: Store, faces: Iterable[StoredFace], draw: DrawFace) -> list[Tile]:
+        """A tile for each face, which knows the nearest one of its group."""
+        found = list(faces)
+        near = neighbours(store, found, self.pack.pack_id)
+        return [draw(face, near.get(face.face_id)) for face in found]
 
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""
@@ -67,6 +94,7 @@ class ReviewSession(Session):
         """Figures of the sort."""
         counts, persons = self.read(reports.counts), self.read(person_summaries)
         doubtful = self.read(lambda store: review.count_doubtful(store, low_quality=LOW_QUALITY))
+        doubtful += sum(len(group.face_ids) for group in self.read(review.doubtful_groups))
         faces, thresholds = counts.faces, self.thresholds
         return Table(
             ("", "Value", "What it means"),

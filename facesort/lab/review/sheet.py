@@ -37,7 +37,7 @@ class Tile:
     captions : sequence of str
         On the pictures.
     layout : str
-        ``one``, ``pair``, ``trio`` or ``many`` pictures.
+        ``one``, ``pair``, ``trio`` or ``many`` pictures, or ``group``: the first one large, and four.
     """
 
     id: int

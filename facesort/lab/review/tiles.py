@@ -7,13 +7,15 @@ from types import MappingProxyType
 
 from facesort.core.stored import StoredFace
 from facesort.core.words import several
+from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
-from facesort.store.queries.review import LookAlikes
+from facesort.store.queries.review import DoubtfulGroup, LookAlikes
 
 _BADGES = MappingProxyType(
     {
+        FaceReason.GROUP_IN_DOUBT: "group in doubt",
         FaceReason.WITHIN_MARGIN: "close call",
         FaceReason.NOT_NEAREST_FACE: "another face is nearer",
         FaceReason.PERSON_TAKEN: "another face was nearer",
@@ -22,6 +24,9 @@ _BADGES = MappingProxyType(
     }
 )
 _FILE = 30  # characters of a file name
+
+REFERENCE = -1
+"""Id of a tile that is no face of the event."""
 
 
 def _file(face: StoredFace) -> str:
@@ -37,6 +42,8 @@ def _distance(face: StoredFace) -> str:
 
 def _badges(face: StoredFace) -> list[str]:
     found = [_BADGES[reason] for reason in _BADGES if reason.value == face.reason]
+    if face.reason == FaceReason.WITHIN_GROUP.value and face.group_faces:
+        found.append("by its group")
     if not found and face.outcome == Outcome.LOOSE.value:
         found.append("LOOSE")
     if face.answer == "unsure":
@@ -48,7 +55,18 @@ def _badges(face: StoredFace) -> list[str]:
     return found
 
 
-def pair_tile(face: StoredFace, *, low_quality: float = 0.0) -> Tile:
+def _group(face: StoredFace, near: Neighbour | None) -> list[str]:
+    """What the face's group has to do with whom it was given to; empty if nothing."""
+    if not face.group_faces or face.reason not in BY_GROUP:
+        return []
+    others = several(face.group_faces, "other")
+    nearest = f"; nearest {shorten(near.name, _FILE)} at {near.distance:.2f}" if near else ""
+    if face.reason == FaceReason.GROUP_IN_DOUBT.value:
+        return [f"in one group with {others}{nearest}"]
+    return [f"with {others} of the same person{nearest}"]
+
+
+def pair_tile(face: StoredFace, near: Neighbour | None = None, *, low_quality: float = 0.0) -> Tile:
     """A face beside the best reference of the person it was given to."""
     badges = _badges(face)
     if face.quality < low_quality:
@@ -57,7 +75,7 @@ def pair_tile(face: StoredFace, *, low_quality: float = 0.0) -> Tile:
         face.face_id,
         (face.crop, face.reference_crop),
         face.person or "nobody",
-        (_distance(face), _file(face)),
+        (_distance(face), _file(face), *_group(face, near)),
         badges,
         ("", "reference" if face.person else ""),
         "pair",
@@ -65,9 +83,9 @@ def pair_tile(face: StoredFace, *, low_quality: float = 0.0) -> Tile:
     )
 
 
-def face_tile(face: StoredFace) -> Tile:
+def face_tile(face: StoredFace, near: Neighbour | None = None) -> Tile:
     """A single face."""
-    lines = (_distance(face), f"quality {face.quality:.2f}")
+    lines = (_distance(face), f"quality {face.quality:.2f}", *_group(face, near))
     return Tile(
         face.face_id,
         (face.crop,),
@@ -87,6 +105,44 @@ def cluster_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> 
         (f"spread {spread:.2f}",),
         layout="many",
     )
+
+
+def doubtful_group_tile(group: DoubtfulGroup, faces: Sequence[StoredFace]) -> Tile:
+    """A group that may be somebody: four of its faces beside the best reference."""
+    crops = [face.crop for face in faces]
+    lines = ["all of them are this person, or none"]
+    if any(face.answer == "unsure" for face in faces):
+        lines.append("not sure")
+    return Tile(
+        min(group.face_ids),
+        [faces[0].reference_crop, *crops, *[b""] * (4 - len(crops))],
+        f"{several(group.photos, 'photo')} may be {group.person}: confirm",
+        lines,
+        captions=(group.person,),
+        layout="group",
+        tooltip=", ".join(face.photo.shown for face in faces),
+    )
+
+
+def chain_tiles(chain: Chain) -> list[Tile]:
+    """A chain from the reference to a face, with the distance of each to the one before."""
+    tiles = []
+    if chain.reference is not None:
+        title, file = f"reference of {chain.person}", chain.reference.file_name
+        tiles.append(Tile(REFERENCE, (chain.reference.crop,), title, (shorten(file, _FILE),)))
+    for number, link in enumerate(chain.links):
+        is_start = not number and chain.reference is None
+        step = "you said who it is" if is_start else f"{link.distance:.2f} from the one before"
+        beyond = len(link.beyond) - 1
+        lines = [step, f"{several(beyond, 'other')} only through it"] if beyond else [step]
+        face = link.face
+        tiles.append(
+            Tile(
+                *(face.face_id, (face.crop,), _file(face), lines, _badges(face)),
+                tooltip=face.photo.shown,
+            )
+        )
+    return tiles
 
 
 def look_alikes_tile(key: int, pair: LookAlikes, crops: Sequence[bytes]) -> Tile:

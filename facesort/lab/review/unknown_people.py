@@ -59,7 +59,10 @@ class UnknownPeoplePanel(Panel):
 
     def update(self) -> str:
         """Group the unknown faces again."""
-        self._clusters, compared = find_clusters(self.session.workspace, self.session.pack)
+        session = self.session
+        self._clusters, compared = find_clusters(
+            session.workspace, session.pack, session.unknown_groups
+        )
         self.name.options = list(self.session.face_counts())
         self._close()
         self.turn(self.groups.page)

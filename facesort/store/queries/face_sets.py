@@ -14,7 +14,7 @@ Ids = NDArray[np.int64]
 
 
 def unknown_faces(store: Store, pack_id: str, min_quality: float) -> Ids:
-    """Unknown faces that are not ignored, shape (n,), int64.
+    """Unknown faces that are not ignored, and not in a group that may be somebody's; shape (n,), int64.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def unknown_faces(store: Store, pack_id: str, min_quality: float) -> Ids:
     """
     rows = store.rows(
         "SELECT f.face_id FROM face_state a JOIN face f USING (face_id) "
-        "WHERE a.person_id IS NULL AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
+        "WHERE a.person_id IS NULL AND a.reason <> 'group_in_doubt' "
+        "AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
         "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
         [pack_id, min_quality],
     )

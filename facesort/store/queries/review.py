@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from facesort.core.stored import StoredFace
@@ -29,6 +29,25 @@ class LookAlikes:
     faces: tuple[StoredFace, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtfulGroup:
+    """Faces that came together to a person, only just: all of them are the person, or none.
+
+    Parameters
+    ----------
+    person : str
+        Who they may be.
+    face_ids : tuple of int
+        The best face first.
+    photos : int
+        In how many photos they are.
+    """
+
+    person: str
+    face_ids: tuple[int, ...]
+    photos: int
+
+
 _DOUBTFUL = (
     "WHERE s.person_id IS NOT NULL AND NOT s.by_user AND s.face_id NOT IN (SELECT face_id FROM ignored) "
     "AND (s.outcome = 'loose' OR s.quality < ?::FLOAT) "
@@ -40,8 +59,9 @@ def doubtful_faces(
 ) -> list[StoredFace]:
     """Matches without a yes or no, the most doubtful first.
 
-    LOOSE matches come first, in the order of their distance to LOOSE or to the runner-up, whichever is nearer.  Then
-    STRICT matches of low quality, the lowest first; last, matches that were answered with *unsure*.
+    LOOSE matches come first, in the order of their distance to LOOSE or to the runner-up, whichever is nearer; of a
+    face that was matched by its group, of the group's distance to LOOSE.  Then STRICT matches of low quality, the
+    lowest first; last, matches that were answered with *unsure*.
 
     Parameters
     ----------
@@ -52,9 +72,10 @@ def doubtful_faces(
     """
     order = (
         "ORDER BY s.answer IS NOT NULL, s.outcome = 'strict', CASE WHEN s.outcome = 'strict' THEN s.quality "
+        "WHEN s.reason = 'within_group' THEN ? - s.group_distance "
         "ELSE least(? - s.distance, coalesce(s.runner_up_distance - s.distance, 2)) END, s.face_id LIMIT ? OFFSET ?"
     )
-    found = stored_faces(store, _DOUBTFUL + order, [low_quality, loose, limit, offset])
+    found = stored_faces(store, _DOUBTFUL + order, [low_quality, loose, loose, limit, offset])
     return with_crops(store, found)
 
 
@@ -62,6 +83,25 @@ def count_doubtful(store: Store, *, low_quality: float = 0.0) -> int:
     """Number of doubtful faces."""
     sql = "SELECT count(*) FROM face_shown s " + _DOUBTFUL  # noqa: S608
     return int(store.value(sql, [low_quality]))
+
+
+def doubtful_groups(store: Store) -> list[DoubtfulGroup]:
+    """Groups that may be somebody, without a yes or no; the largest first, those answered with *unsure* last."""
+    rows = store.rows(
+        "SELECT p.name, list(s.face_id ORDER BY s.quality DESC, s.face_id), count(DISTINCT s.photo_id) "
+        "FROM face_shown s JOIN person p ON p.person_id = s.candidate_id "
+        "WHERE s.reason = 'group_in_doubt' AND s.face_id NOT IN (SELECT face_id FROM ignored) "
+        # Faces that came to a person together did so at one distance.
+        "GROUP BY p.person_id, p.name, s.group_distance "
+        "ORDER BY bool_and(s.answer IS NOT NULL), count(*) DESC, min(s.face_id)"
+    )
+    return [DoubtfulGroup(name, tuple(face_ids), photos) for name, face_ids, photos in rows]
+
+
+def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> list[StoredFace]:
+    """Faces of persons, and of groups that may be theirs, with embeddings."""
+    where = "WHERE list_contains(?, if(s.reason = 'group_in_doubt', s.nearest, s.person)) ORDER BY s.face_id"
+    return stored_faces(store, where, [sorted(persons)], pack_id=pack_id)
 
 
 def faces_of_person(

@@ -22,7 +22,8 @@ _FACES = """
 SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), f.x_min, f.y_min, f.x_max, f.y_max,
        f.sharpness, f.yaw, f.quality, f.pack_id, s.round, s.decided_outcome, s.decided_reason, s.decided_id,
        s.outcome, s.reason, s.effective_id,
-       s.person, s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference, {embedding}
+       s.person, s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference,
+       s.group_distance, s.group_faces, {embedding}
 FROM face_shown s JOIN face f USING (face_id) {where}
 """
 _COPIES = """
@@ -59,7 +60,7 @@ def stored_faces(
 
 def _face(row: tuple[Any, ...]) -> StoredFace:
     face_id, photo_id, path, source, shown, *rest = row
-    embedding = None if rest[23] is None else vectors([rest[23]])[0]
+    embedding = None if rest[25] is None else vectors([rest[25]])[0]
     return StoredFace(
         *(
             face_id,
@@ -67,7 +68,7 @@ def _face(row: tuple[Any, ...]) -> StoredFace:
             tuple(rest[:4]),
             *rest[4:9],
             tuple(rest[9:12]),
-            *rest[12:23],
+            *rest[12:25],
             embedding,
         )
     )

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from review_event import PACK, InMemory, actions, noon, seed, sort
+from review_event import PACK, InMemory, actions, noon, rematch, seed, sort
 
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.action import redo, undo
-from facesort.engine.job.rematch import Rematch, find_changes, recorded
 from facesort.engine.review import answers as review
-from facesort.engine.rules import rules_of
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.job.rematches import record_rematch
 from facesort.store.queries import review as shown
 from facesort.store.queries.answers import confirmed, rejected_pairs
-from facesort.store.queries.gallery import find_person, load_gallery
+from facesort.store.queries.gallery import find_person
 
 
 @pytest.fixture
@@ -66,17 +63,6 @@ def references(job: InMemory, name: str) -> list[int | None]:
 def learned(job: InMemory) -> set[int]:
     with job.open_store() as store:
         return {row[0] for row in store.rows("SELECT face_id FROM learned")}
-
-
-def rematch(job: InMemory) -> None:
-    """What `facesort.engine.job.sort.run_rematch` records of the decisions."""
-    with job.open_store() as store:
-        rules = rules_of(job.settings, PACK)
-        gallery = load_gallery(store, PACK.pack_id, job.settings.matching.max_learned)
-        found = Rematch.of(store, gallery, rules, PACK.pack_id)
-        changes = [recorded(c, {}) for c in find_changes(store, found, everything=True)]
-        with store.transaction():
-            record_rematch(store, store.next_id("batch", "batch_id"), changes)
 
 
 def test_the_decisions_of_the_sort(job: InMemory) -> None:
@@ -320,12 +306,12 @@ def test_a_re_match_decides_the_faces_again_and_learns_nothing(job: InMemory) ->
     assert answers(job)[near] == ("loose", "above_strict", "Ada")
 
     review.unlearn(job, [1])
-    rematch(job)
+    rematch(job, groups=False)
 
     assert answers(job)[1] == ("strict", "within_strict", "Ada")
     assert answers(job)[near] == ("unknown", "above_loose", None)
     sort(job, [[(0, 0.9)]])
-    rematch(job)
+    rematch(job, groups=False)
     assert learned(job) == {2}, "an unlearned face is not learned again"
 
 

@@ -1,0 +1,212 @@
+"""Groups as the review sees them: in doubt, as chains, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from review_event import PACK, InMemory, actions, rematch, seed, sort
+
+from facesort.engine.gallery.action import undo
+from facesort.engine.review.answers import answer_faces, ignore, name_faces
+from facesort.engine.review.chains import Chain, chain_of, neighbours
+from facesort.engine.review.clusters import Kept, find_clusters
+from facesort.store import Store
+from facesort.store.queries import face_sets, review as shown
+from facesort.store.queries.stored import stored_faces
+
+TURNS = (0.3, 0.8, 1.15, 1.4)
+"""Ada's photos, faces 1 to 4: each is like the one before, and the last two are beyond LOOSE of her reference."""
+
+STRANGER = (1.17, 1.18, 1.19)
+"""Beyond LOOSE of Ada's reference, but together with her face at 0.3 just near enough."""
+
+
+@pytest.fixture
+def job() -> Iterator[InMemory]:
+    """Ada and Bo are seeded; Ada turns away from photo to photo."""
+    with Store.open(None) as store:
+        workspace = InMemory(store)
+        seed(workspace, "Ada", (0, 0.0))
+        seed(workspace, "Bo", (2, 0.0))
+        assert sort(workspace, [[(0, turn)] for turn in TURNS]) == [1, 2, 3, 4]
+        rematch(workspace)
+        yield workspace
+
+
+@pytest.fixture
+def in_doubt() -> Iterator[InMemory]:
+    """Faces 2 to 4 are a stranger's who may be Ada; face 1 is hers."""
+    with Store.open(None) as store:
+        workspace = InMemory(store)
+        seed(workspace, "Ada", (0, 0.0))
+        seed(workspace, "Bo", (2, 0.0))
+        sort(workspace, [[(0, 0.3)], *([(0, turn)] for turn in STRANGER)])
+        rematch(workspace)
+        yield workspace
+
+
+def reasons(job: InMemory) -> dict[int, tuple[str, str | None]]:
+    with job.open_store() as store:
+        return {f.face_id: (f.reason, f.person) for f in stored_faces(store, "")}
+
+
+def chain(job: InMemory, face_id: int) -> Chain | None:
+    with job.open_store() as store:
+        (face,) = shown.faces_with_crops(store, [face_id])
+        return chain_of(store, face, PACK.pack_id)
+
+
+def links(found: Chain | None) -> list[tuple[int, tuple[int, ...]]]:
+    assert found is not None
+    return [(link.face.face_id, link.beyond) for link in found.links]
+
+
+# --- a face named by its group ------------------------------------------------------------------
+
+
+def test_a_face_knows_its_group_and_the_nearest_of_it(job: InMemory) -> None:
+    with job.open_store() as store:
+        faces = stored_faces(store, "ORDER BY s.face_id")
+        near = neighbours(store, faces, PACK.pack_id)
+    assert [f.reason for f in faces] == ["within_strict", "within_strict", "within_group", "within_group"]  # fmt: skip
+    assert [f.group_faces for f in faces] == [None, None, 3, 3], (
+        "what has not changed is not stored again"
+    )
+    assert faces[3].distance == pytest.approx(1.288, abs=1e-3)
+    assert faces[3].group_distance is not None and faces[3].group_distance < 1
+    assert {key: n.name for key, n in near.items()} == {
+        3: "00004.jpg", 4: "00003.jpg",
+    }  # fmt: skip
+    assert near[4].distance == pytest.approx(0.2493, abs=1e-3)
+
+
+def test_a_chain_leads_from_the_reference_to_the_face(job: InMemory) -> None:
+    found = chain(job, 4)
+    assert links(found) == [(1, (1, 2, 3, 4)), (2, (2, 3, 4)), (3, (3, 4)), (4, (4,))]
+    assert found is not None and found.reference is not None
+    assert (found.person, found.reference.file_name) == ("Ada", "seed.jpg")
+    assert [round(link.distance, 2) for link in found.links] == [0.3, 0.49, 0.35, 0.25]
+    assert all(link.face.crop == b"jpg" for link in found.links)
+
+
+def test_a_face_that_a_user_confirmed_is_as_good_as_a_reference(job: InMemory) -> None:
+    answer_faces(job, {3: "Ada"}, "yes")
+    found = chain(job, 4)
+    assert links(found) == [(3, (3, 2, 4)), (4, (4,))]
+    assert found is not None and found.reference is None
+    assert links(chain(job, 2))[0][0] == 3, "it is nearer than the reference"
+
+
+def test_a_chain_is_cut_as_one_action(job: InMemory) -> None:
+    found = chain(job, 4)
+    assert found is not None
+    answer_faces(job, dict.fromkeys(found.links[1].beyond, "Ada"), "no")
+    assert chain(job, 4) is None
+    assert links(chain(job, 1)) == [(1, (1,))]
+    rematch(job)
+    assert {key: who for key, (_, who) in reasons(job).items()} == {1: "Ada", 2: None, 3: None, 4: None}  # fmt: skip
+    assert actions(job)[0].summary == "no for 3 faces: Ada"
+
+
+def test_without_a_group_there_is_no_chain(job: InMemory) -> None:
+    (face,) = sort(job, [[(5, 0.0)]])
+    assert chain(job, face) is None
+    with job.open_store() as store:
+        store.execute("UPDATE face SET embedding = '' WHERE face_id = 3")
+        assert 3 not in neighbours(store, stored_faces(store, ""), PACK.pack_id)
+    assert chain(job, 3) is None
+    assert links(chain(job, 4))[-2:] == [(2, (2, 4)), (4, (4,))], "round an erased face"
+
+
+# --- a group in doubt ---------------------------------------------------------------------------
+
+
+def test_a_group_in_doubt_is_asked_about_as_one(in_doubt: InMemory) -> None:
+    assert reasons(in_doubt) == {1: ("within_strict", "Ada")} | dict.fromkeys(
+        (2, 3, 4), ("group_in_doubt", None)
+    )
+    with in_doubt.open_store() as store:
+        (group,) = shown.doubtful_groups(store)
+        assert shown.count_doubtful(store) == 0
+        assert face_sets.unknown_faces(store, PACK.pack_id, 0.0).tolist() == []
+    assert (group.person, group.face_ids, group.photos) == ("Ada", (2, 3, 4), 3)
+    assert [link[0] for link in links(chain(in_doubt, 4))] == [1, 2, 3, 4]
+    assert links(chain(in_doubt, 1)) == [(1, (1,))], "who is in doubt is in nobody's chain"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("yes", ("confirmed_by_user", "Ada")), ("no", ("rejected_by_user", None))],
+)
+def test_an_answer_for_the_group_settles_it(
+    in_doubt: InMemory, answer: str, expected: tuple[str, str | None]
+) -> None:
+    before = reasons(in_doubt)
+    answer_faces(in_doubt, dict.fromkeys((2, 3, 4), "Ada"), answer)  # type: ignore[arg-type]
+    assert [reasons(in_doubt)[key] for key in (2, 3, 4)] == [expected] * 3
+    with in_doubt.open_store() as store:
+        assert shown.doubtful_groups(store) == []
+    undo(in_doubt)
+    assert reasons(in_doubt) == before
+
+
+def test_who_is_not_sure_is_asked_last_and_who_is_ignored_not_at_all(in_doubt: InMemory) -> None:
+    more = sort(in_doubt, [[(2, 0.3)], *([(2, turn)] for turn in STRANGER)])[1:]
+    rematch(in_doubt)
+
+    def persons() -> list[str]:
+        with in_doubt.open_store() as store:
+            return [group.person for group in shown.doubtful_groups(store)]
+
+    assert persons() == ["Ada", "Bo"]
+    answer_faces(in_doubt, dict.fromkeys((2, 3, 4), "Ada"), "unsure")
+    assert persons() == ["Bo", "Ada"]
+    ignore(in_doubt, more)
+    assert persons() == ["Ada"]
+
+
+def test_all_faces_of_a_group_in_doubt_say_the_same_of_it_when_it_grows(in_doubt: InMemory) -> None:
+    sort(in_doubt, [[(0, 1.175)]])
+    rematch(in_doubt)
+    with in_doubt.open_store() as store:
+        (group,) = shown.doubtful_groups(store)
+    assert sorted(group.face_ids) == [2, 3, 4, 5]
+    assert rematch(in_doubt) == 0, "a second re-match changes nothing"
+
+
+# --- unknown people -----------------------------------------------------------------------------
+
+
+def test_who_is_named_as_a_group_has_all_its_faces_after_a_re_match(job: InMemory) -> None:
+    """More faces than become references, and two ends that are far from each other."""
+    sort(job, [[(5, turn / 10)] for turn in range(14)])
+    rematch(job)
+    (cluster, *_), _ = find_clusters(job, PACK)
+    assert len(cluster) > 10
+    name_faces(job, cluster.face_ids.tolist(), "Cleo")
+    rematch(job)
+    found = reasons(job)
+    assert {found[key][1] for key in cluster.face_ids.tolist()} == {"Cleo"}
+
+
+def test_groups_are_found_again_only_if_something_has_changed(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sort(job, [[(5, 0.0)], [(5, 0.1)], [(5, 0.2)]])
+    kept = Kept()
+    first, _ = find_clusters(job, PACK, kept)
+    with monkeypatch.context() as patch:
+        patch.setattr("facesort.engine.review.clusters.event_groups", None)
+        again, _ = find_clusters(job, PACK, kept)
+        ignore(job, first[0].face_ids[:1].tolist())
+        rest, compared = find_clusters(job, PACK, kept)
+    assert [c.face_ids.tolist() for c in again] == [c.face_ids.tolist() for c in first]
+    assert ([len(c) for c in rest], compared) == ([2], 2)
+
+    sort(job, [[(5, 0.3)]])
+    assert [len(c) for c in find_clusters(job, PACK, kept)[0]] == [3]
+    answer_faces(job, {5: "Ada"}, "no")
+    state = kept.state
+    find_clusters(job, PACK, kept)
+    assert kept.state != state

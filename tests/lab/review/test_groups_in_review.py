@@ -1,0 +1,198 @@
+"""Groups on the page of the review: why a face has its name, groups in doubt, and chains that are cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from review_event import PACK, InMemory, actions, rematch, seed, sort
+
+from facesort.lab.review.chain import ChainBox
+from facesort.lab.review.doubtful import DoubtfulPanel
+from facesort.lab.review.person import PersonPanel
+from facesort.lab.review.session import ReviewSession
+from facesort.lab.review.sheet import FaceSheet
+from facesort.lab.review.tiles import REFERENCE
+from facesort.lab.review.unknown_people import UnknownPeoplePanel
+from facesort.store import Store
+
+HOSTILE = "Ada <script>alert(1)</script>\n=1+1"
+
+
+@pytest.fixture
+def session() -> Iterator[ReviewSession]:
+    """Faces 1 to 4 are the first person's, each like the one before; 5 is Bo's, 6 to 8 may be, only just."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, HOSTILE, (0, 0.0))
+        seed(job, "Bo", (2, 0.0))
+        sort(job, [[(0, turn)] for turn in (0.3, 0.8, 1.15, 1.4)])
+        sort(job, [[(2, turn)] for turn in (0.3, 1.17, 1.18, 1.19)])
+        rematch(job)
+        opened = ReviewSession(job, PACK)
+        opened.slow_s = math.inf
+        yield opened
+
+
+def ids(sheet: FaceSheet) -> list[int]:
+    return [tile["id"] for tile in sheet.tiles]
+
+
+def lines(sheet: FaceSheet, face_id: int) -> list[str]:
+    tile: dict[str, Any] = next(tile for tile in sheet.tiles if tile["id"] == face_id)
+    return [tile["title"], *tile["lines"], *tile["badges"]]
+
+
+def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
+    """What the browser sends."""
+    sheet._handle_custom_msg({"action": act, "ids": list(face_ids)}, [])
+
+
+def keys(sheet: FaceSheet) -> dict[str, str]:
+    return {action["name"]: action["key"] for action in sheet.actions}
+
+
+def test_a_face_named_by_its_group_says_so(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
+    assert ids(panel.sheet) == [3, 4]
+    assert "with 3 others of the same person; nearest 00003.jpg at 0.25" in lines(panel.sheet, 4)
+    assert "by its group" in lines(panel.sheet, 4)
+    person = PersonPanel(session)
+    person.person.value = HOSTILE
+    assert "with 3 others of the same person; nearest 00004.jpg at 0.25" in lines(person.sheet, 3)
+    assert not any("others" in line for line in lines(person.sheet, 1)), "named by the reference"
+
+
+# --- groups in doubt --------------------------------------------------------------------------
+
+
+def test_groups_in_doubt_are_asked_about_first_and_as_one(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
+    (tile,) = panel.groups.tiles
+    assert tile["title"] == "3 photos may be Bo: confirm"
+    assert (len(tile["pictures"]), tile["layout"], tile["captions"]) == (5, "group", ["Bo"])
+    assert "1 group and 2 matches to check" in panel.message.value
+    assert dict(row[:2] for row in session.table().rows)["Doubtful"] == 5
+    assert (keys(panel.groups)["yes"], keys(panel.groups)["no"]) == ("y", "n")
+
+
+@pytest.mark.parametrize(("answer", "of_bo"), [("yes", 4), ("no", 1)])
+def test_one_answer_for_the_whole_group(session: ReviewSession, answer: str, of_bo: int) -> None:
+    panel = DoubtfulPanel(session)
+    press(panel.groups, answer, *ids(panel.groups))
+    assert ids(panel.groups) == []
+    assert "3 faces. 2 matches to check" in panel.message.value
+    assert session.face_counts()["Bo"] == of_bo
+    assert actions(session.workspace)[0].summary == f"{answer} for 3 faces: Bo"
+    press(panel.sheet, "undo")
+    assert ids(panel.groups) == [6]
+
+
+def test_single_faces_of_an_opened_group_are_answered(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
+    assert panel.opened.layout.display == "none"
+    press(panel.groups, "open", *ids(panel.groups))
+    assert (sorted(ids(panel.opened)), panel.opened.layout.display) == ([6, 7, 8], "")
+    press(panel.opened, "chain", 7)
+    assert ids(panel.chain.sheet)[0] == REFERENCE
+    press(panel.opened, "no", 6)
+    assert sorted(ids(panel.opened)) == [7, 8], "it stays open"
+    press(panel.opened, "yes", 7, 8)
+    assert (ids(panel.groups), panel.opened.layout.display) == ([], "none")
+    assert session.face_counts()["Bo"] == 3
+
+
+def test_who_is_not_sure_of_a_group_is_asked_again(session: ReviewSession) -> None:
+    panel = DoubtfulPanel(session)
+    press(panel.groups, "open", 6)
+    press(panel.groups, "unsure", 6)
+    assert "not sure" in lines(panel.groups, 6)
+    press(panel.opened, "close")
+    assert panel.opened.layout.display == "none"
+    press(panel.groups, "yes", 99)  # it has gone meanwhile
+    assert ids(panel.groups) == [6]
+
+
+def test_who_may_be_somebody_is_not_among_the_unknown(session: ReviewSession) -> None:
+    unknown = UnknownPeoplePanel(session)
+    assert unknown.groups.tiles == []
+    panel = DoubtfulPanel(session)
+    press(panel.groups, "no", 6)
+    unknown.refresh()
+    assert [tile["title"] for tile in unknown.groups.tiles] == ["3 faces"]
+
+
+# --- chains -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(session: ReviewSession) -> tuple[PersonPanel, ChainBox]:
+    """The chain of face 4 is open."""
+    panel = PersonPanel(session)
+    panel.person.value = HOSTILE
+    assert keys(panel.sheet)["chain"] == "c"
+    assert panel.chain.widget.layout.display == "none"
+    press(panel.sheet, "chain", 4)
+    return panel, panel.chain
+
+
+def test_a_chain_is_shown_from_the_reference_to_the_face(
+    opened: tuple[PersonPanel, ChainBox],
+) -> None:
+    _, chain = opened
+    assert chain.widget.layout.display == ""
+    assert ids(chain.sheet) == [REFERENCE, 1, 2, 3, 4]
+    assert all(tile["pictures"][0] == b"jpg" for tile in chain.sheet.tiles)
+    assert "0.49 from the one before" in lines(chain.sheet, 2)
+    assert "2 others only through it" in lines(chain.sheet, 2)
+    assert "the longest step 0.49" in chain.heading.value
+    assert "<script>" not in chain.heading.value
+    assert "\n" not in lines(chain.sheet, REFERENCE)[0]
+
+
+def test_one_face_is_cut_out_of_a_chain(opened: tuple[PersonPanel, ChainBox]) -> None:
+    panel, chain = opened
+    press(chain.sheet, "no", 3)
+    assert ids(chain.sheet) == [REFERENCE, 1, 2, 4]
+    assert sorted(ids(panel.sheet)) == [1, 2, 4]
+    assert "No: 1 face of Ada &lt;script&gt;" in panel.message.value
+
+
+def test_the_rest_of_a_chain_is_cut_as_one_action(opened: tuple[PersonPanel, ChainBox]) -> None:
+    panel, chain = opened
+    press(chain.sheet, "rest", 2)
+    assert ids(panel.sheet) == [1]
+    assert "No: 3 faces of" in panel.message.value
+    assert chain.widget.layout.display == "none", "the face is nobody's now"
+    press(panel.sheet, "undo")
+    assert sorted(ids(panel.sheet)) == [1, 2, 3, 4]
+
+
+def test_a_reference_is_not_cut(opened: tuple[PersonPanel, ChainBox]) -> None:
+    panel, chain = opened
+    revision, done = chain.sheet.revision, len(actions(panel.session.workspace))
+    press(chain.sheet, "rest", REFERENCE)
+    assert "This is the reference" in panel.message.value
+    assert chain.sheet.revision > revision, "it does not stay faded"
+    assert len(actions(panel.session.workspace)) == done
+
+
+def test_a_chain_closes(opened: tuple[PersonPanel, ChainBox]) -> None:
+    panel, chain = opened
+    assert keys(chain.sheet)["close"] == "Escape"
+    press(chain.sheet, "close")
+    assert chain.widget.layout.display == "none"
+    press(panel.sheet, "chain", 3)
+    panel.person.value = "Bo"
+    assert chain.widget.layout.display == "none", "of another person"
+
+
+def test_a_face_that_was_erased_has_no_chain(session: ReviewSession) -> None:
+    with session.workspace.open_store() as store:
+        store.execute("UPDATE face SET embedding = '' WHERE face_id = 3")
+    panel = DoubtfulPanel(session)
+    press(panel.sheet, "chain", 3)
+    assert "There is no chain to this face" in panel.message.value
+    assert not any("nearest" in line for line in lines(panel.sheet, 3))
