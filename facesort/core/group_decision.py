@@ -71,7 +71,7 @@ def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances)
     """
     cosine = threshold.cosine
     loose = rms_distance(cosine)
-    inside = linkage.score >= np.float32(cosine)
+    inside = (linkage.person >= 0) & (linkage.score >= np.float32(cosine))
     just = inside & (linkage.joined >= _MANY)
     just &= rms_distance(linkage.score) > np.float32(_BAND) * loose
     # Faces that came to one person at one mean cosine came together.

@@ -159,10 +159,10 @@ def _strangers(
     start: float,
 ) -> tuple[int, float]:
     """Number of named faces, and the mean cosine with the nearest group of others that a share of them exceeds."""
-    n = len(references)
-    threshold, found, named = start, start, np.flatnonzero(score >= start)
+    n, came = len(references), person >= 0
+    threshold, found, named = start, start, np.flatnonzero(came & (score >= start))
     for _ in range(_ROUNDS):
-        named = np.flatnonzero(score >= threshold)
+        named = np.flatnonzero(came & (score >= threshold))
         of = coo_array((np.ones(len(named), np.float32), (person[named], named)), (n, len(faces)))
         size = 1 + np.bincount(person[named], minlength=n)
         mean = (references + of.tocsr() @ faces) / size[:, None].astype(np.float32)

@@ -245,3 +245,18 @@ def test_matched_at_exactly_the_threshold() -> None:
     thresholds = Thresholds(0, float(rms_distance(threshold)), 0)
     found = group_distances(np.full((1, 1), 1.5, np.float32), said, thresholds, 1.0)
     assert found[0, 0] <= np.float32(thresholds.loose)
+
+
+def test_the_widest_loose_names_no_face_that_came_to_nobody() -> None:
+    rng = np.random.default_rng(0)
+    references = unit(rng.standard_normal((3, DIM)) + 2)
+    faces = unit(np.concatenate([references + 0.02 * rng.standard_normal((3, DIM)), -references]))
+    linkage = link(faces, np.arange(6), references, order=np.arange(6), lowest=0.05)
+    found = event_threshold(
+        faces, np.arange(6), references, linkage,
+        order=np.arange(6), quality=np.ones(6), strict=0.8, loose=2.0,
+    )  # fmt: skip
+    proposed = proposals(linkage, mean_cosine(2.0), np.full(6, 0.5, np.float32))
+    assert found.decided_by == "too_few"
+    assert proposed.columns.tolist() == linkage.person.tolist()
+    assert (linkage.person == -1).any()
