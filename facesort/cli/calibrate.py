@@ -67,6 +67,9 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     lines += [found["suggestion"][name]["sentence"] for name in ("loose", "strict")]
     for name, meaning in (("fpir", "strangers named"), ("fnir", "known faces missed")):
         rate = chosen["rates"][name]
+        if rate is None:
+            lines.append(found["not_known"])
+            continue
         lines.append(
             f"{name.upper()}  {rate['value']:.2%} ({rate['errors']} of {rate['trials']}; "
             f"95 %: {rate['low']:.2%} to {rate['high']:.2%})  {meaning} at LOOSE {chosen['loose']:.3f}"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 from click.testing import CliRunner, Result
 from synthetic_event import make_gallery, tree, write_photo
@@ -80,6 +81,35 @@ def copies(folder: Path) -> None:
             people.add_reference(store, person_id, copy)
 
 
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: make_gallery(folder, {1: [30], 2: [30]}), "0 persons can be compared"),
+        (copies, "copies of one picture do not count"),
+        (lambda folder: make_gallery(folder, {1: [30, 60], 2: [30]}), "1 person can be compared"),
+    ],
+)
+def test_one_reference_each_is_calibrated_by_strangers_alone(
+    tmp_path: Path, make: Callable[[Path], object], sentence: str
+) -> None:
+    make(tmp_path)
+    write_photo(tmp_path / "source" / "a.jpg", [1, 9], variation=90)
+
+    done = run(tmp_path, "--apply")
+
+    assert done.exit_code == 0, done.output
+    assert "FPIR  0.00%" in done.stdout
+    assert "FNIR" not in done.stdout.replace("(FNIR, FNMR) is not known", "")
+    assert sentence in done.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    found = json.loads((folder / "calibration.json").read_text())
+    assert (found["chosen"]["rates"]["fnir"], found["suggested"]["fnmr"]) == (None, None)
+    notebook = nbformat.read(folder / "02_calibrate.ipynb", 4)
+    shown = [o for c in notebook.cells for o in c.get("outputs", ())]
+    assert [o for o in shown if o.output_type == "error"] == []
+    assert "not known" in str(shown)
+
+
 def gallery(references: dict[int, list[int]]) -> Callable[[Path], object]:
     return lambda folder: make_gallery(folder, references)
 
@@ -89,9 +119,6 @@ def gallery(references: dict[int, list[int]]) -> Callable[[Path], object]:
     [
         (gallery({}), None, "nobody is in the gallery: add someone first"),
         (gallery({1: [30, 60, 90]}), None, "the gallery has one person"),
-        (gallery({1: [30], 2: [30]}), None, "0 persons can be compared with another photo"),
-        (copies, None, "copies of one picture do not count"),
-        (gallery({1: [30, 60], 2: [30]}), None, "1 person can be compared"),
         (gallery({1: [30, 60], 2: [30, 60]}), {}, "no sub-folder with photos"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9}, "photos of 1 person, but at least"),
         (gallery({1: [30, 60], 2: [30, 60]}), {"Guest": 9, "Sea": None}, "1 person (not used: 1 no_face)"),

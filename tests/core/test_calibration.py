@@ -385,10 +385,6 @@ def test_a_suggestion_is_always_usable(
         # a gallery of one person
         ({1: embed(1, 60, 90)}, {}, "one person, and there are labelled photos of 0 strangers"),
         ({1: embed(1, 60, 90)}, {7: embed(7, 60)}, "labelled photos of 1 stranger\\."),
-        # two references, and pairs of identical ones
-        ({1: embed(1, 60), 2: embed(2, 70)}, {}, "0 persons can be compared"),
-        ({1: embed(1, 60, 60), 2: embed(2, 70, 70)}, {}, "0 persons can be compared"),
-        ({1: embed(1, 60, 90), 2: embed(2, 70)}, {}, "1 person can be compared"),
     ],
 )
 def test_too_little_to_compare_is_a_sentence(
@@ -404,6 +400,38 @@ def test_too_little_to_compare_is_a_sentence(
 def test_targets_are_rates(value: float) -> None:
     with pytest.raises(SettingsError, match="between 0 and 1"):
         Targets(fpir=value)
+
+
+@pytest.mark.parametrize(
+    ("references", "persons"),
+    [
+        ({1: embed(1, 60), 2: embed(2, 70)}, "0 persons"),
+        ({1: embed(1, 60, 60), 2: embed(2, 70, 70)}, "0 persons"),  # pairs of identical ones
+        ({1: embed(1, 60, 90), 2: embed(2, 70)}, "1 person"),
+    ],
+)
+def test_one_reference_each_tells_of_strangers_and_nothing_of_misses(
+    references: dict[int, Embeddings], persons: str
+) -> None:
+    gallery = make_gallery(references)
+    found = make_calibration(gallery, compare(gallery, *NOBODY_LABELLED))
+    point = found.suggested
+    assert (point.fnir, point.fnmr) == (None, None)
+    assert (point.fpir.persons, point.wrong_learning.persons, point.fmr.persons) == (2, 2, 2)
+    assert found.not_known.startswith("How many photos of known people a sort misses (FNIR, FNMR)")
+    assert f": {persons} can be compared with another photo of their own" in found.not_known
+
+
+def test_loose_is_the_same_with_and_without_what_tells_of_misses() -> None:
+    """Who is a stranger to whom does not depend on a second photo of anybody."""
+    faces = population(40, 1, seed=3)
+    one_each = make_gallery({i + 1: faces[i] for i in range(40)})
+    found = make_calibration(one_each, compare(one_each, *NOBODY_LABELLED))
+    assert found.suggestion.loose.basis is Basis.DATA
+    assert found.suggested.fpir.value <= 0.05
+    _, full = event(40, 0)
+    assert make_calibration(*event(40, 0)).not_known == ""
+    assert full.tells_misses
 
 
 # -- the result -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from facesort.errors import GalleryError
 
 # Smaller than the distance of any two photos: such faces are copies of one picture, which prove nothing.
 _SAME_PICTURE = 1e-3
+_MIN_GENUINE = 2  # people; what one of them says is of one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,11 @@ class Comparisons:
     def gallery(self) -> int:
         """Number of persons in the gallery."""
         return int(self.distances.shape[1])
+
+    @property
+    def tells_misses(self) -> bool:
+        """Whether there is anything to say about genuine comparisons (FNMR, FNIR): of at least two people."""
+        return self.fnmr().independent >= _MIN_GENUINE
 
     def fnmr(self) -> Trials:
         """One-to-one genuine comparisons; an error is beyond the threshold (FNMR)."""

@@ -12,7 +12,12 @@ import numpy as np
 
 from facesort.core.calibration.comparisons import Comparisons
 from facesort.core.calibration.rates import Rate
-from facesort.core.calibration.suggestion import Suggestion, Targets, suggest
+from facesort.core.calibration.suggestion import (
+    Suggestion,
+    Targets,
+    suggest,
+    what_is_not_known,
+)
 from facesort.core.gallery import Gallery
 from facesort.core.matching import Thresholds
 from facesort.core.words import several
@@ -62,17 +67,19 @@ class OperatingPoint:
 
     Parameters
     ----------
-    fpir, fnir, fmr, fnmr : Rate
+    fpir, fmr : Rate
         At LOOSE.
+    fnir, fnmr : Rate or None
+        At LOOSE; None without genuine comparisons of two people (`Comparisons.tells_misses`).
     wrong_learning : Rate
         At STRICT.
     """
 
     thresholds: Thresholds
     fpir: Rate
-    fnir: Rate
+    fnir: Rate | None
     fmr: Rate
-    fnmr: Rate
+    fnmr: Rate | None
     wrong_learning: Rate
 
 
@@ -90,6 +97,8 @@ class Calibration:
         `gallery_fingerprint`; it differs if the gallery has changed since.
     current, suggested : OperatingPoint
         At the thresholds in force, and at those suggested.
+    not_known : str
+        What the data cannot say (`what_is_not_known`).
     """
 
     calibration_id: str
@@ -102,6 +111,7 @@ class Calibration:
     current: OperatingPoint
     suggested: OperatingPoint
     suggestion: Suggestion
+    not_known: str
 
     @property
     def thresholds(self) -> Thresholds:
@@ -154,6 +164,7 @@ def calibrate(
         current=operating_point(comparisons, current),
         suggested=operating_point(comparisons, thresholds),
         suggestion=suggestion,
+        not_known=what_is_not_known(comparisons),
     )
     text = json.dumps(found.to_json(), sort_keys=True)
     return replace(found, calibration_id=hashlib.sha256(text.encode()).hexdigest()[:12])
@@ -179,15 +190,15 @@ def operating_point(comparisons: Comparisons, thresholds: Thresholds) -> Operati
     Raises
     ------
     InsufficientTrialsError
-        If there are no trials for one of the rates.
+        If there is nobody who could be taken for somebody else.
     """
-    loose = thresholds.loose
+    loose, known = thresholds.loose, comparisons.tells_misses
     return OperatingPoint(
         thresholds,
         comparisons.fpir().at(loose),
-        comparisons.fnir().at(loose),
+        comparisons.fnir().at(loose) if known else None,
         comparisons.fmr().at(loose),
-        comparisons.fnmr().at(loose),
+        comparisons.fnmr().at(loose) if known else None,
         comparisons.wrong_learning(thresholds.margin).at(thresholds.strict),
     )
 

@@ -95,7 +95,7 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
     Raises
     ------
     InsufficientTrialsError
-        If there are fewer than two people with genuine comparisons, or fewer than two strangers.
+        If there are fewer than two strangers.
     """
     refuse_too_few(comparisons)
     loose = _suggest("LOOSE", comparisons.fpir(), recommended.loose, targets.fpir)
@@ -116,24 +116,33 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
 def refuse_too_few(comparisons: Comparisons) -> None:
     """Refuse too few comparisons; only counts people and computes no rate.
 
+    Both thresholds come from faces of strangers, and all others are strangers to a person: one reference each will do.
+
     Raises
     ------
     InsufficientTrialsError
-        If there are fewer than two people with genuine comparisons, or fewer than two strangers.
+        If there are fewer than two strangers.
     """
-    genuine, strangers = comparisons.fnmr().independent, comparisons.fpir().independent
+    strangers = comparisons.fpir().independent
     if strangers < 2:
         raise InsufficientTrialsError(
             "there is nobody who could be mistaken for somebody else: the gallery has one person, and there are "
             f"labelled photos of {several(strangers, 'stranger')}. Seed a second person, or pass photos of at least "
             "two others with --labelled (one folder per person)"
         )
-    if genuine < 2:
-        raise InsufficientTrialsError(
-            f"only {several(genuine, 'person')} can be compared with another photo of their own, at least two are "
-            "needed (copies of one picture do not count): add a second reference with `facesort seed NAME PHOTO`, or "
-            "pass photos of the gallery's persons with --labelled (one folder per person, named as in the gallery)"
-        )
+
+
+def what_is_not_known(comparisons: Comparisons) -> str:
+    """What cannot be said without genuine comparisons, and what to do about it, in a sentence; empty for nothing."""
+    if comparisons.tells_misses:
+        return ""
+    return (
+        "How many photos of known people a sort misses (FNIR, FNMR) is not known: "
+        f"{several(comparisons.fnmr().independent, 'person')} can be compared with another photo of their own, at "
+        "least two are needed (copies of one picture do not count). Add a second reference with "
+        "`facesort seed NAME PHOTO`, or pass photos of the gallery's persons with --labelled (one folder per person, "
+        "named as in the gallery)."
+    )
 
 
 def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Suggested:

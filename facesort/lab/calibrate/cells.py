@@ -143,6 +143,7 @@ def show_suggestion(session: CalibrationSession) -> Table:
             for name, side in sides
         ],
         note=_duplicates(session)
+        + (f"{found.not_known} " if found.not_known else "")
         + (
             f"What is missing: {'; '.join(missing)}. Photos of anybody count, one folder per person."
             if missing
@@ -175,7 +176,8 @@ def show_distances(session: CalibrationSession) -> DraggableChart:
     )
     with mpl.rc_context(style()):
         figure = Figure(figsize=(8.0, 4.2), layout="constrained")
-        marks = plot_groups(figure.add_subplot(), groups, session.thresholds)
+        there = [group for group in groups if len(group.scores)]
+        marks = plot_groups(figure.add_subplot(), there, session.thresholds)
     text = "Histograms of distances between faces of the same and of different people, with STRICT and LOOSE"
     shown = DraggableChart(
         figure, marks, lambda name, value: session.move(**{name.lower(): value}), text
@@ -197,7 +199,7 @@ def show_rates(session: CalibrationSession) -> Live:
 
     def table() -> Table:
         point, now, persons = session.point, session.thresholds, session.comparisons.gallery
-        rows: list[tuple[str, str, Rate, str]] = [
+        rows: list[tuple[str, str, Rate | None, str]] = [
             (
                 f"FPIR ({persons:,} persons)",
                 "LOOSE",
@@ -222,32 +224,39 @@ def show_rates(session: CalibrationSession) -> Live:
         return Table(
             ("Rate", "At", "Value", "Counted", "95 % interval", "What it counts"),
             [
-                (
-                    name,
-                    f"{side} {decimals(getattr(now, side.lower()))}",
-                    share(rate.value),
-                    f"{rate.errors:,} of {rate.trials:,}",
-                    f"{share(rate.low)} to {share(rate.high)}",
-                    meaning,
-                )
+                (name, f"{side} {decimals(getattr(now, side.lower()))}", *_counted(rate), meaning)
                 for name, side, rate, meaning in rows
             ],
             note=f"The sample size is people, not photos: the {point.fpir.trials:,} faces for FPIR are of "
-            f"{point.fpir.persons:,} people, those for FNIR of {point.fnir.persons:,}. "
-            "If no error was seen, go by the upper end of the interval.",
+            f"{point.fpir.persons:,} people"
+            + (f", those for FNIR of {point.fnir.persons:,}" if point.fnir else "")
+            + ". If no error was seen, go by the upper end of the interval. "
+            + session.calibration.not_known,
         )
 
     return session.live("rates", table)
 
 
+def _counted(rate: Rate | None) -> tuple[str, str, str]:
+    """Value, count and interval."""
+    if rate is None:
+        return "not known", "", ""
+    return (
+        share(rate.value),
+        f"{rate.errors:,} of {rate.trials:,}",
+        f"{share(rate.low)} to {share(rate.high)}",
+    )
+
+
 def show_curves(session: CalibrationSession) -> Live:
-    """ROC and DET with the operating point; follow the thresholds."""
+    """ROC and DET with the operating point, or FPIR alone; follow the thresholds."""
 
     def chart() -> Image:
         figure = plot_curves(session.curves, session.point, session.calibration.targets.fpir)
-        return picture(
-            figure, "ROC of one comparison and DET of the whole gallery, with LOOSE marked"
-        )
+        text = "ROC of one comparison and DET of the whole gallery, with LOOSE marked"
+        if session.calibration.not_known:
+            text = "FPIR at every LOOSE, with LOOSE marked"
+        return picture(figure, text)
 
     return session.live("curves", chart, deferred=True)
 

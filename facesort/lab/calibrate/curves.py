@@ -28,20 +28,22 @@ class Curves:
 
     Parameters
     ----------
-    thresholds, fmr, fnmr, fpir, fnir : ndarray of shape (n,), float64
+    thresholds, fmr, fpir : ndarray of shape (n,), float64
+    fnmr, fnir : ndarray of shape (n,), float64, or None
+        None without genuine comparisons.
     persons : int
         In the gallery.
     band_at : ndarray of shape (at most 20,), float64
-        Thresholds at which FNIR has an interval.
+        Thresholds at which FNIR has an interval; without it, FPIR.
     bands : tuple of Rate
-        FNIR there.
+        The same rate there.
     """
 
     thresholds: Numbers
     fmr: Numbers
-    fnmr: Numbers
+    fnmr: Numbers | None
     fpir: Numbers
-    fnir: Numbers
+    fnir: Numbers | None
     persons: int
     band_at: Numbers
     bands: tuple[Rate, ...]
@@ -53,22 +55,23 @@ def curves_of(comparisons: Comparisons) -> Curves:
     Raises
     ------
     InsufficientTrialsError
-        If there are no trials for one of the rates.
+        If there is nobody who could be taken for somebody else.
     """
     grid = np.arange(0.0, 2.0 + _STEP / 2, _STEP)
-    mated = comparisons.fnir()
-    sides = comparisons.fmr(), comparisons.fnmr(), comparisons.fpir(), mated
-    fmr, fnmr, fpir, fnir = (side.values(grid) for side in sides)
+    strangers, known = comparisons.fpir(), comparisons.tells_misses
+    banded = comparisons.fnir() if known else strangers
+    fmr, fpir = comparisons.fmr().values(grid), strangers.values(grid)
+    fnmr, fnir = (comparisons.fnmr().values(grid), banded.values(grid)) if known else (None, None)
     # Intervals where something happens: between the first and the last stranger who is given a name.
     busy = np.flatnonzero((fpir > 0) & (fpir < 1))
     first, last = (busy[0], busy[-1]) if len(busy) else (0, len(grid) - 1)
     band_at = grid[np.unique(np.linspace(max(first - 1, 0), last, _BANDS).astype(int))]
-    bands = tuple(mated.rates(band_at.tolist()))
+    bands = tuple(banded.rates(band_at.tolist()))
     return Curves(grid, fmr, fnmr, fpir, fnir, comparisons.gallery, band_at, bands)
 
 
 def plot_curves(curves: Curves, point: OperatingPoint, target: float) -> Figure:
-    """Draw the ROC of one comparison and the DET of the whole gallery.
+    """Draw the ROC of one comparison and the DET of the whole gallery; without genuine comparisons, FPIR alone.
 
     Parameters
     ----------
@@ -79,20 +82,45 @@ def plot_curves(curves: Curves, point: OperatingPoint, target: float) -> Figure:
     """
     with mpl.rc_context(style()):
         figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
+        if curves.fnmr is None or curves.fnir is None or point.fnmr is None or point.fnir is None:
+            _plot_fpir(figure.subplots(), curves, point, target)
+            return figure
         left, right = figure.subplots(1, 2)
-        _plot_roc(left, curves, point)
-        _plot_det(right, curves, point, target)
+        _plot_roc(left, curves, (point.fmr, point.fnmr), curves.fnmr)
+        _plot_det(right, curves, (point.fpir, point.fnir), curves.fnir, target)
         return figure
 
 
-def _plot_roc(ax: Axes, curves: Curves, point: OperatingPoint) -> None:
-    floor = _decade(min(1 / point.fmr.trials, 1e-4))
-    found = 1 - curves.fnmr
+def _plot_fpir(ax: Axes, curves: Curves, point: OperatingPoint, target: float) -> None:
+    """FPIR over LOOSE: what strangers tell alone."""
+    now, loose = point.fpir, point.thresholds.loose
+    floor = _decade(min(1 / now.trials, target / 2))
+    low = np.maximum([rate.low for rate in curves.bands], floor)
+    high = np.maximum([rate.high for rate in curves.bands], floor)
+    ax.fill_between(curves.band_at, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95 %")
+    ax.plot(
+        curves.thresholds, np.maximum(curves.fpir, floor), color=BLUE, linewidth=1.8, label="FPIR"
+    )
+    ax.axhline(target, color=ORANGE, linewidth=1.4, linestyle=":", label=f"target: {share(target)}")
+    ax.plot(loose, max(now.value, floor), "o", color=DARK, label="LOOSE", clip_on=False, zorder=5)
+    _log_axis(ax, "y", floor, now.trials)
+    ends = float(curves.band_at[0]), float(curves.band_at[-1])
+    ax.set_xlim(min(*ends, loose) - 0.05, min(max(*ends, loose) + 0.05, 2.0))
+    ax.set_title(f"FPIR: a gallery of {curves.persons:,}; FNIR is not known")
+    ax.set_xlabel("LOOSE")
+    ax.set_ylabel("FPIR: strangers given a name")
+    ax.legend(loc="lower right", fontsize=8)
+
+
+def _plot_roc(ax: Axes, curves: Curves, now: tuple[Rate, Rate], missed: Numbers) -> None:
+    fmr, fnmr = now
+    floor = _decade(min(1 / fmr.trials, 1e-4))
+    found = 1 - missed
     ax.plot(np.maximum(curves.fmr, floor), found, color=BLUE, linewidth=1.8)
-    _mark(ax, (point.fmr, floor), (point.fnmr, 0.0), flip=True)
-    _log_axis(ax, "x", floor, point.fmr.trials)
+    _mark(ax, (fmr, floor), (fnmr, 0.0), flip=True)
+    _log_axis(ax, "x", floor, fmr.trials)
     shown = found[curves.fmr > 0]
-    bottom = min(float(shown.min(initial=1.0)), 1 - point.fnmr.high)
+    bottom = min(float(shown.min(initial=1.0)), 1 - fnmr.high)
     ax.set_ylim(max(np.floor(20 * bottom) / 20 - 0.02, 0.0), 1.01)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: share(y)))
     ax.set_title("ROC: one face, one person")
@@ -100,9 +128,12 @@ def _plot_roc(ax: Axes, curves: Curves, point: OperatingPoint) -> None:
     ax.set_ylabel("1 - FNMR: the person accepted")
 
 
-def _plot_det(ax: Axes, curves: Curves, point: OperatingPoint, target: float) -> None:
-    floor = _decade(min(1 / point.fpir.trials, target / 2))
-    floor_y = _decade(1 / point.fnir.trials)
+def _plot_det(
+    ax: Axes, curves: Curves, now: tuple[Rate, Rate], missed: Numbers, target: float
+) -> None:
+    fpir, fnir = now
+    floor = _decade(min(1 / fpir.trials, target / 2))
+    floor_y = _decade(1 / fnir.trials)
     at = np.interp(curves.band_at, curves.thresholds, curves.fpir)
     low = np.array([rate.low for rate in curves.bands])
     high = np.array([rate.high for rate in curves.bands])
@@ -117,15 +148,15 @@ def _plot_det(ax: Axes, curves: Curves, point: OperatingPoint, target: float) ->
     )
     ax.plot(
         np.maximum(curves.fpir, floor),
-        np.maximum(curves.fnir, floor_y),
+        np.maximum(missed, floor_y),
         color=BLUE,
         linewidth=1.8,
         label="FPIR and FNIR",
     )
     ax.axvline(target, color=ORANGE, linewidth=1.4, linestyle=":", label=f"target: {share(target)}")
-    _mark(ax, (point.fpir, floor), (point.fnir, floor_y))
-    _log_axis(ax, "x", floor, point.fpir.trials)
-    _log_axis(ax, "y", floor_y, point.fnir.trials)
+    _mark(ax, (fpir, floor), (fnir, floor_y))
+    _log_axis(ax, "x", floor, fpir.trials)
+    _log_axis(ax, "y", floor_y, fnir.trials)
     ax.set_title(f"DET: a gallery of {curves.persons:,}")
     ax.set_xlabel("FPIR: strangers given a name")
     ax.set_ylabel("FNIR: known faces missed")
