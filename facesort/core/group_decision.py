@@ -39,7 +39,8 @@ class Proposals:
         them may be one stranger's.  They are asked about, not delivered.
     alone : ndarray of bool
         Whether the face may be named without a group: not if it is doubtful, or one of three or more that are of one
-        person, but nobody's.  The few that are near somebody are then a stranger's best shots.
+        person, but nobody's.  The few that are near somebody are then a stranger's best shots.  With a given LOOSE,
+        all may.
     """
 
     columns: Ids
@@ -81,11 +82,11 @@ def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances)
     doubtful = just & ~near[merge] if len(merge) else just
     group = linkage.groups(cosine)
     sizes = np.bincount(group)[group]
-    nobodys = (group >= linkage.n_persons) & (sizes >= _MANY)
+    closed = doubtful | (group >= linkage.n_persons) & (sizes >= _MANY)
+    if threshold.decided_by == "given":  # whoever answers for a LOOSE has a face alone judged by it
+        closed = np.zeros_like(closed)
     columns = np.where(inside, linkage.person, -1)
-    return Proposals(
-        columns, rms_distance(linkage.score), sizes - 1, doubtful, ~doubtful & ~nobodys
-    )
+    return Proposals(columns, rms_distance(linkage.score), sizes - 1, doubtful, ~closed)
 
 
 def group_distances(
@@ -112,7 +113,7 @@ def group_distances(
         face here, and to all if it may not be named alone and is not within STRICT.
     """
     loose = np.float32(thresholds.loose)
-    found = np.minimum(distances * np.float32(thresholds.loose / alone), np.float32(2))
+    found = as_judged(distances, thresholds.loose, alone)
     faces = np.flatnonzero((proposed.columns >= 0) & ~proposed.doubtful)
     columns = proposed.columns[faces]
     closed = ~proposed.alone[:, None] & (distances > np.float32(thresholds.strict))
@@ -122,6 +123,12 @@ def group_distances(
     found = np.where(closed, np.maximum(found, beyond), found)
     found[faces, columns] = np.minimum(proposed.distances[faces], loose)
     return np.asarray(found, np.float32)
+
+
+def as_judged(distances: Distances, loose: float, alone: float) -> Distances:
+    """Distances of faces alone, in the scale in which `alone` is LOOSE."""
+    scale = 1.0 if alone == loose else loose / alone
+    return np.asarray(np.minimum(distances * np.float32(scale), np.float32(2)), np.float32)
 
 
 def decide_in_groups(

@@ -20,6 +20,7 @@ from facesort.core.calibration.crowd import (
 from facesort.core.calibration.forecast import (
     DropForecast as DropForecast,
     Forecast as Forecast,
+    GroupedSample as GroupedSample,
 )
 from facesort.core.calibration.rates import (
     Rate as Rate,

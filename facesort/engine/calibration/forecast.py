@@ -10,18 +10,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.calibration import Forecast
+from facesort.core.calibration import Forecast, GroupedSample
 from facesort.core.gallery import Gallery
-from facesort.core.matching import Thresholds, distances_to_persons
+from facesort.core.group_decision import decide_in_groups
+from facesort.core.matching import Distances, Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, PhotoRef
 from facesort.engine.calibration.labelled import analyse_files
-from facesort.engine.job.decide import decide_batch
+from facesort.engine.job.decide import Decided, decide_batch
+from facesort.engine.job.groups import EventGroups, groups_of
 from facesort.engine.job.intake import present_files
 from facesort.engine.rules import Rules
 from facesort.engine.setup import refuse_other_pack
 from facesort.engine.sources.locate import locate
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
+from facesort.store.queries.face_sets import ComparableFaces
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
@@ -29,6 +32,8 @@ T = TypeVar("T")
 
 SAMPLE = 200
 """Photos of the source that a forecast analyses."""
+
+_WIDEST = 1.4  # RMS distance; a forecast is for every LOOSE, and embeddings say nothing beyond
 
 
 def frozen_gallery(workspace: Workspace, pack: ModelPack) -> Gallery:
@@ -140,7 +145,8 @@ def forecast_from(
         The sample.
     rules : Rules
         LOOSE, margin and quality apply to `Forecast.learnable`; STRICT is left open.  LOOSE also determines which
-        photos reach no folder because somebody in them is withheld.
+        photos reach no folder because somebody in them is withheld.  With `Rules.groups`, faces of the sample are
+        joined into groups.
     photos_in_all : int
         The number of photos that the sample was drawn from.
     """
@@ -148,25 +154,109 @@ def forecast_from(
     results = decide_batch(
         analyses, gallery, Rules(at_loose, rules.learn_quality, rules.unknown_folder)
     )
-    centroids = gallery.centroids()
+    groups = _groups(results, gallery, rules)
+    decided = results if groups is None else _in_groups(results, gallery, rules, groups)
     withheld_persons = {person.person_id for person in gallery.persons if not person.deliver}
-    nearest, learnable, photo_of = [], [], []
-    for number, result in enumerate(results):
-        faces = result.analysis.faces if result.decisions else ()
-        embeddings = np.array([face.embedding for face in faces], np.float32)
-        distances = distances_to_persons(embeddings, centroids)
-        # The rule of what_counts.sql, for thresholds that nothing is stored under; a test compares the two.
-        withheld = any(d.person_id in withheld_persons for d in result.decisions)
-        nearest.append(np.inf if withheld else distances.min(initial=np.inf))
-        for index in range(len(faces)):
-            learned = index in result.learned
-            learnable.append(result.decisions[index].distance if learned else np.inf)
-            photo_of.append(number)
+    # The rule of what_counts.sql, for thresholds that nothing is stored under; a test compares the two.
+    withheld = [
+        any(d.person_id in withheld_persons for d in result.decisions) for result in decided
+    ]
+    distances = _distances(results, gallery)
+    learnable = [
+        decision.distance if index in result.learned else np.inf
+        for result in results
+        for index, decision in enumerate(result.decisions)
+    ]
+    photo_of = np.repeat(np.arange(len(results)), [len(result.decisions) for result in results])
     return Forecast(
         photos_in_all,
-        np.array(nearest, np.float32),
+        np.array(
+            [
+                np.inf if hidden else rows.min(initial=np.inf)
+                for hidden, rows in zip(withheld, distances, strict=True)
+            ],
+            np.float32,
+        ),
         np.array(learnable, np.float32),
-        np.array(photo_of, np.int64),
+        photo_of.astype(np.int64),
+        None if groups is None else _grouped(groups, distances, photo_of, rules),
+    )
+
+
+def decide_sample(
+    analyses: Sequence[Analysis], gallery: Gallery, rules: Rules
+) -> tuple[Decided, ...]:
+    """Who the faces of a sample are at the end of a sort, by their groups too if the rules ask for them."""
+    results = decide_batch(analyses, gallery, rules)
+    groups = _groups(results, gallery, rules)
+    return results if groups is None else _in_groups(results, gallery, rules, groups)
+
+
+def _distances(results: Sequence[Decided], gallery: Gallery) -> list[Distances]:
+    """Distances of the faces of each photo to all persons; none of a photo that is not decided."""
+    centroids = gallery.centroids()
+    found = []
+    for result in results:
+        faces = result.analysis.faces if result.decisions else ()
+        embeddings = np.array([face.embedding for face in faces], np.float32)
+        found.append(distances_to_persons(embeddings, centroids))
+    return found
+
+
+def _groups(results: Sequence[Decided], gallery: Gallery, rules: Rules) -> EventGroups | None:
+    """Groups of the faces of a sample; None if the rules want none, or there is nothing to join."""
+    decided = [(number, result) for number, result in enumerate(results) if result.decisions]
+    if not rules.groups or not decided:
+        return None
+    faces = [(number, face) for number, result in decided for face in result.analysis.faces]
+    photos = np.array([number for number, _ in faces], np.int64)
+    rank = np.argsort(np.argsort([result.analysis.sha256 for result in results]))
+    order = np.argsort(np.argsort(rank[photos], kind="stable"))
+    sample = ComparableFaces(
+        np.arange(len(faces), dtype=np.int64),
+        photos,
+        order.astype(np.int64),
+        np.array([face.quality for _, face in faces], np.float64),
+        np.stack([face.embedding for _, face in faces]),
+    )
+    return groups_of(sample, gallery, rules, widest=_WIDEST)
+
+
+def _in_groups(
+    results: Sequence[Decided], gallery: Gallery, rules: Rules, groups: EventGroups
+) -> tuple[Decided, ...]:
+    """The same photos, decided with what their groups say."""
+    thresholds, row, decided = groups.thresholds(rules.thresholds), 0, []
+    for result, distances in zip(results, _distances(results, gallery), strict=True):
+        rows = list(range(row, row := row + len(distances)))
+        decisions = decide_in_groups(
+            distances,
+            gallery.person_ids,
+            thresholds,
+            None,
+            groups.proposals.of(rows),
+            groups.threshold.alone,
+        )
+        decided.append(replace(result, decisions=decisions))
+    return tuple(decided)
+
+
+def _grouped(
+    groups: EventGroups,
+    distances: Sequence[Distances],
+    photo_of: NDArray[np.int64],
+    rules: Rules,
+) -> GroupedSample:
+    """For forecasts at any LOOSE."""
+    everything = np.concatenate([rows for rows in distances if len(rows)])
+    own = everything[np.arange(len(everything)), groups.linkage.person]
+    return GroupedSample(
+        groups.linkage,
+        groups.threshold,
+        own,
+        everything.min(axis=1),
+        photo_of,
+        groups.thresholds(rules.thresholds).strict,
     )
 
 

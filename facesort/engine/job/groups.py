@@ -81,17 +81,38 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
     rules : Rules
         A LOOSE that the user set, or that was calibrated, is where groups end; without groups, the pack's.
     """
-    is_given = rules.loose_is_given or not rules.groups
     faces = comparable_faces(store, pack_id)
+    return groups_of(faces, gallery, rules, confirmed(store).items(), rejected_pairs(store))
+
+
+def groups_of(
+    faces: ComparableFaces,
+    gallery: Gallery,
+    rules: Rules,
+    together: Iterable[tuple[int, int]] = (),
+    apart: Iterable[tuple[int, int]] = (),
+    *,
+    widest: float = 0.0,
+) -> EventGroups:
+    """Join some faces with the references, as `event_groups` does.
+
+    Parameters
+    ----------
+    together, apart : iterable of (face_id, person_id)
+        What a user said: *yes*, and *no*.
+    widest : float
+        RMS distance up to which faces are joined at least, so that groups can be looked at beyond LOOSE too.
+    """
+    is_given = rules.loose_is_given or not rules.groups
     references = replace(gallery, learned={}).centroids().references
     linkage = link(
         faces.embeddings,
         faces.photo_ids,
         references,
         order=faces.order,
-        lowest=_lowest(rules, is_given=is_given),
-        together=_rows(confirmed(store).items(), faces, gallery.person_ids),
-        apart=_rows(rejected_pairs(store), faces, gallery.person_ids),
+        lowest=_lowest(rules, widest, is_given=is_given),
+        together=_rows(together, faces, gallery.person_ids),
+        apart=_rows(apart, faces, gallery.person_ids),
     )
     threshold = event_threshold(
         faces.embeddings,
@@ -117,9 +138,9 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
     )
 
 
-def _lowest(rules: Rules, *, is_given: bool) -> float:
+def _lowest(rules: Rules, widest: float, *, is_given: bool) -> float:
     """Mean cosine at which joining may end: no threshold of the event can be lower."""
-    widest = rules.thresholds.loose
+    widest = max(widest, rules.thresholds.loose)
     if not is_given:
         widest = max(widest, rules.widest_loose or FLOOR * widest)
     return max(mean_cosine(widest), _LEAST_COSINE)

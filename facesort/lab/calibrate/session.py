@@ -109,8 +109,9 @@ class CalibrationSession(Session):
 
     @property
     def rules(self) -> Rules:
-        """The rules of a sort with these thresholds."""
-        return replace(rules_of(self.workspace.settings, self.pack), thresholds=self.thresholds)
+        """The rules of a sort with these thresholds; with groups, these end at this LOOSE."""
+        in_force = rules_of(self.workspace.settings, self.pack)
+        return replace(in_force, thresholds=self.thresholds, loose_is_given=True)
 
     @property
     def point(self) -> OperatingPoint:
@@ -162,6 +163,14 @@ class CalibrationSession(Session):
             return None
         return forecast_from(found.analyses, self.gallery, self.rules, found.photos_in_all)
 
+    def event_forecast(self) -> Forecast | None:
+        """What a sort would give that finds LOOSE from the event; None if LOOSE is set, or without a sample."""
+        found, rules = self.sample, rules_of(self.workspace.settings, self.pack)
+        if found is None or not rules.groups or rules.loose_is_given:
+            return None
+        forecast = forecast_from(found.analyses, self.gallery, rules, found.photos_in_all)
+        return forecast if forecast.groups else None
+
     @cached_property
     def seed_pairs(self) -> Trials:
         """Pairs of references of different persons, face to face."""
@@ -197,7 +206,7 @@ class CalibrationSession(Session):
 
     def record(self) -> dict[str, Any]:
         """The content of ``calibration.json``: plain values, no names, no embeddings."""
-        forecast, crowd = self.forecast(), self.crowd()
+        forecast, event, crowd = self.forecast(), self.event_forecast(), self.crowd()
         chosen, point = self.thresholds, self.point
         return self.calibration.to_json() | {
             "data": self.calibration.counts.words,
@@ -208,13 +217,18 @@ class CalibrationSession(Session):
                 "by_hand": self.by_hand,
                 "applied": self.applied == chosen,
                 "rates": {
-                    name: asdict(getattr(point, name))
+                    name: (rate := getattr(point, name)) and asdict(rate)
                     for name in ("fpir", "fnir", "fmr", "fnmr", "wrong_learning")
                 },
             },
             "forecast": forecast and {
                 "drops": asdict(forecast.drops(chosen.loose)),
                 "learned": asdict(forecast.learned().at(chosen.strict)) if len(forecast.learnable) else None,
+            },
+            "event": event and event.groups and {
+                "loose": event.groups.threshold.loose,
+                "decided_by": event.groups.threshold.decided_by,
+                "drops": asdict(event.drops(event.groups.threshold.loose)),
             },
             "crowd": crowd and {**asdict(crowd), "harder": crowd.harder},
         }  # fmt: skip

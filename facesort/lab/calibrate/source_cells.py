@@ -7,9 +7,10 @@ from functools import partial
 from IPython.display import Image, Markdown
 from ipywidgets import Widget
 
+from facesort.core.calibration import DropForecast, Forecast
 from facesort.core.foreign_text import markdown_text
 from facesort.core.stored import StoredFace
-from facesort.engine.job.decide import decide_batch
+from facesort.engine.calibration.forecast import decide_sample
 from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
 from facesort.lab.calibrate.histogram import Group, plot_groups
@@ -22,7 +23,7 @@ from facesort.lab.shared.face_pictures import (
 )
 from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
 from facesort.lab.shared.session import Live
-from facesort.lab.shared.words import share
+from facesort.lab.shared.words import decimals, share
 from facesort.reasons import Outcome
 
 
@@ -97,14 +98,40 @@ def show_forecast(session: CalibrationSession) -> Live:
         if found is None:
             return _no_sample(session)
         drops = found.drops(session.thresholds.loose)
-        low, high = (round(end * drops.photos) for end in (drops.low, drops.high))
-        number = f"{low:,}" if low == high else f"{low:,} to {high:,} (95 %)"
-        text = f"Of all {drops.photos:,} photos, {number} would reach no folder."
+        text = f"Of all {drops.photos:,} photos, {_number(drops)} would reach no folder."
+        if found.groups is not None:
+            text = "\n".join([text, *_of_groups(drops, session.event_forecast())])
         figure = plot_forecast(found, session.thresholds)
         figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
         return picture(figure, text)
 
     return session.live("forecast", content, deferred=True)
+
+
+def _number(drops: DropForecast) -> str:
+    """Photos that reach no folder."""
+    low, high = (round(end * drops.photos) for end in (drops.low, drops.high))
+    return f"{low:,}" if low == high else f"{low:,} to {high:,} (95 %)"
+
+
+def _of_groups(drops: DropForecast, event: Forecast | None) -> list[str]:
+    """What a sort makes of a LOOSE that is set, and what it does without one."""
+    said = []
+    if event is not None and event.groups is not None:
+        found = event.groups.threshold
+        loose = decimals(round(found.loose, 2))
+        where = f"from this sample, {loose}"
+        if found.decided_by == "too_few":
+            where = f"this sample is too small for that, so at {loose}, the model pack's"
+        said.append(
+            f"That is with this LOOSE set; groups of faces end there too. If LOOSE is left to the event ({where}), "
+            f"{_number(event.drops(found.loose))}."
+        )
+    if drops.sampled < drops.photos:
+        said.append(
+            f"All {drops.photos:,} photos find more than these {drops.sampled:,}: groups grow with the event."
+        )
+    return said
 
 
 def show_between(session: CalibrationSession, *, limit: int | None) -> Live:
@@ -126,6 +153,8 @@ def show_between(session: CalibrationSession, *, limit: int | None) -> Live:
         if not faces:
             return Markdown("No face of the sample lies between STRICT and LOOSE.")
         text = f"{len(faces):,} of {number:,} faces of the sample between STRICT and LOOSE, the farthest first"
+        if session.rules.groups:
+            text += "; their groups named those beyond LOOSE"
         return faces_picture(plot_contact_sheet(faces), text)
 
     return session.live("between", content, deferred=True)
@@ -143,7 +172,7 @@ def faces_between(session: CalibrationSession, limit: int) -> tuple[list[StoredF
     """
     if session.sample is None:
         return [], 0
-    results = decide_batch(session.sample.analyses, session.gallery, session.rules)
+    results = decide_sample(session.sample.analyses, session.gallery, session.rules)
     found = [
         (decision, face, photo)
         for photo, result in zip(session.sample.photos, results, strict=True)

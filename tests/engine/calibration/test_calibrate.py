@@ -22,9 +22,11 @@ from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face
 from facesort.engine.calibration.calibrate import (
     CalibrationRun,
+    check_calibration,
     run_calibration,
 )
 from facesort.engine.calibration.forecast import (
+    decide_sample,
     draw,
     forecast_from,
     frozen_gallery,
@@ -42,7 +44,7 @@ from facesort.engine.setup import set_up
 from facesort.errors import FacesortError, GalleryError, InsufficientTrialsError, SourceGoneError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
-from facesort.reasons import PhotoStatus, Reason
+from facesort.reasons import FaceReason, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.gallery.people import NewReference
@@ -157,7 +159,6 @@ def make_labelled(people: dict[str, tuple[int | None, list[int]]]) -> Callable[[
     [
         ({}, None, GalleryError, "nobody is in the gallery"),
         ({1: [30, 60]}, None, InsufficientTrialsError, "nobody who could be mistaken for"),
-        ({1: [30], 2: [30]}, None, InsufficientTrialsError, "0 persons can be compared"),
         (FOUR, make_labelled({}), GalleryError, "no sub-folder with photos"),  # no labelled data
         (FOUR, make_labelled({"Guest": (9, [50])}), InsufficientTrialsError, "photos of 1 person,"),
         (
@@ -190,7 +191,7 @@ def test_what_cannot_be_calibrated_is_a_sentence_and_nothing_is_stored(
     assert sorted((p, p.stat().st_size) for p in workspace.root.rglob("*")) == before
 
 
-def test_copies_of_one_picture_cannot_be_calibrated(tmp_path: Path) -> None:
+def test_copies_of_one_picture_say_nothing_of_misses(tmp_path: Path) -> None:
     """Seeding refuses them by now; a workspace may hold them all the same."""
     workspace, pack = seeded(tmp_path, {1: [30], 2: [60]})
     with workspace.open_store() as store, store.transaction():
@@ -200,8 +201,10 @@ def test_copies_of_one_picture_cannot_be_calibrated(tmp_path: Path) -> None:
                 "copy.png", f"{identity}", 100.0, 0.1, 0.9, pack.pack_id, embedding, b""
             )
             people.add_reference(store, person_id, copy)
-    with pytest.raises(InsufficientTrialsError, match="copies of one picture do not count"):
-        calibrated(workspace, pack)
+    check_calibration(workspace, pack, None)
+    found = calibrated(workspace, pack).calibration
+    assert found.suggested.fnir is None
+    assert "copies of one picture do not count" in found.not_known
 
 
 def test_distances_are_those_that_the_sort_stores_for_the_same_faces(tmp_path: Path) -> None:
@@ -261,19 +264,22 @@ def test_a_sample_of_everything_forecasts_what_the_sort_gives(
 ) -> None:
     workspace, pack = job
     found = forecast_of_everything(workspace, pack)
-    drops = found.drops(pack.loose)
+    assert found.groups is not None
+    loose = found.groups.threshold.loose
+    drops = found.drops(loose)
     assert drops.low == drops.value == drops.high
     sort_in_threads(workspace, pack)
     with workspace.open_store(read_only=True) as store:
         counts = reports.counts(store)
         learned = store.value("SELECT count(*) FROM learned")
+        assert reports.run_records(store)[-1].groups["loose"] == loose
     # Nothing that this event's sort learns brings in a photo: references and photos are of one kind.
     assert drops.dropped == counts.total - counts.photos[PhotoStatus.MATCHED]
     assert drops.photos == counts.total
     assert found.learned().at(pack.strict).errors == learned
 
     again = forecast_of_everything(workspace, pack)
-    assert again.drops(pack.loose) == drops  # what was learned since is left out
+    assert again.drops(loose) == drops  # what was learned since is left out
 
 
 def test_the_same_seed_draws_the_same_photos(job: tuple[Workspace, ModelPack]) -> None:
@@ -394,3 +400,56 @@ def test_the_forecast_is_what_the_sort_decides(
         assert found.learned().at(rules.thresholds.strict).errors == learned
     else:
         assert learned == 0
+
+
+# -- the forecast, with groups ------------------------------------------------------------------------------
+
+
+FAR = st.tuples(st.integers(1, 6), st.integers(150, 255), st.sampled_from([0.2, 0.5, 0.9]))
+
+
+@given(
+    st.lists(st.lists(FAR, max_size=3), min_size=1, max_size=30),
+    st.floats(0.3, 2),
+    st.floats(0.3, 2),
+    st.booleans(),
+)
+def test_the_forecast_in_groups_is_what_is_decided_in_groups(
+    contents: list[list[tuple[int, int, float]]], one: float, other: float, given_loose: bool
+) -> None:
+    analyses = [analysis(i, faces, None) for i, faces in enumerate(contents)]
+    thresholds = Thresholds(min(one, other), max(one, other), 0.05)
+    rules = Rules(thresholds, None, False, groups=True, loose_is_given=given_loose)
+
+    found = forecast_from(analyses, four_people(deliver=True), rules, len(analyses))
+
+    loose = thresholds.loose
+    if found.groups is not None and not given_loose:
+        loose = found.groups.threshold.loose
+    decided = decide_sample(analyses, four_people(deliver=True), rules)
+    nobody = sum(all(d.person_id is None for d in photo.decisions) for photo in decided)
+    assert found.drops(loose).dropped == nobody
+
+
+def test_groups_bring_more_and_a_small_sample_less() -> None:
+    """Faces about as far from a poor reference as from each other: only together they are near enough."""
+    references = {i: synthetic_embedding(i, 230)[None] for i in range(1, 5)}
+    persons = tuple(Person(i, str(i), str(i)) for i in range(1, 5))
+    gallery = Gallery(persons, references)
+    faces = [(person, variation, 0.9) for variation in range(188, 241, 4) for person in range(1, 5)]
+    analyses = [analysis(i, [face], None) for i, face in enumerate(faces)]
+    rules = Rules(Thresholds(0.8, 1.0, 0.05), None, False, groups=True, loose_is_given=False)
+
+    def dropped(rules: Rules, every: int = 1) -> float:
+        some = analyses[:4] if every > 1 else analyses
+        found = forecast_from(some, gallery, rules, len(analyses))
+        loose = rules.thresholds.loose if found.groups is None else found.groups.threshold.loose
+        return found.drops(loose).value
+
+    alone = dropped(replace(rules, groups=False))
+    assert alone > 0.3
+    assert dropped(rules) == 0
+    assert dropped(rules, every=5) > 0
+    assert 0 < dropped(replace(rules, loose_is_given=True)) <= alone, "groups end at that LOOSE"
+    named = [d.reason for photo in decide_sample(analyses, gallery, rules) for d in photo.decisions]
+    assert named.count(FaceReason.WITHIN_GROUP) > 10
