@@ -19,11 +19,14 @@ class Circumstances:
         As they took effect.
     gallery : mapping of person_id to (references, learned), or None
         None: an older facesort did not record it.
+    loose_of_event : bool
+        Whether LOOSE came from the event's own faces, not from a setting.
     """
 
     settings: Mapping[str, object]
     pack_id: str
     gallery: Mapping[int, tuple[int, int]] | None
+    loose_of_event: bool = False
 
     @property
     def loose(self) -> float:
@@ -38,6 +41,13 @@ def different_settings(
     names = [*before.settings, *(name for name in after.settings if name not in before.settings)]
     pairs = [(name, before.settings.get(name), after.settings.get(name)) for name in names]
     return [(name, one, other) for name, one, other in pairs if one != other]
+
+
+def setting(name: str, before: Circumstances, after: Circumstances) -> str:
+    """What a setting is called; LOOSE is none where it came from the event."""
+    if name == "matching.loose" and (before.loose_of_event or after.loose_of_event):
+        return "LOOSE of the event"
+    return f"setting {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class FaceThen:
     distance : float or None
         To that person, or else to the nearest.
     nearest_id : int or None
+    group_distance : float or None
+        Of its group to the person that the group proposed.
     """
 
     person_id: int | None
@@ -94,6 +106,7 @@ class FaceThen:
     decided_id: int | None
     distance: float | None
     nearest_id: int | None
+    group_distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +181,10 @@ class _Why:
         if lost is not None and self._missing(lost, self.after):
             return f"gallery: - {self._name(lost)}"
         if self._by_threshold(old, new):
-            return f"setting matching.loose: {self.before.loose:g} -> {self.after.loose:g}"
+            what = setting("matching.loose", self.before, self.after)
+            return f"{what}: {self.before.loose:g} -> {self.after.loose:g}"
+        if self._by_group(old, new):
+            return "its group"
         # The person of whom more, or less, is known now than then.
         person_id = gained if gained is not None else lost
         return self._grown(person_id) if person_id is not None else "gallery: changed since"
@@ -178,12 +194,25 @@ class _Why:
 
     def _by_threshold(self, old: FaceThen, new: FaceThen) -> bool:
         """Whether the old distance alone explains it: it lies between the old LOOSE and the new one."""
-        if old.distance is None:
+        if old.reason == FaceReason.WITHIN_GROUP:
+            # It was never nearer than LOOSE by itself: the group was.
+            return new.decided_id is None and (old.group_distance or 0) > self.after.loose
+        if old.distance is None or new.reason == FaceReason.WITHIN_GROUP:
             return False
         if new.decided_id is not None:
             near = old.decided_id is None and old.nearest_id == new.decided_id
             return near and self.before.loose < old.distance <= self.after.loose
         return self.after.loose < old.distance <= self.before.loose
+
+    def _by_group(self, old: FaceThen, new: FaceThen) -> bool:
+        """Whether a group named the face, or took its name: by leaving it, by doubt, or by being nobody's."""
+        if {old.reason, new.reason} & {FaceReason.WITHIN_GROUP, FaceReason.GROUP_IN_DOUBT}:
+            return True
+        if old.decided_id is not None and new.decided_id is not None:
+            return new.group_distance is not None  # where the two differ, the group wins
+        # Near enough by itself and unknown all the same: so are faces of a group that is nobody's.
+        near = new.distance is not None and new.distance <= self.after.loose
+        return near and new.decided_id is None and new.reason == FaceReason.ABOVE_LOOSE
 
     def _grown(self, person_id: int) -> str:
         then, now = (

@@ -204,7 +204,7 @@ def test_everyone_is_counted_fewest_photos_first(store: Store) -> None:
         )
         outcome = "unknown" if person_id is None else "strict"
         store.execute(
-            "INSERT INTO decision VALUES (?, 0, ?, '', ?, 1.25, 2, NULL, NULL, 1)",
+            "INSERT INTO decision VALUES (?, 0, ?, '', ?, 1.25, 2, NULL, NULL, 1, NULL, NULL)",
             [face_id, outcome, person_id],
         )
 
@@ -214,3 +214,32 @@ def test_everyone_is_counted_fewest_photos_first(store: Store) -> None:
     assert audit.drops_by_person(store) == [
         ("Bo", 0, 1, 0, 1.25), ("Ada", 3, 0, 0, None), ("Gone", 1, 0, 0, None),
     ]  # fmt: skip
+
+
+def test_what_groups_had_brought_is_counted_as_it_was_when_each_run_ended(store: Store) -> None:
+    fill(store, [photo(), photo()])
+    for run_id, kind in ((1, "sort"), (2, "rematch"), (3, "rematch")):
+        store.execute(
+            "INSERT INTO run VALUES (?, ?, ?, 'finished', '1', 'p', 'p', '{}', 'sort')",
+            [run_id, NOON, NOON],
+        )
+        if run_id > 1:
+            store.execute("INSERT INTO batch VALUES (?, ?, 'COMMITTED')", [run_id, kind])
+        store.execute("INSERT INTO run_batch VALUES ($1, $1, $2, 1, 0, 0)", [run_id, NOON])
+    for face_id, photo_id in ((1, 1), (2, 1), (3, 2)):
+        store.execute(
+            "INSERT INTO face VALUES (?, ?, 1, 0, 0, 1, 1, '', 1, 1, 0, 1, 'p', '', '')",
+            [face_id, photo_id],
+        )
+    decisions = [
+        (1, 0, "within_group"), (2, 0, "within_group"), (3, 0, "above_loose"),
+        (1, 1, "group_in_doubt"), (3, 2, "within_group"),
+    ]  # fmt: skip
+    for face_id, round_, reason in decisions:
+        outcome = "loose" if reason == "within_group" else "unknown"
+        store.execute(
+            "INSERT INTO decision (face_id, round, outcome, reason, batch_id) VALUES (?, ?, ?, ?, ?)",
+            [face_id, round_, outcome, reason, round_ + 1],
+        )
+
+    assert audit.groups_by_run(store) == {1: (2, 1, 0), 2: (1, 1, 1), 3: (2, 2, 1)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -37,6 +37,7 @@ class Decided:
     person_id: int | None
     distance: float
     nearest_id: int
+    group_distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,9 @@ def fill(
     for d in decisions:
         outcome = Outcome.UNKNOWN if d.person_id is None else Outcome.LOOSE
         store.execute(
-            "INSERT INTO decision VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
-            [d.round, outcome, d.reason, d.person_id, d.distance, d.nearest_id, d.run_id],
+            "INSERT INTO decision (face_id, round, outcome, reason, person_id, distance, nearest_id, batch_id, "
+            "group_distance) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [d.round, outcome, *astuple(d)[3:7], d.run_id, d.group_distance],
         )
 
 
@@ -231,6 +233,61 @@ def test_a_re_match_says_what_made_the_difference(
     assert change.after.persons == {p for p in [after.person_id] if p}
 
 
+def event(loose: float) -> Circumstances:
+    return replace(THEN, settings={"matching.loose": loose}, loose_of_event=True)
+
+
+BY_GROUP = replace(ADA_THEN, reason=FaceReason.WITHIN_GROUP, distance=0.8, group_distance=0.58)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause"),
+    [
+        (replace(BY_GROUP, person_id=None, reason=FaceReason.ABOVE_LOOSE), BY_GROUP, "its group"),
+        (  # the widest LOOSE alone would not have named it
+            replace(UNKNOWN_THEN, distance=0.65),
+            replace(BY_GROUP, distance=0.65, group_distance=0.62),
+            "its group",
+        ),
+        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), "its group"),
+        (BY_GROUP, replace(UNKNOWN_THEN, reason=FaceReason.GROUP_IN_DOUBT), "its group"),
+        (  # a group of nobody's has it
+            ADA_THEN,
+            replace(UNKNOWN_THEN, distance=0.55),
+            "its group",
+        ),
+        (ADA_THEN, replace(BY_GROUP, person_id=BO), "its group"),
+        (ADA_THEN, replace(ADA_THEN, person_id=BO, group_distance=0.5), "its group"),
+        (ADA_THEN, replace(UNKNOWN_THEN, distance=0.9), "gallery: faces learned since"),
+    ],
+)
+def test_a_face_that_a_group_brought_or_lost_says_so(
+    before: Decided, after: Decided, cause: str
+) -> None:
+    later = replace(after, round=1, run_id=2, kind="rematch")
+
+    ((_, why),) = changes([before, later], now=event(0.7))
+
+    assert why == ("re-match", cause)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "loose", "cause"),
+    [
+        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), 0.55, "LOOSE of the event: 0.6 -> 0.55"),
+        (UNKNOWN_THEN, rematched(UNKNOWN_THEN, ADA, 0.65), 0.7, "LOOSE of the event: 0.6 -> 0.7"),
+    ],
+)
+def test_loose_of_the_event_is_no_setting(
+    before: Decided, after: Decided, loose: float, cause: str
+) -> None:
+    later = replace(after, round=1, run_id=2, kind="rematch")
+
+    ((_, why),) = changes([before, later], now=event(loose))
+
+    assert why == ("re-match", cause)
+
+
 @pytest.mark.parametrize(
     ("then", "now", "persons", "cause"),
     [
@@ -358,8 +415,8 @@ def test_two_moments_of_a_small_event_fit_into_the_cache() -> None:
             "INSERT INTO result SELECT i, i % 10 + 3, 'matched', NULL, '' FROM range(100, 300) t(i)",
             "INSERT INTO face "
             "SELECT i, i, i % 10 + 3, 0, 0, 1, 1, '', 1, 1, 0, 1, 'p', '', '' FROM range(100, 300) t(i)",
-            "INSERT INTO decision "
-            "SELECT i, 0, 'strict', 'above_strict', 1, 0.5, 1, NULL, NULL, i % 10 + 3 FROM range(100, 300) t(i)",
+            "INSERT INTO decision SELECT i, 0, 'strict', 'above_strict', 1, 0.5, 1, NULL, NULL, i % 10 + 3, NULL, NULL "
+            "FROM range(100, 300) t(i)",
         ):
             store.execute(sql)
         store.execute(

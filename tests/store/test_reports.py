@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from store_rows import (
     CORRUPT,
+    GIVEN,
     MATCHED,
     NO_FACE,
+    NOBODY,
     SAME,
     UNKNOWN,
     add,
@@ -24,7 +27,7 @@ from store_rows import (
 from stored_faces import best_distances, face_boxes
 
 from facesort.core.records import Analysis
-from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import files, runs, sources
 from facesort.store.queries import reports
@@ -45,6 +48,31 @@ def test_nothing_is_told_of_nothing(store: Store) -> None:
     assert face_boxes(store) == {}
     assert best_distances(store).shape == (0,)
     assert runs.latest_run_id(store) is None
+
+
+def test_what_groups_brought_and_left_in_doubt_is_told(store: Store) -> None:
+    add_people(store)
+    add(store, [photo(i) for i in range(1, 6)])
+    ben = replace(GIVEN, outcome=Outcome.LOOSE, reason=FaceReason.WITHIN_GROUP, person_id=2)
+    doubt = replace(NOBODY, reason=FaceReason.GROUP_IN_DOUBT)
+    by_photo = {1: (GIVEN, ben), 2: (ben,), 3: (doubt, ben), 4: (doubt, NOBODY), 5: (NOBODY,)}
+    results = []
+    for key, decisions in by_photo.items():
+        found = result(key, *MATCHED, persons=[1] * len(decisions))
+        results.append(replace(found, decisions=decisions, learned=()))
+    record(store, 1, results)
+    finish(store, 1)
+
+    told = reports.counts(store)
+
+    assert told.by_group == {"faces": 3, "photos": 3}
+    assert told.in_doubt == {"Anna": 2}
+    store.execute("INSERT INTO answer SELECT face_id, 2, 'no' FROM face WHERE photo_id = 2")
+    store.execute(
+        "INSERT INTO answer SELECT min(face_id), 1, 'yes' FROM face WHERE photo_id IN (3, 4) GROUP BY photo_id"
+    )
+    answered = reports.counts(store)
+    assert (answered.by_group, answered.in_doubt) == ({"faces": 2, "photos": 2}, {})
 
 
 @pytest.fixture

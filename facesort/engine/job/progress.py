@@ -64,6 +64,8 @@ def status_report(
         "remarks": dict(counts.remarks),
         "same_shot": counts.same_shot,
         "sources": {name: dict(of) for name, of in counts.sources.items()},
+        "by_group": dict(counts.by_group),
+        "in_doubt": dict(counts.in_doubt),
     }
 
 
@@ -82,6 +84,8 @@ class _Written(BaseModel):
     remarks: dict[str, int] = Field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = Field(default_factory=dict)
+    by_group: dict[str, int] = Field(default_factory=dict)
+    in_doubt: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None
     eta_seconds: float | None
     pid: int = Field(gt=0, lt=2**31)

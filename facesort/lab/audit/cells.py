@@ -31,7 +31,7 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
     """Every run of the workspace, and where its notebook was saved."""
     if not report.runs and not report.saved.mine and not report.saved.unreadable:
         return Markdown("Nothing was sorted in this workspace yet: `facesort sort` starts.")
-    return runs_sections(report.runs, report.drops_by_run, report.saved)
+    return runs_sections(report.runs, report.drops_by_run, report.groups_by_run, report.saved)
 
 
 def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:

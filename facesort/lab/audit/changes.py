@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from facesort.core.changes import Circumstances, PhotoThen, causes, different_settings
+from facesort.core.changes import (
+    Circumstances,
+    PhotoThen,
+    causes,
+    different_settings,
+    setting,
+)
 from facesort.lab.audit.report import LISTED, AuditReport, Comparison
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
@@ -45,7 +51,7 @@ def _circumstances(report: AuditReport, compared: Comparison) -> Table | str:
     if before.pack_id != after.pack_id:
         rows.append(("model pack", before.pack_id[:12], after.pack_id[:12]))
     rows += [
-        (f"setting {name}", _shown(then), _shown(now))
+        (setting(name, before, after), _shown(then), _shown(now))
         for name, then, now in different_settings(before, after)
         if name not in _HARMLESS
     ]

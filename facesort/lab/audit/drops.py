@@ -7,6 +7,7 @@ from IPython.display import Markdown
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import INDEPENDENCE, Sections, interval, rate_table
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.event import group_sentences
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, explain
 from facesort.reasons import PhotoStatus
@@ -31,7 +32,15 @@ def show_reasons(report: AuditReport) -> Table | Markdown:
             percent(drop.dropped, drop.decided),
             f"of {drop.decided:,} decided photos; 95 % interval {interval(drop)}",
         ),
-        f"{_check(report)} {INDEPENDENCE}",
+        "\n".join(
+            [
+                f"{_check(report)} {INDEPENDENCE}",
+                *(
+                    f"{sentence}."
+                    for sentence in group_sentences(report.counts.by_group, report.counts.in_doubt)
+                ),
+            ]
+        ),
     )
 
 

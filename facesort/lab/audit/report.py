@@ -70,6 +70,8 @@ class AuditReport:
         What each source holds.
     drops_by_run : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
+    groups_by_run : mapping of run_id to (faces, photos, faces in doubt)
+        What groups had brought when the run ended.
     counts : Counts
         Of photos by status, to check the sums of the tables.
     reasons : mapping of reason to int
@@ -102,6 +104,7 @@ class AuditReport:
     runs: Sequence[RunRecord]
     sources: Sequence[SourceRow]
     drops_by_run: Mapping[int, DropRate]
+    groups_by_run: Mapping[int, tuple[int, int, int]]
     saved: SavedRuns
     counts: Counts
     reasons: Mapping[str, int]
@@ -151,6 +154,8 @@ class AuditReport:
             "absent": dict(self.counts.absent),
             "remarks": dict(self.counts.remarks),
             "same_shot": self.counts.same_shot,
+            "by_group": dict(self.counts.by_group),
+            "in_doubt": dict(self.counts.in_doubt),
             "sources": {
                 name: {
                     "files": files,
@@ -240,6 +245,7 @@ def open_audit(
             runs=known,
             sources=held,
             drops_by_run={key: DropRate(*drop) for key, drop in audit.drops_by_run(store).items()},
+            groups_by_run=audit.groups_by_run(store),
             saved=saved,
             counts=reports.counts(store),
             reasons=reports.drop_reasons(store),
@@ -309,7 +315,7 @@ def _end(run: RunRecord) -> Moment:
 def _circumstances(run: RunRecord) -> Circumstances:
     settings = dict(run.settings)
     settings.pop("scan", None)
-    settings.pop("groups", None)
+    groups = settings.pop("groups", None) or {"decided_by": "given"}
     recorded = settings.pop("gallery", None)
     return Circumstances(
         settings=dict(_flat(settings)),
@@ -319,6 +325,7 @@ def _circumstances(run: RunRecord) -> Circumstances:
             int(key): (person["references"], person["learned"])
             for key, person in recorded["persons"].items()
         },
+        loose_of_event=groups["decided_by"] != "given",
     )
 
 

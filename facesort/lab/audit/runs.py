@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from facesort.core.words import several
 from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.event import event_sentences
 from facesort.lab.shared.remarks import shifted_remark
 from facesort.lab.shared.saved_runs import SavedRun, SavedRuns
 from facesort.lab.shared.tables import Table, percent
@@ -21,6 +23,7 @@ _MAX_ERROR = 500  # characters
 def runs_sections(
     runs: Sequence[RunRecord],
     drops: Mapping[int, DropRate],
+    groups: Mapping[int, tuple[int, int, int]],
     saved: SavedRuns,
 ) -> Sections:
     """What every run did and with which settings, oldest first; saved runs that failed before they sorted are last.
@@ -29,20 +32,29 @@ def runs_sections(
     ----------
     drops : mapping of run_id to DropRate
         Of all photos that were decided when the run ended.
+    groups : mapping of run_id to (faces, photos, faces in doubt)
+        What groups had brought when the run ended.
     """
     sorts = [found for found in saved.mine if found.notebook == _SORT]
     pairs = {run.run_id: next((s for s in sorts if _is_of(s, run)), None) for run in runs}
     lost = [found for found in sorts if found not in pairs.values()]
-    did = [_did(run, drops[run.run_id]) for run in runs] + [_unstarted(found) for found in lost]
+    did = [_did(run, drops[run.run_id], groups[run.run_id]) for run in runs]
+    did += [_unstarted(found) for found in lost]
     errors = [(_name(s.folder), s.error[:_MAX_ERROR]) for s in sorts if s.error]
     notes = [f"Run {run.run_id}: {shifted_remark(run.shifted)}." for run in runs if run.shifted]
+    notes += [
+        f"Run {run.run_id}: {sentence}." for run in runs for sentence in event_sentences(run.groups)
+    ]
     if saved.others:
         notes.append(f"{saved.others:,} saved runs are of other workspaces.")
     parts: list[tuple[str, Table | str]] = [
         (
             "What they did",
             Table(
-                ("Run", "Started", "State", "Files read", "Per second", "Dropped by then", "Rate", "95 % interval"),
+                (
+                    "Run", "Started", "State", "Files read", "Per second", "Dropped by then", "Rate", "95 % interval",
+                    "Named by their group only",
+                ),
                 did,
                 note="\n".join(notes),
             ),
@@ -82,7 +94,7 @@ def _name(folder: Path) -> str:
     return os.fsencode(folder.name).decode("utf-8", "replace")
 
 
-def _did(run: RunRecord, drop: DropRate) -> tuple[object, ...]:
+def _did(run: RunRecord, drop: DropRate, groups: tuple[int, int, int]) -> tuple[object, ...]:
     return (
         f"{run.run_id} {run.kind}",
         timestamp(run.started_at),
@@ -92,7 +104,18 @@ def _did(run: RunRecord, drop: DropRate) -> tuple[object, ...]:
         f"{drop.dropped:,} of {drop.decided:,}",
         percent(drop.dropped, drop.decided),
         interval(drop),
+        _by_group(*groups),
     )
+
+
+def _by_group(faces: int, photos: int, doubtful: int) -> str:
+    """What groups had brought; empty for nothing."""
+    parts = []
+    if faces:
+        parts.append(f"{several(faces, 'face')} in {several(photos, 'photo')}")
+    if doubtful:
+        parts.append(f"{several(doubtful, 'face')} in doubt")
+    return "; ".join(parts)
 
 
 def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
@@ -110,4 +133,4 @@ def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
 def _unstarted(saved: SavedRun) -> tuple[object, ...]:
     started = timestamp(saved.started_at) if saved.started_at else ""
     state = f"{saved.state or 'ended'} before sorting"
-    return (_name(saved.folder), started, state, 0, "", "", "", "")
+    return (_name(saved.folder), started, state, 0, "", "", "", "", "")

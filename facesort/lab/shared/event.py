@@ -1,4 +1,4 @@
-"""What an event's own faces say about LOOSE, in sentences."""
+"""What an event's own faces say about LOOSE and about who is in them, in sentences."""
 
 from __future__ import annotations
 
@@ -7,6 +7,35 @@ from typing import Any
 
 from facesort.core.words import several
 from facesort.lab.shared.words import decimals
+
+_NAMED = 5  # persons
+
+
+def group_sentences(by_group: Mapping[str, int], in_doubt: Mapping[str, int]) -> list[str]:
+    """What groups brought, and what they leave to be asked.
+
+    Parameters
+    ----------
+    by_group, in_doubt : mapping
+        As in `facesort.store.queries.reports.Counts`.
+    """
+    sentences = []
+    if faces := by_group.get("faces", 0):
+        sentences.append(
+            f"{several(faces, 'face')} in {several(by_group['photos'], 'photo')} {'is' if faces == 1 else 'are'} named "
+            "by their group only: the same person is in other photos, nearer to the reference (`matching.groups`)"
+        )
+    if in_doubt:
+        first, *rest = [f"{number:,} may be {name}" for name, number in in_doubt.items()][:_NAMED]
+        number, _, may = first.partition(" ")
+        parts = [f"{number} {'photo' if number == '1' else 'photos'} {may}", *rest]
+        if more := sum([*in_doubt.values()][_NAMED:]):
+            parts.append(f"{more:,} somebody else")
+        sentences.append(
+            f"{', '.join(parts)}: their group came only just near enough; confirm them in the review "
+            "(`facesort review`)"
+        )
+    return sentences
 
 
 def event_sentences(groups: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from facesort.core.records import Analysis
 from facesort.core.words import several
+from facesort.lab.shared.event import group_sentences
 from facesort.lab.shared.words import explain
 from facesort.reasons import Remark
 
@@ -70,7 +71,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             f"{what} of the source could not be read, and may contain photos: give this user access (`facesort audit` "
             "lists them), then run `facesort sort` again"
         )
-    return said + _of_photos(report.get("remarks", {}))
+    said += _of_photos(report.get("remarks", {}))
+    return said + group_sentences(report.get("by_group", {}), report.get("in_doubt", {}))
 
 
 def _of_photos(remarks: Mapping[str, int]) -> list[str]:

@@ -128,6 +128,17 @@ SELECT run_id, coalesce(files, 0) - coalesce(photos, 0), coalesce(files, 0)
 FROM run LEFT JOIN matched USING (run_id) LEFT JOIN decided USING (run_id)
 """
 
+_GROUPS_BY_RUN = """
+WITH newest AS (
+    SELECT r.run_id, f.photo_id, arg_max(d.reason, d.round) AS reason
+    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN decision d USING (batch_id) JOIN face f USING (face_id)
+    GROUP BY r.run_id, f.photo_id, d.face_id
+)
+SELECT run_id, count(*) FILTER (reason = 'within_group'),
+       count(DISTINCT photo_id) FILTER (reason = 'within_group'), count(*) FILTER (reason = 'group_in_doubt')
+FROM run LEFT JOIN newest USING (run_id) GROUP BY run_id
+"""
+
 
 def drops(store: Store, by: str, limit: int) -> list[DropRow]:
     """Decided photos and their drops by what they have in common, those with most drops first.
@@ -157,6 +168,17 @@ def sources(store: Store) -> list[SourceRow]:
 def drops_by_run(store: Store) -> dict[int, tuple[int, int]]:
     """How many photos were dropped and how many decided when each run ended, by the results that were there then."""
     return {run_id: (dropped, decided) for run_id, dropped, decided in store.rows(_DROPS_BY_RUN)}
+
+
+def groups_by_run(store: Store) -> dict[int, tuple[int, int, int]]:
+    """What groups had brought when each run ended, as the machine decided.
+
+    Returns
+    -------
+    dict of run_id to (faces that only their group named, photos that they are in, faces in doubt)
+    """
+    rows = store.rows(_GROUPS_BY_RUN)
+    return {run_id: (faces, photos, doubtful) for run_id, faces, photos, doubtful in rows}
 
 
 def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float | None]]:

@@ -32,7 +32,7 @@ _NEW = "SELECT count(*) FROM later ANTI JOIN before USING (photo_id)"
 _FACES = """
 WITH machine AS (                           -- what the machine said, under the answers
     SELECT d.face_id, d.round, r.kind, d.reason, coalesce(e.current_id, d.person_id) AS person_id, d.distance,
-           coalesce(n.current_id, d.nearest_id) AS nearest_id
+           coalesce(n.current_id, d.nearest_id) AS nearest_id, d.group_distance
     FROM decision d JOIN batch_run r USING (batch_id) LEFT JOIN everyone e ON e.person_id = d.person_id
     LEFT JOIN everyone n ON n.person_id = d.nearest_id
 )
@@ -54,7 +54,7 @@ def changed_photos(
             sql = f"CREATE OR REPLACE TEMP TABLE {kept.format(name=name)}"
             store.execute(sql, [moment.run_id, moment.time])
     faces = {
-        photo_id: tuple((FaceThen(*row[1:8]), FaceThen(*row[8:])) for row in rows)
+        photo_id: tuple((FaceThen(*row[1:9]), FaceThen(*row[9:])) for row in rows)
         for photo_id, rows in groupby(store.rows(_FACES), key=lambda row: row[0])
     }
     changed = tuple(

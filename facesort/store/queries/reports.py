@@ -19,6 +19,15 @@ SELECT o.name, count(f.file_id), count(f.file_id) FILTER (f.status = 'pending')
 FROM source o LEFT JOIN file_state f ON f.source = o.name
 WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name ORDER BY o.source_id
 """
+_BY_GROUP = """
+SELECT count(*), count(DISTINCT photo_id) FROM face_state JOIN photo_state p USING (photo_id)
+WHERE face_state.reason = 'within_group' AND p.present
+"""
+_IN_DOUBT = """
+SELECT e.name, count(DISTINCT f.photo_id) FROM face_state f JOIN photo_state p USING (photo_id)
+JOIN everyone e ON e.person_id = f.nearest_id WHERE f.reason = 'group_in_doubt' AND p.present
+GROUP BY e.name ORDER BY 2 DESC, e.name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,10 @@ class Counts:
         Duplicates that are another file of a shot: the RAW of a JPEG, for example.
     sources : dict of str to dict
         ``files`` that are there, and ``pending`` ones among them, by the name of the source.
+    by_group : dict of str to int
+        ``faces`` that only their group named (``within_group``), and the ``photos`` that they are in.
+    in_doubt : dict of str to int
+        Photos with a face of a group that may be somebody's (``group_in_doubt``), by the name of that person.
     """
 
     photos: dict[PhotoStatus, int]
@@ -56,6 +69,8 @@ class Counts:
     remarks: dict[str, int] = field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
+    by_group: dict[str, int] = field(default_factory=dict)
+    in_doubt: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -127,6 +142,8 @@ def counts(store: Store) -> Counts:
         remarks=photos_by_remark(store),
         same_shot=int(store.value("SELECT count(*) FROM file_state WHERE reason = 'same_shot'")),
         sources={name: {"files": n, "pending": m} for name, n, m in store.rows(_SOURCES)},
+        by_group=dict(zip(("faces", "photos"), store.rows(_BY_GROUP)[0], strict=True)),
+        in_doubt=dict(store.rows(_IN_DOUBT)),
     )
 
 

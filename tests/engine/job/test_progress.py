@@ -65,6 +65,8 @@ def test_an_empty_report_has_every_key() -> None:
         "remarks": {},
         "same_shot": 0,
         "sources": {"card-1": {"files": 0, "pending": 0}},
+        "by_group": {},
+        "in_doubt": {},
     }  # fmt: skip
 
 

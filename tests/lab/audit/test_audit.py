@@ -325,7 +325,8 @@ def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> 
     save_run(tmp_path, "6-audit", mine | {"notebook": "05_audit"})
 
     saved = saved_runs(tmp_path, job.workspace.root)
-    sections = runs_sections((first, second), {1: DropRate(9, 31), 2: DropRate(5, 31)}, saved)
+    drops, groups = {1: DropRate(9, 31), 2: DropRate(5, 31)}, {1: (0, 0, 0), 2: (7, 6, 4)}
+    sections = runs_sections((first, second), drops, groups, saved)
 
     did, decided, wrong, unreadable = (part for _, part in sections.parts)
     assert isinstance(unreadable, Table)
@@ -340,6 +341,8 @@ def test_saved_runs_are_found_by_number_or_by_time(job: Job, tmp_path: Path) -> 
     ]
     assert column(did, "Run") == ["1 sort", "2 rematch", "3-early"]
     assert column(did, "Dropped by then") == ["9 of 31", "5 of 31", ""]
+    brought = ["", "7 faces in 6 photos; 4 faces in doubt", ""]
+    assert column(did, "Named by their group only") == brought
     assert [row[1] for row in wrong.rows] == ["E: gone", "F"]
     assert "1 saved runs are of other workspaces" in did.note
 

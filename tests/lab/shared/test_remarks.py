@@ -40,6 +40,25 @@ from facesort.reasons import Remark
             ],
         ),
         (
+            {"by_group": {"faces": 12, "photos": 11}, "in_doubt": {"Ada": 12}},
+            [
+                "12 faces in 11 photos are named by their group only: the same person is in other photos, nearer to "
+                "the reference (`matching.groups`)",
+                "12 photos may be Ada: their group came only just near enough; confirm them in the review "
+                "(`facesort review`)",
+            ],
+        ),
+        (
+            {
+                "by_group": {"faces": 0, "photos": 0},
+                "in_doubt": {"a": 4} | dict.fromkeys("bcdefg", 3),
+            },
+            [
+                "4 photos may be a, 3 may be b, 3 may be c, 3 may be d, 3 may be e, 6 somebody else: their group came "
+                "only just near enough; confirm them in the review (`facesort review`)",
+            ],
+        ),
+        (
             {"remarks": {"tone_mapped": 5, "pages": 2, "damaged": 3000}},
             [
                 "3,000 photos are damaged and were sorted all the same (`photos.accept_damaged`): "

@@ -72,6 +72,7 @@ def test_the_notebook_shows_the_sort_and_summarises_it(
 ) -> None:
     echo = io.StringIO()
     parameters = {"workspace": str(workspace.root), "strict": 0.3, "workers": 1, "contact_sheet": 3}
+    parameters |= {"groups": False}
 
     saved = launch("03_sort", parameters, runs=tmp_path / "runs", job="x", echo=echo)
 
@@ -144,6 +145,7 @@ def test_a_notebook_that_fails_is_kept_with_the_counts_so_far(
         ({"unknown_folder": True}, {"unknown_folder": True}),
         ({"strict": 0, "loose": 1}, {"strict": 0.0, "loose": 1.0}),
         ({"margin": 0.0, "learn": False}, {"margin": 0.0, "learn": False}),
+        ({"groups": False}, {"groups": False}),
     ],
 )
 def test_a_parameter_that_is_given_goes_before_the_workspace(
@@ -167,6 +169,7 @@ def test_a_parameter_that_is_given_goes_before_the_workspace(
         ({"strict": 0.9, "loose": 0.8}, "must not be above loose"),
         ({"workers": -1}, "run.workers"),
         ({"learn": "perhaps"}, "matching.learn"),
+        ({"groups": 3}, "matching.groups"),
         ({"source": "/"}, "has no setting 'source'"),
     ],
 )
@@ -379,6 +382,19 @@ def test_what_the_sums_do_not_say_is_below_the_first_table() -> None:
     assert (report.drop_rate.dropped, report.drop_rate.decided) == (1, 6), "linked files are none"
     shown = sort.show_drops(replace(report, drops={"duplicate": 1}))
     assert "Nor counted, because their shot is: 2 same_shot." in repr(shown)
+
+
+def test_what_groups_brought_is_below_the_first_table() -> None:
+    report = report_of({PhotoStatus.MATCHED: 5})
+    counts = replace(report.counts, by_group={"faces": 4, "photos": 3}, in_doubt={"Ada": 3})
+    report = replace(report, counts=counts)
+
+    _, named, doubt = sort.show_counts(report).note.split("\n")
+
+    assert named.startswith("4 faces in 3 photos are named by their group only")
+    assert doubt.startswith("3 photos may be Ada: ")
+    summary = report.summary()
+    assert (summary["by_group"], summary["in_doubt"]) == ({"faces": 4, "photos": 3}, {"Ada": 3})
 
 
 def test_what_was_found_in_photos_is_below_the_first_table() -> None:
