@@ -13,7 +13,13 @@ from facesort.core.group_decision import (
     group_distances,
     proposals,
 )
-from facesort.core.group_threshold import ALONE, MIN_PAIRS, EventThreshold, event_threshold
+from facesort.core.group_threshold import (
+    ALONE,
+    MIN_PAIRS,
+    EventThreshold,
+    event_threshold,
+    given_threshold,
+)
 from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
 from facesort.core.matching import Decision, Thresholds
 from facesort.reasons import FaceReason, Outcome
@@ -256,7 +262,25 @@ def test_the_widest_loose_names_no_face_that_came_to_nobody() -> None:
         faces, np.arange(6), references, linkage,
         order=np.arange(6), quality=np.ones(6), strict=0.8, loose=2.0,
     )  # fmt: skip
-    proposed = proposals(linkage, mean_cosine(2.0), np.full(6, 0.5, np.float32))
+    proposed = proposals(linkage, given_threshold(found, 2.0), np.full(6, 0.5, np.float32))
     assert found.decided_by == "too_few"
     assert proposed.columns.tolist() == linkage.person.tolist()
     assert (linkage.person == -1).any()
+    nothing = given_threshold(found, 0.0)
+    distances = np.full((6, 3), 0.5, np.float32)
+    judged = group_distances(distances, proposed, Thresholds(0.0, 0.0, 0.05), nothing.alone)
+    assert judged[linkage.person == -1].tolist() == distances[linkage.person == -1].tolist()
+
+
+def test_a_loose_that_is_set_judges_a_face_alone_whatever_its_group() -> None:
+    rng = np.random.default_rng(0)
+    references, stranger = unit(rng.standard_normal((4, DIM))), rng.standard_normal(DIM)
+    faces = unit(stranger + 0.3 * rng.standard_normal((5, DIM)))
+    linkage = link(faces, np.arange(5), references, order=np.arange(5), lowest=0.2)
+    found = event_threshold(
+        faces, np.arange(5), references, linkage,
+        order=np.arange(5), quality=np.ones(5), strict=0.8, loose=1.0,
+    )  # fmt: skip
+    far = np.full(5, 1.3, np.float32)
+    assert not proposals(linkage, found, far).alone.any()
+    assert proposals(linkage, given_threshold(found, 1.0), far).alone.all()
