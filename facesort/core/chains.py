@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from facesort.core.groups import rms_distance
 from facesort.core.records import Embeddings
 
+_AT_ONCE = 5000  # faces
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chains:
@@ -58,19 +60,18 @@ def chains(embeddings: Embeddings, anchors: NDArray[np.bool_]) -> Chains:
     Notes
     -----
     R. Prim, *Shortest connection networks and some generalizations*, 1957: the paths of a minimum spanning tree have
-    the shortest longest step.  O(n^2) time, O(n) memory.
+    the shortest longest step.  O(n^2) time.  All cosines are computed at once for up to 5,000 faces, which is ten times
+    as fast as one face after the other; that takes 100 MB.
     """
-    roots = np.flatnonzero(anchors)
+    table = embeddings @ embeddings.T if len(embeddings) <= _AT_ONCE else None
     before, cosine = np.full(len(anchors), -1), np.full(len(anchors), -np.inf, np.float32)
     waits = ~anchors
-    come = roots
-    while waits.any():
-        cosines = embeddings @ embeddings[come].T
-        nearest = cosines.argmax(axis=1)
-        found = cosines[np.arange(len(cosines)), nearest]
-        nearer = waits & (found > cosine)
-        cosine[nearer], before[nearer] = found[nearer], come[nearest[nearer]]
-        come = np.array([np.argmax(np.where(waits, cosine, -np.inf))])
+    coming = np.flatnonzero(anchors).tolist()
+    for _ in range(len(anchors)):
+        come = coming.pop() if coming else int(np.argmax(np.where(waits, cosine, -np.inf)))
         waits[come] = False
-    distance = np.where(anchors, np.float32(0), rms_distance(np.where(anchors, 1, cosine)))
+        cosines = embeddings @ embeddings[come] if table is None else table[come]
+        nearer = waits & (cosines > cosine)
+        cosine[nearer], before[nearer] = cosines[nearer], come
+    distance = rms_distance(np.where(anchors, np.float32(1), cosine))
     return Chains(before, distance)

@@ -86,3 +86,42 @@ def test_a_round_of_review_ends_in_files(
     assert len(list((tmp_path / "out" / "Grace").iterdir())) == 4
     with workspace.open_store(read_only=True) as store:
         assert reports.counts(store).persons["Grace"] == 4
+
+
+def test_a_group_in_doubt_and_a_chain_are_answered_by_keyboard(
+    workspace: Workspace, open_notebook: Callable[[str], Page]
+) -> None:
+    with workspace.open_store() as store:  # four photos of 7 came to Person 1 together, only just
+        store.execute(
+            "UPDATE decision SET reason = 'group_in_doubt', nearest_id = 1, group_distance = 1.1, group_faces = 6 "
+            "WHERE face_id IN (SELECT face_id FROM face JOIN photo_state USING (photo_id) "
+            "WHERE path IN ('c.png', 'e.png', 'f.png'))"
+        )
+    page = open_notebook("04_review")
+    expect(page.get_by_text("1 group and 2 matches to check")).to_be_visible()
+    expect(page.get_by_text("5 files in the output.")).to_be_attached()  # all cells have run
+    groups = sheet(page, "groups in doubt")
+    expect(groups.get_by_text("3 photos may be Person 1: confirm")).to_be_visible()
+    expect(groups.locator("img")).to_have_count(4)
+    groups.focus()
+    page.keyboard.press("Enter")
+    opened = sheet(page, "all faces of a group in doubt")
+    expect(opened.get_by_role("option")).to_have_count(3)
+    opened.focus()
+    page.keyboard.press("Escape")
+    expect(opened).to_be_hidden()
+    groups.focus()
+    page.keyboard.press("n")
+    expect(groups).to_be_hidden()
+    assert answers(workspace) == [("c.png", "no"), ("e.png", "no"), ("f.png", "no")]
+
+    faces = sheet(page, "faces of a person")
+    faces.focus()
+    page.keyboard.press("c")
+    chain = page.get_by_role("listbox", name="from a reference to the face")
+    expect(chain.get_by_text("reference of Person 1")).to_be_visible()
+    chain.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("x")
+    expect(chain).to_be_hidden()
+    assert len(answers(workspace)) == 4

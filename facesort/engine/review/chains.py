@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,8 @@ from facesort.core.records import Embeddings
 from facesort.core.stored import StoredFace
 from facesort.reasons import FaceReason
 from facesort.store import Store
-from facesort.store.queries.gallery import StoredReference, known_person, references_of
-from facesort.store.queries.review import faces_of_groups
-from facesort.store.queries.stored import with_crops
+from facesort.store.queries.gallery import StoredReference, find_person, references_of
+from facesort.store.queries.review import GroupFace, faces_of_groups, faces_with_crops
 
 BY_GROUP = (FaceReason.WITHIN_GROUP.value, FaceReason.GROUP_IN_DOUBT.value)
 """Reasons of faces that alone are nobody's."""
@@ -68,24 +67,18 @@ class Chain:
 def neighbours(store: Store, faces: Iterable[StoredFace], pack_id: str) -> dict[int, Neighbour]:
     """The nearest other face in the group of each face that a group named, or may name; by face_id."""
     asked = {face.face_id: _key(face) for face in faces if face.reason in BY_GROUP}
-    persons = {person for person, _ in asked.values() if person}
-    if not persons:
-        return {}
-    groups = _Groups.of(store, persons, pack_id)
+    groups = _read_groups(store, set(asked.values()), pack_id)
     found = {}
-    for key in set(asked.values()):
-        group = groups.faces(key)
+    for key, group in groups.items():
         if len(group) < 2:
             continue
         embeddings = _embeddings(group)
-        for row, face in enumerate(group):
-            if asked.get(face.face_id) != key:
-                continue
+        for row in (row for row, face in enumerate(group) if asked.get(face.face_id) == key):
             cosines = embeddings @ embeddings[row]
             cosines[row] = -np.inf
             nearest = int(cosines.argmax())
             distance = float(rms_distance(float(cosines[nearest])))
-            found[face.face_id] = Neighbour(group[nearest].photo.shown_name, distance)
+            found[group[row].face_id] = Neighbour(group[nearest].photo.shown_name, distance)
     return found
 
 
@@ -97,37 +90,35 @@ def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
     Chain or None
         None if the face is nobody's, or one of the two cannot be compared any more.
     """
-    person, _ = key = _key(face)
+    name, _ = key = _key(face)
+    person = None if name is None else find_person(store, name)
     if person is None:
         return None
-    group = _Groups.of(store, {person}, pack_id).faces(key)
-    row_of = {each.face_id: row for row, each in enumerate(group)}
-    references = references_of(store, known_person(store, person).person_id, pack_id)
-    anchors = np.array([True] * len(references) + [each.answer == "yes" for each in group])
-    if face.face_id not in row_of or not anchors.any():
+    group = _read_groups(store, {key}, pack_id)[key]
+    ids = [each.face_id for each in group]
+    references = references_of(store, person.person_id, pack_id)
+    anchors = np.array([True] * len(references) + [each.confirmed for each in group])
+    if face.face_id not in ids or not anchors.any():
         return None
     first = len(references)
     tree = chains(_embeddings([*references, *group]), anchors)
-    rows = tree.to(first + row_of[face.face_id])
+    rows = tree.to(first + ids.index(face.face_id))
     start = references[rows.pop(0)] if rows[0] < first else None
-    shown = with_crops(store, [group[row - first] for row in rows])
     links = (
         Link(
             each,
             float(tree.distance[row]),
-            tuple(group[other - first].face_id for other in tree.beyond(row)),
+            tuple(ids[other - first] for other in tree.beyond(row)),
         )
-        for each, row in zip(shown, rows, strict=True)
+        for each, row in zip(
+            faces_with_crops(store, [ids[row - first] for row in rows]), rows, strict=True
+        )
     )
-    return Chain(person, start, tuple(links))
+    return Chain(person.name, start, tuple(links))
 
 
 _Key = tuple[str | None, float | None]
-"""A person, and where a group in doubt came to them; None for faces that are theirs.
-
-What a decision stores of a group tells groups in doubt apart.  Of a face that is somebody's it may be older than the
-group: a decision that has not changed is not stored again.
-"""
+"""Whose face it is, or may be; and where a group in doubt came to them."""
 
 
 def _key(face: StoredFace) -> _Key:
@@ -136,26 +127,20 @@ def _key(face: StoredFace) -> _Key:
     return face.person, None
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """Faces that can be compared, by group."""
-
-    found: Mapping[_Key, Sequence[StoredFace]]
-
-    @classmethod
-    def of(cls, store: Store, persons: Collection[str], pack_id: str) -> _Groups:
-        found: dict[_Key, list[StoredFace]] = {}
-        for face in faces_of_groups(store, persons, pack_id):
-            if face.embedding is not None:
-                found.setdefault(_key(face), []).append(face)
-        return cls(found)
-
-    def faces(self, key: _Key) -> list[StoredFace]:
-        """All faces of a person; those of a group in doubt with them."""
-        person, distance = key
-        named = self.found.get((person, None), ())
-        return [*named, *(self.found.get(key, ()) if distance is not None else ())]
+def _read_groups(store: Store, keys: Collection[_Key], pack_id: str) -> dict[_Key, list[GroupFace]]:
+    """All faces of a person; and with them those of a group in doubt."""
+    persons = {person for person, _ in keys if person is not None}
+    found: dict[_Key, list[GroupFace]] = {}
+    for face in faces_of_groups(store, persons, pack_id) if persons else ():
+        found.setdefault((face.person, face.came_at), []).append(face)
+    return {
+        (person, came_at): [
+            *found.get((person, None), ()),
+            *(found.get((person, came_at), ()) if came_at is not None else ()),
+        ]
+        for person, came_at in keys
+    }
 
 
-def _embeddings(faces: Iterable[StoredFace | StoredReference]) -> Embeddings:
-    return np.stack([np.asarray(face.embedding) for face in faces])
+def _embeddings(faces: Iterable[GroupFace | StoredReference]) -> Embeddings:
+    return np.stack([face.embedding for face in faces])

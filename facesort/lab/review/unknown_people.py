@@ -75,6 +75,10 @@ class UnknownPeoplePanel(Panel):
         groups = several(len(self._clusters), "group")
         return f"{groups} among {several(compared, 'unknown face')}, the largest first.{others}"
 
+    def seconds(self) -> float:
+        """What a refresh takes after a change, which the groups may depend on."""
+        return max(super().seconds(), self.session.unknown_groups.seconds)
+
     def turn(self, page: int) -> None:
         """Show another page of groups, each as its most typical faces."""
         page, pages, part = paginate(page, len(self._clusters), _GROUPS)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.store.queries.stored import stored_faces, with_crops
-from facesort.store.store import Store
+from facesort.store.store import Store, vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,30 @@ class DoubtfulGroup:
     person: str
     face_ids: tuple[int, ...]
     photos: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupFace:
+    """A face of a person, or of a group in doubt.
+
+    Parameters
+    ----------
+    person : str
+        Whose face it is, or may be.
+    came_at : float or None
+        Of a group in doubt: the RMS distance at which it came to the person.  One stored with another decision may be
+        older than the group: a decision that has not changed is not stored again.
+    confirmed : bool
+        Whether a user said that it is the person.
+    embedding : ndarray of shape (dim,), float32
+    """
+
+    face_id: int
+    photo: PhotoRef
+    person: str
+    came_at: float | None
+    confirmed: bool
+    embedding: NDArray[np.float32]
 
 
 _DOUBTFUL = (
@@ -98,10 +126,28 @@ def doubtful_groups(store: Store) -> list[DoubtfulGroup]:
     return [DoubtfulGroup(name, tuple(face_ids), photos) for name, face_ids, photos in rows]
 
 
-def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> list[StoredFace]:
-    """Faces of persons, and of groups that may be theirs, with embeddings."""
-    where = "WHERE list_contains(?, if(s.reason = 'group_in_doubt', s.nearest, s.person)) ORDER BY s.face_id"
-    return stored_faces(store, where, [sorted(persons)], pack_id=pack_id)
+def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> list[GroupFace]:
+    """Faces of persons, and of groups that may be theirs, that can be compared."""
+    rows = store.rows(
+        "SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), "
+        "if(s.reason = 'group_in_doubt', s.nearest, s.person) AS whose, "
+        "if(s.reason = 'group_in_doubt', s.group_distance, NULL), s.answer IS NOT DISTINCT FROM 'yes', f.embedding "
+        "FROM face_shown s JOIN face f USING (face_id) "
+        "WHERE list_contains(?, whose) AND f.pack_id = ? AND octet_length(f.embedding) > 0 ORDER BY s.face_id",
+        [sorted(persons), pack_id],
+    )
+    embeddings = vectors([row[-1] for row in rows])
+    return [
+        GroupFace(
+            row[0],
+            PhotoRef(row[1], row[2], source=row[3], shown=row[4]),
+            person=row[5],
+            came_at=row[6],
+            confirmed=row[7],
+            embedding=embedding,
+        )
+        for row, embedding in zip(rows, embeddings, strict=True)
+    ]
 
 
 def faces_of_person(

@@ -8,6 +8,7 @@ import pytest
 from review_event import PACK, InMemory, actions, rematch, seed, sort
 
 from facesort.engine.gallery.action import undo
+from facesort.engine.gallery.persons import remove_person
 from facesort.engine.review.answers import answer_faces, ignore, name_faces
 from facesort.engine.review.chains import Chain, chain_of, neighbours
 from facesort.engine.review.clusters import Kept, find_clusters
@@ -133,6 +134,10 @@ def test_a_group_in_doubt_is_asked_about_as_one(in_doubt: InMemory) -> None:
     assert (group.person, group.face_ids, group.photos) == ("Ada", (2, 3, 4), 3)
     assert [link[0] for link in links(chain(in_doubt, 4))] == [1, 2, 3, 4]
     assert links(chain(in_doubt, 1)) == [(1, (1,))], "who is in doubt is in nobody's chain"
+    remove_person(in_doubt, "Ada")
+    with in_doubt.open_store() as store:
+        assert shown.doubtful_groups(store) == []
+    assert chain(in_doubt, 4) is None
 
 
 @pytest.mark.parametrize(
@@ -210,3 +215,4 @@ def test_groups_are_found_again_only_if_something_has_changed(
     state = kept.state
     find_clusters(job, PACK, kept)
     assert kept.state != state
+    assert kept.seconds > 0

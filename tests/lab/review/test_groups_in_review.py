@@ -124,6 +124,15 @@ def test_who_may_be_somebody_is_not_among_the_unknown(session: ReviewSession) ->
     assert [tile["title"] for tile in unknown.groups.tiles] == ["3 faces"]
 
 
+def test_quick_groups_from_before_do_not_make_a_slow_panel_quick(session: ReviewSession) -> None:
+    """An answer changes what groups depend on: they would be found again after each one."""
+    unknown, panel = UnknownPeoplePanel(session), DoubtfulPanel(session)
+    session.unknown_groups.seconds, session.slow_s = 9.0, 5.0
+    shown = unknown.groups.revision
+    press(panel.sheet, "no", 3)
+    assert (unknown.groups.revision, unknown.refresh_button.layout.display) == (shown, "")
+
+
 # --- chains -----------------------------------------------------------------------------------
 
 
