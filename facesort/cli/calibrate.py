@@ -80,6 +80,12 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             f"drop  {drops['value']:.1%} of {drops['photos']} photos expected "
             f"(95 %: {drops['low']:.1%} to {drops['high']:.1%})"
         )
+    if event := found["event"]:
+        drops, loose = event["drops"], round(event["loose"], 2)
+        lines.append(
+            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f} by this sample), fewer in all "
+            f"{drops['photos']:,} photos: groups of faces grow (`matching.groups`)"
+        )
     if (found["crowd"] or {}).get("harder"):
         lines.append(
             "The people of this event are harder to tell apart than the reference photos suggest."

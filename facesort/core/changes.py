@@ -45,9 +45,9 @@ def different_settings(
 
 def setting(name: str, before: Circumstances, after: Circumstances) -> str:
     """What a setting is called; LOOSE is none where it came from the event."""
-    if name == "matching.loose" and (before.loose_of_event or after.loose_of_event):
-        return "LOOSE of the event"
-    return f"setting {name}"
+    if name != "matching.loose" or not (before.loose_of_event or after.loose_of_event):
+        return f"setting {name}"
+    return "LOOSE of the event" if before.loose_of_event and after.loose_of_event else "LOOSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Why:
             return f"gallery: - {self._name(lost)}"
         if self._by_threshold(old, new):
             what = setting("matching.loose", self.before, self.after)
-            return f"{what}: {self.before.loose:g} -> {self.after.loose:g}"
+            return f"{what}: {self.before.loose:.4g} -> {self.after.loose:.4g}"
         if self._by_group(old, new):
             return "its group"
         # The person of whom more, or less, is known now than then.
@@ -195,8 +195,10 @@ class _Why:
     def _by_threshold(self, old: FaceThen, new: FaceThen) -> bool:
         """Whether the old distance alone explains it: it lies between the old LOOSE and the new one."""
         if old.reason == FaceReason.WITHIN_GROUP:
-            # It was never nearer than LOOSE by itself: the group was.
-            return new.decided_id is None and (old.group_distance or 0) > self.after.loose
+            # It was never nearer than LOOSE by itself: the group was, as long as there are groups.
+            grouped = self.after.settings.get("matching.groups", True)
+            gone = new.decided_id is None and (old.group_distance or 0) > self.after.loose
+            return bool(grouped and gone)
         if old.distance is None or new.reason == FaceReason.WITHIN_GROUP:
             return False
         if new.decided_id is not None:

@@ -274,8 +274,8 @@ def test_a_face_that_a_group_brought_or_lost_says_so(
 @pytest.mark.parametrize(
     ("before", "after", "loose", "cause"),
     [
-        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), 0.55, "LOOSE of the event: 0.6 -> 0.55"),
-        (UNKNOWN_THEN, rematched(UNKNOWN_THEN, ADA, 0.65), 0.7, "LOOSE of the event: 0.6 -> 0.7"),
+        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), 0.55123, "0.6 -> 0.5512"),
+        (UNKNOWN_THEN, rematched(UNKNOWN_THEN, ADA, 0.65), 0.7, "0.6 -> 0.7"),
     ],
 )
 def test_loose_of_the_event_is_no_setting(
@@ -283,9 +283,20 @@ def test_loose_of_the_event_is_no_setting(
 ) -> None:
     later = replace(after, round=1, run_id=2, kind="rematch")
 
-    ((_, why),) = changes([before, later], now=event(loose))
+    ((_, why),) = changes([before, later], then=event(0.6), now=event(loose))
+    ((_, of_one),) = changes([before, later], now=event(loose))
 
-    assert why == ("re-match", cause)
+    assert why == ("re-match", f"LOOSE of the event: {cause}")
+    assert of_one == ("re-match", f"LOOSE: {cause}")
+
+
+def test_where_groups_are_turned_off_a_face_lost_its_group() -> None:
+    later = replace(UNKNOWN_THEN, distance=0.8, round=1, run_id=2, kind="rematch")
+    off = replace(THEN, settings={"matching.loose": 0.55, "matching.groups": False})
+
+    ((_, why),) = changes([BY_GROUP, later], then=event(0.6), now=off)
+
+    assert why == ("re-match", "its group")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_what_groups_brought_and_left_in_doubt_is_told(store: Store) -> None:
 
     assert told.by_group == {"faces": 3, "photos": 3}
     assert told.in_doubt == {"Anna": 2}
+    store.execute("INSERT INTO ignored SELECT min(face_id) FROM face WHERE photo_id = 4")
+    assert reports.counts(store).in_doubt == {"Anna": 1}
+    store.execute("DELETE FROM ignored")
     store.execute("INSERT INTO answer SELECT face_id, 2, 'no' FROM face WHERE photo_id = 2")
     store.execute(
         "INSERT INTO answer SELECT min(face_id), 1, 'yes' FROM face WHERE photo_id IN (3, 4) GROUP BY photo_id"

@@ -61,7 +61,9 @@ def _circumstances(report: AuditReport, compared: Comparison) -> Table | str:
 
 
 def _shown(value: object) -> str:
-    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        "not set" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    )
 
 
 def _gallery(

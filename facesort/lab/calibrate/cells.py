@@ -136,7 +136,9 @@ def show_suggestion(session: CalibrationSession) -> Table:
         [
             (
                 name,
-                decimals(getattr(found.current.thresholds, name.lower())),
+                "of the event"
+                if name == "LOOSE" and session.finds_loose
+                else decimals(getattr(found.current.thresholds, name.lower())),
                 decimals(side.threshold),
                 side.sentence.partition(": ")[2],
             )

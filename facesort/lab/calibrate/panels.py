@@ -30,7 +30,8 @@ class Controls:
             for name in ("STRICT", "LOOSE")
         )
         self.suggested = widgets.Button(description="As suggested", layout={"width": "180px"})
-        self.in_force = widgets.Button(description="As a sort uses now", layout={"width": "180px"})
+        in_force = "As the pack has them" if session.finds_loose else "As a sort uses now"
+        self.in_force = widgets.Button(description=in_force, layout={"width": "180px"})
         self.message = widgets.HTML()
         self.widget = widgets.VBox(
             [

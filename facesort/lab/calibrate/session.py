@@ -163,10 +163,16 @@ class CalibrationSession(Session):
             return None
         return forecast_from(found.analyses, self.gallery, self.rules, found.photos_in_all)
 
+    @property
+    def finds_loose(self) -> bool:
+        """Whether a sort would find LOOSE from the event, as long as none is stored."""
+        rules = rules_of(self.workspace.settings, self.pack)
+        return rules.groups and not rules.loose_is_given
+
     def event_forecast(self) -> Forecast | None:
         """What a sort would give that finds LOOSE from the event; None if LOOSE is set, or without a sample."""
         found, rules = self.sample, rules_of(self.workspace.settings, self.pack)
-        if found is None or not rules.groups or rules.loose_is_given:
+        if found is None or not self.finds_loose:
             return None
         forecast = forecast_from(found.analyses, self.gallery, rules, found.photos_in_all)
         return forecast if forecast.groups else None

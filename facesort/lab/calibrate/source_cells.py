@@ -10,6 +10,7 @@ from ipywidgets import Widget
 from facesort.core.calibration import DropForecast, Forecast
 from facesort.core.foreign_text import markdown_text
 from facesort.core.stored import StoredFace
+from facesort.core.words import several
 from facesort.engine.calibration.forecast import decide_sample
 from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
@@ -81,7 +82,7 @@ def show_crowd(session: CalibrationSession) -> Live:
         )
         if found.suspects:
             text += (
-                f"\n{found.suspects:,} pairs in one photo lie within STRICT: look-alikes, or the same person "
+                f"\n{several(found.suspects, 'pair')} in one photo within STRICT: look-alikes, or the same person "
                 "twice in it."
             )
         figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
@@ -100,7 +101,9 @@ def show_forecast(session: CalibrationSession) -> Live:
         drops = found.drops(session.thresholds.loose)
         text = f"Of all {drops.photos:,} photos, {_number(drops)} would reach no folder."
         if found.groups is not None:
-            text = "\n".join([text, *_of_groups(drops, session.event_forecast())])
+            text = "\n".join(
+                [text, *_of_groups(drops, session.event_forecast())]
+            )  # short: of a chart
         figure = plot_forecast(found, session.thresholds)
         figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
         return picture(figure, text)
@@ -116,20 +119,18 @@ def _number(drops: DropForecast) -> str:
 
 def _of_groups(drops: DropForecast, event: Forecast | None) -> list[str]:
     """What a sort makes of a LOOSE that is set, and what it does without one."""
-    said = []
+    more = ""
+    if drops.sampled < drops.photos:
+        more = f": all {drops.photos:,} photos find more than these {drops.sampled:,}"
+    said = [f"Groups of faces end at this LOOSE too{more}."]
     if event is not None and event.groups is not None:
         found = event.groups.threshold
-        loose = decimals(round(found.loose, 2))
-        where = f"from this sample, {loose}"
+        source = "of this sample"
         if found.decided_by == "too_few":
-            where = f"this sample is too small for that, so at {loose}, the model pack's"
+            source = "the pack's, as the sample has too few faces"
         said.append(
-            f"That is with this LOOSE set; groups of faces end there too. If LOOSE is left to the event ({where}), "
+            f"With LOOSE left to the event ({decimals(round(found.loose, 2))}, {source}): "
             f"{_number(event.drops(found.loose))}."
-        )
-    if drops.sampled < drops.photos:
-        said.append(
-            f"All {drops.photos:,} photos find more than these {drops.sampled:,}: groups grow with the event."
         )
     return said
 

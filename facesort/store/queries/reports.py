@@ -24,9 +24,10 @@ SELECT count(*), count(DISTINCT photo_id) FROM face_state JOIN photo_state p USI
 WHERE face_state.reason = 'within_group' AND p.present
 """
 _IN_DOUBT = """
-SELECT e.name, count(DISTINCT f.photo_id) FROM face_state f JOIN photo_state p USING (photo_id)
-JOIN everyone e ON e.person_id = f.nearest_id WHERE f.reason = 'group_in_doubt' AND p.present
-GROUP BY e.name ORDER BY 2 DESC, e.name
+SELECT o.name, count(DISTINCT f.photo_id) FROM face_state f JOIN photo_state p USING (photo_id)
+JOIN everyone e ON e.person_id = f.nearest_id JOIN person o ON o.person_id = e.current_id
+WHERE f.reason = 'group_in_doubt' AND p.present AND f.face_id NOT IN (SELECT face_id FROM ignored)
+GROUP BY o.name ORDER BY 2 DESC, o.name
 """
 
 

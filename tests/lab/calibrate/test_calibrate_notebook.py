@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from facesort.lab.run.launch import launch
 from facesort.lab.shared.plots import BLUE, GREY
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, share
-from facesort.settings import load_settings
+from facesort.settings import load_settings, save_settings
 from facesort.workspace import Workspace, open_workspace
 
 
@@ -137,7 +138,7 @@ def test_the_suggestion_says_what_is_missing(session: CalibrationSession) -> Non
     table = calibrate.show_suggestion(session)
     assert [row[:3] for row in table.rows] == [
         ("STRICT", "0.80", "0.80"),
-        ("LOOSE", "1.00", "1.00"),
+        ("LOOSE", "of the event", "1.00"),
     ]
     assert "recommendation stays: 4 people cannot support" in str(table.rows[1][3])
     assert "LOOSE at 1 % takes 99 people, and there are 4" in table.note
@@ -219,6 +220,64 @@ def test_the_forecast_and_the_faces_between_are_of_one_sample(session: Calibrati
     forecast = session.forecast()
     assert forecast is not None
     assert forecast.drops(0.01).dropped == 8
+
+
+def test_the_forecast_says_what_groups_do_with_and_without_a_loose(
+    session: CalibrationSession,
+) -> None:
+    def said() -> str:
+        shown = calibrate.show_forecast(session).content()
+        assert isinstance(shown, Picture)
+        return str(shown.alt)
+
+    assert "Groups of faces end at this LOOSE too." in said()
+    assert "the event (1.00, the pack's, as the sample has too few faces): 0." in said()
+    event = session.record()["event"]
+    assert (event["decided_by"], event["loose"]) == ("too_few", 1.0)
+    assert event["drops"]["dropped"] == 0
+    assert session.sample is not None
+    session.sample = replace(session.sample, photos_in_all=300)
+    assert "too: all 300 photos find more than these 8." in said()
+
+    session.apply()
+
+    assert "left to the event" not in said()
+    assert session.record()["event"] is None
+    assert calibrate.show_suggestion(session).rows[1][1] == "1.00"
+
+
+def test_without_groups_the_forecast_is_of_faces_alone(workspace: Workspace) -> None:
+    file = workspace.root / "facesort.toml"
+    matching = workspace.settings.matching.model_copy(update={"groups": False})
+    save_settings(workspace.settings.model_copy(update={"matching": matching}), file)
+    session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
+    calibrate.look_at_source(session, photos=200, seed=0)
+
+    shown = calibrate.show_forecast(session).content()
+
+    assert isinstance(shown, Picture)
+    assert "roups" not in str(shown.alt)
+    assert session.record()["event"] is None
+    assert calibrate.show_suggestion(session).rows[1][1] == "1.00"
+
+
+def test_one_reference_each_leaves_out_what_is_not_known(tmp_path: Path) -> None:
+    made, _ = make_gallery(tmp_path, {identity: [30] for identity in range(1, 5)})
+    session = calibrate.open_calibration(made.root, executor=ThreadPoolExecutor(1))
+
+    table = calibrate.show_rates(session).content()
+    assert isinstance(table, Table)
+    assert [row[2] for row in table.rows] == ["0 %", "not known", "0 %", "not known", "0 %"]
+    assert "(FNIR, FNMR) is not known: 0 persons" in table.note
+    assert "(FNIR, FNMR) is not known" in calibrate.show_suggestion(session).note
+    (ax,) = calibrate.show_distances(session).canvas.figure.axes
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["different people (12)", "a stranger and the nearest person (4)"]
+    (only,) = plot_curves(session.curves, session.point, 0.01).axes
+    assert only.get_ylabel() == "FPIR: strangers given a name"
+    shown = calibrate.show_curves(session).content()
+    assert isinstance(shown, Picture)
+    assert "FPIR at every LOOSE" in str(shown.alt)
 
 
 @pytest.mark.parametrize("photos", [0, 5])
