@@ -21,9 +21,10 @@ def group_sentences(by_group: Mapping[str, int], in_doubt: Mapping[str, int]) ->
     """
     sentences = []
     if faces := by_group.get("faces", 0):
+        are, their, they = ("is", "its", "it") if faces == 1 else ("are", "their", "they")
         sentences.append(
-            f"{several(faces, 'face')} in {several(by_group['photos'], 'photo')} {'is' if faces == 1 else 'are'} named "
-            "by their group only: the same person is in other photos, nearer to the reference (`matching.groups`)"
+            f"{several(faces, 'face')} in {several(by_group['photos'], 'photo')} {are} named by {their} group only: "
+            f"alone {they} would be too far from the person (`matching.groups`)"
         )
     if in_doubt:
         first, *rest = [f"{number:,} may be {name}" for name, number in in_doubt.items()][:_NAMED]

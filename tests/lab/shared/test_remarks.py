@@ -42,10 +42,17 @@ from facesort.reasons import Remark
         (
             {"by_group": {"faces": 12, "photos": 11}, "in_doubt": {"Ada": 12}},
             [
-                "12 faces in 11 photos are named by their group only: the same person is in other photos, nearer to "
-                "the reference (`matching.groups`)",
+                "12 faces in 11 photos are named by their group only: alone they would be too far from the person "
+                "(`matching.groups`)",
                 "12 photos may be Ada: their group came only just near enough; confirm them in the review "
                 "(`facesort review`)",
+            ],
+        ),
+        (
+            {"by_group": {"faces": 1, "photos": 1}},
+            [
+                "1 face in 1 photo is named by its group only: alone it would be too far from the person "
+                "(`matching.groups`)"
             ],
         ),
         (
