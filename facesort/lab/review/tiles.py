@@ -67,17 +67,18 @@ def _group(face: StoredFace, near: Neighbour | None) -> list[str]:
 
 
 def pair_tile(face: StoredFace, near: Neighbour | None = None, *, low_quality: float = 0.0) -> Tile:
-    """A face beside the best reference of the person it was given to."""
+    """A face beside the best reference of the person it was given to, or may be."""
     badges = _badges(face)
+    in_doubt = face.reason == FaceReason.GROUP_IN_DOUBT.value
     if face.quality < low_quality:
         badges.append("poor picture")
     return Tile(
         face.face_id,
         (face.crop, face.reference_crop),
-        face.person or "nobody",
+        f"may be {face.nearest}" if in_doubt else face.person or "nobody",
         (_distance(face), _file(face), *_group(face, near)),
         badges,
-        ("", "reference" if face.person else ""),
+        ("", "reference" if face.person or in_doubt else ""),
         "pair",
         face.photo.shown,
     )

@@ -69,7 +69,12 @@ class UnknownPeoplePanel(Panel):
         if not compared and not self.session.is_sorted():
             return NOT_SORTED
         single = compared - sum(map(len, self._clusters))
-        others = f" {several(single, 'face is', 'faces are')} in no group." if single else ""
+        # Of a group that was named since, most faces are unknown until a re-match.
+        others = (
+            f" {several(single, 'face is alone, or waits', 'faces are alone, or wait')} for a re-match."
+            if single
+            else ""
+        )
         if not self._clusters:
             return f"No unknown person was found twice.{others}"
         groups = several(len(self._clusters), "group")

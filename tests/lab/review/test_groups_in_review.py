@@ -95,6 +95,8 @@ def test_single_faces_of_an_opened_group_are_answered(session: ReviewSession) ->
     assert panel.opened.layout.display == "none"
     press(panel.groups, "open", *ids(panel.groups))
     assert (sorted(ids(panel.opened)), panel.opened.layout.display) == ([6, 7, 8], "")
+    assert lines(panel.opened, 7)[0] == "may be Bo"
+    assert any("in one group with" in line for line in lines(panel.opened, 7))
     press(panel.opened, "chain", 7)
     assert ids(panel.chain.sheet)[0] == REFERENCE
     press(panel.opened, "no", 6)
