@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
@@ -14,6 +14,7 @@ from facesort.engine.review.clusters import Kept
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.lab.review.sheet import Tile
+from facesort.lab.shared.event import event_sentences
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -54,13 +55,16 @@ class ReviewSession(Session):
     def thresholds(self) -> Thresholds:
         """The current thresholds, with LOOSE of the event if it was the event that decided it."""
         rules = rules_of(self.workspace.settings, self.pack)
-        runs = () if rules.loose_is_given else self.read(reports.run_records)
-        loose = [run.groups["loose"] for run in runs if run.groups][-1:] if rules.groups else []
-        if not loose:
+        groups = self.groups() if rules.groups and not rules.loose_is_given else {}
+        if not groups:
             return rules.thresholds
-        return replace(
-            rules.thresholds, strict=min(rules.thresholds.strict, loose[0]), loose=loose[0]
-        )
+        loose = float(groups["loose"])
+        return replace(rules.thresholds, strict=min(rules.thresholds.strict, loose), loose=loose)
+
+    def groups(self) -> Mapping[str, Any]:
+        """What the groups of the newest run went by; empty if none had groups."""
+        found = [run.groups for run in self.read(reports.run_records) if run.groups]
+        return found[-1] if found else {}
 
     def read(self, query: Callable[[Store], T]) -> T:
         """Query the database.
@@ -112,7 +116,7 @@ class ReviewSession(Session):
                 ("Unknown", faces[Outcome.UNKNOWN], "faces of nobody in the gallery"),
                 ("Doubtful", doubtful, "matches to check, below"),
             ),
-            note="" if sum(faces.values()) else NOT_SORTED,
+            note="; ".join(event_sentences(self.groups())) if sum(faces.values()) else NOT_SORTED,
         )
 
     def _repr_html_(self) -> str:

@@ -17,6 +17,7 @@ from facesort.lab.review.sheet import FaceSheet
 from facesort.lab.review.tiles import REFERENCE
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.store import Store
+from facesort.store.job.runs import record_groups, start_run
 
 HOSTILE = "Ada <script>alert(1)</script>\n=1+1"
 
@@ -63,6 +64,20 @@ def test_a_face_named_by_its_group_says_so(session: ReviewSession) -> None:
     person.person.value = HOSTILE
     assert "with 3 others of the same person; nearest 00004.jpg at 0.25" in lines(person.sheet, 3)
     assert not any("others" in line for line in lines(person.sheet, 1)), "named by the reference"
+
+
+def test_loose_of_the_event_counts_and_is_explained(session: ReviewSession) -> None:
+    assert session.thresholds.loose == PACK.loose
+    groups = {
+        "loose": 0.79, "decided_by": "strangers", "faces": 8, "pairs": 200, "pairs_tell": True, "usual": 1.1,
+    }  # fmt: skip
+    with session.workspace.open_store() as store:
+        settings = {"matching": {"strict": PACK.strict, "loose": PACK.loose, "margin": 0.05}}
+        run = {"version": "1", "pack_name": "drawn", "pack_id": PACK.pack_id}
+        record_groups(store, start_run(store, settings=settings, **run), groups)
+        start_run(store, settings=settings, **run)  # nothing had changed, or it was killed
+    assert (session.thresholds.strict, session.thresholds.loose) == (0.79, 0.79)
+    assert "harder to tell apart: LOOSE 0.79 instead of 1.1" in session.table().note
 
 
 # --- groups in doubt --------------------------------------------------------------------------
