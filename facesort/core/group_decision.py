@@ -152,14 +152,20 @@ def decide_in_groups(
     judged = group_distances(distances, proposed, thresholds, alone)
     decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
     within = np.float32(alone)
-    return tuple(
-        decision
-        if column < 0
-        else _explained(decision, row, int(person_ids[column]), column, proposed.of([face]), within)
-        for face, (decision, row, column) in enumerate(
-            zip(decisions, distances, proposed.columns.tolist(), strict=True)
-        )
-    )
+    near = (distances <= within) & proposed.alone[:, None]
+    allowed = near if rejected is None else near & ~rejected
+    found = []
+    for face, (decision, column) in enumerate(
+        zip(decisions, proposed.columns.tolist(), strict=True)
+    ):
+        if decision.reason is FaceReason.ABOVE_LOOSE and near[face].any():
+            reason = FaceReason.PERSON_TAKEN if allowed[face].any() else FaceReason.REJECTED_BY_USER
+            decision = replace(decision, reason=reason)
+        if column >= 0:
+            person_id, own = int(person_ids[column]), proposed.of([face])
+            decision = _explained(decision, distances[face], person_id, column, own, within)
+        found.append(decision)
+    return tuple(found)
 
 
 def _explained(

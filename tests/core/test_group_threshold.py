@@ -223,7 +223,9 @@ def test_a_face_alone_must_be_nearer_than_a_group() -> None:
 
 
 def test_a_person_whose_group_has_a_face_here_gets_no_other() -> None:
-    assert named([[1.3, 1.4], [0.7, 1.4]], [0, -1]) == [10, None]
+    first, other = decided([[1.3, 1.4], [0.7, 1.4]], [0, -1])
+    assert (first.person_id, other.person_id) == (10, None)
+    assert other.reason is FaceReason.PERSON_TAKEN
     assert named([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
 
 

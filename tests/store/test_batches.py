@@ -191,7 +191,7 @@ def test_everything_about_a_batch_is_stored(store: Store) -> None:
     assert bytes(row[13]) == own.embedding.tobytes()
     assert bytes(row[14]) == own.crop
     assert store.rows("SELECT * FROM decision") == [
-        (1, 0, "strict", "within_strict", 1, 0.5, 1, 2, 1.5, 1)
+        (1, 0, "strict", "within_strict", 1, 0.5, 1, 2, 1.5, 1, None, None)
     ]
     assert store.rows("SELECT * FROM learned") == [(1, 1, 1)]
     assert [w.plan for w in planned_writes(store, 1)] == [write(2), write(2, None)]

@@ -105,6 +105,9 @@ def groups_of(
     """
     is_given = rules.loose_is_given or not rules.groups
     references = replace(gallery, learned={}).centroids().references
+    dim = max(references.shape[1], faces.embeddings.shape[1])  # nobody, or no face, has none
+    references = references.reshape(-1, dim)
+    faces = replace(faces, embeddings=faces.embeddings.reshape(-1, dim))
     linkage = link(
         faces.embeddings,
         faces.photo_ids,
@@ -127,7 +130,7 @@ def groups_of(
     )
     if is_given:
         threshold = given_threshold(threshold, rules.thresholds.loose)
-    own = np.concatenate([references, np.zeros_like(references[:1])])[linkage.person]
+    own = np.concatenate([references, np.zeros((1, dim), np.float32)])[linkage.person]
     alone = np.sqrt(((faces.embeddings - own) ** 2).sum(axis=1))
     return EventGroups(
         faces,

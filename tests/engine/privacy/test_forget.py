@@ -388,7 +388,7 @@ def test_whatever_reads_embeddings_copes_with_faces_that_have_none(
 
     with workspace.open_store() as store:
         assert reports.counts(store).persons["Stranger"] == 1
-        assert len(unknown_faces(store, pack.pack_id, 0.0)[0]) == 0
+        assert len(unknown_faces(store, pack.pack_id, 0.0)) == 0
         assert store.value("SELECT count(*) FROM face WHERE octet_length(embedding) > 0") == 9
 
 
@@ -407,7 +407,7 @@ def test_a_sort_that_is_told_to_keeps_nothing_of_strangers(
 
     assert seen(workspace.root, wanted) == 0
     with workspace.open_store() as store:
-        assert len(unknown_faces(store, pack.pack_id, 0.0)[0]) == 0
+        assert len(unknown_faces(store, pack.pack_id, 0.0)) == 0
         assert reports.counts(store).faces[Outcome.UNKNOWN] == 3
         assert reports.counts(store).total == 9
 
