@@ -1,0 +1,212 @@
+"""What arrives in folders: random events from LFW through `facesort init`, `seed` and `sort` alone.
+
+    python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --ledger /tmp/ledger.jsonl
+
+Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  One
+line of the ledger is one sort, so that a campaign can go on where it ended; the table is made of the ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+from accuracy import photos_in, rate
+
+_COUNTED = ("known", "missed", "strangers", "named", "lone", "lone_named", "wrong")
+_FACESORT = [sys.executable, "-m", "facesort"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sort."""
+
+    pack: str
+    persons: int
+    references: int
+    draw: int
+    groups: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Photos, counted by where they are afterwards."""
+
+    known: int
+    missed: int
+    strangers: int
+    named: int
+    lone: int
+    lone_named: int
+    wrong: int
+    together: int  # most photos of one stranger in one folder
+    loose: float
+
+
+def run_case(case: Case, assets: Path) -> Placed:
+    """Draw an event, sort it on the command line, and look into the folders."""
+    rng = random.Random(f"{case.persons} {case.references} {case.draw}")
+    people = {f.name: photos_in(f) for f in sorted((assets / "photos/lfw").iterdir()) if f.is_dir()}
+    able = [name for name, photos in people.items() if len(photos) > case.references]
+    able = [name for name in able if len(people[name]) >= 4]
+    chosen = rng.sample(able, case.persons)
+    waiting = {name: rng.sample(people[name], len(people[name])) for name in chosen}
+    with tempfile.TemporaryDirectory(prefix="facesort-event-") as name:
+        root = Path(name)
+        (root / "source").mkdir()
+        _facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
+        _settings(root / "ws/facesort.toml", case.groups)
+        used = _seeded(root, waiting, case.references)
+        for who, photos in people.items():
+            for photo in photos:
+                if photo not in used.get(who, ()):
+                    shutil.copyfile(photo, root / "source" / photo.name)
+        _facesort(root, "sort")
+        status = json.loads(_facesort(root, "status", "--json"))
+        if status["photos"]["pending"] or status["photos"]["failed"]:
+            raise RuntimeError(f"not everything was sorted: {status['photos']}")
+        return _placed(root, people, used, _loose(root))
+
+
+def _facesort(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [*_FACESORT, arguments[0], "-w", "ws", *arguments[1:]],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):  # 1: some references were refused
+        raise RuntimeError(f"{arguments}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _settings(path: Path, groups: bool) -> None:
+    text = path.read_text(encoding="utf-8")
+    if "groups = true" in text:
+        path.write_text(
+            text.replace("groups = true", f"groups = {str(groups).lower()}"), encoding="utf-8"
+        )
+    elif groups:
+        raise RuntimeError("this facesort has no groups")
+
+
+def _seeded(root: Path, waiting: dict[str, list[Path]], wanted: int) -> dict[str, list[Path]]:
+    """Offer photos of each person until enough are accepted; which ones were.  Who has too few stays unseeded."""
+    used: dict[str, list[Path]] = {name: [] for name in waiting}
+    while offered := {n: p[0] for n, p in waiting.items() if p and len(used[n]) < wanted}:
+        folder = root / "references"
+        for name, photo in offered.items():
+            (folder / name).mkdir(parents=True)
+            shutil.copyfile(photo, folder / name / photo.name)
+            waiting[name] = waiting[name][1:]
+        before = _references(root)
+        _facesort(root, "seed", "--from", "references")
+        after = _references(root)
+        shutil.rmtree(folder)
+        for name, photo in offered.items():
+            if after[name] > before[name]:
+                used[name].append(photo)
+    return {name: photos for name, photos in used.items() if photos}
+
+
+def _references(root: Path) -> Counter[str]:
+    persons = json.loads(_facesort(root, "persons", "--json"))
+    return Counter({p["name"]: p["references"] for p in persons})
+
+
+def _loose(root: Path) -> float:
+    (summary,) = (root / "runs").glob("*/summary.json")
+    return float(json.loads(summary.read_text(encoding="utf-8"))["thresholds"]["loose"])
+
+
+def _placed(
+    root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]], loose: float
+) -> Placed:
+    folders: dict[str, set[str]] = {}
+    for copy in (root / "out").glob("*/*.jpg"):
+        folders.setdefault(copy.stem[:-13], set()).add(copy.parent.name)
+    photos = [(p.stem, who) for who, of in people.items() for p in of if p not in used.get(who, ())]
+    known = [(stem, who) for stem, who in photos if who in used]
+    strangers = [(stem, who) for stem, who in photos if who not in used]
+    there = Counter(who for _, who in strangers)
+    named = [(stem, who) for stem, who in strangers if folders.get(stem)]
+    pairs = Counter((who, folder) for stem, who in named for folder in folders[stem])
+    return Placed(
+        known=len(known),
+        missed=sum(who not in folders.get(stem, ()) for stem, who in known),
+        strangers=len(strangers),
+        named=len(named),
+        lone=sum(there[who] == 1 for _, who in strangers),
+        lone_named=sum(there[who] == 1 for _, who in named),
+        wrong=sum(bool(folders.get(stem, set()) - {who}) for stem, who in known),
+        together=max(pairs.values(), default=0),
+        loose=loose,
+    )
+
+
+def table(ledger: Path) -> None:
+    """Print what the ledger holds, draws added up."""
+    lines = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    cases: dict[tuple[str, int, int, bool], list[dict[str, float]]] = {}
+    for line in lines:
+        key = (Path(line["pack"]).name, line["persons"], line["references"], line["groups"])
+        cases.setdefault(key, []).append(line)
+    head = (
+        "pack", "persons", "references", "groups", "draws", "FNIR", "FPIR", "FPIR, lone strangers", "wrong names",
+        "most photos of a stranger in a folder", "LOOSE",
+    )  # fmt: skip
+    print(f"| {' | '.join(head)} |")
+    print("|---" * len(head) + "|")
+    for (pack, persons, references, groups), found in sorted(cases.items()):
+        total = {name: sum(int(line[name]) for line in found) for name in _COUNTED}
+        loose = [line["loose"] for line in found]
+        cells = (
+            pack, persons, references, "yes" if groups else "no", len(found),
+            rate(total["missed"], total["known"]), rate(total["named"], total["strangers"]),
+            rate(total["lone_named"], total["lone"]), rate(total["wrong"], total["known"]),
+            max(int(line["together"]) for line in found), f"{min(loose):.2f} to {max(loose):.2f}",
+        )  # fmt: skip
+        print(f"| {' | '.join(map(str, cells))} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assets", type=Path, default=Path("../shared"))
+    parser.add_argument("--pack", action="append", required=True)
+    parser.add_argument("--persons", type=int, nargs="+", default=[60, 150, 300])
+    parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--groups", choices=("yes", "no", "both"), default="both")
+    parser.add_argument("--ledger", type=Path, required=True)
+    options = parser.parse_args()
+    asked = {"yes": [True], "no": [False], "both": [True, False]}[options.groups]
+    options.ledger.touch()
+    done = {
+        tuple(json.loads(line)[name] for name in Case.__annotations__)
+        for line in options.ledger.read_text(encoding="utf-8").splitlines()
+    }
+    packs = [str(Path(p).resolve()) if Path(p).exists() else p for p in options.pack]
+    for draw, pack, persons, references, groups in product(
+        range(options.draws), packs, options.persons, options.references, asked
+    ):
+        case = Case(pack, persons, references, draw, groups)
+        if tuple(asdict(case).values()) in done:
+            continue
+        placed = run_case(case, options.assets.resolve())
+        with options.ledger.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(case) | asdict(placed)) + "\n")
+    table(options.ledger)
+
+
+if __name__ == "__main__":
+    main()
