@@ -2,13 +2,16 @@
 
     python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --ledger /tmp/ledger.jsonl
 
-Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  One
-line of the ledger is one sort, so that a campaign can go on where it ended; the table is made of the ledger.
+Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  It is
+sorted with groups; for the comparison `matching.groups = false` is set and `facesort rematch` decides again: what it
+would have delivered is what lies in the folders without what `corrections.csv` lists.  One line of the ledger is one of
+the two, so that a campaign can go on where it ended; the table is made of the ledger.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import shutil
@@ -16,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -28,13 +32,12 @@ _FACESORT = [sys.executable, "-m", "facesort"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sort."""
+    """One event."""
 
     pack: str
     persons: int
     references: int
     draw: int
-    groups: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Placed:
     loose: float
 
 
-def run_case(case: Case, assets: Path) -> Placed:
-    """Draw an event, sort it on the command line, and look into the folders."""
+def run_case(case: Case, assets: Path) -> Iterator[tuple[bool, Placed]]:
+    """Draw an event, sort it on the command line, and look into the folders: with groups, then without."""
     rng = random.Random(f"{case.persons} {case.references} {case.draw}")
     people = {f.name: photos_in(f) for f in sorted((assets / "photos/lfw").iterdir()) if f.is_dir()}
     able = [name for name, photos in people.items() if len(photos) > case.references]
@@ -64,7 +67,6 @@ def run_case(case: Case, assets: Path) -> Placed:
         root = Path(name)
         (root / "source").mkdir()
         _facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
-        _settings(root / "ws/facesort.toml", case.groups)
         used = _seeded(root, waiting, case.references)
         for who, photos in people.items():
             for photo in photos:
@@ -74,7 +76,14 @@ def run_case(case: Case, assets: Path) -> Placed:
         status = json.loads(_facesort(root, "status", "--json"))
         if status["photos"]["pending"] or status["photos"]["failed"]:
             raise RuntimeError(f"not everything was sorted: {status['photos']}")
-        return _placed(root, people, used, _loose(root))
+        yield True, _placed(root, people, used)
+        settings = root / "ws/facesort.toml"
+        text = settings.read_text(encoding="utf-8")
+        if "groups = true" not in text:
+            raise RuntimeError("this facesort has no groups")
+        settings.write_text(text.replace("groups = true", "groups = false"), encoding="utf-8")
+        _facesort(root, "rematch")
+        yield False, _placed(root, people, used)
 
 
 def _facesort(root: Path, *arguments: str) -> str:
@@ -88,16 +97,6 @@ def _facesort(root: Path, *arguments: str) -> str:
     if done.returncode not in (0, 1):  # 1: some references were refused
         raise RuntimeError(f"{arguments}: {done.stderr[-2000:]}")
     return done.stdout
-
-
-def _settings(path: Path, groups: bool) -> None:
-    text = path.read_text(encoding="utf-8")
-    if "groups = true" in text:
-        path.write_text(
-            text.replace("groups = true", f"groups = {str(groups).lower()}"), encoding="utf-8"
-        )
-    elif groups:
-        raise RuntimeError("this facesort has no groups")
 
 
 def _seeded(root: Path, waiting: dict[str, list[Path]], wanted: int) -> dict[str, list[Path]]:
@@ -124,17 +123,14 @@ def _references(root: Path) -> Counter[str]:
     return Counter({p["name"]: p["references"] for p in persons})
 
 
-def _loose(root: Path) -> float:
-    (summary,) = (root / "runs").glob("*/summary.json")
-    return float(json.loads(summary.read_text(encoding="utf-8"))["thresholds"]["loose"])
-
-
-def _placed(
-    root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]], loose: float
-) -> Placed:
+def _placed(root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]]) -> Placed:
+    """Count what lies in the folders and belongs there by what counts now."""
+    with (root / "ws/corrections.csv").open(encoding="utf-8-sig", newline="") as stream:
+        wrong_now = {line["file"] for line in csv.DictReader(stream)}
     folders: dict[str, set[str]] = {}
     for copy in (root / "out").glob("*/*.jpg"):
-        folders.setdefault(copy.stem[:-13], set()).add(copy.parent.name)
+        if copy.relative_to(root / "out").as_posix() not in wrong_now:
+            folders.setdefault(copy.stem[:-13], set()).add(copy.parent.name)
     photos = [(p.stem, who) for who, of in people.items() for p in of if p not in used.get(who, ())]
     known = [(stem, who) for stem, who in photos if who in used]
     strangers = [(stem, who) for stem, who in photos if who not in used]
@@ -150,8 +146,13 @@ def _placed(
         lone_named=sum(there[who] == 1 for _, who in named),
         wrong=sum(bool(folders.get(stem, set()) - {who}) for stem, who in known),
         together=max(pairs.values(), default=0),
-        loose=loose,
+        loose=_loose(root),
     )
+
+
+def _loose(root: Path) -> float:
+    newest = max((root / "runs").glob("*/summary.json"))
+    return float(json.loads(newest.read_text(encoding="utf-8"))["thresholds"]["loose"])
 
 
 def table(ledger: Path) -> None:
@@ -186,25 +187,25 @@ def main() -> None:
     parser.add_argument("--persons", type=int, nargs="+", default=[60, 150, 300])
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--groups", choices=("yes", "no", "both"), default="both")
     parser.add_argument("--ledger", type=Path, required=True)
     options = parser.parse_args()
-    asked = {"yes": [True], "no": [False], "both": [True, False]}[options.groups]
     options.ledger.touch()
     done = {
         tuple(json.loads(line)[name] for name in Case.__annotations__)
         for line in options.ledger.read_text(encoding="utf-8").splitlines()
     }
     packs = [str(Path(p).resolve()) if Path(p).exists() else p for p in options.pack]
-    for draw, pack, persons, references, groups in product(
-        range(options.draws), packs, options.persons, options.references, asked
+    for draw, pack, persons, references in product(
+        range(options.draws), packs, options.persons, options.references
     ):
-        case = Case(pack, persons, references, draw, groups)
+        case = Case(pack, persons, references, draw)
         if tuple(asdict(case).values()) in done:
             continue
-        placed = run_case(case, options.assets.resolve())
+        found = list(run_case(case, options.assets.resolve()))
         with options.ledger.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(case) | asdict(placed)) + "\n")
+            for groups, placed in found:
+                line = asdict(case) | {"groups": groups} | asdict(placed)
+                stream.write(json.dumps(line) + "\n")
     table(options.ledger)
 
 
