@@ -35,8 +35,8 @@ class Proposals:
     others : ndarray of int64
         Other faces in the person's group.
     doubtful : ndarray of bool
-        Three faces or more that came to the person together, only just, and none of which is near enough alone: all of
-        them may be one stranger's.  They are asked about, not delivered.
+        Three faces or more that came to the person together, only just, and for whom no face vouches by being near
+        alone: all of them may be one stranger's.  They are asked about, not delivered.
     alone : ndarray of bool
         Whether the face may be named without a group: not if it is doubtful, or one of three or more that are of one
         person, but nobody's.  The few that are near somebody are then a stranger's best shots.  With a given LOOSE,
@@ -78,7 +78,8 @@ def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances)
     # Faces that came to one person at one mean cosine came together.
     came = linkage.person.astype(np.uint64) << np.uint64(32) | linkage.score.view(np.uint32)
     _, merge = np.unique(came, return_inverse=True)
-    near = np.bincount(merge, weights=inside & (distances <= np.float32(threshold.alone))) > 0
+    vouching = inside & (distances <= np.float32(threshold.vouches))
+    near = np.bincount(merge, weights=vouching) > 0
     doubtful = just & ~near[merge] if len(merge) else just
     group = linkage.groups(cosine)
     sizes = np.bincount(group)[group]

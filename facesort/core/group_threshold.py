@@ -58,6 +58,9 @@ class EventThreshold:
         The same as an RMS distance: ``sqrt(2 - 2 * cosine)``.
     alone : float
         Distance within which a face is named without a group; see `ALONE`.
+    vouches : float
+        Distance within which one face speaks for those that came to the person with it.  0 for a pack that was not
+        measured: strangers of `dlib` had ten photos in a folder because one was within STRICT.
     decided_by : str
         ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
         alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, so
@@ -73,6 +76,7 @@ class EventThreshold:
     cosine: float
     loose: float
     alone: float
+    vouches: float
     decided_by: DecidedBy
     faces: int
     pairs: int
@@ -140,13 +144,21 @@ def event_threshold(
     found = float(rms_distance(bounds[decided]))
     is_own = floor is not None and decided != "too_few"
     alone = ALONE * found if is_own else min(loose, found)
-    return EventThreshold(bounds[decided], found, alone, decided, named, len(impostors), usual)
+    vouches = 0.0 if floor is None and decided != "too_few" else alone
+    return EventThreshold(
+        bounds[decided], found, alone, vouches, decided, named, len(impostors), usual
+    )
 
 
 def given_threshold(threshold: EventThreshold, loose: float) -> EventThreshold:
     """A LOOSE that a user set, or that was calibrated: groups end there too, and a face alone is judged by it."""
     return replace(
-        threshold, cosine=mean_cosine(loose), loose=loose, alone=loose, decided_by="given"
+        threshold,
+        cosine=mean_cosine(loose),
+        loose=loose,
+        alone=loose,
+        vouches=loose,
+        decided_by="given",
     )
 
 

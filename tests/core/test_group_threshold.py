@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def test_a_pack_that_was_not_measured_is_never_stricter_than_its_own_loose() -> 
     easy, alike = (event(people=5, floor=None), event(alike=0.8, floor=None))
     assert (easy.loose, easy.alone) == (pytest.approx(1.10), 1.0)
     assert (alike.decided_by, alike.loose, alike.alone) == ("strangers", pytest.approx(1.0), 1.0)
+    assert (easy.vouches, alike.vouches, event(people=5).vouches) == (0, 0, pytest.approx(1.045))
 
 
 def test_threshold_rises_where_people_look_alike() -> None:
@@ -163,6 +165,8 @@ def test_three_that_came_only_just_are_asked_about() -> None:
     near = far.copy()
     near[1] = 0.9  # one of them is near enough alone: so are the three
     assert not proposals(linkage, at(0.4), near).doubtful.any()
+    unmeasured = replace(at(0.4), vouches=0.0)  # what is near for such a pack, nobody knows
+    assert proposals(linkage, unmeasured, near).doubtful.tolist() == [True] * 3 + [False] * 5
 
 
 def test_one_of_three_that_are_nobodys_is_not_named_alone() -> None:
@@ -174,7 +178,8 @@ def test_one_of_three_that_are_nobodys_is_not_named_alone() -> None:
 
 def at(cosine: float) -> EventThreshold:
     loose = float(rms_distance(cosine))
-    return EventThreshold(cosine, loose, ALONE * loose, "strangers", 100, 0, loose)
+    alone = ALONE * loose
+    return EventThreshold(cosine, loose, alone, alone, "strangers", 100, 0, loose)
 
 
 def decided(
