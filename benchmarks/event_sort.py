@@ -66,27 +66,35 @@ def run_case(case: Case, assets: Path) -> Iterator[tuple[bool, Placed]]:
     with tempfile.TemporaryDirectory(prefix="facesort-event-") as name:
         root = Path(name)
         (root / "source").mkdir()
-        _facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
-        used = _seeded(root, waiting, case.references)
+        facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
+        used = seeded(root, waiting, case.references)
         for who, photos in people.items():
             for photo in photos:
                 if photo not in used.get(who, ()):
                     shutil.copyfile(photo, root / "source" / photo.name)
-        _facesort(root, "sort")
-        status = json.loads(_facesort(root, "status", "--json"))
-        if status["photos"]["pending"] or status["photos"]["failed"]:
-            raise RuntimeError(f"not everything was sorted: {status['photos']}")
+        sort_all(root)
         yield True, _placed(root, people, used)
-        settings = root / "ws/facesort.toml"
-        text = settings.read_text(encoding="utf-8")
-        if "groups = true" not in text:
-            raise RuntimeError("this facesort has no groups")
-        settings.write_text(text.replace("groups = true", "groups = false"), encoding="utf-8")
-        _facesort(root, "rematch")
+        decide_without_groups(root)
         yield False, _placed(root, people, used)
 
 
-def _facesort(root: Path, *arguments: str) -> str:
+def sort_all(root: Path) -> None:
+    facesort(root, "sort")
+    status = json.loads(facesort(root, "status", "--json"))
+    if status["photos"]["pending"] or status["photos"]["failed"]:
+        raise RuntimeError(f"not everything was sorted: {status['photos']}")
+
+
+def decide_without_groups(root: Path) -> None:
+    settings = root / "ws/facesort.toml"
+    text = settings.read_text(encoding="utf-8")
+    if "groups = true" not in text:
+        raise RuntimeError("this facesort has no groups")
+    settings.write_text(text.replace("groups = true", "groups = false"), encoding="utf-8")
+    facesort(root, "rematch")
+
+
+def facesort(root: Path, *arguments: str) -> str:
     done = subprocess.run(
         [*_FACESORT, arguments[0], "-w", "ws", *arguments[1:]],
         cwd=root,
@@ -99,38 +107,45 @@ def _facesort(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _seeded(root: Path, waiting: dict[str, list[Path]], wanted: int) -> dict[str, list[Path]]:
+def seeded(root: Path, waiting: dict[str, list[Path]], wanted: int) -> dict[str, list[Path]]:
     """Offer photos of each person until enough are accepted; which ones were.  Who has too few stays unseeded."""
     used: dict[str, list[Path]] = {name: [] for name in waiting}
+    before = Counter[str]()
     while offered := {n: p[0] for n, p in waiting.items() if p and len(used[n]) < wanted}:
         folder = root / "references"
         for name, photo in offered.items():
             (folder / name).mkdir(parents=True)
             shutil.copyfile(photo, folder / name / photo.name)
             waiting[name] = waiting[name][1:]
-        before = _references(root)
-        _facesort(root, "seed", "--from", "references")
+        facesort(root, "seed", "--from", "references")
         after = _references(root)
         shutil.rmtree(folder)
         for name, photo in offered.items():
             if after[name] > before[name]:
                 used[name].append(photo)
+        before = after
     return {name: photos for name, photos in used.items() if photos}
 
 
 def _references(root: Path) -> Counter[str]:
-    persons = json.loads(_facesort(root, "persons", "--json"))
+    persons = json.loads(facesort(root, "persons", "--json"))
     return Counter({p["name"]: p["references"] for p in persons})
 
 
-def _placed(root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]]) -> Placed:
-    """Count what lies in the folders and belongs there by what counts now."""
+def delivered(root: Path) -> dict[str, set[str]]:
+    """Folders of each photo, by its name without suffix: those that it belongs to by what counts now."""
     with (root / "ws/corrections.csv").open(encoding="utf-8-sig", newline="") as stream:
         wrong_now = {line["file"] for line in csv.DictReader(stream)}
     folders: dict[str, set[str]] = {}
     for copy in (root / "out").glob("*/*.jpg"):
         if copy.relative_to(root / "out").as_posix() not in wrong_now:
             folders.setdefault(copy.stem[:-13], set()).add(copy.parent.name)
+    return folders
+
+
+def _placed(root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]]) -> Placed:
+    """Count what lies in the folders and belongs there by what counts now."""
+    folders = delivered(root)
     photos = [(p.stem, who) for who, of in people.items() for p in of if p not in used.get(who, ())]
     known = [(stem, who) for stem, who in photos if who in used]
     strangers = [(stem, who) for stem, who in photos if who not in used]

@@ -19,7 +19,7 @@ import csv
 import dataclasses
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,13 +104,13 @@ class Counts:
             setattr(self, name, max(one, two) if name == "together" else one + two)
 
 
-def labels(assets: Path, faces: Faces) -> dict[int, set[str]]:
+def labels(assets: Path, paths: Sequence[str]) -> dict[int, set[str]]:
     """Persons in each photo, as far as folders and file names say."""
     with (assets / "photos/deepface/labels_from_csv.tsv").open(encoding="utf-8") as stream:
         rows = csv.DictReader((r for r in stream if not r.startswith("#")), delimiter="\t")
         web = {f"deepface/{row['file']}": row["person"] for row in rows}
     found = {}
-    for photo, path in enumerate(faces.paths):
+    for photo, path in enumerate(paths):
         folder, *rest = path.split("/")
         stem = rest[-1].rsplit(".", 1)[0]
         if folder == "lfw" or (folder == "face-api-bbt" and len(rest) > 1):
@@ -400,7 +400,7 @@ def main() -> None:
     if not cache.exists():
         make_cache(options.assets, options.pack, cache)
     faces = cached_faces(cache)
-    truth = labels(options.assets, faces)
+    truth = labels(options.assets, faces.paths)
     before = not options.no_before
     print(
         "| event | FNIR | FPIR | FPIR, lone strangers | wrong names | photos of a stranger in one folder | "
