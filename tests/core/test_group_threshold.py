@@ -82,6 +82,24 @@ def test_threshold_rises_where_people_look_alike() -> None:
     assert not rising[0].pairs_tell
 
 
+@pytest.mark.parametrize(("names", "floor"), [(2, "floor"), (3, "strangers")])
+def test_a_person_under_two_names_is_no_stranger_to_the_other(names: int, floor: str) -> None:
+    """As far as STRICT can tell; three who are as near to each other look alike."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((10, DIM))
+    faces = unit(np.repeat(centres, 12, axis=0) + 0.6 * rng.standard_normal((120, DIM)))
+    of = np.concatenate([np.arange(10), np.zeros(names - 1, np.int64)])
+    references = unit(centres[of] + 0.6 * rng.standard_normal((len(of), DIM)))
+    linkage = link(faces, np.arange(120), references, order=np.arange(120), lowest=0.2)
+    assert len({int(person) for person in linkage.person[:12]}) > 1  # its photos are divided
+    found = event_threshold(
+        faces, np.arange(120), references, linkage,
+        order=np.arange(120), quality=np.ones(120), strict=0.8, loose=1.0, floor=1.1,
+    )  # fmt: skip
+    assert found.decided_by == floor
+    assert (found.loose > 1.0) is (floor == "floor")
+
+
 def test_faces_of_one_photo_raise_it_where_persons_are_too_few() -> None:
     """Two persons say nothing about strangers; the faces beside each other do."""
     rng = np.random.default_rng(0)
