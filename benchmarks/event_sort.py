@@ -2,10 +2,11 @@
 
     python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --ledger /tmp/ledger.jsonl
 
-Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  It is
-sorted with groups; for the comparison `matching.groups = false` is set and `facesort rematch` decides again: what it
-would have delivered is what lies in the folders without what `corrections.csv` lists.  One line of the ledger is one of
-the two, so that a campaign can go on where it ended; the table is made of the ledger.
+Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  The
+photos are analysed once per pack, by a sort that knows nobody; each draw then seeds its persons from photos of the
+event and re-matches.  `--from-scratch` sorts each draw anew, without the photos that became references.  For the
+comparison `matching.groups = false` is set and re-matched: what would be delivered is what lies in the folders without
+what `corrections.csv` lists.  The ledger has a line for each of the two, so that a campaign goes on where it ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -27,6 +29,9 @@ from pathlib import Path
 from accuracy import photos_in, rate
 
 _COUNTED = ("known", "missed", "strangers", "named", "lone", "lone_named", "wrong")
+People = dict[str, list[Path]]
+"""Photos of each person."""
+
 _FACESORT = [sys.executable, "-m", "facesort"]
 
 
@@ -38,6 +43,13 @@ class Case:
     persons: int
     references: int
     draw: int
+    people: People
+    other: Path  # a photo of somebody else
+
+    @property
+    def key(self) -> dict[str, str | int]:
+        """What names its lines of the ledger."""
+        return {n: getattr(self, n) for n in ("pack", "persons", "references", "draw")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +67,56 @@ class Placed:
     loose: float
 
 
-def run_case(case: Case, assets: Path) -> Iterator[tuple[bool, Placed]]:
-    """Draw an event, sort it on the command line, and look into the folders: with groups, then without."""
+def run_case(case: Case, root: Path, scratch: bool) -> Iterator[tuple[bool, Placed]]:
+    """Draw an event, sort it on the command line, and look into the folders: with groups, then without.
+
+    Parameters
+    ----------
+    root : Path
+        Emptied first.  Beside it is `_analysed`, made by the first case of a pack.
+    """
     rng = random.Random(f"{case.persons} {case.references} {case.draw}")
-    people = {f.name: photos_in(f) for f in sorted((assets / "photos/lfw").iterdir()) if f.is_dir()}
-    able = [name for name, photos in people.items() if len(photos) > case.references]
-    able = [name for name in able if len(people[name]) >= 4]
+    able = [name for name, photos in case.people.items() if len(photos) >= 4]
     chosen = rng.sample(able, case.persons)
-    waiting = {name: rng.sample(people[name], len(people[name])) for name in chosen}
-    with tempfile.TemporaryDirectory(prefix="facesort-event-") as name:
-        root = Path(name)
-        (root / "source").mkdir()
-        facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
-        used = seeded(root, waiting, case.references)
-        for who, photos in people.items():
-            for photo in photos:
-                if photo not in used.get(who, ()):
-                    shutil.copyfile(photo, root / "source" / photo.name)
+    waiting = {n: rng.sample(case.people[n], len(case.people[n])) for n in chosen}
+    shutil.rmtree(root, ignore_errors=True)
+    if scratch:
+        _initialised(root, case)
+    else:
+        shutil.copytree(_analysed(root, case), root)
+    used = seeded(root, waiting, case.references)
+    if scratch:
+        _photos(root, case.people, used)
         sort_all(root)
-        yield True, _placed(root, people, used)
-        decide_without_groups(root)
-        yield False, _placed(root, people, used)
+    yield True, _placed(root, case.people, used, rematched(root))
+    decide_without_groups(root)
+    yield False, _placed(root, case.people, used, math.nan)
+
+
+def _analysed(root: Path, case: Case) -> Path:
+    """A workspace in which all photos are sorted, and nobody is known; it works at the path `root` only."""
+    made = root.with_name(root.name + "_analysed")
+    if not made.exists():
+        _initialised(root, case)
+        _photos(root, case.people, {})
+        # A sort wants somebody to look for: a person who is in none of the photos.
+        facesort(root, "seed", "Nobody", str(case.other))
+        sort_all(root)
+        facesort(root, "forget", "Nobody", "--yes")
+        root.rename(made)
+    return made
+
+
+def _initialised(root: Path, case: Case) -> None:
+    (root / "source").mkdir(parents=True)
+    facesort(root, "init", "--source", "source", "--output", "out", "--pack", case.pack)
+
+
+def _photos(root: Path, people: People, without: People) -> None:
+    for who, photos in people.items():
+        for photo in photos:
+            if photo not in without.get(who, ()):
+                shutil.copyfile(photo, root / "source" / photo.name)
 
 
 def sort_all(root: Path) -> None:
@@ -107,9 +148,9 @@ def facesort(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def seeded(root: Path, waiting: dict[str, list[Path]], wanted: int) -> dict[str, list[Path]]:
+def seeded(root: Path, waiting: People, wanted: int) -> People:
     """Offer photos of each person until enough are accepted; which ones were.  Who has too few stays unseeded."""
-    used: dict[str, list[Path]] = {name: [] for name in waiting}
+    used: People = {name: [] for name in waiting}
     before = Counter[str]()
     while offered := {n: p[0] for n, p in waiting.items() if p and len(used[n]) < wanted}:
         folder = root / "references"
@@ -143,7 +184,7 @@ def delivered(root: Path) -> dict[str, set[str]]:
     return folders
 
 
-def _placed(root: Path, people: dict[str, list[Path]], used: dict[str, list[Path]]) -> Placed:
+def _placed(root: Path, people: People, used: People, loose: float) -> Placed:
     """Count what lies in the folders and belongs there by what counts now."""
     folders = delivered(root)
     photos = [(p.stem, who) for who, of in people.items() for p in of if p not in used.get(who, ())]
@@ -161,13 +202,14 @@ def _placed(root: Path, people: dict[str, list[Path]], used: dict[str, list[Path
         lone_named=sum(there[who] == 1 for _, who in named),
         wrong=sum(bool(folders.get(stem, set()) - {who}) for stem, who in known),
         together=max(pairs.values(), default=0),
-        loose=_loose(root),
+        loose=loose,
     )
 
 
-def _loose(root: Path) -> float:
-    newest = max((root / "runs").glob("*/summary.json"))
-    return float(json.loads(newest.read_text(encoding="utf-8"))["thresholds"]["loose"])
+def rematched(root: Path) -> float:
+    """Match all stored faces again; at which LOOSE."""
+    groups = json.loads(facesort(root, "rematch", "--json"))["groups"]
+    return float(groups["loose"]) if groups else math.nan
 
 
 def table(ledger: Path) -> None:
@@ -185,7 +227,7 @@ def table(ledger: Path) -> None:
     print("|---" * len(head) + "|")
     for (pack, persons, references, groups), found in sorted(cases.items()):
         total = {name: sum(int(line[name]) for line in found) for name in _COUNTED}
-        loose = [line["loose"] for line in found]
+        loose = [line["loose"] for line in found if not math.isnan(line["loose"])] or [math.nan]
         cells = (
             pack, persons, references, "yes" if groups else "no", len(found),
             rate(total["missed"], total["known"]), rate(total["named"], total["strangers"]),
@@ -203,24 +245,25 @@ def main() -> None:
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--from-scratch", action="store_true")
     options = parser.parse_args()
     options.ledger.touch()
-    done = {
-        tuple(json.loads(line)[name] for name in Case.__annotations__)
-        for line in options.ledger.read_text(encoding="utf-8").splitlines()
-    }
+    done = [json.loads(x) for x in options.ledger.read_text(encoding="utf-8").splitlines()]
     packs = [str(Path(p).resolve()) if Path(p).exists() else p for p in options.pack]
-    for draw, pack, persons, references in product(
-        range(options.draws), packs, options.persons, options.references
-    ):
-        case = Case(pack, persons, references, draw)
-        if tuple(asdict(case).values()) in done:
-            continue
-        found = list(run_case(case, options.assets.resolve()))
-        with options.ledger.open("a", encoding="utf-8") as stream:
-            for groups, placed in found:
-                line = asdict(case) | {"groups": groups} | asdict(placed)
-                stream.write(json.dumps(line) + "\n")
+    lfw = (options.assets / "photos/lfw").resolve()
+    other = (options.assets / "photos/compreface/001_A.jpg").resolve()
+    people = {f.name: photos_in(f) for f in sorted(lfw.iterdir()) if f.is_dir()}
+    with tempfile.TemporaryDirectory(prefix="facesort-events-") as name:
+        for pack, draw, persons, references in product(
+            packs, range(options.draws), options.persons, options.references
+        ):
+            case = Case(pack, persons, references, draw, people, other)
+            if any(case.key.items() <= line.items() for line in done):
+                continue
+            found = list(run_case(case, Path(name) / Path(pack).name, options.from_scratch))
+            with options.ledger.open("a", encoding="utf-8") as stream:
+                for groups, placed in found:
+                    stream.write(json.dumps(case.key | {"groups": groups} | asdict(placed)) + "\n")
     table(options.ledger)
 
 

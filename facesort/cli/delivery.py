@@ -31,14 +31,18 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     from facesort.engine.delivery.corrections import listed
     from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
+    from facesort.lab.shared.event import event_sentences
+    from facesort.store.queries.reports import run_record
 
     workspace, pack = open_with_pack(root)
-    _, report = run_rematch(workspace, pack)
+    run_id, report = run_rematch(workspace, pack)
     with workspace.open_store(read_only=True) as store:
         wrong = len(listed(workspace, store))
+        groups = run_record(store, run_id).groups
     if as_json:
-        say_json(asdict(report) | {"corrections": wrong})
+        say_json(asdict(report) | {"corrections": wrong, "groups": groups})
     else:
+        say(*event_sentences(groups))
         say(
             f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} got another name, "
             f"{report.unnamed} are unknown now, {report.regraded} changed between STRICT and LOOSE"

@@ -103,7 +103,7 @@ def link(
     lowest : float
         Mean cosine at which joining ends, above 0.
     together : sequence of (face, person)
-        A user's *yes*: joined before anything else.
+        A user's *yes*: joined before anything else.  It is a *no* for the other faces of the photo.
     apart : sequence of (face, person)
         A user's *no*: never joined.  A face with a *no* joins faces of no person only if they have the same ones, so
         that it does not keep them from the person.
@@ -128,6 +128,7 @@ def link(
     np.take(embeddings, rows, axis=0, out=nodes[n_persons:], mode="clip")
     photos = np.concatenate([np.full(n_persons, -1), photo_ids[rows]])
     pairs = nearest_pairs(nodes, photos, lowest)
+    apart = [*apart, *_others_of_the_photo(together, photo_ids)]
     groups = GrowingGroups(
         nodes, photos, n_persons, lowest, [(int(place[face]), person) for face, person in apart]
     )
@@ -154,6 +155,15 @@ def _result(groups: GrowingGroups, rows: Ids) -> Linkage:
         groups.n_persons,
         groups.lowest,
     )
+
+
+def _others_of_the_photo(together: Sequence[FacePerson], photo_ids: Ids) -> Iterator[FacePerson]:
+    """Faces that are not the person, since another face of their photo is."""
+    said = set(together)
+    for face, person in together:
+        for other in np.flatnonzero(photo_ids == photo_ids[face]).tolist():
+            if (other, person) not in said:
+                yield other, person
 
 
 def _in_turn(pairs: Iterable[FacePerson]) -> Iterator[tuple[Ids, Ids]]:

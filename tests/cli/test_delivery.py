@@ -39,13 +39,15 @@ def test_rematch_says_what_came_and_what_waits(workspace: Workspace) -> None:
     source = workspace.settings.sources["card-1"]
     source.rename(source.with_name("away"))
     code, text = run(workspace, "rematch", "--json")
-    assert (code, json.loads(text)["not_rendered"]) == (3, 2)
+    told = json.loads(text)
+    assert (code, told["not_rendered"], told["groups"]["decided_by"]) == (3, 2, "too_few")
 
     source.with_name("away").rename(source)
     code, text = run(workspace, "rematch")
 
     assert code == 0
     assert "2 files added" in text
+    assert "the model pack's: too few people or faces to find one from the event" in text
     assert len(list((workspace.settings.output / "Nine").iterdir())) == 2
 
 

@@ -156,6 +156,15 @@ def test_a_no_takes_away_one_face_and_not_the_others() -> None:
     assert np.delete(found.person, 2).tolist() == np.delete(person, 2).tolist()
 
 
+def test_a_yes_takes_away_only_the_other_face_of_its_photo() -> None:
+    faces, person, references = drawn(2, 6)
+    photos = np.arange(12)
+    photos[3] = photos[4]  # two faces as like the person as each other
+    said = linked(faces, references, photos, together=[(3, 0)])
+    assert said.person[4] == -1
+    assert np.delete(said.person, 4).tolist() == np.delete(person, 4).tolist()
+
+
 def test_faces_with_the_same_no_stay_a_group() -> None:
     faces, _, references = drawn(2, 6)
     found = linked(faces, references, apart=[(face, 0) for face in range(3)])
