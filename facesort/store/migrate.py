@@ -49,13 +49,18 @@ def _ours(version: int) -> frozenset[Entry]:
         return catalogue(connection)
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> bool:
     """Bring a database to the newest schema, if it is one of ours.
 
     Parameters
     ----------
     read_only : bool
         Only check.
+
+    Returns
+    -------
+    bool
+        Whether there was anything in it before.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
     known = derived if current < newest else {e for e in derived if (e.kind, e.name) in names}
     refuse_other(found - known, frozenset(e for e in ours if e.holds_data))
     if current == newest and found == ours:
-        return
+        return True
     if read_only:
         raise _old(current)
     if current == newest:
@@ -85,6 +90,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
             "the views in the workspace's database were not those of this facesort: they were made anew"
         )
     _build(connection, current, newest, before=" ".join(e.drop for e in sorted(derived)))
+    return bool(found)
 
 
 def _old(current: int) -> OldSchemaError:

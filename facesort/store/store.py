@@ -158,8 +158,7 @@ class Store:
         except duckdb.Error as error:
             raise explained(error, path) from error
         try:
-            if not unchanged:
-                migrate(connection, read_only=read_only)
+            if not unchanged and migrate(connection, read_only=read_only):
                 refuse_other_values(connection)
             if beside is not None:
                 _attach(connection, beside)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbformat import NotebookNode
+if TYPE_CHECKING:  # kernels would spend a second and a half on importing it
+    from nbformat import NotebookNode
 
 SUMMARY_MIME = "application/vnd.facesort.summary+json"
 
