@@ -111,13 +111,15 @@ def group_distances(
     ndarray of shape (n_faces, n_persons), float32
         Of a face in a group: the group's RMS distance to its person, and more than LOOSE to others.  Of a face
         alone: its distance, in the scale in which `alone` is LOOSE; more than LOOSE to persons whose group has another
-        face here, and to all if it may not be named alone and is not within STRICT.
+        face here, and to all if it may not be named alone and is not within a STRICT below LOOSE.
     """
     loose = np.float32(thresholds.loose)
     found = as_judged(distances, thresholds.loose, alone)
     faces = np.flatnonzero((proposed.columns >= 0) & ~proposed.doubtful)
     columns = proposed.columns[faces]
-    closed = ~proposed.alone[:, None] & (distances > np.float32(thresholds.strict))
+    # Of people so alike that the event's LOOSE came down to STRICT, strangers are within STRICT too.
+    vouching = thresholds.strict if thresholds.strict < thresholds.loose else -1.0
+    closed = ~proposed.alone[:, None] & (distances > np.float32(vouching))
     closed[faces] = True
     closed[:, columns] = True
     beyond = np.nextafter(loose, np.float32(np.inf))

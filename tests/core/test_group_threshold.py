@@ -240,6 +240,13 @@ def test_strict_goes_by_the_face_alone() -> None:
     assert (both.reason, both.group_faces) == (FaceReason.WITHIN_STRICT, 12)
 
 
+def test_strict_vouches_for_nobody_where_loose_came_down_to_it() -> None:
+    (one,) = decided([[0.9, 1.4]], [-1], alone=False, strict=1.0)
+    assert one.person_id == 10
+    assert named([[0.9, 1.4]], [-1], alone=False, strict=1.1) == [None], "LOOSE is 1.1"
+    assert named([[0.9, 1.4]], [-1], strict=1.1) == [10], "nobody else's face of the same person"
+
+
 def test_a_face_alone_must_be_nearer_than_a_group() -> None:
     assert named([[1.07, 1.4]], [-1]) == [None]
     assert named([[1.04, 1.4]], [-1]) == [10]
