@@ -283,9 +283,8 @@ def worse(
 
 
 def _told(face: StoredFace) -> dict[str, object]:
-    found = {"person": face.person, "outcome": face.outcome, "reason": face.reason}
-    found |= {"nearest": face.nearest, "distance": face.distance}
-    return found | {"group_distance": face.group_distance, "group_faces": face.group_faces}
+    told = ("person", "outcome", "reason", "nearest", "distance", "group_distance", "group_faces")
+    return {name: getattr(face, name) for name in told}
 
 
 def print_tables(lines: Sequence[dict[str, object]]) -> None:
