@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,8 +91,20 @@ def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
     say(f"{len(candidates) - refused} added, {refused} refused", err=True)
     if without:
         say(f"nothing was added for {', '.join(sorted(without))}", err=True)
+    _say_alike(workspace, pack, {candidate.name for candidate in candidates} - without)
     if refused == len(candidates):
         raise click.ClickException("no reference was added; the reasons are above")
+
+
+def _say_alike(workspace: Any, pack: Any, names: AbstractSet[str] | None = None) -> None:
+    """Say who looks like one person, of everybody or of some."""
+    from facesort.engine.gallery.alike import find_alike
+    from facesort.lab.shared.event import alike_sentences
+
+    with workspace.open_store(read_only=True) as store:
+        found = find_alike(workspace, pack, store)
+    said = [pair for pair in found if names is None or not names.isdisjoint(pair.names)]
+    say(*alike_sentences(said), err=True)
 
 
 def _reembed(workspace: Any, pack: Any) -> None:
@@ -121,6 +135,8 @@ def _reembed(workspace: Any, pack: Any) -> None:
 @json_option
 def persons(root: Path, as_json: bool) -> None:
     """Show who is in the gallery."""
+    from facesort.engine.setup import open_with_pack
+    from facesort.errors import PackError
     from facesort.store.queries.gallery import person_summaries
     from facesort.workspace import open_workspace
 
@@ -146,3 +162,5 @@ def persons(root: Path, as_json: bool) -> None:
         )
     if not summaries:
         say("nobody yet: facesort seed NAME PHOTO...", err=True)
+    with suppress(PackError):  # who is there is told without the model pack too
+        _say_alike(*open_with_pack(root))

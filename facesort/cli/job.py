@@ -48,13 +48,14 @@ def sort(
 
     Runs the notebook 03_sort; an interrupted sort resumes where it stopped.
     """
+    from facesort.engine.gallery.alike import Alike
     from facesort.engine.job.progress import current_status
     from facesort.engine.job.sort import check_gallery
     from facesort.engine.rules import rules_of
     from facesort.engine.setup import open_with_pack
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
-    from facesort.lab.shared.event import event_sentences
+    from facesort.lab.shared.event import alike_sentences, event_sentences
     from facesort.lab.shared.remarks import shifted_remark
     from facesort.settings import given_for_run, override
     from facesort.workspace import refuse_inside
@@ -78,8 +79,9 @@ def sort(
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     say(*_status_lines(status))
     say(*event_sentences(summary["groups"]))
-    if summary["shifted"]:
-        say(shifted_remark(summary["shifted"]))
+    say(*alike_sentences([Alike(**pair) for pair in summary["alike"]]))
+    said = (shifted_remark(summary["shifted"]), summary["wrong"])
+    say(*(sentence for sentence in said if sentence))
     say(f"ran on        {summary['backend']}")
     say(f"output        {workspace.settings.output}")
     say(f"run notebook  {notebook}")

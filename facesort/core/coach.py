@@ -193,3 +193,16 @@ def closest_pair(distances: NDArray[np.float32]) -> tuple[int, int] | None:
     rows, columns = np.triu_indices(len(distances), k=1)
     nearest = int(np.argmin(distances[rows, columns]))
     return int(rows[nearest]), int(columns[nearest])
+
+
+def pairs_within(distances: NDArray[np.float32], limit: float) -> list[tuple[int, int]]:
+    """Rows of all pairs of persons who are at most this far apart, the nearest first.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_persons, n_persons), float32
+        From `person_distances`.
+    """
+    rows, columns = np.nonzero(np.triu(distances <= np.float32(limit), k=1))
+    order = np.argsort(distances[rows, columns], kind="stable")
+    return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))

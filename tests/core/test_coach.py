@@ -13,6 +13,7 @@ from facesort.core.coach import (
     advise,
     closest_pair,
     distances_to_rest,
+    pairs_within,
     person_distances,
     spread,
 )
@@ -97,6 +98,12 @@ def test_spread_is_the_mean_distance_to_the_centroid() -> None:
 @pytest.mark.parametrize("people", [0, 1])
 def test_too_few_people_have_no_closest_pair(people: int) -> None:
     assert closest_pair(person_distances(units(*range(people or 1))[:people])) is None
+
+
+def test_pairs_within_a_limit_are_the_nearest_first() -> None:
+    apart = np.array([[0, 0.8, 0.3], [0.8, 0, 0.81], [0.3, 0.81, 0]], np.float32)
+    assert pairs_within(apart, 0.8) == [(0, 2), (0, 1)]
+    assert pairs_within(apart[:1, :1], 0.8) == []
 
 
 @given(st.integers(2, 12), st.integers(0, 1000))

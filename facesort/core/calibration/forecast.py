@@ -28,7 +28,8 @@ class DropForecast:
         Dropped photos of the sample; size of the sample; size of the job.
     low, high : float
         95 % interval for the whole job: exact for a simple random sample (`intervals.without_replacement`),
-        conservative for one that is spread evenly over the job.
+        conservative for one that is spread evenly over the job.  With groups it is for photos that find no more faces
+        than the sample has: in the whole job, fewer may be dropped.
     """
 
     value: float

@@ -95,9 +95,15 @@ class ApplyPanel:
 
     def text(self) -> str:
         """Whether these thresholds are stored."""
-        if self._session.applied == self._session.thresholds:
-            return f"Stored in {self._session.workspace.root / 'facesort.toml'}; the next sort uses them."
-        return "Nothing is stored yet."
+        session = self._session
+        groups = ""
+        if session.rules.groups:
+            groups = (
+                " A LOOSE that is stored replaces the event's own: groups of faces end there too."
+            )
+        if session.applied == session.thresholds:
+            return f"Stored in {session.workspace.root / 'facesort.toml'}; the next sort uses them.{groups}"
+        return f"Nothing is stored yet.{groups}"
 
     def apply(self) -> None:
         """Store the thresholds, or show the error."""

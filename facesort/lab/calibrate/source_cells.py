@@ -123,6 +123,8 @@ def _of_groups(drops: DropForecast, event: Forecast | None) -> list[str]:
     if drops.sampled < drops.photos:
         more = f": all {drops.photos:,} photos find more than these {drops.sampled:,}"
     said = [f"Groups of faces end at this LOOSE too{more}."]
+    if more:
+        said.append("So fewer may be dropped than the interval says.")
     if event is not None and event.groups is not None:
         found = event.groups.threshold
         source = "of this sample"

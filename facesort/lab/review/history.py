@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import ipywidgets as widgets
 
 from facesort.core.words import several
+from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.action import redo
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.job.sort import run_rematch
@@ -12,9 +15,9 @@ from facesort.errors import FacesortError
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.shared.html import notice
+from facesort.lab.shared.remarks import wrong_files_remark
 from facesort.lab.shared.tables import Table
 from facesort.store.queries import reports
-from facesort.store.queries.corrections import corrections
 from facesort.store.queries.journal import Action, history
 
 _SHOWN = 15  # actions
@@ -75,7 +78,9 @@ class RematchPanel(Panel):
     def update(self) -> str:
         """Show the number of files."""
         self._files = self.session.read(reports.counts).persons
-        return f"{several(sum(self._files.values()), 'file')} in the output."
+        wrong = self._wrong_files()
+        more = f" {wrong}." if wrong else ""
+        return f"{several(sum(self._files.values()), 'file')} in the output.{more}"
 
     def rematch(self) -> None:
         """Match again, add the missing files, and count the wrong ones."""
@@ -107,8 +112,9 @@ class RematchPanel(Panel):
         if report.not_rendered:
             photos = several(report.not_rendered, "photo")
             sentences.append(f"{photos} could not be rendered: connect the source, and re-match.")
-        wrong = len(self.session.read(corrections))
-        if wrong:
-            files = several(wrong, "file in the output is", "files in the output are")
-            sentences.append(f"{files} wrong now: see {self.session.workspace.corrections}.")
         return " ".join(sentences)
+
+    def _wrong_files(self) -> str:
+        workspace = self.session.workspace
+        wrong = self.session.read(partial(listed, workspace))
+        return wrong_files_remark(len(wrong), workspace.corrections)

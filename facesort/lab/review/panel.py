@@ -95,6 +95,11 @@ class Panel:
         """Undo the newest action, wherever on the page it was done."""
         self.edit(lambda: undo(self.session.workspace), _describe_undo)
 
+    def warn_of_alike(self, name: str) -> None:
+        """Say below the message whom the named person looks like."""
+        for sentence in self.session.alike_sentences(name):
+            self.message.value += notice(f"{sentence}.", good=False)
+
     def report(self, text: str, *, good: bool | None = None) -> None:
         """Show a message at the top of the panel."""
         self.message.value = notice(text, good=good)

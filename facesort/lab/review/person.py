@@ -95,10 +95,12 @@ class PersonPanel(Panel):
         elif name == "take":
             to = " ".join(self.to.value.split()) or None
             given = f" and given to {to}" if to else ""
-            self.edit(
+            taken = self.edit(
                 lambda: answers.take_away(workspace, face_ids, person, to),
                 lambda _: f"{faces(len(face_ids))} taken away from {person}{given}.",
             )
+            if taken and to:
+                self.warn_of_alike(to)
             self.to.value = ""
         elif name == "reference":
             self.edit(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
 from facesort.core.words import several
+from facesort.engine.gallery.alike import find_alike
+from facesort.engine.gallery.seed import person_name
 from facesort.engine.review.chains import Neighbour, neighbours
 from facesort.engine.review.clusters import Kept
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.lab.review.sheet import Tile
-from facesort.lab.shared.event import event_sentences
+from facesort.lab.shared.event import alike_sentences, event_sentences
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -77,6 +80,11 @@ class ReviewSession(Session):
         with self.lock, self.workspace.open_store(read_only=True) as store:
             return query(store)
 
+    def alike_sentences(self, name: str = "") -> list[str]:
+        """Who looks like one person: of everybody, or of one person."""
+        found, who = self.read(partial(find_alike, self.workspace, self.pack)), person_name(name)
+        return alike_sentences([pair for pair in found if not who or who in pair.names])
+
     def tiles(self, store: Store, faces: Iterable[StoredFace], draw: DrawFace) -> list[Tile]:
         """A tile for each face, which knows the nearest one of its group."""
         found = list(faces)
@@ -116,7 +124,9 @@ class ReviewSession(Session):
                 ("Unknown", faces[Outcome.UNKNOWN], "faces of nobody in the gallery"),
                 ("Doubtful", doubtful, "matches to check, below"),
             ),
-            note="; ".join(event_sentences(self.groups())) if sum(faces.values()) else NOT_SORTED,
+            note="; ".join([*event_sentences(self.groups()), *self.alike_sentences()])
+            if sum(faces.values())
+            else NOT_SORTED,
         )
 
     def _repr_html_(self) -> str:

@@ -143,4 +143,5 @@ class UnknownPeoplePanel(Panel):
             lambda person: f"{count} named {person.name}; a re-match adds the photos.",
         )
         if named:
+            self.warn_of_alike(name)
             self.name.value = self.folder.value = ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facesort.core.words import several
+from facesort.engine.gallery.alike import Alike
 from facesort.lab.shared.words import decimals
 
 _NAMED = 5  # persons
+_PAIRS = 3  # of persons
 
 
 def group_sentences(by_group: Mapping[str, int], in_doubt: Mapping[str, int]) -> list[str]:
@@ -34,7 +36,7 @@ def group_sentences(by_group: Mapping[str, int], in_doubt: Mapping[str, int]) ->
             parts.append(f"{more:,} somebody else")
         sentences.append(
             f"{', '.join(parts)}: their group came only just near enough; confirm them in the review "
-            "(`facesort review`)"
+            "(`04_review`)"
         )
     return sentences
 
@@ -76,4 +78,16 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
             f"only {several(groups['pairs'], 'pair')} of faces in one photo: too few to tell whether these people look "
             "alike, as in a family; look at a few matches in the review"
         )
+    return sentences
+
+
+def alike_sentences(pairs: Sequence[Alike]) -> list[str]:
+    """Who may be one person under two names, and what to do about it."""
+    sentences = [
+        f"{pair.first} and {pair.second} look like one person ({decimals(round(pair.distance, 2))} apart, within "
+        "STRICT): if they are, merge them in 01_seed, or their photos stay divided between the two"
+        for pair in pairs[:_PAIRS]
+    ]
+    if more := len(pairs) - len(sentences):
+        sentences.append(f"so do {several(more, 'more pair')} of persons")
     return sentences

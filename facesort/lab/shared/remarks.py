@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -100,6 +101,14 @@ def _absent(absent: Mapping[str, int]) -> str:
     parts = [f"{several(number, 'photo')} {_was(first, number)} {says[first]}"]
     parts += [f"{n:,} {_was(state, n)} {says[state]}" for state, n in rest]
     return f"{', '.join(parts)}: {'it is' if sum(absent.values()) == 1 else 'they are'} in no sum"
+
+
+def wrong_files_remark(wrong: int, listed_in: Path) -> str:
+    """What stays in the output although it is not right any more; empty for nothing."""
+    if not wrong:
+        return ""
+    files = several(wrong, "file in the output is", "files in the output are")
+    return f"{files} wrong now: see {listed_in}"
 
 
 def _was(state: str, number: int) -> str:

@@ -15,7 +15,7 @@ from facesort.core.words import several
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
-from facesort.lab.shared.event import event_sentences
+from facesort.lab.shared.event import alike_sentences, event_sentences
 from facesort.lab.shared.face_pictures import (
     NOT_REQUESTED,
     face_limit,
@@ -98,7 +98,9 @@ def show_counts(report: SortReport) -> Table:
     said = [
         *event_sentences(report.run.groups),
         *remarks(report.summary()),
+        *alike_sentences(report.alike),
         shifted_remark(report.run.shifted),
+        report.wrong,
     ]
     return Table(
         ("Files", "Number", "Share", "What it means"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
+from facesort.engine.delivery.corrections import listed
+from facesort.engine.gallery.alike import Alike, find_alike
 from facesort.engine.job.progress import status_report
 from facesort.faces.engines.backends import describe_backend
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.drop_rate import DropRate
+from facesort.lab.shared.remarks import wrong_files_remark
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.words import duration
 from facesort.reasons import Outcome
@@ -45,6 +48,10 @@ class SortReport:
         None if not requested.
     backend : str
         What ran the networks, in words.
+    alike : sequence of Alike
+        Persons who look like one.
+    wrong : str
+        What of the output is not right any more; empty for nothing.
     """
 
     run: RunRecord
@@ -57,6 +64,8 @@ class SortReport:
     distances: Mapping[Outcome, NDArray[np.float32]]
     doubtful: Sequence[StoredFace] | None
     backend: str
+    alike: Sequence[Alike] = ()
+    wrong: str = ""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -121,6 +130,8 @@ class SortReport:
             "shifted": run.shifted,
             "failed_writes": len(self.failed_writes),
             "groups": dict(run.groups),
+            "alike": [asdict(pair) for pair in self.alike],
+            "wrong": self.wrong,
             "backend": self.backend,
             "settings": run.settings,
         }
@@ -169,4 +180,6 @@ def read_report(
                 else None
             ),
             backend=describe_backend(pack, run.settings["run"]["backend"]),
+            alike=find_alike(workspace, pack, store),
+            wrong=wrong_files_remark(len(listed(workspace, store)), workspace.corrections),
         )

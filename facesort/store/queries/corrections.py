@@ -21,7 +21,8 @@ class Correction:
         Whose copy it is, or the folder of unknown faces; None for somebody who was forgotten.
     why : str
         ``do_not_deliver``, ``merged``, ``rejected_by_user``, ``named_since``, ``superseded`` (the photo was edited
-        since), ``forgotten``, or ``not_in_photo``.
+        since), ``forgotten``, ``no_longer_matched`` (what was sorted or named since, or other thresholds, changed whom
+        a face is given to), or ``not_in_photo``.
     belongs_to : tuple of str
         Folders in which the photo belongs now; empty for none.
     """
@@ -49,6 +50,10 @@ def corrections(store: Store) -> list[Correction]:
         "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id HAVING count(c.photo_id) = 0"
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
+        "), matched_once AS ("
+        "  SELECT x.target FROM wrong x JOIN face f USING (photo_id) JOIN decision d USING (face_id) "
+        "  JOIN everyone e ON e.person_id = d.person_id AND e.current_id = x.person_id "
+        "  WHERE f.face_id NOT IN (SELECT face_id FROM settled_answer WHERE answer = 'yes')"
         ") "
         "SELECT x.target, s.source, s.path, "
         "if(x.person_id IS NULL, split_part(x.target, '/', 1), coalesce(p.name, f.name)), CASE "
@@ -58,6 +63,7 @@ def corrections(store: Store) -> list[Correction]:
         "WHEN coalesce(p.person_id, f.person_id) IS NULL THEN 'forgotten' "
         "WHEN f.merged_into IS NOT NULL THEN 'merged' "
         "WHEN (x.photo_id, x.person_id) IN (SELECT (photo_id, person_id) FROM refused) THEN 'rejected_by_user' "
+        "WHEN x.target IN (FROM matched_once) THEN 'no_longer_matched' "
         "ELSE 'not_in_photo' END, "
         "(SELECT list(DISTINCT c.folder ORDER BY c.folder) FROM wanted c "
         " WHERE c.photo_id = coalesce(u.by_id, x.photo_id) AND c.folder IS NOT NULL) "

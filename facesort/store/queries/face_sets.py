@@ -72,6 +72,20 @@ def comparable_faces(store: Store, pack_id: str) -> ComparableFaces:
     )
 
 
+def best_faces(store: Store, pack_id: str, most: int) -> dict[int, Embeddings]:
+    """Embeddings of the faces of the best quality of each effective person; of shape (at most `most`, dim)."""
+    rows = store.rows(
+        "WITH best AS (SELECT a.person_id, f.face_id FROM face_state a JOIN face f USING (face_id) "
+        "  WHERE a.person_id IS NOT NULL AND f.pack_id = ? AND octet_length(f.embedding) > 0 "
+        "  QUALIFY row_number() OVER (PARTITION BY a.person_id ORDER BY f.quality DESC, f.face_id) <= ?) "
+        "SELECT b.person_id, f.embedding FROM best b JOIN face f USING (face_id) ORDER BY b.person_id, f.face_id",
+        [pack_id, most],
+    )
+    found = vectors([embedding for _, embedding in rows])
+    persons = np.array([person_id for person_id, _ in rows], dtype=np.int64)
+    return {int(person): found[persons == person] for person in np.unique(persons)}
+
+
 def count_by_person(store: Store) -> dict[int, int]:
     """Number of faces of each effective person."""
     return dict(

@@ -334,3 +334,23 @@ def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(
     assert added == "added    Ben: cut.jpg"
     assert damaged.startswith("damaged  Ben: cut.jpg: JPEG: ")
     assert damaged.endswith("a whole photo is better")
+
+
+def test_who_has_two_names_is_told_at_once_and_whenever_persons_are_listed(
+    job: Job, tmp_path: Path
+) -> None:
+    workspace = job[0]
+    offer(job, Candidate("Ada", photo(tmp_path, "ada.png", [1])))
+    offer(job, Candidate("Ben", photo(tmp_path, "ben.png", [2])))
+    twin = photo(tmp_path, "twin.png", [1], 100)
+    where = ["-w", str(workspace.root)]
+
+    done = CliRunner().invoke(cli, ["seed", *where, "Twin", str(twin), "--force"])
+    assert "Ada and Twin look like one person (0." in done.stderr
+    assert "merge them in 01_seed" in done.stderr
+    other = photo(tmp_path, "cleo.png", [3])
+    assert "look like" not in CliRunner().invoke(cli, ["seed", *where, "Cleo", str(other)]).stderr
+
+    listed = CliRunner().invoke(cli, ["persons", *where])
+    assert listed.stderr.startswith("Ada and Twin look like one person (0.")
+    assert len(listed.stdout.splitlines()) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import shutil
@@ -237,7 +238,7 @@ def test_the_forecast_says_what_groups_do_with_and_without_a_loose(
     assert event["drops"]["dropped"] == 0
     assert session.sample is not None
     session.sample = replace(session.sample, photos_in_all=300)
-    assert "too: all 300 photos find more than these 8." in said()
+    assert "too: all 300 photos find more than these 8.\nSo fewer may be dropped" in said()
 
     session.apply()
 
@@ -343,6 +344,9 @@ def test_the_button_stores_once(session: CalibrationSession) -> None:
     session.move(loose=0.9)
     assert not panel.button.disabled
     assert "Nothing is stored yet" in panel.message.value
+    assert "replaces the event's own: groups of faces end there too." in html.unescape(
+        panel.message.value
+    )
     file.write_text("[")
     panel.button.click()
     assert "is not valid TOML" in panel.message.value
@@ -353,7 +357,7 @@ def test_nothing_is_stored_without_the_button(workspace: Workspace) -> None:
     session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
     said = calibrate.show_apply(session, apply=False)
     assert isinstance(said, HTML)
-    assert ">Nothing is stored yet.<" in said.data
+    assert ">Nothing is stored yet. A LOOSE that is stored replaces the event" in said.data
     assert (workspace.root / "facesort.toml").read_bytes() == before
 
 

@@ -11,6 +11,7 @@ from review_event import PACK, InMemory, actions, rematch, seed, sort
 
 from facesort.lab.review.chain import ChainBox
 from facesort.lab.review.doubtful import DoubtfulPanel
+from facesort.lab.review.history import RematchPanel
 from facesort.lab.review.person import PersonPanel
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet
@@ -18,6 +19,7 @@ from facesort.lab.review.tiles import REFERENCE
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.store import Store
 from facesort.store.job.runs import record_groups, start_run
+from facesort.store.queries.corrections import corrections
 
 HOSTILE = "Ada <script>alert(1)</script>\n=1+1"
 
@@ -222,3 +224,50 @@ def test_a_face_that_was_erased_has_no_chain(session: ReviewSession) -> None:
     press(panel.sheet, "chain", 3)
     assert "There is no chain to this face" in panel.message.value
     assert not any("nearest" in line for line in lines(panel.sheet, 3))
+
+
+def test_who_is_named_again_under_another_name_is_told_at_once() -> None:
+    """By the faces that are known: their references are farther apart than STRICT."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, "Ada", (0, 0.0))
+        seed(job, "Cleo", (4, 0.0))
+        *_, first, second, other = sort(
+            job, [[(0, 0.4)], [(0, 0.5)], [(0, 1.06)], [(0, 1.07)], [(6, 0.0)]]
+        )
+        session = ReviewSession(job, PACK)
+        assert "look like" not in session.table().note
+        panel = UnknownPeoplePanel(session)
+        panel.name.value = "Bea"
+        panel.on_face_action("name", [first, second])
+        assert "2 faces named Bea" in panel.message.value
+        assert "Ada and Bea look like one person (0.7" in panel.message.value
+        assert "Ada and Bea look like one person (0.7" in session.table().note
+        panel.name.value = "Dan"
+        panel.on_face_action("name", [other])
+        assert "named Dan" in panel.message.value
+        assert "look like" not in panel.message.value
+
+        person = PersonPanel(session)
+        person.person.value, person.to.value = "Bea", "Eve"
+        press(person.sheet, "take", second)
+        assert "Eve look like one person" in person.message.value
+
+
+def test_a_copy_stays_when_its_face_leaves_the_group_and_the_review_says_so() -> None:
+    """Three photos were Ada's, two of them by her group; then Bea came, who is nearer to the group."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, "Ada", (0, 0.0))
+        sort(job, [[(0, turn)] for turn in (0.3, 0.8, 1.15, 1.4)])
+        rematch(job)
+        store.execute("UPDATE write SET status = 'verified'")
+        session = ReviewSession(job, PACK)
+        assert "wrong" not in RematchPanel(session).message.value
+        seed(job, "Bea", (0, 1.57))
+        rematch(job)
+        found = [(c.person, c.why, c.belongs_to) for c in corrections(store)]
+        assert found == [("Ada", "no_longer_matched", ("bea",))] * 3
+        panel = RematchPanel(session)
+        assert "3 files in the output are wrong now: see " in panel.message.value
+        assert "corrections.csv" in panel.message.value

@@ -45,7 +45,7 @@ from facesort.reasons import Remark
                 "12 faces in 11 photos are named by their group only: alone they would be too far from the person "
                 "(`matching.groups`)",
                 "12 photos may be Ada: their group came only just near enough; confirm them in the review "
-                "(`facesort review`)",
+                "(`04_review`)",
             ],
         ),
         (
@@ -62,7 +62,7 @@ from facesort.reasons import Remark
             },
             [
                 "4 photos may be a, 3 may be b, 3 may be c, 3 may be d, 3 may be e, 6 somebody else: their group came "
-                "only just near enough; confirm them in the review (`facesort review`)",
+                "only just near enough; confirm them in the review (`04_review`)",
             ],
         ),
         (

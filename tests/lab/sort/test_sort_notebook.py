@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from synthetic_event import make_event, make_workspace, write_photo
 
 from facesort.core.matching import Thresholds
+from facesort.engine.gallery.alike import Alike
 from facesort.engine.setup import set_up
 from facesort.errors import (
     GalleryError,
@@ -348,6 +349,15 @@ def test_where_there_is_nothing_to_show_words_say_so(show: Any, words: str) -> N
 
     assert isinstance(shown, Markdown)
     assert words in shown.data
+
+
+def test_who_looks_like_one_person_is_said_once() -> None:
+    pairs = [Alike(f"Ada {i}", f"Bea {i}", 0.714) for i in range(5)]
+    report = replace(report_of(), alike=pairs)
+    note = sort.show_counts(report).note
+    assert "Ada 0 and Bea 0 look like one person (0.71 apart, within STRICT)" in note
+    assert "so do 2 more pairs of persons." in note
+    assert json.loads(json.dumps(report.summary()))["alike"][0]["first"] == "Ada 0"
 
 
 def test_nothing_at_all_adds_up_too() -> None:
