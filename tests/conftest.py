@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
+from mortals import Mortal
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -71,6 +72,14 @@ def other_process() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
             return process
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def mortal() -> Iterator[Mortal]:
+    """A process whose children act on workspaces and are killed; each starts from the same state."""
+    mortal = Mortal()
+    yield mortal
+    mortal.close()
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mortals import Mortal
 from synthetic_event import add_references, make_event, make_workspace, sort_in_threads, write_photo
 from torture.campaign import WHOLE, Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.mortals import Mortal
 from torture.test_kill_actions import State, copy_with_output
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork")

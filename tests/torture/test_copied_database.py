@@ -13,16 +13,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from mortals import Mortal
 from synthetic_event import content
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.mortals import Mortal
 
 from facesort.errors import StoreError
 from facesort.settings import load_settings, save_settings
@@ -40,13 +39,6 @@ DATABASE, LOG = "facesort.duckdb", "facesort.duckdb.wal"
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     return Calm.of(tmp_path_factory.mktemp("event"), PHOTOS)
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Mortal]:
-    mortal = Mortal()
-    yield mortal
-    mortal.close()
 
 
 def copied(source: Path, target: Path, piece: int, pause_s: float) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import psutil
 import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
+from mortals import Mortal
 from synthetic_event import (
     add_references,
     content,
@@ -30,7 +31,6 @@ from synthetic_event import (
 )
 from torture.campaign import Ledger, chance, share
 from torture.event import Rows, copy_of
-from torture.mortals import Mortal
 from torture.test_kill_notebook import kill
 
 from facesort.engine.gallery.action import undo
@@ -102,13 +102,6 @@ def faces(sorted_job: Path) -> dict[str, list[int]]:
         ones = store.rows(sql + "e.name = 'Person 1' ORDER BY 1 LIMIT 9")
         nobodies = store.rows(sql + "e.name IS NULL ORDER BY 1 LIMIT 9")
     return {"one": [face for (face,) in ones], "nobody": [face for (face,) in nobodies]}
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Mortal]:
-    mortal = Mortal()
-    yield mortal
-    mortal.close()
 
 
 ACTS: dict[str, Callable[[dict[str, list[int]]], dict[str, Any]]] = {

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mortals import Mortal
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.mortals import Mortal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork")
 
@@ -26,13 +25,6 @@ KINDS = {
     "file operation": "kills survived: coordinator between two file operations",
     "time": "kills survived: coordinator at a random time",
 }
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Mortal]:
-    mortal = Mortal()
-    yield mortal
-    mortal.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from mortals import Mortal
 from PIL import Image
 from synthetic_event import make_workspace
 from torture.campaign import WHOLE, Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.mortals import Mortal
 from torture.processes import peak_memory
 
 from facesort.engine.analysis.pool import LocalPool

@@ -12,16 +12,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
+from mortals import Mortal
 from torture import traced_sort
 from torture.campaign import WHOLE, Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.mortals import Mortal
 
 from facesort.settings import PhotoSettings
 
@@ -38,13 +37,6 @@ WITHOUT = ("coordinator", "worker")
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     return Calm.of(tmp_path_factory.mktemp("event"), 400)
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Mortal]:
-    mortal = Mortal()
-    yield mortal
-    mortal.close()
 
 
 @dataclass

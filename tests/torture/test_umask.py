@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mortals import Mortal
 from synthetic_event import make_event, write_photo
 from torture.campaign import WHOLE, Ledger
-from torture.mortals import Mortal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="umask and fork")
 
 FIGURE = "files whose permissions were looked at"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Mortal]:
-    mortal = Mortal()
-    yield mortal
-    mortal.close()
 
 
 @pytest.fixture

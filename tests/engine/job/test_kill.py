@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mortals import Mortal
 from synthetic_event import (
     content,
     make_event,
@@ -114,17 +114,13 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uninterr
     yield Uninterrupted(prepared, tree(calm / "out"), rows, before)
 
 
-def kill_at(workspace: Path, point: str, passing: int, *kind: str) -> int:
-    """Sort in another process that is killed there; fails if it was not. Returns the session that it was head of."""
-    script = Path(__file__).with_name("killed_sort.py")
-    command = [sys.executable, str(script), str(workspace), point, str(passing), *kind]
-    said = workspace.parent / "said.txt"  # a pipe would be held open by workers that outlive it
-    with (
-        said.open("wb") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process,
-    ):
-        assert process.wait() == -signal.SIGKILL, said.read_text()
-    return process.pid
+def kill_at(mortal: Mortal, root: Path, point: str, passing: int, *, threads: int = 2) -> None:
+    """Sort in another process that is killed there; fails if it was not."""
+    said = root.parent / "said.txt"
+    ended = mortal.sort(
+        root, die=[point, passing], says=str(said), **{"with": {"threads": threads}}
+    )
+    assert ended == -signal.SIGKILL, said.read_text()
 
 
 def assert_as_uninterrupted(root: Path, expected: Uninterrupted) -> None:
@@ -142,38 +138,40 @@ def assert_as_uninterrupted(root: Path, expected: Uninterrupted) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 @pytest.mark.parametrize(("point", "passing"), POINTS)
 def test_killed_once(
-    point: str, passing: int, uninterrupted: Uninterrupted, tmp_path: Path
+    point: str, passing: int, uninterrupted: Uninterrupted, mortal: Mortal, tmp_path: Path
 ) -> None:
     root = copy_of(uninterrupted.prepared, tmp_path)
-    kill_at(root, point, passing)
+    kill_at(mortal, root, point, passing)
     assert_as_uninterrupted(root, uninterrupted)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_killed_again_and_again(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+def test_killed_again_and_again(
+    uninterrupted: Uninterrupted, mortal: Mortal, tmp_path: Path
+) -> None:
     root = copy_of(uninterrupted.prepared, tmp_path)
     for point in ("analysed", "recorded", "after_copy", "after_rename", "finishing", "committed"):
-        kill_at(root, point, 1)
+        kill_at(mortal, root, point, 1)
     assert_as_uninterrupted(root, uninterrupted)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_worker_processes_end_with_a_killed_coordinator(
-    uninterrupted: Uninterrupted, tmp_path: Path
+    uninterrupted: Uninterrupted, mortal: Mortal, tmp_path: Path
 ) -> None:
     root = copy_of(uninterrupted.prepared, tmp_path)
-    session = kill_at(root, "recorded", 1, "processes")
-    while alive_in(session):  # for as long as a test may last
+    kill_at(mortal, root, "recorded", 1, threads=0)
+    while alive_in(mortal.child):  # for as long as a test may last
         time.sleep(0.2)
     assert_as_uninterrupted(root, uninterrupted)
 
 
-def alive_in(session: int) -> list[int]:
-    """Processes of a session, whoever has adopted them."""
+def alive_in(group: int) -> list[int]:
+    """Processes of a process group, whoever has adopted them."""
     found = []
     for process in psutil.process_iter(["status"]):
         with suppress(ProcessLookupError):  # it has just ended
-            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
     return found
 

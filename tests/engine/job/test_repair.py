@@ -6,13 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from disks import mounted, needs_mount
+from mortals import Mortal
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.gallery.persons import merge_persons, remove_person, set_delivery
@@ -219,15 +219,12 @@ def test_copies_of_somebody_who_left_are_not_put_back(
     ],
 )
 def test_killed_and_run_again_it_ends_as_if_it_had_not_been(
-    workspace: Workspace, point: str, passing: int
+    workspace: Workspace, point: str, passing: int, mortal: Mortal
 ) -> None:
     before = tree(workspace.settings.output)
     for path in copies(workspace)[:8]:
         path.unlink()
-    program = Path(__file__).with_name("killed_repair.py")
-    command = [sys.executable, program, workspace.root, point, str(passing)]
-    killed = subprocess.run(command, check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert mortal.act(workspace.root, do="repair", die=[point, passing]) == -signal.SIGKILL
 
     assert repair(workspace).result.passed
     assert tree(workspace.settings.output) == before, "no temporary file is left"

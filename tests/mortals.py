@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from torture import mortal
+_MORTAL = Path(__file__).with_name("mortal.py")
 
 
 class Mortal:
@@ -20,7 +20,7 @@ class Mortal:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, mortal.__file__],
+            [sys.executable, _MORTAL],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

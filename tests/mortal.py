@@ -26,6 +26,7 @@ from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.calibration.in_force import apply_calibration
 from facesort.engine.gallery.action import undo
+from facesort.engine.job.repair import Watch, repair_output
 from facesort.engine.job.sort import SortOptions, retry_failed, run_rematch, run_sort
 from facesort.engine.privacy.forget import forget
 from facesort.engine.review.answers import answer_faces, name_faces
@@ -71,14 +72,21 @@ def counts(passed: dict[str, int]) -> At:
     return at
 
 
-def sort(workspace: Workspace, pack: ModelPack, at: At) -> None:
-    with ThreadPoolExecutor(1) as executor:
-        run_sort(workspace, pack, SortOptions(executor, lambda done, total: at("analysed"), at))
+def sort(workspace: Workspace, pack: ModelPack, at: At, threads: int = 1) -> None:
+    """With no threads, in worker processes."""
+    with ThreadPoolExecutor(threads or 1) as executor:
+        given = executor if threads else None
+        run_sort(workspace, pack, SortOptions(given, lambda done, total: at("analysed"), at))
 
 
 def rematch(workspace: Workspace, pack: ModelPack, at: At) -> None:
     with ThreadPoolExecutor(1) as executor:
         run_rematch(workspace, pack, SortOptions(executor, at=at))
+
+
+def repair(workspace: Workspace, pack: ModelPack, at: At) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        repair_output(workspace, pack, executor, Watch(at=at))
 
 
 def apply(workspace: Workspace, pack: ModelPack, at: At) -> None:
@@ -98,6 +106,7 @@ def answer_one_by_one(
 ACTS: dict[str, Callable[..., object]] = {
     "sort": sort,
     "rematch": rematch,
+    "repair": repair,
     "apply": apply,
     "forget": lambda workspace, pack, at, name: forget(workspace, name),
     "retry": lambda workspace, pack, at: retry_failed(workspace),
@@ -142,6 +151,8 @@ def status_of(order: dict[str, Any]) -> int:
         redirect_stdout(says),
         redirect_stderr(says),
     ):
+        for handle in (1, 2):  # of the processes that this one starts, too
+            os.dup2(says.fileno(), handle)
         try:
             os.umask(order.get("umask", os.umask(0)))
             if order.get("permissions count"):
