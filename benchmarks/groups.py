@@ -322,7 +322,7 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
             Thresholds(min(faces.strict, found.loose), found.loose, MARGIN),
             None,
             said.of(of_photo),
-            found.alone,
+            found,
         )
         for face, one in zip(of_photo, decisions, strict=True):
             file = int(faces.file[rows[face]])

@@ -91,7 +91,7 @@ def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances)
 
 
 def group_distances(
-    distances: Distances, proposed: Proposals, thresholds: Thresholds, alone: float
+    distances: Distances, proposed: Proposals, thresholds: Thresholds, threshold: EventThreshold
 ) -> Distances:
     """Distances of one photo's faces to persons, after groups; ``d <= LOOSE`` is a match.
 
@@ -102,24 +102,22 @@ def group_distances(
     proposed : Proposals
         Of the same faces; no person twice.
     thresholds : Thresholds
-        With LOOSE of `group_threshold.EventThreshold`.
-    alone : float
-        Distance within which a face alone is named.
+        With LOOSE of the event.
+    threshold : EventThreshold
 
     Returns
     -------
     ndarray of shape (n_faces, n_persons), float32
         Of a face in a group: the group's RMS distance to its person, and more than LOOSE to others.  Of a face
-        alone: its distance, in the scale in which `alone` is LOOSE; more than LOOSE to persons whose group has another
-        face here, and to all if it may not be named alone and is not within a STRICT below LOOSE.
+        alone: its distance, in the scale in which `threshold.alone` is LOOSE; more than LOOSE to persons whose group
+        has another face here, and to all if it may not be named alone and is not near enough whatever its group is.
     """
     loose = np.float32(thresholds.loose)
-    found = as_judged(distances, thresholds.loose, alone)
+    found = as_judged(distances, thresholds.loose, threshold.alone)
     faces = np.flatnonzero((proposed.columns >= 0) & ~proposed.doubtful)
     columns = proposed.columns[faces]
-    # Of people so alike that the event's LOOSE came down to STRICT, strangers are within STRICT too.
-    vouching = thresholds.strict if thresholds.strict < thresholds.loose else -1.0
-    closed = ~proposed.alone[:, None] & (distances > np.float32(vouching))
+    near = distances <= np.float32(threshold.whatever_group(thresholds.strict))
+    closed = ~proposed.alone[:, None] & ~near
     closed[faces] = True
     closed[:, columns] = True
     beyond = np.nextafter(loose, np.float32(np.inf))
@@ -140,7 +138,7 @@ def decide_in_groups(
     thresholds: Thresholds,
     rejected: NDArray[np.bool_] | None,
     proposed: Proposals,
-    alone: float,
+    threshold: EventThreshold,
 ) -> tuple[Decision, ...]:
     """Decide who the faces of one photo are, as `decide_photo`, with what their groups say.
 
@@ -148,13 +146,12 @@ def decide_in_groups(
     ----------
     distances, person_ids, thresholds, rejected
         As for `decide_photo`; LOOSE is the event's.
-    proposed : Proposals
-    alone : float
+    proposed, threshold
         As for `group_distances`.
     """
-    judged = group_distances(distances, proposed, thresholds, alone)
+    judged = group_distances(distances, proposed, thresholds, threshold)
     decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
-    within = np.float32(alone)
+    within = np.float32(threshold.alone)
     near = (distances <= within) & proposed.alone[:, None]
     allowed = near if rejected is None else near & ~rejected
     found = []

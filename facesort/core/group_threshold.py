@@ -61,6 +61,9 @@ class EventThreshold:
     vouches : float
         Distance within which one face speaks for those that came to the person with it.  0 for a pack that was not
         measured: strangers of `dlib` had ten photos in a folder because one was within STRICT.
+    anyway : float
+        Distance within which a face is named alone although its group is nobody's: the pack's own LOOSE, if the pack
+        was measured and the event is not stricter, so that groups take no name from a face that has one alone.  Else 0.
     decided_by : str
         ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
         alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, so
@@ -77,6 +80,7 @@ class EventThreshold:
     loose: float
     alone: float
     vouches: float
+    anyway: float
     decided_by: DecidedBy
     faces: int
     pairs: int
@@ -86,6 +90,11 @@ class EventThreshold:
     def pairs_tell(self) -> bool:
         """Whether there are enough pairs of faces in one photo to tell how much alike the people are."""
         return self.pairs >= MIN_PAIRS
+
+    def whatever_group(self, strict: float) -> float:
+        """Distance within which a face is named alone, whatever its group is."""
+        # Of people so alike that the event's LOOSE came down to STRICT, strangers are within STRICT too.
+        return max(strict if strict < self.loose else -1.0, self.anyway)
 
 
 def event_threshold(
@@ -146,8 +155,9 @@ def event_threshold(
     is_own = floor is not None and decided != "too_few"
     alone = ALONE * found if is_own else min(loose, found)
     vouches = 0.0 if floor is None and decided != "too_few" else alone
+    anyway = 0.0 if floor is None or found < loose else min(loose, alone)
     return EventThreshold(
-        bounds[decided], found, alone, vouches, decided, named, len(impostors), usual
+        bounds[decided], found, alone, vouches, anyway, decided, named, len(impostors), usual
     )
 
 
@@ -159,6 +169,7 @@ def given_threshold(threshold: EventThreshold, loose: float) -> EventThreshold:
         loose=loose,
         alone=loose,
         vouches=loose,
+        anyway=loose,
         decided_by="given",
     )
 

@@ -197,7 +197,7 @@ def test_one_of_three_that_are_nobodys_is_not_named_alone() -> None:
 def at(cosine: float) -> EventThreshold:
     loose = float(rms_distance(cosine))
     alone = ALONE * loose
-    return EventThreshold(cosine, loose, alone, alone, "strangers", 100, 0, loose)
+    return EventThreshold(cosine, loose, alone, alone, 0, "strangers", 100, 0, loose)
 
 
 def decided(
@@ -206,6 +206,7 @@ def decided(
     doubtful: int | None = None,
     alone: bool = True,
     strict: float = 0.0,
+    anyway: float = 0.0,
 ) -> list[Decision]:
     n = len(columns)
     said = Proposals(
@@ -215,10 +216,11 @@ def decided(
         doubtful=np.arange(n) == doubtful,
         alone=np.full(n, alone),
     )
-    thresholds = Thresholds(strict, 1.1, 0)
+    event = replace(at(mean_cosine(1.1)), loose=1.1, alone=1.045, anyway=anyway)
+    thresholds = Thresholds(strict, event.loose, 0)
     ids = np.array([10, 20])
     return list(
-        decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said, 1.045)
+        decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said, event)
     )
 
 
@@ -245,6 +247,16 @@ def test_strict_vouches_for_nobody_where_loose_came_down_to_it() -> None:
     assert one.person_id == 10
     assert named([[0.9, 1.4]], [-1], alone=False, strict=1.1) == [None], "LOOSE is 1.1"
     assert named([[0.9, 1.4]], [-1], strict=1.1) == [10], "nobody else's face of the same person"
+
+
+def test_a_group_takes_no_name_from_a_face_within_the_packs_own_loose() -> None:
+    assert named([[0.99, 1.4]], [-1], alone=False) == [None]
+    assert named([[0.99, 1.4]], [-1], alone=False, anyway=1.0) == [10]
+    assert named([[1.01, 1.4]], [-1], alone=False, anyway=1.0) == [None]
+    easy, alike = event(people=60), event(alike=0.8)
+    assert easy.anyway == min(1.0, easy.alone) > 0.9
+    assert (alike.loose < 1, alike.anyway) == (True, 0)
+    assert event(people=60, floor=None).anyway == 0
 
 
 def test_a_face_alone_must_be_nearer_than_a_group() -> None:
@@ -281,7 +293,8 @@ def test_matched_at_exactly_the_threshold() -> None:
     linkage = linkage_of([threshold], [1], [(0, 1)], [threshold])
     said = proposals(linkage, at(threshold), np.ones(1, np.float32))
     thresholds = Thresholds(0, float(rms_distance(threshold)), 0)
-    found = group_distances(np.full((1, 1), 1.5, np.float32), said, thresholds, 1.0)
+    far = np.full((1, 1), 1.5, np.float32)
+    found = group_distances(far, said, thresholds, at(threshold))
     assert found[0, 0] <= np.float32(thresholds.loose)
 
 
@@ -300,7 +313,7 @@ def test_the_widest_loose_names_no_face_that_came_to_nobody() -> None:
     assert (linkage.person == -1).any()
     nothing = given_threshold(found, 0.0)
     distances = np.full((6, 3), 0.5, np.float32)
-    judged = group_distances(distances, proposed, Thresholds(0.0, 0.0, 0.05), nothing.alone)
+    judged = group_distances(distances, proposed, Thresholds(0.0, 0.0, 0.05), nothing)
     assert judged[linkage.person == -1].tolist() == distances[linkage.person == -1].tolist()
 
 

@@ -73,7 +73,7 @@ class GroupedSample:
         found = proposals(self.linkage, threshold, self.own)
         by_group = (found.columns >= 0) & ~found.doubtful
         alone = as_judged(self.nearest, loose, threshold.alone) <= np.float32(loose)
-        alone &= found.alone | (self.nearest <= np.float32(self.strict))
+        alone &= found.alone | (self.nearest <= np.float32(threshold.whatever_group(self.strict)))
         return np.unique(self.photo_of[by_group | alone])
 
 

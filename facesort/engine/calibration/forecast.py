@@ -235,7 +235,7 @@ def _in_groups(
             thresholds,
             None,
             groups.proposals.of(rows),
-            groups.threshold.alone,
+            groups.threshold,
         )
         decided.append(replace(result, decisions=decisions))
     return tuple(decided)

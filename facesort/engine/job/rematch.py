@@ -170,7 +170,7 @@ class Rematch:
         if self.groups is None:
             decisions = decide_photo(*rules)
         else:
-            decisions = decide_in_groups(*rules, self.groups.of(faces), self.groups.threshold.alone)
+            decisions = decide_in_groups(*rules, self.groups.of(faces), self.groups.threshold)
         index = {face.face_id: position for position, face in enumerate(photo.faces)}
         return {
             index[face.face_id]: decision
