@@ -1,6 +1,7 @@
 """What arrives in folders: random events from LFW through `facesort init`, `seed` and `sort` alone.
 
-    python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --ledger /tmp/ledger.jsonl
+    python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --work /tmp/events \\
+        --ledger /tmp/ledger.jsonl
 
 Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  The
 photos are analysed once per pack, by a sort that knows nobody; each draw then seeds its persons from photos of the
@@ -19,7 +20,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -245,6 +245,7 @@ def main() -> None:
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder for photos and workspaces")
     parser.add_argument("--from-scratch", action="store_true")
     options = parser.parse_args()
     options.ledger.touch()
@@ -253,17 +254,17 @@ def main() -> None:
     lfw = (options.assets / "photos/lfw").resolve()
     other = (options.assets / "photos/compreface/001_A.jpg").resolve()
     people = {f.name: photos_in(f) for f in sorted(lfw.iterdir()) if f.is_dir()}
-    with tempfile.TemporaryDirectory(prefix="facesort-events-") as name:
-        for pack, draw, persons, references in product(
-            packs, range(options.draws), options.persons, options.references
-        ):
-            case = Case(pack, persons, references, draw, people, other)
-            if any(case.key.items() <= line.items() for line in done):
-                continue
-            found = list(run_case(case, Path(name) / Path(pack).name, options.from_scratch))
-            with options.ledger.open("a", encoding="utf-8") as stream:
-                for groups, placed in found:
-                    stream.write(json.dumps(case.key | {"groups": groups} | asdict(placed)) + "\n")
+    options.work.mkdir(exist_ok=True)
+    for draw, references, pack, persons in product(
+        range(options.draws), options.references, packs, options.persons
+    ):
+        case = Case(pack, persons, references, draw, people, other)
+        if any(case.key.items() <= line.items() for line in done):
+            continue
+        found = list(run_case(case, options.work / Path(pack).name, options.from_scratch))
+        with options.ledger.open("a", encoding="utf-8") as stream:
+            for groups, placed in found:
+                stream.write(json.dumps(case.key | {"groups": groups} | asdict(placed)) + "\n")
     table(options.ledger)
 
 
