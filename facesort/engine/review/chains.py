@@ -22,10 +22,14 @@ BY_GROUP = (FaceReason.WITHIN_GROUP.value, FaceReason.GROUP_IN_DOUBT.value)
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """The nearest other face of a group: the name of its photo, and the distance."""
+    """The nearest other face of a group: the name of its photo, the distance, and how many others there are now.
+
+    The number that is stored with a decision is of the time when that was made, and groups grow.
+    """
 
     name: str
     distance: float
+    others: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +82,9 @@ def neighbours(store: Store, faces: Iterable[StoredFace], pack_id: str) -> dict[
             cosines[row] = -np.inf
             nearest = int(cosines.argmax())
             distance = float(rms_distance(float(cosines[nearest])))
-            found[group[row].face_id] = Neighbour(group[nearest].photo.shown_name, distance)
+            found[group[row].face_id] = Neighbour(
+                group[nearest].photo.shown_name, distance, len(group) - 1
+            )
     return found
 
 

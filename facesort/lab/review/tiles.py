@@ -59,7 +59,7 @@ def _group(face: StoredFace, near: Neighbour | None) -> list[str]:
     """What the face's group has to do with whom it was given to; empty if nothing."""
     if not face.group_faces or face.reason not in BY_GROUP:
         return []
-    others = several(face.group_faces, "other")
+    others = several(near.others if near else face.group_faces, "other")
     nearest = f"; nearest {shorten(near.name, _FILE)} at {near.distance:.2f}" if near else ""
     if face.reason == FaceReason.GROUP_IN_DOUBT.value:
         return [f"in one group with {others}{nearest}"]

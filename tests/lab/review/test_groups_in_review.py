@@ -68,6 +68,13 @@ def test_a_face_named_by_its_group_says_so(session: ReviewSession) -> None:
     assert not any("others" in line for line in lines(person.sheet, 1)), "named by the reference"
 
 
+def test_a_group_that_has_grown_is_counted_anew(session: ReviewSession) -> None:
+    sort(session.workspace, [[(0, 0.1)]])
+    assert rematch(session.workspace) == 0, "nobody's decision has changed"
+    panel = DoubtfulPanel(session)
+    assert "with 4 others of the same person; nearest 00003.jpg at 0.25" in lines(panel.sheet, 4)
+
+
 def test_loose_of_the_event_counts_and_is_explained(session: ReviewSession) -> None:
     assert session.thresholds.loose == PACK.loose
     groups = {
