@@ -3,8 +3,10 @@
     python benchmarks/event_sort.py --assets ../shared --pack ../shared/models/mbf128 --work /tmp/events \\
         --ledger /tmp/ledger.jsonl
 
-Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).  The
-photos are analysed once per pack, by a sort that knows nobody; each draw then seeds its persons from photos of the
+Each draw chooses who is known; all others are strangers, of whom those with one photo are told apart (*lone*).
+Strangers and wrong names are counted in photos with one face: who else is in the others, the labels do not say.
+
+The photos are analysed once per pack, by a sort that knows nobody; each draw then seeds its persons from photos of the
 event and re-matches.  `--from-scratch` sorts each draw anew, without the photos that became references.  For the
 comparison `matching.groups = false` is set and re-matched: what would be delivered is what lies in the folders without
 what `corrections.csv` lists.  The ledger has a line for each of the two, so that a campaign goes on where it ended.
@@ -27,6 +29,8 @@ from itertools import product
 from pathlib import Path
 
 from accuracy import photos_in, rate
+
+import facesort as package
 
 _COUNTED = ("known", "missed", "strangers", "named", "lone", "lone_named", "wrong")
 People = dict[str, list[Path]]
@@ -189,7 +193,8 @@ def _placed(root: Path, people: People, used: People, loose: float) -> Placed:
     folders = delivered(root)
     photos = [(p.stem, who) for who, of in people.items() for p in of if p not in used.get(who, ())]
     known = [(stem, who) for stem, who in photos if who in used]
-    strangers = [(stem, who) for stem, who in photos if who not in used]
+    single = _with_one_face(root)
+    strangers = [(stem, who) for stem, who in photos if who not in used and stem in single]
     there = Counter(who for _, who in strangers)
     named = [(stem, who) for stem, who in strangers if folders.get(stem)]
     pairs = Counter((who, folder) for stem, who in named for folder in folders[stem])
@@ -200,10 +205,17 @@ def _placed(root: Path, people: People, used: People, loose: float) -> Placed:
         named=len(named),
         lone=sum(there[who] == 1 for _, who in strangers),
         lone_named=sum(there[who] == 1 for _, who in named),
-        wrong=sum(bool(folders.get(stem, set()) - {who}) for stem, who in known),
+        wrong=sum(bool(folders.get(stem, set()) - {who}) for stem, who in known if stem in single),
         together=max(pairs.values(), default=0),
         loose=loose,
     )
+
+
+def _with_one_face(root: Path) -> set[str]:
+    """Photos of whose faces the label tells all; the others show people whom it does not name."""
+    with package.open(root / "ws") as event:
+        photos = event.faces.aggregate("path, count(*) AS faces").filter("faces = 1").fetchall()
+    return {Path(path).stem for path, _ in photos}
 
 
 def rematched(root: Path) -> float:
