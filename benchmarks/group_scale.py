@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from facesort.core.group_threshold import event_threshold
-from facesort.core.groups import link
+from facesort.core.groups.linkage import link
+from facesort.core.groups.threshold import event_threshold
 
 
 def drawn(n: int, dim: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,9 +28,9 @@ from accuracy import rate
 from event_faces import Faces, cached_faces, make_cache
 
 from facesort.core.gallery import Gallery, Person, centroid
-from facesort.core.group_decision import decide_in_groups, proposals
-from facesort.core.group_threshold import EventThreshold, event_threshold
-from facesort.core.groups import link
+from facesort.core.groups.decision import decide_in_groups, proposals
+from facesort.core.groups.linkage import link
+from facesort.core.groups.threshold import EventThreshold, event_threshold
 from facesort.core.matching import (
     Thresholds,
     centroid_distances,

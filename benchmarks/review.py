@@ -15,7 +15,7 @@ import numpy as np
 from lfw_faces import labelled_analyses
 from sklearn.cluster import DBSCAN, HDBSCAN
 
-from facesort.core.groups import link, mean_cosine
+from facesort.core.groups.linkage import link, mean_cosine
 from facesort.faces.packs.find import resolve_pack
 
 NOISE = -1

@@ -170,7 +170,7 @@ def decide_photo(
     rejected : ndarray of shape (n_faces, n_persons), bool, optional
         Pairs that are ruled out, as by a user's *no*.
     judged : ndarray of shape (n_faces, n_persons), float32, optional
-        What is compared with LOOSE instead of `distances`, as by `group_decision`; STRICT never goes by it.
+        What is compared with LOOSE instead of `distances`, as by `groups.decision`; STRICT never goes by it.
 
     Returns
     -------

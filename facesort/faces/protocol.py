@@ -33,7 +33,7 @@ class ModelPack:
     licence : str
         One sentence, shown to users.
     widest_loose : float or None
-        RMS distance that LOOSE of an event never exceeds; None: not known, see `core.group_threshold`.
+        RMS distance that LOOSE of an event never exceeds; None: not known, see `core.groups.threshold`.
     """
 
     name: str

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facesort.core.chains import chains
+from facesort.core.groups.chains import chains
 
 
 def on_circle(*angles: float) -> NDArray[np.float32]:

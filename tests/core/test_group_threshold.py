@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesort.core.group_decision import (
+from facesort.core.groups.decision import (
     Proposals,
     decide_in_groups,
     group_distances,
     proposals,
 )
-from facesort.core.group_threshold import (
+from facesort.core.groups.linkage import Linkage, link, mean_cosine, rms_distance
+from facesort.core.groups.threshold import (
     ALONE,
     MIN_PAIRS,
     EventThreshold,
     event_threshold,
     given_threshold,
 )
-from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
 from facesort.core.matching import Decision, Thresholds
 from facesort.reasons import FaceReason, Outcome
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesort.core import neighbours
-from facesort.core.groups import Linkage, link, mean_cosine, rms_distance
+from facesort.core.groups import neighbours
+from facesort.core.groups.linkage import Linkage, link, mean_cosine, rms_distance
 
 DIM = 64
 

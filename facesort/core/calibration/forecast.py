@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration.intervals import without_replacement
 from facesort.core.calibration.rates import NOBODY, Trials
-from facesort.core.group_decision import as_judged, proposals
-from facesort.core.group_threshold import EventThreshold, given_threshold
-from facesort.core.groups import Linkage
+from facesort.core.groups.decision import as_judged, proposals
+from facesort.core.groups.linkage import Linkage
+from facesort.core.groups.threshold import EventThreshold, given_threshold
 from facesort.core.matching import Distances
 from facesort.errors import InsufficientTrialsError
 

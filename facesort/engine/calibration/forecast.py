@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration import Forecast, GroupedSample
 from facesort.core.gallery import Gallery
-from facesort.core.group_decision import decide_in_groups
+from facesort.core.groups.decision import decide_in_groups
 from facesort.core.matching import Distances, Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, PhotoRef
 from facesort.engine.calibration.labelled import analyse_files

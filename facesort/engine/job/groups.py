@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.gallery import Gallery
-from facesort.core.group_decision import Proposals, proposals
-from facesort.core.group_threshold import (
+from facesort.core.groups.decision import Proposals, proposals
+from facesort.core.groups.linkage import Linkage, link, mean_cosine
+from facesort.core.groups.threshold import (
     FLOOR,
     EventThreshold,
     event_threshold,
     given_threshold,
 )
-from facesort.core.groups import Linkage, link, mean_cosine
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
 from facesort.engine.rules import Rules

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.gallery import Centroids, Gallery
-from facesort.core.group_decision import decide_in_groups
+from facesort.core.groups.decision import decide_in_groups
 from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
 from facesort.core.routing import PlannedWrite, output_name, plan_writes
 from facesort.core.stored import StoredFace, StoredPhoto

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesort.core.chains import chains
-from facesort.core.groups import rms_distance
+from facesort.core.groups.chains import chains
+from facesort.core.groups.linkage import rms_distance
 from facesort.core.records import Embeddings
 from facesort.core.stored import StoredFace
 from facesort.reasons import FaceReason

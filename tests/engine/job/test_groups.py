@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from synthetic_event import make_gallery, sort_in_threads, tree, write_photo
 
-from facesort.core.group_threshold import FLOOR
+from facesort.core.groups.threshold import FLOOR
 from facesort.engine.job.rematch import RematchReport
 from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.engine.review.answers import answer_faces

@@ -1,4 +1,4 @@
-"""Groups of faces while they are joined: the rounds of `groups.link`."""
+"""Groups of faces while they are joined: the rounds of `linkage.link`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.neighbours import Pairs, join_pairs
+from facesort.core.groups.neighbours import Pairs, join_pairs
 from facesort.core.records import Embeddings
 
 Ids = NDArray[np.int64]
@@ -36,7 +36,7 @@ class GrowingGroups:
     Attributes
     ----------
     score, person, joined : ndarray of shape (n_nodes,)
-        As in `groups.Linkage`.
+        As in `linkage.Linkage`.
     merges : list of (one, other, height)
         Names of the groups of each round, and the mean cosines at which they were joined.
     """

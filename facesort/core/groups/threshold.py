@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
-from facesort.core.groups import Linkage, mean_cosine, rms_distance
-from facesort.core.merging import Ids
+from facesort.core.groups.linkage import Linkage, mean_cosine, rms_distance
+from facesort.core.groups.merging import Ids
 from facesort.core.records import Embeddings
 
 FLOOR = 1.10
@@ -120,7 +120,7 @@ def event_threshold(
     linkage : Linkage
         Of the same.
     order : ndarray of shape (n_faces,), int64
-        As for `groups.link`.
+        As for `linkage.link`.
     quality : ndarray of shape (n_faces,), float64
         In [0, 1], of `records.Face`.
     strict, loose : float

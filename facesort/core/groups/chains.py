@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.groups import rms_distance
+from facesort.core.groups.linkage import rms_distance
 from facesort.core.records import Embeddings
 
 _AT_ONCE = 5000  # faces

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.group_threshold import EventThreshold
-from facesort.core.groups import Linkage, rms_distance
+from facesort.core.groups.linkage import Linkage, rms_distance
+from facesort.core.groups.merging import Ids
+from facesort.core.groups.threshold import EventThreshold
 from facesort.core.matching import Decision, Distances, Thresholds, decide_photo
-from facesort.core.merging import Ids
 from facesort.reasons import FaceReason, Outcome
 
 # Faces together are looked at together: a stranger with as many photos is worth a question.

@@ -1,4 +1,4 @@
-"""The nearest faces of each face, as pairs: the candidates of `groups.link`."""
+"""The nearest faces of each face, as pairs: the candidates of `linkage.link`."""
 
 from __future__ import annotations
 

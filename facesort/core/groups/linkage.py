@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from facesort.core.merging import FacePerson, GrowingGroups, Ids
-from facesort.core.neighbours import nearest_pairs
+from facesort.core.groups.merging import FacePerson, GrowingGroups, Ids
+from facesort.core.groups.neighbours import nearest_pairs
 from facesort.core.records import Embeddings
 
 
