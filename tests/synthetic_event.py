@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
@@ -56,41 +58,65 @@ def make_event(root: Path, photos: int = 130) -> None:
     (root / "card-2" / "copy.JPG").write_bytes(first.read_bytes())
 
 
+Drawn = tuple[int, int]
+"""An identity, and its variation."""
+
+
 def make_workspace(
     folder: Path, source: Path, output: str = "out", *, variation: int = 30
 ) -> tuple[Workspace, ModelPack]:
     """A workspace in which four people are seeded from one drawn photo each; the more varied, the less like them."""
-    workspace, pack = set_up(folder / "hot", [source], folder / output, "synthetic", [])
-    candidates = []
-    for identity in range(1, 5):
-        reference = folder / "seeds" / f"{identity}.png"
-        write_photo(reference, [identity], variation=variation)
-        candidates.append(Candidate(f"Person {identity}", reference))
-    reports = list(seed(workspace, pack, candidates, ThreadPoolExecutor(1)))
-    assert [r.refused for r in reports] == [None] * 4
-    return workspace, pack
+    pictures = {f"{identity}.png": (identity, variation) for identity in range(1, 5)}
+    return _set_up(folder, source, output, pictures)
 
 
 def make_gallery(folder: Path, references: dict[int, list[int]]) -> tuple[Workspace, ModelPack]:
     """A workspace with an empty source, and a reference of each identity for each variation."""
     (folder / "source").mkdir()
-    root = folder / "hot"
-    workspace, pack = set_up(root, [folder / "source"], folder / "out", "synthetic", [])
-    add_references(workspace, pack, folder, references)
-    return workspace, pack
+    return _set_up(folder, folder / "source", "out", _pictures(references))
 
 
 def add_references(
     workspace: Workspace, pack: ModelPack, folder: Path, references: dict[int, list[int]]
 ) -> None:
     """Seed `Person <identity>` from a drawn photo for each variation."""
+    _seed(workspace, pack, folder / "seeds", _pictures(references))
+
+
+def _pictures(references: dict[int, list[int]]) -> dict[str, Drawn]:
+    return {f"{i}-{v}.png": (i, v) for i, variations in references.items() for v in variations}
+
+
+def _set_up(
+    folder: Path, source: Path, output: str, pictures: dict[str, Drawn]
+) -> tuple[Workspace, ModelPack]:
+    for name, (identity, variation) in pictures.items():
+        write_photo(folder / "seeds" / name, [identity], variation=variation)
+    (folder / "hot").mkdir(parents=True)
+    (folder / "hot" / "facesort.duckdb").write_bytes(_seeded(tuple(pictures.items())))
+    return set_up(folder / "hot", [source], folder / output, "synthetic", [])
+
+
+@cache
+def _seeded(pictures: tuple[tuple[str, Drawn], ...]) -> bytes:
+    """The database of a new workspace with these references: the same wherever it lies. Seeding takes a second."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "source").mkdir()
+        workspace, pack = set_up(
+            folder / "hot", [folder / "source"], folder / "out", "synthetic", []
+        )
+        _seed(workspace, pack, folder / "seeds", dict(pictures))
+        return workspace.database.read_bytes()
+
+
+def _seed(workspace: Workspace, pack: ModelPack, folder: Path, pictures: dict[str, Drawn]) -> None:
     candidates = []
-    for identity, variations in references.items():
-        for variation in variations:
-            path = folder / "seeds" / f"{identity}-{variation}.png"
-            write_photo(path, [identity], variation=variation)
-            candidates.append(Candidate(f"Person {identity}", path))
-    reports = list(seed(workspace, pack, candidates, ThreadPoolExecutor(1)))
+    for name, (identity, variation) in pictures.items():
+        write_photo(folder / name, [identity], variation=variation)
+        candidates.append(Candidate(f"Person {identity}", folder / name))
+    with ThreadPoolExecutor(1) as executor:
+        reports = list(seed(workspace, pack, candidates, executor))
     assert [r.refused for r in reports] == [None] * len(candidates)
 
 
