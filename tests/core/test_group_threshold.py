@@ -66,10 +66,18 @@ def test_people_who_are_easy_to_tell_apart_have_the_floor() -> None:
     assert found.usual == pytest.approx(1.10)
 
 
-def test_a_pack_that_was_not_measured_is_never_stricter_than_its_own_loose() -> None:
-    easy, alike = (event(people=5, floor=None), event(alike=0.8, floor=None))
+def test_a_pack_that_was_not_measured_keeps_its_own_loose_unless_people_look_clearly_alike() -> (
+    None
+):
+    easy, similar, alike = (
+        event(people=people, alike=alike, floor=None)
+        for people, alike in ((5, 0.0), (40, 0.65), (40, 0.8))
+    )
     assert (easy.loose, easy.alone) == (pytest.approx(1.10), 1.0)
-    assert (alike.decided_by, alike.loose, alike.alone) == ("strangers", pytest.approx(1.0), 1.0)
+    assert event(alike=0.65).loose < 1
+    assert (similar.decided_by, similar.loose) == ("strangers", pytest.approx(1.0))
+    assert (alike.decided_by, alike.loose) == ("strangers", event(alike=0.8).loose)
+    assert alike.loose == alike.alone < 0.94
     assert (easy.vouches, alike.vouches, event(people=5).vouches) == (0, 0, pytest.approx(1.045))
 
 

@@ -301,7 +301,7 @@ def test_what_is_wrong_in_the_output_is_listed_and_stays_there(session: ReviewSe
     rematch.rematch()
 
     assert "0 files added." in rematch.message.value
-    assert "2 files in the output are wrong now" in rematch.result.value
+    assert "2 files in the output are wrong now" in rematch.message.value
     with session.workspace.corrections.open(encoding="utf-8-sig", newline="") as stream:
         listed = [row["photo"] for row in csv.DictReader(stream)]
     assert sorted(listed) == ["far1.png", "far2.png"]
