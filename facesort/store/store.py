@@ -55,6 +55,7 @@ _LOCKED = _CONFIG | {
         "timezone",
         "arrow_lossless_conversion",
         "enable_external_access",
+        "enable_progress_bar",
     ],
     "lock_configuration": True,
 }
@@ -158,6 +159,8 @@ class Store:
         except duckdb.Error as error:
             raise explained(error, path) from error
         try:
+            # In Jupyter the library shows a widget of its own for each query that takes two seconds.
+            connection.execute("SET enable_progress_bar = false")
             if not unchanged and migrate(connection, read_only=read_only):
                 refuse_other_values(connection)
             if beside is not None:
@@ -272,7 +275,8 @@ class Store:
         if self._outside is None:
             # What does not fit into the memory must not be written into the current folder.
             self._outside = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": ""})
-            self._outside.execute("SET TimeZone = 'UTC'; RESET memory_limit")
+            self._outside.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+            self._outside.execute("RESET memory_limit")
             self.execute("ATTACH IF NOT EXISTS ':memory:' AS kept (READ_WRITE)")
         if kept:
             # Several stores of one process share what is attached.

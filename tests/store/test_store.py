@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -421,3 +422,17 @@ def test_ids_start_at_one_and_go_on(store: Store) -> None:
 
 def test_value_of_nothing_is_none(store: Store) -> None:
     assert store.value("SELECT path FROM skipped") is None
+
+
+def test_the_library_shows_no_progress_of_its_own() -> None:
+    """It does where somebody types, as in Jupyter; Python without a script is such a place."""
+    code = """\
+import duckdb
+from facesort.store import Store
+asked = "SELECT current_setting('enable_progress_bar')"
+assert duckdb.connect().execute(asked).fetchone() == (True,), 'this test can see nothing'
+with Store.open(None) as store:
+    print(store.value(asked), store.relation(asked).fetchall()[0], store._outside.execute(asked).fetchone())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["False", "(False,)", "(False,)"], "")
