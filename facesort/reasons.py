@@ -77,6 +77,7 @@ class FaceReason(StrEnum):
     ABOVE_STRICT = "above_strict"
     WITHIN_GROUP = "within_group"
     GROUP_IN_DOUBT = "group_in_doubt"
+    UNKNOWN_GROUP = "unknown_group"  # near enough alone, and in a group of somebody who is nobody
     WITHIN_MARGIN = "within_margin"
     NOT_NEAREST_FACE = "not_nearest_face"
     ABOVE_LOOSE = "above_loose"

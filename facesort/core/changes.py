@@ -8,6 +8,8 @@ from datetime import datetime
 
 from facesort.reasons import FaceReason, PhotoStatus
 
+_BY_GROUP = {FaceReason.WITHIN_GROUP, FaceReason.GROUP_IN_DOUBT, FaceReason.UNKNOWN_GROUP}
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -208,11 +210,11 @@ class _Why:
 
     def _by_group(self, old: FaceThen, new: FaceThen) -> bool:
         """Whether a group named the face, or took its name: by leaving it, by doubt, or by being nobody's."""
-        if {old.reason, new.reason} & {FaceReason.WITHIN_GROUP, FaceReason.GROUP_IN_DOUBT}:
+        if {old.reason, new.reason} & _BY_GROUP:
             return True
         if old.decided_id is not None and new.decided_id is not None:
             return new.group_distance is not None  # where the two differ, the group wins
-        # Near enough by itself and unknown all the same: so are faces of a group that is nobody's.
+        # Near enough for a group, and unknown: a face alone must be nearer.
         near = new.distance is not None and new.distance <= self.after.loose
         return near and new.decided_id is None and new.reason == FaceReason.ABOVE_LOOSE
 

@@ -240,7 +240,10 @@ def test_the_group_wins_over_the_face_alone() -> None:
     assert named([[1.3, 0.9]], [0]) == [10]
     assert named([[1.3, 0.9]], [-1]) == [20]
     assert named([[1.3, 0.9]], [0], doubtful=0) == [20]
-    assert named([[1.3, 0.9]], [-1], alone=False) == [None]
+    (closed,) = decided([[1.3, 0.9]], [-1], alone=False)
+    assert (closed.person_id, closed.reason) == (None, FaceReason.UNKNOWN_GROUP)
+    (far,) = decided([[1.3, 1.2]], [-1], alone=False)
+    assert (far.person_id, far.reason) == (None, FaceReason.ABOVE_LOOSE)
 
 
 def test_strict_goes_by_the_face_alone() -> None:

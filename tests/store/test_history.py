@@ -251,9 +251,14 @@ BY_GROUP = replace(ADA_THEN, reason=FaceReason.WITHIN_GROUP, distance=0.8, group
         ),
         (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), "its group"),
         (BY_GROUP, replace(UNKNOWN_THEN, reason=FaceReason.GROUP_IN_DOUBT), "its group"),
-        (  # a group of nobody's has it
+        (  # near enough for a group, not alone
             ADA_THEN,
             replace(UNKNOWN_THEN, distance=0.55),
+            "its group",
+        ),
+        (
+            ADA_THEN,
+            replace(UNKNOWN_THEN, distance=0.55, reason=FaceReason.UNKNOWN_GROUP),
             "its group",
         ),
         (ADA_THEN, replace(BY_GROUP, person_id=BO), "its group"),

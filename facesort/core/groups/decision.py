@@ -152,20 +152,26 @@ def decide_in_groups(
     judged = group_distances(distances, proposed, thresholds, threshold)
     decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
     within = np.float32(threshold.alone)
-    near = (distances <= within) & proposed.alone[:, None]
+    near = distances <= within
     allowed = near if rejected is None else near & ~rejected
     found = []
     for face, (decision, column) in enumerate(
         zip(decisions, proposed.columns.tolist(), strict=True)
     ):
         if decision.reason is FaceReason.ABOVE_LOOSE and near[face].any():
-            reason = FaceReason.PERSON_TAKEN if allowed[face].any() else FaceReason.REJECTED_BY_USER
-            decision = replace(decision, reason=reason)
+            decision = replace(decision, reason=_closed(allowed[face], bool(proposed.alone[face])))
         if column >= 0:
             person_id, own = int(person_ids[column]), proposed.of([face])
             decision = _explained(decision, distances[face], person_id, column, own, within)
         found.append(decision)
     return tuple(found)
+
+
+def _closed(allowed: NDArray[np.bool_], alone: bool) -> FaceReason:
+    """Why a face that is near enough alone is nobody's; `allowed` are the near persons without a *no*."""
+    if not allowed.any():
+        return FaceReason.REJECTED_BY_USER
+    return FaceReason.PERSON_TAKEN if alone else FaceReason.UNKNOWN_GROUP
 
 
 def _explained(

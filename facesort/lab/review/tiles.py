@@ -16,6 +16,7 @@ from facesort.store.queries.review import DoubtfulGroup, LookAlikes
 _BADGES = MappingProxyType(
     {
         FaceReason.GROUP_IN_DOUBT: "group in doubt",
+        FaceReason.UNKNOWN_GROUP: "in a group of nobody's",
         FaceReason.WITHIN_MARGIN: "close call",
         FaceReason.NOT_NEAREST_FACE: "another face is nearer",
         FaceReason.PERSON_TAKEN: "another face was nearer",

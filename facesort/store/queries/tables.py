@@ -43,15 +43,16 @@ _TABLES = {
         ORDER BY shot_id""",
     "faces": """
         SELECT s.face_id, s.photo_id, s.source, s.path, s.person, s.outcome, s.reason, s.distance,
-               c.name AS candidate, s.runner_up, s.runner_up_distance, s.by_user, s.answer,
-               s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
+               c.name AS candidate, s.runner_up, s.runner_up_distance, s.group_distance, s.group_faces,
+               s.by_user, s.answer, s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
                f.x_min, f.y_min, f.x_max, f.y_max
         FROM face_shown s JOIN face f USING (face_id)
         LEFT JOIN everyone c ON c.person_id = s.candidate_id
         ORDER BY s.face_id""",
     "decisions": """
         SELECT d.face_id, d.round, b.run_id, b.kind, p.source, p.path, d.outcome, d.reason,
-               m.name AS person, d.distance, n.name AS nearest, u.name AS runner_up, d.runner_up_distance
+               m.name AS person, d.distance, n.name AS nearest, u.name AS runner_up, d.runner_up_distance,
+               d.group_distance, d.group_faces
         FROM decision d JOIN face f USING (face_id) JOIN place p USING (photo_id)
         JOIN batch_run b ON b.batch_id = d.batch_id
         LEFT JOIN everyone m ON m.person_id = d.person_id
