@@ -45,8 +45,9 @@ def drawn_faces(
     trios = rng.choice(people, (faces, 3), p=share / share.sum())
     rows = [(photo, person) for photo, trio in enumerate(trios) for person in set(trio)][:faces]
     photos, owner = np.array(rows).T
-    centres = rng.standard_normal((people, dim)).astype(np.float32) / np.sqrt(dim)
-    noise = rng.standard_normal((faces, dim)).astype(np.float32) * 0.5 / np.sqrt(dim)
+    spread = np.float32(1 / np.sqrt(dim))
+    centres = rng.standard_normal((people, dim), dtype=np.float32) * spread
+    noise = rng.standard_normal((faces, dim), dtype=np.float32) * (spread / 2)
     found = centres[owner] + noise
     return found / np.linalg.norm(found, axis=1, keepdims=True), photos, owner
 
