@@ -116,8 +116,9 @@ class WorkspaceView:
         ``face_id``, ``photo_id``, ``source``, ``path``, ``person`` (null: unknown), ``outcome``, ``reason``,
         ``distance`` (to ``person``; of an unknown face, to ``candidate``; null for a person that only you saw in it),
         ``candidate`` (the machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``,
-        ``group_distance`` (root mean square distance at which the face's group came to a person; null without a
-        group) and ``group_faces`` (other faces in that group), ``by_user`` (whether your answer decided), ``answer`` (yours about ``person``), ``learned``, ``reference``,
+        ``group_distance`` (root mean square distance at which the face's group came to a person; null without such a
+        group) and ``group_faces`` (how many others are in it), ``by_user`` (whether your answer decided), ``answer``
+        (yours about ``person``), ``learned``, ``reference``,
         ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``, ``x_max``, ``y_max`` in px
         of the upright photo.
         """
