@@ -124,7 +124,9 @@ class ReviewSession(Session):
                 ("Unknown", faces[Outcome.UNKNOWN], "faces of nobody in the gallery"),
                 ("Doubtful", doubtful, "matches to check, below"),
             ),
-            note="; ".join([*event_sentences(self.groups()), *self.alike_sentences()])
+            note=" ".join(
+                f"{s}." for s in (*event_sentences(self.groups()), *self.alike_sentences())
+            )
             if sum(faces.values())
             else NOT_SORTED,
         )

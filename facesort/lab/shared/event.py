@@ -66,7 +66,7 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
     sentences = [said]
     if decided_by != "floor" and round(groups["loose"], 2) < round(groups["usual"], 2):
         sentences.append(
-            f"the people of this event are harder to tell apart: LOOSE {loose} instead of {usual}"
+            f"The people of this event are harder to tell apart: LOOSE {loose} instead of {usual}"
             + (
                 ", since faces in one photo are as much alike"
                 if decided_by == "impostor_pairs"
@@ -75,7 +75,7 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
         )
     if not groups["pairs_tell"]:
         sentences.append(
-            f"only {several(groups['pairs'], 'pair')} of faces in one photo: too few to tell whether these people look "
+            f"Only {several(groups['pairs'], 'pair')} of faces in one photo: too few to tell whether these people look "
             "alike, as in a family; look at a few matches in the review"
         )
     return sentences
