@@ -14,20 +14,18 @@ from numpy.typing import NDArray
 from facesort.reasons import Outcome, PhotoStatus, Remark
 from facesort.store.store import Store
 
-_SOURCES = """
-SELECT o.name, count(f.file_id), count(f.file_id) FILTER (f.status = 'pending')
+_FILES = """
+SELECT o.name, f.status, coalesce(f.reason = 'same_shot', false) AS same_shot, count(f.file_id)
 FROM source o LEFT JOIN file_state f ON f.source = o.name
-WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name ORDER BY o.source_id
+WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name, f.status, same_shot ORDER BY o.source_id
 """
-_BY_GROUP = """
-SELECT count(*), count(DISTINCT photo_id) FROM face_state JOIN photo_state p USING (photo_id)
-WHERE face_state.reason = 'within_group' AND p.present
-"""
-_IN_DOUBT = """
-SELECT o.name, count(DISTINCT f.photo_id) FROM face_state f JOIN photo_state p USING (photo_id)
-JOIN everyone e ON e.person_id = f.nearest_id JOIN person o ON o.person_id = e.current_id
-WHERE f.reason = 'group_in_doubt' AND p.present AND f.face_id NOT IN (SELECT face_id FROM ignored)
-GROUP BY o.name ORDER BY 2 DESC, o.name
+_GROUPS = """
+SELECT f.reason, if(f.reason = 'group_in_doubt', o.name, NULL) AS may_be, count(*), count(DISTINCT f.photo_id)
+FROM face_state f JOIN place l USING (photo_id)
+LEFT JOIN everyone e ON e.person_id = f.nearest_id LEFT JOIN person o ON o.person_id = e.current_id
+WHERE l.present AND (f.reason = 'within_group'
+    OR f.reason = 'group_in_doubt' AND o.name IS NOT NULL AND f.face_id NOT IN (SELECT face_id FROM ignored))
+GROUP BY ALL ORDER BY 4 DESC, may_be
 """
 
 
@@ -119,7 +117,7 @@ class RunRecord:
 
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
-    photos = dict(store.rows("SELECT status, count(*) FROM file_state GROUP BY status"))
+    photos, sources, same_shot = _files(store)
     faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
     persons = store.rows(
@@ -131,8 +129,9 @@ def counts(store: Store) -> Counts:
     unnamed = store.value(
         "SELECT count(*) FROM write WHERE person_id IS NULL AND status = 'verified'"
     )
+    by_group, in_doubt = _groups(store)
     return Counts(
-        photos={status: photos.get(status.value, 0) for status in PhotoStatus},
+        photos=photos,
         faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
         batches={
             s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
@@ -141,11 +140,38 @@ def counts(store: Store) -> Counts:
         skipped=skipped_reasons(store),
         absent=absent_photos(store),
         remarks=photos_by_remark(store),
-        same_shot=int(store.value("SELECT count(*) FROM file_state WHERE reason = 'same_shot'")),
-        sources={name: {"files": n, "pending": m} for name, n, m in store.rows(_SOURCES)},
-        by_group=dict(zip(("faces", "photos"), store.rows(_BY_GROUP)[0], strict=True)),
-        in_doubt=dict(store.rows(_IN_DOUBT)),
+        same_shot=same_shot,
+        sources=sources,
+        by_group=by_group,
+        in_doubt=in_doubt,
     )
+
+
+def _files(store: Store) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, int]], int]:
+    """`Counts.photos`, `Counts.sources` and `Counts.same_shot`: one query, since planning it is what costs."""
+    photos = dict.fromkeys(PhotoStatus, 0)
+    sources: dict[str, dict[str, int]] = {}
+    linked = 0
+    for name, status, same_shot, files in store.rows(_FILES):
+        of_source = sources.setdefault(name, {"files": 0, "pending": 0})
+        if status is None:  # a source without files
+            continue
+        photos[PhotoStatus(status)] += files
+        of_source["files"] += files
+        of_source["pending"] += files * (status == PhotoStatus.PENDING)
+        linked += files * same_shot
+    return photos, sources, linked
+
+
+def _groups(store: Store) -> tuple[dict[str, int], dict[str, int]]:
+    """`Counts.by_group` and `Counts.in_doubt`."""
+    by_group, in_doubt = {"faces": 0, "photos": 0}, {}
+    for _, may_be, faces, photos in store.rows(_GROUPS):
+        if may_be is None:
+            by_group = {"faces": faces, "photos": photos}
+        else:
+            in_doubt[may_be] = photos
+    return by_group, in_doubt
 
 
 def absent_photos(store: Store) -> dict[str, int]:
