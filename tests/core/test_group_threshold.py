@@ -215,12 +215,13 @@ def decided(
     alone: bool = True,
     strict: float = 0.0,
     anyway: float = 0.0,
+    others: int = 12,
 ) -> list[Decision]:
     n = len(columns)
     said = Proposals(
         columns=np.array(columns),
         distances=np.full(n, 1.05, np.float32),
-        others=np.full(n, 12),
+        others=np.full(n, others),
         doubtful=np.arange(n) == doubtful,
         alone=np.full(n, alone),
     )
@@ -290,6 +291,8 @@ def test_what_a_group_brought_is_told_with_its_distance_and_size() -> None:
     assert (found.runner_up_id, found.runner_up_distance) == (20, pytest.approx(1.2))
     (alone,) = decided([[1.0, 1.4]], [0])
     assert (alone.reason, alone.group_faces) == (FaceReason.ABOVE_STRICT, 12)
+    (only,) = decided([[1.07, 1.4]], [0], others=0)
+    assert (only.person_id, only.reason) == (10, FaceReason.ABOVE_STRICT), "nobody else is with it"
 
 
 def test_a_group_in_doubt_says_whose_it_may_be() -> None:

@@ -198,6 +198,6 @@ def _explained(
         )
     if decision.person_id != person_id:
         return decision
-    if decision.reason is FaceReason.ABOVE_STRICT and not row[column] <= within:
+    if others and decision.reason is FaceReason.ABOVE_STRICT and not row[column] <= within:
         return replace(by_group, reason=FaceReason.WITHIN_GROUP)
     return by_group

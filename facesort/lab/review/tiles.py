@@ -43,7 +43,7 @@ def _distance(face: StoredFace) -> str:
 
 def _badges(face: StoredFace) -> list[str]:
     found = [_BADGES[reason] for reason in _BADGES if reason.value == face.reason]
-    if face.reason == FaceReason.WITHIN_GROUP.value and face.group_faces:
+    if face.reason == FaceReason.WITHIN_GROUP.value:
         found.append("by its group")
     if not found and face.outcome == Outcome.LOOSE.value:
         found.append("LOOSE")
