@@ -143,6 +143,15 @@ def test_few_persons_or_faces_leave_the_packs_own_threshold(people: int, each: i
     assert found.loose == 1.0
 
 
+def test_few_persons_have_the_floor_where_faces_of_one_photo_tell_that_people_differ() -> None:
+    of_two, alike = (event(people=2, each=120, per_photo=2, alike=a) for a in (0.0, 1.6))
+    assert of_two.pairs_tell
+    assert (of_two.decided_by, of_two.loose) == ("floor", pytest.approx(1.10))
+    assert (alike.decided_by, alike.loose < 1.0) == ("impostor_pairs", True)
+    unmeasured = event(people=2, each=120, per_photo=2, floor=None)
+    assert (unmeasured.decided_by, unmeasured.loose) == ("too_few", 1.0)
+
+
 def test_threshold_does_not_depend_on_rows() -> None:
     rng = np.random.default_rng(3)
     centres = rng.standard_normal((20, DIM)) + 0.8 * rng.standard_normal(DIM)

@@ -67,8 +67,8 @@ class EventThreshold:
         was measured and the event is not stricter, so that groups take no name from a face that has one alone.  Else 0.
     decided_by : str
         ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
-        alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, so
-        that the pack's own LOOSE is taken; ``given``: by the user, or a calibration.
+        alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, and
+        pairs, so that the pack's own LOOSE is taken; ``given``: by the user, or a calibration.
     faces : int
         Named faces it comes from.
     pairs : int
@@ -142,15 +142,17 @@ def event_threshold(
     if len(references) >= MIN_PERSONS:
         given = (mean_cosine(strict), mean_cosine(loose), fpir)
         named, strangers = _strangers(faces, references, score, person, given)
+    few = len(references) < MIN_PERSONS or named < MIN_FACES
+    pairs_tell = len(impostors) >= MIN_PAIRS
     bounds: dict[DecidedBy, float] = {"floor": mean_cosine(usual)}
-    if len(references) < MIN_PERSONS or named < MIN_FACES:
-        bounds = {"too_few": mean_cosine(loose)}
-    else:
+    if not few:
         rms = _SAFETY * float(rms_distance(strangers))
         if floor is None and _HARDER * loose <= rms < loose:
             rms = loose
         bounds["strangers"] = mean_cosine(rms)
-    if len(impostors) >= MIN_PAIRS:
+    elif floor is None or not pairs_tell:  # nothing would tell that these people look alike
+        bounds = {"too_few": mean_cosine(loose)}
+    if pairs_tell:
         # Beyond STRICT they are one person twice: a mirror, a poster, a collage.
         bounds["impostor_pairs"] = min(_exceeded_by(impostors, fpir), mean_cosine(strict))
     decided = max(bounds, key=lambda name: bounds[name])
