@@ -39,6 +39,7 @@ def calibrate(
     Runs the notebook 02_calibrate.
     """
     from facesort.engine.calibration.calibrate import check_calibration
+    from facesort.engine.rules import rules_of
     from facesort.engine.setup import open_with_pack
     from facesort.lab.calibrate.written import write_calibration
     from facesort.lab.run.launch import launch
@@ -56,6 +57,11 @@ def calibrate(
         parameters["labelled"] = str(labelled.absolute())
     notebook = launch("02_calibrate", parameters, runs=runs.absolute(), job="calibrate")
     say(*_lines(write_calibration(notebook)))
+    if apply and rules_of(workspace.settings, pack).groups:
+        say(
+            "This LOOSE replaces the one that a sort finds from the event's own faces: to have that back, remove "
+            f"`loose` from {workspace.root / 'facesort.toml'}"
+        )
     say(f"run notebook  {notebook}")
     say(f"calibration   {notebook.with_name('calibration.json')}")
 
@@ -82,9 +88,12 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         )
     if event := found["event"]:
         drops, loose = event["drops"], round(event["loose"], 2)
+        more = ""
+        if drops["sampled"] < drops["photos"]:
+            more = f", fewer in all {drops['photos']:,} photos: groups of faces grow"
         lines.append(
-            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f} by this sample), fewer in all "
-            f"{drops['photos']:,} photos: groups of faces grow (`matching.groups`)"
+            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f} by this sample){more} "
+            "(`matching.groups`)"
         )
     if (found["crowd"] or {}).get("harder"):
         lines.append(

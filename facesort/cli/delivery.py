@@ -44,11 +44,15 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     else:
         say(*event_sentences(groups))
         say(
-            f"{report.photos} photos changed: {report.named} faces got a name, {report.renamed} got another name, "
-            f"{report.unnamed} are unknown now, {report.regraded} changed between STRICT and LOOSE"
+            f"{several(report.photos, 'photo')} changed: {several(report.named, 'face')} got a name, "
+            f"{report.renamed:,} got another name, {report.unnamed:,} now unknown, "
+            f"{report.regraded:,} changed between STRICT and LOOSE"
         )
-        say(f"{report.files} files added to {workspace.settings.output}")
-        say(f"{wrong} files there are no longer right: {workspace.corrections} lists them")
+        say(f"{several(report.files, 'file')} added to {workspace.settings.output}")
+        say(
+            f"{several(wrong, 'file')} there no longer right"
+            + (f": see {workspace.corrections}" if wrong else "")
+        )
     if report.not_rendered:
         say(
             f"{report.not_rendered} photos cannot be rendered without the source: plug in "

@@ -69,6 +69,19 @@ def test_a_calibration_is_printed_saved_and_applied(tmp_path: Path) -> None:
         used.matching.loose == found["chosen"]["loose"] == found["suggestion"]["loose"]["threshold"]
     )
     assert f"applied: STRICT 0.800, LOOSE {used.matching.loose:.3f}" in done.stdout
+    assert "This LOOSE replaces the one that a sort finds from the event's own faces" in done.stdout
+
+
+def test_a_calibration_says_what_an_event_left_to_itself_drops(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {1: [30], 2: [60]})
+    for name in ("a", "b"):
+        write_photo(tmp_path / "source" / f"{name}.jpg", [1, 9], variation=ord(name))
+
+    part, whole = run(tmp_path, "-p", "sample", "1").stdout, run(tmp_path).stdout
+
+    assert "left to the event (1.00 by this sample), fewer in all 2 photos: groups" in part
+    assert "left to the event (1.00 by this sample) (`matching.groups`)" in whole
+    assert "This LOOSE replaces" not in whole, "nothing was stored"
 
 
 def copies(folder: Path) -> None:

@@ -55,7 +55,7 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
     usual = decimals(round(groups["usual"], 2))
     decided_by = groups["decided_by"]
     if decided_by == "given":
-        return [f"LOOSE {loose} as you set it: groups of faces end there too"]
+        return [f"LOOSE {loose}, as you set or calibrated it: groups of faces end there too"]
     if decided_by == "too_few":
         return [
             f"LOOSE {loose}, the model pack's: too few people or faces to find one from the event ({own})"
