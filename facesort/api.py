@@ -118,9 +118,8 @@ class WorkspaceView:
         ``candidate`` (the machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``,
         ``group_distance`` (root mean square distance at which the face's group came to a person; null without such a
         group) and ``group_faces`` (how many others are in it), ``by_user`` (whether your answer decided), ``answer``
-        (yours about ``person``), ``learned``, ``reference``,
-        ``quality``, ``score``, ``sharpness``, ``yaw``, and the box ``x_min``, ``y_min``, ``x_max``, ``y_max`` in px
-        of the upright photo.
+        (yours about ``person``), ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the
+        box ``x_min``, ``y_min``, ``x_max``, ``y_max`` in px of the upright photo.
         """
         return self._table("faces")
 

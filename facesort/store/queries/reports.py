@@ -20,12 +20,12 @@ FROM source o LEFT JOIN file_state f ON f.source = o.name
 WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name, f.status, same_shot ORDER BY o.source_id
 """
 _GROUPS = """
-SELECT f.reason, if(f.reason = 'group_in_doubt', o.name, NULL) AS may_be, count(*), count(DISTINCT f.photo_id)
+SELECT if(f.reason = 'group_in_doubt', o.name, NULL) AS may_be, count(*), count(DISTINCT f.photo_id)
 FROM face_state f JOIN place l USING (photo_id)
 LEFT JOIN everyone e ON e.person_id = f.nearest_id LEFT JOIN person o ON o.person_id = e.current_id
 WHERE l.present AND (f.reason = 'within_group'
     OR f.reason = 'group_in_doubt' AND o.name IS NOT NULL AND f.face_id NOT IN (SELECT face_id FROM ignored))
-GROUP BY ALL ORDER BY 4 DESC, may_be
+GROUP BY may_be ORDER BY 3 DESC, may_be
 """
 
 
@@ -158,16 +158,18 @@ def _files(store: Store) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, in
             continue
         photos[PhotoStatus(status)] += files
         of_source["files"] += files
-        of_source["pending"] += files * (status == PhotoStatus.PENDING)
-        linked += files * same_shot
+        if status == PhotoStatus.PENDING:
+            of_source["pending"] += files
+        if same_shot:
+            linked += files
     return photos, sources, linked
 
 
 def _groups(store: Store) -> tuple[dict[str, int], dict[str, int]]:
     """`Counts.by_group` and `Counts.in_doubt`."""
     by_group, in_doubt = {"faces": 0, "photos": 0}, {}
-    for _, may_be, faces, photos in store.rows(_GROUPS):
-        if may_be is None:
+    for may_be, faces, photos in store.rows(_GROUPS):
+        if may_be is None:  # named by their group
             by_group = {"faces": faces, "photos": photos}
         else:
             in_doubt[may_be] = photos
