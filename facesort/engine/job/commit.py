@@ -116,7 +116,8 @@ class Committer:
         """Create a person's folder; refuse one that leads out of the output folder."""
         self._refuse_gone()
         if not os.path.lexists(folder):
-            folder.mkdir()
+            with suppress(FileExistsError):  # another workspace with this output was faster
+                folder.mkdir()
         inside, root = (os.path.realpath(path) for path in (folder, self.output.path))
         if not Path(inside).is_relative_to(root):
             raise OutputError(

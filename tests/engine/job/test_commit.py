@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from disks import mounted, needs_mount, remount, unprivileged
@@ -206,6 +207,22 @@ def test_somebody_who_is_faster_keeps_the_name(place: Place) -> None:
     racing = Racing(place.root)
     assert racing.carry_out(TWO) == {1: Reason.NAME_TAKEN}
     assert tree(place.output) == {"Anna/a_1.jpg": b"theirs", "Ben/a_1.jpg": JPEG}
+
+
+def test_somebody_who_makes_the_folder_first_is_no_trouble(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person's folder appears when we are about to make it: two workspaces have the same output."""
+    place.stage()
+    mkdir = Path.mkdir
+
+    def second(folder: Path, *args: Any, **options: Any) -> None:
+        mkdir(folder, exist_ok=True)  # theirs
+        mkdir(folder, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", second)
+    assert place.carry_out(TWO) == {}
+    assert tree(place.output) == {"Anna/a_1.jpg": JPEG, "Ben/a_1.jpg": JPEG}
 
 
 def test_somebody_who_wrote_the_same_is_welcome(place: Place) -> None:
