@@ -8,6 +8,8 @@
 ``crowd``: 15 people who look alike, by the pack itself; 8 of them have a reference.
 ``scenes``: people in full-size photos with several faces, beside 40 people of LFW.
 
+With ``--yes 0.5`` a user has confirmed every second face of the known people.
+
 FNIR, FPIR and wrong names are counted by photos: what arrives in folders.  FPIR and wrong names by photos with one
 face: who else is in the others, the labels do not say.
 """
@@ -97,6 +99,8 @@ class Counts:
     held: int = 0
     """Photos of known people that wait for the user's *yes*."""
     held_strangers: int = 0
+    split: int = 0
+    """Photos of strangers outside of the largest group of their own."""
 
     def add(self, other: Counts) -> None:
         for name in (f.name for f in dataclasses.fields(self)):
@@ -282,10 +286,12 @@ class After:
     placed: Placed
     held: Placed
     threshold: EventThreshold
+    groups: dict[int, list[int]]
+    """Of each file's faces."""
 
 
-def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
-    """By groups and the event's own threshold."""
+def sorted_after(faces: Faces, event: Event, guard: bool = True, yes: float = 0.0) -> After:
+    """By groups and the event's own threshold, after a share `yes` of the known faces was confirmed."""
     names = list(event.references)
     references = np.stack(
         [centroid(faces.embeddings[np.isin(faces.file, event.references[n])]) for n in names]
@@ -297,7 +303,14 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
     order = np.empty_like(rows)
     order[np.lexsort((faces.face[rows], digests))] = np.arange(len(rows))
     lowest = 1 - (LOWEST * faces.loose) ** 2 / 2
-    linkage = link(embeddings, photos, references, order=order, lowest=lowest)
+    rng = random.Random(0)
+    confirmed = {
+        row: names.index(min(event.truth[file]))
+        for row, file in enumerate(faces.file[rows].tolist())
+        if len(event.truth.get(file, ())) == 1 and rng.random() < yes
+    }
+    together = list(confirmed.items())
+    linkage = link(embeddings, photos, references, order=order, lowest=lowest, together=together)
     found = event_threshold(
         embeddings,
         photos,
@@ -315,12 +328,17 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
         said = dataclasses.replace(said, doubtful=said.doubtful & False)
     placed, held = Placed(), Placed()
     ids = np.arange(len(names))
+    forbidden = np.zeros((len(rows), len(names)), bool)
+    for row, person in together:
+        forbidden[photos == photos[row], person] = True
+    for row, person in together:
+        forbidden[row] = ids != person
     for of_photo in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(photos)) + 1):
         decisions = decide_in_groups(
             distances[of_photo],
             ids,
             Thresholds(min(faces.strict, found.loose), found.loose, MARGIN),
-            None,
+            forbidden[of_photo],
             said.of(of_photo),
             found,
         )
@@ -330,7 +348,20 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True) -> After:
                 placed.setdefault(file, set()).add(names[one.person_id])
             if said.doubtful[face]:
                 held.setdefault(file, set()).add(names[said.columns[face]])
-    return After(placed, held, found)
+    for row, person in together:
+        placed.setdefault(int(faces.file[rows[row]]), set()).add(names[person])
+    groups = defaultdict(list)
+    for file, group in zip(faces.file[rows].tolist(), linkage.groups(found.cosine), strict=True):
+        groups[file].append(int(group))
+    return After(placed, held, found, dict(groups))
+
+
+def split(event: Event, groups: dict[int, list[int]]) -> int:
+    """Photos of strangers outside of the largest group of their own."""
+    of: dict[str, list[int]] = defaultdict(list)
+    for photo, name in event.strangers.items():
+        of[name] += groups.get(photo, [])
+    return sum(len(found) - max(Counter(found).values()) for found in of.values() if found)
 
 
 def count(faces: Faces, event: Event, placed: Placed, held: Placed) -> Counts:
@@ -371,19 +402,22 @@ def print_row(title: str, counts: Counts, thresholds: list[EventThreshold]) -> N
     )
 
 
-def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool) -> None:
+def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool, yes: float) -> None:
     old, new, free, thresholds = Counts(), Counts(), Counts(), list[EventThreshold]()
     for number, (faces, event) in enumerate(events):
         if before:
             old.add(count(faces, event, sorted_before(faces, event, random.Random(number)), {}))
-        after, unguarded = sorted_after(faces, event), sorted_after(faces, event, guard=False)
+        after = sorted_after(faces, event, yes=yes)
+        unguarded = sorted_after(faces, event, guard=False, yes=yes)
         new.add(count(faces, event, after.placed, after.held))
+        new.split += split(event, after.groups)
         free.add(count(faces, event, unguarded.placed, {}))
         thresholds.append(after.threshold)
     if before:
         print_row(f"{title} before", old, [])
     print_row(f"{title} after", new, thresholds)
     print_row(f"{title} after, none held back", free, [])
+    print(f"photos of strangers outside of the largest group of their own: {new.split}", flush=True)
 
 
 def main() -> None:
@@ -395,6 +429,7 @@ def main() -> None:
     parser.add_argument("--half", type=int, default=1)
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--no-before", action="store_true")
+    parser.add_argument("--yes", type=float, default=0.0, help="share of the known faces")
     options = parser.parse_args()
     cache = options.cache / f"lfw_{Path(options.pack).name}.npz"
     if not cache.exists():
@@ -413,12 +448,14 @@ def main() -> None:
             for people in (60, 150) if table == "half" else (60, 150, 300):
                 for references in options.references:
                     events = lfw_events(faces, truth, people, references, half)
-                    measure(f"{table} {people} x {references}", events, before)
+                    measure(f"{table} {people} x {references}", events, before, options.yes)
         elif table == "crowd":
             for alike in ALIKE:
-                measure(f"crowd + {alike:g}", crowd_events(faces, truth, alike), before)
+                measure(
+                    f"crowd + {alike:g}", crowd_events(faces, truth, alike), before, options.yes
+                )
         else:
-            measure("scenes", scene_events(faces, truth), before)
+            measure("scenes", scene_events(faces, truth), before, options.yes)
 
 
 if __name__ == "__main__":

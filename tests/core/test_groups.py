@@ -165,6 +165,23 @@ def test_a_yes_takes_away_only_the_other_face_of_its_photo() -> None:
     assert np.delete(said.person, 4).tolist() == np.delete(person, 4).tolist()
 
 
+@pytest.mark.parametrize("alike", [0.0, 1.0])
+def test_a_yes_leaves_the_groups_of_strangers_beside_it_whole(alike: float) -> None:
+    """Ten people are photographed with one stranger each time; seven of them are confirmed."""
+    rng = np.random.default_rng(0)
+    people = rng.standard_normal((11, DIM)) + alike * rng.standard_normal(DIM)
+    stranger = 10
+    person = np.stack([np.arange(10), np.full(10, stranger)], axis=1).ravel()
+    faces = unit(people[person] + 0.5 * rng.standard_normal((20, DIM)))
+    photos = np.repeat(np.arange(10), 2)
+    references = unit(people[:10] + 0.3 * rng.standard_normal((10, DIM)))
+    said = linked(faces, references, photos, together=[(2 * p, p) for p in range(7)])
+    assert said.person[::2].tolist() == list(range(10))
+    groups = said.groups(0.6)
+    assert len(set(groups[1::2])) == 1
+    assert groups[1] >= said.n_persons
+
+
 def test_faces_with_the_same_no_stay_a_group() -> None:
     faces, _, references = drawn(2, 6)
     found = linked(faces, references, apart=[(face, 0) for face in range(3)])

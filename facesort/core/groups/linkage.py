@@ -21,6 +21,8 @@ from facesort.core.groups.merging import FacePerson, GrowingGroups, Ids
 from facesort.core.groups.neighbours import nearest_pairs
 from facesort.core.records import Embeddings
 
+_ABOUT = 1.15  # times as far from a person as the person's own faces: still looks like the person
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linkage:
@@ -103,7 +105,8 @@ def link(
     lowest : float
         Mean cosine at which joining ends, above 0.
     together : sequence of (face, person)
-        A user's *yes*: joined before anything else.  It is a *no* for the other faces of the photo.
+        A user's *yes*: joined before anything else.  It is a *no* for those other faces of the photo that are about as
+        near to the person as the person's own: in a mirror, or on a poster.
     apart : sequence of (face, person)
         A user's *no*: never joined.  A face with a *no* joins faces of no person only if they have the same ones, so
         that it does not keep them from the person.
@@ -128,7 +131,7 @@ def link(
     np.take(embeddings, rows, axis=0, out=nodes[n_persons:], mode="clip")
     photos = np.concatenate([np.full(n_persons, -1), photo_ids[rows]])
     pairs = nearest_pairs(nodes, photos, lowest)
-    apart = [*apart, *_others_of_the_photo(together, photo_ids)]
+    apart = [*apart, *_in_mirrors(together, photo_ids, embeddings, references, lowest)]
     groups = GrowingGroups(
         nodes, photos, n_persons, lowest, [(int(place[face]), person) for face, person in apart]
     )
@@ -157,13 +160,30 @@ def _result(groups: GrowingGroups, rows: Ids) -> Linkage:
     )
 
 
-def _others_of_the_photo(together: Sequence[FacePerson], photo_ids: Ids) -> Iterator[FacePerson]:
-    """Faces that are not the person, since another face of their photo is."""
-    said = set(together)
+def _in_mirrors(
+    together: Sequence[FacePerson],
+    photo_ids: Ids,
+    embeddings: Embeddings,
+    references: Embeddings,
+    lowest: float,
+) -> Iterator[FacePerson]:
+    """Faces that look like a person, in photos in which another face was said to be that person.
+
+    They would join other faces of the person, and keep these from it.  Who else is in the photo is left alone: the
+    photo they share keeps the whole group of a stranger from the person already.
+    """
+    said: dict[int, list[int]] = {}
     for face, person in together:
-        for other in np.flatnonzero(photo_ids == photo_ids[face]).tolist():
-            if (other, person) not in said:
-                yield other, person
+        said.setdefault(person, []).append(face)
+    for person, faces in said.items():
+        known = np.concatenate([references[[person]], embeddings[faces]])
+        total, size = known.sum(axis=0), len(known)
+        own = float(total @ total - size) / (size * (size - 1))  # mean cosine between them
+        beside = np.flatnonzero(np.isin(photo_ids, photo_ids[faces]))
+        beside = beside[~np.isin(beside, faces)]
+        cosine = embeddings[beside] @ total / np.float32(size)
+        near = (cosine >= lowest) & (rms_distance(cosine) <= _ABOUT * rms_distance(own))
+        yield from ((face, person) for face in beside[near].tolist())
 
 
 def _in_turn(pairs: Iterable[FacePerson]) -> Iterator[tuple[Ids, Ids]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from review_event import PACK, InMemory, actions, rematch, seed, sort
 
+from facesort.engine.review.answers import answer_faces
 from facesort.lab.review.chain import ChainBox
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import RematchPanel
@@ -148,6 +149,22 @@ def test_who_may_be_somebody_is_not_among_the_unknown(session: ReviewSession) ->
     press(panel.groups, "no", 6)
     unknown.refresh()
     assert [tile["title"] for tile in unknown.groups.tiles] == ["3 faces"]
+
+
+def test_confirming_people_leaves_the_group_of_a_stranger_beside_them_whole() -> None:
+    """It fell from ten faces to three."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        stranger = 7
+        for person in range(stranger):
+            seed(job, f"Person {person}", (person, 0.0))
+        beside = [[(person, 0.5), (stranger, 0.03 * person)] for person in range(stranger)]
+        alone = [[(stranger, 0.3 + 0.03 * number)] for number in range(3)]
+        faces = sort(job, [*beside, *alone])
+        session = ReviewSession(job, PACK)
+        assert [tile["title"] for tile in UnknownPeoplePanel(session).groups.tiles] == ["10 faces"]
+        answer_faces(job, {faces[2 * p]: f"Person {p}" for p in range(stranger)}, "yes")
+        assert [tile["title"] for tile in UnknownPeoplePanel(session).groups.tiles] == ["10 faces"]
 
 
 def test_quick_groups_from_before_do_not_make_a_slow_panel_quick(session: ReviewSession) -> None:
