@@ -95,10 +95,8 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f} by this sample){more} "
             "(`matching.groups`)"
         )
-    if (found["crowd"] or {}).get("harder"):
-        lines.append(
-            "The people of this event are harder to tell apart than the reference photos suggest."
-        )
+    if crowd := found["crowd"]:
+        lines.append(crowd["sentence"])
     if found["look_alikes"]:
         lines.append(
             f"Names that look like one person (pairs: {found['look_alikes']}) make this too low; the run notebook says "

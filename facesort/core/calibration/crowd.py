@@ -22,13 +22,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
-from facesort.core.calibration.intervals import CONFIDENCE, difference
+from facesort.core.calibration.intervals import difference
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
+from facesort.core.words import several
 
 # Share of the smaller box: faces of people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3
+# A crowd would be harder with so many more pairs between the thresholds, or with twice those of the references.
+_MATTERS = 0.01
 _AT_ONCE = 1024  # faces compared with all others in one step
 
 
@@ -42,7 +45,7 @@ class CrowdTest:
         Share of impostor pairs between STRICT and LOOSE, face to face: within photos of the event, and
         between references of different persons.
     low, high : float
-        95 % interval of ``crowd - seeds``.
+        95 % interval of ``crowd - seeds`` (`intervals.difference`), which is the test.
     suspects : int
         Pairs of one photo within STRICT: look-alikes, or the same person twice.
     """
@@ -55,10 +58,33 @@ class CrowdTest:
 
     @property
     def harder(self) -> bool:
-        """Whether the crowd is significantly more alike (one-sided, 5 %)."""
-        confidence = 1 - 2 * (1 - CONFIDENCE)
-        crowd, seeds = (side.interval(confidence) for side in (self.crowd, self.seeds))
-        return difference(self.crowd.value, crowd, self.seeds.value, seeds)[0] > 0
+        """Whether the crowd is significantly more alike: the interval lies above 0."""
+        return self.low > 0
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few pairs to tell: the interval has 0 in it, and also a share that would matter."""
+        return not self.harder and self.high > max(_MATTERS, self.seeds.value)
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words, with the test that it rests on."""
+        people = "the people of this event are harder to tell apart than the references"
+        finding = f"No sign that {people}"
+        if self.harder:
+            finding = f"{people[0].upper()}{people[1:]}; be careful with LOOSE"
+        elif self.too_few:
+            finding = f"Too few pairs to tell whether {people}; sample more photos"
+        crowd, seeds = (
+            f"{100 * side.value:.1f} % of {several(side.trials, f'pair {where}', f'pairs {where}')}"
+            for side, where in ((self.crowd, "in photos"), (self.seeds, "of references"))
+        )
+        gap = _points(self.crowd.value - self.seeds.value)
+        return (
+            f"{finding}. Between STRICT and LOOSE lie {crowd} and {seeds}: {gap} points (95 % interval "
+            f"{_points(self.low)} to {_points(self.high)}, Newcombe's; faces of one photo or of one person count as "
+            "dependent)."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +168,10 @@ def _people(photos: Sequence[Embeddings], strict: float) -> NDArray[np.int64]:
     ]
     _, numbers = connected_components(vstack(near), directed=False)
     return np.asarray(numbers, np.int64)
+
+
+def _points(part: float) -> str:
+    return f"{100 * part:+.1f}"
 
 
 def _beyond(trials: Trials, strict: float) -> Trials:

@@ -44,10 +44,6 @@ class Rate:
     low: float
     high: float
 
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Interval with another two-sided confidence."""
-        return binomial(self.value * self.effective, self.effective, confidence)
-
     def in_new_sample(self, trials: int) -> tuple[float, float]:
         """95 % prediction interval for the rate in a new sample of other people.
 

@@ -236,5 +236,10 @@ class CalibrationSession(Session):
                 "decided_by": event.groups.threshold.decided_by,
                 "drops": asdict(event.drops(event.groups.threshold.loose)),
             },
-            "crowd": crowd and {**asdict(crowd), "harder": crowd.harder},
+            "crowd": crowd and {
+                **asdict(crowd),
+                "harder": crowd.harder,
+                "too_few": crowd.too_few,
+                "sentence": crowd.sentence,
+            },
         }  # fmt: skip

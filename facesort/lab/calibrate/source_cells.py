@@ -22,9 +22,9 @@ from facesort.lab.shared.face_pictures import (
     faces_picture,
     plot_contact_sheet,
 )
-from facesort.lab.shared.plots import DARK, GREY, ORANGE, chart, picture
+from facesort.lab.shared.plots import GREY, ORANGE, chart, headline, picture
 from facesort.lab.shared.session import Live
-from facesort.lab.shared.words import decimals, share
+from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 
 
@@ -71,21 +71,13 @@ def show_crowd(session: CalibrationSession) -> Live:
         )
         draw = partial(plot_groups, groups=groups, thresholds=session.thresholds)
         figure = chart(draw, height=3.8)
-        finding = (
-            "The people of this event are harder to tell apart than the references suggest; be careful with LOOSE"
-            if found.harder
-            else "No sign that the people of this event are harder to tell apart than the references"
-        )
-        text = (
-            f"{finding}:\n{share(found.crowd.value)} of the pairs in photos and {share(found.seeds.value)} of the "
-            "pairs of references lie between STRICT and LOOSE."
-        )
+        text = found.sentence
         if found.suspects:
             text += (
                 f"\n{several(found.suspects, 'pair')} in one photo within STRICT: look-alikes, or the same person "
                 "twice in it."
             )
-        figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
+        headline(figure, text)
         return picture(figure, text)
 
     return session.live("crowd", content, deferred=True)
@@ -105,7 +97,7 @@ def show_forecast(session: CalibrationSession) -> Live:
                 [text, *_of_groups(drops, session.event_forecast())]
             )  # short: of a chart
         figure = plot_forecast(found, session.thresholds)
-        figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=DARK)
+        headline(figure, text)
         return picture(figure, text)
 
     return session.live("forecast", content, deferred=True)

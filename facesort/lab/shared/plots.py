@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +57,7 @@ _FONTS = (
     "Noto Sans Hebrew",
 )
 _DPI = 160
+_LINE = 112  # characters of the text above a figure
 
 
 def picture(figure: Figure, alt: str) -> Image:
@@ -94,6 +96,12 @@ def chart(draw: Callable[[Axes], object], *, height: float = 3.6) -> Figure:
         figure = Figure(figsize=(8.4, height), layout="constrained")
         draw(figure.add_subplot())
         return figure
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Write sentences above a figure of a page's width; each line of the text begins a new one."""
+    lines = [line for part in text.split("\n") for line in wrap(part, _LINE)]
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, color=DARK)
 
 
 def shorten(text: str, length: int) -> str:

@@ -247,6 +247,15 @@ def test_the_forecast_says_what_groups_do_with_and_without_a_loose(
     assert calibrate.show_suggestion(session).rows[1][1] == "1.00"
 
 
+def test_what_a_crowd_says_comes_with_its_test(session: CalibrationSession) -> None:
+    """Eight photos with a pair each are few: that nothing is found says little."""
+    shown = calibrate.show_crowd(session).content()
+    assert isinstance(shown, Picture)
+    assert str(shown.alt).startswith("Too few pairs to tell whether the people of this event")
+    assert "of 8 pairs in photos" in str(shown.alt) and "95 % interval" in str(shown.alt)
+    assert session.record()["crowd"]["sentence"] in str(shown.alt)
+
+
 def test_without_groups_the_forecast_is_of_faces_alone(workspace: Workspace) -> None:
     file = workspace.root / "facesort.toml"
     matching = workspace.settings.matching.model_copy(update={"groups": False})
