@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,15 +29,16 @@ def references(workspace: Workspace) -> list[tuple[str, str]]:
         return [(name, file) for _, name, file, _ in reference_crops(store)]
 
 
-def add(page: Page, name: str, *photos: Path) -> None:
+def fill(page: Page, name: str, *photos: Path) -> None:
     page.get_by_placeholder("new or existing person").fill(name)
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose photos").click()
+        page.get_by_label("Photos").click()
     chooser.value.set_files(photos)
-    page.get_by_role("button", name=re.compile("Choose photos")).get_by_text(
-        f"({len(photos)})"
-    ).wait_for()
-    page.get_by_role("button", name="Add references").click()
+
+
+def fill_path(page: Page, name: str, path: Path) -> None:
+    page.get_by_placeholder("new or existing person").fill(name)
+    page.get_by_placeholder("a photo or a folder on the computer that runs Jupyter").fill(str(path))
 
 
 def test_a_person_is_added_by_upload_and_a_photo_of_two_is_refused(
@@ -49,7 +49,8 @@ def test_a_person_is_added_by_upload_and_a_photo_of_two_is_refused(
 
     page = open_notebook("01_seed")
     expect(page.get_by_text("Nobody is in the gallery yet.")).to_be_visible()
-    add(page, "Ada", tmp_path / "ada.png", tmp_path / "group.png")
+    fill(page, "Ada", tmp_path / "ada.png", tmp_path / "group.png")
+    page.get_by_role("button", name="Add references").click()
 
     tiles = page.locator(".facesort-report")
     expect(tiles).to_have_count(2)
@@ -60,3 +61,57 @@ def test_a_person_is_added_by_upload_and_a_photo_of_two_is_refused(
     expect(page.locator(".facesort-person")).to_contain_text("1 reference")
     expect(page.get_by_text("one_reference")).to_be_visible()  # the coach follows
     assert references(workspace) == [("Ada", "ada.png")]
+
+
+def test_nothing_that_is_typed_or_pressed_is_lost(
+    workspace: Workspace, open_notebook: Callable[[str], Page], tmp_path: Path
+) -> None:
+    for identity, name in enumerate(("ada", "ben", "cleo", "dora"), start=1):
+        write_photo(tmp_path / f"{name}.png", [identity], variation=90)
+    write_photo(tmp_path / "twin.png", [1], variation=100)
+    page = open_notebook("01_seed")
+    expect(page.get_by_text("Nobody is in the gallery yet.")).to_be_visible()
+    name = page.get_by_placeholder("new or existing person")
+    path = page.get_by_placeholder("a photo or a folder on the computer that runs Jupyter")
+    button, tiles = (
+        page.get_by_role("button", name="Add references"),
+        page.locator(".facesort-report"),
+    )
+
+    # Ben is entered and pressed while Ada is analysed, and Cleo is begun.
+    for person in ("ada", "ben"):
+        fill_path(page, person.title(), tmp_path / f"{person}.png")
+        button.click()
+    name.press_sequentially("Cle")
+    expect(page.locator(".facesort-person")).to_have_count(2)
+    assert references(workspace) == [("Ada", "ada.png"), ("Ben", "ben.png")]
+    name.press_sequentially("o")
+    path.fill(str(tmp_path / "cleo.png"))
+    assert name.input_value() == "Cleo"
+
+    # A double click is one press: the second finds an empty form, and the browser says so.
+    button.dblclick()
+    assert name.evaluate("field => field.matches(':invalid') && field === document.activeElement")
+    expect(page.locator(".facesort-person")).to_have_count(3)
+
+    # The next name is typed while the verdict appears.
+    fill_path(page, "Dora", tmp_path / "dora.png")
+    button.click()
+    for letter in "Twin":
+        name.press_sequentially(letter, delay=150)
+    expect(page.locator(".facesort-person")).to_have_count(4)
+    assert name.input_value() == "Twin"
+
+    # What could not be done comes back, and is corrected.
+    path.fill(str(tmp_path / "nowhere.png"))
+    button.click()
+    expect(page.get_by_text("neither a photo nor a folder")).to_be_visible()
+    assert (name.input_value(), path.input_value()) == ("Twin", str(tmp_path / "nowhere.png"))
+    path.fill(str(tmp_path / "twin.png"))
+    button.click()
+    expect(tiles.get_by_text("looks_like_other")).to_be_visible()
+    expect(name).to_have_value("Twin")  # another photo of Twin, or the same all the same
+    page.get_by_role("button", name="Add anyway").dblclick()
+    expect(page.locator(".facesort-person")).to_have_count(5)
+    expect(name).to_have_value("")
+    assert [person for person, _ in references(workspace)] == ["Ada", "Ben", "Cleo", "Dora", "Twin"]

@@ -19,11 +19,13 @@ def rename_person(
     Raises
     ------
     GalleryError
-        If there is no such person, the new name is empty, or it is somebody else's.
+        If there is no such person, or the new name is empty, theirs already, or somebody else's.
     """
     wanted = new_name.strip()
     if not wanted:
         raise GalleryError("the new name is empty: give the person a name")
+    if wanted == name:
+        raise GalleryError(f"{name} has that name already: nothing was changed")
     with undoable(workspace, "rename", f"{name} was renamed to {wanted}", clock) as store:
         people.rename_person(store, known_person(store, name), wanted)
 

@@ -87,7 +87,7 @@ class GalleryView:
     Parameters
     ----------
     cards : tuple of PersonCard
-        In the order in which the persons were added.
+        In alphabetical order.
     distances : ndarray of shape (n_persons, n_persons), float32
         Between the centroids of `cards`; references and learned faces together.
     thresholds : Thresholds
@@ -149,7 +149,11 @@ def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
             for person in gallery.persons
             if person.person_id in gallery.references
         )
-    return GalleryView(cards, person_distances(gallery.centroids().everything), thresholds)
+    distances = person_distances(gallery.centroids().everything)
+    order = sorted(range(len(cards)), key=lambda row: cards[row].person.name.casefold())
+    return GalleryView(
+        tuple(cards[row] for row in order), distances[np.ix_(order, order)], thresholds
+    )
 
 
 def _card(

@@ -138,8 +138,12 @@ def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = u
     with undoable(workspace, "unlearn", summary, clock) as store:
         others = set(face_ids) - unlearn_faces(store, face_ids)
         if others:
-            count = f"{len(others)} of {several(len(face_ids), 'face')}"
-            raise GalleryError(f"only learned faces can be unlearned; not learned: {count}")
+            chosen = (
+                "the face" if len(face_ids) == 1 else f"{len(others)} of the {len(face_ids)} faces"
+            )
+            raise GalleryError(
+                f"nothing was unlearned, because {chosen} was never learned: choose faces that are marked as learned"
+            )
 
 
 def take_away(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -12,149 +13,121 @@ from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.gallery.person_folders import photos_at
 from facesort.engine.gallery.seed import SeedReport
 from facesort.errors import FacesortError
+from facesort.lab.seed.add_form import AddForm, Press
 from facesort.lab.seed.cards import report_html
 from facesort.lab.seed.session import Offer, SeedSession
-from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
+from facesort.lab.shared.session import discard
 from facesort.reasons import Reason
 
 _FORCEABLE = {Reason.CLOSER_TO_OTHER, Reason.LOOKS_LIKE_OTHER}
-# JupyterLab's server closes the connection on longer messages (tornado's websocket_max_message_size), and the browser
-# discards the selection: nothing arrives here, not even an error.
-_NO_PHOTO = (
-    "Choose photos, or give a path. If you did choose some: JupyterLab loses uploads of more than about 10 MB at "
-    "once; choose fewer, or give their path."
-)
-_ACCEPT = "image/*,.arw,.cr2,.cr3,.dng,.heic,.heif,.nef,.orf,.raf,.rw2"
 
 
 class AddPanel:
-    """A form that seeds persons."""
+    """A form that seeds persons, and a tile for every photo that was offered."""
 
     def __init__(self, session: SeedSession) -> None:
         self._session = session
-        wide = widgets.Layout(width="380px")
-        style = {"description_width": "70px"}
-        self.name = widgets.Combobox(
-            description="Name", placeholder="new or existing person", layout=wide, style=style
-        )
-        self.folder = widgets.Text(
-            description="Folder", placeholder="default: the name", layout=wide, style=style
-        )
-        self.upload = widgets.FileUpload(
-            description="Choose photos", accept=_ACCEPT, multiple=True, layout={"width": "180px"}
-        )
-        self.path = widgets.Text(
-            description="or path",
-            placeholder="a photo or a folder on the computer that runs Jupyter",
-            layout=widgets.Layout(width="480px"),
-            style=style,
-        )
-        self.button = widgets.Button(
-            description="Add references", button_style="primary", icon="user-plus"
-        )
-        on_press(self.button, self.add)
+        self.form = AddForm(self.add)
         self.message = widgets.HTML()
         self.results = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px"))
-        self.widget = widgets.VBox(
-            [
-                widgets.HBox([self.name, self.folder]),
-                widgets.HBox([self.upload, self.path]),
-                widgets.HBox([self.button]),
-                self.message,
-                self.results,
-            ],
-            layout=widgets.Layout(grid_gap="6px"),
-        )
+        self.widget = widgets.VBox([self.form, self.message, self.results])
         session.follow("add", self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Offer the names in the gallery."""
-        self.name.options = [card.person.name for card in self._session.view().cards]
+        self.form.names = [card.person.name for card in self._session.view().cards]
 
-    def add(self) -> None:
-        """Seed with the uploads and the photos at the path, and show the result of each."""
+    def add(self, press: Press) -> bool:
+        """Seed with the uploads and the photos at the path, and show the result of each as soon as it is there.
+
+        Returns
+        -------
+        bool
+            Whether a reference was added.
+
+        Raises
+        ------
+        FacesortError, OSError
+            If there is no photo at the path, or the gallery cannot be changed now.
+        """
+        name = " ".join(press.name.split())
         with self._session.lock:
-            self._add()
-
-    def _add(self) -> None:
-        name = " ".join(self.name.value.split())
-        try:
-            offers, left_out = self._offers()
-        except (FacesortError, OSError) as error:
-            self.message.value = notice(str(error), good=False)
-            return
-        if not name or not offers:
-            self.message.value = notice("Enter a name." if not name else _NO_PHOTO, good=False)
-            return
-        self.results.children = ()
-        self._clear(self._seed(name, offers, left_out, force=False))
-
-    def _clear(self, reports: Sequence[SeedReport]) -> None:
-        """Clear the form for the next photos or person, so that nobody gets somebody else's photos."""
-        if reports:
-            self.upload.value, self.path.value = (), ""
-        if any(report.refused is None for report in reports):
-            self.name.value = self.folder.value = ""
-
-    def _offers(self) -> tuple[list[Offer], Sequence[LeftOut]]:
-        """Uploads first, then the photos at the path; and what else is there."""
-        uploads: list[Offer] = [
-            (item["name"], bytes(item["content"])) for item in self.upload.value
-        ]
-        text = self.path.value.strip().strip("\"'")  # file managers copy paths in quotes
-        if not text:
-            return uploads, ()
-        found = photos_at(Path(text).expanduser())
-        return uploads + [(path.name, path) for path in found.photos], found.left_out
-
-    def _seed(
-        self, name: str, offers: Sequence[Offer], left_out: Sequence[LeftOut] = (), *, force: bool
-    ) -> list[SeedReport]:
-        """Seed, and show each report as soon as it is available."""
-        reports: list[SeedReport] = []
-        self._disable(True)
-        self.message.value = notice(
-            f"Analysing {several(len(offers), 'photo')}; the first takes longest because the model is loaded."
-        )
-        try:
-            folder = self.folder.value.strip() or None
-            for report in self._session.add(name, offers, folder=folder, force=force):
-                self._show(report, offers[len(reports)])
-                reports.append(report)
+            offers, left_out = _offers(press)
+            self._clear()
+            self.message.value = notice(f"{name}: analysing {several(len(offers), 'photo')} …")
+            reports: list[SeedReport] = []
+            try:
+                for report in self._session.add(name, offers, folder=press.folder or None):
+                    self._show(report, offers[len(reports)])
+                    reports.append(report)
+            except BaseException:
+                self.message.value = ""
+                raise
+            finally:
+                added = any(report.refused is None for report in reports)
+                if added:
+                    self._session.changed()
             self.message.value = _summary(name, reports, left_out)
-        except (FacesortError, OSError) as error:
-            self.message.value = notice(str(error), good=False)
-        finally:
-            self._disable(False)
-        if any(report.refused is None for report in reports):
-            self._session.changed()
-        return reports
+            return added
 
-    def _disable(self, working: bool) -> None:
-        """Disable the form during the analysis, which clears it at the end."""
-        for field in (self.name, self.folder, self.upload, self.path, self.button):
-            field.disabled = working
+    def _clear(self) -> None:
+        """Remove the tiles of earlier presses, except those on which something is to be decided."""
+        decided = [tile for tile in self.results.children if len(tile.children) == 1]
+        self._remove(*decided)
+
+    def _remove(self, *tiles: widgets.VBox) -> None:
+        self.results.children = [tile for tile in self.results.children if tile not in tiles]
+        discard(*tiles)
 
     def _show(self, report: SeedReport, offer: Offer) -> None:
-        """Show one report; if only the likeness to somebody else is against it, with a button that overrides that."""
-        parts: list[widgets.Widget] = [widgets.HTML(report_html(report, offer[0]))]
-        if report.refused is not None and report.refused.reason in _FORCEABLE:
-            button = widgets.Button(description="Add anyway", icon="exclamation-triangle")
-            on_press(button, lambda: self.add_anyway(report.candidate.name, offer))
-            parts.append(button)
-        tile = widgets.VBox(parts, layout=widgets.Layout(width="260px"))
+        tile = widgets.VBox(layout=widgets.Layout(width="260px"))
+        self._fill(tile, report, offer)
         self.results.children = (*self.results.children, tile)
 
-    def add_anyway(self, name: str, offer: Offer) -> None:
-        """Add a photo that was refused only because it looks like somebody else."""
+    def _fill(self, tile: widgets.VBox, report: SeedReport, offer: Offer) -> None:
+        """Show a report; if only the likeness to somebody else is against it, with a button that overrides that."""
+        before = tile.children
+        tile.children = [widgets.HTML(report_html(report, offer.file_name))]
+        if report.refused is not None and report.refused.reason in _FORCEABLE:
+            anyway = widgets.Button(description="Add anyway", icon="exclamation-triangle")
+            forced = replace(offer, force=True)
+            anyway.on_click(lambda _: self._offer_again(tile, report, forced))
+            leave = widgets.Button(description="Leave out")
+            leave.on_click(lambda _: self._remove(tile))
+            tile.children = [*tile.children, widgets.HBox([anyway, leave])]
+        discard(*before)  # so that nobody hears the second click of a double click
+
+    def _offer_again(self, tile: widgets.VBox, refused: SeedReport, offer: Offer) -> None:
+        """Offer the photo of a tile again, as the user decided."""
+        name, folder = refused.candidate.name, refused.candidate.folder
         with self._session.lock:
-            self.results.children = ()
-            self._seed(name, [offer], force=True)
+            self.message.value = notice(f"{name}: analysing {offer.file_name} …")
+            try:
+                (report,) = self._session.add(name, [offer], folder=folder)
+            except (FacesortError, OSError) as error:
+                self.message.value = notice(str(error), good=False)
+                return
+            self._fill(tile, report, offer)
+            self.message.value = _summary(name, [report])
+            if report.refused is None:
+                self.form.added(name)
+                self._session.changed()
 
 
-def _summary(name: str, reports: Sequence[SeedReport], left_out: Sequence[LeftOut]) -> str:
+def _offers(press: Press) -> tuple[list[Offer], Sequence[LeftOut]]:
+    """Uploads first, then the photos at the path; and what else is there."""
+    offers = [Offer(name, content) for name, content in press.uploads]
+    left_out: Sequence[LeftOut] = ()
+    if text := press.path.strip().strip("\"'"):  # file managers copy paths in quotes
+        found = photos_at(Path(text).expanduser())
+        offers += [Offer(path.name, path) for path in found.photos]
+        left_out = found.left_out
+    return offers, left_out
+
+
+def _summary(name: str, reports: Sequence[SeedReport], left_out: Sequence[LeftOut] = ()) -> str:
     refused = sum(report.refused is not None for report in reports)
     added = len(reports) - refused
     text = f"{name}: {several(added, 'reference')} added"

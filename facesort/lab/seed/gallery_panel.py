@@ -21,7 +21,7 @@ class GalleryPanel:
     def __init__(self, session: SeedSession) -> None:
         self._session = session
         self.editor = PersonEditor(session, self.refresh)
-        self.find = widgets.Text(placeholder="find a name", layout={"width": "200px"})
+        self.find = widgets.Text(description="Find a name", style={"description_width": "initial"})
         self.find.observe(lambda _: self.refresh(), "value")
         self.summary = widgets.HTML()
         self.cards = widgets.Box(
@@ -46,7 +46,6 @@ class GalleryPanel:
         text = several(len(found), "person", "people")
         if len(found) > len(shown):
             text += f", the first {len(shown)} are shown: search for a name"
-        self.find.layout.display = "" if len(everybody) > 6 else "none"
         self.summary.value = notice(text if everybody else "Nobody is in the gallery yet.")
         self.cards.children = [self._card(card) for card in shown]
 

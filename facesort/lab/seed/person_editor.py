@@ -7,14 +7,15 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from facesort.core.foreign_text import html_text, printable
+from facesort.core.routing import safe_folder
 from facesort.core.words import several
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.view import PersonCard
 from facesort.errors import FacesortError, GalleryError
 from facesort.lab.seed.cards import reference_html
 from facesort.lab.seed.session import SeedSession
-from facesort.lab.shared.front_end import on_press
 from facesort.lab.shared.html import notice
+from facesort.lab.shared.session import discard
 
 _UNDO = "`facesort undo` or 04_review undoes this."
 
@@ -37,6 +38,8 @@ class PersonEditor:
         self.into = widgets.Dropdown(
             description="Merge into", style={"description_width": "80px"}, layout={"width": "330px"}
         )
+        # Tiles are kept as long as their reference, or a click on one that is replaced at that moment would be lost.
+        self._tiles: dict[int, widgets.VBox] = {}
         self.references = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="10px"))
         self.message = widgets.HTML()
         self.question = widgets.HTML()
@@ -61,19 +64,23 @@ class PersonEditor:
             layout=widgets.Layout(border="1px solid #CCC", padding="8px", margin="8px 0"),
         )
         self.widget = widgets.VBox([self.message, self.body])
+        session.follow("editor", self._refresh)
         self._refresh()
 
     def open(self, person: str | None) -> None:
         """Edit this person; None closes the editor."""
         self.person = person
         self.message.value = ""
+        self.decline()
         self._refresh()
+        self._fill()
         self._on_open()
 
     def rename(self) -> None:
         """Rename the person to the name in the field."""
         old, new = self._chosen(), self.name.value.strip()
         if self._carry_out(lambda: gallery.rename_person(self._session.workspace, old, new), new):
+            self.name.value = new
             self._say(f"{old} is now called {new}. The folder keeps its name.")
 
     def move(self) -> None:
@@ -82,6 +89,7 @@ class PersonEditor:
         if self._carry_out(
             lambda: gallery.move_folder(self._session.workspace, name, folder), name
         ):
+            self.folder.value = safe_folder(folder)
             self._say("Future copies go there. Files already in the output stay where they are.")
 
     def remove_reference(self, reference_id: int) -> None:
@@ -105,6 +113,7 @@ class PersonEditor:
     def _merge(self, name: str, into: str) -> None:
         workspace = self._session.workspace
         if self._carry_out(lambda: gallery.merge_persons(workspace, name, into), into):
+            self._fill()
             self._say(f"{name} was merged into {into}.")
 
     def remove(self) -> None:
@@ -152,60 +161,69 @@ class PersonEditor:
             except FacesortError as error:
                 self.decline()
                 self._say(str(error), good=False)
-                if isinstance(error, GalleryError):
-                    self._reload()
+                if isinstance(error, GalleryError):  # somebody else may have changed the gallery
+                    self._session.changed()
                 return False
             self.person = then
+            self.decline()
             self._session.changed()
-            self._refresh()
             return True
-
-    def _reload(self) -> None:
-        """Reload the gallery, which somebody else may have changed, but keep what was typed."""
-        typed = self.name.value, self.folder.value
-        self._session.changed()
-        self._refresh()
-        self.name.value, self.folder.value = typed
 
     def _say(self, text: str, *, good: bool = True) -> None:
         self.message.value = notice(text, good=good)
 
+    def _fill(self) -> None:
+        """Show the person's name and folder in the fields."""
+        card = None if self.person is None else self._session.view().card(self.person)
+        if card is not None:
+            self.name.value, self.folder.value = card.person.name, card.person.folder
+
     def _refresh(self) -> None:
-        """Fill the fields from the gallery."""
-        self.decline()
+        """Show the person as they are in the gallery, and leave what was typed."""
         card = None if self.person is None else self._session.view().card(self.person)
         self.body.layout.display = "none" if card is None else ""
         if card is None:
             self.person = None
+            self.decline()
             return
-        self.name.value, self.folder.value = card.person.name, card.person.folder
         self.heading.value = f"<b>{html_text(card.person.name)}</b>"
         others = [c.person.name for c in self._session.view().cards if c is not card]
-        choice = [(printable(name), name) for name in sorted(others, key=str.casefold)]
-        self.into.options = [("choose a person", ""), *choice]
-        self.into.value = ""
-        self.references.children = self._reference_tiles(card)
+        chosen = self.into.value if self.into.value in others else ""
+        self.into.options = [("choose a person", ""), *((printable(n), n) for n in others)]
+        self.into.value = chosen
+        self._show_references(card)
 
-    def _reference_tiles(self, card: PersonCard) -> list[widgets.Widget]:
-        tiles = []
+    def _show_references(self, card: PersonCard) -> None:
+        tiles = {}
         for reference, to_rest in zip(card.references, card.to_rest, strict=True):
             key = reference.reference_id
-            button = _button("Remove", lambda key=key: self.remove_reference(key))  # type: ignore[misc]
-            button.layout.width = "auto"
+            tile = self._tiles.get(key) or self._tile(key)
+            tile.children[0].value = reference_html(reference, to_rest)
+            button = tile.children[1]
             button.disabled = len(card.references) == 1
             button.tooltip = "a person needs one" if button.disabled else reference.file_name
-            html = widgets.HTML(reference_html(reference, to_rest))
-            tiles.append(widgets.VBox([html, button], layout=widgets.Layout(width="150px")))
-        return tiles
+            tiles[key] = tile
+        before, self._tiles = self._tiles, tiles
+        self.references.children = list(tiles.values())
+        discard(*(tile for key, tile in before.items() if key not in tiles))
+
+    def _tile(self, reference_id: int) -> widgets.VBox:
+        button = _button("Remove", lambda: self.remove_reference(reference_id))
+        button.layout.width = "auto"
+        return widgets.VBox([widgets.HTML(), button], layout=widgets.Layout(width="150px"))
 
 
 def _field(label: str) -> widgets.Text:
+    # Sent as a whole when a button takes the focus: of a busy kernel, the last letters would come after the press.
     return widgets.Text(
-        description=label, style={"description_width": "80px"}, layout={"width": "330px"}
+        description=label,
+        continuous_update=False,
+        style={"description_width": "80px"},
+        layout={"width": "330px"},
     )
 
 
 def _button(label: str, action: Callable[[], None], style: str = "") -> widgets.Button:
     button = widgets.Button(description=label, button_style=style, layout={"width": "150px"})
-    on_press(button, action)
+    button.on_click(lambda _: action())
     return button

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesort.core.matching import Thresholds
@@ -18,8 +19,22 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.workspace import Workspace
 
-Offer = tuple[str, Path | bytes]
-"""A photo offered as a reference: its file name, and its path or its uploaded content."""
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A photo offered as a reference.
+
+    Parameters
+    ----------
+    photo : Path or bytes
+        Its path, or its uploaded content.
+    force : bool
+        As in `Candidate`.
+    """
+
+    file_name: str
+    photo: Path | bytes = field(repr=False)
+    force: bool = False
 
 
 class SeedSession(Session):
@@ -58,16 +73,23 @@ class SeedSession(Session):
             return self._view
 
     def add(
-        self, name: str, offers: Sequence[Offer], *, folder: str | None = None, force: bool = False
+        self, name: str, offers: Sequence[Offer], *, folder: str | None = None
     ) -> Iterator[SeedReport]:
         """Seed a person (see `facesort.engine.gallery.seed.seed`); uploads are on disk only while this runs."""
         if self._executor is None:
             self._executor = LocalPool.of(1, self.workspace.settings.photos)
-        uploads = [(file, photo) for file, photo in offers if isinstance(photo, bytes)]
+        uploads = [(o.file_name, o.photo) for o in offers if isinstance(o.photo, bytes)]
         with private_files(self.workspace, uploads) as files:
             written = iter(files)
-            paths = [photo if isinstance(photo, Path) else next(written) for _, photo in offers]
-            candidates = [Candidate(name, path, folder, force) for path in paths]
+            candidates = [
+                Candidate(
+                    name,
+                    offer.photo if isinstance(offer.photo, Path) else next(written),
+                    folder,
+                    offer.force,
+                )
+                for offer in offers
+            ]
             yield from seed(self.workspace, self.pack, candidates, self._executor)
 
     def changed(self, by: str = "") -> None:

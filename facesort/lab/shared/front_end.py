@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 import comm
-import ipywidgets as widgets
 from ipykernel.comm.comm import BaseComm
 from IPython import get_ipython
-
-_DOUBLE_CLICK_S = 0.4
 
 
 def is_interactive() -> bool:
@@ -37,33 +32,6 @@ def serialize_widget_events() -> None:
     """
     if getattr(get_ipython(), "kernel", None) is not None:
         comm.create_comm = _MainThreadComm  # replaces ipykernel's
-
-
-def on_press(
-    button: widgets.Button, action: Callable[[], object], clock: Callable[[], float] = monotonic
-) -> None:
-    """Call `action` when a button is pressed, once for a double click.
-
-    The second click arrives when the first action is done, however long it took: a click right after that was made
-    before its result was visible.
-
-    Parameters
-    ----------
-    clock : callable
-        Returns seconds.
-    """
-    done = float("-inf")
-
-    def press(_: widgets.Button) -> None:
-        nonlocal done
-        if clock() - done < _DOUBLE_CLICK_S:
-            return
-        try:
-            action()
-        finally:
-            done = clock()
-
-    button.on_click(press)
 
 
 class _MainThreadComm(BaseComm):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from IPython.display import DisplayHandle, display
-from ipywidgets import HTML
+from ipywidgets import HTML, DOMWidget
 
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.front_end import serialize_widget_events
@@ -39,22 +39,29 @@ class Live:
         if isinstance(now, HTML) and isinstance(before, HTML):
             # JupyterLab does not replace a displayed widget by another one.
             before.value = now.value
-            _discard(now)
+            discard(now)
             return
         self._shown = now
         self._handle.update(now)
         if isinstance(before, HTML):
-            _discard(before)
+            discard(before)
 
     def _ipython_display_(self) -> None:
         self._shown = self.content()
         self._handle = display(self._shown, display_id=True)
 
 
-def _discard(widget: HTML) -> None:
-    """Close a widget, and its style and layout, which it does not close itself."""
-    for part in (widget, widget.style, widget.layout):
-        part.close()
+def discard(*widgets: DOMWidget) -> None:
+    """Close widgets with all that is in them, and their styles and layouts, which they do not close themselves.
+
+    The kernel hears no more events of a closed widget: a double click on a button that is gone after the first acts
+    only once.
+    """
+    for widget in widgets:
+        discard(*getattr(widget, "children", ()))
+        for part in (widget, getattr(widget, "style", None), widget.layout):
+            if part is not None:
+                part.close()
 
 
 class Session:

@@ -200,7 +200,7 @@ def test_a_learned_face_is_unlearned(session: ReviewSession) -> None:
     panel = PersonPanel(session)
     worst, learned, _ = ids(panel.sheet)
     press(panel.sheet, "unlearn", worst, learned)
-    assert "not learned: 1 of 2 faces" in panel.message.value
+    assert "1 of the 2 faces was never learned" in panel.message.value
     assert done(session) == []
 
     press(panel.sheet, "unlearn", learned)

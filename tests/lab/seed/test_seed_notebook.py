@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from facesort.engine.setup import set_up
 from facesort.errors import PackMismatchError, WorkspaceError
 from facesort.lab.run.launch import launch
 from facesort.lab.seed import cells as seed
+from facesort.lab.seed.add_form import Press
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import shown_persons
@@ -51,26 +51,35 @@ def photo(folder: Path, name: str, people: list[int], variation: int = 90) -> Pa
     return folder / name
 
 
-def upload(panel: AddPanel, *photos: Path) -> None:
-    """Set what the browser would send."""
-    panel.upload.value = tuple(
-        {
-            "name": path.name,
-            "type": "image/png",
-            "size": path.stat().st_size,
-            "content": memoryview(path.read_bytes()),
-            "last_modified": datetime(2026, 1, 1, tzinfo=UTC),
-        }
-        for path in photos
-    )
+def uploads(*photos: Path) -> list[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes()) for path in photos]
+
+
+def add(panel: AddPanel, name: str, *photos: Path, folder: str = "") -> bool:
+    """Press the button of the form after uploading these photos."""
+    return panel.add(Press(name, folder, "", uploads(*photos)))
+
+
+def send(panel: AddPanel, press: Press) -> None:
+    """What the browser sends."""
+    for number, (_, content) in enumerate(press.uploads):
+        panel.form._handle_custom_msg({"press": "1", "photo": number}, [memoryview(content)])
+    texts = {"name": press.name, "folder": press.folder, "path": press.path}
+    photos = [name for name, _ in press.uploads]
+    panel.form._handle_custom_msg({"press": "1", **texts, "photos": photos}, [])
+
+
+def pressed(panel: AddPanel, press: Press) -> list[dict[str, Any]]:
+    """What the browser hears of a press."""
+    with pytest.MonkeyPatch.context() as patch:
+        heard: list[dict[str, Any]] = []
+        patch.setattr(panel.form, "send", heard.append)
+        send(panel, press)
+        return heard
 
 
 def shown(panel: AddPanel) -> list[str]:
     return [tile.children[0].value for tile in panel.results.children]
-
-
-def form(panel: AddPanel) -> tuple[str, str, object, str]:
-    return panel.name.value, panel.folder.value, panel.upload.value, panel.path.value
 
 
 def names(session: SeedSession) -> list[str]:
@@ -84,16 +93,14 @@ def files(workspace: Workspace) -> set[str]:
 # --- adding -----------------------------------------------------------------------------------
 
 
-def test_an_incomplete_form_is_reported(empty: SeedSession, tmp_path: Path) -> None:
+def test_a_path_without_photos_is_refused_and_the_content_comes_back(
+    empty: SeedSession, tmp_path: Path
+) -> None:
     panel = AddPanel(empty)
-    panel.add()
-    assert "Enter a name." in panel.message.value
-    panel.name.value = "Ada"
-    panel.add()
-    assert "Choose photos, or give a path." in panel.message.value
-    panel.path.value = str(tmp_path / "nowhere")
-    panel.add()
-    assert "neither a photo nor a folder" in panel.message.value
+    (tmp_path / "bare").mkdir()
+    for path, why in (("nowhere", "neither a photo nor a folder"), ("bare", "no photo")):
+        _, said = pressed(panel, Press("Ada", path=str(tmp_path / path)))
+        assert why in said["failed"]
     assert panel.results.children == ()
     assert names(empty) == []
 
@@ -101,11 +108,9 @@ def test_an_incomplete_form_is_reported(empty: SeedSession, tmp_path: Path) -> N
 def test_uploads_are_added_or_refused_one_by_one(empty: SeedSession, tmp_path: Path) -> None:
     panel, gallery = AddPanel(empty), GalleryPanel(empty)
     before = files(empty.workspace)
-    panel.name.value = "  Ada   Berg "
-    panel.folder.value = "Family"
-    upload(panel, photo(tmp_path, "one.png", [1]), photo(tmp_path, "two.png", [1, 2]))
+    one, two = photo(tmp_path, "one.png", [1]), photo(tmp_path, "two.png", [1, 2])
 
-    panel.add()
+    taken, done = pressed(panel, Press("  Ada   Berg ", "Family", "", uploads(one, two)))
 
     first, second = shown(panel)
     assert ">added<" in first
@@ -116,10 +121,21 @@ def test_uploads_are_added_or_refused_one_by_one(empty: SeedSession, tmp_path: P
         ("Ada Berg", "Family")
     ]
     assert len(gallery.cards.children) == 1, "the cards follow"
-    assert panel.name.options == ("Ada Berg",)
-    assert form(panel) == ("", "", (), ""), "a leftover name would get somebody else's photos"
-    assert not panel.button.disabled
+    assert panel.form.names == ["Ada Berg"]
+    assert (taken, done) == ({"press": "1"}, {"press": "1", "done": True, "added": True})
     assert files(empty.workspace) == before, "an upload leaves no file behind"
+
+
+def test_large_photos_arrive_in_pieces(empty: SeedSession, tmp_path: Path) -> None:
+    """JupyterLab's server closes the connection on more than 10 MB at once."""
+    panel = AddPanel(empty)
+    content = photo(tmp_path, "one.png", [1]).read_bytes()
+    for piece in (content[:100], content[100:]):
+        panel.form._handle_custom_msg({"press": "1", "photo": 0}, [memoryview(piece)])
+    panel.form._handle_custom_msg(
+        {"press": "1", "name": "Ada", "folder": "", "path": "", "photos": ["one.png"]}, []
+    )
+    assert [">added<" in tile for tile in shown(panel)] == [True]
 
 
 def test_a_folder_of_photos_is_added_by_its_path(empty: SeedSession, tmp_path: Path) -> None:
@@ -127,81 +143,119 @@ def test_a_folder_of_photos_is_added_by_its_path(empty: SeedSession, tmp_path: P
     photo(tmp_path / "ada", "b.png", [1], 120)
     photo(tmp_path / "ada" / "2019", "c.png", [1], 150)
     panel = AddPanel(empty)
-    panel.name.value, panel.path.value = "Ada", f' "{tmp_path / "ada"}" '
 
-    panel.add()
+    panel.add(Press("Ada", path=f' "{tmp_path / "ada"}" '))
 
     assert "2 references added" in panel.message.value
     assert "left out 1 photo (&#x27;2019/c.png&#x27;): nested" in panel.message.value
     assert [len(card.references) for card in empty.view().cards] == [2]
 
 
-def test_photos_that_were_not_analysed_stay_in_the_form(empty: SeedSession, tmp_path: Path) -> None:
+def test_photos_that_were_not_analysed_come_back_to_the_form(
+    empty: SeedSession, tmp_path: Path
+) -> None:
     panel = AddPanel(empty)
-    panel.name.value = "Ada"
-    upload(panel, photo(tmp_path, "two.png", [1, 2]))
-    before = form(panel)
+    press = Press("Ada", uploads=uploads(photo(tmp_path, "two.png", [1, 2])))
     database = empty.workspace.root / "facesort.duckdb"
     database.rename(tmp_path / "away")
     database.mkdir()
 
-    panel.add()
+    _, said = pressed(panel, press)
 
-    assert form(panel) == before
+    assert "cannot be written" in said["failed"]
+    assert panel.message.value == ""
     database.rmdir()
     (tmp_path / "away").rename(database)
-    panel.add()
+    _, said = pressed(panel, press)
     assert "0 references added, 1 refused" in panel.message.value
-    assert form(panel) == ("Ada", "", (), ""), "another photo of Ada is wanted"
+    assert said == {"press": "1", "done": True, "added": False}, "another photo of Ada is wanted"
 
 
-def test_the_form_is_disabled_during_the_analysis(empty: SeedSession, tmp_path: Path) -> None:
+def test_an_interrupted_press_comes_back_to_the_form(
+    empty: SeedSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panel = AddPanel(empty)
-    fields = (panel.name, panel.folder, panel.upload, panel.path, panel.button)
-    seen: list[set[bool]] = []
-    fields[-1].observe(lambda _: seen.append({field.disabled for field in fields}), "disabled")
-    panel.name.value = "Ada"
-    upload(panel, photo(tmp_path, "one.png", [1]))
-    panel.add()
-    assert seen == [{True}, {False}]
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(empty, "add", interrupt)
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(panel.form, "send", said.append)
+    with pytest.raises(KeyboardInterrupt):
+        send(panel, Press("Ada", uploads=uploads(photo(tmp_path, "one.png", [1]))))
+    assert said[-1] == {"press": "1", "failed": "this was interrupted"}
 
 
-def test_only_likeness_can_be_overridden(four: SeedSession, tmp_path: Path) -> None:
+def test_only_likeness_can_be_overridden(
+    four: SeedSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panel = AddPanel(four)
-    panel.name.value = "Twin"
-    upload(panel, photo(tmp_path, "two.png", [1, 2]), photo(tmp_path, "twin.png", [1], 100))
-    panel.add()
+    small = tmp_path / "small.png"
+    Image.open(photo(tmp_path, "zoe.png", [9])).resize((200, 75)).save(small)
+    twin = photo(tmp_path, "twin.png", [1], 100)
+    panel.add(Press("Twin", "Twins", "", uploads(small, twin)))
     refused, alike = panel.results.children
     assert [type(w) for w in refused.children] == [widgets.HTML]
     assert "looks_like_other" in alike.children[0].value
     assert "Twin" not in names(four)
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(panel.form, "send", said.append)
+    anyway, _ = alike.children[1].children
 
-    alike.children[1].click()
+    anyway.click()
+
+    assert [(c.person.name, c.person.folder) for c in four.view().cards][-1] == ("Twin", "Twins")
+    assert [">added<" in tile for tile in shown(panel)] == [False, True]
+    assert said == [{"added": "Twin"}], "the form asks for no other photo of Twin"
+    assert anyway.comm is None, "the second click of a double click is not heard"
+
+
+def test_what_is_to_be_decided_stays_when_more_is_added(four: SeedSession, tmp_path: Path) -> None:
+    panel = AddPanel(four)
+    add(panel, "Twin", photo(tmp_path, "twin.png", [1], 100), photo(tmp_path, "zoe.png", [9]))
+    add(panel, "Ben", photo(tmp_path, "ben.png", [8]))
+    assert ["twin.png" in tile for tile in shown(panel)] == [True, False]
+    assert "ben.png" in shown(panel)[1]
+
+    leave_out = panel.results.children[0].children[1].children[1]
+    leave_out.click()
+
+    assert ["ben.png" in tile for tile in shown(panel)] == [True]
+
+
+def test_a_decision_can_be_repeated_when_it_failed(four: SeedSession, tmp_path: Path) -> None:
+    panel = AddPanel(four)
+    add(panel, "Twin", photo(tmp_path, "twin.png", [1], 100))
+    anyway = panel.results.children[0].children[1].children[0]
+    database = four.workspace.root / "facesort.duckdb"
+    database.rename(tmp_path / "away")
+    database.mkdir()
+    anyway.click()
+    assert "cannot be written" in panel.message.value
+    database.rmdir()
+    (tmp_path / "away").rename(database)
+
+    anyway.click()
 
     assert "Twin" in names(four)
-    assert [">added<" in tile for tile in shown(panel)] == [True]
 
 
 def test_a_taken_folder_is_reported_and_nothing_is_added(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
-    panel.name.value, panel.folder.value = "Zoe", "person 1"
-    upload(panel, photo(tmp_path, "zoe.png", [9]))
 
-    panel.add()
+    add(panel, "Zoe", photo(tmp_path, "zoe.png", [9]), folder="person 1")
 
     (tile,) = shown(panel)
     assert "folder_taken" in tile
     assert "is taken by &#x27;Person 1&#x27;" in tile
     assert "0 references added" in panel.message.value
     assert "Zoe" not in names(four)
-    assert not panel.button.disabled
 
 
 def test_user_input_is_never_html(empty: SeedSession, tmp_path: Path) -> None:
     panel, gallery = AddPanel(empty), GalleryPanel(empty)
-    panel.name.value, panel.folder.value = "<b>Ada</b>", "ada"
-    upload(panel, photo(tmp_path, "<i>.png", [1]))
-    panel.add()
+    add(panel, "<b>Ada</b>", photo(tmp_path, "<i>.png", [1]), folder="ada")
     gallery.editor.open("<b>Ada</b>")
 
     pages = [*shown(panel), panel.message.value, gallery.cards.children[0].children[0].value]
@@ -242,6 +296,30 @@ def test_rename_and_move(four: SeedSession, gallery: GalleryPanel) -> None:
     editor.move()
     assert editor.folder.value == "A_B"
     assert (four.view().cards[0].person.name, four.view().cards[0].person.folder) == ("Ada", "A_B")
+
+
+def test_nothing_is_reported_where_nothing_changes(
+    four: SeedSession, gallery: GalleryPanel
+) -> None:
+    gallery.editor.open("Person 1")
+    gallery.editor.rename()
+    assert "Person 1 has that name already" in gallery.editor.message.value
+
+
+def test_other_changes_leave_what_is_typed_and_asked(
+    four: SeedSession, gallery: GalleryPanel, tmp_path: Path
+) -> None:
+    editor = gallery.editor
+    editor.open("Person 1")
+    editor.name.value, editor.folder.value, editor.into.value = "Ada", "Elsewhere", "Person 2"
+    editor.merge()
+
+    add(AddPanel(four), "Zoe", photo(tmp_path, "zoe.png", [9]))
+    assert (editor.name.value, editor.folder.value) == ("Ada", "Elsewhere")
+    editor.agree()
+
+    assert names(four) == ["Person 2", "Person 3", "Person 4", "Zoe"]
+    assert editor.name.value == "Person 2"
 
 
 def test_removing_a_person_asks_first(four: SeedSession, gallery: GalleryPanel) -> None:
@@ -289,14 +367,15 @@ def test_a_reference_is_removed_but_never_the_last(
     four: SeedSession, gallery: GalleryPanel, tmp_path: Path
 ) -> None:
     panel = AddPanel(four)
-    panel.name.value = "Person 1"
-    upload(panel, photo(tmp_path, "more.png", [1], 120))
-    panel.add()
+    add(panel, "Person 1", photo(tmp_path, "more.png", [1], 120))
     gallery.editor.open("Person 1")
-    first, _ = gallery.editor.references.children
+    first, second = gallery.editor.references.children
+    remove = first.children[1]
 
-    first.children[1].click()
+    remove.click()
 
+    assert remove.comm is None, "the second click of a double click is not heard"
+    assert gallery.editor.references.children == (second,), "a click on it is not lost meanwhile"
     assert [r.file_name for r in four.view().cards[0].references] == ["more.png"]
     (last,) = gallery.editor.references.children
     assert last.children[1].disabled
@@ -329,6 +408,7 @@ def test_cards_keep_the_scroll_position(four: SeedSession, gallery: GalleryPanel
 
 
 def test_names_can_be_searched(gallery: GalleryPanel) -> None:
+    assert gallery.find.layout.display is None, "always there"
     gallery.find.value = "SON 3"
     assert len(gallery.cards.children) == 1
     assert "1 person" in gallery.summary.value

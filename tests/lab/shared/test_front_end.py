@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ipywidgets import Button
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
-
-from facesort.lab.shared.front_end import on_press
 
 FORM = """
 import threading, time
@@ -27,26 +24,6 @@ def press(_):
 
 button.on_click(press)
 """
-
-
-@pytest.mark.parametrize(
-    ("seconds_between", "done"), [([0.0], 1), ([0.3], 1), ([0.5], 2), ([0.3, 0.3], 2), ([9, 9], 3)]
-)
-def test_a_double_click_is_one_press(seconds_between: list[float], done: int) -> None:
-    now, pressed = [100.0], []
-
-    def work() -> None:
-        pressed.append(now[0])
-        now[0] += 5.0  # the second click is handled after it
-
-    button = Button()
-    on_press(button, work, clock=lambda: now[0])
-    button.click()
-    for seconds in seconds_between:
-        now[0] += seconds
-        button.click()
-
-    assert len(pressed) == done
 
 
 @pytest.fixture

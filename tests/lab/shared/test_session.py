@@ -18,6 +18,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.lab import calibrate, seed
 from facesort.lab.review.panel import Panel
 from facesort.lab.review.session import ReviewSession
+from facesort.lab.seed.add_form import Press
 from facesort.lab.seed.add_panel import AddPanel
 from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.shared.session import Session
@@ -116,11 +117,11 @@ def test_seeding_and_editing_take_turns(job: Job, tmp_path: Path) -> None:
     session = seed.open_gallery(job[0].root, executor=Gated(gate))
     panel, editor = AddPanel(session), GalleryPanel(session).editor
     write_photo(tmp_path / "new.png", [1], variation=120)
-    panel.name.value, panel.path.value = "Person 1", str(tmp_path / "new.png")
+    press = Press("Person 1", path=str(tmp_path / "new.png"))
     editor.open("Person 1")
     editor.name.value = "Ada"
 
-    with between(gate, panel.add, editor.rename):
+    with between(gate, lambda: panel.add(press), editor.rename):
         assert people(job) == {"Person 1": 2, "Person 2": 2, "Person 3": 2}
 
     assert people(job) == {"Ada": 3, "Person 2": 2, "Person 3": 2}
