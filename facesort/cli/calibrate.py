@@ -56,12 +56,9 @@ def calibrate(
     if labelled is not None:
         parameters["labelled"] = str(labelled.absolute())
     notebook = launch("02_calibrate", parameters, runs=runs.absolute(), job="calibrate")
-    say(*_lines(write_calibration(notebook)))
-    if apply and rules_of(workspace.settings, pack).groups:
-        say(
-            "This LOOSE replaces the one that a sort finds from the event's own faces: to have that back, remove "
-            f"`loose` from {workspace.root / 'facesort.toml'}"
-        )
+    found = write_calibration(notebook)
+    groups = rules_of(workspace.settings, pack).groups
+    say(*_lines(found), *_stored(found["chosen"], groups, workspace.root / "facesort.toml"))
     say(f"run notebook  {notebook}")
     say(f"calibration   {notebook.with_name('calibration.json')}")
 
@@ -78,7 +75,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             continue
         lines.append(
             f"{name.upper()}  {rate['value']:.2%} ({rate['errors']} of {rate['trials']}; "
-            f"95 %: {rate['low']:.2%} to {rate['high']:.2%})  {meaning} at LOOSE {chosen['loose']:.3f}"
+            f"95 %: {rate['low']:.2%} to {rate['high']:.2%})  {meaning} at LOOSE {chosen['loose']:.2f}"
         )
     drops = (found["forecast"] or {}).get("drops")
     if drops:
@@ -87,12 +84,14 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             f"(95 %: {drops['low']:.1%} to {drops['high']:.1%})"
         )
     if event := found["event"]:
-        drops, loose = event["drops"], round(event["loose"], 2)
+        drops, loose = event["drops"], event["loose"]
+        few = event["decided_by"] == "too_few"
+        source = "the pack's: the sample has too few faces" if few else "by this sample"
         more = ""
         if drops["sampled"] < drops["photos"]:
             more = f", fewer in all {drops['photos']:,} photos: groups of faces grow"
         lines.append(
-            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f} by this sample){more} "
+            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f}, {source}){more} "
             "(`matching.groups`)"
         )
     if crowd := found["crowd"]:
@@ -102,9 +101,24 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             f"Names that look like one person (pairs: {found['look_alikes']}) make this too low; the run notebook says "
             "which."
         )
-    lines.append(
-        f"applied: STRICT {chosen['strict']:.3f}, LOOSE {chosen['loose']:.3f}"
-        if chosen["applied"]
-        else "nothing was stored; run again with --apply to use it in the next sorts"
-    )
     return lines
+
+
+def _stored(chosen: Mapping[str, Any], groups: bool, file: Path) -> list[str]:
+    """What was stored, and what to do next."""
+    strict, loose = chosen["strict"], chosen["loose_stored"]
+    if not chosen["applied"]:
+        return ["nothing was stored; run again with --apply to use it in the next sorts"]
+    if loose is None:
+        whose = "the event" if groups else "the model pack"
+        lines = [
+            f"applied: STRICT {strict:.2f}; LOOSE stays that of {whose}: too few people to measure it"
+        ]
+    else:
+        lines = [f"applied: STRICT {strict:.2f}, LOOSE {loose:.2f}"]
+        if groups:
+            lines.append(
+                "This LOOSE replaces the one that a sort finds from the event's own faces: to have that back, remove "
+                f"`loose` from {file}"
+            )
+    return [*lines, "next: `facesort sort`, or `facesort rematch` for photos that are sorted"]

@@ -57,7 +57,7 @@ def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) 
     say(f"workspace {root.absolute()}")
     say(f"model pack {chosen.name}: {chosen.licence}")
     origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"
-    say(f"STRICT {chosen.strict:g}, LOOSE {chosen.loose:g}: {origin}")
+    say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {origin}")
     say("next: facesort seed NAME PHOTO...")
 
 
@@ -75,7 +75,7 @@ def packs_list(root: Path) -> None:
     for pack in find_packs(pack_places(root)):
         note = "" if pack.calibrated else " (uncalibrated)"
         say(
-            f"{pack.name:20} STRICT {pack.strict:g} LOOSE {pack.loose:g}{note}  {pack.path or 'built in'}"
+            f"{pack.name:20} STRICT {pack.strict:.2f} LOOSE {pack.loose:.2f}{note}  {pack.path or 'built in'}"
         )
         say(f"{'':20} {pack.licence}")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from facesort.core.words import thresholds_apart
 from facesort.reasons import FaceReason, PhotoStatus
 
 _BY_GROUP = {FaceReason.WITHIN_GROUP, FaceReason.GROUP_IN_DOUBT, FaceReason.UNKNOWN_GROUP}
@@ -184,7 +185,7 @@ class _Why:
             return f"gallery: - {self._name(lost)}"
         if self._by_threshold(old, new):
             what = setting("matching.loose", self.before, self.after)
-            return f"{what}: {self.before.loose:.4g} -> {self.after.loose:.4g}"
+            return f"{what}: {' -> '.join(thresholds_apart(self.before.loose, self.after.loose))}"
         if self._by_group(old, new):
             return "its group"
         # The person of whom more, or less, is known now than then.

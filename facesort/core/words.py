@@ -6,3 +6,9 @@ from __future__ import annotations
 def several(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 reference``, ``2,000 references``, ``2 people``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def thresholds_apart(one: float, other: float) -> tuple[str, str]:
+    """Two thresholds that differ, with two decimals, or with as many as show that they do."""
+    digits = next(n for n in range(2, 17) if n == 16 or f"{one:.{n}f}" != f"{other:.{n}f}")
+    return f"{one:.{digits}f}", f"{other:.{digits}f}"

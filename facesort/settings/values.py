@@ -184,7 +184,8 @@ class CalibrationSettings(_Section):
     data : str
         What it was computed from, in words.
     strict, loose : float
-        Thresholds that were applied; if ``[matching]`` differs, it was edited since.
+        Thresholds that were applied; if ``[matching]`` differs, it was edited since.  LOOSE is None if nothing measured
+        it: it was not stored.
     by_hand : bool
         Whether a user chose them instead of the suggested ones.
     margin : float or None
@@ -198,7 +199,7 @@ class CalibrationSettings(_Section):
     persons: Annotated[int, Field(ge=0)]
     data: str
     strict: Distance
-    loose: Distance
+    loose: Distance | None = None
     by_hand: bool
     margin: Distance | None = None
 

@@ -68,7 +68,7 @@ def test_a_calibration_is_printed_saved_and_applied(tmp_path: Path) -> None:
     assert (
         used.matching.loose == found["chosen"]["loose"] == found["suggestion"]["loose"]["threshold"]
     )
-    assert f"applied: STRICT 0.800, LOOSE {used.matching.loose:.3f}" in done.stdout
+    assert f"applied: STRICT 0.80, LOOSE {used.matching.loose}" in done.stdout
     assert "This LOOSE replaces the one that a sort finds from the event's own faces" in done.stdout
 
 
@@ -79,8 +79,9 @@ def test_a_calibration_says_what_an_event_left_to_itself_drops(tmp_path: Path) -
 
     part, whole = run(tmp_path, "-p", "sample", "1").stdout, run(tmp_path).stdout
 
-    assert "left to the event (1.00 by this sample), fewer in all 2 photos: groups" in part
-    assert "left to the event (1.00 by this sample) (`matching.groups`)" in whole
+    few = "left to the event (1.00, the pack's: the sample has too few faces)"
+    assert f"{few}, fewer in all 2 photos: groups" in part
+    assert f"{few} (`matching.groups`)" in whole
     assert "This LOOSE replaces" not in whole, "nothing was stored"
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from facesort.core.calibration.comparisons import Comparisons
 from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.suggestion import (
+    Basis,
     Suggestion,
     Targets,
     suggest,
@@ -117,6 +118,16 @@ class Calibration:
     def thresholds(self) -> Thresholds:
         """The suggested thresholds."""
         return self.suggested.thresholds
+
+    def loose_to_store(self, thresholds: Thresholds) -> float | None:
+        """LOOSE of these thresholds; None for the pack's, if there were too few people to measure another.
+
+        A LOOSE that is stored replaces the one that a sort finds from the event's own faces.  The pack's was not made
+        for this event: it is no reason to do so.
+        """
+        loose = self.suggestion.loose
+        left = loose.basis is Basis.RECOMMENDED and thresholds.loose == loose.threshold
+        return None if left else thresholds.loose
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``calibration.json``."""

@@ -12,7 +12,7 @@ from facesort.core.matching import Thresholds
 from facesort.core.words import several
 from facesort.errors import InsufficientTrialsError, SettingsError
 
-_STEP = 1000  # thresholds are suggested in thousandths, rounded down
+_STEP = 100  # thresholds are suggested in hundredths, rounded down
 
 
 class Basis(StrEnum):
@@ -108,7 +108,7 @@ def suggest(comparisons: Comparisons, recommended: Thresholds, targets: Targets)
             strict.target,
             learning.at(loose.threshold),
             strict.persons_needed,
-            f"STRICT {loose.threshold:.3f}: the same as LOOSE, which it must not exceed.",
+            f"STRICT {loose.threshold:.2f}: the same as LOOSE, which it must not exceed.",
         )
     return Suggestion(strict, loose)
 
@@ -164,13 +164,13 @@ def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Su
     else:
         threshold, basis = below_errors, Basis.LOWERED
         why = (
-            f"the pack's {recommended:.3f} is too high for {asked}, but {there} are too few to find the right value, "
+            f"the pack's {recommended:.2f} is too high for {asked}, but {there} are too few to find the right value, "
             f"which needs {needed:,}; this is below every error that was seen"
         )
     rate = trials.at(threshold)
-    return Suggested(threshold, basis, target, rate, needed, f"{name} {threshold:.3f}: {why}.")
+    return Suggested(threshold, basis, target, rate, needed, f"{name} {threshold:.2f}: {why}.")
 
 
 def _rounded(threshold: float) -> float:
-    """Round down to thousandths, which never adds an error, and not below 0."""
+    """Round down to hundredths, which never adds an error, and not below 0."""
     return max(floor(threshold * _STEP) / _STEP, 0.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -24,6 +25,7 @@ from facesort.engine.setup import refuse_other_pack
 from facesort.engine.sources.locate import locate
 from facesort.errors import GalleryError, InsufficientTrialsError
 from facesort.faces.protocol import ModelPack
+from facesort.reasons import Outcome
 from facesort.store.queries.face_sets import ComparableFaces
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
@@ -190,6 +192,16 @@ def decide_sample(
     results = decide_batch(analyses, gallery, rules)
     groups = _groups(results, gallery, rules)
     return results if groups is None else _in_groups(results, gallery, rules, groups)
+
+
+def photos_of_persons(results: Sequence[Decided]) -> Mapping[int, set[int]]:
+    """The photos of a sample that each person is in: numbers of results, by person id; none of those not found."""
+    found = defaultdict[int, set[int]](set)
+    for number, result in enumerate(results):
+        for decision in result.decisions:
+            if decision.person_id is not None and decision.outcome is not Outcome.UNKNOWN:
+                found[decision.person_id].add(number)
+    return found
 
 
 def _distances(results: Sequence[Decided], gallery: Gallery) -> list[Distances]:

@@ -27,7 +27,8 @@ def apply_calibration(
     """Store a calibration's thresholds for the next sorts of a workspace.
 
     They are written to ``facesort.toml`` as ``matching.strict`` and ``matching.loose``, and their origin under
-    ``[calibration]``.  Other settings are kept as they are in the file.
+    ``[calibration]``.  A LOOSE that nothing measured is left out (`Calibration.loose_to_store`).  Other settings are
+    kept as they are in the file.
 
     Parameters
     ----------
@@ -54,14 +55,41 @@ def apply_calibration(
         persons=calibration.counts.persons,
         data=_data(calibration, chosen),
         strict=chosen.strict,
-        loose=chosen.loose,
+        loose=calibration.loose_to_store(chosen),
         by_hand=(chosen.strict, chosen.loose) != (suggested.strict, suggested.loose),
         margin=suggested.margin,
     )
+    return _store(workspace, record.strict, record.loose, record)
+
+
+def take_back(workspace: Workspace, before: Settings) -> Settings:
+    """Store the thresholds and the calibration of earlier settings again; other settings are kept as they are.
+
+    Returns
+    -------
+    Settings
+        The saved settings.
+
+    Raises
+    ------
+    SettingsError
+        As `apply_calibration`.
+    """
+    matching = before.matching
+    return _store(workspace, matching.strict, matching.loose, before.calibration)
+
+
+def _store(
+    workspace: Workspace,
+    strict: float | None,
+    loose: float | None,
+    record: CalibrationSettings | None,
+) -> Settings:
     path = workspace.root / "facesort.toml"
     values = load_settings(path).model_dump()
-    values["matching"] |= {"strict": chosen.strict, "loose": chosen.loose}
-    settings = parse_settings(values | {"calibration": record.model_dump()}, "the calibration")
+    values["matching"] |= {"strict": strict, "loose": loose}
+    values["calibration"] = record and record.model_dump()
+    settings = parse_settings(values, "the calibration")
     save_settings(settings, path)
     return settings
 

@@ -157,6 +157,6 @@ def check_identity(found: Likeness, name: str, strict: float) -> None:
     if found.own is None and np.float32(found.other_distance) <= np.float32(strict):
         raise RefusedReferenceError(
             Reason.LOOKS_LIKE_OTHER,
-            f"it looks like {found.other.name} (distance {found.other_distance:.2f}, within STRICT {strict:g}); "
+            f"it looks like {found.other.name} (distance {found.other_distance:.2f}, within STRICT {strict:.2f}); "
             "use --force (or Add anyway) only if they are two people",
         )

@@ -16,4 +16,5 @@ from facesort.lab.calibrate.source_cells import (
     show_between as show_between,
     show_crowd as show_crowd,
     show_forecast as show_forecast,
+    show_what_if as show_what_if,
 )

@@ -138,7 +138,7 @@ def show_suggestion(session: CalibrationSession) -> Table:
                 name,
                 "of the event"
                 if name == "LOOSE" and session.finds_loose
-                else decimals(getattr(found.current.thresholds, name.lower())),
+                else decimals(getattr(session.in_force.thresholds, name.lower())),
                 decimals(side.threshold),
                 side.sentence.partition(": ")[2],
             )

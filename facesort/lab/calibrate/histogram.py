@@ -25,7 +25,7 @@ from facesort.lab.shared.words import decimals
 _BIN = 0.025  # of distance, as in the histogram of a sort
 _NAME = 0.1  # of distance: room for the name of a threshold beside it
 _REACH = 12  # px from a line at which the mouse grabs it
-_STEP = 1000  # thresholds are set in thousandths, as they are suggested
+_STEP = 100  # thresholds are set in hundredths, as they are suggested
 
 
 class Group(NamedTuple):

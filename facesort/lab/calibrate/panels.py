@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 
 from facesort.errors import FacesortError
@@ -22,8 +24,8 @@ class Controls:
                 description=name,
                 min=0.0,
                 max=2.0,
-                step=0.001,
-                readout_format=".3f",
+                step=0.01,
+                readout_format=".2f",
                 continuous_update=False,
                 layout=_WIDE,
             )
@@ -70,44 +72,64 @@ class Controls:
 
 
 class ApplyPanel:
-    """The button that stores the thresholds for the next sorts."""
+    """The buttons that store the thresholds for the next sorts, and take that back."""
 
     def __init__(self, session: CalibrationSession) -> None:
         self._session = session
         self.button = widgets.Button(
-            button_style="primary", icon="check", layout={"width": "320px"}
+            button_style="primary", icon="check", layout={"width": "340px"}
         )
+        self.undo = widgets.Button(description="Undo", icon="undo", layout={"width": "120px"})
         self.message = widgets.HTML()
-        self.widget = widgets.VBox([self.button, self.message])
-        self.button.on_click(lambda _: self.apply())
+        self.widget = widgets.VBox([widgets.HBox([self.button, self.undo]), self.message])
+        self.button.on_click(lambda _: self._try(self._session.apply))
+        self.undo.on_click(lambda _: self._try(self._session.take_back))
         session.follow("apply", self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what the button would store."""
-        now = self._session.thresholds
-        self.button.description = (
-            f"Apply STRICT {decimals(now.strict)}, LOOSE {decimals(now.loose)}"
-        )
-        done = self._session.applied == now
+        """Show what the buttons would do."""
+        session = self._session
+        self.button.description = f"Apply {self._thresholds()}"
+        done = session.applied == session.thresholds
         self.button.disabled = done
+        self.undo.disabled = not session.can_take_back
         self.message.value = notice(self.text(), good=True if done else None)
 
     def text(self) -> str:
-        """Whether these thresholds are stored."""
+        """Whether these thresholds are stored, and what to do next."""
         session = self._session
-        groups = ""
-        if session.rules.groups:
-            groups = (
-                " A LOOSE that is stored replaces the event's own: groups of faces end there too."
-            )
         if session.applied == session.thresholds:
-            return f"Stored in {session.workspace.root / 'facesort.toml'}; the next sort uses them.{groups}"
-        return f"Nothing is stored yet.{groups}"
+            file = session.workspace.root / "facesort.toml"
+            return (
+                f"{self._thresholds()} stored in {file}; the next sort uses them. For photos that are sorted: "
+                f"`facesort rematch`. {self._loose()}"
+            )
+        if session.applied is not None:
+            return f"These thresholds are not stored. {self._loose()}"
+        return f"Nothing is stored yet. {self._loose()}"
 
-    def apply(self) -> None:
-        """Store the thresholds, or show the error."""
+    def _thresholds(self) -> str:
+        """What is stored, in few words."""
+        now = self._session.thresholds
+        loose = decimals(now.loose)
+        if not self._session.rules_if_applied.loose_is_given:
+            loose = "of the event" if self._session.rules.groups else "of the pack"
+        return f"STRICT {decimals(now.strict)}, LOOSE {loose}"
+
+    def _loose(self) -> str:
+        """What becomes of LOOSE."""
+        rules = self._session.rules_if_applied
+        if not rules.loose_is_given:
+            own = "A sort finds it from the event's own faces." if rules.groups else ""
+            return f"LOOSE is not stored, because there were too few people to measure it. {own}"
+        if rules.groups:
+            return "A LOOSE that is stored replaces the event's own: groups of faces end there too."
+        return ""
+
+    def _try(self, action: Callable[[], None]) -> None:
+        """Do it, or show the error."""
         try:
-            self._session.apply()
+            action()
         except (FacesortError, OSError) as error:
             self.message.value = notice(str(error), good=False)

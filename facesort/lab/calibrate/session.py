@@ -31,7 +31,7 @@ from facesort.engine.calibration.forecast import (
     frozen_gallery,
     sample_source,
 )
-from facesort.engine.calibration.in_force import apply_calibration
+from facesort.engine.calibration.in_force import apply_calibration, take_back
 from facesort.engine.gallery.view import read_gallery
 from facesort.engine.rules import Rules, rules_of
 from facesort.errors import InsufficientTrialsError, SourceGoneError
@@ -67,6 +67,7 @@ class CalibrationSession(Session):
         self.sample: SourceSample | None = None
         self.no_sample = "no photo of the source was analysed"
         self.applied: Thresholds | None = None
+        self._before_apply: list[tuple[Workspace, Thresholds | None]] = []
         self._executor = executor
         self._point: OperatingPoint | None = None
         self._crowd_pairs: CrowdPairs | None = None
@@ -108,10 +109,20 @@ class CalibrationSession(Session):
         return self.thresholds != self.calibration.thresholds
 
     @property
+    def in_force(self) -> Rules:
+        """The rules of a sort now."""
+        return rules_of(self.workspace.settings, self.pack)
+
+    @property
     def rules(self) -> Rules:
         """The rules of a sort with these thresholds; with groups, these end at this LOOSE."""
-        in_force = rules_of(self.workspace.settings, self.pack)
-        return replace(in_force, thresholds=self.thresholds, loose_is_given=True)
+        return replace(self.in_force, thresholds=self.thresholds, loose_is_given=True)
+
+    @property
+    def rules_if_applied(self) -> Rules:
+        """The rules of a sort after `apply`, which may leave LOOSE to the event."""
+        given = self.calibration.loose_to_store(self.thresholds) is not None
+        return replace(self.rules, loose_is_given=given)
 
     @property
     def point(self) -> OperatingPoint:
@@ -166,12 +177,11 @@ class CalibrationSession(Session):
     @property
     def finds_loose(self) -> bool:
         """Whether a sort would find LOOSE from the event, as long as none is stored."""
-        rules = rules_of(self.workspace.settings, self.pack)
-        return rules.groups and not rules.loose_is_given
+        return self.in_force.groups and not self.in_force.loose_is_given
 
     def event_forecast(self) -> Forecast | None:
         """What a sort would give that finds LOOSE from the event; None if LOOSE is set, or without a sample."""
-        found, rules = self.sample, rules_of(self.workspace.settings, self.pack)
+        found, rules = self.sample, self.in_force
         if found is None or not self.finds_loose:
             return None
         forecast = forecast_from(found.analyses, self.gallery, rules, found.photos_in_all)
@@ -206,9 +216,31 @@ class CalibrationSession(Session):
         """
         with self.lock:
             settings = apply_calibration(self.workspace, self.calibration, self.thresholds)
+            self._before_apply.append((self.workspace, self.applied))
             self.workspace = replace(self.workspace, settings=settings)
             self.applied = self.thresholds
-            self._notify(self._observers)
+            self.changed()
+
+    @property
+    def can_take_back(self) -> bool:
+        """Whether anything was applied here."""
+        return bool(self._before_apply)
+
+    def take_back(self) -> None:
+        """Undo the last `apply`.
+
+        Raises
+        ------
+        SettingsError
+            As `apply_calibration`.
+        """
+        with self.lock:
+            before, applied = self._before_apply[-1]
+            settings = take_back(self.workspace, before.settings)
+            self._before_apply.pop()
+            self.workspace = replace(self.workspace, settings=settings)
+            self.applied = applied
+            self.changed()
 
     def record(self) -> dict[str, Any]:
         """The content of ``calibration.json``: plain values, no names, no embeddings."""
@@ -222,6 +254,7 @@ class CalibrationSession(Session):
                 "loose": chosen.loose,
                 "by_hand": self.by_hand,
                 "applied": self.applied == chosen,
+                "loose_stored": self.calibration.loose_to_store(chosen),
                 "rates": {
                     name: (rate := getattr(point, name)) and asdict(rate)
                     for name in ("fpir", "fnir", "fmr", "fnmr", "wrong_learning")

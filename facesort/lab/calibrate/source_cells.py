@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from IPython.display import Image, Markdown
@@ -11,7 +12,7 @@ from facesort.core.calibration import DropForecast, Forecast
 from facesort.core.foreign_text import markdown_text
 from facesort.core.stored import StoredFace
 from facesort.core.words import several
-from facesort.engine.calibration.forecast import decide_sample
+from facesort.engine.calibration.forecast import decide_sample, photos_of_persons
 from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
 from facesort.lab.calibrate.histogram import Group, plot_groups
@@ -24,8 +25,11 @@ from facesort.lab.shared.face_pictures import (
 )
 from facesort.lab.shared.plots import GREY, ORANGE, chart, headline, picture
 from facesort.lab.shared.session import Live
+from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
+
+_MAX_PERSONS = 40
 
 
 def look_at_source(session: CalibrationSession, *, photos: int, seed: int) -> Markdown:
@@ -123,10 +127,50 @@ def _of_groups(drops: DropForecast, event: Forecast | None) -> list[str]:
         if found.decided_by == "too_few":
             source = "the pack's, as the sample has too few faces"
         said.append(
-            f"With LOOSE left to the event ({decimals(round(found.loose, 2))}, {source}): "
+            f"With LOOSE left to the event ({decimals(found.loose)}, {source}): "
             f"{_number(event.drops(found.loose))}."
         )
     return said
+
+
+def show_what_if(session: CalibrationSession) -> Live:
+    """Photos of the sample that each person gains and loses if the thresholds are applied; follows the thresholds."""
+
+    def content() -> Table | Markdown:
+        found = session.sample
+        if found is None:
+            return _no_sample(session)
+        now, then = (
+            photos_of_persons(decide_sample(found.analyses, session.gallery, rules))
+            for rules in (session.in_force, session.rules_if_applied)
+        )
+        rows: list[tuple[str, int, int, int, int]] = []
+        for person in session.gallery.persons:
+            before, after = now[person.person_id], then[person.person_id]
+            gained, lost = len(after - before), len(before - after)
+            rows.append((person.name, len(before), len(after), gained, lost))
+        rows.sort(key=lambda row: -row[3] - row[4])
+        changed = sum(row[3] + row[4] > 0 for row in rows)
+        shown, rest = rows[: min(changed, _MAX_PERSONS)], rows[min(changed, _MAX_PERSONS) :]
+        if rest:
+            shown.append((several(len(rest), "other person"), *_sums(rest)))
+        reached = [len(set().union(*photos.values())) for photos in (now, then)]
+        return Table(
+            ("Person", "Photos now", "Then", "Gained", "Lost"),
+            shown,
+            ("all persons", *_sums(rows)),
+            f"Of {len(found.photos):,} photos of the sample, somebody is found in {reached[0]:,} now and in "
+            f"{reached[1]:,} then; the source has {found.photos_in_all:,}. Now: the thresholds that a sort uses today. "
+            "Then: what *Apply* below stores.",
+        )
+
+    return session.live("what_if", content, deferred=True)
+
+
+def _sums(rows: Sequence[tuple[str, int, int, int, int]]) -> tuple[int, int, int, int]:
+    _, *columns = zip(*rows, strict=True)
+    now, then, gained, lost = map(sum, columns)
+    return now, then, gained, lost
 
 
 def show_between(session: CalibrationSession, *, limit: int | None) -> Live:

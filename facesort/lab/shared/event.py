@@ -51,8 +51,8 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
     """
     if not groups:
         return []
-    loose, own = decimals(round(groups["loose"], 2)), several(groups["faces"], "face")
-    usual = decimals(round(groups["usual"], 2))
+    loose, own = decimals(groups["loose"]), several(groups["faces"], "face")
+    usual = decimals(groups["usual"])
     decided_by = groups["decided_by"]
     if decided_by == "given":
         return [f"LOOSE {loose}, as you set or calibrated it: groups of faces end there too"]
@@ -84,7 +84,7 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
 def alike_sentences(pairs: Sequence[Alike]) -> list[str]:
     """Who may be one person under two names, and what to do about it."""
     sentences = [
-        f"{pair.first} and {pair.second} look like one person ({decimals(round(pair.distance, 2))} apart, within "
+        f"{pair.first} and {pair.second} look like one person ({decimals(pair.distance)} apart, within "
         "STRICT): if they are, merge them in 01_seed, or their photos stay divided between the two"
         for pair in pairs[:_PAIRS]
     ]

@@ -71,10 +71,8 @@ def timestamp(time: datetime) -> str:
 
 
 def decimals(distance: float) -> str:
-    """Format a distance or threshold with two decimals, or up to four if they are not 0."""
-    text = f"{distance:.4f}".rstrip("0")
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.ljust(2, '0')}"
+    """Format a distance or threshold: with two decimals, everywhere."""
+    return f"{distance:.2f}"
 
 
 def share(value: float) -> str:

@@ -12,8 +12,9 @@ from synthetic_event import add_references, make_gallery
 from facesort.core.calibration import Basis, Calibration
 from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
-from facesort.engine.calibration.in_force import apply_calibration, changes_since
+from facesort.engine.calibration.in_force import apply_calibration, changes_since, take_back
 from facesort.engine.gallery.persons import rename_person
+from facesort.engine.rules import rules_of
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.settings import load_settings
@@ -51,16 +52,56 @@ def test_what_is_applied_is_in_the_settings_with_where_it_comes_from(
     assert "while we look" in file.read_text()
     thresholds = calibration.thresholds
     assert saved.matching == workspace.settings.matching.model_copy(
-        update={"strict": thresholds.strict, "loose": thresholds.loose, "learn": False}
-    )
+        update={"strict": thresholds.strict, "learn": False}
+    )  # three people say nothing about LOOSE: a sort finds it from the event's own faces
     record = saved.calibration
     assert record is not None
     assert (record.id, record.date) == (calibration.calibration_id, "2026-10-01T00:00:00+00:00")
     assert (record.pack_id, record.gallery) == (pack.pack_id, calibration.gallery)
     assert record.persons == 3
     assert record.data.startswith("6 references of 3 persons; too few people for STRICT, ")
-    assert (record.strict, record.loose) == (thresholds.strict, thresholds.loose)
+    assert (record.strict, record.loose) == (thresholds.strict, None)
     assert not record.by_hand
+
+
+def test_a_loose_that_nothing_measured_replaces_no_other(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    workspace, pack = seeded
+    apply_calibration(workspace, calibration, Thresholds(0.7, 0.9, 0.05))
+    set_by_hand = open_workspace(workspace.root)
+    assert rules_of(set_by_hand.settings, pack).loose_is_given
+
+    saved = apply_calibration(set_by_hand, calibration)
+
+    assert saved.matching.loose is None
+    assert not rules_of(saved, pack).loose_is_given
+    assert saved == apply_calibration(set_by_hand, calibration, calibration.thresholds)
+
+
+def test_a_loose_that_was_measured_is_stored(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    suggestion = calibration.suggestion
+    measured = replace(suggestion, loose=replace(suggestion.loose, basis=Basis.DATA))
+    saved = apply_calibration(seeded[0], replace(calibration, suggestion=measured))
+    assert saved.calibration is not None
+    assert saved.matching.loose == saved.calibration.loose == calibration.thresholds.loose
+
+
+def test_what_was_applied_is_taken_back(
+    seeded: tuple[Workspace, ModelPack], calibration: Calibration
+) -> None:
+    file = seeded[0].root / "facesort.toml"
+    before = load_settings(file)
+    apply_calibration(seeded[0], calibration, Thresholds(0.7, 0.9, 0.05))
+    file.write_text(file.read_text().replace("learn = true", "learn = false"))
+
+    saved = take_back(seeded[0], before)
+
+    assert saved == load_settings(file)
+    assert saved.calibration is None
+    assert saved.matching == before.matching.model_copy(update={"learn": False})
 
 
 def test_thresholds_chosen_by_hand_are_recorded_as_that(

@@ -96,7 +96,7 @@ def test_the_notebook_shows_everything_and_leaves_a_calibration(
     assert json.loads((saved.parent / "calibration.json").read_text()) == found
     assert found["counts"]["persons"] == 4
     assert found["chosen"] | {"rates": None} == {
-        "strict": 0.3, "loose": 0.9, "by_hand": True, "applied": True, "rates": None,
+        "strict": 0.3, "loose": 0.9, "by_hand": True, "applied": True, "loose_stored": 0.9, "rates": None,
     }  # fmt: skip
     assert found["chosen"]["rates"]["fpir"]["trials"] == 12
     assert found["forecast"]["drops"]["photos"] == 8
@@ -240,11 +240,16 @@ def test_the_forecast_says_what_groups_do_with_and_without_a_loose(
     session.sample = replace(session.sample, photos_in_all=300)
     assert "too: all 300 photos find more than these 8.\nSo fewer may be dropped" in said()
 
+    session.apply()  # four people do not measure a LOOSE: it stays the event's
+
+    assert "left to the event" in said()
+
+    session.move(loose=0.95)
     session.apply()
 
     assert "left to the event" not in said()
     assert session.record()["event"] is None
-    assert calibrate.show_suggestion(session).rows[1][1] == "1.00"
+    assert calibrate.show_suggestion(session).rows[1][1] == "0.95"
 
 
 def test_what_a_crowd_says_comes_with_its_test(session: CalibrationSession) -> None:
@@ -320,6 +325,27 @@ def test_meaningless_numbers_are_refused(session: CalibrationSession) -> None:
         calibrate.look_at_source(session, photos=-1, seed=0)
 
 
+def test_who_gains_and_loses_photos_is_said_with_a_total(session: CalibrationSession) -> None:
+    def table() -> Table:
+        shown = calibrate.show_what_if(session).content()
+        assert isinstance(shown, Table)
+        return shown
+
+    assert [*map(tuple, table().rows)] == [("4 other persons", 11, 11, 0, 0)], "as suggested"
+    assert table().total == ("all persons", 11, 11, 0, 0)
+
+    session.move(strict=0.0, loose=0.01)
+    assert sorted(row[0] for row in table().rows) == [f"Person {n}" for n in range(1, 5)]
+    assert table().total == ("all persons", 11, 0, 0, 11)
+    assert "somebody is found in 8 now and in 0 then; the source has 8." in table().note
+
+    session.apply()
+    assert table().total == ("all persons", 0, 0, 0, 0)
+    session.move(strict=0.8, loose=2.0)
+    gained = table().total
+    assert gained is not None and gained[1:] == (0, 16, 16, 0), "every face has a name"
+
+
 def test_no_picture_of_a_face_unless_requested(session: CalibrationSession) -> None:
     shown = calibrate.show_between(session, limit=0).content()
     assert isinstance(shown, Markdown)
@@ -352,7 +378,7 @@ def test_the_button_stores_once(session: CalibrationSession) -> None:
     assert load_settings(file).matching.loose == 0.97
     session.move(loose=0.9)
     assert not panel.button.disabled
-    assert "Nothing is stored yet" in panel.message.value
+    assert "These thresholds are not stored" in panel.message.value
     assert "replaces the event's own: groups of faces end there too." in html.unescape(
         panel.message.value
     )
@@ -361,12 +387,43 @@ def test_the_button_stores_once(session: CalibrationSession) -> None:
     assert "is not valid TOML" in panel.message.value
 
 
+def test_what_is_applied_says_what_next_and_is_taken_back(session: CalibrationSession) -> None:
+    file = session.workspace.root / "facesort.toml"
+    before = load_settings(file)
+    panel = ApplyPanel(session)
+    assert panel.undo.disabled
+    session.move(strict=0.61, loose=0.97)
+    panel.button.click()
+    assert f"STRICT 0.61, LOOSE 0.97 stored in {file}; the next sort uses them." in panel.text()
+    assert "For photos that are sorted: `facesort rematch`." in panel.text()
+    session.move(loose=0.9)
+    panel.button.click()
+
+    panel.undo.click()
+
+    assert load_settings(file).matching.loose == 0.97
+    assert "These thresholds are not stored" in panel.text()
+    panel.undo.click()
+    assert load_settings(file) == before
+    assert panel.undo.disabled
+    assert "Nothing is stored yet" in panel.text()
+
+
+def test_a_loose_that_nothing_measured_is_left_to_the_event(session: CalibrationSession) -> None:
+    panel = ApplyPanel(session)
+    assert panel.button.description == "Apply STRICT 0.80, LOOSE of the event"
+    panel.button.click()
+    assert "LOOSE is not stored, because there were too few people to measure it." in panel.text()
+    assert session.finds_loose
+    assert session.record()["chosen"]["loose_stored"] is None
+
+
 def test_nothing_is_stored_without_the_button(workspace: Workspace) -> None:
     before = (workspace.root / "facesort.toml").read_bytes()
     session = calibrate.open_calibration(workspace.root, executor=ThreadPoolExecutor(1))
     said = calibrate.show_apply(session, apply=False)
     assert isinstance(said, HTML)
-    assert ">Nothing is stored yet. A LOOSE that is stored replaces the event" in said.data
+    assert ">Nothing is stored yet. LOOSE is not stored, because there were too few" in said.data
     assert (workspace.root / "facesort.toml").read_bytes() == before
 
 

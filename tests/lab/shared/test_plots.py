@@ -146,9 +146,9 @@ def test_durations(seconds: float, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("distance", "expected"),
-    [(0, "0.00"), (1, "1.00"), (0.8, "0.80"), (0.875, "0.875"), (0.80004, "0.80")],
+    [(0, "0.00"), (1, "1.00"), (0.8, "0.80"), (0.934, "0.93"), (0.80004, "0.80")],
 )
-def test_distances_have_two_decimals_or_more(distance: float, expected: str) -> None:
+def test_distances_have_two_decimals(distance: float, expected: str) -> None:
     assert decimals(distance) == expected
 
 

@@ -59,10 +59,10 @@ def test_thresholds_chosen_by_hand_are_called_that(gallery: Gallery) -> None:
 
 
 def test_thresholds_written_since_are_called_that(gallery: Gallery) -> None:
-    applied(gallery)
+    applied(gallery, Thresholds(0.8, 0.9, 0.05))
     file = gallery[0].root / "facesort.toml"
     matching, _, rest = file.read_text().partition("[calibration]")
-    file.write_text(matching.replace("loose = 1.0", "loose = 1.05") + "[calibration]" + rest)
+    file.write_text(matching.replace("loose = 0.9", "loose = 1.05") + "[calibration]" + rest)
     shown = rows(gallery[0])
     assert shown["LOOSE"] == ("1.05", "facesort.toml, changed since the calibration")
     assert str(shown["STRICT"][1]).startswith("calibration ")
