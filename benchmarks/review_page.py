@@ -88,20 +88,28 @@ def measure(folder: Path, rounds: int) -> None:
     names = ("head", "doubtful", "person", "unknown", "look-alikes", "bursts", "history", "rematch")
     found = [opened(folder)[1] for _ in range(rounds)]
     print("| what | seconds: median (least to most) |\n|---|---|")
-    for name, took in zip((*names, "opening, all"), zip(*((*f, sum(f)) for f in found), strict=True), strict=True):
+    for name, took in zip(
+        (*names, "opening, all"), zip(*((*f, sum(f)) for f in found), strict=True), strict=True
+    ):
         print(f"| {name} | {median(took):.2f} ({min(took):.2f} to {max(took):.2f}) |", flush=True)
     session, _ = opened(folder)
     session.slow_s = math.inf
     doubtful = DoubtfulPanel(session)
     first = iter([tile["id"] for tile in doubtful.sheet.tiles])
-    print("| an answer, its own panel |", timed(rounds, lambda: doubtful.on_action("yes", [next(first)])), "|")
+    print(
+        "| an answer, its own panel |",
+        timed(rounds, lambda: doubtful.on_action("yes", [next(first)])),
+        "|",
+    )
     for _ in range(rounds):
         doubtful.undo()
     print("| another page |", timed(rounds, lambda: doubtful.turn(doubtful.sheet.page + 1)), "|")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("what", choices=["make", "measure"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=16_000)

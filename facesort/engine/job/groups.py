@@ -62,6 +62,10 @@ class EventGroups:
         found = [group for group in np.split(rows, cuts) if len(group) > 1]
         return sorted(found, key=lambda group: (-len(group), int(group[0])))
 
+    def somebodys(self) -> NDArray[np.bool_]:
+        """Whether each face is in a group with a reference; shape (n_faces,)."""
+        return self.linkage.groups(self.threshold.cosine) < self.linkage.n_persons
+
     def record(self) -> dict[str, Any]:
         """What a run records of it."""
         found = asdict(self.threshold) | {"pairs_tell": self.threshold.pairs_tell}

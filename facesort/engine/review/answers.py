@@ -85,8 +85,8 @@ def name_faces(
 ) -> Person:
     """Make a new person of faces, or add them to a person in the gallery.
 
-    A few good faces that differ from each other become references and are answered with *yes*; a re-match finds the
-    others.
+    All of them are answered with *yes*, and a few good ones that differ from each other become references: a re-match
+    adds the photos, and finds further ones.
 
     Parameters
     ----------
@@ -118,6 +118,7 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
         if shown is None or shown.person is None:
             raise GalleryError(f"face {face_id} is unknown: name it first")
         person = known_person(store, shown.person)
+        set_answers(store, {face_id: person.person_id}, "yes")
         if not _enrol(store, person, _comparable(store, [face_id])):
             raise GalleryError(f"{shown.photo.path} is a reference of {person.name!r} already")
         return person
@@ -219,14 +220,14 @@ def _name(store: Store, face_ids: Sequence[int], name: str, folder: str | None) 
     rows = representatives(
         np.stack([np.asarray(face.embedding) for face in faces]), qualities, _MAX_REFERENCES
     )
+    set_answers(store, dict.fromkeys(face_ids, person.person_id), "yes")
     _enrol(store, person, [faces[row] for row in rows])
     notice_faces(store, face_ids)
     return person
 
 
 def _enrol(store: Store, person: Person, faces: Sequence[StoredFace]) -> int:
-    """Answer *yes* and add references, one per photo; returns how many are new."""
-    set_answers(store, {face.face_id: person.person_id for face in faces}, "yes")
+    """Add references, one per photo; returns how many are new."""
     new = []
     keys = sorted({face.photo.photo_id for face in faces})
     photos = {photo.photo.photo_id: photo for photo in stored_photos(store, keys)}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipywidgets as widgets
-
-from facesort.core.foreign_text import html_text
 from facesort.engine.review import answers
 from facesort.engine.review.chains import Chain, chain_of
 from facesort.lab.review.panel import Panel, faces
-from facesort.lab.review.sheet import UNDO, FaceSheet, SheetAction
+from facesort.lab.review.place import Layer, Place
+from facesort.lab.review.sheet import CLOSE, UNDO, FaceSheet, SheetAction
 from facesort.lab.review.tiles import chain_tiles
 from facesort.store.queries import Store
 from facesort.store.queries.review import faces_with_crops
@@ -24,26 +22,28 @@ _ACTIONS = (
         "neither this face, nor all that reach the reference only through it", removes=True,
     ),
     UNDO,
-    SheetAction("close", "Close", "Escape", whole_page=True),
+    CLOSE,
 )  # fmt: skip
 
 
 class ChainBox:
-    """The chain of one face, below the faces of a panel; hidden until one is opened."""
+    """The chain of one face, in the place of the faces of which it is opened."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self.heading = widgets.HTML()
         self.sheet = FaceSheet("from a reference to the face", _ACTIONS, self.on_action)
+        self.layer = Layer(self.sheet)
+        self._place: Place | None = None
         self._face_id: int | None = None
         self._chain: Chain | None = None
-        self.widget = widgets.VBox([self.heading, self.sheet], layout={"display": "none"})
 
-    def open(self, face_id: int) -> None:
+    def open(self, face_id: int, place: Place) -> None:
         """Show the chain of a face."""
-        self._face_id = face_id
+        self._face_id, self._place = face_id, place
         self._panel.refresh()
-        if self._chain is None:
+        if self._chain is not None:
+            place.open(self.layer)
+        else:
             self._panel.report(
                 "There is no chain to this face: it is nobody's, or cannot be compared any more.",
                 good=False,
@@ -65,17 +65,16 @@ class ChainBox:
         chain = None if self._face_id is None else self._panel.session.read(self._read)
         if chain is None or person not in (None, chain.person):
             self._face_id = self._chain = None
-            self.widget.layout.display = "none"
-            self.sheet.show([])
+            if self._place is not None:
+                self._place.close(self.layer)
             return
         self._chain = chain
         step = max(link.distance for link in chain.links)
-        self.heading.value = (
-            f"<b>From {html_text(chain.person)} to {html_text(chain.links[-1].face.photo.shown_name)}: "
-            f"{faces(len(chain.links))}, the longest step {step:.2f}</b>"
+        self.layer.title(
+            f"From {chain.person} to {chain.links[-1].face.photo.shown_name}: "
+            f"{faces(len(chain.links))}, the longest step {step:.2f}."
         )
         self.sheet.show(chain_tiles(chain))
-        self.widget.layout.display = ""
 
     def _read(self, store: Store) -> Chain | None:
         face = next(iter(faces_with_crops(store, [self._face_id or 0])), None)

@@ -15,8 +15,9 @@ from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
 from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
 from facesort.store.queries import Store
 from facesort.store.queries.review import (
@@ -42,7 +43,6 @@ _GROUP_ACTIONS = (
     SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
     UNDO,
 )
-_CLOSE = SheetAction("close", "Close", "Escape", whole_page=True)
 
 
 class DoubtfulPanel(Panel):
@@ -55,18 +55,21 @@ class DoubtfulPanel(Panel):
         )
         self.opened = FaceSheet(
             "all faces of a group in doubt",
-            (*_ANSWERS, SHOW_CHAIN, UNDO, _CLOSE),
-            self.on_action,
+            (*_ANSWERS, SHOW_CHAIN, UNDO, CLOSE),
+            self.on_opened_action,
             self.turn_opened,
         )
         self.sheet = FaceSheet(
             "doubtful matches", (*_ANSWERS, SHOW_CHAIN, UNDO), self.on_action, self.turn
         )
-        self.chain = ChainBox(self)
+        self.chain, self.opened_chain = ChainBox(self), ChainBox(self)
+        self.opened_layer = Layer(self.opened)
+        self.of_groups = Place(self.groups, self.opened_layer, self.opened_chain.layer)
+        self.of_matches = Place(self.sheet, self.chain.layer)
         self._groups: dict[int, DoubtfulGroup] = {}
         self._open: set[int] = set()  # the group that any of these faces is in
         self._persons: dict[int, str] = {}
-        self.add(self.groups, self.opened, self.sheet, self.chain.widget)
+        self.add(self.of_groups.widget, self.of_matches.widget)
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
@@ -78,6 +81,7 @@ class DoubtfulPanel(Panel):
         loose = self.session.thresholds.loose
         total = self.session.read(lambda store: self._show_faces(store, loose))
         self.chain.refresh()
+        self.opened_chain.refresh()
         said = [several(len(found), "group")] if found else []
         said += [several(total, "match", "matches")] if total else []
         if said:
@@ -97,12 +101,15 @@ class DoubtfulPanel(Panel):
 
     def _show_opened(self, store: Store) -> None:
         groups = self._groups.values()
-        face_ids = next((g.face_ids for g in groups if not self._open.isdisjoint(g.face_ids)), ())
-        self._open = set(face_ids)
-        page, pages, part = paginate(self.opened.page, len(face_ids))
-        found = faces_with_crops(store, face_ids[part])
+        group = next((g for g in groups if not self._open.isdisjoint(g.face_ids)), None)
+        self._open = set() if group is None else set(group.face_ids)
+        if group is None:
+            self.of_groups.close(self.opened_layer)
+            return
+        page, pages, part = paginate(self.opened.page, len(group.face_ids))
+        found = faces_with_crops(store, group.face_ids[part])
+        self.opened_layer.title(f"{faces(len(group.face_ids))} that may be {group.person}.")
         self.opened.show(self.session.tiles(store, found, pair_tile), page, pages)
-        self.opened.layout.display = "" if face_ids else "none"
 
     def _show_faces(self, store: Store, loose: float) -> int:
         total = count_doubtful(store, low_quality=LOW_QUALITY)
@@ -142,19 +149,28 @@ class DoubtfulPanel(Panel):
         elif name == "open":
             self._open = {i for group in chosen[:1] for i in group.face_ids}
             self.turn_opened(0)
+            if self._open:
+                self.of_groups.open(self.opened_layer)
         else:
             persons = {i: group.person for group in chosen for i in group.face_ids}
             self._answer(name, persons)
+
+    def on_opened_action(self, name: str, face_ids: list[int]) -> None:
+        """Answer for the selected faces of the open group, or close it."""
+        if name == "chain":
+            self.opened_chain.open(face_ids[0], self.of_groups)
+        elif name == "close":
+            self._open = set()
+            self.refresh()
+        else:
+            self.on_action(name, face_ids)
 
     def on_action(self, name: str, face_ids: list[int]) -> None:
         """Answer for the selected faces."""
         if name == "undo":
             self.undo()
         elif name == "chain":
-            self.chain.open(face_ids[0])
-        elif name == "close":
-            self._open = set()
-            self.refresh()
+            self.chain.open(face_ids[0], self.of_matches)
         else:
             self._answer(name, {i: self._persons[i] for i in face_ids if i in self._persons})
 

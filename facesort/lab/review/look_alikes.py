@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-import ipywidgets as widgets
-
 from facesort.core.words import several
 from facesort.engine.review import answers
 from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import between_tile, look_alikes_tile
 from facesort.lab.shared.plots import shorten
 from facesort.store.queries import Store
@@ -33,12 +32,12 @@ class LookAlikesPanel(Panel):
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "look-alikes")
         self.pairs = FaceSheet("pairs of people", _PAIR_ACTIONS, self.open, self.turn)
-        self.heading = widgets.HTML()
         self.opened = FaceSheet("faces between two people", (), self.on_action)
-        self.box = widgets.VBox([self.heading, self.opened], layout={"display": "none"})
+        self.layer = Layer(self.opened)
+        self.place = Place(self.pairs, self.layer)
         self._found: list[LookAlikes] = []
         self._open: LookAlikes | None = None
-        self.add(self.pairs, self.box)
+        self.add(self.place.widget)
 
     def update(self) -> str:
         """Find the pairs again; an open one stays open."""
@@ -83,19 +82,19 @@ class LookAlikesPanel(Panel):
         """Show the faces of a pair."""
         self._open = self._found[keys[0]]
         self._show_open()
+        self.place.open(self.layer)
 
     def _show_open(self) -> None:
         pair = self._open
-        self.box.layout.display = "none" if pair is None else ""
         if pair is None:
-            self.opened.show([])
+            self.place.close(self.layer)
             return
         best = self._best_references(pair.names)
         self.opened.actions = [asdict(action) for action in _actions(*pair.names)]
-        limit = (
-            "" if len(pair.faces) == pair.count else f"; the {len(pair.faces)} closest are shown"
-        )
-        self.heading.value = f"<b>Between the two: {faces(pair.count)}{limit}</b>"
+        some = len(pair.faces) < pair.count
+        limit = f"; the {len(pair.faces)} closest are shown" if some else ""
+        first, second = pair.names
+        self.layer.title(f"Between {first} and {second}: {faces(pair.count)}{limit}.")
         self.opened.show([between_tile(face, pair.names, best) for face in pair.faces])
 
     def on_action(self, name: str, face_ids: list[int]) -> None:
@@ -103,6 +102,9 @@ class LookAlikesPanel(Panel):
         if name == "undo":
             self.undo()
             return
+        if name == "close":
+            self._open = None
+            self._show_open()
         if self._open is None:
             return
         workspace, names = self.session.workspace, self._open.names
@@ -129,4 +131,5 @@ def _actions(first: str, second: str) -> tuple[SheetAction, ...]:
         SheetAction("second", f"It is {shorten(second, 24)}", "2", "good"),
         SheetAction("neither", "Neither", "n", "bad", "never given to either of them again"),
         UNDO,
+        CLOSE,
     )

@@ -10,6 +10,7 @@ from facesort.core.foreign_text import printable
 from facesort.engine.review import answers
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
 from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.place import Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, Tile, paginate
 from facesort.lab.review.tiles import face_tile
@@ -39,9 +40,10 @@ class PersonPanel(Panel):
         )  # fmt: skip
         self.sheet = FaceSheet("faces of a person", _ACTIONS, self.on_action, self.turn)
         self.chain = ChainBox(self)
+        self.place = Place(self.sheet, self.chain.layer)
         self._setting_options = False
         self.person.observe(lambda _: None if self._setting_options else self.turn(0), "value")
-        self.add(widgets.HBox([self.person, self.to]), self.sheet, self.chain.widget)
+        self.add(widgets.HBox([self.person, self.to]), self.place.widget)
 
     def update(self) -> str:
         """Show the page of faces."""
@@ -91,7 +93,7 @@ class PersonPanel(Panel):
         if name == "undo":
             self.undo()
         elif name == "chain":
-            self.chain.open(face_ids[0])
+            self.chain.open(face_ids[0], self.place)
         elif name == "take":
             to = " ".join(self.to.value.split()) or None
             given = f" and given to {to}" if to else ""

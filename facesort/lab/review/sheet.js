@@ -196,14 +196,27 @@ function render({ model, el }) {
     moveTo(turned ? 0 : index < 0 ? cursor : index, false);
   }
 
+  // What is opened takes the keyboard; what is back takes it only if it was lost with what has gone.
+  function takeKeyboard({ focus, move }) {
+    if (!focus) return;
+    requestAnimationFrame(() => {
+      const holder = document.activeElement;
+      if (!move && holder?.closest(".facesort-faces, input, textarea, select, [contenteditable]")?.checkVisibility()) return;
+      if (move) root.scrollIntoView({ block: "nearest" });
+      sheet.focus({ preventScroll: true });
+    });
+  }
+
   for (const [button, step] of [[back, -1], [next, 1]])
     button.onclick = () => (turn(model.get("page") + step), sheet.focus({ preventScroll: true }));
   sheet.addEventListener("keydown", press);
+  model.on("msg:custom", takeKeyboard);
   model.on("change:revision", draw);
   model.on("change:actions", drawActions);
   drawActions();
   draw();
   return () => {
+    model.off("msg:custom", takeKeyboard);
     model.off("change:revision", draw);
     model.off("change:actions", drawActions);
     objectUrls.forEach((old) => URL.revokeObjectURL(old));

@@ -83,6 +83,7 @@ class SheetAction:
 
 
 UNDO = SheetAction("undo", "Undo", "z", tooltip="undoes the newest action", whole_page=True)
+CLOSE = SheetAction("close", "Close", "Escape", whole_page=True)
 
 
 def paginate(page: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:
@@ -146,6 +147,16 @@ class FaceSheet(anywidget.AnyWidget):
             ]
             self.page, self.pages = page, pages
             self.revision += 1
+
+    def focus(self, *, move: bool = False) -> None:
+        """Give this sheet the keyboard if nothing else has it.
+
+        Parameters
+        ----------
+        move : bool
+            Whatever has it now, and the page moves here: only for what a user opened.
+        """
+        self.send({"focus": True, "move": move})
 
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:
         if content["action"] == "page":

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import ipywidgets as widgets
 import numpy as np
 
 from facesort.core.words import several
 from facesort.engine.review import answers
-from facesort.engine.review.clusters import Cluster, find_clusters
+from facesort.engine.review.clusters import Cluster, UnknownPeople, find_unknown
 from facesort.lab.review.panel import Panel, faces
+from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.store.queries import face_sets
 from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review_unknown import LeftOut
 
 _SHOWN = 4  # faces on the tile of a group
 _GROUPS = PAGE // _SHOWN
@@ -29,7 +32,16 @@ _GROUP_ACTIONS = (
 _FACE_ACTIONS = (
     SheetAction("name", "Name these", "", "good", "enter the name above"),
     _IGNORE,
-    SheetAction("close", "Close", "Escape", whole_page=True),
+    UNDO,
+    CLOSE,
+)
+_LEFT_OUT: Mapping[LeftOut, str] = MappingProxyType(
+    {
+        "in_doubt": "in groups that may be somebody's (see the doubtful matches)",
+        "ignored": "ignored",
+        "poor": "too poor to compare",
+        "not_comparable": "erased, or of another model pack",
+    }
 )
 
 
@@ -52,33 +64,21 @@ class UnknownPeoplePanel(Panel):
         self.opened = FaceSheet(
             "all faces of a group", _FACE_ACTIONS, self.on_face_action, self.turn_faces
         )
-        self.opened.layout.display = "none"
-        self._clusters: list[Cluster] = []
-        self._open: Cluster | None = None
-        self.add(widgets.HBox([self.name, self.folder]), self.groups, self.opened)
+        self.layer = Layer(self.opened)
+        self.place = Place(self.groups, self.layer)
+        self._clusters: dict[int, Cluster] = {}
+        self._open: set[int] = set()  # the group that any of these faces is in
+        self.add(widgets.HBox([self.name, self.folder]), self.place.widget)
 
     def update(self) -> str:
-        """Group the unknown faces again."""
+        """Show the groups of those who have no name yet."""
         session = self.session
-        self._clusters, compared = find_clusters(
-            session.workspace, session.pack, session.unknown_groups
-        )
+        found = find_unknown(session.workspace, session.pack, session.unknown_groups)
+        self._clusters = {int(cluster.face_ids.min()): cluster for cluster in found.clusters}
         self.name.options = list(self.session.face_counts())
-        self._close()
         self.turn(self.groups.page)
-        if not compared and not self.session.is_sorted():
-            return NOT_SORTED
-        single = compared - sum(map(len, self._clusters))
-        # Of a group that was named since, most faces are unknown until a re-match.
-        others = (
-            f" {several(single, 'face is alone, or waits', 'faces are alone, or wait')} for a re-match."
-            if single
-            else ""
-        )
-        if not self._clusters:
-            return f"No unknown person was found twice.{others}"
-        groups = several(len(self._clusters), "group")
-        return f"{groups} among {several(compared, 'unknown face')}, the largest first.{others}"
+        self.turn_faces(self.opened.page)
+        return _summary(found) if found.total or session.is_sorted() else NOT_SORTED
 
     def seconds(self) -> float:
         """What a refresh takes after a change, which the groups may depend on."""
@@ -87,45 +87,51 @@ class UnknownPeoplePanel(Panel):
     def turn(self, page: int) -> None:
         """Show another page of groups, each as its most typical faces."""
         page, pages, part = paginate(page, len(self._clusters), _GROUPS)
-        clusters = self._clusters[part]
-        typical = [cluster.face_ids[:_SHOWN] for cluster in clusters]
+        shown = list(self._clusters.items())[part]
+        typical = [cluster.face_ids[:_SHOWN] for _, cluster in shown]
         face_ids = np.concatenate([*typical, np.empty(0, dtype=np.int64)])
         crops = self.session.read(lambda store: face_sets.crops_of(store, face_ids))
         tiles = [
             cluster_tile(key, [crops[i][1] for i in ids.tolist()], len(cluster), cluster.spread)
-            for key, (cluster, ids) in enumerate(zip(clusters, typical, strict=True), part.start)
+            for (key, cluster), ids in zip(shown, typical, strict=True)
         ]
         self.groups.show(tiles, page, pages)
 
     def on_group_action(self, name: str, keys: list[int]) -> None:
         """Carry out an action on the selected groups."""
+        chosen = [self._clusters[key] for key in keys if key in self._clusters]
         if name == "undo":
             self.undo()
+        elif not chosen:  # they have gone meanwhile
+            self.refresh()
         elif name == "open":
-            self._open = self._clusters[keys[0]]
+            self._open = set(chosen[0].face_ids.tolist())
             self.turn_faces(0)
+            self.place.open(self.layer)
         else:
-            self._edit(name, [int(i) for key in keys for i in self._clusters[key].face_ids])
+            self._edit(name, [i for cluster in chosen for i in cluster.face_ids.tolist()])
 
     def turn_faces(self, page: int) -> None:
         """Show a page of the faces of the open group."""
-        if self._open is None:
+        clusters = self._clusters.values()
+        group = next((c for c in clusters if not self._open.isdisjoint(c.face_ids.tolist())), None)
+        if group is None:
+            self._open = set()
+            self.place.close(self.layer)
             return
-        page, pages, part = paginate(page, len(self._open))
-        face_ids = self._open.face_ids[part].tolist()
+        page, pages, part = paginate(page, len(group))
+        face_ids = group.face_ids[part].tolist()
         found = self.session.read(lambda store: faces_with_crops(store, face_ids))
+        self.layer.title(f"A group of {faces(len(group))}, the most typical first.")
         self.opened.show([face_tile(face) for face in found], page, pages)
-        self.opened.layout.display = ""
-
-    def _close(self) -> None:
-        self._open = None
-        self.opened.show([])
-        self.opened.layout.display = "none"
 
     def on_face_action(self, name: str, face_ids: list[int]) -> None:
         """Carry out an action on the selected faces of the open group."""
-        if name == "close":
-            self._close()
+        if name == "undo":
+            self.undo()
+        elif name == "close":
+            self._open = set()
+            self.place.close(self.layer)
         else:
             self._edit(name, face_ids)
 
@@ -145,3 +151,15 @@ class UnknownPeoplePanel(Panel):
         if named:
             self.warn_of_alike(name)
             self.name.value = self.folder.value = ""
+
+
+def _summary(found: UnknownPeople) -> str:
+    """All unknown faces, in parts that add up."""
+    groups = several(len(found.clusters), "group")
+    parts = {
+        f"in {groups}, the largest first": found.grouped,
+        "in no group": found.alone,
+        "near somebody who came since: a re-match decides": found.waiting,
+    } | {_LEFT_OUT[why]: number for why, number in found.left_out.items()}
+    said = "; ".join(f"{number:,} {where}" for where, number in parts.items() if number)
+    return f"{several(found.total, 'unknown face')}: {said}." if said else "No face is unknown."

@@ -13,26 +13,6 @@ from facesort.store.store import Store, vectors
 Ids = NDArray[np.int64]
 
 
-def unknown_faces(store: Store, pack_id: str, min_quality: float) -> Ids:
-    """Unknown faces that are not ignored, and not in a group that may be somebody's; shape (n,), int64.
-
-    Parameters
-    ----------
-    pack_id : str
-        Only faces of this pack: others cannot be compared.
-    min_quality : float
-        Below it an embedding says more about the blur than about the person.
-    """
-    rows = store.rows(
-        "SELECT f.face_id FROM face_state a JOIN face f USING (face_id) "
-        "WHERE a.person_id IS NULL AND a.reason <> 'group_in_doubt' "
-        "AND f.pack_id = ? AND f.quality >= ? AND octet_length(f.embedding) > 0 "
-        "AND NOT EXISTS (FROM ignored i WHERE i.face_id = f.face_id) ORDER BY f.face_id",
-        [pack_id, min_quality],
-    )
-    return np.array([face_id for (face_id,) in rows], dtype=np.int64)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparableFaces:
     """Faces that groups are made of; arrays of shape (n_faces,).

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
-from facesort.engine.review.clusters import find_clusters
+from facesort.engine.review.clusters import find_unknown
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets
 from facesort.workspace import Workspace
@@ -34,22 +34,23 @@ def job(tmp_path: Path) -> Job:
 
 
 def test_before_a_sort_there_is_nobody(job: Job) -> None:
-    assert find_clusters(*job) == ([], 0)
+    assert find_unknown(*job).total == 0
 
 
 def test_unknown_faces_are_grouped_largest_first(job: Job) -> None:
     sort_in_threads(*job)
-    clusters, compared = find_clusters(*job)
-    assert ([len(c) for c in clusters], compared) == ([4, 2], 7)
+    found = find_unknown(*job)
+    assert [len(c) for c in found.clusters] == [4, 2]
+    assert (found.grouped, found.alone, found.total) == (6, 1, 7)
     with job[0].open_store(read_only=True) as store:
-        shown = face_sets.crops_of(store, clusters[0].face_ids)
+        shown = face_sets.crops_of(store, found.clusters[0].face_ids)
     assert sorted(path for path, _ in shown.values()) == ["b.png", "c.png", "d.png", "e.png"]
     assert all(crop.startswith(b"\xff\xd8") for _, crop in shown.values())
 
 
 def test_who_is_ignored_is_in_no_cluster(job: Job) -> None:
     sort_in_threads(*job)
-    (largest, _), _ = find_clusters(*job)
+    largest, _ = find_unknown(*job).clusters
     with job[0].open_store() as store, store.transaction():
         store.insert("ignored", {"face_id": largest.face_ids.tolist()})
-    assert [len(c) for c in find_clusters(*job)[0]] == [2]
+    assert [len(c) for c in find_unknown(*job).clusters] == [2]

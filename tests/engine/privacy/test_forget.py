@@ -35,7 +35,7 @@ from facesort.engine.gallery.persons import (
 from facesort.engine.job.sort import run_rematch
 from facesort.engine.privacy.forget import drop_unknown, forget, what_is_known
 from facesort.engine.review import answers as review
-from facesort.engine.review.clusters import find_clusters
+from facesort.engine.review.clusters import find_unknown
 from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus, Reason
@@ -43,8 +43,8 @@ from facesort.store.gallery.journal import recorded, redo, undo
 from facesort.store.job import commits
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
-from facesort.store.queries.face_sets import unknown_faces
 from facesort.store.queries.journal import history
+from facesort.store.queries.review_unknown import unknown_faces
 from facesort.workspace import Workspace
 
 NOW = datetime(2026, 5, 4)
@@ -105,7 +105,7 @@ def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     workspace, pack = job
     with workspace.open_store(read_only=True) as store:
         rows = faces_of_nobody(store)
-    (cluster,), _ = find_clusters(workspace, pack)
+    (cluster,) = find_unknown(workspace, pack).clusters
     faces = cluster.face_ids.tolist()
     review.name_faces(workspace, faces[:1], "Eve")
     review.answer_faces(workspace, {faces[1]: "Eve"}, "yes")
@@ -388,7 +388,7 @@ def test_whatever_reads_embeddings_copes_with_faces_that_have_none(
 
     with workspace.open_store() as store:
         assert reports.counts(store).persons["Stranger"] == 1
-        assert len(unknown_faces(store, pack.pack_id, 0.0)) == 0
+        assert unknown_faces(store, pack.pack_id, 0.0).asked.tolist() == []
         assert store.value("SELECT count(*) FROM face WHERE octet_length(embedding) > 0") == 9
 
 
@@ -407,7 +407,7 @@ def test_a_sort_that_is_told_to_keeps_nothing_of_strangers(
 
     assert seen(workspace.root, wanted) == 0
     with workspace.open_store() as store:
-        assert len(unknown_faces(store, pack.pack_id, 0.0)) == 0
+        assert unknown_faces(store, pack.pack_id, 0.0).asked.tolist() == []
         assert reports.counts(store).faces[Outcome.UNKNOWN] == 3
         assert reports.counts(store).total == 9
 

@@ -11,9 +11,10 @@ from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.persons import remove_person
 from facesort.engine.review.answers import answer_faces, ignore, name_faces
 from facesort.engine.review.chains import Chain, chain_of, neighbours
-from facesort.engine.review.clusters import Kept, find_clusters
+from facesort.engine.review.clusters import Kept, find_unknown
 from facesort.store import Store
-from facesort.store.queries import face_sets, review as shown
+from facesort.store.queries import review as shown
+from facesort.store.queries.review_unknown import unknown_faces
 from facesort.store.queries.stored import stored_faces
 
 TURNS = (0.3, 0.8, 1.15, 1.4)
@@ -130,7 +131,7 @@ def test_a_group_in_doubt_is_asked_about_as_one(in_doubt: InMemory) -> None:
     with in_doubt.open_store() as store:
         (group,) = shown.doubtful_groups(store)
         assert shown.count_doubtful(store) == 0
-        assert face_sets.unknown_faces(store, PACK.pack_id, 0.0).tolist() == []
+        assert unknown_faces(store, PACK.pack_id, 0.0).asked.tolist() == []
     assert (group.person, group.face_ids, group.photos) == ("Ada", (2, 3, 4), 3)
     assert [link[0] for link in links(chain(in_doubt, 4))] == [1, 2, 3, 4]
     assert links(chain(in_doubt, 1)) == [(1, (1,))], "who is in doubt is in nobody's chain"
@@ -187,7 +188,7 @@ def test_who_is_named_as_a_group_has_all_its_faces_after_a_re_match(job: InMemor
     """More faces than become references, and two ends that are far from each other."""
     sort(job, [[(5, turn / 10)] for turn in range(14)])
     rematch(job)
-    (cluster, *_), _ = find_clusters(job, PACK)
+    cluster, *_ = find_unknown(job, PACK).clusters
     assert len(cluster) > 10
     name_faces(job, cluster.face_ids.tolist(), "Cleo")
     rematch(job)
@@ -200,19 +201,23 @@ def test_groups_are_found_again_only_if_something_has_changed(
 ) -> None:
     sort(job, [[(5, 0.0)], [(5, 0.1)], [(5, 0.2)]])
     kept = Kept()
-    first, _ = find_clusters(job, PACK, kept)
+    first = find_unknown(job, PACK, kept).clusters
     with monkeypatch.context() as patch:
         patch.setattr("facesort.engine.review.clusters.event_groups", None)
-        again, _ = find_clusters(job, PACK, kept)
+        again = find_unknown(job, PACK, kept).clusters
         ignore(job, first[0].face_ids[:1].tolist())
-        rest, compared = find_clusters(job, PACK, kept)
+        rest = find_unknown(job, PACK, kept)
+        name_faces(job, rest.clusters[0].face_ids.tolist(), "Cleo")
+        assert find_unknown(job, PACK, kept).clusters == []
+        undo(job)
+        assert len(find_unknown(job, PACK, kept).clusters) == 1, "it is back"
     assert [c.face_ids.tolist() for c in again] == [c.face_ids.tolist() for c in first]
-    assert ([len(c) for c in rest], compared) == ([2], 2)
+    assert ([len(c) for c in rest.clusters], rest.total, rest.left_out) == ([2], 3, {"ignored": 1})
 
     sort(job, [[(5, 0.3)]])
-    assert [len(c) for c in find_clusters(job, PACK, kept)[0]] == [3]
-    answer_faces(job, {5: "Ada"}, "no")
-    state = kept.state
-    find_clusters(job, PACK, kept)
-    assert kept.state != state
+    assert [len(c) for c in find_unknown(job, PACK, kept).clusters] == [3]
+    answer_faces(job, {1: "Ada"}, "no")
+    asked = len(kept.asked)
+    find_unknown(job, PACK, kept)
+    assert len(kept.asked) == asked + 1
     assert kept.seconds > 0

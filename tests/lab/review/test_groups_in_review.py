@@ -14,6 +14,7 @@ from facesort.lab.review.chain import ChainBox
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import RematchPanel
 from facesort.lab.review.person import PersonPanel
+from facesort.lab.review.place import Place
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet
 from facesort.lab.review.tiles import REFERENCE
@@ -42,6 +43,11 @@ def session() -> Iterator[ReviewSession]:
 
 def ids(sheet: FaceSheet) -> list[int]:
     return [tile["id"] for tile in sheet.tiles]
+
+
+def seen(place: Place) -> list[object]:
+    """What of it is shown."""
+    return [child for child in place.widget.children if child.layout.display != "none"]
 
 
 def lines(sheet: FaceSheet, face_id: int) -> list[str]:
@@ -117,17 +123,24 @@ def test_one_answer_for_the_whole_group(session: ReviewSession, answer: str, of_
 
 def test_single_faces_of_an_opened_group_are_answered(session: ReviewSession) -> None:
     panel = DoubtfulPanel(session)
-    assert panel.opened.layout.display == "none"
+    assert seen(panel.of_groups) == [panel.groups]
     press(panel.groups, "open", *ids(panel.groups))
-    assert (sorted(ids(panel.opened)), panel.opened.layout.display) == ([6, 7, 8], "")
+    assert (sorted(ids(panel.opened)), seen(panel.of_groups)) == (
+        [6, 7, 8],
+        [panel.opened_layer.widget],
+    )
+    assert "3 faces that may be Bo." in panel.opened_layer.heading.value
     assert lines(panel.opened, 7)[0] == "may be Bo"
     assert any("in one group with" in line for line in lines(panel.opened, 7))
     press(panel.opened, "chain", 7)
-    assert ids(panel.chain.sheet)[0] == REFERENCE
+    assert ids(panel.opened_chain.sheet)[0] == REFERENCE
+    assert seen(panel.of_groups) == [panel.opened_chain.layer.widget]
+    press(panel.opened_chain.sheet, "close")
+    assert seen(panel.of_groups) == [panel.opened_layer.widget], "Escape goes back one step"
     press(panel.opened, "no", 6)
     assert sorted(ids(panel.opened)) == [7, 8], "it stays open"
     press(panel.opened, "yes", 7, 8)
-    assert (ids(panel.groups), panel.opened.layout.display) == ([], "none")
+    assert (ids(panel.groups), seen(panel.of_groups)) == ([], [panel.groups])
     assert session.face_counts()["Bo"] == 3
 
 
@@ -137,7 +150,7 @@ def test_who_is_not_sure_of_a_group_is_asked_again(session: ReviewSession) -> No
     press(panel.groups, "unsure", 6)
     assert "not sure" in lines(panel.groups, 6)
     press(panel.opened, "close")
-    assert panel.opened.layout.display == "none"
+    assert seen(panel.of_groups) == [panel.groups]
     press(panel.groups, "yes", 99)  # it has gone meanwhile
     assert ids(panel.groups) == [6]
 
@@ -185,7 +198,7 @@ def opened(session: ReviewSession) -> tuple[PersonPanel, ChainBox]:
     panel = PersonPanel(session)
     panel.person.value = HOSTILE
     assert keys(panel.sheet)["chain"] == "c"
-    assert panel.chain.widget.layout.display == "none"
+    assert seen(panel.place) == [panel.sheet]
     press(panel.sheet, "chain", 4)
     return panel, panel.chain
 
@@ -193,14 +206,14 @@ def opened(session: ReviewSession) -> tuple[PersonPanel, ChainBox]:
 def test_a_chain_is_shown_from_the_reference_to_the_face(
     opened: tuple[PersonPanel, ChainBox],
 ) -> None:
-    _, chain = opened
-    assert chain.widget.layout.display == ""
+    panel, chain = opened
+    assert seen(panel.place) == [chain.layer.widget]
     assert ids(chain.sheet) == [REFERENCE, 1, 2, 3, 4]
     assert all(tile["pictures"][0] == b"jpg" for tile in chain.sheet.tiles)
     assert "0.49 from the one before" in lines(chain.sheet, 2)
     assert "2 others only through it" in lines(chain.sheet, 2)
-    assert "the longest step 0.49" in chain.heading.value
-    assert "<script>" not in chain.heading.value
+    assert "the longest step 0.49" in chain.layer.heading.value
+    assert "<script>" not in chain.layer.heading.value
     assert "\n" not in lines(chain.sheet, REFERENCE)[0]
 
 
@@ -217,7 +230,7 @@ def test_the_rest_of_a_chain_is_cut_as_one_action(opened: tuple[PersonPanel, Cha
     press(chain.sheet, "rest", 2)
     assert ids(panel.sheet) == [1]
     assert "No: 3 faces of" in panel.message.value
-    assert chain.widget.layout.display == "none", "the face is nobody's now"
+    assert seen(panel.place) == [panel.sheet], "the face is nobody's now"
     press(panel.sheet, "undo")
     assert sorted(ids(panel.sheet)) == [1, 2, 3, 4]
 
@@ -235,10 +248,10 @@ def test_a_chain_closes(opened: tuple[PersonPanel, ChainBox]) -> None:
     panel, chain = opened
     assert keys(chain.sheet)["close"] == "Escape"
     press(chain.sheet, "close")
-    assert chain.widget.layout.display == "none"
+    assert seen(panel.place) == [panel.sheet]
     press(panel.sheet, "chain", 3)
     panel.person.value = "Bo"
-    assert chain.widget.layout.display == "none", "of another person"
+    assert seen(panel.place) == [panel.sheet], "of another person"
 
 
 def test_a_face_that_was_erased_has_no_chain(session: ReviewSession) -> None:

@@ -18,6 +18,7 @@ from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import HistoryPanel, RematchPanel
 from facesort.lab.review.look_alikes import LookAlikesPanel
 from facesort.lab.review.person import PersonPanel
+from facesort.lab.review.place import Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import FaceSheet, Tile, paginate
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
@@ -72,6 +73,11 @@ def words(sheet: FaceSheet) -> list[str]:
 def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
     """What the browser sends."""
     sheet._handle_custom_msg({"action": act, "ids": list(face_ids)}, [])
+
+
+def seen(place: Place) -> list[object]:
+    """What of it is shown."""
+    return [child for child in place.widget.children if child.layout.display != "none"]
 
 
 def done(session: ReviewSession) -> list[tuple[str, bool]]:
@@ -218,10 +224,11 @@ def test_a_learned_face_is_unlearned(session: ReviewSession) -> None:
 def test_a_group_is_named_and_the_re_match_brings_its_photos(session: ReviewSession) -> None:
     panel, rematch = UnknownPeoplePanel(session), RematchPanel(session)
     assert [tile["title"] for tile in panel.groups.tiles] == ["3 faces", "2 faces"]
-    press(panel.groups, "name", 0)
+    largest = ids(panel.groups)[0]
+    press(panel.groups, "name", largest)
     assert "Enter a name above" in panel.message.value
     panel.name.value, panel.folder.value = " Grace ", "G"
-    press(panel.groups, "name", 0)
+    press(panel.groups, "name", largest)
     assert "3 faces named Grace" in panel.message.value
     assert [tile["title"] for tile in panel.groups.tiles] == ["2 faces"]
     assert (panel.name.value, panel.folder.value) == ("", "")
@@ -236,18 +243,47 @@ def test_a_group_is_named_and_the_re_match_brings_its_photos(session: ReviewSess
 
 def test_a_group_is_opened_and_only_some_of_it_is_named(session: ReviewSession) -> None:
     panel = UnknownPeoplePanel(session)
-    press(panel.groups, "open", 0)
+    said: list[object] = []
+    panel.opened.send = said.append  # type: ignore[method-assign]
+    press(panel.groups, "open", ids(panel.groups)[0])
     assert len(ids(panel.opened)) == 3
+    assert "A group of 3 faces" in panel.layer.heading.value
+    assert seen(panel.place) == [panel.layer.widget], "where the groups were"
+    assert said == [{"focus": True, "move": True}]
     panel.name.value = "Grace"
     press(panel.opened, "name", *ids(panel.opened)[:2])
     assert "2 faces named Grace" in panel.message.value
-    assert panel.opened.layout.display == "none"
+    assert seen(panel.place) == [panel.groups], "one face is no group"
+
+
+def test_a_named_group_is_off_the_list_at_once_and_the_numbers_add_up(
+    session: ReviewSession,
+) -> None:
+    """Also of more faces than become references; the head and the panel say the same number."""
+    panel = UnknownPeoplePanel(session)
+    assert (
+        "6 unknown faces: 5 in 2 groups, the largest first; 1 in no group." in panel.message.value
+    )
+    largest, other = ids(panel.groups)
+    press(panel.groups, "ignore", other)
+    assert "6 unknown faces: 3 in 1 group, the largest first; 1 in no group; 2 ignored." in (
+        panel.message.value
+    )
+    panel.name.value = "Grace"
+    press(panel.groups, "name", largest)
+    assert ids(panel.groups) == []
+    assert "3 unknown faces: 1 in no group; 2 ignored." in panel.message.value
+    assert dict(row[:2] for row in session.table().rows)["Unknown"] == 3
+    panel.name.value = "Grace again"
+    press(panel.groups, "name", largest)  # a second press, before the page was drawn anew
+    assert "3 unknown faces" in panel.message.value
+    assert done(session) == [("name", False), ("ignore", False)]
 
 
 def test_who_is_ignored_is_gone_until_it_is_undone(session: ReviewSession) -> None:
     panel = UnknownPeoplePanel(session)
-    press(panel.groups, "ignore", 0, 1)
-    assert "5 faces ignored. No unknown person was found twice." in panel.message.value
+    press(panel.groups, "ignore", *ids(panel.groups))
+    assert "5 faces ignored. 6 unknown faces: 1 in no group; 5 ignored." in panel.message.value
     press(panel.groups, "undo")
     assert len(panel.groups.tiles) == 2
 

@@ -15,7 +15,7 @@ from facesort.engine.gallery.person_folders import person_folders
 from facesort.engine.gallery.seed import seed
 from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.engine.review.answers import name_faces
-from facesort.engine.review.clusters import find_clusters
+from facesort.engine.review.clusters import find_unknown
 from facesort.engine.setup import set_up
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import face_sets, reports
@@ -71,7 +71,7 @@ def test_who_was_found_as_a_group_gets_as_many_photos_as_who_was_seeded(
     workspace, pack = sorted_with(event, tmp_path / "four", assets, SEEDED)
     first = score(event, workspace)
 
-    largest = find_clusters(workspace, pack)[0][:2]
+    largest = find_unknown(workspace, pack).clusters[:2]
     names = [who(event, workspace, cluster.face_ids) for cluster in largest]
     assert set(names) == OTHERS
     for name, cluster in zip(names, largest, strict=True):
