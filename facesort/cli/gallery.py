@@ -36,6 +36,11 @@ from facesort.cli.terminal import json_option, say, say_json, workspace_option
     is_flag=True,
     help="Add photos that look like another person; photos of poor quality stay refused.",
 )
+@click.option(
+    "--face",
+    type=click.IntRange(min=1),
+    help="Which face of a PHOTO with several, counted from the left.",
+)
 def seed(
     root: Path,
     name: str | None,
@@ -44,10 +49,11 @@ def seed(
     root_folder: Path | None,
     reembed: bool,
     force: bool,
+    face: int | None,
 ) -> None:
     """Enrol persons from reference photos.
 
-    Either NAME from one or more PHOTOS with exactly one face each, or a whole folder with --from.
+    Either NAME from one or more PHOTOS with exactly one face each (or --face), or a whole folder with --from.
     """
     from facesort.engine.gallery.person_folders import person_folders
     from facesort.engine.gallery.seed import Candidate, person_name
@@ -61,6 +67,10 @@ def seed(
         raise click.UsageError("--from cannot be combined with NAME, PHOTOS or --folder")
     if root_folder is None and not (name and photos):
         raise click.UsageError("give NAME and at least one photo, or --from DIR")
+    if face is not None and len(photos) != 1:
+        raise click.UsageError(
+            "--face is the number of a face in one PHOTO: give NAME and one photo"
+        )
     if name and os.path.isfile(name):  # unlike Path's, it says no where a name is too long
         raise click.UsageError(f"NAME comes first, but {name} is a file")
     if root_folder is None:
@@ -69,7 +79,7 @@ def seed(
         found = person_folders(root_folder)
         candidates = list(found.candidates)
         say(*map(str, found.left_out), err=True)
-    _seed_all(workspace, pack, [replace(c, force=force) for c in candidates])
+    _seed_all(workspace, pack, [replace(c, force=force, face=face) for c in candidates])
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:

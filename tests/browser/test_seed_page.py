@@ -62,6 +62,19 @@ def test_a_person_is_added_by_upload_and_a_photo_of_two_is_refused(
     expect(page.get_by_text("one_reference")).to_be_visible()  # the coach follows
     assert references(workspace) == [("Ada", "ada.png")]
 
+    # The second face of the refused photo is Ben's: by its number, with the keyboard alone.
+    faces = page.get_by_role("group", name="Which face of group.png is Ada?")
+    expect(faces.get_by_role("button")).to_have_count(2)
+    fill(page, "Ben", tmp_path / "group.png")
+    page.get_by_role("button", name="Add references").click()
+    page.get_by_role("group", name="Which face of group.png is Ben?").get_by_role(
+        "button", name="face 1"
+    ).focus()
+    page.keyboard.press("2")
+    expect(page.locator(".facesort-person")).to_have_count(2)
+    assert references(workspace) == [("Ada", "ada.png"), ("Ben", "group.png")]
+    expect(faces).to_be_visible()  # it is still to be decided
+
 
 def test_nothing_that_is_typed_or_pressed_is_lost(
     workspace: Workspace, open_notebook: Callable[[str], Page], tmp_path: Path

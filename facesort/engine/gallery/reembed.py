@@ -32,7 +32,7 @@ def reembed(
     summary = f"all references were embedded with {engine.pack.name}"
     with undoable(workspace, "reembed", summary, clock) as store:
         crops = reference_crops(store)
-        found = [(item, _largest_face(engine, decode_jpeg(item[3]))) for item in crops]
+        found = [(item, _own_face(engine, decode_jpeg(item[3]))) for item in crops]
         lost = [(item[1], item[2]) for item, embedding in found if embedding is None]
         for item, embedding in found:
             if not lost and embedding is not None:
@@ -40,8 +40,15 @@ def reembed(
     return lost
 
 
-def _largest_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
-    """Embedding of the largest face, found as in a photo: the crop may lie on its side."""
+def _own_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
+    """Embedding of the face that a crop was made for, found as in a photo: the crop may lie on its side.
+
+    It is the largest around the middle of the crop, into which other faces of a group photo may reach.
+    """
     faces = find_faces(engine, pixels, scale=1.0, crop=lambda *_: b"")
-    sizes = [float((face.box[2:] - face.box[:2]).prod()) for face in faces]
-    return faces[int(np.argmax(sizes))].embedding if faces else None
+    middle = np.array([pixels.shape[1], pixels.shape[0]]) / 2
+    own = [
+        face for face in faces if (face.box[:2] <= middle).all() and (middle <= face.box[2:]).all()
+    ]
+    sizes = [float((face.box[2:] - face.box[:2]).prod()) for face in own or faces]
+    return (own or faces)[int(np.argmax(sizes))].embedding if faces else None

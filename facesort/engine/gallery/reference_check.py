@@ -41,13 +41,23 @@ class Likeness:
     other_distance: float | None
 
 
-def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
-    """Accept the one good face of a reference photo.
+def from_left(analysis: Analysis) -> list[Face]:
+    """The faces of a photo in the order in which people number them: from left to right."""
+    return sorted(analysis.faces, key=lambda face: float(face.box[0] + face.box[2]))
+
+
+def check_reference(analysis: Analysis, limits: SeedSettings, number: int | None = None) -> Face:
+    """Accept the one good face of a reference photo, or the one that was chosen.
+
+    Parameters
+    ----------
+    number : int or None
+        Of the chosen face, from left to right, beginning with 1; None: the photo must have one face.
 
     Raises
     ------
     RefusedReferenceError
-        With the reason: unreadable, no face, several, too small, blurred, extreme pose.
+        With the reason: unreadable, no face (of that number), several, too small, blurred, extreme pose.
     """
     if analysis.failure is not None:
         raise RefusedReferenceError(analysis.failure, analysis.detail)
@@ -55,12 +65,18 @@ def check_reference(analysis: Analysis, limits: SeedSettings) -> Face:
         raise RefusedReferenceError(
             Reason.NO_FACE, "no face was found; use a photo with a larger or more frontal face"
         )
-    if len(analysis.faces) > 1:
+    faces = from_left(analysis)
+    if number is None and len(faces) > 1:
         raise RefusedReferenceError(
             Reason.SEVERAL_FACES,
-            f"{len(analysis.faces)} faces were found; crop the photo to one person",
+            f"{len(faces)} faces were found; give the number of one, counted from the left (--face), or crop the photo",
         )
-    face = analysis.faces[0]
+    if number is not None and not 1 <= number <= len(faces):
+        raise RefusedReferenceError(
+            Reason.NO_FACE,
+            f"there is no face {number}: counted from the left, the photo has {len(faces)}",
+        )
+    face = faces[(number or 1) - 1]
     _check_quality(face, limits)
     return face
 

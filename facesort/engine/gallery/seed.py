@@ -1,4 +1,4 @@
-"""Seed: enrol persons from reference photos with exactly one good face each.
+"""Seed: enrol persons from reference photos: of each, its one good face or the one that was chosen.
 
 Nothing here prints or asks: the command line and the notebook show the reports.
 """
@@ -56,12 +56,15 @@ class Candidate:
         Output folder; None: after the name, or as it is.
     force : bool
         Accept it although it looks like another person; a photo of poor quality is refused all the same.
+    face : int or None
+        Which of its faces, counted from the left, beginning with 1; None: it has one.
     """
 
     name: str
     path: Path
     folder: str | None = None
     force: bool = False
+    face: int | None = None
 
 
 def person_name(text: str) -> str:
@@ -152,9 +155,9 @@ def _enrol(
     with undoable(workspace, "seed", summary, clock) as store:
         person = find_person(store, candidate.name)
         try:
-            face = check_reference(analysis, workspace.settings.seed)
+            face = check_reference(analysis, workspace.settings.seed, candidate.face)
             if person is not None:
-                _refuse_known(store, pack, person, analysis)
+                _refuse_known(store, pack, person, analysis.sha256, face)
             gallery = load_gallery(store, pack.pack_id, workspace.settings.matching.max_learned)
             found = likeness(face, person, gallery)
             if not candidate.force:
@@ -170,14 +173,14 @@ def _enrol(
     return SeedReport(candidate, analysis, None, found)
 
 
-def _refuse_known(store: Store, pack: ModelPack, person: Person, analysis: Analysis) -> None:
+def _refuse_known(store: Store, pack: ModelPack, person: Person, sha256: str, face: Face) -> None:
     """Refuse a file, or a near-duplicate, that is a reference of this person already."""
-    if people.has_reference(store, person.person_id, analysis.sha256):
+    if people.has_reference(store, person.person_id, sha256):
         raise RefusedReferenceError(
             Reason.ALREADY_THERE, f"this file is a reference of {person.name} already"
         )
     known = references_of(store, person.person_id, pack.pack_id)
-    check_new(analysis.faces[0], known, pack.strict)
+    check_new(face, known, pack.strict)
 
 
 def _person(store: Store, candidate: Candidate, known: Person | None) -> Person:

@@ -15,6 +15,7 @@ from facesort.engine.gallery.seed import SeedReport
 from facesort.errors import FacesortError
 from facesort.lab.seed.add_form import AddForm, Press
 from facesort.lab.seed.cards import report_html
+from facesort.lab.seed.face_choice import FaceChoice
 from facesort.lab.seed.session import Offer, SeedSession
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.session import discard
@@ -82,34 +83,55 @@ class AddPanel:
         discard(*tiles)
 
     def _show(self, report: SeedReport, offer: Offer) -> None:
-        tile = widgets.VBox(layout=widgets.Layout(width="260px"))
+        tile = widgets.VBox()
         self._fill(tile, report, offer)
         self.results.children = (*self.results.children, tile)
 
     def _fill(self, tile: widgets.VBox, report: SeedReport, offer: Offer) -> None:
-        """Show a report; if only the likeness to somebody else is against it, with a button that overrides that."""
+        """Show a report; if the user may decide otherwise, with what that takes."""
         before = tile.children
-        tile.children = [widgets.HTML(report_html(report, offer.file_name))]
-        if report.refused is not None and report.refused.reason in _FORCEABLE:
-            anyway = widgets.Button(description="Add anyway", icon="exclamation-triangle")
-            forced = replace(offer, force=True)
-            anyway.on_click(lambda _: self._offer_again(tile, report, forced))
-            leave = widgets.Button(description="Leave out")
+        reason = None if report.refused is None else report.refused.reason
+        several_faces = reason is Reason.SEVERAL_FACES
+        tile.layout.width = "min(560px, 100%)" if several_faces else "260px"
+        text = report_html(report, offer.file_name, pictured=not several_faces)
+        tile.children = [widgets.HTML(text)]
+        if several_faces:
+            tile.children = [*tile.children, self._faces(tile, report, offer)]
+        if reason in _FORCEABLE:
+            tile.children = [*tile.children, self._anyway(tile, report, offer)]
+        if len(tile.children) > 1:
+            leave = widgets.Button(description="Leave out", tooltip=f"Leave out {offer.file_name}")
             leave.on_click(lambda _: self._remove(tile))
-            tile.children = [*tile.children, widgets.HBox([anyway, leave])]
+            tile.children = [*tile.children, leave]
         discard(*before)  # so that nobody hears the second click of a double click
 
-    def _offer_again(self, tile: widgets.VBox, refused: SeedReport, offer: Offer) -> None:
+    def _faces(self, tile: widgets.VBox, report: SeedReport, offer: Offer) -> FaceChoice:
+        return FaceChoice(
+            report.analysis,
+            f"Which face of {offer.file_name} is {report.candidate.name}?",
+            lambda number: self._offer_again(tile, report, offer, replace(offer, face=number)),
+        )
+
+    def _anyway(self, tile: widgets.VBox, report: SeedReport, offer: Offer) -> widgets.Button:
+        button = widgets.Button(description="Add anyway", icon="exclamation-triangle")
+        forced = replace(offer, force=True)
+        button.on_click(lambda _: self._offer_again(tile, report, offer, forced))
+        return button
+
+    def _offer_again(
+        self, tile: widgets.VBox, refused: SeedReport, offer: Offer, decided: Offer
+    ) -> None:
         """Offer the photo of a tile again, as the user decided."""
         name, folder = refused.candidate.name, refused.candidate.folder
         with self._session.lock:
             self.message.value = notice(f"{name}: analysing {offer.file_name} …")
             try:
-                (report,) = self._session.add(name, [offer], folder=folder)
+                (report,) = self._session.add(name, [decided], folder=folder)
             except (FacesortError, OSError) as error:
+                self._fill(tile, refused, offer)
                 self.message.value = notice(str(error), good=False)
                 return
-            self._fill(tile, report, offer)
+            self._fill(tile, report, decided)
             self.message.value = _summary(name, [report])
             if report.refused is None:
                 self.form.added(name)

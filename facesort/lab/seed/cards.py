@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from facesort.core.foreign_text import html_text
-from facesort.core.records import Analysis
 from facesort.core.words import several
+from facesort.engine.gallery.reference_check import from_left
 from facesort.engine.gallery.seed import SeedReport
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.shared.html import TEXT_STYLE
@@ -34,34 +34,39 @@ def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
     return f'<img alt="{html_text(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'
 
 
-def boxed_photo(analysis: Analysis, *, accepted: bool) -> bytes:
-    """Shrink the photo and draw a box around every detected face.
-
-    Parameters
-    ----------
-    accepted : bool
-        Determines the colour.
+def boxed_photo(report: SeedReport) -> bytes:
+    """Shrink the photo and draw a box around every detected face, or around the chosen one.
 
     Returns
     -------
     bytes
         JPEG; empty if the photo could not be decoded.
     """
+    analysis, number = report.analysis, report.candidate.face
     if not analysis.jpeg or analysis.info is None:
         return b""
-    with Image.open(io.BytesIO(analysis.jpeg)) as image:
-        image.draft("RGB", (_LONG_EDGE, _LONG_EDGE))
-        small = ImageOps.contain(image.convert("RGB"), (_LONG_EDGE, _LONG_EDGE))
-    scale = small.width / analysis.info.width
-    draw = ImageDraw.Draw(small)
-    boxes = [face.box * np.float32(scale) for face in analysis.faces]
-    for box in boxes:
-        _draw_box(draw, box, GREEN if accepted else RED)
-    if len(boxes) > 1:
-        for number, box in enumerate(boxes, start=1):  # on top of all boxes
-            _draw_number(draw, box, number)
+    small = _shrunk(analysis.jpeg, _LONG_EDGE)
+    faces = from_left(analysis) if number is None else from_left(analysis)[number - 1 : number]
+    for face in faces:
+        box = face.box * np.float32(small.width / analysis.info.width)
+        _draw_box(ImageDraw.Draw(small), box, GREEN if report.refused is None else RED)
+    return _encoded(small)
+
+
+def small_photo(jpeg: bytes, long_edge: int) -> bytes:
+    """Shrink a photo; `long_edge` in px."""
+    return _encoded(_shrunk(jpeg, long_edge))
+
+
+def _shrunk(jpeg: bytes, long_edge: int) -> Image.Image:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.draft("RGB", (long_edge, long_edge))
+        return ImageOps.contain(image.convert("RGB"), (long_edge, long_edge))
+
+
+def _encoded(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
+    image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
@@ -74,21 +79,14 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], colour: str) 
         )
 
 
-def _draw_number(draw: ImageDraw.ImageDraw, box: NDArray[np.float32], number: int) -> None:
-    corner = (float(box[0]), float(box[1]))
-    draw.rectangle((*corner, corner[0] + 26, corner[1] + 30), RED)
-    draw.text((corner[0] + 7, corner[1] + 2), str(number), "white", font_size=24)
-
-
-def report_html(report: SeedReport, file_name: str) -> str:
+def report_html(report: SeedReport, file_name: str, *, pictured: bool = True) -> str:
     """The result for one offered photo: the photo with its boxes, added or refused, and why."""
     refused = report.refused
-    accepted = refused is None
-    colour = GREEN if accepted else RED
+    colour = GREEN if refused is None else RED
     result = "added" if refused is None else "refused"
     code = "" if refused is None else f" <code>{html_text(refused.reason.value)}</code>"
     detail = _accepted(report) if refused is None else refused.detail
-    photo = _picture(boxed_photo(report.analysis, accepted=accepted), 190, file_name, "contain")
+    photo = _picture(boxed_photo(report), 190, file_name, "contain") if pictured else ""
     return (
         f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
         f'border-radius:4px;overflow:hidden">{photo}<div style="padding:8px 10px;{TEXT_STYLE}">'

@@ -29,12 +29,14 @@ class Offer:
     photo : Path or bytes
         Its path, or its uploaded content.
     force : bool
+    face : int or None
         As in `Candidate`.
     """
 
     file_name: str
     photo: Path | bytes = field(repr=False)
     force: bool = False
+    face: int | None = None
 
 
 class SeedSession(Session):
@@ -87,6 +89,7 @@ class SeedSession(Session):
                     offer.photo if isinstance(offer.photo, Path) else next(written),
                     folder,
                     offer.force,
+                    offer.face,
                 )
                 for offer in offers
             ]

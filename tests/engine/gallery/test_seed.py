@@ -17,6 +17,7 @@ from synthetic_event import write_photo
 from facesort.cli import cli
 from facesort.core.gallery import Gallery, Person
 from facesort.core.records import Analysis, Face
+from facesort.engine.gallery.reembed import reembed
 from facesort.engine.gallery.reference_check import (
     Likeness,
     check_identity,
@@ -29,6 +30,7 @@ from facesort.engine.gallery.uploads import private_files
 from facesort.engine.gallery.view import read_gallery
 from facesort.engine.setup import set_up
 from facesort.errors import RefusedReferenceError
+from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.lab.seed.cards import report_html
@@ -236,6 +238,48 @@ def test_force_does_not_mend_a_bad_photo(job: Job, tmp_path: Path) -> None:
     two = photo(tmp_path, "two.png", [1, 2])
 
     assert verdicts(offer(job, Candidate("Ada", two, force=True))) == [Reason.SEVERAL_FACES]
+
+
+def test_one_of_several_faces_is_taken_by_its_number(job: Job, tmp_path: Path) -> None:
+    """Faces are counted from the left; one photo can serve each person in it."""
+    two = photo(tmp_path, "two.png", [1, 2])
+    offer(job, Candidate("Ada", photo(tmp_path, "ada.png", [1], 100)))
+
+    reports = offer(
+        job,
+        Candidate("Ben", two, face=3),
+        Candidate("Ben", two, face=1),
+        Candidate("Ben", two, face=2),
+        Candidate("Ada", two, face=1),
+        Candidate("Ada", two, face=2),
+    )
+
+    assert verdicts(reports) == [
+        Reason.NO_FACE, Reason.LOOKS_LIKE_OTHER, None, None, Reason.ALREADY_THERE,
+    ]  # fmt: skip
+    assert "there is no face 3: counted from the left, the photo has 2" in str(reports[0].refused)
+    assert known(job) == {"Ada": ["ada.png", "two.png"], "Ben": ["two.png"]}
+    ada, ben = read_gallery(*job).cards
+    assert np.linalg.norm(ada.references[1].embedding - ada.references[0].embedding) < 0.8
+    assert np.linalg.norm(ben.references[0].embedding - ada.references[0].embedding) > 1
+
+
+def test_another_face_that_reaches_into_the_crop_is_not_taken_for_the_chosen_one(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(job, Candidate("Ada", photo(tmp_path, "two.png", [1, 2]), face=1))
+    chosen, beside = (
+        face(number, box=np.array(box, np.float32))
+        for number, box in ((5, (60, 60, 150, 150)), (6, (140, 0, 211, 211)))
+    )
+    monkeypatch.setattr(
+        "facesort.engine.gallery.reembed.find_faces", lambda *_, **__: (beside, chosen)
+    )
+
+    assert reembed(job[0], load_engine(job[1], threads=1)) == []
+
+    (card,) = read_gallery(*job).cards
+    assert (card.references[0].embedding == chosen.embedding).all()
 
 
 def test_the_callers_executor_stays_open(job: Job, tmp_path: Path) -> None:

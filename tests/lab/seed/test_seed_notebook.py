@@ -201,7 +201,7 @@ def test_only_likeness_can_be_overridden(
     assert "Twin" not in names(four)
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(panel.form, "send", said.append)
-    anyway, _ = alike.children[1].children
+    anyway = alike.children[1]
 
     anyway.click()
 
@@ -218,7 +218,7 @@ def test_what_is_to_be_decided_stays_when_more_is_added(four: SeedSession, tmp_p
     assert ["twin.png" in tile for tile in shown(panel)] == [True, False]
     assert "ben.png" in shown(panel)[1]
 
-    leave_out = panel.results.children[0].children[1].children[1]
+    leave_out = panel.results.children[0].children[-1]
     leave_out.click()
 
     assert ["ben.png" in tile for tile in shown(panel)] == [True]
@@ -227,18 +227,41 @@ def test_what_is_to_be_decided_stays_when_more_is_added(four: SeedSession, tmp_p
 def test_a_decision_can_be_repeated_when_it_failed(four: SeedSession, tmp_path: Path) -> None:
     panel = AddPanel(four)
     add(panel, "Twin", photo(tmp_path, "twin.png", [1], 100))
-    anyway = panel.results.children[0].children[1].children[0]
+    (tile,) = panel.results.children
     database = four.workspace.root / "facesort.duckdb"
     database.rename(tmp_path / "away")
     database.mkdir()
-    anyway.click()
+    tile.children[1].click()
     assert "cannot be written" in panel.message.value
     database.rmdir()
     (tmp_path / "away").rename(database)
 
-    anyway.click()
+    tile.children[1].click()
 
     assert "Twin" in names(four)
+
+
+def test_the_face_of_a_person_is_chosen_by_its_number(four: SeedSession, tmp_path: Path) -> None:
+    panel = AddPanel(four)
+    add(panel, "Zoe", photo(tmp_path, "group.png", [2, 9, 3]))
+    (tile,) = panel.results.children
+    choice = tile.children[1]
+    assert choice.label == "Which face of group.png is Zoe?"
+    drawn = [[left, 60, 96, 96] for left in (20, 140, 260)]
+    assert np.array(choice.boxes) * [640, 240, 640, 240] == pytest.approx(np.array(drawn), abs=2)
+    assert Image.open(io.BytesIO(choice.picture)).size == (1120, 420)
+
+    choice._handle_custom_msg({"face": 1}, [])
+
+    assert "looks_like_other" in tile.children[0].value
+    assert "Person 2" in tile.children[0].value
+    assert "Zoe" not in names(four)
+    tile.children[-1].click()
+    add(panel, "Zoe", photo(tmp_path, "group.png", [2, 9, 3]))
+    (tile,) = panel.results.children
+    tile.children[1]._handle_custom_msg({"face": 2}, [])
+    assert [">added<" in text for text in shown(panel)] == [True]
+    assert names(four)[-1] == "Zoe"
 
 
 def test_a_taken_folder_is_reported_and_nothing_is_added(four: SeedSession, tmp_path: Path) -> None:
