@@ -17,6 +17,7 @@ from facesort.lab.review.session import ReviewSession
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.remarks import wrong_files_remark
 from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import local_time
 from facesort.store.queries import reports
 from facesort.store.queries.journal import Action, history
 
@@ -28,18 +29,15 @@ class HistoryPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "history")
-        self.undo_button = widgets.Button(description="Undo", icon="undo")
         self.redo_button = widgets.Button(description="Redo", icon="repeat")
-        self.undo_button.on_click(lambda _: self.undo())
         self.redo_button.on_click(lambda _: self.redo())
         self.table = widgets.HTML()
-        self.add(widgets.HBox([self.undo_button, self.redo_button]), self.table)
+        self.add(self.redo_button, self.table)
 
     def update(self) -> str:
         """Show the newest actions."""
         actions = self.session.read(history)
         undone = sum(action.undone for action in actions)
-        self.undo_button.disabled = undone == len(actions)
         self.redo_button.disabled = undone == 0
         self.table.value = _table(actions)._repr_html_() if actions else ""
         if not actions:
@@ -58,11 +56,11 @@ def _describe_redo(action: Action | None) -> str:
 
 def _table(actions: list[Action]) -> Table:
     rows = [
-        (f"{action.done_at:%Y-%m-%d %H:%M}", action.summary, "undone" if action.undone else "")
+        (local_time(action.done_at), action.summary, "undone" if action.undone else "")
         for action in actions[:_SHOWN]
     ]
     older = len(actions) - len(rows)
-    return Table(("Time (UTC)", "Action", ""), rows, note=f"{older:,} older ones." if older else "")
+    return Table(("Time", "Action", ""), rows, note=f"{older:,} older ones." if older else "")
 
 
 class RematchPanel(Panel):

@@ -42,7 +42,8 @@ class Panel:
 
     def add(self, *children: widgets.Widget) -> None:
         """Put these below the message, and fill them."""
-        self.widget.children = (widgets.HBox([self.message, self.refresh_button]), *children)
+        top = widgets.HBox([self.message, self.refresh_button])
+        self.widget.children = (top, self.session.history_line.widget, *children)
         self.refresh()
 
     def update(self) -> str:

@@ -18,6 +18,7 @@ from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.event import alike_sentences, event_sentences
+from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -45,6 +46,8 @@ class ReviewSession(Session):
         A panel that takes longer than this to refresh does not refresh by itself.
     unknown_groups : Kept
         Groups without a reference, as they were found last.
+    history_line : HistoryLine
+        In every section.
     """
 
     pause_s = 0.8
@@ -53,6 +56,7 @@ class ReviewSession(Session):
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
         super().__init__(workspace, pack)
         self.unknown_groups = Kept()
+        self.history_line = HistoryLine(self)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -68,6 +68,11 @@ def duration(seconds: float) -> str:
 def timestamp(time: datetime) -> str:
     """Format a stored time, which is in UTC."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local_time(time: datetime) -> str:
+    """Format a stored time, which is in UTC, in the zone of this computer: ``2026-05-04 14:32``."""
+    return f"{time.replace(tzinfo=UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def decimals(distance: float) -> str:

@@ -37,3 +37,12 @@ def history(store: Store) -> list[Action]:
         "SELECT action_id, done_at, kind, summary, undone FROM action ORDER BY action_id DESC"
     )
     return [Action(*row) for row in rows]
+
+
+def last_action(store: Store) -> Action | None:
+    """The newest action that is not undone, which an undo takes back."""
+    rows = store.rows(
+        "SELECT action_id, done_at, kind, summary, undone FROM action WHERE NOT undone "
+        "ORDER BY action_id DESC LIMIT 1"
+    )
+    return Action(*rows[0]) if rows else None

@@ -6,6 +6,8 @@ import csv
 import io
 import math
 import shutil
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import nbformat
@@ -169,7 +171,7 @@ def test_a_person_is_shown_worst_first_with_what_was_learned(session: ReviewSess
 def test_the_selected_person_stays_selected_while_others_come_and_go(
     session: ReviewSession,
 ) -> None:
-    panel, log = PersonPanel(session), HistoryPanel(session)
+    panel = PersonPanel(session)
     panel.person.value = "Person 2"
     shown = panel.sheet.revision
     panel.to.value = "A new one"
@@ -177,7 +179,7 @@ def test_the_selected_person_stays_selected_while_others_come_and_go(
     assert panel.person.options[0][1] == "A new one"
     assert (panel.person.value, panel.sheet.revision) == ("Person 2", shown + 1)
     panel.person.value = "A new one"
-    log.undo_button.click()
+    session.history_line.button.click()
     assert panel.person.value == "Person 1", "the first of those who are left"
 
 
@@ -317,11 +319,36 @@ def test_pairs_that_competed_are_shown_with_their_faces(
 # --- history and re-match ---------------------------------------------------------------------
 
 
+def test_every_section_has_undo_and_the_last_action_within_reach(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        panels = [panel(session) for panel in PANELS]
+        line = session.history_line
+        assert all(line.widget in panel.widget.children for panel in panels)
+        first = panels[0].sheet
+        press(first, "yes", *ids(first))
+        (newest, *_) = session.read(history)
+        local = newest.done_at + timedelta(hours=5, minutes=30)
+        assert (
+            f"Last: yes for 2 faces: Person 1, Person 2 ({local:%Y-%m-%d %H:%M})" in line.text.value
+        )
+        assert f"{local:%Y-%m-%d %H:%M}" in panels[4].table.value, "the table says the same"
+        line.button.click()
+        assert "Undone: yes for 2 faces" in line.text.value
+        assert len(ids(first)) == 2
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_undo_and_redo(session: ReviewSession) -> None:
     doubtful, log = DoubtfulPanel(session), HistoryPanel(session)
     press(doubtful.sheet, "yes", *ids(doubtful.sheet))
     assert log.redo_button.disabled
-    log.undo_button.click()
+    session.history_line.button.click()
     assert len(ids(doubtful.sheet)) == 2
     assert "1 undone" in log.message.value
     log.redo_button.click()
