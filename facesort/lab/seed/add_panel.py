@@ -32,7 +32,9 @@ class AddPanel:
         self.form = AddForm(self.add)
         self.message = widgets.HTML()
         self.results = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px"))
-        self.widget = widgets.VBox([self.form, self.message, self.results])
+        self.widget = widgets.VBox(
+            [session.history_line.widget, self.form, self.message, self.results]
+        )
         session.follow("add", self.refresh)
         self.refresh()
 

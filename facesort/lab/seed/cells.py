@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from facesort.lab.seed.gallery_panel import GalleryPanel
 from facesort.lab.seed.plots import plot_closest_pair, plot_confusion, shown_persons
 from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
+from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.plots import picture, shorten
 from facesort.lab.shared.session import Live
@@ -83,7 +85,7 @@ def show_coach(session: SeedSession) -> Live:
         columns = ("Person", "References", "Missing", "What to do")
         return Table(columns, rows[:_MAX_ADVISED], note=note)
 
-    return session.live("coach", content)
+    return _live(session, "coach", content)
 
 
 def show_confusion(session: SeedSession) -> Live:
@@ -101,7 +103,7 @@ def show_confusion(session: SeedSession) -> Live:
         figure.suptitle(text, x=0.01, ha="left", fontsize=10)
         return picture(figure, text)
 
-    return session.live("confusion", content)
+    return _live(session, "confusion", content)
 
 
 def show_closest_pair(session: SeedSession) -> Live:
@@ -114,7 +116,14 @@ def show_closest_pair(session: SeedSession) -> Live:
         text = _describe(pair, session.thresholds)
         return faces_picture(plot_closest_pair(pair, text), text)
 
-    return session.live("closest", content)
+    return _live(session, "closest", content)
+
+
+def _live(session: SeedSession, key: str, content: Callable[[], object]) -> Live:
+    """A display that follows the gallery; where somebody can press it, with undo above."""
+    return session.live(
+        key, content, above=session.history_line.widget if is_interactive() else None
+    )
 
 
 def _describe(pair: ClosestPair, thresholds: Thresholds) -> str:

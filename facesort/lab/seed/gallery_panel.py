@@ -32,7 +32,12 @@ class GalleryPanel:
         # Reused, so that the browser keeps the scroll position.
         self._tiles: dict[str, widgets.VBox] = {}
         self.widget = widgets.VBox(
-            [widgets.HBox([self.find, self.summary]), self.cards, self.editor.widget]
+            [
+                session.history_line.widget,
+                widgets.HBox([self.find, self.summary]),
+                self.cards,
+                self.editor.widget,
+            ]
         )
         session.follow("gallery", self.refresh)
         self.refresh()

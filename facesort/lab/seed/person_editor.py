@@ -17,7 +17,7 @@ from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.session import discard
 
-_UNDO = "`facesort undo` or 04_review undoes this."
+_UNDO = "Undo takes this back."
 
 
 class PersonEditor:

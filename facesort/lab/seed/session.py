@@ -14,6 +14,7 @@ from facesort.engine.gallery.uploads import private_files
 from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
+from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -47,6 +48,11 @@ class SeedSession(Session):
     executor : Executor, optional
         Where to analyse.  Default: one process on this machine, started with the first photo and kept, so that
         only the first photo waits for the model to load.
+
+    Attributes
+    ----------
+    history_line : HistoryLine
+        In every section.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class SeedSession(Session):
         super().__init__(workspace, pack)
         self._executor = executor
         self._view: GalleryView | None = None
+        self.history_line = HistoryLine(self)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -24,10 +24,13 @@ class Live:
     ----------
     content : callable
         Returns the object to display.
+    above : Widget, optional
+        Displayed above it.
     """
 
-    def __init__(self, content: Callable[[], object]) -> None:
+    def __init__(self, content: Callable[[], object], above: DOMWidget | None = None) -> None:
         self.content = content
+        self._above = above
         self._handle: DisplayHandle | None = None
         self._shown: object = None
 
@@ -47,6 +50,8 @@ class Live:
             discard(before)
 
     def _ipython_display_(self) -> None:
+        if self._above is not None:
+            display(self._above)
         self._shown = self.content()
         self._handle = display(self._shown, display_id=True)
 
@@ -100,9 +105,16 @@ class Session:
         """
         (self._deferred if deferred else self._observers)[key] = refresh
 
-    def live(self, key: str, content: Callable[[], object], *, deferred: bool = False) -> Live:
+    def live(
+        self,
+        key: str,
+        content: Callable[[], object],
+        *,
+        deferred: bool = False,
+        above: DOMWidget | None = None,
+    ) -> Live:
         """A display that follows the session."""
-        shown = Live(content)
+        shown = Live(content, above)
         self.follow(key, shown.refresh, deferred=deferred)
         return shown
 

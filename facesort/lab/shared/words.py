@@ -66,13 +66,18 @@ def duration(seconds: float) -> str:
 
 
 def timestamp(time: datetime) -> str:
-    """Format a stored time, which is in UTC."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+    """Format a stored time, which is in UTC, in the zone of this computer: ``2026-05-04 14:32:05 +02:00``."""
+    local = _local(time)
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
 
 
 def local_time(time: datetime) -> str:
     """Format a stored time, which is in UTC, in the zone of this computer: ``2026-05-04 14:32``."""
-    return f"{time.replace(tzinfo=UTC).astimezone():%Y-%m-%d %H:%M}"
+    return f"{_local(time):%Y-%m-%d %H:%M}"
+
+
+def _local(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC).astimezone()
 
 
 def decimals(distance: float) -> str:

@@ -439,6 +439,55 @@ def test_names_can_be_searched(gallery: GalleryPanel) -> None:
     assert "4 people" in gallery.summary.value
 
 
+# --- undo -------------------------------------------------------------------------------------
+
+
+def test_what_was_done_is_told_and_undone_on_the_page(
+    four: SeedSession, gallery: GalleryPanel
+) -> None:
+    line = four.history_line
+    assert "4.png was added as a reference of Person 4" in line.text.value
+    gallery.editor.open("Person 1")
+    gallery.editor.name.value = "<b>Zoe"
+    gallery.editor.rename()
+    assert "Last: Person 1 was renamed to &lt;b&gt;Zoe (2" in line.text.value
+    assert names(four) == ["<b>Zoe", "Person 2", "Person 3", "Person 4"]
+
+    line.button.click()
+
+    assert "Undone: Person 1 was renamed to &lt;b&gt;Zoe." in line.text.value
+    assert names(four) == [f"Person {i}" for i in range(1, 5)]
+
+
+def test_an_undo_that_is_not_possible_says_why(four: SeedSession, tmp_path: Path) -> None:
+    database = four.workspace.root / "facesort.duckdb"
+    database.rename(tmp_path / "away")
+    database.mkdir()
+    four.history_line.button.click()
+    assert "cannot be written" in four.history_line.text.value
+    database.rmdir()
+    (tmp_path / "away").rename(database)
+    for _ in range(4):
+        four.history_line.button.click()
+    assert names(four) == []
+    assert four.history_line.button.disabled
+
+
+def test_the_gallery_is_sorted_by_name(empty: SeedSession, tmp_path: Path) -> None:
+    panel, gallery = AddPanel(empty), GalleryPanel(empty)
+    for identity, name in enumerate(("Zoe", "ada", "Ben"), start=1):
+        add(panel, name, photo(tmp_path, f"{name}.png", [identity]))
+    assert names(empty) == panel.form.names == ["ada", "Ben", "Zoe"]
+    cards = [tile.children[0].value for tile in gallery.cards.children]
+    assert [name in card for name, card in zip(names(empty), cards, strict=True)] == [True] * 3
+    view = empty.view()
+    apart = [
+        [np.linalg.norm(a.best.embedding - b.best.embedding) for b in view.cards]
+        for a in view.cards
+    ]
+    assert view.distances == pytest.approx(np.array(apart), abs=1e-5)
+
+
 # --- the coach --------------------------------------------------------------------------------
 
 CONTENT: list[Callable[[SeedSession], Any]] = [
