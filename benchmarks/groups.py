@@ -6,9 +6,11 @@
 ``lfw``: 60, 150 and 300 people of LFW with one to three references; all others are strangers.
 ``half``: the same among one half of the people (``--half 0``: the one that parameters were chosen on).
 ``crowd``: 15 people who look alike, by the pack itself; 8 of them have a reference.
+``few``: 4, 8 or 16 people with a reference, and 6 strangers.
 ``scenes``: people in full-size photos with several faces, beside 40 people of LFW.
 
-With ``--yes 0.5`` a user has confirmed every second face of the known people.
+With ``--yes 0.5`` a user has confirmed every second face of the known people, with ``--slips 1`` one face as that of
+another person; its photo is not counted.
 
 FNIR, FPIR and wrong names are counted by photos: what arrives in folders.  FPIR and wrong names by photos with one
 face: who else is in the others, the labels do not say.
@@ -183,6 +185,24 @@ def lfw_events(
         yield faces, make_event(faces, album, chosen, references, rng)
 
 
+def few_events(
+    faces: Faces, truth: dict[int, set[str]], people: int, draws: int = 20
+) -> Iterator[tuple[Faces, Event]]:
+    number = np.bincount(faces.photo, minlength=len(faces.paths))
+    album = {
+        name: [p for p in photos if number[p] == 1]
+        for name, photos in albums(faces, truth, lfw=True).items()
+    }
+    names = sorted(name for name in album if len(album[name]) >= 5)
+    for seed in range(draws):
+        rng = random.Random(seed)
+        chosen = rng.sample(names, people + 6)
+        yield (
+            faces,
+            make_event(faces, {name: album[name] for name in chosen}, chosen[:people], 1, rng),
+        )
+
+
 def crowd_events(
     faces: Faces, truth: dict[int, set[str]], alike: float, draws: int = 12
 ) -> Iterator[tuple[Faces, Event]]:
@@ -290,8 +310,26 @@ class After:
     """Of each file's faces."""
 
 
-def sorted_after(faces: Faces, event: Event, guard: bool = True, yes: float = 0.0) -> After:
-    """By groups and the event's own threshold, after a share `yes` of the known faces was confirmed."""
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A user's.
+
+    Parameters
+    ----------
+    yes : float
+        Share of the known faces that was confirmed.
+    slips : int
+        Faces that were confirmed as the next person.
+    """
+
+    yes: float = 0.0
+    slips: int = 0
+
+
+def sorted_after(
+    faces: Faces, event: Event, guard: bool = True, answers: Answers = Answers()
+) -> After:
+    """By groups and the event's own threshold, after a user's answers."""
     names = list(event.references)
     references = np.stack(
         [centroid(faces.embeddings[np.isin(faces.file, event.references[n])]) for n in names]
@@ -304,11 +342,16 @@ def sorted_after(faces: Faces, event: Event, guard: bool = True, yes: float = 0.
     order[np.lexsort((faces.face[rows], digests))] = np.arange(len(rows))
     lowest = 1 - (LOWEST * faces.loose) ** 2 / 2
     rng = random.Random(0)
-    confirmed = {
+    known = {
         row: names.index(min(event.truth[file]))
         for row, file in enumerate(faces.file[rows].tolist())
-        if len(event.truth.get(file, ())) == 1 and rng.random() < yes
+        if len(event.truth.get(file, ())) == 1
     }
+    confirmed = {row: person for row, person in known.items() if rng.random() < answers.yes}
+    slips = rng.sample(list(known), answers.slips)
+    confirmed |= {row: (known[row] + 1) % len(names) for row in slips}
+    for row in slips:
+        del event.truth[int(faces.file[rows[row]])]  # not counted
     together = list(confirmed.items())
     linkage = link(embeddings, photos, references, order=order, lowest=lowest, together=together)
     found = event_threshold(
@@ -402,13 +445,16 @@ def print_row(title: str, counts: Counts, thresholds: list[EventThreshold]) -> N
     )
 
 
-def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool, yes: float) -> None:
+def measure(
+    title: str, events: Iterator[tuple[Faces, Event]], before: bool, answers: Answers
+) -> None:
     old, new, free, thresholds = Counts(), Counts(), Counts(), list[EventThreshold]()
     for number, (faces, event) in enumerate(events):
         if before:
             old.add(count(faces, event, sorted_before(faces, event, random.Random(number)), {}))
-        after = sorted_after(faces, event, yes=yes)
-        unguarded = sorted_after(faces, event, guard=False, yes=yes)
+        whole = dataclasses.replace(event, truth=dict(event.truth))
+        after = sorted_after(faces, event, answers=answers)
+        unguarded = sorted_after(faces, whole, guard=False, answers=answers)
         new.add(count(faces, event, after.placed, after.held))
         new.split += split(event, after.groups)
         free.add(count(faces, event, unguarded.placed, {}))
@@ -422,13 +468,14 @@ def measure(title: str, events: Iterator[tuple[Faces, Event]], before: bool, yes
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="+", choices=["lfw", "half", "crowd", "scenes"])
+    parser.add_argument("tables", nargs="+", choices=["lfw", "half", "few", "crowd", "scenes"])
     parser.add_argument("--pack", required=True)
     parser.add_argument("--cache", type=Path, required=True, help="folder of embeddings")
     parser.add_argument("--assets", type=Path, default=Path("../shared"))
     parser.add_argument("--half", type=int, default=1)
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--no-before", action="store_true")
+    parser.add_argument("--slips", type=int, default=0, help="faces confirmed as somebody else")
     parser.add_argument("--yes", type=float, default=0.0, help="share of the known faces")
     options = parser.parse_args()
     cache = options.cache / f"lfw_{Path(options.pack).name}.npz"
@@ -437,6 +484,7 @@ def main() -> None:
     faces = cached_faces(cache)
     truth = labels(options.assets, faces.paths)
     before = not options.no_before
+    answers = Answers(options.yes, options.slips)
     print(
         "| event | FNIR | FPIR | FPIR, lone strangers | wrong names | photos of a stranger in one folder | "
         "held back: known + strangers | LOOSE |"
@@ -448,14 +496,15 @@ def main() -> None:
             for people in (60, 150) if table == "half" else (60, 150, 300):
                 for references in options.references:
                     events = lfw_events(faces, truth, people, references, half)
-                    measure(f"{table} {people} x {references}", events, before, options.yes)
+                    measure(f"{table} {people} x {references}", events, before, answers)
+        elif table == "few":
+            for people in (4, 8, 16):
+                measure(f"few {people} x 1", few_events(faces, truth, people), before, answers)
         elif table == "crowd":
             for alike in ALIKE:
-                measure(
-                    f"crowd + {alike:g}", crowd_events(faces, truth, alike), before, options.yes
-                )
+                measure(f"crowd + {alike:g}", crowd_events(faces, truth, alike), before, answers)
         else:
-            measure("scenes", scene_events(faces, truth), before, options.yes)
+            measure("scenes", scene_events(faces, truth), before, answers)
 
 
 if __name__ == "__main__":

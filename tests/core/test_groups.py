@@ -165,6 +165,28 @@ def test_a_yes_takes_away_only_the_other_face_of_its_photo() -> None:
     assert np.delete(said.person, 4).tolist() == np.delete(person, 4).tolist()
 
 
+def test_a_yes_for_the_wrong_person_takes_no_other_face_along() -> None:
+    faces, person, references = drawn(6, 12, spread=0.6)
+    assert linked(faces, references).person.tolist() == person.tolist()
+    found = linked(faces, references, together=[(12, 0)])
+    assert np.delete(found.person, 12).tolist() == np.delete(person, 12).tolist()
+    assert found.person[12] == -1, "in nobody else's group, as the user said"
+
+
+def test_several_yes_that_agree_bring_others_against_their_group() -> None:
+    """Six faces are like each other, and nearer to the reference of person 0 than to that of 1."""
+    rng = np.random.default_rng(0)
+    axes = np.eye(DIM)
+    references = unit(np.stack([axes[0] + 1.3 * axes[1], axes[2]]))
+    faces = unit(axes[0] + 0.3 * axes[2] + 0.08 * rng.standard_normal((6, DIM)))
+    assert linked(faces, references).person.tolist() == [0] * 6
+    one, three = (
+        linked(faces, references, together=[(row, 1) for row in range(number)]) for number in (1, 3)
+    )
+    assert one.person.tolist() == [1, 0, 0, 0, 0, 0]
+    assert three.person.tolist() == [1] * 6
+
+
 @pytest.mark.parametrize("alike", [0.0, 1.0])
 def test_a_yes_leaves_the_groups_of_strangers_beside_it_whole(alike: float) -> None:
     """Ten people are photographed with one stranger each time; seven of them are confirmed."""

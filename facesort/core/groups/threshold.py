@@ -142,7 +142,9 @@ def event_threshold(
     if len(references) >= MIN_PERSONS:
         given = (mean_cosine(strict), mean_cosine(loose), fpir)
         named, strangers = _strangers(faces, references, score, person, given)
-    few = len(references) < MIN_PERSONS or named < MIN_FACES
+    # Where people look alike, few are named in the end: that is no reason to fall back on the pack's LOOSE.
+    within = int(np.count_nonzero((person >= 0) & (score >= np.float32(mean_cosine(loose)))))
+    few = len(references) < MIN_PERSONS or max(named, within) < MIN_FACES
     pairs_tell = len(impostors) >= MIN_PAIRS
     bounds: dict[DecidedBy, float] = {"floor": mean_cosine(usual)}
     if not few:

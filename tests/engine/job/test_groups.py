@@ -212,3 +212,17 @@ def test_a_no_takes_that_face_out_and_leaves_the_others(tmp_path: Path) -> None:
     answer_faces(job.workspace, {face_id: f"Person {person_id}"}, "no")
     run_rematch(job.workspace, job.pack)
     assert named - set(job.rows(of_anybody)) == {one}
+
+
+def test_a_yes_for_the_wrong_person_changes_nobody_else(tmp_path: Path) -> None:
+    """LOOSE of all was stricter after it, and others lost their names."""
+    job = make_job(tmp_path / "job")
+    sort_in_threads(job.workspace, job.pack)
+    of_anybody = "SELECT face_id, person_id FROM face_state WHERE person_id IS NOT NULL"
+    named = dict(job.rows(of_anybody))
+    face_id = min(face for face, person in named.items() if person == 1)  # type: ignore[type-var]
+    answer_faces(job.workspace, {int(str(face_id)): "Person 2"}, "yes")
+    run_id, _ = run_rematch(job.workspace, job.pack)
+    assert dict(job.rows(of_anybody)) == named | {face_id: 2}
+    with job.workspace.open_store(read_only=True) as store:
+        assert reports.run_record(store, run_id).groups["loose"] == pytest.approx(FLOOR)
