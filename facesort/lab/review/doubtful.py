@@ -10,10 +10,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import cast
 
-from facesort.core.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
+from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
@@ -26,7 +26,9 @@ from facesort.store.queries.review import (
     doubtful_faces,
     doubtful_groups,
     faces_with_crops,
+    groups_that_fit,
 )
+from facesort.store.queries.review_filter import FaceFilter
 
 _SHOWN = 4  # faces on the tile of a group
 _GROUPS = PAGE // _SHOWN
@@ -69,24 +71,38 @@ class DoubtfulPanel(Panel):
         self._groups: dict[int, DoubtfulGroup] = {}
         self._open: set[int] = set()  # the group that any of these faces is in
         self._persons: dict[int, str] = {}
-        self.add(self.of_groups.widget, self.of_matches.widget)
+        usual = "the most doubtful first"
+        self.filter = FilterBar(self.first_pages, usual=usual, persons=True)
+        self.add(self.filter.widget, self.of_groups.widget, self.of_matches.widget)
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
-        found = self.session.read(doubtful_groups)
+        self.filter.offer(self.session.origins, self.session.face_counts())
+        chosen = self.filter.chosen()
+        every = self.session.read(doubtful_groups)
+        found = self.session.read(lambda store: groups_that_fit(store, every, chosen))
         self._groups = {min(group.face_ids): group for group in found}
         self._persons = {i: group.person for group in found for i in group.face_ids}
         self.session.read(self._show_groups)
         self.session.read(self._show_opened)
         loose = self.session.thresholds.loose
-        total = self.session.read(lambda store: self._show_faces(store, loose))
+        total = self.session.read(partial(count_doubtful, low_quality=LOW_QUALITY))
+        shown = self.session.read(lambda store: self._show_faces(store, chosen, loose))
         self.chain.refresh()
         self.opened_chain.refresh()
-        said = [several(len(found), "group")] if found else []
-        said += [several(total, "match", "matches")] if total else []
-        if said:
-            return f"{' and '.join(said)} to check, the most doubtful first."
-        return "No match is doubtful." if self.session.is_sorted() else NOT_SORTED
+        said = [of_all(len(found), len(every), "group")] if every else []
+        said += [of_all(shown, total, "match", "matches")] if total else []
+        if not said:
+            return "No match is doubtful." if self.session.is_sorted() else NOT_SORTED
+        if chosen.is_all:
+            first = "" if chosen.order else ", the most doubtful first"
+            return f"{' and '.join(said)} to check{first}."
+        return f"{' and '.join(said)} to check shown."
+
+    def first_pages(self) -> None:
+        """Show the first pages of what is chosen."""
+        self.groups.page = self.opened.page = self.sheet.page = 0
+        self.refresh()
 
     def _show_groups(self, store: Store) -> None:
         page, pages, part = paginate(self.groups.page, len(self._groups), _GROUPS)
@@ -111,11 +127,12 @@ class DoubtfulPanel(Panel):
         self.opened_layer.title(f"{faces(len(group.face_ids))} that may be {group.person}.")
         self.opened.show(self.session.tiles(store, found, pair_tile), page, pages)
 
-    def _show_faces(self, store: Store, loose: float) -> int:
-        total = count_doubtful(store, low_quality=LOW_QUALITY)
+    def _show_faces(self, store: Store, chosen: FaceFilter, loose: float) -> int:
+        total = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
         page, pages, part = paginate(self.sheet.page, total)
         found = doubtful_faces(
             store,
+            chosen,
             loose=loose,
             low_quality=LOW_QUALITY,
             limit=PAGE,

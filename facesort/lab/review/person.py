@@ -9,14 +9,15 @@ import ipywidgets as widgets
 from facesort.core.foreign_text import printable
 from facesort.engine.review import answers
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
+from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, Tile, paginate
+from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile
 from facesort.store.queries import Store
 from facesort.store.queries.gallery import known_person
-from facesort.store.queries.review import faces_of_person
+from facesort.store.queries.review import count_faces_of, faces_of_person
 
 _ACTIONS = (
     SheetAction("take", "Take away", "t", "bad", "never given to this person again", removes=True),
@@ -43,7 +44,10 @@ class PersonPanel(Panel):
         self.place = Place(self.sheet, self.chain.layer)
         self._setting_options = False
         self.person.observe(lambda _: None if self._setting_options else self.turn(0), "value")
-        self.add(widgets.HBox([self.person, self.to]), self.place.widget)
+        self.filter = FilterBar(lambda: self.turn(0), usual="the most distant first")
+        row = widgets.Layout(flex_flow="row wrap")
+        fields = widgets.Box([self.person, self.to], layout=row)
+        self.add(fields, self.filter.widget, self.place.widget)
 
     def update(self) -> str:
         """Show the page of faces."""
@@ -55,18 +59,24 @@ class PersonPanel(Panel):
         if name is None:
             self.sheet.show([])
             return "Nobody is in the gallery yet."
-        page, pages, part = paginate(self.sheet.page, counts[name])
+        self.filter.offer(self.session.origins)
+        chosen = self.filter.chosen()
 
-        def faces_on_page(store: Store) -> list[Tile]:
+        def faces_on_page(store: Store) -> int:
             person_id = known_person(store, name).person_id
-            found = faces_of_person(store, person_id, limit=PAGE, offset=part.start)
-            return self.session.tiles(store, found, face_tile)
+            some = counts[name] if chosen.is_all else count_faces_of(store, person_id, chosen)
+            page, pages, part = paginate(self.sheet.page, some)
+            found = faces_of_person(store, person_id, chosen, limit=PAGE, offset=part.start)
+            self.sheet.show(self.session.tiles(store, found, face_tile), page, pages)
+            return some
 
-        tiles = self.session.read(faces_on_page)
-        self.sheet.show(tiles, page, pages)
-        if not tiles and not self.session.is_sorted():
+        some = self.session.read(faces_on_page)
+        if not counts[name] and not self.session.is_sorted():
             return NOT_SORTED
-        return f"{faces(counts[name])} of {name}, the most distant first."
+        what = f"{of_all(some, counts[name], 'face')} of {name}"
+        if chosen.is_all:
+            return f"{what}." if chosen.order else f"{what}, the most distant first."
+        return f"{what} shown."
 
     def _set_options(self, counts: Mapping[str, int]) -> None:
         """Offer these persons; the selected one stays selected as long as there is one of that name."""

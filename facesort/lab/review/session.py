@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from facesort.core.matching import Thresholds
@@ -25,6 +25,7 @@ from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import person_summaries
+from facesort.store.queries.review_filter import Origins, origins
 from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
@@ -94,6 +95,11 @@ class ReviewSession(Session):
         found = list(faces)
         near = neighbours(store, found, self.pack.pack_id)
         return [draw(face, near.get(face.face_id)) for face in found]
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Where the photos come from."""
+        return self.read(origins)
 
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""

@@ -11,6 +11,7 @@ import numpy as np
 from facesort.core.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.clusters import Cluster, UnknownPeople, find_unknown
+from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
@@ -18,6 +19,7 @@ from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction,
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.store.queries import face_sets
 from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review_filter import fitting
 from facesort.store.queries.review_unknown import LeftOut
 
 _SHOWN = 4  # faces on the tile of a group
@@ -68,17 +70,36 @@ class UnknownPeoplePanel(Panel):
         self.place = Place(self.groups, self.layer)
         self._clusters: dict[int, Cluster] = {}
         self._open: set[int] = set()  # the group that any of these faces is in
-        self.add(widgets.HBox([self.name, self.folder]), self.place.widget)
+        self.filter = FilterBar(self.first_page)
+        row = widgets.Layout(flex_flow="row wrap")
+        fields = widgets.Box([self.name, self.folder], layout=row)
+        self.add(self.filter.widget, fields, self.place.widget)
 
     def update(self) -> str:
         """Show the groups of those who have no name yet."""
         session = self.session
         found = find_unknown(session.workspace, session.pack, session.unknown_groups)
-        self._clusters = {int(cluster.face_ids.min()): cluster for cluster in found.clusters}
+        self.filter.offer(session.origins)
+        chosen = self.filter.chosen()
+        grouped = [i for cluster in found.clusters for i in cluster.face_ids.tolist()]
+        fit = self.session.read(lambda store: fitting(store, grouped, chosen))
+        self._clusters = {
+            int(cluster.face_ids.min()): cluster
+            for cluster in found.clusters
+            if not fit.isdisjoint(cluster.face_ids.tolist())
+        }
         self.name.options = list(self.session.face_counts())
         self.turn(self.groups.page)
         self.turn_faces(self.opened.page)
-        return _summary(found) if found.total or session.is_sorted() else NOT_SORTED
+        if not found.total and not session.is_sorted():
+            return NOT_SORTED
+        shown = of_all(len(self._clusters), len(found.clusters), "group")
+        return _summary(found) + ("" if chosen.is_all else f" {shown} shown.")
+
+    def first_page(self) -> None:
+        """Show the first page of what is chosen."""
+        self.groups.page = 0
+        self.refresh()
 
     def seconds(self) -> float:
         """What a refresh takes after a change, which the groups may depend on."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
+from facesort.store.queries.review_filter import EVERY_FACE, FaceFilter, fitting
 from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store, vectors
 
@@ -83,7 +84,13 @@ _DOUBTFUL = (
 
 
 def doubtful_faces(
-    store: Store, *, loose: float, low_quality: float = 0.0, limit: int, offset: int = 0
+    store: Store,
+    chosen: FaceFilter = EVERY_FACE,
+    *,
+    loose: float,
+    low_quality: float = 0.0,
+    limit: int,
+    offset: int = 0,
 ) -> list[StoredFace]:
     """Matches without a yes or no, the most doubtful first.
 
@@ -98,19 +105,26 @@ def doubtful_faces(
     low_quality : float
         STRICT matches below this quality are doubtful too.
     """
-    order = (
-        "ORDER BY s.answer IS NOT NULL, s.outcome = 'strict', CASE WHEN s.outcome = 'strict' THEN s.quality "
-        "WHEN s.reason = 'within_group' THEN ? - s.group_distance "
-        "ELSE least(? - s.distance, coalesce(s.runner_up_distance - s.distance, 2)) END, s.face_id LIMIT ? OFFSET ?"
+    first = (
+        "s.outcome = 'strict', CASE WHEN s.outcome = 'strict' THEN s.quality "
+        "WHEN s.reason = 'within_group' THEN ?::DOUBLE - s.group_distance "
+        "ELSE least(?::DOUBLE - s.distance, coalesce(s.runner_up_distance - s.distance, 2)) END, s.face_id"
     )
-    found = stored_faces(store, _DOUBTFUL + order, [low_quality, loose, loose, limit, offset])
+    asked = [] if chosen.order else [loose, loose]
+    where, parameters = chosen.condition()
+    order = f"ORDER BY s.answer IS NOT NULL, {chosen.ordered(first)} LIMIT ? OFFSET ?"
+    sql = f"{_DOUBTFUL} AND {where} {order}"
+    found = stored_faces(store, sql, [low_quality, *parameters, *asked, limit, offset])
     return with_crops(store, found)
 
 
-def count_doubtful(store: Store, *, low_quality: float = 0.0) -> int:
+def count_doubtful(
+    store: Store, chosen: FaceFilter = EVERY_FACE, *, low_quality: float = 0.0
+) -> int:
     """Number of doubtful faces."""
-    sql = "SELECT count(*) FROM face_shown s " + _DOUBTFUL  # noqa: S608
-    return int(store.value(sql, [low_quality]))
+    where, parameters = chosen.condition()
+    sql = f"SELECT count(*) FROM face_shown s {_DOUBTFUL} AND {where}"  # noqa: S608
+    return int(store.value(sql, [low_quality, *parameters]))
 
 
 def doubtful_groups(store: Store) -> list[DoubtfulGroup]:
@@ -124,6 +138,14 @@ def doubtful_groups(store: Store) -> list[DoubtfulGroup]:
         "ORDER BY bool_and(s.answer IS NOT NULL), count(*) DESC, min(s.face_id)"
     )
     return [DoubtfulGroup(name, tuple(face_ids), photos) for name, face_ids, photos in rows]
+
+
+def groups_that_fit(
+    store: Store, groups: Sequence[DoubtfulGroup], chosen: FaceFilter
+) -> list[DoubtfulGroup]:
+    """Groups with a face that a filter chooses."""
+    fit = fitting(store, [i for group in groups for i in group.face_ids], chosen)
+    return [group for group in groups if not fit.isdisjoint(group.face_ids)]
 
 
 def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> list[GroupFace]:
@@ -151,11 +173,25 @@ def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> lis
 
 
 def faces_of_person(
-    store: Store, person_id: int, *, limit: int | None = None, offset: int = 0
+    store: Store,
+    person_id: int,
+    chosen: FaceFilter = EVERY_FACE,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[StoredFace]:
     """Faces of a person, the most distant first; those never compared with the person come last."""
-    where = "WHERE s.person_id = ? ORDER BY s.distance DESC NULLS LAST, s.face_id LIMIT ? OFFSET ?"
-    return with_crops(store, stored_faces(store, where, [person_id, limit, offset]))
+    where, parameters = chosen.condition()
+    order = chosen.ordered("s.distance DESC NULLS LAST, s.face_id")
+    sql = f"WHERE s.person_id = ? AND {where} ORDER BY {order} LIMIT ? OFFSET ?"
+    return with_crops(store, stored_faces(store, sql, [person_id, *parameters, limit, offset]))
+
+
+def count_faces_of(store: Store, person_id: int, chosen: FaceFilter) -> int:
+    """How many of a person's faces a filter chooses."""
+    where, parameters = chosen.condition()
+    sql = f"SELECT count(*) FROM face_shown s WHERE s.person_id = ? AND {where}"  # noqa: S608
+    return int(store.value(sql, [person_id, *parameters]))
 
 
 def faces_with_crops(store: Store, face_ids: Sequence[int]) -> list[StoredFace]:
