@@ -10,6 +10,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import cast
 
+import ipywidgets as widgets
+
 from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
@@ -19,14 +21,17 @@ from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction, paginate
 from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
+from facesort.lab.shared.html import progress_html
 from facesort.store.queries import Store
 from facesort.store.queries.review import (
     DoubtfulGroup,
+    Progress,
     count_doubtful,
     doubtful_faces,
     doubtful_groups,
     faces_with_crops,
     groups_that_fit,
+    progress,
 )
 from facesort.store.queries.review_filter import FaceFilter
 
@@ -73,31 +78,42 @@ class DoubtfulPanel(Panel):
         self._persons: dict[int, str] = {}
         usual = "the most doubtful first"
         self.filter = FilterBar(self.first_pages, usual=usual, persons=True)
-        self.add(self.filter.widget, self.of_groups.widget, self.of_matches.widget)
+        self.progress = widgets.HTML()
+        self.add(self.progress, self.filter.widget, self.of_groups.widget, self.of_matches.widget)
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
-        self.filter.offer(self.session.origins, self.session.face_counts())
-        chosen = self.filter.chosen()
-        every = self.session.read(doubtful_groups)
-        found = self.session.read(lambda store: groups_that_fit(store, every, chosen))
-        self._groups = {min(group.face_ids): group for group in found}
-        self._persons = {i: group.person for group in found for i in group.face_ids}
-        self.session.read(self._show_groups)
-        self.session.read(self._show_opened)
-        loose = self.session.thresholds.loose
-        total = self.session.read(partial(count_doubtful, low_quality=LOW_QUALITY))
-        shown = self.session.read(lambda store: self._show_faces(store, chosen, loose))
+        persons, origins = self.session.face_counts(), self.session.origins
+        self.filter.offer(origins, persons)
+        chosen, loose = self.filter.chosen(), self.session.thresholds.loose
+        every, found, stands, shown = self.session.read(lambda s: self._show(s, chosen, loose))
         self.chain.refresh()
         self.opened_chain.refresh()
-        said = [of_all(len(found), len(every), "group")] if every else []
-        said += [of_all(shown, total, "match", "matches")] if total else []
+        self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
+        said = [of_all(found, every, "group")] if every else []
+        said += [of_all(shown, stands.to_check, "match", "matches")] if stands.to_check else []
         if not said:
             return "No match is doubtful." if self.session.is_sorted() else NOT_SORTED
         if chosen.is_all:
             first = "" if chosen.order else ", the most doubtful first"
             return f"{' and '.join(said)} to check{first}."
         return f"{' and '.join(said)} to check shown."
+
+    def _show(
+        self, store: Store, chosen: FaceFilter, loose: float
+    ) -> tuple[int, int, Progress, int]:
+        every = doubtful_groups(store)
+        found = groups_that_fit(store, every, chosen)
+        self._groups = {min(group.face_ids): group for group in found}
+        self._persons = {i: group.person for group in found for i in group.face_ids}
+        self._show_groups(store)
+        self._show_opened(store)
+        stands = progress(store, low_quality=LOW_QUALITY)
+        shown = stands.to_check
+        if not chosen.is_all:
+            shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
+        self._show_faces(store, chosen, loose, shown)
+        return len(every), len(found), stands, shown
 
     def first_pages(self) -> None:
         """Show the first pages of what is chosen."""
@@ -127,8 +143,7 @@ class DoubtfulPanel(Panel):
         self.opened_layer.title(f"{faces(len(group.face_ids))} that may be {group.person}.")
         self.opened.show(self.session.tiles(store, found, pair_tile), page, pages)
 
-    def _show_faces(self, store: Store, chosen: FaceFilter, loose: float) -> int:
-        total = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
+    def _show_faces(self, store: Store, chosen: FaceFilter, loose: float, total: int) -> None:
         page, pages, part = paginate(self.sheet.page, total)
         found = doubtful_faces(
             store,
@@ -141,7 +156,6 @@ class DoubtfulPanel(Panel):
         self._persons |= {f.face_id: f.person for f in found if f.person is not None}
         draw = partial(pair_tile, low_quality=LOW_QUALITY)
         self.sheet.show(self.session.tiles(store, found, draw), page, pages)
-        return total
 
     def turn(self, page: int) -> None:
         """Show another page of matches."""

@@ -20,3 +20,15 @@ def notice(text: str, *, good: bool | None = None) -> str:
         if text
         else ""
     )
+
+
+def progress_html(done: int, total: int, what: str) -> str:
+    """A bar and its figures, ``212 of 286 looked at``; nothing if there is nothing to do."""
+    if not total:
+        return ""
+    said = f"{done:,} of {total:,} {what}"
+    return (
+        f'<label class="mathjax_ignore" style="{TEXT_STYLE};display:flex;align-items:center;gap:10px">'
+        f'<progress max="{total}" value="{done}" style="width:220px;accent-color:{GREEN}"></progress>'
+        f"{html_text(said)}</label>"
+    )

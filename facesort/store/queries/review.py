@@ -53,6 +53,25 @@ class DoubtfulGroup:
     photos: int
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the review of doubtful faces is.
+
+    Parameters
+    ----------
+    to_check : int
+        Doubtful matches without a yes or no, those of groups in doubt aside.
+    looked_at : int
+        Faces with an answer, *not sure* included, that were doubtful when it was given.
+    total : int
+        Those, and the faces that nobody has looked at yet.
+    """
+
+    to_check: int
+    looked_at: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupFace:
     """A face of a person, or of a group in doubt.
@@ -81,6 +100,7 @@ _DOUBTFUL = (
     "WHERE s.person_id IS NOT NULL AND NOT s.by_user AND s.face_id NOT IN (SELECT face_id FROM ignored) "
     "AND (s.outcome = 'loose' OR s.quality < ?::FLOAT) "
 )
+_IN_DOUBT = "s.reason = 'group_in_doubt' AND s.face_id NOT IN (SELECT face_id FROM ignored)"
 
 
 def doubtful_faces(
@@ -127,12 +147,31 @@ def count_doubtful(
     return int(store.value(sql, [low_quality, *parameters]))
 
 
+def progress(store: Store, *, low_quality: float = 0.0) -> Progress:
+    """How far the review of doubtful faces is, by what is stored."""
+    to_check, left = store.rows(
+        "SELECT count(*), count(*) FILTER (s.answer IS NULL) FROM face_shown s " + _DOUBTFUL,  # noqa: S608
+        [low_quality],
+    )[0]
+    # A face that a re-match has settled since was doubtful in an earlier round.
+    looked_at = store.value(
+        "SELECT count(DISTINCT d.face_id) FROM decision d JOIN face f USING (face_id) "
+        "WHERE d.face_id IN (SELECT face_id FROM answer UNION ALL SELECT face_id FROM ignored) "
+        "AND (d.outcome = 'loose' OR d.reason = 'group_in_doubt' OR d.outcome = 'strict' AND f.quality < ?::FLOAT)",
+        [low_quality],
+    )
+    in_groups = store.value(
+        f"SELECT count(*) FROM face_shown s WHERE {_IN_DOUBT} AND s.answer IS NULL"  # noqa: S608
+    )
+    return Progress(int(to_check), int(looked_at), int(looked_at + left + in_groups))
+
+
 def doubtful_groups(store: Store) -> list[DoubtfulGroup]:
     """Groups that may be somebody, without a yes or no; the largest first, those answered with *unsure* last."""
     rows = store.rows(
-        "SELECT p.name, list(s.face_id ORDER BY s.quality DESC, s.face_id), count(DISTINCT s.photo_id) "
+        "SELECT p.name, list(s.face_id ORDER BY s.quality DESC, s.face_id), count(DISTINCT s.photo_id) "  # noqa: S608
         "FROM face_shown s JOIN person p ON p.person_id = s.candidate_id "
-        "WHERE s.reason = 'group_in_doubt' AND s.face_id NOT IN (SELECT face_id FROM ignored) "
+        f"WHERE {_IN_DOUBT} "
         # Faces that came to a person together did so at one distance.
         "GROUP BY p.person_id, p.name, s.group_distance "
         "ORDER BY bool_and(s.answer IS NOT NULL), count(*) DESC, min(s.face_id)"

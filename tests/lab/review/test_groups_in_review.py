@@ -155,6 +155,26 @@ def test_who_is_not_sure_of_a_group_is_asked_again(session: ReviewSession) -> No
     assert ids(panel.groups) == [6]
 
 
+def test_progress_is_what_was_answered_also_after_a_restart_and_a_re_match(
+    session: ReviewSession,
+) -> None:
+    panel = DoubtfulPanel(session)
+    assert "0 of 5 looked at" in panel.progress.value
+    press(panel.sheet, "no", 3)
+    press(panel.sheet, "unsure", 4)
+    assert "2 of 5 looked at" in panel.progress.value
+    press(panel.groups, "yes", 6)
+    assert '<progress max="5" value="5"' in panel.progress.value
+    press(panel.sheet, "undo")
+    assert "2 of 5 looked at" in panel.progress.value
+    again = DoubtfulPanel(ReviewSession(session.workspace, PACK))
+    assert "2 of 5 looked at" in again.progress.value
+    press(again.groups, "yes", 6)
+    rematch(session.workspace)
+    again.refresh()
+    assert "5 of 5 looked at" in again.progress.value
+
+
 def test_who_may_be_somebody_is_not_among_the_unknown(session: ReviewSession) -> None:
     unknown = UnknownPeoplePanel(session)
     assert unknown.groups.tiles == []
