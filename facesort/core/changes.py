@@ -183,6 +183,8 @@ class _Why:
             return f"gallery: + {self._name(gained)}"
         if lost is not None and self._missing(lost, self.after):
             return f"gallery: - {self._name(lost)}"
+        if new.reason == FaceReason.PERSON_TAKEN:
+            return "the person is another face of the photo"
         if self._by_threshold(old, new):
             what = setting("matching.loose", self.before, self.after)
             return f"{what}: {' -> '.join(thresholds_apart(self.before.loose, self.after.loose))}"

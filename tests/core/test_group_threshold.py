@@ -245,7 +245,7 @@ def decided(
     distances: list[list[float]],
     columns: list[int],
     doubtful: int | None = None,
-    alone: bool = True,
+    alone: bool | list[bool] = True,
     strict: float = 0.0,
     anyway: float = 0.0,
     others: int = 12,
@@ -256,7 +256,7 @@ def decided(
         distances=np.full(n, 1.05, np.float32),
         others=np.full(n, others),
         doubtful=np.arange(n) == doubtful,
-        alone=np.full(n, alone),
+        alone=np.broadcast_to(alone, n),
     )
     event = replace(at(mean_cosine(1.1)), loose=1.1, alone=1.045, anyway=anyway)
     thresholds = Thresholds(strict, event.loose, 0)
@@ -314,6 +314,15 @@ def test_a_person_whose_group_has_a_face_here_gets_no_other() -> None:
     assert (first.person_id, other.person_id) == (10, None)
     assert other.reason is FaceReason.PERSON_TAKEN
     assert named([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
+
+
+def test_a_second_face_of_a_person_says_that_the_person_is_taken() -> None:
+    """Also if it is in a group of nobody's, which says less; not if somebody else is near, who is not in the photo."""
+    first, second = decided([[0.9, 1.4], [0.95, 1.4]], [0, -1], alone=[True, False])
+    assert (first.person_id, second.person_id) == (10, None)
+    assert second.reason is FaceReason.PERSON_TAKEN
+    _, second = decided([[0.9, 1.4], [0.95, 1.0]], [0, -1], alone=[True, False])
+    assert (second.person_id, second.reason) == (None, FaceReason.UNKNOWN_GROUP)
 
 
 def test_what_a_group_brought_is_told_with_its_distance_and_size() -> None:

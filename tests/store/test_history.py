@@ -261,6 +261,11 @@ BY_GROUP = replace(ADA_THEN, reason=FaceReason.WITHIN_GROUP, distance=0.8, group
             replace(UNKNOWN_THEN, distance=0.55, reason=FaceReason.UNKNOWN_GROUP),
             "its group",
         ),
+        (
+            BY_GROUP,
+            replace(UNKNOWN_THEN, distance=0.55, reason=FaceReason.PERSON_TAKEN),
+            "the person is another face of the photo",
+        ),
         (ADA_THEN, replace(BY_GROUP, person_id=BO), "its group"),
         (ADA_THEN, replace(ADA_THEN, person_id=BO, group_distance=0.5), "its group"),
         (ADA_THEN, replace(UNKNOWN_THEN, distance=0.9), "gallery: faces learned since"),

@@ -154,12 +154,14 @@ def decide_in_groups(
     within = np.float32(threshold.alone)
     near = distances <= within
     allowed = near if rejected is None else near & ~rejected
+    here = np.isin(person_ids, [one.person_id for one in decisions if one.person_id is not None])
     found = []
     for face, (decision, column) in enumerate(
         zip(decisions, proposed.columns.tolist(), strict=True)
     ):
         if decision.reason is FaceReason.ABOVE_LOOSE and near[face].any():
-            decision = replace(decision, reason=_closed(allowed[face], bool(proposed.alone[face])))
+            is_alone = bool(proposed.alone[face])
+            decision = replace(decision, reason=_closed(allowed[face], here, is_alone))
         if column >= 0:
             person_id, own = int(person_ids[column]), proposed.of([face])
             decision = _explained(decision, distances[face], person_id, column, own, within)
@@ -167,11 +169,21 @@ def decide_in_groups(
     return tuple(found)
 
 
-def _closed(allowed: NDArray[np.bool_], alone: bool) -> FaceReason:
-    """Why a face that is near enough alone is nobody's; `allowed` are the near persons without a *no*."""
+def _closed(allowed: NDArray[np.bool_], here: NDArray[np.bool_], is_alone: bool) -> FaceReason:
+    """Why a face that is near enough alone is nobody's, by what says most: the user, the photo, its group.
+
+    Parameters
+    ----------
+    allowed, here : ndarray of shape (n_persons,), bool
+        Near persons without a *no*, and those who have another face of the photo.
+    is_alone : bool
+        Whether it may be named without a group.
+    """
     if not allowed.any():
         return FaceReason.REJECTED_BY_USER
-    return FaceReason.PERSON_TAKEN if alone else FaceReason.UNKNOWN_GROUP
+    if is_alone or here[allowed].all():
+        return FaceReason.PERSON_TAKEN
+    return FaceReason.UNKNOWN_GROUP
 
 
 def _explained(
