@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from IPython.display import Image, Markdown
+from IPython.display import Markdown
 from ipywidgets import Widget
 from PIL import Image as Pillow
 
@@ -19,7 +19,7 @@ from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
-from facesort.lab.shared.plots import chart, picture
+from facesort.lab.shared.plots import Plot, chart, picture
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
@@ -34,7 +34,7 @@ def show_runs(report: AuditReport) -> Sections | Markdown:
     return runs_sections(report.runs, report.drops_by_run, report.groups_by_run, report.saved)
 
 
-def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
+def show_dropped_faces(report: AuditReport) -> Plot | Widget | Markdown:
     """Dropped faces nearest to somebody in the gallery, each beside that person's best reference."""
     faces = report.dropped_faces
     if faces is None:
@@ -45,7 +45,7 @@ def show_dropped_faces(report: AuditReport) -> Image | Widget | Markdown:
     return faces_picture(plot_contact_sheet(faces), text)
 
 
-def show_faceless(report: AuditReport) -> Image | Widget | Markdown:
+def show_faceless(report: AuditReport) -> Plot | Widget | Markdown:
     """Photos in which no face was found, read from the source again."""
     if report.dropped_faces is None:
         return Markdown(NOT_REQUESTED)
@@ -171,20 +171,20 @@ def show_changes(report: AuditReport) -> Sections | Markdown:
     return comparison_sections(report, report.comparison)
 
 
-def show_coverage(report: AuditReport) -> Image | Markdown:
-    """Photos per person and hour."""
+def show_coverage(report: AuditReport) -> Plot | Markdown:
+    """Photos per person and hour, or day of a long event."""
     people = [(name, photos) for name, photos, *_ in report.coverage if photos]
     if not people:
         return Markdown("Nobody is in a photo yet.")
     shown = people[:MAX_ROWS]
-    title = "Photos per person and hour"
+    title = "Photos per person and time"
     if len(people) > len(shown):
         title += f"; of {len(people):,} people, the {len(shown)} in fewest"
     height = 1.4 + 0.28 * len(shown)
     draw = partial(plot_coverage, people=dict(shown), rows=report.coverage_by_hour)
     figure = chart(draw, height=height)
     figure.axes[0].set_title(title, loc="left")
-    return picture(figure, title)
+    return picture(figure, f"{title}: {', '.join(f'{name} {photos:,}' for name, photos in shown)}.")
 
 
 def show_short(report: AuditReport) -> Table | Markdown:

@@ -12,6 +12,7 @@ from facesort.core.changes import (
     different_settings,
     setting,
 )
+from facesort.core.words import several, thresholds_apart
 from facesort.lab.audit.report import LISTED, AuditReport, Comparison
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
@@ -50,20 +51,34 @@ def _circumstances(report: AuditReport, compared: Comparison) -> Table | str:
     rows = [("gallery", then, now) for then, now in _gallery(before, after, report.names)]
     if before.pack_id != after.pack_id:
         rows.append(("model pack", before.pack_id[:12], after.pack_id[:12]))
+    then, now = (_calibration(each.settings) for each in (before, after))
+    if then != now:
+        rows.append(("calibrated", then, now))
     rows += [
-        (setting(name, before, after), _shown(then), _shown(now))
+        (setting(name, before, after), *_shown(then, now))
         for name, then, now in different_settings(before, after)
-        if name not in _HARMLESS
+        if name not in _HARMLESS and not name.startswith("calibration.")
     ]
     if not rows:
         return "The same settings, the same model pack and the same gallery."
     return Table(("What", "Before", "After"), rows)
 
 
-def _shown(value: object) -> str:
-    return (
-        "not set" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-    )
+def _calibration(settings: Mapping[str, object]) -> str:
+    """When the thresholds of a run were calibrated, from how many persons, and whose choice they are."""
+    if "calibration.id" not in settings:
+        return "no"
+    chosen = "by hand" if settings["calibration.by_hand"] else "as suggested"
+    persons = several(int(str(settings["calibration.persons"])), "person")
+    day, _, time = str(settings["calibration.date"]).partition("T")
+    return f"{day} {time[:5]} UTC, {persons}, {chosen}"
+
+
+def _shown(then: object, now: object) -> tuple[str, str]:
+    if isinstance(then, float) and isinstance(now, float):
+        return thresholds_apart(then, now)
+    one, other = ("not set" if value is None else str(value) for value in (then, now))
+    return one, other
 
 
 def _gallery(

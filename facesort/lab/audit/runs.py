@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from facesort.core.words import several
 from facesort.lab.audit.tables import Sections, interval
@@ -125,9 +126,15 @@ def _decided(run: RunRecord, saved: SavedRun | None) -> tuple[object, ...]:
         f"{run.run_id} {run.kind}",
         f"{run.pack_name} {run.pack_id[:8]}",
         " / ".join(decimals(matching[name]) for name in ("strict", "loose", "margin")),
-        calibration.get("id", "none"),
+        _calibrated(calibration),
         _name(saved.folder) if saved else "no saved run here",
     )
+
+
+def _calibrated(calibration: Mapping[str, Any]) -> str:
+    if not calibration:
+        return "none"
+    return f"{calibration['date'][:10]}, {'by hand' if calibration['by_hand'] else 'as suggested'}"
 
 
 def _unstarted(saved: SavedRun) -> tuple[object, ...]:

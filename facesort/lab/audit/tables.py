@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facesort.core.foreign_text import html_text, printable
 from facesort.lab.shared.drop_rate import DropRate
-from facesort.lab.shared.plots import BLUE, DARK
+from facesort.lab.shared.plots import BLUE
 from facesort.lab.shared.tables import Table, percent
 from facesort.store.queries.audit import DropRow
 
@@ -44,7 +44,7 @@ class Whisker:
         return (
             f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="vertical-align:middle" role="img" '
             f'aria-label="{html_text(interval(self.drop))}">'
-            f'<line x1="{overall}" x2="{overall}" y1="0" y2="{_HEIGHT}" stroke="{DARK}" stroke-dasharray="2 2"/>'
+            f'<line x1="{overall}" x2="{overall}" y1="0" y2="{_HEIGHT}" stroke="currentColor" stroke-dasharray="2 2"/>'
             f'<line x1="{low}" x2="{high}" y1="{middle}" y2="{middle}" stroke="{BLUE}" stroke-width="3"/>'
             f'<circle cx="{rate}" cy="{middle}" r="4" fill="{BLUE}"/></svg>'
         )

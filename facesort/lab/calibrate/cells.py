@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
-from IPython.display import HTML, Image, Markdown
+from IPython.display import HTML, Markdown
 from ipywidgets import Widget
 from matplotlib.figure import Figure
 
@@ -16,13 +17,13 @@ from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError
-from facesort.lab.calibrate.curves import plot_curves
-from facesort.lab.calibrate.histogram import DraggableChart, Group, plot_groups
+from facesort.lab.calibrate.curves import plot_curves, why_no_curve
+from facesort.lab.calibrate.histogram import DraggableChart, Group, in_words, plot_groups
 from facesort.lab.calibrate.panels import ApplyPanel, Controls
 from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import BLUE, GREY, ORANGE, picture, style
+from facesort.lab.shared.plots import BLUE, GREY, ORANGE, Plot, chart, headline, picture, style
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.summary import Summary
@@ -170,24 +171,30 @@ def _duplicates(session: CalibrationSession) -> str:
 
 def show_distances(session: CalibrationSession) -> DraggableChart:
     """Distances between faces of the same and of different people; the threshold lines can be dragged."""
+    there = _groups(session)
+    with mpl.rc_context(style()):
+        figure = Figure(figsize=(8.0, 4.2), layout="constrained")
+        marks = plot_groups(figure.add_subplot(), there, session.thresholds)
+    shown = DraggableChart(
+        figure,
+        marks,
+        lambda name, value: session.move(**{name.lower(): value}),
+        in_words(there, session.thresholds),
+    )
+    session.follow(
+        "distances", lambda: shown.show(session.thresholds.strict, session.thresholds.loose)
+    )
+    return shown
+
+
+def _groups(session: CalibrationSession) -> list[Group]:
     comparisons = session.comparisons
     groups = (
         Group("the same person", comparisons.fnmr().scores, BLUE, True),
         Group("different people", comparisons.fmr().scores, GREY, True),
         Group("a stranger and the nearest person", comparisons.fpir().scores, ORANGE, False),
     )
-    with mpl.rc_context(style()):
-        figure = Figure(figsize=(8.0, 4.2), layout="constrained")
-        there = [group for group in groups if len(group.scores)]
-        marks = plot_groups(figure.add_subplot(), there, session.thresholds)
-    text = "Histograms of distances between faces of the same and of different people, with STRICT and LOOSE"
-    shown = DraggableChart(
-        figure, marks, lambda name, value: session.move(**{name.lower(): value}), text
-    )
-    session.follow(
-        "distances", lambda: shown.show(session.thresholds.strict, session.thresholds.loose)
-    )
-    return shown
+    return [group for group in groups if len(group.scores)]
 
 
 def show_controls(session: CalibrationSession) -> Widget | Markdown:
@@ -251,16 +258,28 @@ def _counted(rate: Rate | None) -> tuple[str, str, str]:
 
 
 def show_curves(session: CalibrationSession) -> Live:
-    """ROC and DET with the operating point, or FPIR alone; follow the thresholds."""
+    """ROC and DET with the operating point, FPIR alone, or why there is no curve; follow the thresholds."""
 
-    def chart() -> Image:
-        figure = plot_curves(session.curves, session.point, session.calibration.targets.fpir)
-        text = "ROC of one comparison and DET of the whole gallery, with LOOSE marked"
-        if session.calibration.not_known:
-            text = "FPIR at every LOOSE, with LOOSE marked"
-        return picture(figure, text)
+    def content() -> Plot:
+        target, point = session.calibration.targets.fpir, session.point
+        rates = "; ".join(
+            f"{name} {value} ({counted}, 95 %: {interval})"
+            for name in ("FPIR", "FNIR", "FMR", "FNMR")
+            for value, counted, interval in [_counted(getattr(point, name.lower()))]
+            if counted
+        )
+        text = f"At LOOSE {decimals(point.thresholds.loose)}: {rates}."
+        if not (few := why_no_curve(session.curves, target)):
+            shown = "FPIR at every LOOSE" if session.calibration.not_known else "ROC and DET"
+            return picture(plot_curves(session.curves, point, target), f"{shown}. {text}")
+        groups = _groups(session)
+        figure = chart(
+            partial(plot_groups, groups=groups, thresholds=session.thresholds), height=4.0
+        )
+        headline(figure, few)
+        return picture(figure, f"{few} {text} {in_words(groups, session.thresholds)}")
 
-    return session.live("curves", chart, deferred=True)
+    return session.live("curves", content, deferred=True)
 
 
 def show_apply(session: CalibrationSession, *, apply: bool) -> Widget | HTML:

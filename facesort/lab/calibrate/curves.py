@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from facesort.core.calibration import Comparisons, OperatingPoint, Rate
+from facesort.core.words import several
 from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, style
 from facesort.lab.shared.words import share
 
 _STEP = 0.0025
 _BANDS = 20  # intervals are slow for a large gallery
 _WIDTH = 8.4  # inches, of a page
+_ENOUGH = 20  # people, below whom a curve has only a few steps
+_ZERO = 0.4  # of a decade: the distance of 0 to the smallest rate
 
 Numbers = NDArray[np.float64]
 
@@ -33,6 +37,8 @@ class Curves:
         None without genuine comparisons.
     persons : int
         In the gallery.
+    people : int
+        Who could be taken for somebody else: what FPIR is of.
     band_at : ndarray of shape (at most 20,), float64
         Thresholds at which FNIR has an interval; without it, FPIR.
     bands : tuple of Rate
@@ -45,6 +51,7 @@ class Curves:
     fpir: Numbers
     fnir: Numbers | None
     persons: int
+    people: int
     band_at: Numbers
     bands: tuple[Rate, ...]
 
@@ -67,7 +74,20 @@ def curves_of(comparisons: Comparisons) -> Curves:
     first, last = (busy[0], busy[-1]) if len(busy) else (0, len(grid) - 1)
     band_at = grid[np.unique(np.linspace(max(first - 1, 0), last, _BANDS).astype(int))]
     bands = tuple(banded.rates(band_at.tolist()))
-    return Curves(grid, fmr, fnmr, fpir, fnir, comparisons.gallery, band_at, bands)
+    return Curves(
+        grid, fmr, fnmr, fpir, fnir, comparisons.gallery, strangers.independent, band_at, bands
+    )
+
+
+def why_no_curve(curves: Curves, target: float) -> str:
+    """What so few people can say, and how many it takes, in sentences; empty if there are enough for a curve."""
+    if curves.people >= _ENOUGH:
+        return ""
+    return (
+        f"{several(curves.people, 'person', 'people')} can show rates of 1 in {curves.people} and above, which is no "
+        f"curve: ROC and DET take {_ENOUGH} people, and {share(target)} takes {ceil(1 / target - 1e-9) - 1:,}. Add "
+        "strangers with --labelled, one folder per person. Until then the distances themselves say more:"
+    )
 
 
 def plot_curves(curves: Curves, point: OperatingPoint, target: float) -> Figure:
@@ -81,44 +101,44 @@ def plot_curves(curves: Curves, point: OperatingPoint, target: float) -> Figure:
         Target FPIR; the axes reach below it.
     """
     with mpl.rc_context(style()):
-        figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 4.4), layout="constrained")
         if curves.fnmr is None or curves.fnir is None or point.fnmr is None or point.fnir is None:
-            _plot_fpir(figure.subplots(), curves, point, target)
-            return figure
-        left, right = figure.subplots(1, 2)
-        _plot_roc(left, curves, (point.fmr, point.fnmr), curves.fnmr)
-        _plot_det(right, curves, (point.fpir, point.fnir), curves.fnir, target)
+            ax = figure.subplots()
+            _plot_fpir(ax, curves, point, target)
+        else:
+            left, ax = figure.subplots(1, 2)
+            _plot_roc(left, curves, (point.fmr, point.fnmr), curves.fnmr)
+            _plot_det(ax, curves, (point.fpir, point.fnir), curves.fnir, target)
+        figure.legend(
+            *ax.get_legend_handles_labels(), loc="outside lower right", ncols=4, fontsize=9
+        )
         return figure
 
 
 def _plot_fpir(ax: Axes, curves: Curves, point: OperatingPoint, target: float) -> None:
     """FPIR over LOOSE: what strangers tell alone."""
     now, loose = point.fpir, point.thresholds.loose
-    floor = _decade(min(1 / now.trials, target / 2))
-    low = np.maximum([rate.low for rate in curves.bands], floor)
-    high = np.maximum([rate.high for rate in curves.bands], floor)
-    ax.fill_between(curves.band_at, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95 %")
-    ax.plot(
-        curves.thresholds, np.maximum(curves.fpir, floor), color=BLUE, linewidth=1.8, label="FPIR"
+    low, high = zip(*((rate.low, rate.high) for rate in curves.bands), strict=True)
+    ax.fill_between(
+        curves.band_at, low, high, color=BLUE, alpha=0.15, linewidth=0, label="FPIR, 95 %"
     )
+    ax.plot(curves.thresholds, curves.fpir, color=BLUE, linewidth=1.8, label="FPIR")
     ax.axhline(target, color=ORANGE, linewidth=1.4, linestyle=":", label=f"target: {share(target)}")
-    ax.plot(loose, max(now.value, floor), "o", color=DARK, label="LOOSE", clip_on=False, zorder=5)
-    _log_axis(ax, "y", floor, now.trials)
+    _mark(ax, (loose, loose, loose), (now.value, now.low, now.high))
+    _rate_axis(ax, "y", min(1 / now.trials, target))
     ends = float(curves.band_at[0]), float(curves.band_at[-1])
     ax.set_xlim(min(*ends, loose) - 0.05, min(max(*ends, loose) + 0.05, 2.0))
     ax.set_title(f"FPIR: a gallery of {curves.persons:,}; FNIR is not known")
     ax.set_xlabel("LOOSE")
     ax.set_ylabel("FPIR: strangers given a name")
-    ax.legend(loc="lower right", fontsize=8)
 
 
 def _plot_roc(ax: Axes, curves: Curves, now: tuple[Rate, Rate], missed: Numbers) -> None:
     fmr, fnmr = now
-    floor = _decade(min(1 / fmr.trials, 1e-4))
     found = 1 - missed
-    ax.plot(np.maximum(curves.fmr, floor), found, color=BLUE, linewidth=1.8)
-    _mark(ax, (fmr, floor), (fnmr, 0.0), flip=True)
-    _log_axis(ax, "x", floor, fmr.trials)
+    ax.plot(curves.fmr, found, color=BLUE, linewidth=1.8)
+    _mark(ax, (fmr.value, fmr.low, fmr.high), (1 - fnmr.value, 1 - fnmr.high, 1 - fnmr.low))
+    _rate_axis(ax, "x", 1 / fmr.trials)
     shown = found[curves.fmr > 0]
     bottom = min(float(shown.min(initial=1.0)), 1 - fnmr.high)
     ax.set_ylim(max(np.floor(20 * bottom) / 20 - 0.02, 0.0), 1.01)
@@ -132,54 +152,27 @@ def _plot_det(
     ax: Axes, curves: Curves, now: tuple[Rate, Rate], missed: Numbers, target: float
 ) -> None:
     fpir, fnir = now
-    floor = _decade(min(1 / fpir.trials, target / 2))
-    floor_y = _decade(1 / fnir.trials)
     at = np.interp(curves.band_at, curves.thresholds, curves.fpir)
-    low = np.array([rate.low for rate in curves.bands])
-    high = np.array([rate.high for rate in curves.bands])
-    ax.fill_between(
-        np.maximum(at, floor),
-        np.maximum(low, floor_y),
-        high,
-        color=BLUE,
-        alpha=0.15,
-        linewidth=0,
-        label="FNIR, 95 %",
-    )
-    ax.plot(
-        np.maximum(curves.fpir, floor),
-        np.maximum(missed, floor_y),
-        color=BLUE,
-        linewidth=1.8,
-        label="FPIR and FNIR",
-    )
+    low, high = zip(*((rate.low, rate.high) for rate in curves.bands), strict=True)
+    ax.fill_between(at, low, high, color=BLUE, alpha=0.15, linewidth=0, label="FNIR, 95 %")
+    ax.plot(curves.fpir, missed, color=BLUE, linewidth=1.8, label="FPIR and FNIR")
     ax.axvline(target, color=ORANGE, linewidth=1.4, linestyle=":", label=f"target: {share(target)}")
-    _mark(ax, (fpir, floor), (fnir, floor_y))
-    _log_axis(ax, "x", floor, fpir.trials)
-    _log_axis(ax, "y", floor_y, fnir.trials)
+    _mark(ax, (fpir.value, fpir.low, fpir.high), (fnir.value, fnir.low, fnir.high))
+    _rate_axis(ax, "x", min(1 / fpir.trials, target))
+    _rate_axis(ax, "y", 1 / fnir.trials)
     ax.set_title(f"DET: a gallery of {curves.persons:,}")
     ax.set_xlabel("FPIR: strangers given a name")
     ax.set_ylabel("FNIR: known faces missed")
-    ax.legend(loc="upper right", fontsize=8)
 
 
-def _decade(value: float) -> float:
-    """Round down to a power of ten."""
-    return float(10.0 ** np.floor(np.log10(value) - 1e-9))
-
-
-def _mark(ax: Axes, x: tuple[Rate, float], y: tuple[Rate, float], *, flip: bool = False) -> None:
-    """Draw the operating point with its intervals; rates below the floor of an axis are drawn on the floor."""
-    (across, floor_x), (up, floor_y) = x, y
-    sides = [max(r, floor_x) for r in (across.value, across.low, across.high)]
-    ends = [max(r, floor_y) for r in (up.value, up.low, up.high)]
-    if flip:
-        ends = [1 - end for end in (ends[0], ends[2], ends[1])]
+def _mark(ax: Axes, x: tuple[float, float, float], y: tuple[float, float, float]) -> None:
+    """Draw the operating point; each place is a value with its interval."""
+    (across, left, right), (up, low, high) = x, y
     ax.errorbar(
-        sides[0],
-        ends[0],
-        xerr=[[sides[0] - sides[1]], [sides[2] - sides[0]]],
-        yerr=[[ends[0] - ends[1]], [ends[2] - ends[0]]],
+        across,
+        up,
+        xerr=[[across - left], [right - across]],
+        yerr=[[up - low], [high - up]],
         fmt="o",
         color=DARK,
         markersize=6,
@@ -191,15 +184,18 @@ def _mark(ax: Axes, x: tuple[Rate, float], y: tuple[Rate, float], *, flip: bool 
     )
 
 
-def _log_axis(ax: Axes, axis: str, floor: float, trials: int) -> None:
-    """Make an axis logarithmic from the floor to 1; shade rates below one error in all trials."""
+def _rate_axis(ax: Axes, axis: str, smallest: float) -> None:
+    """Make an axis logarithmic from about the smallest rate that is not 0 to 1; 0 has its own place before that."""
+    first = 10.0 ** np.floor(np.log10(smallest) + 1e-9)
     scale, limits, line, axis_object = (
-        (ax.set_xscale, ax.set_xlim, ax.axvspan, ax.xaxis)
+        (ax.set_xscale, ax.set_xlim, ax.axvline, ax.xaxis)
         if axis == "x"
-        else (ax.set_yscale, ax.set_ylim, ax.axhspan, ax.yaxis)
+        else (ax.set_yscale, ax.set_ylim, ax.axhline, ax.yaxis)
     )
-    scale("log")
-    limits(floor, 1.0)
-    line(floor, 1 / trials, color=GREY, alpha=0.3, linewidth=0)
+    scale("symlog", linthresh=first, linscale=_ZERO)
+    limits(0.0, 1.0)
+    decades = round(-np.log10(first))
+    axis_object.set_major_locator(FixedLocator([0.0, *(10.0**-n for n in range(decades, -1, -1))]))
+    axis_object.set_minor_locator(NullLocator())
     axis_object.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
-    axis_object.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    line(first, color=GREY, linewidth=1.0, linestyle=(0, (1, 3)))  # where the scale changes

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import ipywidgets as widgets
 import numpy as np
 from ipympl.backend_nbagg import Canvas, FigureManager
 from matplotlib.axes import Axes
@@ -26,6 +27,11 @@ _BIN = 0.025  # of distance, as in the histogram of a sort
 _NAME = 0.1  # of distance: room for the name of a threshold beside it
 _REACH = 12  # px from a line at which the mouse grabs it
 _STEP = 100  # thresholds are set in hundredths, as they are suggested
+# The kernel draws on white; a dark theme turns lightness round, and leaves hues as they are.
+_ON_DARK = (
+    '<style>[data-jp-theme-light="false"] .jupyter-matplotlib canvas'
+    "{filter:invert(0.93) hue-rotate(180deg)}</style>"
+)
 
 
 class Group(NamedTuple):
@@ -103,7 +109,8 @@ def plot_groups(ax: Axes, groups: Sequence[Group], thresholds: Thresholds) -> li
         if group.filled:
             ax.stairs(shares, edges, fill=True, color=group.colour, alpha=0.35)
         line = 1.2 if group.filled else 1.8
-        ax.stairs(shares, edges, color=group.colour, linewidth=line, label=label)
+        outline = np.where(counts > 0, shares, np.nan)  # no line along the axis
+        ax.stairs(outline, edges, color=group.colour, linewidth=line, label=label)
     ax.margins(y=0.16)
     ax.set_ylim(bottom=0)
     ax.set_xlim(float(edges[0]), float(edges[-1]))
@@ -115,6 +122,25 @@ def plot_groups(ax: Axes, groups: Sequence[Group], thresholds: Thresholds) -> li
         ThresholdMark(ax, "STRICT", thresholds.strict),
         ThresholdMark(ax, "LOOSE", thresholds.loose),
     ]
+
+
+def in_words(groups: Sequence[Group], thresholds: Thresholds) -> str:
+    """What the histograms show, in numbers."""
+    said = []
+    for group in groups:
+        finite = group.scores[np.isfinite(group.scores)]
+        if not len(finite):
+            continue
+        low, middle, high = (decimals(part) for part in np.quantile(finite, (0, 0.5, 1)))
+        within = np.count_nonzero(finite <= np.float32(thresholds.loose))
+        said.append(
+            f"{group.label}: {len(group.scores):,} distances from {low} to {high}, half below {middle}, "
+            f"{within:,} within LOOSE"
+        )
+    return (
+        f"Histograms of distances with STRICT {decimals(thresholds.strict)} and LOOSE {decimals(thresholds.loose)}. "
+        f"{'; '.join(said)}."
+    )
 
 
 class DraggableChart:
@@ -201,5 +227,9 @@ class DraggableChart:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         # Widgets work neither in an unattended run nor in print.
         if is_interactive():
-            return self.canvas._repr_mimebundle_(**options)
-        return picture(self._figure, self._alt)._repr_mimebundle_()
+            shown = widgets.VBox([widgets.HTML(_ON_DARK), self.canvas])
+            return shown._repr_mimebundle_(**options)
+        return {
+            "text/html": picture(self._figure, self._alt)._repr_html_(),
+            "text/plain": self._alt,
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from IPython.display import Image, Markdown
+from IPython.display import Markdown
 from ipywidgets import Widget
 
 from facesort.core.calibration import DropForecast, Forecast
@@ -23,7 +23,7 @@ from facesort.lab.shared.face_pictures import (
     faces_picture,
     plot_contact_sheet,
 )
-from facesort.lab.shared.plots import GREY, ORANGE, chart, headline, picture
+from facesort.lab.shared.plots import GREY, ORANGE, Plot, chart, headline, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -61,7 +61,7 @@ def _no_sample(session: CalibrationSession) -> Markdown:
 def show_crowd(session: CalibrationSession) -> Live:
     """Whether people of this event are harder to tell apart than the references suggest; follows the thresholds."""
 
-    def content() -> Image | Markdown:
+    def content() -> Plot | Markdown:
         found = session.crowd()
         if session.sample is None:
             return _no_sample(session)
@@ -90,7 +90,7 @@ def show_crowd(session: CalibrationSession) -> Live:
 def show_forecast(session: CalibrationSession) -> Live:
     """Expected drop rate for every LOOSE and share learned for every STRICT; follows the thresholds."""
 
-    def content() -> Image | Markdown:
+    def content() -> Plot | Markdown:
         found = session.forecast()
         if found is None:
             return _no_sample(session)
@@ -183,7 +183,7 @@ def show_between(session: CalibrationSession, *, limit: int | None) -> Live:
     """
     shown = face_limit(limit)
 
-    def content() -> Image | Widget | Markdown:
+    def content() -> Plot | Widget | Markdown:
         if not shown:
             return Markdown(NOT_REQUESTED)
         if session.sample is None:

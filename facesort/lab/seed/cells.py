@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from IPython.display import Image, Markdown
+from IPython.display import Markdown
 from ipywidgets import Widget
 
 from facesort.core.matching import Thresholds
@@ -20,7 +20,7 @@ from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import picture, shorten
+from facesort.lab.shared.plots import Plot, picture, shorten
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 
@@ -91,7 +91,7 @@ def show_coach(session: SeedSession) -> Live:
 def show_confusion(session: SeedSession) -> Live:
     """Distances between all people; follows the gallery."""
 
-    def content() -> Image | Markdown:
+    def content() -> Plot | Markdown:
         view = session.view()
         if len(view.cards) < 2:
             return Markdown(_FEWER_THAN_TWO)
@@ -109,7 +109,7 @@ def show_confusion(session: SeedSession) -> Live:
 def show_closest_pair(session: SeedSession) -> Live:
     """The two people most easily mistaken for each other; follows the gallery."""
 
-    def content() -> Image | Widget | Markdown:
+    def content() -> Plot | Widget | Markdown:
         pair = session.view().closest()
         if pair is None:
             return Markdown(_FEWER_THAN_TWO)

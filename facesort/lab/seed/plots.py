@@ -17,10 +17,12 @@ from scipy.spatial.distance import squareform
 
 from facesort.core.matching import Thresholds
 from facesort.engine.gallery.view import ClosestPair, GalleryView
-from facesort.lab.shared.plots import DARK, ORANGE, RED, shorten, style
+from facesort.lab.shared.plots import ORANGE, RED, draw_shades, shorten, style
+from facesort.lab.shared.words import decimals
 
 _MAX_PERSONS = 40  # that fit on one page
 _MAX_WRITTEN = 14  # persons up to which numbers fit into the cells
+_READABLE = 0.55  # strength of a shade on which numbers can be read
 _SIDE = 320  # px
 
 
@@ -74,33 +76,34 @@ def _draw_matrix(
 ) -> None:
     n = len(apart)
     masked = np.ma.masked_array(apart, mask=np.eye(n, dtype=bool))
-    low, high = thresholds.strict, max(float(masked.max()), thresholds.loose + 0.1)
-    image = ax.imshow(
-        masked, cmap=mpl.colormaps["Blues_r"].with_extremes(bad="#F4F4F4"), vmin=low, vmax=high
-    )
+    near, far = thresholds.strict, max(float(masked.max()), thresholds.loose + 0.1)
+    strengths = np.clip((far - masked.astype(np.float64)) / (far - near), 0.0, 1.0)
+    mesh = draw_shades(ax, strengths, strongest=_READABLE if n <= _MAX_WRITTEN else 1.0)
+    ax.set_aspect("equal")
     for row, column in np.ndindex(n, n):
         value = own[row] if row == column else float(apart[row, column])
         if row != column and value is not None and value <= thresholds.loose:
             colour = RED if value <= thresholds.strict else ORANGE
-            frame = Rectangle(
-                (column - 0.47, row - 0.47), 0.94, 0.94, fill=False, ec=colour, lw=2.2
+            ax.add_patch(
+                Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, fill=False, ec=colour, lw=2.2)
             )
-            ax.add_patch(frame)
         if n <= _MAX_WRITTEN:
-            dark = row != column and value is not None and value < low + 0.45 * (high - low)
-            text = "-" if value is None else f"{value:.2f}"
             ax.text(
-                column, row, text, ha="center", va="center", fontsize=8.5,
-                fontstyle="italic" if row == column else "normal", color="white" if dark else DARK,
+                column + 0.5, row + 0.5, "-" if value is None else decimals(value), ha="center", va="center",
+                fontsize=8.5, fontstyle="italic" if row == column else "normal",
             )  # fmt: skip
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75, pad=0.02)
+    bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02)
+    places = np.linspace(0, 1, 5)
+    bar.set_ticks(
+        places.tolist(), labels=[decimals(far - place * (far - near)) for place in places]
+    )
     bar.set_label("distance between persons")
     bar.outline.set_visible(False)
 
 
 def _label(ax: Axes, names: Sequence[str]) -> None:
     size = 9 if len(names) <= 20 else 7
-    ticks = range(len(names))
+    ticks = np.arange(len(names)) + 0.5
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
     ax.set_yticks(ticks, names, fontsize=size)
     ax.tick_params(length=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Sequence
@@ -10,18 +9,16 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import matplotlib as mpl
 import numpy as np
-from IPython.display import Image as Picture
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from facesort.core.foreign_text import html_text
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import MAX_FACES
-from facesort.lab.shared.plots import picture, shorten, style
+from facesort.lab.shared.plots import Plot, picture, shorten, style
 
 NOT_REQUESTED = (
     "No pictures of faces: none were requested. Set `contact_sheet = 24`, or pass `-p contact_sheet 24` on the "
@@ -56,7 +53,7 @@ def face_limit(contact_sheet: int | None) -> int:
     return contact_sheet
 
 
-def faces_picture(figure: Figure, alt: str) -> Picture | widgets.Widget:
+def faces_picture(figure: Figure, alt: str) -> Plot | widgets.Widget:
     """Render a figure with faces.
 
     In an interactive notebook it is a widget: JupyterLab saves outputs with the notebook, even automatically, but not
@@ -68,13 +65,8 @@ def faces_picture(figure: Figure, alt: str) -> Picture | widgets.Widget:
     alt : str
         Alternative text.
     """
-    image = picture(figure, alt)
-    if not is_interactive():
-        return image
-    data = base64.b64encode(image.data).decode("ascii")
-    return widgets.HTML(
-        f'<img alt="{html_text(alt)}" width="{image.width}" src="data:image/png;base64,{data}">'
-    )
+    shown = picture(figure, alt)
+    return widgets.HTML(shown._repr_html_()) if is_interactive() else shown
 
 
 def plot_contact_sheet(faces: Sequence[StoredFace]) -> Figure:

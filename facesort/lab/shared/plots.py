@@ -1,29 +1,48 @@
-"""The common style of all charts, and how a notebook shows them.
+"""The common style of all charts, and how a notebook shows them: in the colours of a light and of a dark theme.
 
 No global matplotlib state is touched.  The colours are those of Okabe and Ito, "Color Universal Design" (2008), which
-colour-blind people can tell apart.
+colour-blind people can tell apart, or darker ones that have a contrast of 3:1 on white (WCAG 2.2, 1.4.11).
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
-from IPython.display import Image
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
+from numpy.typing import NDArray
 
-from facesort.core.foreign_text import printable
+from facesort.core.foreign_text import html_text, printable
 
-BLUE, ORANGE, GREY, DARK = "#0072B2", "#E69F00", "#B3B3B3", "#222222"
+BLUE, ORANGE, GREY, DARK = "#0072B2", "#C47900", "#8C8C8C", "#222222"
 GREEN, RED = "#009E73", "#D55E00"
+PAPER, GRID = "#FFFFFE", "#E5E5E5"
 
+# What each colour becomes on a dark page; charts draw with these names only.
+_ON_DARK = MappingProxyType(
+    {
+        BLUE: "#56B4E9",
+        ORANGE: "#E69F00",
+        GREY: "#9A9A9A",
+        DARK: "#E4E4E4",
+        GREEN: "#2FBF97",
+        RED: "#F0803C",
+        PAPER: "#111111",  # of JupyterLab's dark theme
+        GRID: "#333333",
+    }
+)
 _STYLE = MappingProxyType(
     {
         "axes.spines.top": False,
@@ -33,11 +52,14 @@ _STYLE = MappingProxyType(
         "axes.titlelocation": "left",
         "axes.titlesize": 11,
         "axes.titlepad": 12,
-        "grid.color": "#E6E6E6",
+        "figure.facecolor": PAPER,
+        "axes.facecolor": PAPER,
+        "grid.color": GRID,
         "font.size": 10,
         "legend.frameon": False,
-        "text.color": DARK,
-        "axes.labelcolor": DARK,
+        **dict.fromkeys(
+            ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), DARK
+        ),
         "text.parse_math": False,  # a name may hold dollar signs
     }
 )
@@ -56,25 +78,79 @@ _FONTS = (
     "Noto Sans Devanagari",
     "Noto Sans Hebrew",
 )
-_DPI = 160
 _LINE = 112  # characters of the text above a figure
+_PAGE = 96  # px of an inch, in CSS
+_NARROW = 620  # px: on a phone a chart is not made smaller, but scrolled
+
+THEME = (
+    "<style>"
+    '[data-jp-theme-light="false"] .facesort-plot{color-scheme:dark}'
+    "@media print{.facesort-plot{color-scheme:light!important}}"
+    "</style>"
+)
+"""JupyterLab's theme for plots; elsewhere they follow the page's ``color-scheme``."""
 
 
-def picture(figure: Figure, alt: str) -> Image:
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart as a drawing that takes the colours of the page's theme, light or dark.
+
+    It brings its own background, so that it can be read where the page's theme is not known.
+
+    Parameters
+    ----------
+    svg : str
+    width : int
+        In px.
+    alt : str
+        What it shows, with the numbers.
+    """
+
+    svg: str
+    width: int
+    alt: str
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.svg.encode()).decode("ascii")
+        return (
+            f'{THEME}<div class="facesort-plot" style="overflow-x:auto"><img alt="{html_text(self.alt)}" '
+            f'style="width:{self.width}px;max-width:max(100%,{min(_NARROW, self.width)}px);height:auto" '
+            f'src="data:image/svg+xml;base64,{data}"></div>'
+        )
+
+    def __repr__(self) -> str:
+        return printable(self.alt)
+
+
+def picture(figure: Figure, alt: str) -> Plot:
     """Render a figure for a notebook.
 
     Parameters
     ----------
     alt : str
-        Alternative text.
+        Alternative text: what the figure shows, with the numbers.
     """
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    buffer = io.StringIO()
+    with warnings.catch_warnings(), mpl.rc_context({"svg.hashsalt": "facesort"}):
         # Scripts without an installed font show as boxes; summary.json has the text.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white")
-    width = round(figure.get_figwidth() * 96)
-    return Image(data=buffer.getvalue(), format="png", width=width, alt=alt)
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor=PAPER)
+    return Plot(_themed(buffer.getvalue()), round(figure.get_figwidth() * _PAGE), alt)
+
+
+def _themed(svg: str) -> str:
+    """Let colours be variables that a dark theme changes."""
+    light = {f"--c{number}": colour.lower() for number, colour in enumerate(_ON_DARK)}
+    dark = dict(zip(light, _ON_DARK.values(), strict=True))
+    for name, colour in light.items():
+        svg = svg.replace(colour, f"var({name})")
+    on_light, on_dark = (
+        ";".join(f"{name}:{colour}" for name, colour in theme.items()) for theme in (light, dark)
+    )
+    ink = next(name for name, colour in light.items() if colour == DARK)  # where nothing is said
+    rules = f":root{{{on_light};fill:var({ink})}}@media(prefers-color-scheme:dark){{:root{{{on_dark}}}}}"
+    at = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:at]}<style>{rules}</style>{svg[at:]}"
 
 
 def style() -> dict[Any, Any]:
@@ -102,6 +178,24 @@ def headline(figure: Figure, text: str) -> None:
     """Write sentences above a figure of a page's width; each line of the text begins a new one."""
     lines = [line for part in text.split("\n") for line in wrap(part, _LINE)]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, color=DARK)
+
+
+def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, strongest: float = 1.0) -> QuadMesh:
+    """Draw a matrix from top to bottom: the stronger, the more blue over the page's own colour.
+
+    Parameters
+    ----------
+    strengths : ndarray of shape (rows, columns), float64
+        In [0, 1]; cells that are masked are left empty.
+    strongest : float
+        Opacity of 1.
+    """
+    shades = ListedColormap([(BLUE, strongest * step / 255) for step in range(256)])
+    mesh = ax.pcolormesh(
+        strengths, cmap=shades, vmin=0, vmax=1, edgecolors=GRID, linewidth=0.8, antialiased=True
+    )
+    ax.invert_yaxis()
+    return mesh
 
 
 def shorten(text: str, length: int) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from IPython.display import Image, Markdown, display
+from IPython.display import Markdown, display
 from ipywidgets import Widget
 
 from facesort.core.routing import UNKNOWN_FOLDER
@@ -22,7 +22,7 @@ from facesort.lab.shared.face_pictures import (
     faces_picture,
     plot_contact_sheet,
 )
-from facesort.lab.shared.plots import chart, picture
+from facesort.lab.shared.plots import Plot, chart, picture
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.lab.shared.summary import Summary
@@ -155,7 +155,7 @@ def show_drops(report: SortReport) -> Table | Markdown:
     )
 
 
-def show_speed(report: SortReport) -> Image | Markdown:
+def show_speed(report: SortReport) -> Plot | Markdown:
     """Images per second during the run."""
     speed = report.images_per_second
     if speed is None:
@@ -168,7 +168,7 @@ def show_speed(report: SortReport) -> Image | Markdown:
     return picture(figure, text)
 
 
-def show_files(report: SortReport) -> Image | Markdown:
+def show_files(report: SortReport) -> Plot | Markdown:
     """Files per person, most first."""
     people = {name: n for name, n in report.counts.persons.items() if name != UNKNOWN_FOLDER}
     if not people:
@@ -189,7 +189,7 @@ def show_files(report: SortReport) -> Image | Markdown:
     return picture(figure, "; ".join(lines))
 
 
-def show_distances(report: SortReport) -> Image | Markdown:
+def show_distances(report: SortReport) -> Plot | Markdown:
     """Distance of every face to its person, and the thresholds."""
     faces = sum(len(values) for values in report.distances.values())
     if not faces:
@@ -199,7 +199,7 @@ def show_distances(report: SortReport) -> Image | Markdown:
     return picture(chart(draw, height=4.0), text)
 
 
-def show_doubtful(report: SortReport) -> Image | Widget | Markdown:
+def show_doubtful(report: SortReport) -> Plot | Widget | Markdown:
     """The matches to check first."""
     if report.doubtful is None:
         return Markdown(NOT_REQUESTED)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
-from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, shorten
+from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, PAPER, shorten
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 
@@ -45,7 +45,7 @@ def plot_rate(ax: Axes, edges_s: Sequence[float], photos: Sequence[int]) -> None
     ax.set(xlim=(0, edges[-1]), xlabel=f"time since the start of the run ({unit})")
     ax.set_ylim(0, float((np.asarray(photos) / spans).max()) * 1.15)
     ax.set_ylabel("images per second")
-    ax.legend(loc="lower right", ncols=2)
+    ax.legend(loc="upper right", bbox_to_anchor=(1.0, -0.12), ncols=2)
 
 
 def plot_person_files(ax: Axes, files: Mapping[str, int]) -> None:
@@ -89,7 +89,7 @@ def plot_distances(
         stacked=True,
         color=[colour for colour, _ in _OUTCOMES.values()],
         label=[f"{label} ({len(distances[o]):,})" for o, (_, label) in _OUTCOMES.items()],
-        edgecolor="white",
+        edgecolor=PAPER,
         linewidth=0.5,
     )
     ax.margins(y=0.12)

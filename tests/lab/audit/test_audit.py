@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bad_summaries import BAD_SUMMARIES
 from click.testing import CliRunner
-from IPython.display import Image as Picture, Markdown
+from IPython.display import Markdown
 from store_rows import CORRUPT, MATCHED, add, add_people, photo, record, result
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
@@ -29,7 +29,7 @@ from facesort.lab.audit.report import AuditReport, drops_by_time
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import Sections, Whisker, rate_table
 from facesort.lab.shared.drop_rate import DropRate
-from facesort.lab.shared.plots import chart
+from facesort.lab.shared.plots import Plot, chart
 from facesort.lab.shared.saved_runs import saved_runs
 from facesort.lab.shared.tables import Table
 from facesort.store import Store
@@ -158,10 +158,10 @@ def test_where_every_photo_stood_is_known_for_every_moment(job: Job) -> None:
 def test_two_runs_are_told_apart_by_setting_and_gallery(job: Job) -> None:
     shown = repr(audit.show_changes(job.report(before=1, after=2)))
 
-    assert "setting matching.loose  0.5" in shown
+    assert "setting matching.loose  0.50" in shown
     assert "+ Person 5" in shown
     assert "re-match; gallery: + Person 5" in shown
-    assert "re-match; setting matching.loose: 0.5 -> 0.9" in shown
+    assert "re-match; setting matching.loose: 0.50 -> 0.90" in shown
     assert "user's answer" not in shown
 
 
@@ -265,7 +265,7 @@ def test_dropped_photos_are_shown_only_when_asked(job: Job) -> None:
 
     for show in (audit.show_dropped_faces, audit.show_faceless):
         assert isinstance(show(not_asked), Markdown)
-        assert isinstance(show(asked), Picture)
+        assert isinstance(show(asked), Plot)
     assert asked.dropped_faces is not None
     assert 0 < len(asked.dropped_faces) <= 3
     assert all(face.crop and face.reference_crop for face in asked.dropped_faces)
@@ -409,14 +409,57 @@ def test_the_heat_map_has_a_cell_per_person_and_hour() -> None:
     (ax,) = chart(lambda ax: plot_coverage(ax, people, hours)).axes
 
     assert [label.get_text() for label in ax.get_xticklabels()] == [
-        "09\nMay 2",
-        "00\nMay 3",
+        "09\nMay 2\n2026",
+        "00\nMay 3\n2026",
         "no\ntime",
     ]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["$x$ Bo  1", "Ada  12"]
     (mesh,) = ax.collections
-    assert np.asarray(mesh.get_array()).reshape(2, 3).tolist() == [[0, 0, 1], [10, 2, 0]]
+    assert np.asarray(mesh.get_array()).reshape(2, 3).tolist() == [[0, 0, 0.1], [1, 0.2, 0]]
     assert sorted(text.get_text() for text in ax.texts) == ["1", "10", "2"]
+
+
+@pytest.mark.parametrize(
+    ("days", "hours_a_day", "columns"),
+    [(2, 12, 24), (4, 12, 48), (5, 12, 5), (20, 1, 20)],
+)
+def test_hours_become_days_where_they_have_no_room(
+    days: int, hours_a_day: int, columns: int
+) -> None:
+    """With 60 hours there are too many; with an hour on each of 20 days, dates would overlap."""
+    hours = [
+        ("Ada", datetime(2026, 12, 28, 8) + timedelta(days=day, hours=hour), 1)
+        for day in range(days)
+        for hour in range(hours_a_day)
+    ]
+
+    (ax,) = chart(lambda ax: plot_coverage(ax, {"Ada": len(hours)}, hours)).axes
+
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(labels) == columns
+    by_day = columns != days * hours_a_day or hours_a_day == 1
+    assert labels[0] == ("2026-12-28" if by_day else "08\nDec 28\n2026")
+    assert ax.get_xlabel().startswith("day" if by_day else "hour")
+
+
+def test_a_run_that_was_calibrated_is_told_in_one_row(job: Job) -> None:
+    report = job.report(before=1, after=2)
+    compared = report.comparison
+    assert compared is not None
+    then, now = compared.circumstances
+    calibration = {
+        "calibration.id": "0123456789ab", "calibration.date": "2026-10-01T09:30:00+00:00",
+        "calibration.gallery": "f" * 16, "calibration.persons": 3, "calibration.by_hand": True,
+        "calibration.pack_id": "a" * 64, "calibration.strict": 0.8, "calibration.data": "6 references",
+    }  # fmt: skip
+    now = replace(now, settings={**now.settings, **calibration})
+    shown = repr(
+        audit.show_changes(replace(report, comparison=replace(compared, circumstances=(then, now))))
+    )
+
+    (row,) = (line for line in shown.splitlines() if line.startswith("calibrated"))
+    assert row.split(None, 2)[1:] == ["no", "2026-10-01 09:30 UTC, 3 persons, by hand"]
+    assert "0123456789ab" not in shown and "ffff" not in shown
 
 
 def taken_at(time: datetime, result: PhotoResult) -> PhotoResult:

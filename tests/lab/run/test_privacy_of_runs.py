@@ -91,9 +91,7 @@ def test_logs_progress_and_saved_runs_hold_no_embedding_and_no_crop(
     shown = [
         out for c in executed.cells if "faces" in c.metadata.get("tags", ()) for out in c.outputs
     ]
-    assert not [
-        out for out in shown if any(kind.startswith("image/") for kind in out.get("data", {}))
-    ]
+    assert not [out for out in shown if "image/" in str(out.get("data", {}))]
 
 
 def test_a_run_that_is_asked_for_faces_shows_them(event: Workspace, tmp_path: Path) -> None:
@@ -101,4 +99,4 @@ def test_a_run_that_is_asked_for_faces_shows_them(event: Workspace, tmp_path: Pa
     given = {"workspace": str(event.root), "strict": 0.3, "loose": 0.9, "contact_sheet": 8}
     saved = launch("02_calibrate", given, runs=tmp_path, job="x", echo=io.StringIO())
     (cell,) = (c for c in nbformat.read(saved, 4).cells if "faces" in c.metadata.get("tags", ()))
-    assert [out for out in cell.outputs if "image/png" in out.get("data", {})]
+    assert [out for out in cell.outputs if "data:image/" in str(out.get("data", {}))]

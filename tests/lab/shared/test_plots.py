@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,6 +16,14 @@ from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.lab.shared.face_pictures import plot_contact_sheet
 from facesort.lab.shared.plots import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAPER,
+    RED,
+    chart,
     picture,
     shorten,
 )
@@ -23,8 +33,9 @@ from facesort.reasons import Reason
 
 
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(picture(figure, "alt").data)) as image:
-        return np.asarray(image.convert("RGB"))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def jpeg(shade: int, size: tuple[int, int] = (60, 80)) -> bytes:
@@ -78,12 +89,41 @@ def test_a_contact_sheet_takes_what_there_is(changes: dict[str, object], caption
 
 
 def test_a_picture_says_what_it_shows() -> None:
-    image = picture(Figure((2, 1)), "what it shows")
+    shown = picture(Figure((2, 1)), 'what "it" shows')
 
-    data, metadata = image._repr_mimebundle_()
-    assert list(data) == ["image/png"]
-    assert metadata["image/png"]["alt"] == "what it shows"
-    assert metadata["image/png"]["width"] == 192
+    assert 'alt="what &quot;it&quot; shows"' in shown._repr_html_()
+    assert "width:192px" in shown._repr_html_()
+    assert repr(shown) == 'what "it" shows'
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_plot_can_be_read_in_both_themes() -> None:
+    """Text has a contrast of 4.5:1, lines and surfaces of 3:1, on the plot's own background."""
+    figure = chart(lambda ax: ax.plot([0, 1], [0, 1], color=BLUE, label="x"))
+    svg = picture(figure, "a line").svg
+    rules = svg[svg.index("<style>") : svg.index("</style>")]
+    light, dark = (
+        dict(re.findall(r"(--c\d+):(#[0-9a-f]{6})", part.lower())) for part in rules.split("@media")
+    )
+    drawn = svg[svg.index("</style>") :]
+
+    def contrast(theme: dict[str, str], colour: str) -> float:
+        name = next(name for name, value in light.items() if value == colour.lower())
+        paper = next(name for name, value in light.items() if value == PAPER.lower())
+        low, high = sorted((luminance(theme[name]), luminance(theme[paper])))
+        return (high + 0.05) / (low + 0.05)
+
+    assert not re.findall(r"(?:fill|stroke): #", drawn), "every colour follows the theme"
+    for theme in (light, dark):
+        assert contrast(theme, DARK) >= 4.5
+        for colour in (BLUE, ORANGE, GREY, GREEN, RED):
+            assert contrast(theme, colour) >= 3.0, colour
 
 
 @given(st.text(), st.integers(min_value=3, max_value=40))

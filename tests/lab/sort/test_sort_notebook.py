@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from IPython.display import Image as Picture, Markdown
+from IPython.display import Markdown
 from nbformat import NotebookNode
 from synthetic_event import make_event, make_workspace, write_photo
 
@@ -31,6 +31,7 @@ from facesort.errors import (
 from facesort.faces.packs.find import resolve_pack
 from facesort.lab import sort
 from facesort.lab.run.launch import launch
+from facesort.lab.shared.plots import Plot
 from facesort.lab.shared.summary import SUMMARY_MIME
 from facesort.lab.shared.tables import Table
 from facesort.lab.sort.report import DropRate, SortReport, read_report
@@ -84,7 +85,7 @@ def test_the_notebook_shows_the_sort_and_summarises_it(
     assert f"{PHOTOS}/{PHOTOS}" in bar
     for question in ("speed", "files", "distances", "doubtful"):
         (shown,) = outputs[f"sort.show_{question}(report)"]
-        assert "image/png" in shown.data, question
+        assert "data:image/svg+xml" in shown.data["text/html"], question
     for question in ("counts", "drops", "failed"):
         (shown,) = outputs[f"sort.show_{question}(report)"]
         assert "<table" in shown.data["text/html"], question
@@ -426,7 +427,7 @@ def test_speed_is_photos_over_time() -> None:
     assert report.images_per_second == 4
     assert report.waiting_share == pytest.approx(0.8)
     shown = sort.show_speed(report)
-    assert isinstance(shown, Picture)
+    assert isinstance(shown, Plot)
     assert "4.00 images per second; 80.0 %" in str(shown.alt)
 
 
@@ -452,7 +453,7 @@ def test_a_run_that_only_matched_again_has_no_speed() -> None:
 def test_files_per_person_says_whom_it_leaves_out(persons: dict[str, int], title: str) -> None:
     shown = sort.show_files(report_of(persons=persons))
 
-    assert isinstance(shown, Picture)
+    assert isinstance(shown, Plot)
     assert shown.alt == title
 
 
