@@ -122,6 +122,14 @@ def test_a_new_preprocessing_is_told_before_a_sort_decides_anything(job: Job) ->
     told = run(job, "seed", "--reembed")
     assert told.exit_code == 0
     assert "1 faces in 1 photos that were sorted before keep their old embeddings" in told.stderr
+    rematched = run(job, "rematch")
+    assert rematched.stdout.startswith(
+        "1 face that another model pack found, or an older facesort, "
+    )
+    assert "go back to that pack in facesort.toml" in rematched.stdout
+    assert "too few" not in rematched.stdout
     sort_in_threads(workspace, pack)
+    assert "1 face that another model pack found" in (told := run(job, "rematch").stdout)
+    assert "too few people or faces to find one from the event (1 face)" in told
     assert decided() == [*before, ("2.png", "matched", ["Person 2"])]
     assert before == [("1.png", "matched", ["Person 1"])]

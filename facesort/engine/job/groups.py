@@ -24,6 +24,7 @@ from facesort.engine.rules import Rules
 from facesort.store import Store
 from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
+from facesort.store.queries.gallery import faces_of_other_packs
 
 _LEAST_COSINE = 0.05  # of a LOOSE near 1.41, where embeddings say nothing any more
 
@@ -36,6 +37,8 @@ class EventGroups:
     ----------
     threshold : EventThreshold
         Where groups end.
+    other_packs : int
+        Faces that are left out, as they were embedded with another model pack.
     """
 
     faces: ComparableFaces
@@ -43,6 +46,7 @@ class EventGroups:
     threshold: EventThreshold
     proposals: Proposals
     _row: Mapping[int, int]
+    other_packs: int = 0
 
     def of(self, faces: Sequence[StoredFace]) -> Proposals:
         """What they say of the faces of one photo, all of which are comparable."""
@@ -69,7 +73,11 @@ class EventGroups:
     def record(self) -> dict[str, Any]:
         """What a run records of it."""
         found = asdict(self.threshold) | {"pairs_tell": self.threshold.pairs_tell}
-        return found | {"named": found["faces"], "faces": len(self.faces.face_ids)}
+        return found | {
+            "named": found["faces"],
+            "faces": len(self.faces.face_ids),
+            "other_packs": self.other_packs,
+        }
 
 
 def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> EventGroups:
@@ -86,7 +94,9 @@ def event_groups(store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> 
         A LOOSE that the user set, or that was calibrated, is where groups end; without groups, the pack's.
     """
     faces = comparable_faces(store, pack_id)
-    return groups_of(faces, gallery, rules, confirmed(store).items(), rejected_pairs(store))
+    found = groups_of(faces, gallery, rules, confirmed(store).items(), rejected_pairs(store))
+    others, _ = faces_of_other_packs(store, pack_id)
+    return replace(found, other_packs=others)
 
 
 def groups_of(

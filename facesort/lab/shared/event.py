@@ -42,7 +42,7 @@ def group_sentences(by_group: Mapping[str, int], in_doubt: Mapping[str, int]) ->
 
 
 def event_sentences(groups: Mapping[str, Any]) -> list[str]:
-    """Where LOOSE of a run comes from; empty for a run without groups.
+    """Where LOOSE of a run comes from, and which faces it could not compare; empty for a run without groups.
 
     Parameters
     ----------
@@ -51,6 +51,20 @@ def event_sentences(groups: Mapping[str, Any]) -> list[str]:
     """
     if not groups:
         return []
+    others = groups.get("other_packs", 0)  # older runs did not count them
+    if not others:
+        return _loose_sentences(groups)
+    stay, them = ("stays", "it") if others == 1 else ("stay", "them")
+    kept = (
+        f"{several(others, 'face')} that another model pack found, or an older facesort, cannot be compared with the "
+        f"references and {stay} as decided: to match {them} again, go back to that pack in facesort.toml and run "
+        "`facesort seed --reembed`, or sort the photos into a new workspace (`facesort init`)"
+    )
+    return [kept, *_loose_sentences(groups)] if groups["faces"] else [kept]
+
+
+def _loose_sentences(groups: Mapping[str, Any]) -> list[str]:
+    """Where LOOSE comes from."""
     loose, own = decimals(groups["loose"]), several(groups["faces"], "face")
     usual = decimals(groups["usual"])
     decided_by = groups["decided_by"]
