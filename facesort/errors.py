@@ -47,6 +47,10 @@ class FacesortError(Exception):
     /...nowhere is not a workspace: make one with `facesort init ...`
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What notebooks show instead of frames: the sentence, on one line whatever a name in it holds."""
+        return ["".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(self))]
+
 
 class SettingsError(FacesortError, ValueError):
     """A setting is unknown or out of range."""

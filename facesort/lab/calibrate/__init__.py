@@ -1,20 +1,19 @@
 """What the cells of ``02_calibrate`` call."""
 
-from facesort.lab.calibrate.cells import (
-    conclude as conclude,
-    open_calibration as open_calibration,
-    show_apply as show_apply,
-    show_controls as show_controls,
-    show_curves as show_curves,
-    show_data as show_data,
-    show_distances as show_distances,
-    show_rates as show_rates,
-    show_suggestion as show_suggestion,
-)
-from facesort.lab.calibrate.source_cells import (
-    look_at_source as look_at_source,
-    show_between as show_between,
-    show_crowd as show_crowd,
-    show_forecast as show_forecast,
-    show_what_if as show_what_if,
-)
+from facesort.lab.calibrate import cells, source_cells
+from facesort.lab.shared.opening import cell, opening
+
+open_calibration = opening(cells.open_calibration)
+conclude = cell(cells.conclude)
+show_apply = cell(cells.show_apply)
+show_controls = cell(cells.show_controls)
+show_curves = cell(cells.show_curves)
+show_data = cell(cells.show_data)
+show_distances = cell(cells.show_distances)
+show_rates = cell(cells.show_rates)
+show_suggestion = cell(cells.show_suggestion)
+look_at_source = cell(source_cells.look_at_source)
+show_between = cell(source_cells.show_between)
+show_crowd = cell(source_cells.show_crowd)
+show_forecast = cell(source_cells.show_forecast)
+show_what_if = cell(source_cells.show_what_if)

@@ -35,6 +35,7 @@ _MAX_NAMED = 5
 
 def open_calibration(
     workspace: str | Path,
+    /,
     *,
     labelled: str | Path | None = None,
     fpir: float = Targets().fpir,

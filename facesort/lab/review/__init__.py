@@ -1,12 +1,13 @@
 """What the cells of ``04_review`` call."""
 
-from facesort.lab.review.cells import (
-    open_review as open_review,
-    show_bursts as show_bursts,
-    show_doubtful as show_doubtful,
-    show_history as show_history,
-    show_look_alikes as show_look_alikes,
-    show_person as show_person,
-    show_rematch as show_rematch,
-    show_unknown_people as show_unknown_people,
-)
+from facesort.lab.review import cells
+from facesort.lab.shared.opening import cell, opening
+
+open_review = opening(cells.open_review)
+show_bursts = cell(cells.show_bursts)
+show_doubtful = cell(cells.show_doubtful)
+show_history = cell(cells.show_history)
+show_look_alikes = cell(cells.show_look_alikes)
+show_person = cell(cells.show_person)
+show_rematch = cell(cells.show_rematch)
+show_unknown_people = cell(cells.show_unknown_people)

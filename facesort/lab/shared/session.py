@@ -49,6 +49,11 @@ class Live:
         if isinstance(before, HTML):
             discard(before)
 
+    def show_in(self, place: DisplayHandle) -> None:
+        """Take the place of something that was displayed before."""
+        self._shown, self._handle = self.content(), place
+        place.update(self._shown)
+
     def _ipython_display_(self) -> None:
         if self._above is not None:
             display(self._above)
