@@ -98,7 +98,7 @@ def open_notebook(browser: Browser, lab_url: str) -> Iterator[OpenNotebook]:
         page.goto(f"{lab_url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
         page.get_by_role("button", name=re.compile(r"Python 3.*\| Idle")).wait_for()
         page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
+        page.locator("#jp-mainmenu-run").get_by_text("Run All Cells", exact=True).click()
         return page
 
     yield open_and_run

@@ -13,7 +13,7 @@ from IPython.display import DisplayHandle, Markdown, display
 
 from facesort.engine.job.progress import is_running, read_progress
 from facesort.errors import FacesortError, StoreLockedError
-from facesort.lab.shared.front_end import is_interactive, on_press, serialize_widget_events
+from facesort.lab.shared.front_end import is_interactive, serialize_widget_events
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.session import Live
@@ -50,7 +50,7 @@ class Opening(Generic[T]):
         self._folder, self._attempt = folder, attempt
         self._message = widgets.HTML(notice(self._why(error), good=False))
         self._button = widgets.Button(description="Try again", icon="refresh")
-        on_press(self._button, self._try_again)
+        self._button.on_click(lambda _: self._try_again())
         self._place: DisplayHandle | None = None
         self._waiting: dict[str, _Place] = {}
 
@@ -68,6 +68,8 @@ class Opening(Generic[T]):
         return place
 
     def _try_again(self) -> None:
+        if self.opened is not None:  # the second click of a double click
+            return
         self._button.disabled = True
         try:
             self.opened = self._attempt()
