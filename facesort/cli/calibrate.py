@@ -13,6 +13,7 @@ from facesort.cli.terminal import (
     refuse_options_among,
     runs_option,
     say,
+    say_next,
     workspace_option,
 )
 
@@ -61,6 +62,12 @@ def calibrate(
     say(*_lines(found), *_stored(found["chosen"], groups, workspace.root / "facesort.toml"))
     say(f"run notebook  {notebook}")
     say(f"calibration   {notebook.with_name('calibration.json')}")
+    if found["chosen"]["applied"]:
+        say_next(root, "sort", why="or rematch, for photos that are sorted")
+    else:
+        given = [] if labelled is None else ["--labelled", str(labelled)]
+        given += [word for name, value in pairs for word in ("-p", name, value)]
+        say_next(root, "calibrate", *given, "--apply", why="stores it for the next sorts")
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
@@ -105,10 +112,10 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _stored(chosen: Mapping[str, Any], groups: bool, file: Path) -> list[str]:
-    """What was stored, and what to do next."""
+    """What was stored."""
     strict, loose = chosen["strict"], chosen["loose_stored"]
     if not chosen["applied"]:
-        return ["nothing was stored; run again with --apply to use it in the next sorts"]
+        return ["nothing was stored"]
     if loose is None:
         whose = "the event" if groups else "the model pack"
         lines = [
@@ -121,4 +128,4 @@ def _stored(chosen: Mapping[str, Any], groups: bool, file: Path) -> list[str]:
                 "This LOOSE replaces the one that a sort finds from the event's own faces: to have that back, remove "
                 f"`loose` from {file}"
             )
-    return [*lines, "next: `facesort sort`, or `facesort rematch` for photos that are sorted"]
+    return lines

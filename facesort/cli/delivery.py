@@ -14,6 +14,7 @@ from facesort.cli.terminal import (
     json_option,
     say,
     say_json,
+    say_next,
     workspace_option,
 )
 from facesort.core.words import several
@@ -53,6 +54,8 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
             f"{several(wrong, 'file')} there no longer right"
             + (f": see {workspace.corrections}" if wrong else "")
         )
+        if not (report.not_rendered or report.failed):
+            say_next(root, *(("export", "DIR") if wrong else ("audit",)))
     if report.not_rendered:
         say(
             f"{report.not_rendered} photos cannot be rendered without the source: plug in "

@@ -22,6 +22,8 @@ from facesort.cli.terminal import (
     runs_option,
     say,
     say_json,
+    say_next,
+    say_next_notebook,
     workspace_option,
 )
 
@@ -86,13 +88,15 @@ def sort(
     say(f"output        {workspace.settings.output}")
     say(f"run notebook  {notebook}")
     if failed := status["photos"]["failed"]:
-        say(
-            f"{failed} failed: the run notebook says which and why; `facesort retry` lets the next sort try them again"
-        )
+        say(f"{failed} failed: the run notebook says which and why")
     if pending := status["photos"]["pending"]:
-        say(
-            f"{pending} wait for a source that is not there: put its card in and run `facesort sort`"
-        )
+        say(f"{pending} wait for a source that is not there: put its card in")
+    if pending:
+        say_next(root, "sort")
+    elif failed:
+        say_next(root, "retry", why="the next sort tries them again")
+    else:
+        say_next_notebook(root, "04_review")
     if failed or pending or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from facesort.cli.terminal import ExplainingGroup, pack_places, say, workspace_option
+from facesort.cli.terminal import (
+    ExplainingGroup,
+    command,
+    pack_places,
+    say,
+    say_next,
+    say_next_notebook,
+    workspace_option,
+)
 
 
 @click.command()
@@ -26,6 +34,9 @@ def demo(folder: Path, pack: str | None) -> None:
 
     result = run_demo(folder.absolute(), pack, pack_places(None), say=say)
     say(*result.report().splitlines())
+    say_next_notebook(folder / "hot_storage", "04_review")
+    own = command(Path("hot_storage"), "init", "--source", "PHOTOS", "--output", "SORTED")
+    say(f"your own photos: {own}")
 
 
 @click.command()
@@ -58,7 +69,7 @@ def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) 
     say(f"model pack {chosen.name}: {chosen.licence}")
     origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"
     say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {origin}")
-    say("next: facesort seed NAME PHOTO...")
+    say_next(root, "seed", "NAME", "PHOTO...", why="or --from DIR: a folder per person")
 
 
 @click.group(cls=ExplainingGroup)

@@ -15,6 +15,7 @@ from facesort.cli.terminal import (
     json_option,
     say,
     say_json,
+    say_next,
     workspace_option,
 )
 
@@ -150,4 +151,4 @@ def rescan(root: Path, as_json: bool, everything: bool) -> None:
     if everything:
         say(f"{found.checked} files compared with what was read of them")
     if found.new:
-        say("next: facesort sort")
+        say_next(root, "sort")

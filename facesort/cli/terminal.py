@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +19,42 @@ from facesort.core.foreign_text import printable
 from facesort.errors import FacesortError, resources_explained
 
 EXIT_SOME_FAILED = 3
+_USUAL, _VARIABLE = "hot_storage", "FACESORT_WORKSPACE"
 
 
 def say(*lines: str, err: bool = False) -> None:
     """Print each argument as exactly one line, whatever names of persons and files are in it."""
     for line in lines:
         click.echo(printable(line), err=err)
+
+
+def say_next(root: Path, *words: str, why: str = "") -> None:
+    """Print the command that comes next, as it can be copied."""
+    say(f"next: {command(root, *words)}" + (f"  # {why}" if why else ""))
+
+
+def say_next_notebook(root: Path, name: str) -> None:
+    """Print how to open the notebook that comes next."""
+    from facesort.lab.shared.notebooks import notebook_path
+
+    path = notebook_path(name)
+    checkout = path.parent.parent
+    lab = ["jupyter", "lab", str(path)]
+    if (checkout / "Makefile").is_file():
+        lab = ["make", *(() if checkout == Path.cwd() else ("-C", str(checkout))), "lab"]
+    there = f'workspace = "{root.absolute()}" in ' if _option(root) else ""
+    say(f"next: {shlex.join(lab)}  # {there}{name}")
+
+
+def command(root: Path, *words: str) -> str:
+    """A command of facesort, with its workspace unless that is the usual one."""
+    program = "facesort" if shutil.which("facesort") else str(Path(sys.executable).with_name("facesort"))
+    return shlex.join([program, *words, *_option(root)])
+
+
+def _option(root: Path) -> tuple[str, ...]:
+    usual = Path(os.environ.get(_VARIABLE) or _USUAL)
+    return () if root == usual else ("-w", str(root))
 
 
 def say_json(value: object) -> None:
@@ -102,8 +134,8 @@ workspace_option = click.option(
     "--workspace",
     "root",
     type=FOLDER,
-    default="hot_storage",
-    envvar="FACESORT_WORKSPACE",
+    default=_USUAL,
+    envvar=_VARIABLE,
     show_default=True,
     show_envvar=True,
     callback=_choose_workspace,
