@@ -17,8 +17,8 @@ RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 
 # Exactly the listed files, each with the listed checksum, nothing besides; what is built from
-# source is built with what is already installed.
-INSTALL := $(BIN)/python -m pip install --no-deps --no-build-isolation
+# source is built with what is already installed.  Quiet, but for errors.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 LOCKED  := $(INSTALL) --require-hashes
 LOCK    := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
@@ -30,7 +30,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Set up, then sort a sample event and say where to look
-	$(BIN)/facesort demo $(DEMO)
+	@$(BIN)/facesort demo $(DEMO)
 
 test: $(DEV) ## Set up, then run the tests, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
@@ -100,13 +100,15 @@ $(BIN)/python:
 	"$$python" -m venv '$(VENV)'
 
 $(RUNTIME): pyproject.toml requirements/build.txt requirements/runtime.txt | $(BIN)/python
-	$(LOCKED) -r requirements/build.txt
-	$(LOCKED) -r requirements/runtime.txt
-	$(INSTALL) -e .
+	@echo "Installing into $(VENV): two to three minutes, most of it downloads"
+	@$(LOCKED) -r requirements/build.txt
+	@$(LOCKED) -r requirements/runtime.txt
+	@$(INSTALL) -e .
 	@touch $@
 
 $(DEV): pyproject.toml requirements/build.txt requirements/dev.txt | $(BIN)/python
-	$(LOCKED) -r requirements/build.txt
-	$(LOCKED) -r requirements/dev.txt
-	$(INSTALL) -e .
+	@echo "Installing into $(VENV): three minutes, most of it downloads"
+	@$(LOCKED) -r requirements/build.txt
+	@$(LOCKED) -r requirements/dev.txt
+	@$(INSTALL) -e .
 	@touch $(RUNTIME) $@

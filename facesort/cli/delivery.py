@@ -33,6 +33,7 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     from facesort.engine.job.sort import run_rematch
     from facesort.engine.setup import open_with_pack
     from facesort.lab.shared.event import event_sentences
+    from facesort.lab.shared.remarks import wrong_files_remark
     from facesort.store.queries.reports import run_record
 
     workspace, pack = open_with_pack(root)
@@ -50,10 +51,8 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
             f"{report.regraded:,} changed between STRICT and LOOSE"
         )
         say(f"{several(report.files, 'file')} added to {workspace.settings.output}")
-        say(
-            f"{several(wrong, 'file')} there no longer right"
-            + (f": see {workspace.corrections}" if wrong else "")
-        )
+        if wrong:
+            say(wrong_files_remark(wrong, workspace.corrections))
         if not (report.not_rendered or report.failed):
             say_next(root, *(("export", "DIR") if wrong else ("audit",)))
     if report.not_rendered:

@@ -48,7 +48,9 @@ def say_next_notebook(root: Path, name: str) -> None:
 
 def command(root: Path, *words: str) -> str:
     """A command of facesort, with its workspace unless that is the usual one."""
-    program = "facesort" if shutil.which("facesort") else str(Path(sys.executable).with_name("facesort"))
+    program = (
+        "facesort" if shutil.which("facesort") else str(Path(sys.executable).with_name("facesort"))
+    )
     return shlex.join([program, *words, *_option(root)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from synthetic_event import tree, write_photo
 
 from facesort.cli import cli
+from facesort.cli.terminal import command
 
 
 def run(*arguments: str | Path) -> Result:
@@ -24,11 +26,11 @@ def run(*arguments: str | Path) -> Result:
 
 
 def commands(group: click.Group, prefix: str = "facesort") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{prefix} {name}")
+    for name, found in group.commands.items():
+        if isinstance(found, click.Group):
+            yield from commands(found, f"{prefix} {name}")
         else:
-            yield f"{prefix} {name}", command
+            yield f"{prefix} {name}", found
 
 
 @pytest.fixture
@@ -115,6 +117,44 @@ def test_a_workspace_for_a_command_that_uses_none_is_refused(
     assert f"{command[0] if len(command) == 1 else 'fetch'} uses no workspace" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("before", "usual", "option"),
+    [
+        ((), {}, ""),
+        (("-w", "my hot"), {}, " -w 'my hot'"),
+        ((), {"FACESORT_WORKSPACE": "my hot"}, ""),
+        (("-w", "hot_storage"), {"FACESORT_WORKSPACE": "my hot"}, " -w hot_storage"),
+    ],
+)
+def test_init_ends_with_the_next_command_as_it_can_be_copied(
+    before: tuple[str, ...],
+    usual: dict[str, str],
+    option: str,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    for name, value in usual.items():
+        monkeypatch.setenv(name, value)
+
+    done = run(*before, "init", "--source", source, "--output", "out", "--pack", "synthetic")
+
+    *_, last = done.stdout.splitlines()
+    assert last.partition("  # ")[0] == f"next: facesort seed NAME PHOTO...{option}"
+
+
+def test_the_next_command_is_found_where_the_environment_is_not_active(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    assert shlex.split(command(workspace, "sort")) == [
+        *(str(Path(sys.executable).with_name("facesort")), "sort", "-w", str(workspace))
+    ]
+
+
 def test_workers_are_given_once(workspace: Path, reference: Path, tmp_path: Path) -> None:
     assert run("seed", "-w", workspace, "Ada", reference).exit_code == 0
 
@@ -137,6 +177,8 @@ def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
     assert "ran on        the synthetic engine (CPU)" in done.stdout
     assert "2 files = 0 pending + 2 matched" in done.stdout
     assert len(tree(tmp_path / "out")) == 2
+    *_, last = done.stdout.splitlines()
+    assert re.search(rf'^next: .* lab  # workspace = "{workspace}" in 04_review$', last)
     (run_folder,) = (tmp_path / "runs").iterdir()
     assert {"03_sort.ipynb", "summary.json"} <= {path.name for path in run_folder.iterdir()}
     assert json.loads((run_folder / "summary.json").read_text())["photos"]["matched"] == 2
@@ -159,7 +201,8 @@ def test_some_photos_failed_is_exit_code_3(
     done = run("sort", "-w", workspace, "--runs", tmp_path / "runs")
 
     assert done.exit_code == 3, done.output
-    assert "failed: the run notebook says which and why; `facesort retry`" in done.stdout
+    assert "1 failed: the run notebook says which and why\n" in done.stdout
+    assert re.search(r"^next: \S*facesort retry -w ", done.stdout, re.M)
     assert "1 failed" in done.stdout
     assert "1 photos wait" in run("retry", "-w", workspace).stdout
 
