@@ -1,11 +1,25 @@
-"""Figures in words."""
+"""Figures and names in words."""
 
 from __future__ import annotations
+
+import unicodedata
 
 
 def several(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 reference``, ``2,000 references``, ``2 people``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def plain(name: str) -> str:
+    """A name as it is sorted and found: without capitals and accents.
+
+    Examples
+    --------
+    >>> sorted(["Zoe", "Émile", "ada"], key=plain)
+    ['ada', 'Émile', 'Zoe']
+    """
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def thresholds_apart(one: float, other: float) -> tuple[str, str]:

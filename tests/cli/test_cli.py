@@ -316,8 +316,8 @@ def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: P
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
         "added    Ada: good.png",
-        "refused  Ada: group.png: several_faces: 2 faces were found; give the number of one, "
-        "counted from the left (--face), or crop the photo",
+        "refused  Ada: group.png: several_faces: 2 faces were found; choose one by its number "
+        "from the left (in the photo, or with --face), or crop the photo",
         "refused  Ben: nobody.png: no_face: no face was found; use a photo with a larger or more frontal face",
     ]
     assert "1 added, 2 refused\nnothing was added for Ben\n" in done.stderr

@@ -123,6 +123,11 @@ def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     return load_engine(pack, threads=threads, backend=backend)
 
 
+def load_models(analyser: Analyser) -> None:
+    """Load the models into this worker process, so that its first photo need not wait for them."""
+    _engine(analyser.pack, analyser.threads, analyser.backend)
+
+
 def read_photo(path: Path, max_file_mb: float, *, limit: int = -1) -> bytes:
     """Read a whole file, once.
 

@@ -69,7 +69,8 @@ def check_reference(analysis: Analysis, limits: SeedSettings, number: int | None
     if number is None and len(faces) > 1:
         raise RefusedReferenceError(
             Reason.SEVERAL_FACES,
-            f"{len(faces)} faces were found; give the number of one, counted from the left (--face), or crop the photo",
+            f"{len(faces)} faces were found; choose one by its number from the left (in the photo, or with --face), or "
+            "crop the photo",
         )
     if number is not None and not 1 <= number <= len(faces):
         raise RefusedReferenceError(

@@ -17,7 +17,7 @@ from facesort.core.gallery import Person
 from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import safe_folder
-from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.analyse import Analyser, Task, load_models
 from facesort.engine.analysis.in_order import analyse_in_order, render_again
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.action import undoable
@@ -122,9 +122,7 @@ def seed(
     """
     with workspace.open_store() as store:
         refuse_other_pack(store, pack)
-    settings = workspace.settings
-    as_it_lies = settings.photos.model_copy(update={"auto_upright": False})  # to draw boxes on it
-    analyser = Analyser({"": Path("/")}, pack, as_it_lies, crop=_REFERENCE_CROP)
+    settings, analyser = workspace.settings, _analyser(workspace, pack)
     photos = [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
     tasks = min(len(candidates), settings.run.workers or 2)
     with executor_or_local(executor, settings, tasks) as pool:
@@ -132,6 +130,21 @@ def seed(
         for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
             shown = _with_picture(analysis, analyser, photo, pool)
             yield _enrol(workspace, pack, candidate, shown, clock)
+
+
+def prepare(workspace: Workspace, pack: ModelPack, executor: Executor) -> None:
+    """Load the models in an executor of one process, in the background.
+
+    If that fails, the first photo fails in the same way, and says why.
+    """
+    executor.submit(load_models, _analyser(workspace, pack))
+
+
+def _analyser(workspace: Workspace, pack: ModelPack) -> Analyser:
+    as_it_lies = workspace.settings.photos.model_copy(
+        update={"auto_upright": False}
+    )  # for its boxes
+    return Analyser({"": Path("/")}, pack, as_it_lies, crop=_REFERENCE_CROP)
 
 
 def _with_picture(

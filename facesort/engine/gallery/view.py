@@ -19,6 +19,7 @@ from facesort.core.coach import (
 )
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, centroid_distances
+from facesort.core.words import plain
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.faces.protocol import ModelPack
@@ -150,7 +151,7 @@ def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
             if person.person_id in gallery.references
         )
     distances = person_distances(gallery.centroids().everything)
-    order = sorted(range(len(cards)), key=lambda row: cards[row].person.name.casefold())
+    order = sorted(range(len(cards)), key=lambda row: plain(cards[row].person.name))
     return GalleryView(
         tuple(cards[row] for row in order), distances[np.ix_(order, order)], thresholds
     )

@@ -20,7 +20,8 @@ from facesort.lab.shared.remarks import damage_remark
 from facesort.store.queries.gallery import StoredReference
 
 _LONG_EDGE = 520  # px of a shown photo: twice its size on the page, for high-resolution screens
-_PAPER = "#EEEEEE"
+_PAPER = "var(--jp-layout-color2,#EEE)"
+_EDGE = "1px solid var(--jp-border-color1,#BBB)"
 _SMALL = (
     "color:var(--jp-ui-font-color2,#555);font-size:12px;line-height:1.35;overflow-wrap:anywhere"
 )
@@ -83,14 +84,14 @@ def report_html(report: SeedReport, file_name: str, *, pictured: bool = True) ->
     """The result for one offered photo: the photo with its boxes, added or refused, and why."""
     refused = report.refused
     colour = GREEN if refused is None else RED
-    result = "added" if refused is None else "refused"
+    result = "✓ added" if refused is None else "✗ refused"
     code = "" if refused is None else f" <code>{html_text(refused.reason.value)}</code>"
     detail = _accepted(report) if refused is None else refused.detail
     photo = _picture(boxed_photo(report), 190, file_name, "contain") if pictured else ""
     return (
-        f'<div class="facesort-report" style="border:1px solid #CCC;border-top:5px solid {colour};'
+        f'<div class="facesort-report" style="border:{_EDGE};border-top:5px solid {colour};'
         f'border-radius:4px;overflow:hidden">{photo}<div style="padding:8px 10px;{TEXT_STYLE}">'
-        f'<b style="color:{colour}">{result}</b>{code}<br>{html_text(shorten(file_name, 40))}'
+        f"<b>{result}</b>{code}<br>{html_text(shorten(file_name, 40))}"
         f'<div style="{_SMALL};margin-top:4px">{html_text(detail)}</div></div></div>'
     )
 
@@ -117,7 +118,7 @@ def person_html(card: PersonCard, *, chosen: bool = False) -> str:
     """A person: best face, name, folder, references and what is missing."""
     spread = "" if card.spread is None else f" · spread {card.spread:.2f}"
     missing = "".join(_badge(a.gap.value.replace("_", " "), a.text) for a in card.advice)
-    border = "2px solid #0072B2" if chosen else "1px solid #CCC"
+    border = "2px solid #0072B2" if chosen else _EDGE
     return (
         f'<div class="facesort-person" style="border:{border};border-radius:4px;overflow:hidden;{TEXT_STYLE}">'
         f"{_picture(card.best.crop, 150, card.person.name)}"
@@ -144,7 +145,7 @@ def reference_html(reference: StoredReference, to_rest: float | None) -> str:
         lines.append(f"{reference.captured_at:%Y-%m-%d}")
     text = "<br>".join(html_text(line) for line in lines)
     return (
-        '<div style="border:1px solid #CCC;border-radius:4px;overflow:hidden">'
+        f'<div style="border:{_EDGE};border-radius:4px;overflow:hidden">'
         f'{_picture(reference.crop, 110, reference.file_name)}<div style="padding:6px 8px;{_SMALL}">{text}'
         "</div></div>"
     )

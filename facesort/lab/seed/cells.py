@@ -50,6 +50,8 @@ def open_gallery(workspace: str | Path, *, executor: Executor | None = None) -> 
     opened.open_store().close()  # migrates an older database
     session = SeedSession(opened, pack, executor)
     session.view()
+    if is_interactive():
+        session.prepare()
     return session
 
 

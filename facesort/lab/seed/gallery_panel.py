@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from facesort.core.words import several
+from facesort.core.words import plain, several
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.seed.cards import person_html
 from facesort.lab.seed.person_editor import PersonEditor
@@ -45,8 +45,8 @@ class GalleryPanel:
     def refresh(self) -> None:
         """Show the current gallery."""
         everybody = self._session.view().cards
-        wanted = self.find.value.strip().casefold()
-        found = [card for card in everybody if wanted in card.person.name.casefold()]
+        wanted = plain(self.find.value.strip())
+        found = [card for card in everybody if wanted in plain(card.person.name)]
         shown = found[:_PAGE]
         text = several(len(found), "person", "people")
         if len(found) > len(shown):

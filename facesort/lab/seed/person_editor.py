@@ -55,13 +55,15 @@ class PersonEditor:
                 widgets.HBox([self.into, _button("Merge…", self.merge)]),
                 widgets.HBox(
                     [
-                        _button("Remove person…", self.remove, "warning"),
+                        _button("Remove person…", self.remove),
                         _button("Close", lambda: self.open(None)),
                     ]
                 ),
                 self.asking,
             ],
-            layout=widgets.Layout(border="1px solid #CCC", padding="8px", margin="8px 0"),
+            layout=widgets.Layout(
+                border="1px solid var(--jp-border-color1, #BBB)", padding="8px", margin="8px 0"
+            ),
         )
         self.widget = widgets.VBox([self.message, self.body])
         session.follow("editor", self._refresh)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facesort.core.matching import Thresholds
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.gallery.seed import Candidate, SeedReport, seed
+from facesort.engine.gallery.seed import Candidate, SeedReport, prepare, seed
 from facesort.engine.gallery.uploads import private_files
 from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.rules import rules_of
@@ -46,8 +46,7 @@ class SeedSession(Session):
     Parameters
     ----------
     executor : Executor, optional
-        Where to analyse.  Default: one process on this machine, started with the first photo and kept, so that
-        only the first photo waits for the model to load.
+        Where to analyse.  Default: one process on this machine, started by `prepare` or with the first photo, and kept.
 
     Attributes
     ----------
@@ -81,12 +80,19 @@ class SeedSession(Session):
                 self._view = read_gallery(self.workspace, self.pack)
             return self._view
 
+    def prepare(self) -> None:
+        """Load the models while the page is read: the first photo waits for what is left of that."""
+        prepare(self.workspace, self.pack, self._pool())
+
+    def _pool(self) -> Executor:
+        if self._executor is None:
+            self._executor = LocalPool.of(1, self.workspace.settings.photos)
+        return self._executor
+
     def add(
         self, name: str, offers: Sequence[Offer], *, folder: str | None = None
     ) -> Iterator[SeedReport]:
         """Seed a person (see `facesort.engine.gallery.seed.seed`); uploads are on disk only while this runs."""
-        if self._executor is None:
-            self._executor = LocalPool.of(1, self.workspace.settings.photos)
         uploads = [(o.file_name, o.photo) for o in offers if isinstance(o.photo, bytes)]
         with private_files(self.workspace, uploads) as files:
             written = iter(files)
@@ -100,7 +106,7 @@ class SeedSession(Session):
                 )
                 for offer in offers
             ]
-            yield from seed(self.workspace, self.pack, candidates, self._executor)
+            yield from seed(self.workspace, self.pack, candidates, self._pool())
 
     def changed(self, by: str = "") -> None:
         """Read the gallery again, and refresh everything that shows it."""
