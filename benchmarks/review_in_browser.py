@@ -1,6 +1,6 @@
 """How fast the review page answers, seen from the browser: JupyterLab and Chromium on drawn photos.
 
-python benchmarks/review_page.py --faces 5000
+python benchmarks/review_in_browser.py --faces 5000
 """
 
 from __future__ import annotations
@@ -122,7 +122,13 @@ def open_review(page: Page, url: str) -> tuple[Locator, float]:
 
 
 def left(page: Page) -> int:
-    return int(page.get_by_text(re.compile(LEFT)).first.inner_text().split("and")[-1].split()[0].replace(",", ""))
+    return int(
+        page.get_by_text(re.compile(LEFT))
+        .first.inner_text()
+        .split("and")[-1]
+        .split()[0]
+        .replace(",", "")
+    )
 
 
 def spread(values: list[float]) -> str:

@@ -125,3 +125,33 @@ def test_a_group_in_doubt_and_a_chain_are_answered_by_keyboard(
     page.keyboard.press("x")
     expect(chain).to_be_hidden()
     assert len(answers(workspace)) == 4
+
+
+def test_the_page_stays_where_it_is_and_a_restarted_kernel_takes_no_answer(
+    workspace: Workspace, open_notebook: Callable[[str], Page], restart_kernel: Callable[[], None]
+) -> None:
+    page = open_notebook("04_review")
+    expect(page.get_by_text("5 files in the output.")).to_be_attached()  # all cells have run
+    doubtful = sheet(page, "doubtful matches")
+    doubtful.focus()
+    page.keyboard.press("y")
+    expect(doubtful.get_by_role("option")).to_have_count(1)
+
+    undo = page.locator(".widget-button", has_text="Undo").last
+    undo.scroll_into_view_if_needed()
+    expect(page.get_by_text("1 action, the newest first.")).to_be_visible()
+    before = undo.bounding_box()
+    undo.click()
+    expect(page.get_by_text("Undone: yes for 1 face")).to_be_visible()
+    expect(doubtful.get_by_role("option")).to_have_count(2)
+    page.wait_for_timeout(500)
+    assert undo.bounding_box() == before, "an undo moves no part of the page"
+
+    restart_kernel()
+    said = page.get_by_text("The kernel was restarted: run the cells again.")
+    expect(said.first).to_be_attached()
+    doubtful.focus()
+    page.keyboard.press("y")
+    expect(doubtful.locator("..").get_by_role("alert")).to_contain_text("is stored")
+    assert page.locator(".facesort-handled").count() == 0
+    assert answers(workspace) == []

@@ -203,7 +203,8 @@ from facesort.lab.review.person import PersonPanel
 session = review.open_review({root!r})
 panel = PersonPanel(session)
 def press(action, *faces):
-    panel.sheet._handle_custom_msg({{"action": action, "ids": list(faces)}}, [])
+    acts = [{{"action": action, "ids": list(faces)}}]
+    panel.sheet._handle_custom_msg({{"view": "1", "number": 1, "acts": acts}}, [])
 faces = [tile["id"] for tile in panel.sheet.tiles]
 print(faces)
 """

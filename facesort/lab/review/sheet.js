@@ -1,6 +1,7 @@
 // A page of faces: select with mouse or keyboard, act on the selection.  The browser side of sheet.py.
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+const STEADY_MS = 500; // how long a key is refused that was meant for what is no longer under the cursor
 
 function make(tag, name, text = "") {
   const node = document.createElement(tag);
@@ -14,51 +15,93 @@ function objectUrl(bytes) {
   return URL.createObjectURL(new Blob([view], { type: "image/jpeg" }));
 }
 
+// The pictures of the tiles, each sent once: object URLs by key.
+function pictureStore(ask) {
+  const urls = new Map();
+  return {
+    add: (key, bytes) => urls.has(key) || urls.set(key, objectUrl(bytes)),
+    url: (key) => urls.get(key),
+    // Forget all but these, and ask for those that are not here: a page that was reloaded has none.
+    keep(keys) {
+      for (const [key, url] of urls) keys.has(key) || (URL.revokeObjectURL(url), urls.delete(key));
+      const missing = [...keys].filter((key) => !urls.has(key));
+      if (missing.length) ask(missing);
+    },
+  };
+}
+
 function render({ model, el }) {
   const root = make("div", "facesort-faces");
   root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes Y, M and D as its own commands
+  root.tabIndex = -1; // has the focus while there are no tiles: else JupyterLab takes the next keys
   const bar = make("div", "facesort-bar");
   const buttons = make("span", "facesort-actions"); // not redrawn with the tiles: a click spans two events
   const count = make("span", "facesort-selected");
+  count.setAttribute("role", "status");
   const pager = make("span", "facesort-pager");
   const [back, where, next] = [make("button", "facesort-action", "‹"), make("span", ""), make("button", "facesort-action", "›")];
   back.setAttribute("aria-label", "previous page");
   next.setAttribute("aria-label", "next page");
   pager.append(back, where, next);
   bar.append(buttons, count, pager);
+  const alarm = make("div", "facesort-alarm");
+  alarm.setAttribute("role", "alert");
   const sheet = make("div", "facesort-sheet");
   sheet.tabIndex = 0;
   sheet.setAttribute("role", "listbox");
   sheet.setAttribute("aria-multiselectable", "true");
-  root.append(bar, sheet);
+  root.append(bar, alarm, sheet);
   el.append(root);
 
-  let tiles = []; // {id, node}
+  let tiles = []; // {id, node, drawn}
   let cursor = 0; // index into open()
   let anchor = 0;
-  let objectUrls = [];
   let shownPage = 0;
+  let steadyAt = 0; // no key acts on the tile under the cursor before
+  let why = "";
+  let remark = "";
   const selected = new Set(); // ids
-  const handled = new Set(); // ids of tiles that an action removed; they fade until the next redraw
+  const kernel = exchange({
+    model,
+    el,
+    changed: () => paint(),
+    refused: (acts) => acts.flatMap((act) => act.chosen).forEach((id) => selected.add(id)),
+  });
+  const pictures = pictureStore((keys) => kernel.ask({ action: "pictures", keys }));
 
-  const open = () => tiles.filter((tile) => !handled.has(tile.id));
-  const targets = () => {
-    const ids = open().map((tile) => tile.id);
-    const some = ids.filter((id) => selected.has(id));
-    return some.length ? some : ids.slice(cursor, cursor + 1);
+  const open = () => {
+    const removing = kernel.removing();
+    return tiles.filter((tile) => !removing.has(tile.id));
   };
+  const chosen = () => open().map((tile) => tile.id).filter((id) => selected.has(id));
 
   function paint() {
-    open().forEach((tile, index) => {
-      tile.node.classList.toggle("facesort-cursor", index === cursor);
-      tile.node.setAttribute("aria-selected", selected.has(tile.id));
+    const [all, removing] = [open(), kernel.removing()];
+    cursor = Math.max(0, Math.min(all.length - 1, cursor));
+    tiles.forEach(({ id, node }) => {
+      node.classList.toggle("facesort-handled", removing.has(id));
+      node.classList.toggle("facesort-cursor", id === all[cursor]?.id);
+      node.setAttribute("aria-selected", selected.has(id) && !removing.has(id));
     });
-    count.textContent = selected.size ? `${selected.size} selected` : "";
+    sheet.setAttribute("aria-activedescendant", all[cursor]?.node.id ?? "");
+    const number = chosen().length;
+    count.textContent = remark || (number ? `${number} selected` : "");
+    alarm.textContent = kernel.notice();
+  }
+
+  // Only for a key of the user: whatever else changes, the page stays where it is.
+  function reveal() {
+    const node = open()[cursor]?.node;
+    if (!node) return;
+    const [top, bottom] = [node.offsetTop - 6, node.offsetTop + node.offsetHeight + 6];
+    sheet.scrollTop = Math.min(top, Math.max(sheet.scrollTop, bottom - sheet.clientHeight));
+    root.scrollIntoView({ block: "nearest" });
   }
 
   function moveTo(index, extend) {
     const all = open();
     cursor = Math.max(0, Math.min(all.length - 1, index));
+    [remark, steadyAt] = ["", 0];
     if (extend) {
       selected.clear();
       const [low, high] = [Math.min(anchor, cursor), Math.max(anchor, cursor)];
@@ -66,26 +109,36 @@ function render({ model, el }) {
     } else {
       anchor = cursor;
     }
-    all[cursor]?.node.scrollIntoView({ block: "nearest" });
     paint();
   }
 
   function toggle(id) {
+    if (id === undefined) return;
     selected.delete(id) || selected.add(id);
+    remark = "";
     paint();
   }
 
+  function hold(reason) {
+    [steadyAt, why] = [performance.now() + STEADY_MS, reason];
+  }
+
   function act(action) {
-    if (action.whole_page) return model.send({ action: action.name, ids: [] });
-    const ids = targets();
+    remark = "";
+    if (action.whole_page) return kernel.ask({ action: action.name, ids: [] });
+    const some = chosen();
+    const ids = some.length ? some : open().slice(cursor, cursor + 1).map((tile) => tile.id);
     if (!ids.length) return;
-    if (action.removes) {
-      ids.forEach((id) => handled.add(id));
-      tiles.forEach((tile) => tile.node.classList.toggle("facesort-handled", handled.has(tile.id)));
+    if (!some.length && performance.now() < steadyAt) {
+      hold(why);
+      remark = why;
+      return paint();
     }
+    if (!kernel.ask({ action: action.name, ids }, { ids: action.removes ? ids : [], chosen: some })) return;
     selected.clear();
-    model.send({ action: action.name, ids });
-    moveTo(cursor, false);
+    if (some.length) hold("Pressed twice: only the selected ones were answered.");
+    anchor = cursor;
+    paint();
   }
 
   function perRow() {
@@ -96,11 +149,12 @@ function render({ model, el }) {
   }
 
   function turn(page) {
-    if (page >= 0 && page < model.get("pages")) model.send({ action: "page", page });
+    if (page >= 0 && page < model.get("pages")) kernel.ask({ action: "page", page });
   }
 
   function press(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.target.tagName === "BUTTON" && (key === "Enter" || key === " ")) return;
     const held = event.ctrlKey || event.metaKey;
     const action = !held && !event.altKey && model.get("actions").find((a) => a.key === key);
     if (action) act(action);
@@ -114,8 +168,13 @@ function render({ model, el }) {
     else if (key === "PageDown") turn(model.get("page") + 1);
     else if (key === "PageUp") turn(model.get("page") - 1);
     else return;
+    reveal();
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  function focus() {
+    (sheet.hidden ? root : sheet).focus({ preventScroll: true });
   }
 
   function drawActions() {
@@ -124,7 +183,7 @@ function render({ model, el }) {
       const button = make("button", `facesort-action ${action.tone}`, action.label);
       if (action.key) button.append(make("kbd", "", action.key.toUpperCase()));
       button.title = action.tooltip;
-      button.onclick = () => (act(action), sheet.focus({ preventScroll: true }));
+      button.onclick = () => (act(action), focus());
       buttons.append(button);
     }
   }
@@ -139,87 +198,111 @@ function render({ model, el }) {
 
   function drawTile(face) {
     const node = make("div", "facesort-tile");
+    node.id = `facesort-${Math.random()}`;
     node.setAttribute("role", "option");
-    node.setAttribute("aria-label", [face.title, ...face.lines].join(", "));
-    const pictures = make("div", `facesort-pictures facesort-${face.layout}`);
-    face.pictures.forEach((bytes, index) => {
+    node.setAttribute("aria-label", [face.title, ...face.badges, ...face.lines].join(", "));
+    const frames = make("div", `facesort-pictures facesort-${face.layout}`);
+    face.pictures.forEach((key, index) => {
       const frame = make("div", "facesort-frame");
-      if (bytes.byteLength) {
+      if (key) {
         const image = make("img", "");
         image.alt = face.captions[index] ?? "";
-        image.src = objectUrl(bytes);
+        image.dataset.key = key;
         image.draggable = false;
-        objectUrls.push(image.src);
         frame.append(image);
       }
       if (face.captions[index]) frame.append(make("span", "facesort-caption", face.captions[index]));
-      pictures.append(frame);
+      frames.append(frame);
     });
     const text = make("div", "facesort-text");
     text.append(make("b", "", face.title));
     face.badges.forEach((badge) => text.append(make("span", "facesort-badge", badge)));
     face.lines.forEach((line) => text.append(make("div", "", line)));
-    node.append(pictures, text);
+    node.append(frames, text);
     node.title = face.tooltip;
     node.onclick = (event) => {
       const index = open().findIndex((tile) => tile.id === face.id);
       if (index < 0) return;
-      sheet.focus({ preventScroll: true });
-      if (event.shiftKey) return moveTo(index, true);
-      moveTo(index, false);
-      toggle(face.id);
+      focus();
+      moveTo(index, event.shiftKey);
+      if (!event.shiftKey) toggle(face.id);
     };
     node.ondblclick = () => {
       const action = model.get("actions").find((a) => a.double_click);
       if (action) (selected.clear(), selected.add(face.id), act(action));
     };
-    return { id: face.id, node };
+    return node;
+  }
+
+  function drawPictures() {
+    sheet.querySelectorAll("img:not([src])").forEach((image) => {
+      const url = pictures.url(image.dataset.key);
+      if (url) image.src = url;
+    });
   }
 
   function draw() {
     const turned = shownPage !== model.get("page");
-    const atCursor = turned ? undefined : open()[cursor]?.id;
-    objectUrls.forEach((old) => URL.revokeObjectURL(old));
-    objectUrls = [];
-    handled.clear();
-    tiles = model.get("tiles").map(drawTile);
+    const framed = turned ? undefined : open()[cursor]?.id;
+    const drawn = new Map(tiles.map((tile) => [tile.drawn, tile]));
+    tiles = model.get("tiles").map((face) => {
+      const text = JSON.stringify(face);
+      return drawn.get(text) ?? { id: face.id, node: drawTile(face), drawn: text };
+    });
+    const [nodes, focused] = [tiles.map((tile) => tile.node), root.contains(document.activeElement)];
+    const top = sheet.scrollTop;
+    sheet.replaceChildren(...nodes);
+    sheet.scrollTop = turned ? 0 : top;
+    Object.entries(model.get("pictures")).forEach(([key, bytes]) => pictures.add(key, bytes));
+    pictures.keep(new Set(model.get("tiles").flatMap((face) => face.pictures.filter(Boolean))));
+    drawPictures();
     sheet.setAttribute("aria-label", model.get("label"));
-    sheet.replaceChildren(...tiles.map((tile) => tile.node));
-    sheet.hidden = !tiles.length;
-    const ids = tiles.map((tile) => tile.id);
-    [...selected].forEach((id) => ids.includes(id) || selected.delete(id));
-    const index = ids.indexOf(atCursor);
+    sheet.hidden = bar.hidden = !tiles.length;
     shownPage = model.get("page");
     drawPager();
-    bar.hidden = !tiles.length;
-    if (turned) sheet.scrollTop = 0;
-    moveTo(turned ? 0 : index < 0 ? cursor : index, false);
+    const ids = new Set(tiles.map((tile) => tile.id));
+    const gone = [...selected].filter((id) => !ids.has(id));
+    gone.forEach((id) => selected.delete(id));
+    const index = open().findIndex((tile) => tile.id === framed);
+    if (turned) cursor = 0;
+    else if (index >= 0) cursor = index;
+    if (!turned && (gone.length || (framed !== undefined && index < 0 && open().length)))
+      hold("The page has just changed: look, and press again.");
+    anchor = cursor;
+    if (focused) focus();
+    paint();
   }
 
   // What is opened takes the keyboard; what is back takes it only if it was lost with what has gone.
-  function takeKeyboard({ focus, move }) {
-    if (!focus) return;
+  function takeKeyboard(move) {
     requestAnimationFrame(() => {
       const holder = document.activeElement;
       if (!move && holder?.closest(".facesort-faces, input, textarea, select, [contenteditable]")?.checkVisibility()) return;
       if (move) root.scrollIntoView({ block: "nearest" });
-      sheet.focus({ preventScroll: true });
+      focus();
     });
   }
 
+  function hear(message, buffers) {
+    if (message.focus) return takeKeyboard(message.move);
+    message.pictures?.forEach((key, index) => pictures.add(key, buffers[index]));
+    drawPictures();
+  }
+
   for (const [button, step] of [[back, -1], [next, 1]])
-    button.onclick = () => (turn(model.get("page") + step), sheet.focus({ preventScroll: true }));
-  sheet.addEventListener("keydown", press);
-  model.on("msg:custom", takeKeyboard);
+    button.onclick = () => (turn(model.get("page") + step), focus());
+  root.addEventListener("keydown", press);
   model.on("change:revision", draw);
   model.on("change:actions", drawActions);
+  model.on("msg:custom", hear);
   drawActions();
   draw();
   return () => {
-    model.off("msg:custom", takeKeyboard);
     model.off("change:revision", draw);
     model.off("change:actions", drawActions);
-    objectUrls.forEach((old) => URL.revokeObjectURL(old));
+    model.off("msg:custom", hear);
+    kernel.close();
+    pictures.keep(new Set());
   };
 }
 

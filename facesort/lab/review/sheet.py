@@ -6,8 +6,10 @@ anywidget loads the page's JavaScript from this package into JupyterLab: no buil
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,9 @@ def paginate(page: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:
     return page, pages, slice(page * size, (page + 1) * size)
 
 
+_TEXTS = [field.name for field in fields(Tile) if field.name not in ("id", "pictures")]
+
+
 def _shown(part: object) -> object:
     """Texts as printable lines; the browser takes none of them for HTML."""
     if isinstance(part, str):
@@ -106,27 +111,45 @@ def _shown(part: object) -> object:
     return [_shown(each) for each in part] if isinstance(part, (list, tuple)) else part
 
 
+def _key(picture: bytes) -> str:
+    """Name of a picture by its content; empty for none."""
+    return blake2b(picture, digest_size=12).hexdigest() if picture else ""
+
+
+def _scripts(*names: str) -> str:
+    """One module of several files: the browser loads a widget's script as one."""
+    return "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+
+
 class FaceSheet(anywidget.AnyWidget):
     """A page of faces.
 
     Arrow keys move the cursor; space or a click selects, with shift a range; Ctrl+A selects all, Escape none.
+
+    What a user presses is sent in order, one message at a time; what is pressed while the kernel works goes into the
+    next one.  The tiles stay grey until the kernel has heard it, and a page that no kernel hears takes no answer.
 
     Parameters
     ----------
     label : str
         For screen readers.
     on_action : callable of (name, ids), optional
+        Returns False if nothing was done: the tiles stay selected.
     on_page : callable of (page), optional
+    together : callable, optional
+        Returns a context in which the acts of one message are carried out.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = _scripts("exchange.js", "sheet.js")
     _css = Path(__file__).with_suffix(".css")
     label = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Any()).tag(sync=True)
     tiles = traitlets.List(traitlets.Any()).tag(sync=True)
+    pictures = traitlets.Dict().tag(sync=True)  # by key; those that were not shown just before
     page = traitlets.Int(0).tag(sync=True)
     pages = traitlets.Int(1).tag(sync=True)
     revision = traitlets.Int(0).tag(sync=True)  # the browser redraws when it changes
+    heard = traitlets.Dict().tag(sync=True)  # the newest message that was carried out
 
     def __init__(
         self,
@@ -134,19 +157,28 @@ class FaceSheet(anywidget.AnyWidget):
         actions: Sequence[SheetAction] = (),
         on_action: Callable[[str, list[int]], object] | None = None,
         on_page: Callable[[int], object] | None = None,
+        together: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__(label=label, actions=[asdict(action) for action in actions])
-        self._on_action, self._on_page = on_action, on_page
+        self._on_action, self._on_page, self._together = on_action, on_page, together
+        self._pictures: dict[str, bytes] = {}
         self.on_msg(self._on_message)
 
-    def show(self, tiles: Sequence[Tile], page: int = 0, pages: int = 1) -> None:
+    def show(self, tiles: Iterable[Tile], page: int = 0, pages: int = 1) -> None:
         """Show these tiles; those that were selected before stay selected."""
+        found: dict[str, bytes] = {}
+        drawn = []
+        for tile in tiles:
+            keys = [_key(picture) for picture in tile.pictures]
+            found |= zip(keys, tile.pictures, strict=True)
+            texts = {name: _shown(getattr(tile, name)) for name in _TEXTS}
+            drawn.append({"id": tile.id, "pictures": keys} | texts)
+        found.pop("", None)
         with self.hold_sync():
-            self.tiles = [
-                {name: _shown(part) for name, part in asdict(tile).items()} for tile in tiles
-            ]
-            self.page, self.pages = page, pages
+            self.tiles, self.page, self.pages = drawn, page, pages
+            self.pictures = {key: found[key] for key in found.keys() - self._pictures.keys()}
             self.revision += 1
+        self._pictures = found
 
     def focus(self, *, move: bool = False) -> None:
         """Give this sheet the keyboard if nothing else has it.
@@ -159,8 +191,23 @@ class FaceSheet(anywidget.AnyWidget):
         self.send({"focus": True, "move": move})
 
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:
-        if content["action"] == "page":
+        acts, refused = content["acts"], []
+        try:
+            with self._together():
+                for number, act in enumerate(acts):
+                    if self._carry_out(act) is False:
+                        refused.append(number)
+        finally:
+            heard = {name: content[name] for name in ("view", "number")}
+            self.heard = heard | {"refused": refused}
+
+    def _carry_out(self, act: Mapping[str, Any]) -> object:
+        if act["action"] == "pictures":
+            keys = [key for key in act["keys"] if key in self._pictures]
+            self.send({"pictures": keys}, [self._pictures[key] for key in keys])
+        elif act["action"] == "page":
             if self._on_page is not None:
-                self._on_page(int(content["page"]))
+                self._on_page(int(act["page"]))
         elif self._on_action is not None:
-            self._on_action(content["action"], [int(key) for key in content["ids"]])
+            return self._on_action(act["action"], [int(key) for key in act["ids"]])
+        return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from review_messages import send
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.errors import WorkspaceError
@@ -74,7 +75,7 @@ def words(sheet: FaceSheet) -> list[str]:
 
 def press(sheet: FaceSheet, act: str, *face_ids: int) -> None:
     """What the browser sends."""
-    sheet._handle_custom_msg({"action": act, "ids": list(face_ids)}, [])
+    send(sheet, {"action": act, "ids": list(face_ids)})
 
 
 def seen(place: Place) -> list[object]:
@@ -109,7 +110,7 @@ def test_what_the_browser_sends_reaches_the_panel() -> None:
     sheet = FaceSheet("x", on_action=lambda *what: heard.append(what), on_page=heard.append)
     sheet.show([Tile(3, (b"jpeg",), "Ada")], 1, 2)
     press(sheet, "yes", 3)
-    sheet._handle_custom_msg({"action": "page", "page": 1}, [])
+    send(sheet, {"action": "page", "page": 1})
     assert heard == [("yes", [3]), 1]
     assert (ids(sheet), sheet.page, sheet.pages) == ([3], 1, 2)
 
