@@ -65,7 +65,7 @@ def draw(path: Path, drawn: list[tuple[int, int]], shade: int) -> None:
 
 
 def make_event(root: Path, faces: int) -> None:
-    """Three faces in a photo, of whom two thirds are of people who are seeded, many of them far from their reference."""
+    """Three faces in a photo, two of them of people who are seeded, many far from their reference."""
     rng = np.random.default_rng(3)
     for number in range(-(-faces // 3)):
         pool = [*rng.choice(PEOPLE, 2, replace=False), PEOPLE + rng.integers(STRANGERS)]

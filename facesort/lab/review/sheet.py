@@ -167,7 +167,7 @@ class FaceSheet(anywidget.AnyWidget):
     def show(self, tiles: Iterable[Tile], page: int = 0, pages: int = 1) -> None:
         """Show these tiles; those that were selected before stay selected."""
         found: dict[str, bytes] = {}
-        drawn = []
+        drawn: list[Any] = []
         for tile in tiles:
             keys = [_key(picture) for picture in tile.pictures]
             found |= zip(keys, tile.pictures, strict=True)
