@@ -117,6 +117,7 @@ class Store:
         self._connection = connection
         self._path = path
         self._in_transaction = False
+        self._entered = 0
         self._outside: duckdb.DuckDBPyConnection | None = None
         self._kept: list[str] = []
 
@@ -191,7 +192,8 @@ class Store:
             _looked_at[self._path] = _stamp(self._path)
 
     def __enter__(self) -> Self:
-        """Return the store itself."""
+        """Return the store itself, which stays open until the outermost block ends."""
+        self._entered += 1
         return self
 
     def __exit__(
@@ -200,8 +202,10 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close, whatever happened."""
-        self.close()
+        """Close, whatever happened, unless it was open before this block."""
+        self._entered -= 1
+        if not self._entered:
+            self.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from facesort.store.gallery.answers import (
 )
 from facesort.store.gallery.people import NewReference
 from facesort.store.queries import gallery, review
+from facesort.store.queries.answers import Said, said
 from facesort.store.queries.gallery import known_person
 from facesort.store.queries.stored import stored_faces, stored_photos, with_crops
 from facesort.workspace import Workspace
@@ -37,7 +38,12 @@ _MAX_REFERENCES = 5  # made of the faces that were named; more add little
 
 
 def answer_faces(
-    workspace: Workspace, persons: Mapping[int, str], answer: Answer, *, clock: Clock = utc_now
+    workspace: Workspace,
+    persons: Mapping[int, str],
+    answer: Answer,
+    *,
+    seen: Said | None = None,
+    clock: Clock = utc_now,
 ) -> None:
     """Answer whether faces are these persons.
 
@@ -47,31 +53,47 @@ def answer_faces(
     Parameters
     ----------
     persons : mapping of face_id to name
+    seen : Said, optional
+        What users had said when the faces were shown.
 
     Raises
     ------
     GalleryError
-        If a face or person does not exist, or the answer would take a person's only reference away.
+        If a face or person does not exist, something else was said about a face since, or the answer would take a
+        person's only reference away.
     """
     names = sorted(set(persons.values()))
     whom = ", ".join(names) if len(names) <= 3 else f"{len(names)} persons"
     summary = f"{answer} for {several(len(persons), 'face')}: {whom}"
     with undoable(workspace, "answer", summary, clock) as store:
         _refuse_missing(store, persons)
+        _refuse_changed(store, persons, seen)
         ids = {name: known_person(store, name).person_id for name in set(persons.values())}
         set_answers(store, {face: ids[name] for face, name in persons.items()}, answer)
 
 
-def ignore(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
+def ignore(
+    workspace: Workspace,
+    face_ids: Collection[int],
+    *,
+    seen: Said | None = None,
+    clock: Clock = utc_now,
+) -> None:
     """Never ask about these faces again.
+
+    Parameters
+    ----------
+    seen : Said, optional
+        What users had said when the faces were shown.
 
     Raises
     ------
     GalleryError
-        If a face does not exist.
+        If a face does not exist, or something else was said about it since.
     """
     with undoable(workspace, "ignore", f"{several(len(face_ids), 'face')} ignored", clock) as store:
         _refuse_missing(store, face_ids)
+        _refuse_changed(store, face_ids, seen)
         ignore_faces(store, list(face_ids))
 
 
@@ -81,6 +103,7 @@ def name_faces(
     name: str,
     folder: str | None = None,
     *,
+    seen: Said | None = None,
     clock: Clock = utc_now,
 ) -> Person:
     """Make a new person of faces, or add them to a person in the gallery.
@@ -92,16 +115,20 @@ def name_faces(
     ----------
     folder : str, optional
         Of a new person; default: after the name.
+    seen : Said, optional
+        What users had said when the faces were shown.
 
     Raises
     ------
     GalleryError
-        If a face does not exist, none can be compared, or the name or the folder cannot be used.
+        If a face does not exist, something else was said about one since, none can be compared, or the name or the
+        folder cannot be used.
     """
     wanted = person_name(name).strip()
     with undoable(
         workspace, "name", f"{several(len(face_ids), 'face')} named {wanted}", clock
     ) as store:
+        _refuse_changed(store, face_ids, seen)
         return _name(store, face_ids, wanted, folder)
 
 
@@ -153,6 +180,7 @@ def take_away(
     name: str,
     to: str | None = None,
     *,
+    seen: Said | None = None,
     clock: Clock = utc_now,
 ) -> Person | None:
     """Answer that faces are not this person, and name them if it is known who they are.
@@ -163,6 +191,8 @@ def take_away(
         The person that they are not.
     to : str, optional
         Named as by `name_faces`.
+    seen : Said, optional
+        What users had said when the faces were shown.
 
     Returns
     -------
@@ -180,6 +210,7 @@ def take_away(
     )
     with undoable(workspace, "take_away", summary, clock) as store:
         _refuse_missing(store, face_ids)
+        _refuse_changed(store, face_ids, seen)
         person = known_person(store, name)
         if wanted == name:
             raise GalleryError(f"faces taken away from {name!r} cannot be given to {name!r}")
@@ -192,6 +223,25 @@ def _refuse_missing(store: Store, face_ids: Collection[int]) -> None:
     if missing:
         raise GalleryError(
             f"there is no face {missing[0]} in this workspace: the faces have changed, run the cell again"
+        )
+
+
+def _refuse_changed(store: Store, face_ids: Collection[int], seen: Said | None) -> None:
+    """Of two windows, neither takes back what was said in the other one without having shown it."""
+    if seen is None:
+        return
+    now = said(store, face_ids)
+    changed = [face_id for face_id in face_ids if now.get(face_id) != seen.get(face_id)]
+    if changed:
+        which = f"{len(changed):,} of {several(len(face_ids), 'face')}"
+        were = (
+            "This face was"
+            if len(face_ids) == 1
+            else f"{which} {'was' if len(changed) == 1 else 'were'}"
+        )
+        raise GalleryError(
+            f"{were} answered in another window or section since shown here: nothing was stored; the page is up to "
+            "date now, look and answer again"
         )
 
 

@@ -6,7 +6,7 @@ from facesort.engine.review import answers
 from facesort.engine.review.chains import Chain, chain_of
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
-from facesort.lab.review.sheet import CLOSE, UNDO, FaceSheet, SheetAction
+from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction
 from facesort.lab.review.tiles import chain_tiles
 from facesort.store.queries import Store
 from facesort.store.queries.review import faces_with_crops
@@ -31,7 +31,7 @@ class ChainBox:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self.sheet = FaceSheet("from a reference to the face", _ACTIONS, self.on_action)
+        self.sheet = panel.face_sheet("from a reference to the face", _ACTIONS, self.on_action)
         self.layer = Layer(self.sheet)
         self._place: Place | None = None
         self._face_id: int | None = None
@@ -98,7 +98,9 @@ class ChainBox:
             return
         persons = dict.fromkeys(sorted(cut), chain.person)
         self._panel.edit(
-            lambda: answers.answer_faces(self._panel.session.workspace, persons, "no"),
+            lambda: answers.answer_faces(
+                self._panel.session.workspace, persons, "no", seen=self._panel.seen
+            ),
             lambda _: (
                 f"No: {faces(len(persons))} of {chain.person}; a re-match decides the others again."
             ),

@@ -19,7 +19,7 @@ from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
 from facesort.lab.shared.html import progress_html
 from facesort.store.queries import Store
@@ -57,16 +57,16 @@ class DoubtfulPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "doubtful")
-        self.groups = FaceSheet(
+        self.groups = self.face_sheet(
             "groups in doubt", _GROUP_ACTIONS, self.on_group_action, self.turn_groups
         )
-        self.opened = FaceSheet(
+        self.opened = self.face_sheet(
             "all faces of a group in doubt",
             (*_ANSWERS, SHOW_CHAIN, UNDO, CLOSE),
             self.on_opened_action,
             self.turn_opened,
         )
-        self.sheet = FaceSheet(
+        self.sheet = self.face_sheet(
             "doubtful matches", (*_ANSWERS, SHOW_CHAIN, UNDO), self.on_action, self.turn
         )
         self.chain, self.opened_chain = ChainBox(self), ChainBox(self)
@@ -207,6 +207,8 @@ class DoubtfulPanel(Panel):
 
     def _answer(self, name: str, persons: Mapping[int, str]) -> None:
         self.edit(
-            lambda: answers.answer_faces(self.session.workspace, persons, cast(Answer, name)),
+            lambda: answers.answer_faces(
+                self.session.workspace, persons, cast(Answer, name), seen=self.seen
+            ),
             lambda _: f"{_LABELS[name]}: {faces(len(persons))}.",
         )

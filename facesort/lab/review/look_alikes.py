@@ -10,10 +10,11 @@ from facesort.engine.review import answers
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import CLOSE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import between_tile, look_alikes_tile
 from facesort.lab.shared.plots import shorten
 from facesort.store.queries import Store
+from facesort.store.queries.answers import Said
 from facesort.store.queries.gallery import known_person, references_of
 from facesort.store.queries.review import LookAlikes, look_alikes
 
@@ -31,8 +32,8 @@ class LookAlikesPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "look-alikes")
-        self.pairs = FaceSheet("pairs of people", _PAIR_ACTIONS, self.open, self.turn)
-        self.opened = FaceSheet("faces between two people", (), self.on_action)
+        self.pairs = self.face_sheet("pairs of people", _PAIR_ACTIONS, self.open, self.turn)
+        self.opened = self.face_sheet("faces between two people", (), self.on_action)
         self.layer = Layer(self.opened)
         self.place = Place(self.pairs, self.layer)
         self._found: list[LookAlikes] = []
@@ -116,13 +117,18 @@ class LookAlikesPanel(Panel):
             return
         person = names[name == "second"]
         self.edit(
-            lambda: answers.answer_faces(workspace, dict.fromkeys(face_ids, person), "yes"),
+            lambda: answers.answer_faces(
+                workspace, dict.fromkeys(face_ids, person), "yes", seen=self.seen
+            ),
             lambda _: f"{faces(len(face_ids))}: {person}.",
         )
 
     def _answer_no(self, face_ids: Sequence[int], names: Iterable[str]) -> None:
+        seen: Said | None = self.seen
         for name in names:
-            answers.answer_faces(self.session.workspace, dict.fromkeys(face_ids, name), "no")
+            persons = dict.fromkeys(face_ids, name)
+            answers.answer_faces(self.session.workspace, persons, "no", seen=seen)
+            seen = None  # it is the first of these answers that was said since
 
 
 def _actions(first: str, second: str) -> tuple[SheetAction, ...]:

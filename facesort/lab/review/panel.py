@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
 
 import ipywidgets as widgets
 
@@ -12,10 +14,19 @@ from facesort.core.words import several
 from facesort.engine.gallery.action import undo
 from facesort.errors import FacesortError
 from facesort.lab.review.session import ReviewSession
+from facesort.lab.review.sheet import FaceSheet, SheetAction
 from facesort.lab.shared.html import notice
+from facesort.store.queries.answers import Said, said
 from facesort.store.queries.journal import Action
 
 T = TypeVar("T")
+
+
+class _Outcome(NamedTuple):
+    """Whether an action was done, and a sentence about it."""
+
+    done: bool
+    text: str
 
 
 class Panel:
@@ -27,6 +38,11 @@ class Panel:
     ----------
     key : str
         Identifies the panel; a cell that is run again replaces the panel of its earlier run.
+
+    Attributes
+    ----------
+    seen : dict
+        What users had said about faces when they were shown here last: what actions compare with.
     """
 
     def __init__(self, session: ReviewSession, key: str) -> None:
@@ -37,7 +53,10 @@ class Panel:
         self.refresh_button.on_click(lambda _: self.refresh())
         self.refresh_button.layout.display = "none"
         self.widget = widgets.VBox(layout=widgets.Layout(grid_gap="4px"))
+        self.seen: Said = {}
         self._seconds = 0.0
+        self._outcomes: list[_Outcome] | None = None  # of actions that are reported together
+        self._named: list[str] = []
         session.follow(key, self._session_changed, deferred=True)
 
     def add(self, *children: widgets.Widget) -> None:
@@ -54,7 +73,8 @@ class Panel:
         """Update, and report what was done before and the current state; or the error."""
         started = time.perf_counter()
         try:
-            with self.session.lock:
+            with self.session.one_opening():
+                self.seen = self.session.read(said)
                 summary = self.update()
         except FacesortError as error:
             self.report(f"{done} {error}".strip(), good=False)
@@ -73,6 +93,28 @@ class Panel:
         else:
             self.refresh_button.layout.display = ""
 
+    def face_sheet(
+        self,
+        label: str,
+        actions: Sequence[SheetAction],
+        on_action: Callable[[str, list[int]], object],
+        on_page: Callable[[int], object] | None = None,
+    ) -> FaceSheet:
+        """A page of faces of this panel, as in `FaceSheet`."""
+        return FaceSheet(label, actions, on_action, on_page, self.together)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Open the database once, and refresh the page once at the end, for several edits."""
+        with self.session.one_opening():
+            self._outcomes = []
+            try:
+                yield
+            finally:
+                outcomes, self._outcomes = self._outcomes, None
+                if outcomes:
+                    self._show_outcomes(outcomes)
+
     def edit(self, action: Callable[[], T], describe: Callable[[T], str]) -> bool:
         """Carry out an action and refresh the page; or report why it was refused.
 
@@ -83,27 +125,49 @@ class Panel:
         """
         try:
             with self.session.lock:
-                result = action()
+                outcome = _Outcome(True, describe(action()))
+                self.seen = self.session.read(said)
         except FacesortError as error:
-            self.refresh()
-            self.report(str(error), good=False)
-            return False
-        self.refresh(describe(result))
-        self.session.changed(self.key)
-        return True
+            outcome = _Outcome(False, str(error))
+        if self._outcomes is None:
+            self._show_outcomes([outcome])
+        else:
+            self._outcomes.append(outcome)
+        return outcome.done
+
+    def _show_outcomes(self, outcomes: Sequence[_Outcome]) -> None:
+        done = _sentences(outcome.text for outcome in outcomes if outcome.done)
+        refused = _sentences(outcome.text for outcome in outcomes if not outcome.done)
+        self.refresh(done)
+        if refused:
+            self.report(f"{done} {refused}".strip(), good=False)
+        named, self._named = self._named, []
+        for name in named:
+            self.warn_of_alike(name)
+        if done:
+            self.session.changed(self.key)
 
     def undo(self) -> None:
         """Undo the newest action, wherever on the page it was done."""
         self.edit(lambda: undo(self.session.workspace), _describe_undo)
 
     def warn_of_alike(self, name: str) -> None:
-        """Say below the message whom the named person looks like."""
+        """Say below the message of what was done whom the named person looks like."""
+        if self._outcomes is not None:
+            self._named.append(name)
+            return
         for sentence in self.session.alike_sentences(name):
             self.message.value += notice(f"{sentence}.", good=False)
 
     def report(self, text: str, *, good: bool | None = None) -> None:
         """Show a message at the top of the panel."""
         self.message.value = notice(text, good=good)
+
+
+def _sentences(texts: Iterable[str]) -> str:
+    """Each sentence once, and how often if it was more."""
+    counted = Counter(texts).items()
+    return " ".join(text if n == 1 else f"{text.rstrip('.')}, {n} times." for text, n in counted)
 
 
 def _describe_undo(action: Action | None) -> str:

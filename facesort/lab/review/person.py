@@ -13,7 +13,7 @@ from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import PAGE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile
 from facesort.store.queries import Store
 from facesort.store.queries.gallery import known_person
@@ -39,7 +39,7 @@ class PersonPanel(Panel):
             description="It is", placeholder="whose the faces are, if you know",
             style=style, layout={"width": "330px"}, continuous_update=False,
         )  # fmt: skip
-        self.sheet = FaceSheet("faces of a person", _ACTIONS, self.on_action, self.turn)
+        self.sheet = self.face_sheet("faces of a person", _ACTIONS, self.on_action, self.turn)
         self.chain = ChainBox(self)
         self.place = Place(self.sheet, self.chain.layer)
         self._setting_options = False
@@ -108,7 +108,7 @@ class PersonPanel(Panel):
             to = " ".join(self.to.value.split()) or None
             given = f" and given to {to}" if to else ""
             taken = self.edit(
-                lambda: answers.take_away(workspace, face_ids, person, to),
+                lambda: answers.take_away(workspace, face_ids, person, to, seen=self.seen),
                 lambda _: f"{faces(len(face_ids))} taken away from {person}{given}.",
             )
             if taken and to:

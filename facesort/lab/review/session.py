@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
 from facesort.core.words import several
+from facesort.engine.gallery.action import one_opening
 from facesort.engine.gallery.alike import find_alike
 from facesort.engine.gallery.seed import person_name
 from facesort.engine.review.chains import Neighbour, neighbours
@@ -39,7 +41,8 @@ DrawFace = Callable[[StoredFace, Neighbour | None], Tile]
 class ReviewSession(Session):
     """A finished sort under review.  Displays as a table of its figures.
 
-    The database is opened for each read and each edit, and is closed in between.
+    The database is opened for each read and each edit, and is closed in between; or once for all that is done in
+    `one_opening`.
 
     Attributes
     ----------
@@ -84,6 +87,16 @@ class ReviewSession(Session):
         """
         with self.lock, self.workspace.open_store(read_only=True) as store:
             return query(store)
+
+    @contextmanager
+    def one_opening(self) -> Iterator[None]:
+        """Open the database at most once for what is read and edited inside."""
+        with self.lock, one_opening(self.workspace) as opened:
+            closed, self.workspace = self.workspace, opened
+            try:
+                yield
+            finally:
+                self.workspace = closed
 
     def alike_sentences(self, name: str = "") -> list[str]:
         """Who looks like one person: of everybody, or of one person."""

@@ -15,7 +15,7 @@ from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, FaceSheet, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.store.queries import face_sets
 from facesort.store.queries.review import faces_with_crops
@@ -60,10 +60,10 @@ class UnknownPeoplePanel(Panel):
         self.folder = widgets.Text(
             description="Folder", placeholder="default: after the name", style=style, layout=wide
         )
-        self.groups = FaceSheet(
+        self.groups = self.face_sheet(
             "groups of unknown faces", _GROUP_ACTIONS, self.on_group_action, self.turn
         )
-        self.opened = FaceSheet(
+        self.opened = self.face_sheet(
             "all faces of a group", _FACE_ACTIONS, self.on_face_action, self.turn_faces
         )
         self.layer = Layer(self.opened)
@@ -118,8 +118,8 @@ class UnknownPeoplePanel(Panel):
         ]
         self.groups.show(tiles, page, pages)
 
-    def on_group_action(self, name: str, keys: list[int]) -> None:
-        """Carry out an action on the selected groups."""
+    def on_group_action(self, name: str, keys: list[int]) -> bool:
+        """Carry out an action on the selected groups; returns whether it was done."""
         chosen = [self._clusters[key] for key in keys if key in self._clusters]
         if name == "undo":
             self.undo()
@@ -130,7 +130,8 @@ class UnknownPeoplePanel(Panel):
             self.turn_faces(0)
             self.place.open(self.layer)
         else:
-            self._edit(name, [i for cluster in chosen for i in cluster.face_ids.tolist()])
+            return self._edit(name, [i for c in chosen for i in c.face_ids.tolist()])
+        return True
 
     def turn_faces(self, page: int) -> None:
         """Show a page of the faces of the open group."""
@@ -146,32 +147,36 @@ class UnknownPeoplePanel(Panel):
         self.layer.title(f"A group of {faces(len(group))}, the most typical first.")
         self.opened.show([face_tile(face) for face in found], page, pages)
 
-    def on_face_action(self, name: str, face_ids: list[int]) -> None:
-        """Carry out an action on the selected faces of the open group."""
+    def on_face_action(self, name: str, face_ids: list[int]) -> bool:
+        """Carry out an action on the selected faces of the open group; returns whether it was done."""
         if name == "undo":
             self.undo()
         elif name == "close":
             self._open = set()
             self.place.close(self.layer)
         else:
-            self._edit(name, face_ids)
+            return self._edit(name, face_ids)
+        return True
 
-    def _edit(self, action: str, face_ids: Sequence[int]) -> None:
+    def _edit(self, action: str, face_ids: Sequence[int]) -> bool:
         workspace, count = self.session.workspace, faces(len(face_ids))
         if action == "ignore":
-            self.edit(lambda: answers.ignore(workspace, face_ids), lambda _: f"{count} ignored.")
-            return
+            return self.edit(
+                lambda: answers.ignore(workspace, face_ids, seen=self.seen),
+                lambda _: f"{count} ignored.",
+            )
         name, folder = " ".join(self.name.value.split()), self.folder.value.strip() or None
         if not name:
             self.report("Enter a name above, and press Name again.", good=False)
-            return
+            return False
         named = self.edit(
-            lambda: answers.name_faces(workspace, face_ids, name, folder),
+            lambda: answers.name_faces(workspace, face_ids, name, folder, seen=self.seen),
             lambda person: f"{count} named {person.name}; a re-match adds the photos.",
         )
         if named:
             self.warn_of_alike(name)
             self.name.value = self.folder.value = ""
+        return named
 
 
 def _summary(found: UnknownPeople) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from facesort.store.store import Store
+
+Said = Mapping[int, frozenset[tuple[int, str]]]
+"""What users have said about faces: face_id to (person_id, answer); (0, "ignored") if it is to be left alone."""
 
 
 def rejected_pairs(store: Store) -> set[tuple[int, int]]:
@@ -24,3 +29,14 @@ def confirmed(store: Store) -> dict[int, int]:
     """
     rows = store.rows("SELECT face_id, person_id FROM settled_answer WHERE answer = 'yes'")
     return dict(rows)
+
+
+def said(store: Store, face_ids: Collection[int] | None = None) -> Said:
+    """What users have said about these faces, or about all; faces of which nothing was said are left out."""
+    rows = store.rows(
+        "SELECT face_id, list((person_id, answer)) FROM ("
+        "FROM answer UNION ALL SELECT face_id, 0, 'ignored' FROM ignored"
+        ") WHERE $1 IS NULL OR face_id IN (SELECT unnest($1::BIGINT[])) GROUP BY face_id",
+        [None if face_ids is None else list(map(int, face_ids))],
+    )
+    return {face_id: frozenset(pairs) for face_id, pairs in rows}

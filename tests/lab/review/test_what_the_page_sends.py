@@ -1,0 +1,119 @@
+"""What a page of faces sends and is sent: in order, nothing twice, and nothing over another window's answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from review_event import PACK, InMemory, actions, seed, sort
+from review_messages import send
+
+from facesort.lab.review.doubtful import DoubtfulPanel
+from facesort.lab.review.look_alikes import LookAlikesPanel
+from facesort.lab.review.person import PersonPanel
+from facesort.lab.review.session import ReviewSession
+from facesort.lab.review.sheet import FaceSheet, Tile
+from facesort.lab.review.unknown_people import UnknownPeoplePanel
+from facesort.store import Store
+from facesort.store.queries.answers import confirmed, rejected_pairs
+
+
+@pytest.fixture
+def job() -> Iterator[InMemory]:
+    """Faces 1 to 4 are LOOSE matches of Ada; 5 to 8 are two people whom nobody knows."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, "Ada", (0, 0.0))
+        sort(job, [[(0, 0.9 + i / 100)] for i in range(4)])
+        sort(job, [[(identity, turn)] for identity in (3, 5) for turn in (0.0, 0.1)])
+        yield job
+
+
+def window(job: InMemory) -> ReviewSession:
+    session = ReviewSession(job, PACK)
+    session.slow_s = math.inf
+    return session
+
+
+def act(name: str, *ids: int) -> dict[str, object]:
+    return {"action": name, "ids": list(ids)}
+
+
+def test_what_was_pressed_while_the_kernel_worked_is_done_in_order_and_shown_once(
+    job: InMemory,
+) -> None:
+    panel = DoubtfulPanel(window(job))
+    before, shown = panel.sheet.revision, {tile["id"] for tile in panel.sheet.tiles}
+    assert shown == {1, 2, 3, 4}
+    assert send(panel.sheet, act("yes", 1), act("no", 2), act("yes", 3)) == []
+    assert panel.sheet.revision == before + 1
+    assert "Yes: 1 face, 2 times. No: 1 face. 1 match to check" in panel.message.value
+    send(panel.sheet, act("undo"), act("undo"))
+    assert [action.summary for action in actions(job) if not action.undone] == [
+        "yes for 1 face: Ada", "Ada was seeded",
+    ]  # fmt: skip
+
+
+def test_what_is_refused_is_told_and_the_rest_is_done(job: InMemory) -> None:
+    panel = UnknownPeoplePanel(window(job))
+    first, second = (tile["id"] for tile in panel.groups.tiles)
+    assert send(panel.groups, act("name", first), act("ignore", second)) == [0]
+    assert [action.summary for action in actions(job)][:1] == ["2 faces ignored"]
+
+
+def test_a_second_window_is_told_and_overwrites_nothing(job: InMemory) -> None:
+    here, there = DoubtfulPanel(window(job)), DoubtfulPanel(window(job))
+    send(there.sheet, act("no", 1))
+    assert 1 in [tile["id"] for tile in here.sheet.tiles], "it does not know yet"
+
+    send(here.sheet, act("yes", 1, 2))
+
+    assert "1 of 2 faces was answered in another window or section" in here.message.value
+    assert rejected_pairs(job.store) == {(1, 1)}
+    assert confirmed(job.store) == {}
+    assert [tile["id"] for tile in here.sheet.tiles] == [4, 3, 2], "it is up to date"
+    send(here.sheet, act("yes", 2))
+    assert confirmed(job.store) == {2: 1}
+
+
+def test_who_was_named_in_another_window_is_neither_ignored_nor_taken_away_here(
+    job: InMemory,
+) -> None:
+    here, there = UnknownPeoplePanel(window(job)), UnknownPeoplePanel(window(job))
+    person = PersonPanel(window(job))
+    group = here.groups.tiles[0]["id"]
+    there.name.value = "Bo"
+    send(there.groups, act("name", group))
+    send(here.groups, act("ignore", group))
+    assert "2 of 2 faces were answered in another window" in here.message.value
+
+    send(DoubtfulPanel(window(job)).sheet, act("yes", 1))
+    send(person.sheet, act("take", 1))
+    assert "This face was answered in another window" in person.message.value
+    assert 1 in confirmed(job.store)
+
+
+def test_neither_of_two_is_one_answer(job: InMemory) -> None:
+    seed(job, "Ann", (0, 0.3))
+    sort(job, [[(0, 0.6)]])
+    panel = LookAlikesPanel(window(job))
+    assert [tile["title"] for tile in panel.pairs.tiles] == ["Ada and Ann"]
+    send(panel.pairs, act("open", panel.pairs.tiles[0]["id"]))
+    (face,) = (tile["id"] for tile in panel.opened.tiles)
+    send(panel.opened, act("neither", face))
+    assert {pair for pair in rejected_pairs(job.store) if pair[0] == face} == {(face, 1), (face, 2)}
+
+
+def test_a_picture_is_sent_once_and_again_when_it_is_asked_for() -> None:
+    sheet, sent = FaceSheet("x"), []
+    sheet.send = lambda content, buffers: sent.append((content, buffers))  # type: ignore[method-assign]
+    sheet.show(
+        [Tile(1, (b"one", b"both"), ""), Tile(2, (b"two", b"both"), ""), Tile(3, (b"",), "")]
+    )
+    assert sorted(sheet.pictures.values()) == [b"both", b"one", b"two"]
+    sheet.show([Tile(2, (b"two", b"both"), ""), Tile(4, (b"four", b"both"), "")])
+    assert list(sheet.pictures.values()) == [b"four"]
+    (first, second), _ = (tile["pictures"] for tile in sheet.tiles)
+    send(sheet, {"action": "pictures", "keys": [first, second, "of another page"]})
+    assert sent == [({"pictures": [first, second]}, [b"two", b"both"])]
