@@ -31,7 +31,7 @@ class Linkage:
     Parameters
     ----------
     score : ndarray of shape (n_faces,), float32
-        Mean cosine at which the face came to a reference; 1 for a user's *yes*, -1 if it never did.
+        Mean cosine at which the face came to a reference; 1 for a *yes* that is not astray, -1 if it never did.
     person : ndarray of shape (n_faces,), int64
         Column of that reference; -1 if it never came to one.
     joined : ndarray of shape (n_faces,), int64
