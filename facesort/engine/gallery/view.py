@@ -24,6 +24,7 @@ from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import gallery as queries
+from facesort.store.queries.face_sets import best_pictures
 from facesort.store.queries.gallery import StoredReference
 from facesort.workspace import Workspace
 
@@ -44,6 +45,8 @@ class PersonCard:
         Mean distance of all embeddings to the centroid; None where there is only one.
     advice : tuple of Advice
         How to improve the references.
+    picture : bytes
+        JPEG of their best face: a reference, or a face of the event that is surely theirs.
     """
 
     person: Person
@@ -52,6 +55,7 @@ class PersonCard:
     learned: int
     spread: float | None
     advice: tuple[Advice, ...]
+    picture: bytes
 
     @property
     def best(self) -> StoredReference:
@@ -140,12 +144,14 @@ def read_gallery(workspace: Workspace, pack: ModelPack) -> GalleryView:
         refuse_other_pack(store, pack)
         gallery = queries.load_gallery(store, pack.pack_id, workspace.settings.matching.max_learned)
         event = queries.event_day(store) or datetime.now(UTC)
+        pictures = best_pictures(store)
         cards = tuple(
             _card(
                 person,
                 tuple(queries.references_of(store, person.person_id, pack.pack_id)),
                 gallery,
                 (thresholds, event.date()),
+                pictures.get(person.person_id),
             )
             for person in gallery.persons
             if person.person_id in gallery.references
@@ -162,6 +168,7 @@ def _card(
     references: tuple[StoredReference, ...],
     gallery: Gallery,
     yardstick: tuple[Thresholds, date],
+    found: tuple[float, bytes] | None,
 ) -> PersonCard:
     thresholds, event = yardstick
     own = _stacked(references)
@@ -175,4 +182,7 @@ def _card(
         for r, rest in zip(references, to_rest, strict=True)
     ]
     advice = advise(facts, loose=thresholds.loose, event=event)
-    return PersonCard(person, references, to_rest, len(known) - len(own), spread(known), advice)
+    pictures = [(r.quality, r.crop) for r in references] + ([] if found is None else [found])
+    _, picture = max(pictures, key=lambda pair: pair[0])
+    learned_faces = len(known) - len(own)
+    return PersonCard(person, references, to_rest, learned_faces, spread(known), advice, picture)

@@ -121,7 +121,7 @@ def person_html(card: PersonCard, *, chosen: bool = False) -> str:
     border = "2px solid #0072B2" if chosen else _EDGE
     return (
         f'<div class="facesort-person" style="border:{border};border-radius:4px;overflow:hidden;{TEXT_STYLE}">'
-        f"{_picture(card.best.crop, 150, card.person.name)}"
+        f"{_picture(card.picture, 150, card.person.name)}"
         f'<div style="padding:8px 10px;min-height:96px"><b>{html_text(shorten(card.person.name, 40))}</b>'
         f'<div style="{_SMALL}">{html_text(shorten(card.person.folder, 40))}/</div>'
         f'<div style="{_SMALL}">{several(len(card.references), "reference")} · {card.learned:,} learned'

@@ -21,6 +21,7 @@ from facesort.engine.gallery.persons import (
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.gallery.view import read_gallery
 from facesort.engine.job.progress import current_status
+from facesort.engine.review.answers import answer_faces
 from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.packs.files import is_former
@@ -112,6 +113,28 @@ def test_cards_say_how_well_a_person_is_known(job: Job, tmp_path: Path) -> None:
 
 def test_learned_faces_are_counted(sorted_job: Job) -> None:
     assert [card.learned for card in read_gallery(*sorted_job).cards] == [2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("sure", ["learned", "confirmed", "only matched"])
+def test_a_person_is_shown_by_the_best_face_that_is_surely_theirs(
+    sorted_job: Job, sure: str
+) -> None:
+    before = {card.person.name: card.picture for card in read_gallery(*sorted_job).cards}
+    with sorted_job[0].open_store() as store:
+        face_id = store.value("SELECT min(face_id) FROM learned WHERE person_id = 1")
+        store.execute(
+            "UPDATE face SET quality = 0.99, crop = 'better' WHERE face_id = ?", [face_id]
+        )
+        if sure != "learned":
+            store.execute("DELETE FROM learned WHERE face_id = ?", [face_id])
+    if sure == "confirmed":
+        answer_faces(sorted_job[0], {face_id: "Person 1"}, "yes")
+
+    after = {card.person.name: card.picture for card in read_gallery(*sorted_job).cards}
+
+    better = {} if sure == "only matched" else {"Person 1": b"better"}
+    assert after == before | better
+    assert len(set(before.values())) == 4
 
 
 def test_the_closest_pair_shows_the_nearest_references(job: Job, tmp_path: Path) -> None:
