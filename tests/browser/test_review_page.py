@@ -139,7 +139,7 @@ def test_the_page_stays_where_it_is_and_a_restarted_kernel_takes_no_answer(
 
     undo = page.locator(".widget-button", has_text="Undo").last
     undo.scroll_into_view_if_needed()
-    expect(page.get_by_text("1 action, the newest first.")).to_be_visible()
+    expect(page.get_by_text("3 actions, the newest first.")).to_be_visible()
     before = undo.bounding_box()
     undo.click()
     expect(page.get_by_text("Undone: yes for 1 face")).to_be_visible()

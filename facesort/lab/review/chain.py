@@ -12,8 +12,8 @@ from facesort.store.queries import Store
 from facesort.store.queries.review import faces_with_crops
 
 SHOW_CHAIN = SheetAction(
-    "chain", "Show the chain", "c", double_click=True,
-    tooltip="why it is in its group: from a reference, from face to face (or double-click)",
+    "chain", "Show the chain", "c",
+    tooltip="why it is in its group: from a reference, from face to face",
 )  # fmt: skip
 _ACTIONS = (
     SheetAction("no", "No", "n", "bad", "this face is not this person", removes=True),

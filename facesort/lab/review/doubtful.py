@@ -58,7 +58,11 @@ class DoubtfulPanel(Panel):
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "doubtful")
         self.groups = self.face_sheet(
-            "groups in doubt", _GROUP_ACTIONS, self.on_group_action, self.turn_groups
+            "groups in doubt",
+            _GROUP_ACTIONS,
+            self.on_group_action,
+            self.turn_groups,
+            of_groups=True,
         )
         self.opened = self.face_sheet(
             "all faces of a group in doubt",

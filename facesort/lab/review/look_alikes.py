@@ -32,7 +32,9 @@ class LookAlikesPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "look-alikes")
-        self.pairs = self.face_sheet("pairs of people", _PAIR_ACTIONS, self.open, self.turn)
+        self.pairs = self.face_sheet(
+            "pairs of people", _PAIR_ACTIONS, self.open, self.turn, of_groups=True
+        )
         self.opened = self.face_sheet("faces between two people", (), self.on_action)
         self.layer = Layer(self.opened)
         self.place = Place(self.pairs, self.layer)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import ipywidgets as widgets
 
@@ -15,6 +15,7 @@ from facesort.engine.gallery.action import undo
 from facesort.errors import FacesortError
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet, SheetAction
+from facesort.lab.review.whole_photo import whole_photo
 from facesort.lab.shared.html import notice
 from facesort.store.queries.answers import Said, said
 from facesort.store.queries.journal import Action
@@ -99,9 +100,18 @@ class Panel:
         actions: Sequence[SheetAction],
         on_action: Callable[[str, list[int]], object],
         on_page: Callable[[int], object] | None = None,
+        *,
+        of_groups: bool = False,
     ) -> FaceSheet:
-        """A page of faces of this panel, as in `FaceSheet`."""
-        return FaceSheet(label, actions, on_action, on_page, self.together)
+        """A page of faces of this panel, or of groups, as in `FaceSheet`."""
+        on_photo = None if of_groups else self._whole_photo
+        return FaceSheet(label, actions, on_action, on_page, self.together, on_photo)
+
+    def _whole_photo(self, face_id: int) -> tuple[dict[str, Any], bytes]:
+        try:
+            return whole_photo(self.session, face_id)
+        except FacesortError as error:
+            return {"title": "", "note": str(error), "faces": []}, b""
 
     @contextmanager
     def together(self) -> Iterator[None]:

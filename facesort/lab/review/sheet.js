@@ -43,7 +43,11 @@ function render({ model, el }) {
   back.setAttribute("aria-label", "previous page");
   next.setAttribute("aria-label", "next page");
   pager.append(back, where, next);
-  bar.append(buttons, count, pager);
+  const keys = make("button", "facesort-action facesort-help", "?");
+  keys.title = "keys";
+  keys.setAttribute("aria-label", "keys");
+  keys.onclick = () => help.open(model.get("actions"), model.get("photos"));
+  bar.append(buttons, count, pager, keys);
   const alarm = make("div", "facesort-alarm");
   alarm.setAttribute("role", "alert");
   const sheet = make("div", "facesort-sheet");
@@ -67,6 +71,9 @@ function render({ model, el }) {
     changed: () => paint(),
     refused: (acts) => acts.flatMap((act) => act.chosen).forEach((id) => selected.add(id)),
   });
+  const photo = photoViewer({ ask: (id) => kernel.ask({ action: "photo", ids: [id] }), closed: focus });
+  const help = keyHelp(() => (photo.isOpen() ? photo.open() : focus()));
+  root.append(photo.dialog, help.dialog);
   const pictures = pictureStore((keys) => kernel.ask({ action: "pictures", keys }));
 
   const open = () => {
@@ -87,6 +94,7 @@ function render({ model, el }) {
     const number = chosen().length;
     count.textContent = remark || (number ? `${number} selected` : "");
     alarm.textContent = kernel.notice();
+    photo.follow(all[cursor]);
   }
 
   // Only for a key of the user: whatever else changes, the page stays where it is.
@@ -141,7 +149,15 @@ function render({ model, el }) {
     paint();
   }
 
+  function openPhoto() {
+    if (!model.get("photos") || !open().length) return;
+    selected.clear();
+    photo.open();
+    paint();
+  }
+
   function perRow() {
+    if (photo.isOpen()) return 1;
     const all = open();
     const top = all[0]?.node.offsetTop;
     const first = all.findIndex((tile) => tile.node.offsetTop !== top);
@@ -157,7 +173,11 @@ function render({ model, el }) {
     if (event.target.tagName === "BUTTON" && (key === "Enter" || key === " ")) return;
     const held = event.ctrlKey || event.metaKey;
     const action = !held && !event.altKey && model.get("actions").find((a) => a.key === key);
-    if (action) act(action);
+    if (help.dialog.open) return event.stopPropagation(); // Escape closes it
+    if (key === "?") help.open(model.get("actions"), model.get("photos"));
+    else if (photo.isOpen() && (key === "Escape" || key === "Enter")) photo.close();
+    else if (action) act(action);
+    else if (key === "Enter" && !held) openPhoto();
     else if (held && key === "a") (open().forEach((tile) => selected.add(tile.id)), paint());
     else if (held || event.altKey) return; // a shortcut of the browser
     else if (key === " ") toggle(open()[cursor]?.id);
@@ -177,15 +197,18 @@ function render({ model, el }) {
     (sheet.hidden ? root : sheet).focus({ preventScroll: true });
   }
 
+  function drawButton(action) {
+    const button = make("button", `facesort-action ${action.tone}`, action.label);
+    if (action.key) button.append(make("kbd", "", action.key.toUpperCase()));
+    button.title = action.tooltip;
+    button.onclick = () => (act(action), photo.isOpen() ? photo.open() : focus());
+    return button;
+  }
+
   function drawActions() {
-    buttons.replaceChildren();
-    for (const action of model.get("actions")) {
-      const button = make("button", `facesort-action ${action.tone}`, action.label);
-      if (action.key) button.append(make("kbd", "", action.key.toUpperCase()));
-      button.title = action.tooltip;
-      button.onclick = () => (act(action), focus());
-      buttons.append(button);
-    }
+    const actions = model.get("actions");
+    buttons.replaceChildren(...actions.map(drawButton));
+    photo.buttons.replaceChildren(...actions.filter((action) => action.name !== "close").map(drawButton));
   }
 
   function drawPager() {
@@ -230,6 +253,7 @@ function render({ model, el }) {
     node.ondblclick = () => {
       const action = model.get("actions").find((a) => a.double_click);
       if (action) (selected.clear(), selected.add(face.id), act(action));
+      else openPhoto();
     };
     return node;
   }
@@ -284,6 +308,7 @@ function render({ model, el }) {
   }
 
   function hear(message, buffers) {
+    if ("photo" in message) return photo.show(message, buffers[0]);
     if (message.focus) return takeKeyboard(message.move);
     message.pictures?.forEach((key, index) => pictures.add(key, buffers[index]));
     drawPictures();

@@ -18,6 +18,8 @@ import traitlets
 
 from facesort.core.foreign_text import printable
 
+OnPhoto = Callable[[int], tuple[dict[str, Any], bytes]]
+
 PAGE = 48
 """Faces on one page."""
 
@@ -138,14 +140,17 @@ class FaceSheet(anywidget.AnyWidget):
     on_page : callable of (page), optional
     together : callable, optional
         Returns a context in which the acts of one message are carried out.
+    on_photo : callable of (id), optional
+        Returns what to show of the whole photo of a tile, and its JPEG: Enter or a double click opens it.
     """
 
-    _esm = _scripts("exchange.js", "sheet.js")
+    _esm = _scripts("exchange.js", "photo.js", "keys.js", "sheet.js")
     _css = Path(__file__).with_suffix(".css")
     label = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Any()).tag(sync=True)
     tiles = traitlets.List(traitlets.Any()).tag(sync=True)
     pictures = traitlets.Dict().tag(sync=True)  # by key; those that were not shown just before
+    photos = traitlets.Bool(False).tag(sync=True)
     page = traitlets.Int(0).tag(sync=True)
     pages = traitlets.Int(1).tag(sync=True)
     revision = traitlets.Int(0).tag(sync=True)  # the browser redraws when it changes
@@ -158,8 +163,11 @@ class FaceSheet(anywidget.AnyWidget):
         on_action: Callable[[str, list[int]], object] | None = None,
         on_page: Callable[[int], object] | None = None,
         together: Callable[[], AbstractContextManager[object]] = nullcontext,
+        on_photo: OnPhoto | None = None,
     ) -> None:
-        super().__init__(label=label, actions=[asdict(action) for action in actions])
+        shown = [asdict(action) for action in actions]
+        super().__init__(label=label, actions=shown, photos=on_photo is not None)
+        self._on_photo = on_photo
         self._on_action, self._on_page, self._together = on_action, on_page, together
         self._pictures: dict[str, bytes] = {}
         self.on_msg(self._on_message)
@@ -205,6 +213,11 @@ class FaceSheet(anywidget.AnyWidget):
         if act["action"] == "pictures":
             keys = [key for key in act["keys"] if key in self._pictures]
             self.send({"pictures": keys}, [self._pictures[key] for key in keys])
+        elif act["action"] == "photo":
+            if self._on_photo is not None:
+                (face_id,) = act["ids"]
+                about, jpeg = self._on_photo(int(face_id))
+                self.send({"photo": face_id} | about, [jpeg] if jpeg else [])
         elif act["action"] == "page":
             if self._on_page is not None:
                 self._on_page(int(act["page"]))

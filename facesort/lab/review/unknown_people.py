@@ -61,7 +61,11 @@ class UnknownPeoplePanel(Panel):
             description="Folder", placeholder="default: after the name", style=style, layout=wide
         )
         self.groups = self.face_sheet(
-            "groups of unknown faces", _GROUP_ACTIONS, self.on_group_action, self.turn
+            "groups of unknown faces",
+            _GROUP_ACTIONS,
+            self.on_group_action,
+            self.turn,
+            of_groups=True,
         )
         self.opened = self.face_sheet(
             "all faces of a group", _FACE_ACTIONS, self.on_face_action, self.turn_faces
