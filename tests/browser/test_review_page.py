@@ -127,15 +127,32 @@ def test_a_group_in_doubt_and_a_chain_are_answered_by_keyboard(
     assert len(answers(workspace)) == 4
 
 
-def test_the_page_stays_where_it_is_and_a_restarted_kernel_takes_no_answer(
+def test_the_page_does_only_what_its_user_saw_and_a_restarted_kernel_takes_no_answer(
     workspace: Workspace, open_notebook: Callable[[str], Page], restart_kernel: Callable[[], None]
 ) -> None:
     page = open_notebook("04_review")
     expect(page.get_by_text("5 files in the output.")).to_be_attached()  # all cells have run
     doubtful = sheet(page, "doubtful matches")
     doubtful.focus()
+    page.keyboard.press("Enter")
+    photo = page.locator("dialog[open]")
+    expect(photo.locator("img")).to_be_visible()
+    expect(photo.locator(".facesort-photo-face")).to_have_count(1)
+    first = photo.locator("b").inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(photo.locator("b")).not_to_have_text(first)
+    page.keyboard.press("?")
+    expect(page.get_by_text("never matched to this person again")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(doubtful).to_be_focused()
+
+    doubtful.get_by_role("option").first.click()
     page.keyboard.press("y")
+    page.keyboard.press("y")  # it was meant for the same face
+    expect(page.get_by_text("Pressed twice")).to_be_visible()
     expect(doubtful.get_by_role("option")).to_have_count(1)
+    assert len(answers(workspace)) == 1
 
     undo = page.locator(".widget-button", has_text="Undo").last
     undo.scroll_into_view_if_needed()

@@ -45,7 +45,7 @@ function photoViewer({ ask, closed }) {
       if (!dialog.open) return;
       if (!tile) return dialog.close();
       const face = JSON.parse(tile.drawn);
-      caption.textContent = [face.title, ...face.badges, ...face.lines].join(" · ");
+      caption.textContent = [face.title, ...face.badges, ...face.lines].filter((text) => text !== face.tooltip).join(" · ");
       if (tile.id === shown) return;
       clear();
       shown = tile.id;
