@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree, ElementTree as ET
 
 import click
 import nbformat
@@ -380,4 +380,9 @@ def test_names_are_drawn_as_they_are() -> None:
     labels = figure.axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == [shorten(name, 32) for name in NASTY]
     assert not [label for label in labels if label.get_parse_math()]
-    assert picture(figure, "").data
+    svg = picture(figure, "").svg
+    assert "<!--" not in svg, "matplotlib repeats every text in a comment"
+    assert {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()} <= {
+        *("svg", "style", "metadata", "RDF", "Work", "type", "format", "creator", "Agent", "title"),
+        *("defs", "g", "path", "use", "clipPath", "rect"),
+    }

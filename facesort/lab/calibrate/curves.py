@@ -21,7 +21,7 @@ _STEP = 0.0025
 _BANDS = 20  # intervals are slow for a large gallery
 _WIDTH = 8.4  # inches, of a page
 _ENOUGH = 20  # people, below whom a curve has only a few steps
-_ZERO = 0.4  # of a decade: the distance of 0 to the smallest rate
+_ZERO = 0.7  # of a decade: the distance of 0 to the smallest rate
 
 Numbers = NDArray[np.float64]
 

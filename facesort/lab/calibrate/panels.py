@@ -8,10 +8,9 @@ import ipywidgets as widgets
 
 from facesort.errors import FacesortError
 from facesort.lab.calibrate.session import CalibrationSession
+from facesort.lab.calibrate.slider import ThresholdSlider
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.words import decimals
-
-_WIDE = {"width": "760px"}
 
 
 class Controls:
@@ -19,18 +18,7 @@ class Controls:
 
     def __init__(self, session: CalibrationSession) -> None:
         self._session = session
-        self.strict, self.loose = (
-            widgets.FloatSlider(
-                description=name,
-                min=0.0,
-                max=2.0,
-                step=0.01,
-                readout_format=".2f",
-                continuous_update=False,
-                layout=_WIDE,
-            )
-            for name in ("STRICT", "LOOSE")
-        )
+        self.strict, self.loose = ThresholdSlider("STRICT"), ThresholdSlider("LOOSE")
         self.suggested = widgets.Button(description="As suggested", layout={"width": "180px"})
         in_force = "As the pack has them" if session.finds_loose else "As a sort uses now"
         self.in_force = widgets.Button(description=in_force, layout={"width": "180px"})
@@ -77,7 +65,7 @@ class ApplyPanel:
     def __init__(self, session: CalibrationSession) -> None:
         self._session = session
         self.button = widgets.Button(
-            button_style="primary", icon="check", layout={"width": "340px"}
+            button_style="primary", icon="check", layout={"width": "340px", "max_width": "100%"}
         )
         self.undo = widgets.Button(description="Undo", icon="undo", layout={"width": "120px"})
         self.message = widgets.HTML()

@@ -99,6 +99,8 @@ def _draw_matrix(
     )
     bar.set_label("distance between persons")
     bar.outline.set_visible(False)
+    if bar.solids is not None:
+        bar.solids.set_rasterized(False)  # a picture in it would not follow the theme
 
 
 def _label(ax: Axes, names: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ _FONTS = (
     "Noto Sans Hebrew",
 )
 _LINE = 112  # characters of the text above a figure
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+_SHADES = 64  # of a heat map
 _PAGE = 96  # px of an inch, in CSS
 _NARROW = 620  # px: on a phone a chart is not made smaller, but scrolled
 
@@ -135,7 +138,8 @@ def picture(figure: Figure, alt: str) -> Plot:
         # Scripts without an installed font show as boxes; summary.json has the text.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor=PAPER)
-    return Plot(_themed(buffer.getvalue()), round(figure.get_figwidth() * _PAGE), alt)
+    drawing = _COMMENT.sub("", buffer.getvalue())  # every text again, as a comment
+    return Plot(_themed(drawing), round(figure.get_figwidth() * _PAGE), alt)
 
 
 def _themed(svg: str) -> str:
@@ -190,7 +194,7 @@ def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, strongest: float = 
     strongest : float
         Opacity of 1.
     """
-    shades = ListedColormap([(BLUE, strongest * step / 255) for step in range(256)])
+    shades = ListedColormap([(BLUE, strongest * step / _SHADES) for step in range(_SHADES + 1)])
     mesh = ax.pcolormesh(
         strengths, cmap=shades, vmin=0, vmax=1, edgecolors=GRID, linewidth=0.8, antialiased=True
     )

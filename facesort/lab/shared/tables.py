@@ -46,30 +46,32 @@ class Table:
     note: str = ""
 
     def _repr_html_(self) -> str:
-        head = self._html_row(self.columns, f"font-weight:bold;border-bottom:{_RULE};")
+        head = self._html_row(self.columns, "th", f"font-weight:bold;border-bottom:{_RULE};")
         body = "".join(self._html_row(row) for row in self.rows)
         if self.total is not None:
-            body += self._html_row(self.total, f"font-weight:bold;border-top:{_RULE};")
+            body += self._html_row(self.total, extra=f"font-weight:bold;border-top:{_RULE};")
         note = (
             f'<p class="mathjax_ignore" style="margin:6px 4px;white-space:pre-line">{html_text(self.note)}</p>'
             if self.note
             else ""
         )
         return (
-            '<table class="mathjax_ignore" style="border-collapse:collapse;margin-left:0">'
+            '<table class="mathjax_ignore facesort-table" style="border-collapse:collapse;margin-left:0">'
             f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
         )
 
-    def _html_row(self, row: Sequence[object], extra: str = "") -> str:
+    def _html_row(self, row: Sequence[object], tag: str = "td", extra: str = "") -> str:
         cells = []
-        for number, cell in enumerate(row):
+        for number, (heading, cell) in enumerate(zip(self.columns, row, strict=True)):
             numeric = self._is_numeric(number)
             align = "right" if numeric else "left"
             whole = "white-space:nowrap;" if numeric or self._is_short(number) else _LONG_WORDS
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
             shown = html() if html else html_text(_shown(cell))
-            cells.append(f'<td style="{style}">{shown}</td>')
+            # A page that folds its tables on a phone says the heading again beside each cell.
+            says = f'data-label="{html_text(heading)}"' if tag == "td" else 'scope="col"'
+            cells.append(f'<{tag} {says} style="{style}">{shown}</{tag}>')
         return f'<tr style="background:transparent">{"".join(cells)}</tr>'
 
     def _is_numeric(self, number: int) -> bool:
