@@ -2,20 +2,27 @@
 
 python benchmarks/review.py scale                                             up to 100,000 faces
 python benchmarks/review.py lfw --pack ASSETS/models/mbf128 --assets ASSETS   clusters against LFW's labels
+python benchmarks/review.py suggested --cache /tmp/faces                      suggestions against LFW's labels
+
+``suggested`` reads what ``benchmarks/groups.py --cache`` has embedded.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import resource
 import time
 from pathlib import Path
 
 import numpy as np
+from event_faces import cached_faces
 from lfw_faces import labelled_analyses
 from sklearn.cluster import DBSCAN, HDBSCAN
 
-from facesort.core.groups.linkage import link, mean_cosine
+from facesort.core.groups.linkage import link, mean_cosine, rms_distance
+from facesort.core.groups.suggestions import suggestions
+from facesort.core.groups.threshold import FLOOR, event_threshold
 from facesort.faces.packs.find import resolve_pack
 
 NOISE = -1
@@ -99,6 +106,55 @@ def lfw(pack_path: Path, assets: Path) -> None:
     show("HDBSCAN", HDBSCAN(min_cluster_size=2, copy=True).fit_predict(embeddings))
 
 
+def suggested(cache: Path) -> None:
+    """How many suggestions are right, with LOOSE of the event, and with a narrow one that was given."""
+    faces = cached_faces(cache)
+    alone = np.bincount(faces.photo, minlength=len(faces.paths)) == 1
+    owner = [
+        path.split("/")[-2] if one else "" for path, one in zip(faces.paths, alone, strict=True)
+    ]
+    names = np.array(owner)[faces.photo]
+    print(
+        "| half, known | LOOSE | times the pack's LOOSE | right: somebody in the gallery | right: two groups |"
+    )
+    print("|---|---|---|---|---|")
+    for half, known in ((0, 20), (0, 60), (1, 20), (1, 60)):
+        people = sorted(set(names) - {""})
+        random.Random(5).shuffle(people)
+        rows = np.flatnonzero(np.isin(names, people[half::2]))
+        own = {name: rows[names[rows] == name] for name in people[half::2]}
+        seeded = [name for name in people[half::2] if len(own[name]) >= 4]
+        random.Random(1).shuffle(seeded)
+        best = [own[n][np.argmax(faces.quality[own[n]])] for n in seeded[:known]]
+        rows = np.setdiff1d(rows, best)
+        event = faces.embeddings[rows], faces.photo[rows], faces.embeddings[best]
+        order, lowest = np.arange(len(rows)), mean_cosine(FLOOR * faces.loose)
+        linkage = link(*event, order=order, lowest=min(lowest, mean_cosine(faces.floor or 0)))
+        found = event_threshold(
+            *event, linkage, order=order, quality=faces.quality[rows], strict=faces.strict, loose=faces.loose,
+            floor=faces.floor,
+        )  # fmt: skip
+        for cosine in (found.cosine, mean_cosine(faces.loose)):
+            labels = linkage.groups(cosine)
+            members = [rows[labels == k] for k in range(known)]
+            groups = [rows[labels == k] for k in np.unique(labels[labels >= known])]
+            groups = [group for group in groups if len(group) > 1]
+            people_of = [[names[r] for r in group] for group in groups]
+            who = [max(sorted(set(some)), key=some.count) for some in people_of]
+            persons = [faces.embeddings[[b, *m]] for b, m in zip(best, members, strict=True)]
+            photos = [faces.photo[m] for m in members], [faces.photo[g] for g in groups]
+            for factor in (0.95, 1.0, 1.03, 1.06, 1.1):
+                asked = suggestions(
+                    persons, [faces.embeddings[g] for g in groups], photos, factor * faces.loose
+                )
+                named = [seeded[s.person] == who[s.groups[0]] for s in asked if s.person >= 0]
+                pairs = [len({who[g] for g in s.groups}) == 1 for s in asked if s.person < 0]
+                print(
+                    f"| {half}, {known} | {float(rms_distance(cosine)):.2f} | {factor} "
+                    f"| {sum(named)}/{len(named)} | {sum(pairs)}/{len(pairs)} |"
+                )
+
+
 def pairs(labels: np.ndarray) -> float:
     return float(sum(n * (n - 1) / 2 for n in np.unique(labels, return_counts=True)[1]))
 
@@ -118,12 +174,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["scale", "lfw"])
+    parser.add_argument("what", choices=["scale", "lfw", "suggested"])
     parser.add_argument("--pack", type=Path)
     parser.add_argument("--assets", type=Path)
+    parser.add_argument("--cache", type=Path)
     options = parser.parse_args()
     if options.what == "scale":
         scale()
+    elif options.what == "suggested":
+        suggested(options.cache)
     else:
         lfw(options.pack, options.assets)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -66,9 +67,12 @@ class EventGroups:
         found = [group for group in np.split(rows, cuts) if len(group) > 1]
         return sorted(found, key=lambda group: (-len(group), int(group[0])))
 
-    def somebodys(self) -> NDArray[np.bool_]:
-        """Whether each face is in a group with a reference; shape (n_faces,)."""
-        return self.linkage.groups(self.threshold.cosine) < self.linkage.n_persons
+    def somebodys(self) -> list[NDArray[np.int64]]:
+        """Rows of the faces in the group of each person, in the order of their columns."""
+        labels = self.linkage.groups(self.threshold.cosine)
+        rows = np.argsort(labels, kind="stable")
+        ends = np.searchsorted(labels[rows], np.arange(self.linkage.n_persons + 1))
+        return [rows[start:end] for start, end in itertools.pairwise(ends.tolist())]
 
     def record(self) -> dict[str, Any]:
         """What a run records of it."""

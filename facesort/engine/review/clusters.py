@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import centroid
+from facesort.core.gallery import Gallery, centroid
+from facesort.core.groups.suggestions import suggestions
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
-from facesort.engine.job.groups import event_groups
+from facesort.engine.job.groups import EventGroups, groups_of
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store import Store
+from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.face_sets import comparable_faces
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.review_unknown import LeftOut, state_of_groups, unknown_faces
 from facesort.workspace import Workspace
 
 Ids = NDArray[np.int64]
+Work = Callable[[], "Kept"]
 
 _MIN_QUALITY = 0.2
 
@@ -41,6 +44,11 @@ class Cluster:
     distances: NDArray[np.float32]
 
     @property
+    def key(self) -> int:
+        """Tells it from all others."""
+        return int(self.face_ids.min())
+
+    @property
     def spread(self) -> float:
         """Mean distance to the centroid."""
         return float(self.distances.mean())
@@ -55,6 +63,28 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MayBeOne:
+    """Groups that may be one person.
+
+    Parameters
+    ----------
+    person_id : int or None
+        Who in the gallery; None: two groups that may be each other.
+    person : str
+        Their name.
+    clusters : tuple of Cluster
+        One if there is a person.
+    distance : float
+        Between the centroids.
+    """
+
+    person_id: int | None
+    person: str
+    clusters: tuple[Cluster, ...]
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class UnknownPeople:
     """All unknown faces, each counted once.
 
@@ -62,18 +92,24 @@ class UnknownPeople:
     ----------
     clusters : sequence of Cluster
         Of two faces or more, the largest first.
+    may_be : mapping of int to MayBeOne
+        What to ask about them, by a number that stays while others are answered.
     alone : int
         Faces in no group.
     waiting : int
         Faces in the group of somebody who came since: a re-match names them.
     left_out : mapping of str to int
         As of `UnknownFaces`.
+    finding : int
+        Faces among which groups are being found.
     """
 
     clusters: Sequence[Cluster]
+    may_be: Mapping[int, MayBeOne]
     alone: int
     waiting: int
     left_out: Mapping[LeftOut, int]
+    finding: int = 0
 
     @property
     def grouped(self) -> int:
@@ -83,10 +119,11 @@ class UnknownPeople:
     @property
     def total(self) -> int:
         """All of them."""
-        return self.grouped + self.alone + self.waiting + sum(self.left_out.values())
+        parts = self.grouped, self.alone, self.waiting, self.finding
+        return sum(parts) + sum(self.left_out.values())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """Groups that were found before: finding those of 25,000 faces takes seconds.
 
@@ -98,24 +135,54 @@ class Kept:
         Faces that were asked about then.  As long as no other is, those that are answered are left out.
     waiting : ndarray of int64
         Faces in the group of somebody.
-    seconds : float
-        What finding them took.
+    may_be : tuple of MayBeOne
     """
 
     state: tuple[object, ...] = ()
     asked: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    clusters: list[Cluster] = field(default_factory=list)
+    clusters: tuple[Cluster, ...] = ()
     waiting: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    seconds: float = 0.0
+    may_be: tuple[MayBeOne, ...] = ()
+
+    def joined(self, clusters: Sequence[Cluster]) -> Kept:
+        """With groups of which somebody said that they are one person."""
+        ids = np.concatenate([cluster.face_ids for cluster in clusters])
+        chosen = [bool(np.isin(cluster.face_ids, ids).any()) for cluster in self.clusters]
+        parts = [each for each, is_part in zip(self.clusters, chosen, strict=True) if is_part]
+        rest = [each for each, is_part in zip(self.clusters, chosen, strict=True) if not is_part]
+        distances = np.concatenate([cluster.distances for cluster in parts])
+        order = np.argsort(distances, kind="stable")
+        faces = np.concatenate([cluster.face_ids for cluster in parts])
+        return replace(self, clusters=(*rest, Cluster(faces[order], distances[order])))
+
+    def without(self, number: int) -> Kept:
+        """With a suggestion to which somebody said no."""
+        nothing = replace(self.may_be[number], clusters=())
+        may_be = (*self.may_be[:number], nothing, *self.may_be[number + 1 :])
+        return replace(self, may_be=may_be)
 
 
-def find_unknown(workspace: Workspace, pack: ModelPack, kept: Kept | None = None) -> UnknownPeople:
+def find_unknown(
+    workspace: Workspace,
+    pack: ModelPack,
+    kept: Kept | None = None,
+    later: Callable[[Work, int], bool] = lambda *_: False,
+) -> tuple[UnknownPeople, Kept]:
     """The groups of a job that have no reference: the same ones that name faces, so that naming one agrees with that.
 
     Parameters
     ----------
     kept : Kept, optional
-        Filled, and used until a sort or a re-match has changed decisions, or a face is unknown that was not.
+        Used until a sort or a re-match has changed decisions, or a face is unknown that was not.
+    later : callable of (work, faces)
+        Asked whether it takes over the work of finding groups among so many faces, which needs no database.
+
+    Returns
+    -------
+    UnknownPeople
+        Without groups if they are found later.
+    Kept
+        To be used the next time.
 
     Raises
     ------
@@ -126,33 +193,81 @@ def find_unknown(workspace: Workspace, pack: ModelPack, kept: Kept | None = None
     rules = rules_of(workspace.settings, pack)
     with workspace.open_store(read_only=True) as store:
         unknown = unknown_faces(store, pack.pack_id, _MIN_QUALITY)
-        state = (rules, pack.pack_id, state_of_groups(store))
-        asked = unknown.asked
-        if kept.state != state or not np.isin(asked, kept.asked).all():
-            started = time.perf_counter()
-            _find(kept, store, rules, pack.pack_id, asked)
-            kept.state, kept.asked, kept.seconds = state, asked, time.perf_counter() - started
+        asked, state = unknown.asked, (rules, pack.pack_id, state_of_groups(store))
+        refused = rejected_pairs(store)
+        stale = kept.state != state or not np.isin(asked, kept.asked).all()
+        work = _work(store, rules, pack, asked, state) if stale and len(asked) else None
+    if work is not None:
+        find, faces = work
+        if later(find, faces):
+            return UnknownPeople((), {}, 0, 0, unknown.left_out, len(asked)), kept
+        kept = find()
     found = (cluster.of(asked) for cluster in kept.clusters)
     clusters = sorted((c for c in found if len(c) > 1), key=len, reverse=True)
     waiting = int(np.isin(asked, kept.waiting).sum())
     alone = len(asked) - waiting - sum(map(len, clusters))
-    return UnknownPeople(clusters, alone, waiting, unknown.left_out)
+    may_be = dict(_still_to_ask(kept, clusters, refused))
+    return UnknownPeople(clusters, may_be, alone, waiting, unknown.left_out), kept
 
 
-def _find(kept: Kept, store: Store, rules: Rules, pack_id: str, asked: Ids) -> None:
-    kept.clusters, kept.waiting = [], np.empty(0, np.int64)
-    if not len(asked):
-        return
-    groups = event_groups(store, load_gallery(store, pack_id, max_learned=0), rules, pack_id)
-    faces = groups.faces
-    good = (group[faces.quality[group] >= _MIN_QUALITY] for group in groups.nobodys())
-    kept.clusters = [
-        _cluster(faces.face_ids[group], faces.embeddings[group]) for group in good if len(group) > 1
-    ]
-    kept.waiting = faces.face_ids[groups.somebodys()]
+def _work(
+    store: Store, rules: Rules, pack: ModelPack, asked: Ids, state: tuple[object, ...]
+) -> tuple[Work, int]:
+    """What is left to do once the database is read, and among how many faces."""
+    gallery = load_gallery(store, pack.pack_id, max_learned=0)
+    faces = comparable_faces(store, pack.pack_id)
+    together, apart = confirmed(store).items(), rejected_pairs(store)
+
+    def find() -> Kept:
+        groups = groups_of(faces, gallery, rules, together, apart)
+        good = [rows[faces.quality[rows] >= _MIN_QUALITY] for rows in groups.nobodys()]
+        good = [rows for rows in good if len(rows) > 1]
+        clusters = tuple(_cluster(faces.face_ids[rows], faces.embeddings[rows]) for rows in good)
+        waiting = np.concatenate([np.empty(0, np.int64), *groups.somebodys()])
+        may_be = tuple(_may_be(groups, gallery, good, clusters, pack.loose))
+        return Kept(state, asked, clusters, faces.face_ids[waiting], may_be)
+
+    return find, len(faces.face_ids)
 
 
 def _cluster(face_ids: Ids, embeddings: Embeddings) -> Cluster:
     distances = centroid_distances(embeddings, centroid(embeddings)[None])[:, 0]
     order = np.argsort(distances, kind="stable")
     return Cluster(face_ids[order], distances[order])
+
+
+def _may_be(
+    groups: EventGroups,
+    gallery: Gallery,
+    rows: Sequence[Ids],
+    clusters: Sequence[Cluster],
+    loose: float,
+) -> Iterator[MayBeOne]:
+    faces, own = groups.faces, groups.somebodys()
+    ids = gallery.person_ids.tolist()
+    names = {person.person_id: person.name for person in gallery.persons}
+    persons = [
+        np.concatenate([gallery.references[person_id], faces.embeddings[found]])
+        for person_id, found in zip(ids, own, strict=True)
+    ]
+    photos = [faces.photo_ids[found] for found in own], [faces.photo_ids[found] for found in rows]
+    for found in suggestions(persons, [faces.embeddings[each] for each in rows], photos, loose):
+        who = None if found.person < 0 else ids[found.person]
+        name = "" if who is None else names[who]
+        yield MayBeOne(who, name, tuple(clusters[i] for i in found.groups), found.distance)
+
+
+def _still_to_ask(
+    kept: Kept, clusters: Sequence[Cluster], refused: set[tuple[int, int]]
+) -> Iterator[tuple[int, MayBeOne]]:
+    """Suggestions about groups as they are now: some have gone, and some have been joined."""
+    of = {face_id: cluster for cluster in clusters for face_id in cluster.face_ids.tolist()}
+    for number, asked in enumerate(kept.may_be):
+        now = {
+            c.key: c for part in asked.clusters for i in part.face_ids.tolist() if (c := of.get(i))
+        }
+        if len(now) < (2 if asked.person_id is None else 1):
+            continue
+        faces = [i for cluster in now.values() for i in cluster.face_ids.tolist()]
+        if asked.person_id is None or not any((i, asked.person_id) in refused for i in faces):
+            yield number, replace(asked, clusters=tuple(now.values()))

@@ -13,9 +13,7 @@ from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import between_tile, look_alikes_tile
 from facesort.lab.shared.plots import shorten
-from facesort.store.queries import Store
 from facesort.store.queries.answers import Said
-from facesort.store.queries.gallery import known_person, references_of
 from facesort.store.queries.review import LookAlikes, look_alikes
 
 _PAIRS = 6  # on a page
@@ -60,26 +58,12 @@ class LookAlikesPanel(Panel):
         """Show another page of pairs."""
         page, pages, part = paginate(page, len(self._found), _PAIRS)
         shown = self._found[part]
-        best = self._best_references({name for pair in shown for name in pair.names})
+        best = self.session.best_references({name for pair in shown for name in pair.names})
         tiles = [
             look_alikes_tile(key, pair, [best[name] for name in pair.names])
             for key, pair in enumerate(shown, part.start)
         ]
         self.pairs.show(tiles, page, pages)
-
-    def _best_references(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Crop of the best reference of each person; empty if there is none."""
-
-        def read(store: Store) -> dict[str, bytes]:
-            found = {}
-            for name in names:
-                person_id = known_person(store, name).person_id
-                references = references_of(store, person_id, self.session.pack.pack_id)
-                best = max(references, key=lambda r: r.quality, default=None)
-                found[name] = best.crop if best else b""
-            return found
-
-        return self.session.read(read)
 
     def open(self, _: str, keys: list[int]) -> None:
         """Show the faces of a pair."""
@@ -92,7 +76,7 @@ class LookAlikesPanel(Panel):
         if pair is None:
             self.place.close(self.layer)
             return
-        best = self._best_references(pair.names)
+        best = self.session.best_references(pair.names)
         self.opened.actions = [asdict(action) for action in _actions(*pair.names)]
         some = len(pair.faces) < pair.count
         limit = f"; the {len(pair.faces)} closest are shown" if some else ""

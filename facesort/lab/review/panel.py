@@ -84,12 +84,8 @@ class Panel:
         self.refresh_button.layout.display = "none"
         self.report(f"{done} {summary}".strip(), good=True if done else None)
 
-    def seconds(self) -> float:
-        """What a refresh takes after a change."""
-        return self._seconds
-
     def _session_changed(self) -> None:
-        if self.seconds() < self.session.slow_s:
+        if self._seconds < self.session.slow_s:
             self.refresh()
         else:
             self.refresh_button.layout.display = ""

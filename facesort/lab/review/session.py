@@ -26,7 +26,7 @@ from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome
 from facesort.store.queries import Store, face_sets, reports, review
-from facesort.store.queries.gallery import person_summaries
+from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.review_filter import Origins, origins
 from facesort.workspace import Workspace
 
@@ -113,6 +113,20 @@ class ReviewSession(Session):
     def origins(self) -> Origins:
         """Where the photos come from."""
         return self.read(origins)
+
+    def best_references(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Crop of the best reference of each person; empty if there is none."""
+
+        def read(store: Store) -> dict[str, bytes]:
+            found = {}
+            for name in names:
+                person_id = known_person(store, name).person_id
+                references = references_of(store, person_id, self.pack.pack_id)
+                best = max(references, key=lambda r: r.quality, default=None)
+                found[name] = best.crop if best else b""
+            return found
+
+        return self.read(read)
 
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""

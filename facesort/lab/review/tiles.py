@@ -8,6 +8,7 @@ from types import MappingProxyType
 from facesort.core.stored import StoredFace
 from facesort.core.words import several
 from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
+from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
@@ -124,6 +125,24 @@ def doubtful_group_tile(group: DoubtfulGroup, faces: Sequence[StoredFace]) -> Ti
         layout="group",
         tooltip=", ".join(face.photo.shown for face in faces),
     )
+
+
+def suggestion_tile(
+    number: int, asked: MayBeOne, some: Sequence[StoredFace], reference: bytes | None
+) -> Tile:
+    """A group beside the person that it may be, or two faces of each of two groups."""
+    crops = [face.crop for face in some]
+    tooltip = ", ".join(face.photo.shown for face in some)
+    line = f"{asked.distance:.2f} between the two"
+    if reference is not None:
+        count = several(len(asked.clusters[0]), "unknown face")
+        pictures = [reference, *crops, *[b""] * (4 - len(crops))]
+        title = f"{count} may be {asked.person}"
+        return Tile(number, pictures, title, (line,), (), (asked.person,), "group", tooltip)
+    sizes = [several(len(cluster), "face") for cluster in asked.clusters]
+    captions = ("", sizes[0], "", sizes[-1]) if len(crops) == 4 else ()
+    title = "Two groups may be one person"
+    return Tile(number, crops, title, (" and ".join(sizes), line), (), captions, "many", tooltip)
 
 
 def chain_tiles(chain: Chain) -> list[Tile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -10,13 +11,15 @@ import numpy as np
 
 from facesort.core.words import several
 from facesort.engine.review import answers
-from facesort.engine.review.clusters import Cluster, UnknownPeople, find_unknown
+from facesort.engine.review.clusters import Cluster, Kept, UnknownPeople, Work, find_unknown
 from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
+from facesort.lab.review.suggestions import SuggestionBox
 from facesort.lab.review.tiles import cluster_tile, face_tile
+from facesort.lab.shared.front_end import is_interactive
 from facesort.store.queries import face_sets
 from facesort.store.queries.review import faces_with_crops
 from facesort.store.queries.review_filter import fitting
@@ -24,6 +27,7 @@ from facesort.store.queries.review_unknown import LeftOut
 
 _SHOWN = 4  # faces on the tile of a group
 _GROUPS = PAGE // _SHOWN
+_AT_ONCE = 2000  # faces whose groups are found in less than a second
 _IGNORE = SheetAction("ignore", "Ignore", "i", "bad", "never asked about again", removes=True)
 _GROUP_ACTIONS = (
     SheetAction("name", "Name", "", "good", "enter the name above"),
@@ -77,24 +81,29 @@ class UnknownPeoplePanel(Panel):
         self.filter = FilterBar(self.first_page)
         row = widgets.Layout(flex_flow="row wrap")
         fields = widgets.Box([self.name, self.folder], layout=row)
-        self.add(self.filter.widget, fields, self.place.widget)
+        self.suggestions = SuggestionBox(self)
+        self._finding: asyncio.Future[Kept] | None = None
+        self.add(self.suggestions.place.widget, self.filter.widget, fields, self.place.widget)
 
     def update(self) -> str:
         """Show the groups of those who have no name yet."""
         session = self.session
-        found = find_unknown(session.workspace, session.pack, session.unknown_groups)
+        found, session.unknown_groups = find_unknown(
+            session.workspace, session.pack, session.unknown_groups, self._later
+        )
         self.filter.offer(session.origins)
         chosen = self.filter.chosen()
         grouped = [i for cluster in found.clusters for i in cluster.face_ids.tolist()]
         fit = self.session.read(lambda store: fitting(store, grouped, chosen))
         self._clusters = {
-            int(cluster.face_ids.min()): cluster
+            cluster.key: cluster
             for cluster in found.clusters
             if not fit.isdisjoint(cluster.face_ids.tolist())
         }
         self.name.options = list(self.session.face_counts())
         self.turn(self.groups.page)
         self.turn_faces(self.opened.page)
+        self.suggestions.show(found.may_be)
         if not found.total and not session.is_sorted():
             return NOT_SORTED
         shown = of_all(len(self._clusters), len(found.clusters), "group")
@@ -105,9 +114,23 @@ class UnknownPeoplePanel(Panel):
         self.groups.page = 0
         self.refresh()
 
-    def seconds(self) -> float:
-        """What a refresh takes after a change, which the groups may depend on."""
-        return max(super().seconds(), self.session.unknown_groups.seconds)
+    def _later(self, work: Work, faces: int) -> bool:
+        """Find the groups of many faces while the page is used; whoever waits for a notebook gets them at once."""
+        if faces <= _AT_ONCE or not is_interactive():
+            return False
+        if self._finding is None:
+            self._finding = asyncio.get_running_loop().run_in_executor(None, work)
+            self._finding.add_done_callback(self._found)
+        return True
+
+    def _found(self, finding: asyncio.Future[Kept]) -> None:
+        self._finding = None
+        error = finding.exception()
+        if error is not None:
+            self.report(f"The groups could not be found: {error}", good=False)
+            return
+        self.session.unknown_groups = finding.result()
+        self.refresh()
 
     def turn(self, page: int) -> None:
         """Show another page of groups, each as its most typical faces."""
@@ -185,11 +208,15 @@ class UnknownPeoplePanel(Panel):
 
 def _summary(found: UnknownPeople) -> str:
     """All unknown faces, in parts that add up."""
+    asked = f" {several(len(found.may_be), 'suggestion')} above." if found.may_be else ""
     groups = several(len(found.clusters), "group")
     parts = {
         f"in {groups}, the largest first": found.grouped,
         "in no group": found.alone,
         "near somebody who came since: a re-match decides": found.waiting,
+        "are being grouped, which takes some time: the page can be used meanwhile": found.finding,
     } | {_LEFT_OUT[why]: number for why, number in found.left_out.items()}
     said = "; ".join(f"{number:,} {where}" for where, number in parts.items() if number)
-    return f"{several(found.total, 'unknown face')}: {said}." if said else "No face is unknown."
+    return (
+        f"{several(found.total, 'unknown face')}: {said}.{asked}" if said else "No face is unknown."
+    )

@@ -34,12 +34,12 @@ def job(tmp_path: Path) -> Job:
 
 
 def test_before_a_sort_there_is_nobody(job: Job) -> None:
-    assert find_unknown(*job).total == 0
+    assert find_unknown(*job)[0].total == 0
 
 
 def test_unknown_faces_are_grouped_largest_first(job: Job) -> None:
     sort_in_threads(*job)
-    found = find_unknown(*job)
+    found = find_unknown(*job)[0]
     assert [len(c) for c in found.clusters] == [4, 2]
     assert (found.grouped, found.alone, found.total) == (6, 1, 7)
     with job[0].open_store(read_only=True) as store:
@@ -50,7 +50,7 @@ def test_unknown_faces_are_grouped_largest_first(job: Job) -> None:
 
 def test_who_is_ignored_is_in_no_cluster(job: Job) -> None:
     sort_in_threads(*job)
-    largest, _ = find_unknown(*job).clusters
+    largest, _ = find_unknown(*job)[0].clusters
     with job[0].open_store() as store, store.transaction():
         store.insert("ignored", {"face_id": largest.face_ids.tolist()})
-    assert [len(c) for c in find_unknown(*job).clusters] == [2]
+    assert [len(c) for c in find_unknown(*job)[0].clusters] == [2]

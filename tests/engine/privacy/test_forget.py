@@ -105,7 +105,7 @@ def test_who_was_named_from_a_cluster_is_gone_from_everything_that_knew_them(
     workspace, pack = job
     with workspace.open_store(read_only=True) as store:
         rows = faces_of_nobody(store)
-    (cluster,) = find_unknown(workspace, pack).clusters
+    (cluster,) = find_unknown(workspace, pack)[0].clusters
     faces = cluster.face_ids.tolist()
     review.name_faces(workspace, faces[:1], "Eve")
     review.answer_faces(workspace, {faces[1]: "Eve"}, "yes")

@@ -11,7 +11,7 @@ from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.persons import remove_person
 from facesort.engine.review.answers import answer_faces, ignore, name_faces
 from facesort.engine.review.chains import Chain, chain_of, neighbours
-from facesort.engine.review.clusters import Kept, find_unknown
+from facesort.engine.review.clusters import Work, find_unknown
 from facesort.store import Store
 from facesort.store.queries import review as shown
 from facesort.store.queries.review_unknown import unknown_faces
@@ -188,7 +188,7 @@ def test_who_is_named_as_a_group_has_all_its_faces_after_a_re_match(job: InMemor
     """More faces than become references, and two ends that are far from each other."""
     sort(job, [[(5, turn / 10)] for turn in range(14)])
     rematch(job)
-    cluster, *_ = find_unknown(job, PACK).clusters
+    cluster, *_ = find_unknown(job, PACK)[0].clusters
     assert len(cluster) > 10
     name_faces(job, cluster.face_ids.tolist(), "Cleo")
     rematch(job)
@@ -200,24 +200,32 @@ def test_groups_are_found_again_only_if_something_has_changed(
     job: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sort(job, [[(5, 0.0)], [(5, 0.1)], [(5, 0.2)]])
-    kept = Kept()
-    first = find_unknown(job, PACK, kept).clusters
+    found, kept = find_unknown(job, PACK)
+    first = found.clusters
     with monkeypatch.context() as patch:
-        patch.setattr("facesort.engine.review.clusters.event_groups", None)
-        again = find_unknown(job, PACK, kept).clusters
+        patch.setattr("facesort.engine.review.clusters.groups_of", None)
+        again = find_unknown(job, PACK, kept)[0].clusters
         ignore(job, first[0].face_ids[:1].tolist())
-        rest = find_unknown(job, PACK, kept)
+        rest = find_unknown(job, PACK, kept)[0]
         name_faces(job, rest.clusters[0].face_ids.tolist(), "Cleo")
-        assert find_unknown(job, PACK, kept).clusters == []
+        assert find_unknown(job, PACK, kept)[0].clusters == []
         undo(job)
-        assert len(find_unknown(job, PACK, kept).clusters) == 1, "it is back"
+        assert len(find_unknown(job, PACK, kept)[0].clusters) == 1, "it is back"
     assert [c.face_ids.tolist() for c in again] == [c.face_ids.tolist() for c in first]
     assert ([len(c) for c in rest.clusters], rest.total, rest.left_out) == ([2], 3, {"ignored": 1})
 
     sort(job, [[(5, 0.3)]])
-    assert [len(c) for c in find_unknown(job, PACK, kept).clusters] == [3]
+    found, kept = find_unknown(job, PACK, kept)
+    assert [len(c) for c in found.clusters] == [3]
     answer_faces(job, {1: "Ada"}, "no")
-    asked = len(kept.asked)
-    find_unknown(job, PACK, kept)
-    assert len(kept.asked) == asked + 1
-    assert kept.seconds > 0
+    assert len(find_unknown(job, PACK, kept)[1].asked) == len(kept.asked) + 1
+
+
+def test_the_groups_of_many_faces_are_found_later(job: InMemory) -> None:
+    sort(job, [[(5, 0.0)], [(5, 0.1)], [(5, 0.2)]])
+    work: list[Work] = []
+    found, kept = find_unknown(job, PACK, later=lambda *asked: not work.append(asked[0]))
+    assert (found.clusters, found.finding, found.total) == ((), 3, 3)
+    assert kept.clusters == ()
+    found, _ = find_unknown(job, PACK, work[0]())
+    assert ([len(c) for c in found.clusters], found.finding) == ([3], 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from review_event import PACK, InMemory, actions, rematch, seed, sort
 from review_messages import send
 
 from facesort.engine.review.answers import answer_faces
+from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.chain import ChainBox
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.history import RematchPanel
@@ -201,13 +203,64 @@ def test_confirming_people_leaves_the_group_of_a_stranger_beside_them_whole() ->
         assert [tile["title"] for tile in UnknownPeoplePanel(session).groups.tiles] == ["10 faces"]
 
 
-def test_quick_groups_from_before_do_not_make_a_slow_panel_quick(session: ReviewSession) -> None:
-    """An answer changes what groups depend on: they would be found again after each one."""
-    unknown, panel = UnknownPeoplePanel(session), DoubtfulPanel(session)
-    session.unknown_groups.seconds, session.slow_s = 9.0, 5.0
-    shown = unknown.groups.revision
-    press(panel.sheet, "no", 3)
-    assert (unknown.groups.revision, unknown.refresh_button.layout.display) == (shown, "")
+# --- suggestions ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def suggested(session: ReviewSession) -> UnknownPeoplePanel:
+    """9 and 10 are one group, 11 and 12 another, 13 to 15 may be Bo's."""
+    drawn = [(4, 0.0), (4, 0.1), (6, 0.0), (6, 0.1), (5, 0.0), (5, 0.05), (5, 0.1)]
+    sort(session.workspace, [[each] for each in drawn])
+    panel = UnknownPeoplePanel(session)
+    of = {cluster.key: cluster for cluster in session.unknown_groups.clusters}
+    assert sorted(of) == [9, 11, 13]
+    asked = (MayBeOne(2, "Bo", (of[13],), 0.97), MayBeOne(None, "", (of[9], of[11]), 0.98))
+    session.unknown_groups = replace(session.unknown_groups, may_be=asked)
+    panel.refresh()
+    return panel
+
+
+def test_who_unknown_faces_may_be_is_confirmed_with_one_key(
+    suggested: UnknownPeoplePanel,
+) -> None:
+    sheet = suggested.suggestions.sheet
+    assert [tile["title"] for tile in sheet.tiles] == [
+        "3 unknown faces may be Bo", "Two groups may be one person",
+    ]  # fmt: skip
+    assert "2 suggestions above" in suggested.message.value
+    assert (keys(sheet)["yes"], keys(sheet)["no"]) == ("y", "n")
+    press(sheet, "open", 0)
+    assert sorted(ids(suggested.suggestions.opened)) == [13, 14, 15]
+    assert "3 faces that may be Bo." in suggested.suggestions.layer.heading.value
+    press(suggested.suggestions.opened, "close")
+    press(sheet, "yes", 0)
+    assert "3 faces: yes, Bo." in suggested.message.value
+    assert (ids(sheet), ids(suggested.groups)) == ([1], [9, 11])
+    assert actions(suggested.session.workspace)[0].summary == "yes for 3 faces: Bo"
+    press(sheet, "undo")
+    assert ids(sheet) == [0, 1]
+
+
+def test_who_unknown_faces_are_not_is_not_suggested_again(suggested: UnknownPeoplePanel) -> None:
+    sheet = suggested.suggestions.sheet
+    press(sheet, "no", 0, 1)
+    assert ids(sheet) == []
+    assert ids(suggested.groups) == [13, 9, 11], "they are still unknown"
+    press(sheet, "undo")
+    assert ids(sheet) == [0]
+
+
+def test_groups_that_are_one_person_are_joined_and_named_as_one(
+    suggested: UnknownPeoplePanel,
+) -> None:
+    sheet = suggested.suggestions.sheet
+    press(sheet, "yes", 1)
+    assert "Joined: name the group below." in suggested.message.value
+    assert (ids(sheet), ids(suggested.groups)) == ([0], [9, 13])
+    assert "4 faces" in lines(suggested.groups, 9)
+    suggested.name.value = "Grace"
+    press(suggested.groups, "name", 9)
+    assert suggested.session.face_counts()["Grace"] == 4
 
 
 # --- chains -----------------------------------------------------------------------------------

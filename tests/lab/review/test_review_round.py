@@ -71,7 +71,7 @@ def test_who_was_found_as_a_group_gets_as_many_photos_as_who_was_seeded(
     workspace, pack = sorted_with(event, tmp_path / "four", assets, SEEDED)
     first = score(event, workspace)
 
-    largest = find_unknown(workspace, pack).clusters[:2]
+    largest = find_unknown(workspace, pack)[0].clusters[:2]
     names = [who(event, workspace, cluster.face_ids) for cluster in largest]
     assert set(names) == OTHERS
     for name, cluster in zip(names, largest, strict=True):
