@@ -177,13 +177,13 @@ def test_a_photo_that_stays_as_it_was_is_no_change() -> None:
             UNKNOWN_THEN,
             rematched(UNKNOWN_THEN, ADA, 0.65),
             replace(THEN, settings={"matching.loose": 0.7}),
-            "setting matching.loose: 0.6 -> 0.7",
+            "setting matching.loose: 0.60 -> 0.70",
         ),
         (
             ADA_THEN,
             rematched(ADA_THEN, None, 0.55),
             replace(THEN, settings={"matching.loose": 0.5}),
-            "setting matching.loose: 0.6 -> 0.5",
+            "setting matching.loose: 0.60 -> 0.50",
         ),
         (  # LOOSE has changed, but not so far that it could be the cause
             UNKNOWN_THEN,
@@ -284,8 +284,8 @@ def test_a_face_that_a_group_brought_or_lost_says_so(
 @pytest.mark.parametrize(
     ("before", "after", "loose", "cause"),
     [
-        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), 0.55123, "0.6 -> 0.5512"),
-        (UNKNOWN_THEN, rematched(UNKNOWN_THEN, ADA, 0.65), 0.7, "0.6 -> 0.7"),
+        (BY_GROUP, replace(UNKNOWN_THEN, distance=0.8), 0.55123, "0.60 -> 0.55"),
+        (UNKNOWN_THEN, rematched(UNKNOWN_THEN, ADA, 0.65), 0.7, "0.60 -> 0.70"),
     ],
 )
 def test_loose_of_the_event_is_no_setting(
