@@ -8,7 +8,7 @@ from facesort.core.words import several
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
 from facesort.reasons import PhotoStatus
-from facesort.store.queries.stored import stored_photos
+from facesort.store.queries.stored import photos_with_sharpness
 
 _MAX_ROWS = 50
 
@@ -17,7 +17,7 @@ def bursts_table(session: ReviewSession) -> Table:
     """The bursts of a job, without duplicates, the largest first."""
     photos = {
         photo.photo.photo_id: photo
-        for photo in session.read(lambda store: list(stored_photos(store)))
+        for photo in session.read(photos_with_sharpness)
         if photo.status != PhotoStatus.DUPLICATE
     }
     bursts = find_bursts(photos.values())

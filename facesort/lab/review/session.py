@@ -24,9 +24,10 @@ from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
-from facesort.reasons import Outcome
+from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
+from facesort.store.queries.reports import Counts
 from facesort.store.queries.review_filter import Origins, origins
 from facesort.workspace import Workspace
 
@@ -141,32 +142,40 @@ class ReviewSession(Session):
 
     def table(self) -> Table:
         """Figures of the sort."""
-        counts, persons = self.read(reports.counts), self.read(person_summaries)
-        doubtful = self.read(lambda store: review.count_doubtful(store, low_quality=LOW_QUALITY))
-        doubtful += sum(len(group.face_ids) for group in self.read(review.doubtful_groups))
-        faces, thresholds = counts.faces, self.thresholds
+        with self.one_opening():
+            counts, persons = self.read(reports.counts), self.read(person_summaries)
+            matches = self.read(partial(review.count_doubtful, low_quality=LOW_QUALITY))
+            groups = self.read(review.doubtful_groups)
+            thresholds, said = self.thresholds, self._said(counts)
+        faces, pending = counts.faces, counts.photos[PhotoStatus.PENDING]
+        doubtful = matches + sum(len(group.face_ids) for group in groups)
+        copies = f"{several(sum(counts.persons.values()), 'copy', 'copies')} in the output"
         return Table(
             ("", "Value", "What it means"),
             (
                 ("Workspace", self.workspace.root, "answers and edits are stored here"),
                 ("Model pack", self.pack.name, self.pack.licence),
                 ("People", len(persons), "in the gallery"),
-                (
-                    "Photos",
-                    counts.total,
-                    f"{several(sum(counts.persons.values()), 'copy', 'copies')} in the output",
-                ),
+                ("Photos", counts.total, f"{copies}; {pending:,} pending" if pending else copies),
                 ("STRICT", faces[Outcome.STRICT], f"faces within {decimals(thresholds.strict)}"),
                 ("LOOSE", faces[Outcome.LOOSE], f"faces within {decimals(thresholds.loose)}"),
                 ("Unknown", faces[Outcome.UNKNOWN], "faces of nobody in the gallery"),
                 ("Doubtful", doubtful, "matches to check, below"),
             ),
-            note=" ".join(
-                f"{s}." for s in (*event_sentences(self.groups()), *self.alike_sentences())
-            )
+            note=" ".join(f"{sentence}." for sentence in said)
             if sum(faces.values())
             else NOT_SORTED,
         )
+
+    def _said(self, counts: Counts) -> list[str]:
+        said = [*event_sentences(self.groups()), *self.alike_sentences()]
+        pending = counts.photos[PhotoStatus.PENDING]
+        if pending:
+            waits = several(pending, "photo waits", "photos wait")
+            said.insert(
+                0, f"{waits} to be sorted, and no figure counts them: `facesort sort` goes on"
+            )
+        return said
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

@@ -83,7 +83,12 @@ class PersonEditor:
         old, new = self._chosen(), self.name.value.strip()
         if self._carry_out(lambda: gallery.rename_person(self._session.workspace, old, new), new):
             self.name.value = new
-            self._say(f"{old} is now called {new}. The folder keeps its name.")
+            card = self._session.view().card(new)
+            where = "as before" if card is None else f"to {card.person.folder}/"
+            self._say(
+                f"{old} is now called {new}. New photos go {where}, until you move the folder; files that are in the "
+                "output stay where they are."
+            )
 
     def move(self) -> None:
         """Change the person's folder to the one in the field."""

@@ -136,22 +136,40 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
         key: tuple(PlannedWrite(*row) for row in group)
         for key, group in groupby(written, key=lambda row: row[0])
     }
-    rows = store.rows(_PHOTOS.format(chosen.format("p")), which)
-    for key, path, source, shown, status, reason, sha256, width, height, *rest in rows:
-        phash, taken_at, camera, shot_id, present, turn, remarks = rest
-        upright = Remark.UPRIGHT in remarks
-        yield StoredPhoto(
-            PhotoRef(key, path, source=source, shown=shown, turn=turn, upright=upright),
-            status,
-            reason,
-            sha256,
-            None if width is None else (width, height),
-            phash,
-            taken_at,
-            camera,
-            faces.get(key, ()),
-            copies.get(key, ()),
-            shot_id,
-            present,
-            tuple(remarks),
+    for row in store.rows(_PHOTOS.format(chosen.format("p")), which):
+        yield _photo(row, faces.get(row[0], ()), copies.get(row[0], ()))
+
+
+def photos_with_sharpness(store: Store) -> list[StoredPhoto]:
+    """All photos, in order, without copies; of their faces only how sharp they are: what bursts go by."""
+    rows = store.rows("SELECT photo_id, face_id, sharpness FROM face ORDER BY photo_id, face_id")
+    faces = {
+        key: tuple(
+            StoredFace(face_id, PhotoRef(key, ""), sharpness=sharp) for _, face_id, sharp in group
         )
+        for key, group in groupby(rows, key=lambda row: row[0])
+    }
+    return [_photo(row, faces.get(row[0], ())) for row in store.rows(_PHOTOS.format("true"))]
+
+
+def _photo(
+    row: tuple[Any, ...], faces: tuple[StoredFace, ...], copies: tuple[PlannedWrite, ...] = ()
+) -> StoredPhoto:
+    key, path, source, shown, status, reason, sha256, width, height, *rest = row
+    phash, taken_at, camera, shot_id, present, turn, remarks = rest
+    upright = Remark.UPRIGHT in remarks
+    return StoredPhoto(
+        PhotoRef(key, path, source=source, shown=shown, turn=turn, upright=upright),
+        status,
+        reason,
+        sha256,
+        None if width is None else (width, height),
+        phash,
+        taken_at,
+        camera,
+        faces,
+        copies,
+        shot_id,
+        present,
+        tuple(remarks),
+    )

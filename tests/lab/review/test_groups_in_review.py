@@ -11,6 +11,7 @@ import pytest
 from review_event import PACK, InMemory, actions, rematch, seed, sort
 from review_messages import send
 
+from facesort.core.records import File
 from facesort.engine.review.answers import answer_faces
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.chain import ChainBox
@@ -23,6 +24,7 @@ from facesort.lab.review.sheet import FaceSheet
 from facesort.lab.review.tiles import REFERENCE
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.store import Store
+from facesort.store.job.files import add_files
 from facesort.store.job.runs import record_groups, start_run
 from facesort.store.queries.corrections import corrections
 
@@ -97,6 +99,15 @@ def test_loose_of_the_event_counts_and_is_explained(session: ReviewSession) -> N
         start_run(store, settings=settings, **run)  # nothing had changed, or it was killed
     assert (session.thresholds.strict, session.thresholds.loose) == (0.79, 0.79)
     assert "harder to tell apart: LOOSE 0.79 instead of 1.1" in session.table().note
+
+
+def test_the_head_says_how_many_photos_are_pending(session: ReviewSession) -> None:
+    assert "pending" not in str(session.table().rows)
+    with session.workspace.open_store() as store, store.transaction():
+        add_files(store, [File(99, "card-1", "new.jpg", 1, 1), File(100, "card-1", "n2.jpg", 1, 1)])
+    table = session.table()
+    assert "2 pending" in next(row[2] for row in table.rows if row[0] == "Photos")
+    assert "2 photos wait to be sorted" in table.note
 
 
 # --- groups in doubt --------------------------------------------------------------------------

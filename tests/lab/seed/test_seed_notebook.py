@@ -363,7 +363,7 @@ def test_rename_and_move(four: SeedSession, gallery: GalleryPanel) -> None:
     assert editor.person == "Person 1"
     editor.name.value = " Ada "
     editor.rename()
-    assert "is now called Ada" in editor.message.value
+    assert "is now called Ada. New photos go to Person 1/, until you move" in editor.message.value
     editor.folder.value = "A/B"
     editor.move()
     assert editor.folder.value == "A_B"
