@@ -25,7 +25,7 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
 
     Runs the notebook 05_audit, and changes nothing.
     """
-    from facesort.lab.audit.report import refuse_unknown_runs
+    from facesort.lab.audit.comparison import refuse_unknown_runs
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
     from facesort.store.queries.reports import run_records

@@ -64,6 +64,12 @@ def test_thresholds_are_moved_and_applied(
     moved = float(strict.input_value())
     assert 0.3 < moved < 0.75
 
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")  # as JupyterLab's dark theme does
+    expect(page.locator(".facesort-plot").first).to_have_css("color-scheme", "dark")
+    expect(page.locator(".jp-OutputArea canvas").last).to_have_css("filter", re.compile("invert"))
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    expect(page.locator(".facesort-plot").first).to_have_css("color-scheme", "normal")
+
     apply.click()
 
     expect(page.get_by_text(re.compile("the next sort uses them"))).to_be_visible()

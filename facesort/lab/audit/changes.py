@@ -13,7 +13,8 @@ from facesort.core.changes import (
     setting,
 )
 from facesort.core.words import several, thresholds_apart
-from facesort.lab.audit.report import LISTED, AuditReport, Comparison
+from facesort.lab.audit.comparison import Comparison
+from facesort.lab.audit.report import LISTED, AuditReport
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import timestamp

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facesort.core.changes import ChangedPhoto, Circumstances, Moment
 from facesort.core.clocks import CameraPhotos
 from facesort.core.records import PhotoRef, Position
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
+from facesort.lab.audit.comparison import Comparison, compare_runs
 from facesort.lab.audit.tables import MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.face_pictures import face_limit
@@ -26,7 +26,6 @@ from facesort.store.queries import Store, audit, cameras, reports
 from facesort.store.queries.audit import DropRow, SourceRow
 from facesort.store.queries.cameras import Camera, CameraClock
 from facesort.store.queries.gallery import everyone
-from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace, open_workspace
 
@@ -34,26 +33,6 @@ LISTED = 100  # rows of a list of files
 _SLOWEST = 20
 _PLACES = ("Run", "Source", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two moments of a job.
-
-    Parameters
-    ----------
-    until_now : bool
-        Whether what users answered since the later run counts as well.
-    new : int
-        Photos that were decided after the first moment only.
-    """
-
-    before: RunRecord
-    after: RunRecord
-    until_now: bool
-    circumstances: tuple[Circumstances, Circumstances]
-    changes: Sequence[ChangedPhoto]
-    new: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +241,7 @@ def open_audit(
             coverage_by_hour=audit.coverage_by_hour(store),
             dropped_faces=audit.dropped_faces(store, faces) if faces else None,
             faceless=audit.faceless_photos(store, faces),
-            comparison=_compare(store, known, before, after) if known else None,
+            comparison=compare_runs(store, known, before, after) if known else None,
             clocks=cameras.camera_clocks(store),
             sightings=cameras.sightings(store),
             positions=cameras.positions(store),
@@ -276,65 +255,3 @@ def drops_by_time(store: Store) -> dict[str, list[DropRow]]:
         if len(rows) <= _MAX_HOURS:
             return {by: sorted(rows)}
     return {"Day": audit.drops(store, "day", _MAX_HOURS)}
-
-
-def refuse_unknown_runs(runs: Sequence[RunRecord], *asked: int | None) -> None:
-    """Refuse numbers of runs that a workspace does not have, if it has any run.
-
-    Parameters
-    ----------
-    *asked : int or None
-        None is not checked.
-    """
-    known = [run.run_id for run in runs]
-    for run_id in asked:
-        if known and run_id is not None and run_id not in known:
-            listed = ", ".join(map(str, known))
-            raise SettingsError(f"there is no run {run_id} in this workspace: it has {listed}")
-
-
-def _compare(
-    store: Store,
-    runs: Sequence[RunRecord],
-    before: int | None,
-    after: int | None,
-) -> Comparison:
-    refuse_unknown_runs(runs, before, after)
-    by_id = {run.run_id: run for run in runs}
-    first = runs[max(len(runs) - 2, 0)] if before is None else by_id[before]
-    last = runs[-1] if after is None else by_id[after]
-    changes, new = changed_photos(store, _end(first), Moment() if after is None else _end(last))
-    pair = (_circumstances(first), _circumstances(last))
-    return Comparison(first, last, after is None, pair, changes, new)
-
-
-def _end(run: RunRecord) -> Moment:
-    return Moment(run.run_id, run.finished_at or run.started_at)
-
-
-def _circumstances(run: RunRecord) -> Circumstances:
-    settings = dict(run.settings)
-    settings.pop("scan", None)
-    groups = settings.pop("groups", None) or {"decided_by": "given"}
-    recorded = settings.pop("gallery", None)
-    return Circumstances(
-        settings=dict(_flat(settings)),
-        pack_id=run.pack_id,
-        gallery=recorded
-        and {
-            int(key): (person["references"], person["learned"])
-            for key, person in recorded["persons"].items()
-        },
-        loose_of_event=groups["decided_by"] != "given",
-    )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:
-    """Settings by dotted names, without those that are not set."""
-    flat: list[tuple[str, object]] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat += _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            flat.append((f"{prefix}{name}", value))
-    return flat

@@ -21,6 +21,7 @@ _STEP = 0.0025
 _BANDS = 20  # intervals are slow for a large gallery
 _WIDTH = 8.4  # inches, of a page
 _ENOUGH = 20  # people, below whom a curve has only a few steps
+_CROWDED = 4  # decades whose labels would touch
 _ZERO = 0.7  # of a decade: the distance of 0 to the smallest rate
 
 Numbers = NDArray[np.float64]
@@ -195,7 +196,10 @@ def _rate_axis(ax: Axes, axis: str, smallest: float) -> None:
     scale("symlog", linthresh=first, linscale=_ZERO)
     limits(0.0, 1.0)
     decades = round(-np.log10(first))
-    axis_object.set_major_locator(FixedLocator([0.0, *(10.0**-n for n in range(decades, -1, -1))]))
+    every = 1 if decades < _CROWDED else 2
+    axis_object.set_major_locator(
+        FixedLocator([0.0, *(10.0**-n for n in range(0, decades + 1, every))])
+    )
     axis_object.set_minor_locator(NullLocator())
     axis_object.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
     line(first, color=GREY, linewidth=1.0, linestyle=(0, (1, 3)))  # where the scale changes

@@ -20,7 +20,7 @@ from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import Plot, picture, shorten
+from facesort.lab.shared.plots import Plot, headline, picture, shorten
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 
@@ -102,8 +102,10 @@ def show_confusion(session: SeedSession) -> Live:
         text = f"Distances between the centroids of {shown:,} people"
         if shown < len(view.cards):
             text += f" with the nearest neighbours, of {len(view.cards):,}"
-        figure.suptitle(text, x=0.01, ha="left", fontsize=10)
-        return picture(figure, text)
+        headline(figure, text)
+        nearest = view.closest()
+        said = f"; nearest: {_describe(nearest, session.thresholds)}" if nearest else ""
+        return picture(figure, f"{text}{said}")
 
     return _live(session, "confusion", content)
 

@@ -27,7 +27,7 @@ from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
-from facesort.lab.shared.words import explain
+from facesort.lab.shared.words import decimals, explain
 from facesort.lab.sort.job import SortJob
 from facesort.lab.sort.plots import plot_distances, plot_person_files, plot_rate
 from facesort.lab.sort.report import SortReport, read_report
@@ -186,7 +186,8 @@ def show_files(report: SortReport) -> Plot | Markdown:
         )
     figure = chart(partial(plot_person_files, files=shown), height=1.2 + 0.26 * len(shown))
     figure.axes[0].set_title("\n".join(lines), loc="left")
-    return picture(figure, "; ".join(lines))
+    numbers = ", ".join(f"{name} {number:,}" for name, number in shown.items())
+    return picture(figure, f"{'; '.join(lines)}: {numbers}.")
 
 
 def show_distances(report: SortReport) -> Plot | Markdown:
@@ -195,7 +196,9 @@ def show_distances(report: SortReport) -> Plot | Markdown:
     if not faces:
         return Markdown("No face was compared with anybody.")
     draw = partial(plot_distances, distances=report.distances, thresholds=report.thresholds)
-    text = f"Best distance of {faces:,} faces, stacked by outcome, with STRICT and LOOSE"
+    each = ", ".join(f"{len(values):,} {outcome}" for outcome, values in report.distances.items())
+    strict, loose = decimals(report.thresholds.strict), decimals(report.thresholds.loose)
+    text = f"Best distances of {faces:,} faces: {each}; STRICT {strict}, LOOSE {loose}."
     return picture(chart(draw, height=4.0), text)
 
 
