@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from synthetic_event import sort_in_threads, write_photo
 
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.setup import set_up
-from facesort.store.queries import reports
+from facesort.errors import StoreLockedError
+from facesort.store.queries import Store, reports
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -40,8 +43,17 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
     return workspace
 
 
+def when_free(workspace: Workspace) -> Store:
+    """The database, once the kernel has closed it: it shows what it stored a moment before."""
+    for _ in range(100):
+        with suppress(StoreLockedError):
+            return workspace.open_store(read_only=True)
+        time.sleep(0.1)
+    return workspace.open_store(read_only=True)
+
+
 def answers(workspace: Workspace) -> list[tuple[str, str]]:
-    with workspace.open_store(read_only=True) as store:
+    with when_free(workspace) as store:
         rows = store.rows(
             "SELECT p.path, v.answer FROM answer v JOIN face USING (face_id) JOIN photo_state p USING (photo_id) "
             "ORDER BY p.path"
@@ -84,7 +96,7 @@ def test_a_round_of_review_ends_in_files(
     page.get_by_role("button", name="Re-match").click()
     expect(page.get_by_text("4 files added.")).to_be_visible()
     assert len(list((tmp_path / "out" / "Grace").iterdir())) == 4
-    with workspace.open_store(read_only=True) as store:
+    with when_free(workspace) as store:
         assert reports.counts(store).persons["Grace"] == 4
 
 
