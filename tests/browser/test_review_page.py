@@ -171,7 +171,7 @@ def test_the_page_does_only_what_its_user_saw_and_a_restarted_kernel_takes_no_an
     expect(page.get_by_text("3 actions, the newest first.")).to_be_visible()
     before = undo.bounding_box()
     undo.click()
-    expect(page.get_by_text("Undone: yes for 1 face")).to_be_visible()
+    expect(page.get_by_text("Undone: yes for 1 face").last).to_be_visible()
     expect(doubtful.get_by_role("option")).to_have_count(2)
     page.wait_for_timeout(500)
     assert undo.bounding_box() == before, "an undo moves no part of the page"
