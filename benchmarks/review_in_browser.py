@@ -117,18 +117,13 @@ def open_review(page: Page, url: str) -> tuple[Locator, float]:
     page.get_by_text("Run", exact=True).first.click()
     started = time.perf_counter()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.get_by_text(re.compile("in the output")).first.wait_for(state="attached")
+    page.get_by_text(re.compile(r"[\d,]+ files in the output\.")).first.wait_for(state="attached")
     return page.get_by_role("listbox", name="doubtful matches"), time.perf_counter() - started
 
 
 def left(page: Page) -> int:
-    return int(
-        page.get_by_text(re.compile(LEFT))
-        .first.inner_text()
-        .split("and")[-1]
-        .split()[0]
-        .replace(",", "")
-    )
+    found = re.search(LEFT, page.get_by_text(re.compile(LEFT)).first.inner_text())
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def spread(values: list[float]) -> str:
