@@ -30,8 +30,8 @@ class HistoryLine:
         session.follow(_KEY, self.refresh, deferred=True)
         self.refresh()
 
-    def refresh(self) -> None:
-        """Show the newest action."""
+    def refresh(self, done: str = "") -> None:
+        """Show the newest action, after what was done: in one line, since another one would move the page."""
         try:
             with self._session.lock, self._session.workspace.open_store(read_only=True) as store:
                 action = last_action(store)
@@ -39,11 +39,10 @@ class HistoryLine:
             self.text.value = notice(str(error), good=False)
             return
         self.button.disabled = action is None
-        self.text.value = notice(
-            "Nothing was done yet."
-            if action is None
-            else f"Last: {action.summary} ({local_time(action.done_at)})."
-        )
+        last = "Nothing was done yet."
+        if action is not None:
+            last = f"Last: {action.summary} ({local_time(action.done_at)})."
+        self.text.value = notice(f"{done} {last}".strip(), good=True if done else None)
 
     def undo(self) -> None:
         """Undo it, and refresh the page."""
@@ -54,6 +53,4 @@ class HistoryLine:
             self.text.value = notice(str(error), good=False)
             return
         self._session.changed(_KEY)
-        self.refresh()
-        if action is not None:
-            self.text.value = notice(f"Undone: {action.summary}.", good=True) + self.text.value
+        self.refresh("" if action is None else f"Undone: {action.summary}.")
