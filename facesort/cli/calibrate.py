@@ -16,6 +16,7 @@ from facesort.cli.terminal import (
     say_next,
     workspace_option,
 )
+from facesort.core.words import share
 
 
 @click.command()
@@ -71,7 +72,7 @@ def calibrate(
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
-    """Suggestion, expected rates, warnings, and whether it was stored."""
+    """Suggestion, expected rates and warnings."""
     chosen = found["chosen"]
     lines = [found["data"]]
     lines += [found["suggestion"][name]["sentence"] for name in ("loose", "strict")]
@@ -81,14 +82,14 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             lines.append(found["not_known"])
             continue
         lines.append(
-            f"{name.upper()}  {rate['value']:.2%} ({rate['errors']} of {rate['trials']}; "
-            f"95 %: {rate['low']:.2%} to {rate['high']:.2%})  {meaning} at LOOSE {chosen['loose']:.2f}"
+            f"{name.upper()}  {share(rate['value'])} ({rate['errors']} of {rate['trials']}; "
+            f"95 %: {share(rate['low'])} to {share(rate['high'])})  {meaning} at LOOSE {chosen['loose']:.2f}"
         )
     drops = (found["forecast"] or {}).get("drops")
     if drops:
         lines.append(
-            f"drop  {drops['value']:.1%} of {drops['photos']} photos expected "
-            f"(95 %: {drops['low']:.1%} to {drops['high']:.1%})"
+            f"drop  {share(drops['value'])} of {drops['photos']} photos expected "
+            f"(95 %: {share(drops['low'])} to {share(drops['high'])})"
         )
     if event := found["event"]:
         drops, loose = event["drops"], event["loose"]
@@ -98,7 +99,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         if drops["sampled"] < drops["photos"]:
             more = f", fewer in all {drops['photos']:,} photos: groups of faces grow"
         lines.append(
-            f"drop  {drops['value']:.1%} with LOOSE left to the event ({loose:.2f}, {source}){more} "
+            f"drop  {share(drops['value'])} with LOOSE left to the event ({loose:.2f}, {source}){more} "
             "(`matching.groups`)"
         )
     if crowd := found["crowd"]:

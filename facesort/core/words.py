@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 
 
 def several(number: int, one: str, many: str | None = None) -> str:
@@ -26,3 +27,11 @@ def thresholds_apart(one: float, other: float) -> tuple[str, str]:
     """Two thresholds that differ, with two decimals, or with as many as show that they do."""
     digits = next(n for n in range(2, 17) if n == 16 or f"{one:.{n}f}" != f"{other:.{n}f}")
     return f"{one:.{digits}f}", f"{other:.{digits}f}"
+
+
+def share(value: float) -> str:
+    """Format a share in [0, 1] with two significant digits: ``12.8 %``, ``0.0031 %``, ``0 %``."""
+    part = 100 * value
+    if part >= 1 or part == 0:
+        return f"{part:.1f}".removesuffix(".0") + " %"
+    return f"{Decimal(f'{part:.1e}').normalize():f} %"

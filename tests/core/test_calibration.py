@@ -304,7 +304,7 @@ def test_few_pairs_are_not_told_as_no_difference() -> None:
     assert found.seeds.value == 0 < found.crowd.value
     assert found.too_few and not found.harder
     assert found.sentence.startswith("Too few pairs to tell whether the people of this event are")
-    assert "% of 12 pairs in photos and 0.0 % of 60 pairs of references" in found.sentence
+    assert "% of 12 pairs in photos and 0 % of 60 pairs of references" in found.sentence
 
 
 def test_somebody_in_a_mirror_does_not_make_a_crowd_hard() -> None:

@@ -26,7 +26,7 @@ from facesort.core.calibration.intervals import difference
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
-from facesort.core.words import several
+from facesort.core.words import several, share
 
 # Share of the smaller box: faces of people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3
@@ -76,7 +76,7 @@ class CrowdTest:
         elif self.too_few:
             finding = f"Too few pairs to tell whether {people}; sample more photos"
         crowd, seeds = (
-            f"{100 * side.value:.1f} % of {several(side.trials, f'pair {where}', f'pairs {where}')}"
+            f"{share(side.value)} of {several(side.trials, f'pair {where}', f'pairs {where}')}"
             for side, where in ((self.crowd, "in photos"), (self.seeds, "of references"))
         )
         gap = _points(self.crowd.value - self.seeds.value)

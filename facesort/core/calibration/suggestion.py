@@ -9,7 +9,7 @@ from math import ceil, floor
 from facesort.core.calibration.comparisons import Comparisons
 from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.matching import Thresholds
-from facesort.core.words import several
+from facesort.core.words import several, share
 from facesort.errors import InsufficientTrialsError, SettingsError
 
 _STEP = 100  # thresholds are suggested in hundredths, rounded down
@@ -149,7 +149,7 @@ def _suggest(name: str, trials: Trials, recommended: float, target: float) -> Su
     """Suggest one threshold; errors are within it."""
     needed = ceil(1 / target - 1e-9) - 1  # as in `Trials.threshold_at`
     there = f"{trials.independent:,} people"
-    asked = f"{target:.2%} of strangers' faces"
+    asked = f"{share(target)} of strangers' faces"
     supported = _rounded(trials.threshold_at(target))
     below_errors = _rounded(trials.threshold_at(0.0))
     if trials.independent >= needed:

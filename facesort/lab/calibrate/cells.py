@@ -11,6 +11,7 @@ from ipywidgets import Widget
 
 from facesort.core.calibration import Targets
 from facesort.core.matching import Thresholds
+from facesort.core.words import share
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError
@@ -22,7 +23,7 @@ from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import decimals, share
+from facesort.lab.shared.words import decimals
 
 _MAX_NAMED = 5
 

@@ -13,9 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from facesort.core.calibration import Comparisons, OperatingPoint, Rate
-from facesort.core.words import several
+from facesort.core.words import several, share
 from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, style
-from facesort.lab.shared.words import share
 
 _STEP = 0.0025
 _BANDS = 20  # intervals are slow for a large gallery

@@ -8,13 +8,14 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from facesort.core.calibration import Rate
+from facesort.core.words import share
 from facesort.lab.calibrate.curves import plot_curves, why_no_curve
 from facesort.lab.calibrate.histogram import DraggableChart, Group, in_words, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.plots import BLUE, GREY, ORANGE, Plot, chart, headline, picture, style
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import decimals, share
+from facesort.lab.shared.words import decimals
 
 
 def show_distances(session: CalibrationSession) -> DraggableChart:

@@ -1,7 +1,5 @@
 // A threshold as a slider and as a number, both labelled.  The browser side of slider.py.
 
-let sliders = 0;
-
 function render({ model, el }) {
   const name = model.get("name");
   const [slider, number] = ["range", "number"].map((type) => {
@@ -10,16 +8,18 @@ function render({ model, el }) {
     return input;
   });
   const label = document.createElement("label");
-  label.textContent = name;
-  label.htmlFor = slider.id = `facesort-threshold-${sliders++}`;
-  label.style.cssText = "min-width:5em;font-weight:600";
+  const text = document.createElement("span");
+  text.textContent = name;
+  text.style.cssText = "min-width:5em;font-weight:600";
+  label.style.cssText = "display:flex;align-items:center;flex:1";
+  label.append(text, slider); // no id, which another widget could have
   number.setAttribute("aria-label", `${name}, as a number`);
   number.style.width = "5.5em";
   slider.style.cssText = "flex:1;min-width:8em;accent-color:#0072B2";
   const row = document.createElement("div");
   row.style.cssText = "display:flex;align-items:center;gap:8px;max-width:760px;margin:4px 0;color:var(--jp-ui-font-color1)";
   row.dataset.lmSuppressShortcuts = "true";
-  row.append(label, slider, number);
+  row.append(label, number);
   el.append(row);
 
   const show = () => {

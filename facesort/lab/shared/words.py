@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-import numpy as np
-
 from facesort.reasons import Reason, Remark
 
 _MEANINGS: Mapping[str, str] = MappingProxyType(
@@ -83,11 +81,3 @@ def _local(time: datetime) -> datetime:
 def decimals(distance: float) -> str:
     """Format a distance or threshold: with two decimals, everywhere."""
     return f"{distance:.2f}"
-
-
-def share(value: float) -> str:
-    """Format a share in [0, 1] with two significant digits: ``12.8 %``, ``0.0031 %``, ``0 %``."""
-    part = 100 * value
-    if part >= 1 or part == 0:
-        return f"{part:.1f}".removesuffix(".0") + " %"
-    return np.format_float_positional(part, 2, fractional=False, trim="-") + " %"

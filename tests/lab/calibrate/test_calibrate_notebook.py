@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from synthetic_event import make_gallery, write_photo
 
 from facesort.core.matching import Thresholds
+from facesort.core.words import share
 from facesort.errors import FacesortError, InsufficientTrialsError, SettingsError
 from facesort.lab import calibrate
 from facesort.lab.calibrate.curves import plot_curves
@@ -34,7 +35,7 @@ from facesort.lab.calibrate.written import write_calibration
 from facesort.lab.run.launch import launch
 from facesort.lab.shared.plots import BLUE, GREY, Plot
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import decimals, share
+from facesort.lab.shared.words import decimals
 from facesort.settings import load_settings, save_settings
 from facesort.workspace import Workspace, open_workspace
 
