@@ -92,7 +92,8 @@ def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
     """Path of the photo and crop of each face; the crop is empty if it was erased."""
     rows = store.rows(
         "SELECT f.face_id, p.path, f.crop FROM face f JOIN place p USING (photo_id) "
-        "WHERE list_contains(?, f.face_id)",
+        # As a join: else every crop is read.
+        "WHERE f.face_id IN (SELECT unnest(?::BIGINT[]))",
         [face_ids.tolist()],
     )
     return {face_id: (path, bytes(crop)) for face_id, path, crop in rows}
