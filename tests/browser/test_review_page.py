@@ -119,10 +119,12 @@ def test_a_group_in_doubt_and_a_chain_are_answered_by_keyboard(
     page.keyboard.press("Enter")
     opened = sheet(page, "all faces of a group in doubt")
     expect(opened.get_by_role("option")).to_have_count(3)
-    opened.focus()
+    expect(opened).to_be_focused()
+    expect(page.get_by_text("3 faces that may be Person 1.")).to_be_in_viewport()
+    expect(groups).to_be_hidden()  # it is opened in their place
     page.keyboard.press("Escape")
     expect(opened).to_be_hidden()
-    groups.focus()
+    expect(groups).to_be_focused()
     page.keyboard.press("n")
     expect(groups).to_be_hidden()
     assert answers(workspace) == [("c.png", "no"), ("e.png", "no"), ("f.png", "no")]
@@ -132,7 +134,7 @@ def test_a_group_in_doubt_and_a_chain_are_answered_by_keyboard(
     page.keyboard.press("c")
     chain = page.get_by_role("listbox", name="from a reference to the face")
     expect(chain.get_by_text("reference of Person 1")).to_be_visible()
-    chain.focus()
+    expect(chain).to_be_focused()
     page.keyboard.press("End")
     page.keyboard.press("x")
     expect(chain).to_be_hidden()
