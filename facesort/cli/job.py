@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,10 @@ from facesort.cli.terminal import (
     say_next_notebook,
     workspace_option,
 )
+from facesort.core.foreign_text import printable
 
 _PROBLEMS = ("missing", "changed", "unreadable")
+_NAME = 24  # columns
 _LISTED = 20  # missing files, where none is there; `--json` lists all
 
 
@@ -104,26 +107,51 @@ def sort(
 @click.command()
 @workspace_option
 @json_option
-@click.option("--watch", is_flag=True, help="Follow a running sort with a progress bar.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Follow a running sort: a bar for all files, and one for each person's.",
+)
 def status(root: Path, as_json: bool, watch: bool) -> None:
-    """Show progress, counts and time left, also during a sort."""
+    """Show progress, counts, files per person and time left, also during a sort."""
     from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
-    report = current_status(workspace)
+    report: Mapping[str, Any] = current_status(workspace)
     if watch:
-        with tqdm(total=report["photos"]["total"], unit="photo") as bar:
-            while report["state"] == "running":
-                bar.total = report["photos"]["total"]
-                bar.n = bar.total - report["photos"]["pending"]
-                bar.refresh()
-                time.sleep(1)
-                report = current_status(workspace)
+        report = _watch(report, partial(current_status, workspace))
     if as_json:
         say_json(report)
     else:
         say(*_status_lines(report))
+
+
+def _watch(report: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Follow a running sort: a bar of all files, and on a terminal one of each person's; returns the last status."""
+    bars: dict[str, tqdm] = {}
+    with ExitStack() as stack:
+        files = stack.enter_context(tqdm(total=report["photos"]["total"], unit="file"))
+        while report["state"] == "running":
+            files.total = report["photos"]["total"]
+            files.n = files.total - report["photos"]["pending"]
+            files.refresh()
+            most = max(report["persons"].values(), default=0)
+            for name, number in report["persons"].items():
+                if name not in bars:
+                    bar = tqdm(
+                        desc=f"{printable(name)[:_NAME]:{_NAME}}",
+                        bar_format="{desc} {bar} {n_fmt:>6}",
+                        position=len(bars) + 1,
+                        leave=False,  # the status below has the numbers
+                        disable=None,
+                    )
+                    bars[name] = stack.enter_context(bar)
+                bars[name].total, bars[name].n = max(most, 1), number
+                bars[name].refresh()
+            time.sleep(1)
+            report = read()
+    return report
 
 
 def _status_lines(report: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,14 @@ from synthetic_event import tree, write_photo
 
 from facesort.cli import cli
 from facesort.cli.terminal import command
+from facesort.engine.job.progress import Progress
+from facesort.store.queries import reports
+from facesort.workspace import open_workspace
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def run(*arguments: str | Path) -> Result:
@@ -190,6 +200,28 @@ def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
     assert json.loads(verified.stdout) == {
         "verified": 2, "missing": [], "changed": [], "unreadable": {}, "removed": [],
     }  # fmt: skip
+
+
+def test_watching_shows_how_the_folders_of_persons_fill(
+    workspace: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("seed", "-w", workspace, "Ada {x}", reference).exit_code == 0
+    opened, terminal = open_workspace(workspace), Terminal()
+    with opened.open_store() as store:  # as a sort does
+        progress = Progress(opened.state, reports.counts(store), run_id=1)
+        progress.write("running")
+
+        def pause(_: float) -> None:
+            files = progress.counts.persons["Ada {x}"]
+            progress.batch_committed(files, ["Ada {x}"])
+            progress.write("running" if files < 2 else "finished")
+
+        monkeypatch.setattr(time, "sleep", pause)
+        monkeypatch.setattr(sys, "stderr", terminal)
+        cli.main(["status", "--watch", "-w", str(workspace)], standalone_mode=False)
+
+    bars = re.findall(r"Ada \{x\} [^\r\n]* (\d+)", terminal.getvalue())
+    assert sorted(set(bars)) == ["0", "1", "2"]
 
 
 def test_some_photos_failed_is_exit_code_3(

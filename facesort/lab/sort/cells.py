@@ -28,6 +28,7 @@ from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
 from facesort.lab.shared.words import decimals, explain
+from facesort.lab.sort.filling import filling
 from facesort.lab.sort.job import SortJob
 from facesort.lab.sort.plots import plot_distances, plot_person_files, plot_rate
 from facesort.lab.sort.report import SortReport, read_report
@@ -49,7 +50,7 @@ _MAX_PERSONS = 40  # bars that fit on one page
 def run(
     job: SortJob, *, contact_sheet: int | None = None, executor: Executor | None = None
 ) -> SortReport:
-    """Sort what is not sorted yet, with a progress bar, and read the results.
+    """Sort what is not sorted yet, showing progress and how folders fill, and read the results.
 
     Parameters
     ----------
@@ -65,7 +66,12 @@ def run(
     """
     faces = face_limit(contact_sheet)
     try:
-        with progress_bar() as on_photo:
+        with progress_bar() as show, filling(job.workspace) as fill:
+
+            def on_photo(done: int, total: int) -> None:
+                show(done, total)
+                fill()
+
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
     except BaseException:
         display(_unfinished(job))
