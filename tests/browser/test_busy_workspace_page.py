@@ -53,5 +53,5 @@ def test_a_page_waits_for_a_sort_and_a_lost_disk_is_one_sentence(
     shutil.rmtree(tmp_path / "source")
     (tmp_path / "source").mkdir()  # the mount point of a disk that is away
     page = open_notebook("03_sort")
-    failed = page.locator(".jp-OutputArea-output").filter(has_text="source card-1 (")
+    failed = page.locator("[data-mime-type='application/vnd.jupyter.stderr']")
     expect(failed).to_have_text(re.compile(r"^source card-1 \(.*\) holds none of its files.*$"))
