@@ -57,13 +57,10 @@ class Table:
             if self.note
             else ""
         )
-        kind = "" if all(map(self._is_short, range(1, len(self.columns)))) else " facesort-cards"
+        short = all(map(self._is_short, range(1, len(self.columns))))
+        kind = "facesort-table" if short else "facesort-cards"
         return (
-<<<<<<< HEAD
-            '<table class="mathjax_ignore facesort-table" style="border-collapse:collapse;margin-left:0">'
-=======
-            f'<table class="mathjax_ignore{kind}" style="border-collapse:collapse;margin-left:0">'
->>>>>>> 5ebef1e (Saved pages can be read on a phone and in dark themes)
+            f'<table class="mathjax_ignore {kind}" style="border-collapse:collapse;margin-left:0">'
             f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
         )
 
@@ -76,14 +73,9 @@ class Table:
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
             shown = html() if html else html_text(_shown(cell))
-<<<<<<< HEAD
             # A page that folds its tables on a phone says the heading again beside each cell.
             says = f'data-label="{html_text(heading)}"' if tag == "td" else 'scope="col"'
             cells.append(f'<{tag} {says} style="{style}">{shown}</{tag}>')
-=======
-            label = html_text(self.columns[number])
-            cells.append(f'<td data-label="{label}" style="{style}">{shown}</td>')
->>>>>>> 5ebef1e (Saved pages can be read on a phone and in dark themes)
         return f'<tr style="background:transparent">{"".join(cells)}</tr>'
 
     def _is_numeric(self, number: int) -> bool:
