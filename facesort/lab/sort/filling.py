@@ -67,5 +67,5 @@ def persons_html(files: Mapping[str, int]) -> str:
     note = f"<p>{more:,} more people have fewer.</p>" if more else ""
     return (
         '<table class="mathjax_ignore" style="width:100%;max-width:700px;margin-left:0">'
-        f"<caption>Files so far</caption><tbody>{rows}</tbody></table>{note}"
+        f'<caption style="text-align:left;padding:3px">Files so far</caption><tbody>{rows}</tbody></table>{note}'
     )
