@@ -46,5 +46,5 @@ def test_tables_fold_or_scroll_on_a_phone_and_the_page_is_dark(
     colours = page.evaluate(
         "[getComputedStyle(document.body)].map(s => [s.color, s.backgroundColor])"
     )
-    assert colours == [["rgb(230, 230, 230)", "rgb(22, 24, 27)"]]
+    assert colours == [["rgb(230, 230, 230)", "rgb(17, 17, 17)"]]
     page.close()
