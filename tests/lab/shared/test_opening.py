@@ -136,7 +136,7 @@ def test_a_lost_disk_is_one_sentence_and_a_surprise_keeps_its_traceback(
     run(kernel, parameters)
     run(kernel, first)
 
-    _, failed = shown(run(kernel, sort))
+    *_, failed = shown(run(kernel, sort))
 
     assert failed["content"]["ename"] == "SourceGoneError"
     (sentence,) = failed["content"]["traceback"]
