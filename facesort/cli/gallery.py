@@ -12,7 +12,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from facesort.cli.terminal import json_option, say, say_json, workspace_option
+from facesort.cli.terminal import json_option, say, say_json, say_next, workspace_option
 
 
 @click.command()
@@ -80,6 +80,7 @@ def seed(
         candidates = list(found.candidates)
         say(*map(str, found.left_out), err=True)
     _seed_all(workspace, pack, [replace(c, force=force, face=face) for c in candidates])
+    say_next(root, "sort")
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:

@@ -128,3 +128,26 @@ def test_nothing_that_is_typed_or_pressed_is_lost(
     expect(page.locator(".facesort-person")).to_have_count(5)
     expect(name).to_have_value("")
     assert [person for person, _ in references(workspace)] == ["Ada", "Ben", "Cleo", "Dora", "Twin"]
+
+    # If something else is being typed meanwhile, it is kept beside the form.
+    fill_path(page, "Gus", tmp_path / "nowhere.png")
+    page.evaluate(
+        "() => { const form = document.querySelector('.facesort-add');"
+        " form.requestSubmit(); form.querySelector('input').value = 'Hal'; }"
+    )
+    back = page.get_by_role("button", name="Take back")
+    back.click()
+    expect(back).to_contain_text("empty the form first")
+    assert name.input_value() == "Hal"
+    name.fill("")
+    back.click()
+    assert (name.input_value(), path.input_value()) == ("Gus", str(tmp_path / "nowhere.png"))
+
+    # A page whose kernel has ended takes nothing, and says so.
+    page.get_by_role("menuitem", name="Kernel").click()
+    page.get_by_text("Restart Kernel…", exact=True).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.locator(".jupyter-widgets-disconnected .facesort-add").wait_for()
+    button.click()
+    assert "run all cells again" in path.evaluate("field => field.validationMessage")
+    assert name.input_value() == "Gus"

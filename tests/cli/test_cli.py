@@ -319,6 +319,11 @@ def test_wrong_use_gets_a_sentence(
         (["seed"], 2, "give NAME and at least one photo"),
         (["seed", "Ada"], 2, "give NAME and at least one photo"),
         (["seed", "Ada", "nowhere.jpg"], 2, "nowhere.jpg"),
+        (
+            ["seed", "Ada", __file__, __file__, "--face", "2"],
+            2,
+            "--face is the number of a face in one",
+        ),
         (["seed", "x" * 300, __file__], 1, "no reference was added"),
         (["seed", "--from", "nowhere"], 1, "not a folder"),
         (["sort"], 1, "nobody is in the gallery"),
@@ -346,7 +351,9 @@ def test_refused_references_are_reported_one_by_one(workspace: Path, tmp_path: P
     done = run("seed", "-w", workspace, "--from", people)
 
     assert done.exit_code == 0
-    assert done.stdout.splitlines() == [
+    *lines, last = done.stdout.splitlines()
+    assert re.fullmatch(rf"next: \S*facesort sort -w {re.escape(str(workspace))}", last)
+    assert lines == [
         "added    Ada: good.png",
         "refused  Ada: group.png: several_faces: 2 faces were found; choose one by its number "
         "from the left (in the photo, or with --face), or crop the photo",
@@ -373,7 +380,7 @@ def test_only_the_folders_of_persons_are_seeded_and_what_is_left_out_is_named(
 
     done = run("seed", "-w", workspace, "--from", people)
 
-    assert (done.exit_code, done.stdout) == (0, "added    Ada: a.png\n")
+    assert (done.exit_code, done.stdout.splitlines()[:-1]) == (0, ["added    Ada: a.png"])
     lines = [line for line in done.stderr.splitlines() if line.startswith("left out")]
     assert [line.partition(": ")[0] for line in lines] == [
         "left out 1 photo ('Ben/2019/b.png')",
@@ -417,7 +424,7 @@ def test_folders_that_leave_doubt_enrol_nobody_and_photos_by_content_are_taken(
 
     done = run("seed", "-w", workspace, "--from", people)
 
-    assert (done.exit_code, done.stdout) == (0, "added    Ada: a.jpeg_large\n")
+    assert (done.exit_code, done.stdout.splitlines()[:-1]) == (0, ["added    Ada: a.jpeg_large"])
     assert "left out 2 photos ('BEN = Ben'): same_person: " in done.stderr
     assert "left out 1 link ('Finn'): other_name: " in done.stderr
     assert "left out 1 link ('Gus'): symbolic_link: " in done.stderr
