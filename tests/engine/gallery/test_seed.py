@@ -374,7 +374,7 @@ def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(
     arguments = ["seed", "-w", str(workspace.root), "Ben", str(cut), "--force"]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
-    added, damaged = done.stdout.splitlines()
+    added, damaged, _ = done.stdout.splitlines()
     assert added == "added    Ben: cut.jpg"
     assert damaged.startswith("damaged  Ben: cut.jpg: JPEG: ")
     assert damaged.endswith("a whole photo is better")
