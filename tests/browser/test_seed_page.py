@@ -142,12 +142,3 @@ def test_nothing_that_is_typed_or_pressed_is_lost(
     name.fill("")
     back.click()
     assert (name.input_value(), path.input_value()) == ("Gus", str(tmp_path / "nowhere.png"))
-
-    # A page whose kernel has ended takes nothing, and says so.
-    page.get_by_role("menuitem", name="Kernel").click()
-    page.get_by_text("Restart Kernel…", exact=True).click()
-    page.get_by_role("button", name="Confirm Kernel Restart").click()
-    page.locator(".jupyter-widgets-disconnected .facesort-add").wait_for()
-    button.click()
-    assert "run all cells again" in path.evaluate("field => field.validationMessage")
-    assert name.input_value() == "Gus"
