@@ -71,7 +71,7 @@ class FilterBar:
         self._on_change = on_change
         self._setting = False
         self.person = _choice("Person", [_EVERYBODY])
-        self.folder = _choice("Folder", [_ALL_FOLDERS])
+        self.folder = _choice("Photos in", [_ALL_FOLDERS])
         self.camera = _choice("Camera", [_ALL_CAMERAS])
         self.since, self.until = _time("From"), _time("Until")
         self.order = _choice("Sort by", [(usual, ""), *_ORDERS])
