@@ -187,6 +187,9 @@ def absent_photos(store: Store) -> dict[str, int]:
 
 def photos_by_remark(store: Store) -> dict[str, int]:
     """How many photos have each remark."""
+    # Most jobs have none, and planning `photo_state` is a quarter of what counting costs.
+    if not store.value("SELECT bool_or(len(remarks) > 0) FROM photo"):
+        return {}
     rows = store.rows(
         "SELECT code, count(*) FROM (SELECT unnest(remarks) AS code FROM photo_state "
         "WHERE present AND status <> 'pending') GROUP BY code ORDER BY code"
