@@ -195,7 +195,8 @@ def test_something_new_ends_what_could_be_done_again(job: InMemory, opened: Stor
     gallery.rename_person(job, "Ada", "Cleo", clock=noon)
     undo(job)
     assert [a.undone for a in actions(job)] == [True, False, False]
-    gallery.rename_person(job, "Ada", "Ada")  # nothing
+    with pytest.raises(GalleryError, match="has that name already"):
+        gallery.rename_person(job, "Ada", "Ada")
     assert actions(job)[0].undone
     gallery.rename_person(job, "Ada", "Dan", clock=lambda: datetime(2026, 5, 5))
 
