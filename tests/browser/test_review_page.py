@@ -176,7 +176,11 @@ def test_the_page_does_only_what_its_user_saw_and_a_restarted_kernel_takes_no_an
     expect(page.get_by_text("Undone: yes for 1 face").last).to_be_visible()
     expect(doubtful.get_by_role("option")).to_have_count(2)
     page.wait_for_timeout(500)
-    assert undo.bounding_box() == before, "an undo moves no part of the page"
+    after = undo.bounding_box()
+    assert before is not None
+    assert after == pytest.approx(before, abs=2), (
+        "an undo moves no part of the page by more than a hair"
+    )
 
     restart_kernel()
     said = page.get_by_text("The kernel was restarted: run the cells again.")
