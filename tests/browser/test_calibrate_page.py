@@ -51,7 +51,11 @@ def test_thresholds_are_moved_and_applied(
 
     page.get_by_label("LOOSE, as a number").fill("1.4")
     page.get_by_label("LOOSE, as a number").press("Enter")
-    expect(page.get_by_role("slider", name="LOOSE")).to_have_value("1.4")
+    slider = page.get_by_role("slider", name="LOOSE")
+    expect(slider).to_have_value("1.4")
+    slider.press("ArrowRight")
+    expect(apply).to_have_text(re.compile("LOOSE 1.41"))
+    slider.press("ArrowLeft")
 
     expect(named).to_have_text("12 of 12")
     expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"))
@@ -68,7 +72,7 @@ def test_thresholds_are_moved_and_applied(
     expect(page.locator(".facesort-plot").first).to_have_css("color-scheme", "dark")
     expect(page.locator(".jp-OutputArea canvas").last).to_have_css("filter", re.compile("invert"))
     page.evaluate("document.body.dataset.jpThemeLight = 'true'")
-    expect(page.locator(".facesort-plot").first).to_have_css("color-scheme", "normal")
+    expect(page.locator(".facesort-plot").first).not_to_have_css("color-scheme", "dark")
 
     apply.click()
 

@@ -19,6 +19,7 @@ function render({ model, el }) {
   const row = document.createElement("div");
   row.style.cssText = "display:flex;align-items:center;gap:8px;max-width:760px;margin:4px 0;color:var(--jp-ui-font-color1)";
   row.dataset.lmSuppressShortcuts = "true";
+  row.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab takes Enter: no change is heard
   row.append(label, number);
   el.append(row);
 
