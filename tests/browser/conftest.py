@@ -56,6 +56,10 @@ def lab_url(notebooks: Path, tmp_path: Path) -> Iterator[str]:
         f"JUPYTER_{name}_DIR": str(tmp_path / name.lower())
         for name in ("CONFIG", "DATA", "RUNTIME")
     }
+    theme = f"JupyterLab {os.environ.get('FACESORT_THEME', 'Light')}"
+    chosen = tmp_path / "config" / "lab/user-settings/@jupyterlab/apputils-extension"
+    chosen.mkdir(parents=True)
+    (chosen / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"),
         *(f"--IdentityProvider.token={TOKEN}", "--ServerApp.ip=127.0.0.1"),
@@ -109,7 +113,8 @@ def restart_kernel(lab_url: str) -> Callable[[], None]:
 @pytest.fixture
 def open_notebook(browser: Browser, lab_url: str) -> Iterator[OpenNotebook]:
     """Open a notebook alone on its page, and run all its cells."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    width = int(os.environ.get("FACESORT_WIDTH", "1280"))
+    context = browser.new_context(viewport={"width": width, "height": 1000})
 
     def open_and_run(name: str) -> Page:
         page = context.new_page()

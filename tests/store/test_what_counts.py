@@ -41,6 +41,7 @@ TELLTALE = {
         {
             "store/job/rematches.py",  # the newest batch of all
             "store/queries/audit.py",  # what the batches had said when each run ended
+            "store/queries/review_unknown.py",  # whether there was any batch since
         },
     ),
 }

@@ -30,13 +30,13 @@ _GROUPS = PAGE // _SHOWN
 _AT_ONCE = 2000  # faces whose groups are found in less than a second
 _IGNORE = SheetAction("ignore", "Ignore", "i", "bad", "never asked about again", removes=True)
 _GROUP_ACTIONS = (
-    SheetAction("name", "Name", "", "good", "enter the name above"),
+    SheetAction("name", "Name", "m", "good", "enter the name above"),
     SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
     _IGNORE,
     UNDO,
 )
 _FACE_ACTIONS = (
-    SheetAction("name", "Name these", "", "good", "enter the name above"),
+    SheetAction("name", "Name these", "m", "good", "enter the name above"),
     _IGNORE,
     UNDO,
     CLOSE,
@@ -57,13 +57,15 @@ class UnknownPeoplePanel(Panel):
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "unknown people")
         style, wide = {"description_width": "70px"}, widgets.Layout(width="330px")
+        # Not letter by letter: while the kernel is busy the later ones wait, and a key would name them "G".
         self.name = widgets.Combobox(
             description="Name", placeholder="a new person, or one in the gallery",
-            style=style, layout=wide,
+            style=style, layout=wide, continuous_update=False,
         )  # fmt: skip
         self.folder = widgets.Text(
-            description="Folder", placeholder="default: after the name", style=style, layout=wide
-        )
+            description="Folder", placeholder="default: after the name",
+            style=style, layout=wide, continuous_update=False,
+        )  # fmt: skip
         self.groups = self.face_sheet(
             "groups of unknown faces",
             _GROUP_ACTIONS,
