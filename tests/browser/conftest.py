@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -91,23 +90,6 @@ def _address(server: subprocess.Popen[bytes], folder: Path) -> str:
             break
         time.sleep(0.1)
     pytest.fail((folder / "jupyter.log").read_text())
-
-
-@pytest.fixture
-def restart_kernel(lab_url: str) -> Callable[[], None]:
-    """Restart the kernel of the only notebook that is open."""
-
-    def ask(path: str, method: str) -> bytes:
-        headers = {"Authorization": f"token {TOKEN}"}
-        request = Request(f"{lab_url}/api/kernels{path}", method=method, headers=headers)
-        with urlopen(request, timeout=60) as answer:
-            return answer.read()  # type: ignore[no-any-return]
-
-    def restart() -> None:
-        (kernel,) = json.loads(ask("", "GET"))
-        ask(f"/{kernel['id']}/restart", "POST")
-
-    return restart
 
 
 @pytest.fixture
