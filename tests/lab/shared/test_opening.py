@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
 from synthetic_event import make_gallery, sort_in_threads, write_photo
 
 from facesort.engine.job.progress import Progress
@@ -31,14 +29,6 @@ def workspace(tmp_path: Path) -> Workspace:
         write_photo(tmp_path / "source" / f"{number}.png", [number], variation=90)
     sort_in_threads(workspace, pack)
     return workspace
-
-
-@pytest.fixture
-def kernel() -> Iterator[BlockingKernelClient]:
-    manager, client = start_new_kernel(kernel_name="python3")
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
 
 
 def run(kernel: BlockingKernelClient, code: str, **options: bool) -> list[Message]:
