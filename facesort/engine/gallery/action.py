@@ -46,8 +46,11 @@ class OneOpening(Workspace):
 def one_opening(workspace: Workspace) -> Iterator[Workspace]:
     """The workspace for several actions and questions that follow each other at once.
 
-    Each action is stored, and undone, by itself; `corrections.csv` is updated at the end.
+    Each action is stored, and undone, by itself; `corrections.csv` is updated at the end, by the outermost of them.
     """
+    if isinstance(workspace, OneOpening):
+        yield workspace
+        return
     with ExitStack() as stack:
         opened = OneOpening(workspace.root, workspace.settings, workspace, stack)
         try:

@@ -12,12 +12,12 @@ from facesort.core.gallery import Gallery, centroid
 from facesort.core.groups.suggestions import suggestions
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
-from facesort.engine.job.groups import EventGroups, groups_of
+from facesort.engine.job.groups import groups_of
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store import Store
 from facesort.store.queries.answers import confirmed, rejected_pairs
-from facesort.store.queries.face_sets import comparable_faces
+from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.review_unknown import LeftOut, state_of_groups, unknown_faces
 from facesort.workspace import Workspace
@@ -168,6 +168,8 @@ def find_unknown(
     pack: ModelPack,
     kept: Kept | None = None,
     later: Callable[[Work, int], bool] = lambda *_: False,
+    *,
+    finding: bool = False,
 ) -> tuple[UnknownPeople, Kept]:
     """The groups of a job that have no reference: the same ones that name faces, so that naming one agrees with that.
 
@@ -177,6 +179,8 @@ def find_unknown(
         Used until a sort or a re-match has changed decisions, or a face is unknown that was not.
     later : callable of (work, faces)
         Asked whether it takes over the work of finding groups among so many faces, which needs no database.
+    finding : bool
+        Whether it has taken over such work, and is not done: then no face is read for it again.
 
     Returns
     -------
@@ -197,11 +201,12 @@ def find_unknown(
         asked, state = unknown.asked, (rules, pack.pack_id, state_of_groups(store))
         refused = rejected_pairs(store)
         stale = kept.state != state or not np.isin(asked, kept.asked).all()
-        work = _work(store, rules, pack, asked, state) if stale and len(asked) else None
+        stale = stale and len(asked) > 0
+        work = _work(store, rules, pack, asked, refused, state) if stale and not finding else None
+    if stale and (work is None or later(*work)):
+        return UnknownPeople((), {}, 0, 0, unknown.left_out, len(asked)), kept
     if work is not None:
-        find, faces = work
-        if later(find, faces):
-            return UnknownPeople((), {}, 0, 0, unknown.left_out, len(asked)), kept
+        find, _ = work
         kept = find()
     found = (cluster.of(asked) for cluster in kept.clusters)
     clusters = sorted((c for c in found if len(c) > 1), key=len, reverse=True)
@@ -212,20 +217,26 @@ def find_unknown(
 
 
 def _work(
-    store: Store, rules: Rules, pack: ModelPack, asked: Ids, state: tuple[object, ...]
+    store: Store,
+    rules: Rules,
+    pack: ModelPack,
+    asked: Ids,
+    refused: set[tuple[int, int]],
+    state: tuple[object, ...],
 ) -> tuple[Work, int]:
     """What is left to do once the database is read, and among how many faces."""
     gallery = load_gallery(store, pack.pack_id, max_learned=0)
     faces = comparable_faces(store, pack.pack_id)
-    together, apart = confirmed(store).items(), rejected_pairs(store)
+    together = confirmed(store).items()
 
     def find() -> Kept:
-        groups = groups_of(faces, gallery, rules, together, apart)
+        groups = groups_of(faces, gallery, rules, together, refused)
         good = [rows[faces.quality[rows] >= _MIN_QUALITY] for rows in groups.nobodys()]
         good = [rows for rows in good if len(rows) > 1]
         clusters = tuple(_cluster(faces.face_ids[rows], faces.embeddings[rows]) for rows in good)
-        waiting = np.concatenate([np.empty(0, np.int64), *groups.somebodys()])
-        may_be = tuple(_may_be(groups, gallery, good, clusters, pack.loose))
+        own = groups.somebodys()
+        waiting = np.concatenate([np.empty(0, np.int64), *own])
+        may_be = tuple(_may_be(faces, gallery, (own, good), clusters, pack.loose))
         return Kept(state, asked, clusters, faces.face_ids[waiting], may_be)
 
     return find, len(faces.face_ids)
@@ -238,13 +249,14 @@ def _cluster(face_ids: Ids, embeddings: Embeddings) -> Cluster:
 
 
 def _may_be(
-    groups: EventGroups,
+    faces: ComparableFaces,
     gallery: Gallery,
-    rows: Sequence[Ids],
+    groups: tuple[Sequence[Ids], Sequence[Ids]],
     clusters: Sequence[Cluster],
     loose: float,
 ) -> Iterator[MayBeOne]:
-    faces, own = groups.faces, groups.somebodys()
+    """What to ask, of the rows of each person's faces and of each group of nobody's."""
+    own, rows = groups
     ids = gallery.person_ids.tolist()
     names = {person.person_id: person.name for person in gallery.persons}
     persons = [

@@ -75,7 +75,8 @@ class Panel:
         started = time.perf_counter()
         try:
             with self.session.one_opening():
-                self.seen = self.session.read(said)
+                if self._outcomes is None:
+                    self.seen = self.session.read(said)
                 summary = self.update()
         except FacesortError as error:
             self.report(f"{done} {error}".strip(), good=False)
@@ -131,8 +132,10 @@ class Panel:
         """
         try:
             with self.session.lock:
+                before = {} if self._outcomes is None else self.session.read(said)
                 outcome = _Outcome(True, describe(action()))
-                self.seen = self.session.read(said)
+                if self._outcomes is not None:
+                    self._see_own(before)
         except FacesortError as error:
             outcome = _Outcome(False, str(error))
         if self._outcomes is None:
@@ -140,6 +143,13 @@ class Panel:
         else:
             self._outcomes.append(outcome)
         return outcome.done
+
+    def _see_own(self, before: Said) -> None:
+        """Of several edits, the later ones know what the earlier ones said, but not what another window said."""
+        now = self.session.read(said)
+        own = {face for face in before.keys() | now.keys() if before.get(face) != now.get(face)}
+        others = {face: was for face, was in self.seen.items() if face not in own}
+        self.seen = others | {face: now[face] for face in own & now.keys()}
 
     def _show_outcomes(self, outcomes: Sequence[_Outcome]) -> None:
         done = _sentences(outcome.text for outcome in outcomes if outcome.done)

@@ -91,7 +91,8 @@ class UnknownPeoplePanel(Panel):
         """Show the groups of those who have no name yet."""
         session = self.session
         found, session.unknown_groups = find_unknown(
-            session.workspace, session.pack, session.unknown_groups, self._later
+            *(session.workspace, session.pack, session.unknown_groups, self._later),
+            finding=self._finding is not None,
         )
         self.filter.offer(session.origins)
         chosen = self.filter.chosen()
@@ -120,9 +121,8 @@ class UnknownPeoplePanel(Panel):
         """Find the groups of many faces while the page is used; whoever waits for a notebook gets them at once."""
         if faces <= _AT_ONCE or not is_interactive():
             return False
-        if self._finding is None:
-            self._finding = asyncio.get_running_loop().run_in_executor(None, work)
-            self._finding.add_done_callback(self._found)
+        self._finding = asyncio.get_running_loop().run_in_executor(None, work)
+        self._finding.add_done_callback(self._found)
         return True
 
     def _found(self, finding: asyncio.Future[Kept]) -> None:

@@ -77,6 +77,19 @@ def test_a_second_window_is_told_and_overwrites_nothing(job: InMemory) -> None:
     assert confirmed(job.store) == {2: 1}
 
 
+def test_what_is_answered_first_in_a_message_hides_no_answer_of_another_window(
+    job: InMemory,
+) -> None:
+    here, there = DoubtfulPanel(window(job)), DoubtfulPanel(window(job))
+    send(there.sheet, act("no", 1))
+
+    send(here.sheet, act("yes", 2), act("no", 2), act("yes", 1))
+
+    assert "This face was answered in another window" in here.message.value
+    assert rejected_pairs(job.store) == {(1, 1), (2, 1)}
+    assert confirmed(job.store) == {}
+
+
 def test_who_was_named_in_another_window_is_neither_ignored_nor_taken_away_here(
     job: InMemory,
 ) -> None:
