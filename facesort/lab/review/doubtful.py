@@ -19,7 +19,16 @@ from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import LOW_QUALITY, NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
+from facesort.lab.review.sheet import (
+    CLOSE,
+    GROUPS,
+    ON_TILE,
+    OPEN,
+    PAGE,
+    UNDO,
+    SheetAction,
+    paginate,
+)
 from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
 from facesort.lab.shared.html import progress_html
 from facesort.store.queries import Store
@@ -35,8 +44,6 @@ from facesort.store.queries.review import (
 )
 from facesort.store.queries.review_filter import FaceFilter
 
-_SHOWN = 4  # faces on the tile of a group
-_GROUPS = PAGE // _SHOWN
 _LABELS = MappingProxyType({"yes": "Yes", "no": "No", "unsure": "Not sure"})
 _ANSWERS = (
     SheetAction("yes", "Yes", "y", "good", "it is this person", removes=True),
@@ -47,7 +54,7 @@ _GROUP_ACTIONS = (
     SheetAction("yes", "Yes, all", "y", "good", "all its faces are this person", removes=True),
     SheetAction("no", "No, none", "n", "bad", "none is; never matched to them", removes=True),
     _ANSWERS[2],
-    SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
+    OPEN,
     UNDO,
 )
 
@@ -125,12 +132,12 @@ class DoubtfulPanel(Panel):
         self.refresh()
 
     def _show_groups(self, store: Store) -> None:
-        page, pages, part = paginate(self.groups.page, len(self._groups), _GROUPS)
+        page, pages, part = paginate(self.groups.page, len(self._groups), GROUPS)
         shown = list(self._groups.values())[part]
-        some = faces_with_crops(store, [i for group in shown for i in group.face_ids[:_SHOWN]])
+        some = faces_with_crops(store, [i for group in shown for i in group.face_ids[:ON_TILE]])
         found = {face.face_id: face for face in some}
         tiles = [
-            doubtful_group_tile(group, [found[i] for i in group.face_ids[:_SHOWN]])
+            doubtful_group_tile(group, [found[i] for i in group.face_ids[:ON_TILE]])
             for group in shown
         ]
         self.groups.show(tiles, page, pages)

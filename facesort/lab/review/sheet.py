@@ -23,6 +23,12 @@ OnPhoto = Callable[[int], tuple[dict[str, Any], bytes]]
 PAGE = 48
 """Faces on one page."""
 
+ON_TILE = 4
+"""Faces on the tile of a group."""
+
+GROUPS = PAGE // ON_TILE
+"""Groups on one page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -88,6 +94,7 @@ class SheetAction:
 
 UNDO = SheetAction("undo", "Undo", "z", tooltip="undoes the newest action", whole_page=True)
 CLOSE = SheetAction("close", "Close", "Escape", whole_page=True)
+OPEN = SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click")
 
 
 def paginate(page: int, total: int, size: int = PAGE) -> tuple[int, int, slice]:

@@ -10,16 +10,14 @@ from facesort.engine.review.answers import Answer
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
-from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, GROUPS, ON_TILE, OPEN, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile, suggestion_tile
 from facesort.store.queries.review import faces_with_crops
 
-_SHOWN = 4  # faces on a tile
-_ON_PAGE = PAGE // _SHOWN
 _ACTIONS = (
     SheetAction("yes", "Yes, all", "y", "good", "one person: all are named, or joined", removes=True),
     SheetAction("no", "No", "n", "bad", "not the same person", removes=True),
-    SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
+    OPEN,
     UNDO,
 )  # fmt: skip
 
@@ -46,7 +44,7 @@ class SuggestionBox:
 
     def turn(self, page: int) -> None:
         """Show another page."""
-        page, pages, part = paginate(page, len(self._asked), _ON_PAGE)
+        page, pages, part = paginate(page, len(self._asked), GROUPS)
         shown = list(self._asked.items())[part]
         some = {number: _typical(each) for number, each in shown}
         ids = [face_id for each in some.values() for face_id in each]
@@ -115,5 +113,5 @@ class SuggestionBox:
 
 def _typical(asked: MayBeOne) -> list[int]:
     """The most typical faces, as many of each group."""
-    each = _SHOWN // len(asked.clusters)
+    each = ON_TILE // len(asked.clusters)
     return [i for cluster in asked.clusters for i in cluster.face_ids[:each].tolist()]

@@ -9,7 +9,7 @@ from facesort.core.stored import StoredFace
 from facesort.core.words import several
 from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
 from facesort.engine.review.clusters import MayBeOne
-from facesort.lab.review.sheet import Tile
+from facesort.lab.review.sheet import ON_TILE, Tile
 from facesort.lab.shared.plots import shorten
 from facesort.reasons import FaceReason, Outcome
 from facesort.store.queries.review import DoubtfulGroup, LookAlikes
@@ -99,11 +99,16 @@ def face_tile(face: StoredFace, near: Neighbour | None = None) -> Tile:
     )
 
 
+def _filled(crops: Sequence[bytes]) -> list[bytes]:
+    """With empty places, so that there are as many as a tile of a group has."""
+    return [*crops, *[b""] * (ON_TILE - len(crops))]
+
+
 def cluster_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
     """A group of unknown faces, as four of them."""
     return Tile(
         key,
-        [*crops, *[b""] * (4 - len(crops))],
+        _filled(crops),
         f"{size:,} faces",
         (f"spread {spread:.2f}",),
         layout="many",
@@ -118,7 +123,7 @@ def doubtful_group_tile(group: DoubtfulGroup, faces: Sequence[StoredFace]) -> Ti
         lines.append("not sure")
     return Tile(
         min(group.face_ids),
-        [faces[0].reference_crop, *crops, *[b""] * (4 - len(crops))],
+        [faces[0].reference_crop, *_filled(crops)],
         f"{several(group.photos, 'photo')} may be {group.person}: confirm",
         lines,
         captions=(group.person,),
@@ -136,11 +141,11 @@ def suggestion_tile(
     line = f"{asked.distance:.2f} between the two"
     if reference is not None:
         count = several(len(asked.clusters[0]), "unknown face")
-        pictures = [reference, *crops, *[b""] * (4 - len(crops))]
+        pictures = [reference, *_filled(crops)]
         title = f"{count} may be {asked.person}"
         return Tile(number, pictures, title, (line,), (), (asked.person,), "group", tooltip)
     sizes = [several(len(cluster), "face") for cluster in asked.clusters]
-    captions = ("", sizes[0], "", sizes[-1]) if len(crops) == 4 else ()
+    captions = ("", sizes[0], "", sizes[-1]) if len(crops) == ON_TILE else ()
     title = "Two groups may be one person"
     return Tile(number, crops, title, (" and ".join(sizes), line), (), captions, "many", tooltip)
 

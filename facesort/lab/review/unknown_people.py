@@ -16,7 +16,7 @@ from facesort.lab.review.filter_bar import FilterBar, of_all
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
-from facesort.lab.review.sheet import CLOSE, PAGE, UNDO, SheetAction, paginate
+from facesort.lab.review.sheet import CLOSE, GROUPS, ON_TILE, OPEN, UNDO, SheetAction, paginate
 from facesort.lab.review.suggestions import SuggestionBox
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.lab.shared.front_end import is_interactive
@@ -25,13 +25,11 @@ from facesort.store.queries.review import faces_with_crops
 from facesort.store.queries.review_filter import fitting
 from facesort.store.queries.review_unknown import LeftOut
 
-_SHOWN = 4  # faces on the tile of a group
-_GROUPS = PAGE // _SHOWN
 _AT_ONCE = 2000  # faces whose groups are found in less than a second
 _IGNORE = SheetAction("ignore", "Ignore", "i", "bad", "never asked about again", removes=True)
 _GROUP_ACTIONS = (
     SheetAction("name", "Name", "m", "good", "enter the name above"),
-    SheetAction("open", "Show all faces", "Enter", double_click=True, tooltip="or double-click"),
+    OPEN,
     _IGNORE,
     UNDO,
 )
@@ -136,9 +134,9 @@ class UnknownPeoplePanel(Panel):
 
     def turn(self, page: int) -> None:
         """Show another page of groups, each as its most typical faces."""
-        page, pages, part = paginate(page, len(self._clusters), _GROUPS)
+        page, pages, part = paginate(page, len(self._clusters), GROUPS)
         shown = list(self._clusters.items())[part]
-        typical = [cluster.face_ids[:_SHOWN] for _, cluster in shown]
+        typical = [cluster.face_ids[:ON_TILE] for _, cluster in shown]
         face_ids = np.concatenate([*typical, np.empty(0, dtype=np.int64)])
         crops = self.session.read(lambda store: face_sets.crops_of(store, face_ids))
         tiles = [
