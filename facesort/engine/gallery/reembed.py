@@ -50,5 +50,7 @@ def _own_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
     own = [
         face for face in faces if (face.box[:2] <= middle).all() and (middle <= face.box[2:]).all()
     ]
-    sizes = [float((face.box[2:] - face.box[:2]).prod()) for face in own or faces]
-    return (own or faces)[int(np.argmax(sizes))].embedding if faces else None
+    largest = max(
+        own or faces, key=lambda face: float((face.box[2:] - face.box[:2]).prod()), default=None
+    )
+    return None if largest is None else largest.embedding

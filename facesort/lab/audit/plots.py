@@ -19,7 +19,6 @@ _COLUMNS = 6
 _FIGURES = 26  # columns beyond which figures in the cells cannot be read
 _MAX_HOURS = 48
 _CHART, _DATE = 6.4, 0.5  # inches: width of the cells, and of a date
-_READABLE = 0.55  # strength of a shade on which figures can be read
 
 
 def plot_coverage(
@@ -39,10 +38,9 @@ def plot_coverage(
     shown = Counter[tuple[str, datetime | None]]()
     for name, hour, photos in of_these:
         shown[name, hour and hour.replace(hour=0) if by_day else hour] += photos
-    times = list(dict.fromkeys(time for _, time in shown))
-    times = sorted(times, key=lambda time: (time is None, time))
+    times = sorted({time for _, time in shown}, key=lambda time: (time is None, time))
     counts = np.array([[shown[name, time] for time in times] for name in people])
-    draw_shades(ax, counts / counts.max(), strongest=_READABLE if len(times) <= _FIGURES else 1.0)
+    draw_shades(ax, counts / counts.max(), written=len(times) <= _FIGURES)
     if len(times) <= _FIGURES:
         for row, column in zip(*np.nonzero(counts), strict=True):
             ax.text(

@@ -71,6 +71,7 @@ class CalibrationSession(Session):
         self._executor = executor
         self._point: OperatingPoint | None = None
         self._crowd_pairs: CrowdPairs | None = None
+        self._event_forecast: tuple[Rules, Forecast] | None = None
 
     @property
     def calibration(self) -> Calibration:
@@ -151,7 +152,7 @@ class CalibrationSession(Session):
     def analyse_sample(self, photos: int, seed: int) -> None:
         """Analyse a random sample of the source; without one, `no_sample` says why."""
         with self.lock, progress_bar() as on_photo:
-            self.sample = self._crowd_pairs = None
+            self.sample = self._crowd_pairs = self._event_forecast = None
             self.no_sample = "`sample` is 0, so no photo of the source was analysed"
             if not photos:
                 return
@@ -184,7 +185,10 @@ class CalibrationSession(Session):
         found, rules = self.sample, self.in_force
         if found is None or not self.finds_loose:
             return None
-        forecast = forecast_from(found.analyses, self.gallery, rules, found.photos_in_all)
+        if self._event_forecast is None or self._event_forecast[0] != rules:  # no slider moves it
+            made = forecast_from(found.analyses, self.gallery, rules, found.photos_in_all)
+            self._event_forecast = rules, made
+        _, forecast = self._event_forecast
         return forecast if forecast.groups else None
 
     @cached_property

@@ -22,7 +22,6 @@ from facesort.lab.shared.words import decimals
 
 _MAX_PERSONS = 40  # that fit on one page
 _MAX_WRITTEN = 14  # persons up to which numbers fit into the cells
-_READABLE = 0.55  # strength of a shade on which numbers can be read
 _SIDE = 320  # px
 
 
@@ -78,7 +77,7 @@ def _draw_matrix(
     masked = np.ma.masked_array(apart, mask=np.eye(n, dtype=bool))
     near, far = thresholds.strict, max(float(masked.max()), thresholds.loose + 0.1)
     strengths = np.clip((far - masked.astype(np.float64)) / (far - near), 0.0, 1.0)
-    mesh = draw_shades(ax, strengths, strongest=_READABLE if n <= _MAX_WRITTEN else 1.0)
+    mesh = draw_shades(ax, strengths, written=n <= _MAX_WRITTEN)
     ax.set_aspect("equal")
     for row, column in np.ndindex(n, n):
         value = own[row] if row == column else float(apart[row, column])

@@ -82,6 +82,7 @@ _FONTS = (
 _LINE = 112  # characters of the text above a figure
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 _SHADES = 64  # of a heat map
+_READABLE = 0.55  # strength of a shade on which figures can be read
 _PAGE = 96  # px of an inch, in CSS
 _NARROW = 620  # px: on a phone a chart is not made smaller, but scrolled
 
@@ -184,16 +185,17 @@ def headline(figure: Figure, text: str) -> None:
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, color=DARK)
 
 
-def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, strongest: float = 1.0) -> QuadMesh:
+def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, written: bool) -> QuadMesh:
     """Draw a matrix from top to bottom: the stronger, the more blue over the page's own colour.
 
     Parameters
     ----------
     strengths : ndarray of shape (rows, columns), float64
         In [0, 1]; cells that are masked are left empty.
-    strongest : float
-        Opacity of 1.
+    written : bool
+        Whether figures will stand in the cells: then no shade is so strong that they could not be read.
     """
+    strongest = _READABLE if written else 1.0
     shades = ListedColormap([(BLUE, strongest * step / _SHADES) for step in range(_SHADES + 1)])
     mesh = ax.pcolormesh(
         strengths, cmap=shades, vmin=0, vmax=1, edgecolors=GRID, linewidth=0.8, antialiased=True
