@@ -67,16 +67,19 @@ def best_faces(store: Store, pack_id: str, most: int) -> dict[int, Embeddings]:
 
 
 def best_pictures(store: Store) -> dict[int, tuple[float, bytes]]:
-    """Quality and crop of each person's best face of the event, of those that were learned or confirmed."""
+    """Quality and crop of each person's best face of the event, of those that were learned or confirmed.
+
+    Without those whose crop was erased.
+    """
     rows = store.rows(
         "WITH theirs AS (SELECT person_id, face_id FROM learned "
         "  UNION SELECT person_id, face_id FROM settled_answer_of('answer') WHERE answer = 'yes'), "
         "best AS (SELECT t.person_id, f.face_id FROM theirs t JOIN face f USING (face_id) "
-        "  WHERE octet_length(f.crop) > 0 "
         "  QUALIFY row_number() OVER (PARTITION BY t.person_id ORDER BY f.quality DESC, f.face_id) = 1) "
         "SELECT b.person_id, f.quality, f.crop FROM best b JOIN face f USING (face_id)"
     )
-    return {person_id: (quality, bytes(crop)) for person_id, quality, crop in rows}
+    # Asked in SQL whether there is one, every crop is read.
+    return {person_id: (quality, bytes(crop)) for person_id, quality, crop in rows if crop}
 
 
 def count_by_person(store: Store) -> dict[int, int]:

@@ -137,6 +137,17 @@ def test_a_person_is_shown_by_the_best_face_that_is_surely_theirs(
     assert len(set(before.values())) == 4
 
 
+def test_a_person_whose_best_face_was_erased_is_shown_by_a_reference(sorted_job: Job) -> None:
+    with sorted_job[0].open_store() as store:
+        store.execute("UPDATE face SET quality = 0.99, crop = '' WHERE face_id = 1")
+        store.execute("DELETE FROM learned")
+    answer_faces(sorted_job[0], {1: "Person 1"}, "yes")
+
+    card = read_gallery(*sorted_job).cards[0]
+
+    assert card.picture == card.references[0].crop != b""
+
+
 def test_the_closest_pair_shows_the_nearest_references(job: Job, tmp_path: Path) -> None:
     add_reference(job, "Person 3", tmp_path / "more" / "b.png", 3, 120)
     view = read_gallery(*job)
