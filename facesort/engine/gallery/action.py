@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from facesort.clock import Clock
 from facesort.engine.delivery.corrections import update_corrections
+from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import journal
-from facesort.store.queries.journal import Action
+from facesort.store.queries.journal import Action, standing_actions
 from facesort.workspace import Workspace
 
 
@@ -86,9 +87,28 @@ def undoable(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Ite
         _follow(workspace, store)
 
 
-def undo(workspace: Workspace) -> Action | None:
-    """Undo the newest action that is not undone; None if there is none."""
-    return _turn(workspace, journal.undo)
+def undo(workspace: Workspace, shown: Sequence[Action] | None = None) -> Action | None:
+    """Undo the newest action that is not undone; None if there is none.
+
+    Parameters
+    ----------
+    shown : sequence of Action, optional
+        Those that are not undone as far as the user was shown, newest first.
+
+    Raises
+    ------
+    GalleryError
+        If the newest is another one now; nothing is undone.
+    """
+
+    def turn(store: Store) -> Action | None:
+        if shown is not None and list(shown[:1]) != standing_actions(store)[:1]:
+            raise GalleryError(
+                "Something else was done or undone in another window: nothing was undone here."
+            )
+        return journal.undo(store)
+
+    return _turn(workspace, turn)
 
 
 def redo(workspace: Workspace) -> Action | None:

@@ -132,15 +132,23 @@ def name_faces(
         return _name(store, face_ids, wanted, folder)
 
 
-def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_now) -> Person:
+def use_as_reference(
+    workspace: Workspace, face_id: int, *, seen: Said | None = None, clock: Clock = utc_now
+) -> Person:
     """Make a face a reference of its effective person, and answer it with *yes*.
+
+    Parameters
+    ----------
+    seen : Said, optional
+        What users had said when the faces were shown.
 
     Raises
     ------
     GalleryError
-        If the face is unknown, or cannot be compared.
+        If the face is unknown, something else was said about it since, or it cannot be compared.
     """
     with undoable(workspace, "reference", f"face {face_id} became a reference", clock) as store:
+        _refuse_changed(store, [face_id], seen)
         shown = next(iter(review.faces_with_crops(store, [face_id])), None)
         if shown is None or shown.person is None:
             raise GalleryError(f"face {face_id} is unknown: name it first")
@@ -151,19 +159,31 @@ def use_as_reference(workspace: Workspace, face_id: int, *, clock: Clock = utc_n
         return person
 
 
-def unlearn(workspace: Workspace, face_ids: Collection[int], *, clock: Clock = utc_now) -> None:
+def unlearn(
+    workspace: Workspace,
+    face_ids: Collection[int],
+    *,
+    seen: Said | None = None,
+    clock: Clock = utc_now,
+) -> None:
     """Take learned faces out of the gallery.
 
     All decisions stay until the next re-match.  An unlearned face is never learned again: a sort learns from new faces
     only, and a re-match does not learn.
 
+    Parameters
+    ----------
+    seen : Said, optional
+        What users had said when the faces were shown.
+
     Raises
     ------
     GalleryError
-        If one of them was not learned.
+        If one of them was not learned, or something else was said about it since.
     """
     summary = f"{several(len(face_ids), 'face')} unlearned"
     with undoable(workspace, "unlearn", summary, clock) as store:
+        _refuse_changed(store, face_ids, seen)
         others = set(face_ids) - unlearn_faces(store, face_ids)
         if others:
             chosen = (
@@ -240,8 +260,8 @@ def _refuse_changed(store: Store, face_ids: Collection[int], seen: Said | None) 
             else f"{which} {'was' if len(changed) == 1 else 'were'}"
         )
         raise GalleryError(
-            f"{were} answered in another window or section since shown here: nothing was stored; the page is up to "
-            "date now, look and answer again"
+            f"{were} changed in another window or section since shown here: nothing was stored; the page is up to "
+            "date now, look and press again"
         )
 
 

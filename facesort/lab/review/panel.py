@@ -11,14 +11,13 @@ from typing import Any, NamedTuple, TypeVar
 import ipywidgets as widgets
 
 from facesort.core.words import several
-from facesort.engine.gallery.action import undo
 from facesort.errors import FacesortError
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet, SheetAction
 from facesort.lab.review.whole_photo import whole_photo
 from facesort.lab.shared.html import notice
 from facesort.store.queries.answers import Said, said
-from facesort.store.queries.journal import Action
+from facesort.store.queries.journal import Action, standing_actions
 
 T = TypeVar("T")
 
@@ -131,11 +130,8 @@ class Panel:
             Makes a sentence of what `action` returned.
         """
         try:
-            with self.session.lock:
-                before = {} if self._outcomes is None else self.session.read(said)
+            with self.session.lock, self._own_edit():
                 outcome = _Outcome(True, describe(action()))
-                if self._outcomes is not None:
-                    self._see_own(before)
         except FacesortError as error:
             outcome = _Outcome(False, str(error))
         if self._outcomes is None:
@@ -144,9 +140,16 @@ class Panel:
             self._outcomes.append(outcome)
         return outcome.done
 
-    def _see_own(self, before: Said) -> None:
-        """Of several edits, the later ones know what the earlier ones said, but not what another window said."""
+    @contextmanager
+    def _own_edit(self) -> Iterator[None]:
+        """Of several edits, the later ones know what the earlier ones did, but not what another window did."""
+        if self._outcomes is None:  # all is read again at once
+            yield
+            return
+        before, actions = self.session.read(said), self.session.read(standing_actions)
+        yield
         now = self.session.read(said)
+        self.session.history_line.own(actions, self.session.read(standing_actions))
         own = {face for face in before.keys() | now.keys() if before.get(face) != now.get(face)}
         others = {face: was for face, was in self.seen.items() if face not in own}
         self.seen = others | {face: now[face] for face in own & now.keys()}
@@ -157,6 +160,7 @@ class Panel:
         self.refresh(done)
         if refused:
             self.report(f"{done} {refused}".strip(), good=False)
+            self.session.history_line.refresh()
         named, self._named = self._named, []
         for name in named:
             self.warn_of_alike(name)
@@ -165,7 +169,7 @@ class Panel:
 
     def undo(self) -> None:
         """Undo the newest action, wherever on the page it was done."""
-        self.edit(lambda: undo(self.session.workspace), _describe_undo)
+        self.edit(self.session.history_line.take_back, _describe_undo)
 
     def warn_of_alike(self, name: str) -> None:
         """Say below the message of what was done whom the named person looks like."""

@@ -116,11 +116,14 @@ class PersonPanel(Panel):
             self.to.value = ""
         elif name == "reference":
             self.edit(
-                lambda: [answers.use_as_reference(workspace, face_id) for face_id in face_ids],
+                lambda: [
+                    answers.use_as_reference(workspace, face_id, seen=self.seen)
+                    for face_id in face_ids
+                ],
                 lambda _: f"{faces(len(face_ids))} made a reference.",
             )
         else:
             self.edit(
-                lambda: answers.unlearn(workspace, face_ids),
+                lambda: answers.unlearn(workspace, face_ids, seen=self.seen),
                 lambda _: f"{faces(len(face_ids))} unlearned; a re-match decides all faces again.",
             )

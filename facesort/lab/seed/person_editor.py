@@ -162,8 +162,10 @@ class PersonEditor:
 
     def _carry_out(self, edit: Callable[[], object], then: str | None) -> bool:
         """Edit, refresh everything and continue with person `then`; or show why the edit was refused."""
+        names = filter(None, dict.fromkeys((self.person, then)))
         with self._session.lock:
             try:
+                self._refuse_changed(*names)
                 edit()
             except FacesortError as error:
                 self.decline()
@@ -175,6 +177,21 @@ class PersonEditor:
             self.decline()
             self._session.changed()
             return True
+
+    def _refuse_changed(self, *names: str) -> None:
+        """Of two windows, neither changes a person whom it shows as they were before the other one changed them."""
+        shown = [self._shown(name) for name in names]
+        self._session.catch_up()
+        for name, before in zip(names, shown, strict=True):
+            if self._shown(name) != before:
+                raise GalleryError(
+                    f"{name} was changed in another window since shown here: nothing was changed; the page is up to "
+                    "date now, look and press again"
+                )
+
+    def _shown(self, name: str) -> tuple[object, ...]:
+        card = self._session.view().card(name)
+        return () if card is None else (card.person, [r.reference_id for r in card.references])
 
     def _say(self, text: str, *, good: bool = True) -> None:
         self.message.value = notice(text, good=good)

@@ -18,6 +18,7 @@ from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
+from facesort.store.queries.journal import standing_actions
 from facesort.workspace import Workspace
 
 
@@ -107,6 +108,14 @@ class SeedSession(Session):
                 for offer in offers
             ]
             yield from seed(self.workspace, self.pack, candidates, self._pool())
+
+    def catch_up(self) -> None:
+        """Show what was done in other windows since."""
+        with self.lock:
+            with self.workspace.open_store(read_only=True) as store:
+                newest = standing_actions(store)[:1]
+            if newest != self.history_line.known[:1]:
+                self.changed()
 
     def changed(self, by: str = "") -> None:
         """Read the gallery again, and refresh everything that shows it."""

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import ipywidgets as widgets
 
 from facesort.engine.gallery.action import undo
-from facesort.errors import FacesortError
+from facesort.errors import FacesortError, GalleryError
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.words import local_time
-from facesort.store.queries.journal import last_action
+from facesort.store.queries.journal import Action, standing_actions
 
 _KEY = "history line"
 
 
 class HistoryLine:
-    """The newest action that is not undone, and *Undo*; one widget, which may be shown in several places."""
+    """The newest action that is not undone, and *Undo*; one widget, which may be shown in several places.
+
+    Attributes
+    ----------
+    known : list of Action
+        Those that are not undone, newest first: as they were shown here last, and what this window has done since.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -27,28 +35,43 @@ class HistoryLine:
         self.widget = widgets.HBox(
             [self.button, self.text], layout=widgets.Layout(align_items="center")
         )
-        session.follow(_KEY, self.refresh, deferred=True)
+        self.known: list[Action] = []
+        session.follow(_KEY, self.refresh)
         self.refresh()
 
-    def refresh(self, done: str = "") -> None:
-        """Show the newest action, after what was done: in one line, since another one would move the page."""
+    def refresh(self, said: str = "", *, good: bool = True) -> None:
+        """Show the newest action, after what is said: in one line, since another one would move the page."""
         try:
             with self._session.lock, self._session.workspace.open_store(read_only=True) as store:
-                action = last_action(store)
+                self.known = standing_actions(store)
         except FacesortError as error:
             self.text.value = notice(str(error), good=False)
             return
-        self.button.disabled = action is None
+        self.button.disabled = not self.known
         last = "Nothing was done yet."
-        if action is not None:
+        for action in self.known[:1]:
             last = f"Last: {action.summary} ({local_time(action.done_at)})."
-        self.text.value = notice(f"{done} {last}".strip(), good=True if done else None)
+        self.text.value = notice(f"{said} {last}".strip(), good=good if said else None)
+
+    def own(self, before: Collection[Action], after: Collection[Action]) -> None:
+        """Know what this window did between two readings of `standing_actions`, and nothing else that they tell."""
+        gone, new = {*before} - {*after}, {*after} - {*before}
+        known = {*self.known} - gone | new
+        self.known = sorted(known, key=lambda action: action.action_id, reverse=True)
+
+    def take_back(self) -> Action | None:
+        """Undo the newest action; refused if it is not the one that this window knows as the newest."""
+        return undo(self._session.workspace, self.known)
 
     def undo(self) -> None:
         """Undo it, and refresh the page."""
         try:
             with self._session.lock:
-                action = undo(self._session.workspace)
+                action = self.take_back()
+        except GalleryError as error:
+            self._session.changed(_KEY)
+            self.refresh(str(error), good=False)
+            return
         except FacesortError as error:
             self.text.value = notice(str(error), good=False)
             return

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from facesort.store.store import Store
 
 Said = Mapping[int, frozenset[tuple[int, str]]]
-"""What users have said about faces: face_id to (person_id, answer); (0, "ignored") if it is to be left alone."""
+"""What users have said about faces: face_id to (person_id, answer); (0, "ignored") if it is to be left alone, and
+(0, "unlearned") if it was learned and taken out of the gallery."""
 
 
 def rejected_pairs(store: Store) -> set[tuple[int, int]]:
@@ -35,7 +36,9 @@ def said(store: Store, face_ids: Collection[int] | None = None) -> Said:
     """What users have said about these faces, or about all; faces of which nothing was said are left out."""
     rows = store.rows(
         "SELECT face_id, list((person_id, answer)) FROM ("
-        "FROM answer UNION ALL SELECT face_id, 0, 'ignored' FROM ignored"
+        "FROM answer UNION ALL SELECT face_id, 0, 'ignored' FROM ignored UNION ALL "
+        "SELECT face_id, 0, 'unlearned' FROM learned_edit e JOIN action USING (action_id) "
+        "WHERE NOT after AND NOT undone AND NOT EXISTS (FROM learned l WHERE l.face_id = e.face_id)"
         ") WHERE $1 IS NULL OR face_id IN (SELECT unnest($1::BIGINT[])) GROUP BY face_id",
         [None if face_ids is None else list(map(int, face_ids))],
     )

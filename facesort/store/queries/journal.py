@@ -39,10 +39,10 @@ def history(store: Store) -> list[Action]:
     return [Action(*row) for row in rows]
 
 
-def last_action(store: Store) -> Action | None:
-    """The newest action that is not undone, which an undo takes back."""
+def standing_actions(store: Store) -> list[Action]:
+    """The newest 100 actions that are not undone, in the order in which undo takes them back."""
     rows = store.rows(
         "SELECT action_id, done_at, kind, summary, undone FROM action WHERE NOT undone "
-        "ORDER BY action_id DESC LIMIT 1"
+        "ORDER BY action_id DESC LIMIT 100"
     )
-    return Action(*rows[0]) if rows else None
+    return [Action(*row) for row in rows]

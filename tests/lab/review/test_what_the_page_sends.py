@@ -9,6 +9,8 @@ import pytest
 from review_event import PACK, InMemory, actions, seed, sort
 from review_messages import send
 
+from facesort.engine.gallery.action import undo
+from facesort.engine.gallery.persons import rename_person
 from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.look_alikes import LookAlikesPanel
 from facesort.lab.review.person import PersonPanel
@@ -69,7 +71,7 @@ def test_a_second_window_is_told_and_overwrites_nothing(job: InMemory) -> None:
 
     send(here.sheet, act("yes", 1, 2))
 
-    assert "1 of 2 faces was answered in another window or section" in here.message.value
+    assert "1 of 2 faces was changed in another window or section" in here.message.value
     assert rejected_pairs(job.store) == {(1, 1)}
     assert confirmed(job.store) == {}
     assert [tile["id"] for tile in here.sheet.tiles] == [4, 3, 2], "it is up to date"
@@ -85,7 +87,7 @@ def test_what_is_answered_first_in_a_message_hides_no_answer_of_another_window(
 
     send(here.sheet, act("yes", 2), act("no", 2), act("yes", 1))
 
-    assert "This face was answered in another window" in here.message.value
+    assert "This face was changed in another window" in here.message.value
     assert rejected_pairs(job.store) == {(1, 1), (2, 1)}
     assert confirmed(job.store) == {}
 
@@ -99,12 +101,62 @@ def test_who_was_named_in_another_window_is_neither_ignored_nor_taken_away_here(
     there.name.value = "Bo"
     send(there.groups, act("name", group))
     send(here.groups, act("ignore", group))
-    assert "2 of 2 faces were answered in another window" in here.message.value
+    assert "2 of 2 faces were changed in another window" in here.message.value
 
     send(DoubtfulPanel(window(job)).sheet, act("yes", 1))
     send(person.sheet, act("take", 1))
-    assert "This face was answered in another window" in person.message.value
+    assert "This face was changed in another window" in person.message.value
     assert 1 in confirmed(job.store)
+
+
+def test_what_was_learned_or_unlearned_in_another_window_is_not_done_again(job: InMemory) -> None:
+    (learned,) = sort(job, [[(0, 0.1)]])
+    here, there = PersonPanel(window(job)), PersonPanel(window(job))
+    send(there.sheet, act("unlearn", learned))
+    send(here.sheet, act("unlearn", learned))
+    assert "This face was changed in another window" in here.message.value
+    assert not any("learned" in tile["badges"] for tile in here.sheet.tiles), "it is up to date"
+
+    send(there.sheet, act("take", 1))
+    send(here.sheet, act("reference", 1))
+    assert "This face was changed in another window" in here.message.value
+    assert rejected_pairs(job.store) == {(1, 1)}
+    assert confirmed(job.store) == {}
+
+
+@pytest.mark.parametrize("press", ["key", "button"])
+def test_undo_takes_back_what_this_window_shows_and_nothing_else(job: InMemory, press: str) -> None:
+    def press_undo() -> str:
+        if press == "button":
+            line.button.click()
+            return str(line.text.value)
+        send(panel.sheet, act("undo"))
+        return str(panel.message.value)
+
+    panel = DoubtfulPanel(window(job))
+    line = panel.session.history_line
+    send(panel.sheet, act("yes", 1))
+    rename_person(job, "Ada", "Bo")  # in another window
+
+    assert "in another window: nothing was undone here" in press_undo()
+    assert "Last: Ada was renamed to Bo" in line.text.value
+    assert confirmed(job.store) == {1: 1}
+    assert "Undone: Ada was renamed to Bo" in press_undo(), "it has been shown now"
+
+    undo(job)  # the answer, in another window
+    assert "in another window: nothing was undone here" in press_undo()
+    assert "Last: Ada was seeded" in line.text.value
+
+
+def test_keys_that_come_together_undo_what_this_window_did(job: InMemory) -> None:
+    panel = DoubtfulPanel(window(job))
+    send(DoubtfulPanel(window(job)).sheet, act("no", 4))
+    send(panel.sheet, act("yes", 1), act("undo"), act("undo"), act("undo"))
+    assert "Undone: yes for 1 face: Ada. " in panel.message.value
+    assert "nothing was undone here, 2 times." in panel.message.value
+    assert [action.summary for action in actions(job) if not action.undone] == [
+        "no for 1 face: Ada", "Ada was seeded",
+    ]  # fmt: skip
 
 
 def test_neither_of_two_is_one_answer(job: InMemory) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from synthetic_event import make_workspace, write_photo
 
 from facesort.engine.analysis.analyse import _engine
+from facesort.engine.gallery.persons import move_folder, rename_person
 from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.setup import set_up
 from facesort.errors import PackError, PackMismatchError, WorkspaceError
@@ -462,6 +463,24 @@ def test_a_person_removed_elsewhere_is_reported(four: SeedSession, gallery: Gall
     assert "there is no &#x27;Person 1&#x27;" in gallery.editor.message.value
     assert names(four) == ["Person 2", "Person 3", "Person 4"]
     assert gallery.editor.body.layout.display == "none"
+
+
+def test_nobody_is_changed_who_was_changed_in_another_window_since(
+    four: SeedSession, gallery: GalleryPanel
+) -> None:
+    editor = gallery.editor
+    editor.open("Person 1")
+    editor.remove()
+    move_folder(four.workspace, "Person 1", "Elsewhere")
+    editor.agree()
+    assert "Person 1 was changed in another window" in editor.message.value
+    assert "the folder of Person 1 is Elsewhere/ from now on" in four.history_line.text.value
+    assert len(names(four)) == 4
+
+    rename_person(four.workspace, "Person 4", "Zoe")  # it is about somebody else
+    editor.remove()
+    editor.agree()
+    assert names(four) == ["Person 2", "Person 3", "Zoe"]
 
 
 def test_a_refusal_leaves_what_was_typed(gallery: GalleryPanel) -> None:
