@@ -238,6 +238,19 @@ class Store:
         with suppress(duckdb.TransactionException):
             self._connection.execute("ROLLBACK")
 
+    @contextmanager
+    def materialized(self, view: str) -> Iterator[None]:
+        """Evaluate a view once, for all questions inside; nothing may be written there.
+
+        Planning a view takes longer than evaluating it, unless there are very many faces.
+        """
+        # What is temporary is found before what is stored.
+        self._connection.execute(f"CREATE TEMP TABLE {view} AS FROM {view}")
+        try:
+            yield
+        finally:
+            self._connection.execute(f"DROP TABLE temp.{view}")
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement whose result nobody needs."""
         self.rows(sql, parameters)

@@ -412,6 +412,17 @@ def test_a_blob_is_little_endian_and_contiguous() -> None:
     assert blob(array) == b"\x00\x00\x80\x3f\x00\x00\x80\x40"
 
 
+def test_a_materialized_view_answers_as_the_view_does_and_is_gone_afterwards(store: Store) -> None:
+    kind = "SELECT table_type FROM information_schema.tables WHERE table_name = 'face_shown'"
+    columns = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'face_shown'"
+    before = store.rows(kind), store.rows(columns), store.rows("FROM face_shown")
+    with pytest.raises(StoreError, match="asked inside"), store.materialized("face_shown"):
+        assert ("LOCAL TEMPORARY",) in store.rows(kind)
+        assert store.rows("FROM face_shown") == before[2]
+        raise StoreError("asked inside")
+    assert (store.rows(kind), store.rows(columns), store.rows("FROM face_shown")) == before
+
+
 def test_ids_start_at_one_and_go_on(store: Store) -> None:
     assert store.next_id("person", "person_id") == 1
     store.execute(

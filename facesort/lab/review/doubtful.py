@@ -113,17 +113,18 @@ class DoubtfulPanel(Panel):
     def _show(
         self, store: Store, chosen: FaceFilter, loose: float
     ) -> tuple[int, int, Progress, int]:
-        every = doubtful_groups(store)
-        found = groups_that_fit(store, every, chosen)
-        self._groups = {min(group.face_ids): group for group in found}
-        self._persons = {i: group.person for group in found for i in group.face_ids}
-        self._show_groups(store)
-        self._show_opened(store)
-        stands = progress(store, low_quality=LOW_QUALITY)
-        shown = stands.to_check
-        if not chosen.is_all:
-            shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
-        self._show_faces(store, chosen, loose, shown)
+        with store.materialized("face_shown"):
+            every = doubtful_groups(store)
+            found = groups_that_fit(store, every, chosen)
+            self._groups = {min(group.face_ids): group for group in found}
+            self._persons = {i: group.person for group in found for i in group.face_ids}
+            self._show_groups(store)
+            self._show_opened(store)
+            stands = progress(store, low_quality=LOW_QUALITY)
+            shown = stands.to_check
+            if not chosen.is_all:
+                shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
+            self._show_faces(store, chosen, loose, shown)
         return len(every), len(found), stands, shown
 
     def first_pages(self) -> None:

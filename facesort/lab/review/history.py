@@ -75,7 +75,7 @@ class RematchPanel(Panel):
 
     def update(self) -> str:
         """Show the number of files."""
-        self._files = self.session.read(reports.counts).persons
+        self._files = self.session.read(reports.copies_by_person)
         wrong = self._wrong_files()
         more = f" {wrong}." if wrong else ""
         return f"{several(sum(self._files.values()), 'file')} in the output.{more}"

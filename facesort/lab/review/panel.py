@@ -146,6 +146,7 @@ class Panel:
         if self._outcomes is None:  # all is read again at once
             yield
             return
+        self.session.workspace.open_store()  # to be written to, before it is read: one opening, not two
         before, actions = self.session.read(said), self.session.read(standing_actions)
         yield
         now = self.session.read(said)

@@ -138,7 +138,7 @@ class ReviewSession(Session):
 
     def is_sorted(self) -> bool:
         """Whether any face is stored."""
-        return sum(self.read(reports.counts).faces.values()) > 0
+        return self.read(face_sets.any_face)
 
     def table(self) -> Table:
         """Figures of the sort."""

@@ -82,6 +82,11 @@ def best_pictures(store: Store) -> dict[int, tuple[float, bytes]]:
     return {person_id: (quality, bytes(crop)) for person_id, quality, crop in rows if crop}
 
 
+def any_face(store: Store) -> bool:
+    """Whether a face is stored."""
+    return bool(store.value("SELECT EXISTS (FROM face)"))
+
+
 def count_by_person(store: Store) -> dict[int, int]:
     """Number of faces of each effective person."""
     return dict(

@@ -120,6 +120,26 @@ def counts(store: Store) -> Counts:
     photos, sources, same_shot = _files(store)
     faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
+    by_group, in_doubt = _groups(store)
+    return Counts(
+        photos=photos,
+        faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
+        batches={
+            s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
+        },
+        persons=copies_by_person(store),
+        skipped=skipped_reasons(store),
+        absent=absent_photos(store),
+        remarks=photos_by_remark(store),
+        same_shot=same_shot,
+        sources=sources,
+        by_group=by_group,
+        in_doubt=in_doubt,
+    )
+
+
+def copies_by_person(store: Store) -> dict[str, int]:
+    """Verified files of each person in the output, and of unknown faces if there are any."""
     persons = store.rows(
         "SELECT e.name, count(DISTINCT w.target) FROM everyone e "
         "LEFT JOIN write w ON w.person_id = e.person_id AND w.status = 'verified' "
@@ -129,22 +149,7 @@ def counts(store: Store) -> Counts:
     unnamed = store.value(
         "SELECT count(*) FROM write WHERE person_id IS NULL AND status = 'verified'"
     )
-    by_group, in_doubt = _groups(store)
-    return Counts(
-        photos=photos,
-        faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
-        batches={
-            s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
-        },
-        persons=dict(persons) | ({"_unknown": unnamed} if unnamed else {}),
-        skipped=skipped_reasons(store),
-        absent=absent_photos(store),
-        remarks=photos_by_remark(store),
-        same_shot=same_shot,
-        sources=sources,
-        by_group=by_group,
-        in_doubt=in_doubt,
-    )
+    return dict(persons) | ({"_unknown": unnamed} if unnamed else {})
 
 
 def _files(store: Store) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, int]], int]:
