@@ -308,7 +308,7 @@ def test_what_people_call_each_other_is_not_refused(path: Path) -> None:
 def test_embeddings_that_are_none_are_refused(store: Store, stored: list[bytes]) -> None:
     for number, data in enumerate(stored):
         store.execute(
-            "INSERT INTO reference VALUES (?, 1, 'a', 'a', 1, 1, 1, 'p', ?, ''::BLOB, NULL, NULL)",
+            "INSERT INTO reference VALUES (?, 1, 'a', 'a', 1, 1, 1, 'p', ?, ''::BLOB, NULL, NULL, false)",
             [number, data],
         )
     with pytest.raises(StoreError, match="embeddings"):

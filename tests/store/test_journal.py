@@ -40,6 +40,7 @@ def acts() -> st.SearchStrategy[Act]:
         lambda job, f, a, b, n: gallery.rename_person(job, a, b),
         lambda job, f, a, b, n: gallery.move_folder(job, a, f"{b} {n}"),
         lambda job, f, a, b, n: gallery.remove_reference(job, n),
+        lambda job, f, a, b, n: gallery.choose_picture(job, a, n if n % 2 else None),
         lambda job, f, a, b, n: gallery.merge_persons(job, a, b),
         lambda job, f, a, b, n: gallery.remove_person(job, a),
         lambda job, f, a, b, n: seed(job, a, (n, 0.1), f"{n}.jpg"),
@@ -105,6 +106,8 @@ def check(store: Store) -> None:
         held = store.rows(f"SELECT person_id FROM {table}")
         assert {row[0] for row in held} <= here
     assert store.rows("SELECT person_id FROM person ANTI JOIN reference USING (person_id)") == []
+    shown = "SELECT person_id FROM reference WHERE chosen GROUP BY person_id HAVING count(*) > 1"
+    assert store.rows(shown) == []
     twice = "SELECT face_id FROM answer WHERE answer = 'yes' GROUP BY face_id HAVING count(*) > 1"
     assert store.rows(twice) == []
     yes, no = confirmed(store), rejected_pairs(store)

@@ -51,6 +51,21 @@ def move_folder(workspace: Workspace, name: str, folder: str, *, clock: Clock = 
     return wanted
 
 
+def choose_picture(
+    workspace: Workspace, name: str, reference_id: int | None, *, clock: Clock = utc_now
+) -> None:
+    """Show a person by one of their references in the gallery; None: by their best face.
+
+    Raises
+    ------
+    GalleryError
+        If there is no such person, or it is not a reference of theirs.
+    """
+    by = "their best face" if reference_id is None else "a chosen reference"
+    with undoable(workspace, "choose_picture", f"{name} is shown by {by}", clock) as store:
+        people.set_picture(store, known_person(store, name), reference_id)
+
+
 def remove_reference(workspace: Workspace, reference_id: int, *, clock: Clock = utc_now) -> None:
     """Remove one reference from the gallery.
 

@@ -46,7 +46,8 @@ class PersonCard:
     advice : tuple of Advice
         How to improve the references.
     picture : bytes
-        JPEG of their best face: a reference, or a face of the event that is surely theirs.
+        JPEG of the face by which they are shown: the reference that a user chose, or else their best face, which is a
+        reference or a face of the event that is surely theirs.
     """
 
     person: Person
@@ -182,7 +183,14 @@ def _card(
         for r, rest in zip(references, to_rest, strict=True)
     ]
     advice = advise(facts, loose=thresholds.loose, event=event)
-    pictures = [(r.quality, r.crop) for r in references] + ([] if found is None else [found])
-    _, picture = max(pictures, key=lambda pair: pair[0])
     learned_faces = len(known) - len(own)
+    picture = _picture(references, found)
     return PersonCard(person, references, to_rest, learned_faces, spread(known), advice, picture)
+
+
+def _picture(references: tuple[StoredReference, ...], found: tuple[float, bytes] | None) -> bytes:
+    chosen = next((r.crop for r in references if r.chosen), None)
+    if chosen is not None:
+        return chosen
+    pictures = [(r.quality, r.crop) for r in references] + ([] if found is None else [found])
+    return max(pictures, key=lambda pair: pair[0])[1]

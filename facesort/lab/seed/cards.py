@@ -115,7 +115,7 @@ def _distances(report: SeedReport) -> str:
 
 
 def person_html(card: PersonCard, *, chosen: bool = False) -> str:
-    """A person: best face, name, folder, references and what is missing."""
+    """A person: picture, name, folder, references and what is missing."""
     spread = "" if card.spread is None else f" · spread {card.spread:.2f}"
     missing = "".join(_badge(a.gap.value.replace("_", " "), a.text) for a in card.advice)
     border = "2px solid #0072B2" if chosen else _EDGE
@@ -143,6 +143,8 @@ def reference_html(reference: StoredReference, to_rest: float | None) -> str:
         lines.append(f"{to_rest:.2f} from the others")
     if reference.captured_at is not None:
         lines.append(f"{reference.captured_at:%Y-%m-%d}")
+    if reference.chosen:
+        lines.append("✓ shown in the gallery")
     text = "<br>".join(html_text(line) for line in lines)
     return (
         f'<div style="border:{_EDGE};border-radius:4px;overflow:hidden">'

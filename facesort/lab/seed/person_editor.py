@@ -1,4 +1,4 @@
-"""The editor of one person: rename, move, remove a reference, merge, remove."""
+"""The editor of one person: rename, move, choose their picture, remove a reference, merge, remove."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class PersonEditor:
         # Tiles are kept as long as their reference, or a click on one that is replaced at that moment would be lost.
         self._tiles: dict[int, widgets.VBox] = {}
         self.references = widgets.Box(layout=widgets.Layout(flex_flow="row wrap", grid_gap="10px"))
+        self.best_face = _button("Show best face", lambda: self.choose_picture(None))
         self.message = widgets.HTML()
         self.question = widgets.HTML()
         self.yes, self.no = _button("Yes, do it", self.agree, "danger"), _button("No", self.decline)
@@ -52,6 +53,7 @@ class PersonEditor:
                 widgets.HBox([self.name, _button("Rename", self.rename)]),
                 widgets.HBox([self.folder, _button("Move", self.move)]),
                 self.references,
+                self.best_face,
                 widgets.HBox([self.into, _button("Merge…", self.merge)]),
                 widgets.HBox(
                     [
@@ -104,6 +106,13 @@ class PersonEditor:
         name, workspace = self._chosen(), self._session.workspace
         if self._carry_out(lambda: gallery.remove_reference(workspace, reference_id), name):
             self._say(f"The reference was removed. {_UNDO}")
+
+    def choose_picture(self, reference_id: int | None) -> None:
+        """Show the person by this reference; None: by their best face."""
+        name, workspace = self._chosen(), self._session.workspace
+        if self._carry_out(lambda: gallery.choose_picture(workspace, name, reference_id), name):
+            by = "their best face" if reference_id is None else "the chosen reference"
+            self._say(f"{name} is shown by {by}. {_UNDO}")
 
     def merge(self) -> None:
         """Ask whether to merge into the chosen person."""
@@ -223,18 +232,28 @@ class PersonEditor:
             key = reference.reference_id
             tile = self._tiles.get(key) or self._tile(key)
             tile.children[0].value = reference_html(reference, to_rest)
-            button = tile.children[1]
-            button.disabled = len(card.references) == 1
-            button.tooltip = "a person needs one" if button.disabled else reference.file_name
+            _, remove, show = tile.children
+            remove.disabled = len(card.references) == 1
+            remove.tooltip = "a person needs one" if remove.disabled else reference.file_name
+            show.disabled = reference.chosen
+            show.tooltip = "shown already" if show.disabled else reference.file_name
             tiles[key] = tile
+        self.best_face.disabled = not any(r.chosen for r in card.references)
+        self.best_face.tooltip = (
+            "shown already" if self.best_face.disabled else "of the references and the event"
+        )
         before, self._tiles = self._tiles, tiles
         self.references.children = list(tiles.values())
         discard(*(tile for key, tile in before.items() if key not in tiles))
 
     def _tile(self, reference_id: int) -> widgets.VBox:
-        button = _button("Remove", lambda: self.remove_reference(reference_id))
-        button.layout.width = "auto"
-        return widgets.VBox([widgets.HTML(), button], layout=widgets.Layout(width="150px"))
+        buttons = [
+            _button("Remove", lambda: self.remove_reference(reference_id)),
+            _button("Show this face", lambda: self.choose_picture(reference_id)),
+        ]
+        for button in buttons:
+            button.layout.width = "auto"
+        return widgets.VBox([widgets.HTML(), *buttons], layout=widgets.Layout(width="150px"))
 
 
 def _field(label: str) -> widgets.Text:

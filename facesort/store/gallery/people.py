@@ -12,6 +12,8 @@ from facesort.core.routing import folder_key
 from facesort.errors import GalleryError
 from facesort.store.store import Store, blob
 
+_GONE = "this reference is no longer in the gallery: open the gallery again"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
@@ -141,6 +143,23 @@ def set_delivery(store: Store, person: Person, deliver: bool) -> None:
     store.execute("UPDATE person SET deliver = ? WHERE person_id = ?", [deliver, person.person_id])
 
 
+def set_picture(store: Store, person: Person, reference_id: int | None) -> None:
+    """Show a person by one of their references; None: by their best face.
+
+    Raises
+    ------
+    GalleryError
+        If it is not a reference of theirs.
+    """
+    theirs = "SELECT count(*) FROM reference WHERE reference_id = ? AND person_id = ?"
+    if reference_id is not None and not store.value(theirs, [reference_id, person.person_id]):
+        raise GalleryError(_GONE)
+    store.execute(
+        "UPDATE reference SET chosen = reference_id IS NOT DISTINCT FROM ? WHERE person_id = ?",
+        [reference_id, person.person_id],
+    )
+
+
 def delete_reference(store: Store, reference_id: int) -> None:
     """Remove one reference; inside a transaction.
 
@@ -155,7 +174,7 @@ def delete_reference(store: Store, reference_id: int) -> None:
         [reference_id],
     )
     if not found:
-        raise GalleryError("this reference is no longer in the gallery: open the gallery again")
+        raise GalleryError(_GONE)
     if found[0][1] == 1:
         raise GalleryError(
             f"it is the only reference of {found[0][0]!r}: add another one first, or remove the person"
@@ -167,7 +186,7 @@ def merge_persons(store: Store, person: Person, into: Person) -> None:
     """Give one person's references and learned faces to another; inside a transaction.
 
     Decisions and files of the first keep their id, and count for the second from now on.  If one of them is withheld,
-    both are.
+    both are.  The second is shown as before.
 
     Parameters
     ----------
@@ -185,6 +204,7 @@ def merge_persons(store: Store, person: Person, into: Person) -> None:
         "DELETE FROM learned WHERE person_id = ? AND face_id IN (SELECT face_id FROM learned WHERE person_id = ?)",
         [person.person_id, into.person_id],
     )
+    set_picture(store, person, None)
     for table in ("reference", "learned"):
         store.execute(
             f"UPDATE {table} SET person_id = ? WHERE person_id = ?",  # noqa: S608

@@ -121,7 +121,8 @@ def state_of_matching(store: Store) -> str:
     """Tell whether anything has changed that a re-match depends on: equal texts, equal content."""
     rows = store.rows(
         "SELECT (SELECT bit_xor(hash(p)) FROM person p), (SELECT bit_xor(hash(f)) FROM former_person f), "
-        "(SELECT bit_xor(hash(r)) FROM reference r), (SELECT bit_xor(hash(l)) FROM learned l), "
+        "(SELECT bit_xor(hash(r)) FROM (SELECT * EXCLUDE (chosen) FROM reference) r), "
+        "(SELECT bit_xor(hash(l)) FROM learned l), "
         "(SELECT bit_xor(hash(v)) FROM answer v), (SELECT max(face_id) FROM face), "
         "(SELECT max(batch_id) FROM batch)"
     )

@@ -27,6 +27,8 @@ class StoredReference:
     embedding : ndarray of shape (dim,), float32
     crop : bytes
         JPEG of the face with context.
+    chosen : bool
+        A user wants the person to be shown by it.
     """
 
     reference_id: int
@@ -36,6 +38,7 @@ class StoredReference:
     captured_at: datetime | None
     embedding: np.ndarray
     crop: bytes
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,15 @@ def faces_of_other_packs(store: Store, pack_id: str) -> tuple[int, int]:
 def references_of(store: Store, person_id: int, pack_id: str) -> list[StoredReference]:
     """A person's references of one pack, in the order they were added."""
     rows = store.rows(
-        "SELECT reference_id, file_name, yaw, quality, captured_at, embedding, crop FROM reference "
+        "SELECT reference_id, file_name, yaw, quality, captured_at, embedding, crop, chosen FROM reference "
         "WHERE person_id = ? AND pack_id = ? ORDER BY reference_id",
         [person_id, pack_id],
     )
     return [
-        StoredReference(key, name, yaw, quality, captured_at, vector(embedding), bytes(crop))
-        for key, name, yaw, quality, captured_at, embedding, crop in rows
+        StoredReference(
+            key, name, yaw, quality, captured_at, vector(embedding), bytes(crop), chosen
+        )
+        for key, name, yaw, quality, captured_at, embedding, crop, chosen in rows
     ]
 
 

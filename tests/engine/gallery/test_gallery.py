@@ -11,7 +11,9 @@ import pytest
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.engine.delivery.verify import verify_output
+from facesort.engine.gallery.action import redo, undo
 from facesort.engine.gallery.persons import (
+    choose_picture,
     merge_persons,
     move_folder,
     remove_person,
@@ -26,9 +28,11 @@ from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.packs.files import is_former
 from facesort.faces.protocol import ModelPack
+from facesort.store.job.rematches import state_of_matching
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.gallery import everyone, find_person
+from facesort.store.queries.journal import history
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]
@@ -146,6 +150,71 @@ def test_a_person_whose_best_face_was_erased_is_shown_by_a_reference(sorted_job:
     card = read_gallery(*sorted_job).cards[0]
 
     assert card.picture == card.references[0].crop != b""
+
+
+@pytest.fixture
+def chosen(job: Job, tmp_path: Path) -> Job:
+    """Person 1 has two references, and is shown by the one that is not the best."""
+    add_reference(job, "Person 1", tmp_path / "more" / "b.png", 1, 120)
+    card = read_gallery(*job).cards[0]
+    assert card.picture == card.best.crop
+    worse = min(card.references, key=lambda r: r.quality)
+    choose_picture(job[0], "Person 1", worse.reference_id)
+    return job
+
+
+def picture_of(job: Job, name: str = "Person 1") -> str:
+    card = read_gallery(*job).card(name)
+    assert card is not None
+    return "best" if card.picture == card.best.crop else "chosen"
+
+
+def test_a_person_is_shown_by_the_reference_that_was_chosen(chosen: Job) -> None:
+    assert picture_of(chosen) == "chosen"
+    with chosen[0].open_store(read_only=True) as store:
+        done = history(store)
+    assert done[0].summary == "Person 1 is shown by a chosen reference"
+    assert len(done) == 6, "one action, after five references"
+    undo(chosen[0])
+    assert picture_of(chosen) == "best"
+    redo(chosen[0])
+    assert picture_of(chosen) == "chosen"
+    rename_person(chosen[0], "Person 1", "Ada")
+    assert picture_of(chosen, "Ada") == "chosen"
+    choose_picture(chosen[0], "Ada", None)
+    assert picture_of(chosen, "Ada") == "best"
+
+
+def test_a_chosen_picture_goes_and_comes_with_its_reference(chosen: Job) -> None:
+    (reference,) = (r for r in read_gallery(*chosen).cards[0].references if r.chosen)
+    remove_reference(chosen[0], reference.reference_id)
+    assert picture_of(chosen) == "best"
+    undo(chosen[0])
+    assert picture_of(chosen) == "chosen"
+
+
+def test_after_a_merge_who_stays_is_shown_as_before(chosen: Job) -> None:
+    merge_persons(chosen[0], "Person 1", "Person 2")
+    card = read_gallery(*chosen).cards[0]
+    assert [r.chosen for r in card.references] == [False] * 3
+    undo(chosen[0])
+    assert picture_of(chosen) == "chosen"
+    merge_persons(chosen[0], "Person 2", "Person 1")
+    assert picture_of(chosen) == "chosen"
+
+
+def test_only_a_reference_of_the_person_can_be_chosen(job: Job) -> None:
+    other = read_gallery(*job).cards[1].references[0].reference_id
+    with pytest.raises(GalleryError, match="no longer in the gallery"):
+        choose_picture(job[0], "Person 1", other)
+
+
+def test_a_chosen_picture_calls_for_no_re_match(sorted_job: Job) -> None:
+    with sorted_job[0].open_store(read_only=True) as store:
+        before = state_of_matching(store)
+    choose_picture(sorted_job[0], "Person 1", 1)
+    with sorted_job[0].open_store(read_only=True) as store:
+        assert state_of_matching(store) == before
 
 
 def test_the_closest_pair_shows_the_nearest_references(job: Job, tmp_path: Path) -> None:

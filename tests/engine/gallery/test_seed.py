@@ -108,7 +108,7 @@ def test_what_cannot_be_read_is_refused_as_that() -> None:
 
 
 def stored(name: str, embedding: np.ndarray) -> StoredReference:
-    return StoredReference(1, name, 0.1, 0.8, None, embedding, b"")
+    return StoredReference(1, name, 0.1, 0.8, None, embedding, b"", False)
 
 
 def at_distance(embedding: np.ndarray, distance: float) -> np.ndarray:

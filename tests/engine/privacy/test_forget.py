@@ -27,6 +27,7 @@ from synthetic_event import sort_in_threads, tree
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery.action import undo as take_back
 from facesort.engine.gallery.persons import (
+    choose_picture,
     merge_persons,
     remove_person,
     rename_person,
@@ -293,6 +294,29 @@ def test_other_actions_can_still_be_undone(workspace: Workspace) -> None:
         assert undone is not None
         assert undone.summary == "Cleo was renamed to Clea"
         assert reports.counts(store).persons == {"Ben": 3, "Cleo": 1}
+
+
+def test_a_chosen_picture_is_forgotten_with_its_person_alone(workspace: Workspace) -> None:
+    with workspace.open_store() as store:
+        wanted = needles(faces_of(store, "Ada"))
+        references = dict(
+            store.rows("SELECT name, reference_id FROM reference JOIN person USING (person_id)")
+        )
+    for name in ("Cleo", "Ada"):
+        choose_picture(workspace, name, references[name])
+
+    forget(workspace, "Ada")
+
+    assert seen(workspace.root, wanted) == 0
+    with workspace.open_store() as store:
+        assert store.rows("SELECT reference_id FROM reference WHERE chosen") == [
+            (references["Cleo"],)
+        ]
+        assert "Ada" not in " ".join(action.summary for action in history(store))
+        undone = undo(store)
+        assert undone is not None
+        assert undone.summary == "Cleo is shown by a chosen reference"
+        assert store.rows("SELECT reference_id FROM reference WHERE chosen") == []
 
 
 def test_an_older_version_s_roll_back_loses_only_the_rows_of_who_goes(

@@ -454,6 +454,32 @@ def test_a_reference_is_removed_but_never_the_last(
     assert last.children[1].disabled
 
 
+def test_the_face_that_shows_a_person_is_chosen(
+    four: SeedSession, gallery: GalleryPanel, tmp_path: Path
+) -> None:
+    editor = gallery.editor
+    add(AddPanel(four), "Person 1", photo(tmp_path, "more.png", [1], 120))
+    editor.open("Person 1")
+    best = gallery.cards.children[0].children[0].value
+    card = four.view().cards[0]
+    worse = min(range(2), key=lambda row: card.references[row].quality)
+    assert editor.best_face.disabled
+    text, _, show = editor.references.children[worse].children
+
+    show.click()
+
+    assert gallery.cards.children[0].children[0].value != best
+    assert "✓ shown in the gallery" in text.value
+    assert (show.disabled, editor.best_face.disabled) == (True, False)
+    assert "Person 1 is shown by the chosen reference. Undo" in editor.message.value
+    assert "Person 1 is shown by a chosen reference" in four.history_line.text.value
+    editor.best_face.click()
+    assert gallery.cards.children[0].children[0].value == best
+    four.history_line.button.click()
+    assert gallery.cards.children[0].children[0].value != best
+    assert "✓ shown in the gallery" in text.value
+
+
 def test_a_person_removed_elsewhere_is_reported(four: SeedSession, gallery: GalleryPanel) -> None:
     gallery.editor.open("Person 1")
     with four.workspace.open_store() as store:
