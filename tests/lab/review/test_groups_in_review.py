@@ -101,6 +101,23 @@ def test_loose_of_the_event_counts_and_is_explained(session: ReviewSession) -> N
     assert "harder to tell apart: LOOSE 0.79 instead of 1.1" in session.table().note
 
 
+def test_no_face_of_a_named_group_is_unknown_until_a_re_match(session: ReviewSession) -> None:
+    """Also where the group has more faces than become references."""
+
+    def unknown() -> object:
+        return dict(row[:2] for row in session.table().rows)["Unknown"]
+
+    before = unknown()
+    sort(session.workspace, [[(5, turn / 100)] for turn in range(9)])
+    panel = UnknownPeoplePanel(session)
+    assert panel.groups.tiles[0]["title"] == "9 faces"
+    panel.name.value = "Eve"
+    press(panel.groups, "name", ids(panel.groups)[0])
+    assert "9 faces" not in [tile["title"] for tile in panel.groups.tiles]
+    assert "a re-match decides" not in panel.message.value
+    assert unknown() == before
+
+
 def test_the_head_says_how_many_photos_are_pending(session: ReviewSession) -> None:
     assert "pending" not in str(session.table().rows)
     with session.workspace.open_store() as store, store.transaction():

@@ -262,7 +262,7 @@ def test_a_group_is_opened_and_only_some_of_it_is_named(session: ReviewSession) 
 def test_a_named_group_is_off_the_list_at_once_and_the_numbers_add_up(
     session: ReviewSession,
 ) -> None:
-    """Also of more faces than become references; the head and the panel say the same number."""
+    """The head and the panel say the same number."""
     panel = UnknownPeoplePanel(session)
     assert (
         "6 unknown faces: 5 in 2 groups, the largest first; 1 in no group." in panel.message.value
