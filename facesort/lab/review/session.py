@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,8 @@ class ReviewSession(Session):
         A panel that takes longer than this to refresh does not refresh by itself.
     unknown_groups : Kept
         Groups without a reference, as they were found last.
+    finding : Future or None
+        Those that are being found while the page is used.
     history_line : HistoryLine
         In every section.
     """
@@ -61,6 +64,7 @@ class ReviewSession(Session):
     def __init__(self, workspace: Workspace, pack: ModelPack) -> None:
         super().__init__(workspace, pack)
         self.unknown_groups = Kept()
+        self.finding: asyncio.Future[Kept] | None = None
         self.history_line = HistoryLine(self)
 
     @property

@@ -82,7 +82,8 @@ class UnknownPeoplePanel(Panel):
         row = widgets.Layout(flex_flow="row wrap")
         fields = widgets.Box([self.name, self.folder], layout=row)
         self.suggestions = SuggestionBox(self)
-        self._finding: asyncio.Future[Kept] | None = None
+        if session.finding is not None:  # this cell was run before
+            session.finding.add_done_callback(self._found)
         self.add(self.suggestions.place.widget, self.filter.widget, fields, self.place.widget)
 
     def update(self) -> str:
@@ -90,7 +91,7 @@ class UnknownPeoplePanel(Panel):
         session = self.session
         found, session.unknown_groups = find_unknown(
             *(session.workspace, session.pack, session.unknown_groups, self._later),
-            finding=self._finding is not None,
+            finding=session.finding is not None,
         )
         self.filter.offer(session.origins)
         chosen = self.filter.chosen()
@@ -119,12 +120,12 @@ class UnknownPeoplePanel(Panel):
         """Find the groups of many faces while the page is used; whoever waits for a notebook gets them at once."""
         if faces <= _AT_ONCE or not is_interactive():
             return False
-        self._finding = asyncio.get_running_loop().run_in_executor(None, work)
-        self._finding.add_done_callback(self._found)
+        self.session.finding = asyncio.get_running_loop().run_in_executor(None, work)
+        self.session.finding.add_done_callback(self._found)
         return True
 
     def _found(self, finding: asyncio.Future[Kept]) -> None:
-        self._finding = None
+        self.session.finding = None
         error = finding.exception()
         if error is not None:
             self.report(f"The groups could not be found: {error}", good=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from review_event import PACK, InMemory, actions, rematch, seed, sort
 from review_messages import send
 
 from facesort.core.records import File
+from facesort.engine.job.groups import EventGroups, groups_of
 from facesort.engine.review.answers import answer_faces
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.chain import ChainBox
@@ -116,6 +118,33 @@ def test_no_face_of_a_named_group_is_unknown_until_a_re_match(session: ReviewSes
     assert "9 faces" not in [tile["title"] for tile in panel.groups.tiles]
     assert "a re-match decides" not in panel.message.value
     assert unknown() == before
+
+
+def test_a_cell_that_is_run_again_waits_for_the_groups_that_are_being_found(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = []
+
+    def search(*args: Any) -> EventGroups:
+        searches.append(args)
+        return groups_of(*args)
+
+    async def run_twice() -> UnknownPeoplePanel:
+        UnknownPeoplePanel(session)
+        again = UnknownPeoplePanel(session)
+        assert "the page can be used meanwhile" in again.message.value
+        async with asyncio.timeout(60):
+            while not again.groups.tiles:
+                await asyncio.sleep(0.01)
+        return again
+
+    monkeypatch.setattr("facesort.lab.review.unknown_people._AT_ONCE", 0)
+    monkeypatch.setattr("facesort.lab.review.unknown_people.is_interactive", lambda: True)
+    monkeypatch.setattr("facesort.engine.review.clusters.groups_of", search)
+    sort(session.workspace, [[(5, turn / 100)] for turn in range(9)])
+    again = asyncio.run(run_twice())
+    assert again.groups.tiles[0]["title"] == "9 faces"
+    assert len(searches) == 1
 
 
 def test_the_head_says_how_many_photos_are_pending(session: ReviewSession) -> None:

@@ -88,6 +88,7 @@ def test_a_notebook_waits_while_a_sort_runs_and_fills_when_it_has_ended(
     with workspace.open_store() as store:
         Progress(workspace.state, reports.counts(store), run_id=2).write("running")
         opening = run(kernel, first)
+        assert "error" not in {message["msg_type"] for message in opening}
         again = button(opening, "Try again")
         waiting = [place for code in others for place in shown(run(kernel, code))]
         assert [WAITS in text(place) for place in waiting] == [True] * len(others)
