@@ -40,7 +40,8 @@ from facesort.lab import audit, review, seed as seeding, sort as sorting
 from facesort.lab.review.sheet import FaceSheet
 from facesort.lab.run.page import save_page
 from facesort.lab.shared.html import notice
-from facesort.lab.shared.plots import chart, picture, shorten
+from facesort.lab.shared.plots import chart, picture
+from facesort.lab.shared.words import shorten
 from facesort.lab.sort.plots import plot_person_files
 from facesort.lab.sort.report import read_report
 from facesort.store import Store

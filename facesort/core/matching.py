@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from facesort.core.gallery import Centroids
 from facesort.core.records import Embeddings
@@ -145,6 +144,8 @@ def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> d
     pair is not split into two bad ones.  It may be split into two fair ones, which is why STRICT also requires that no
     other face of the photo is nearer to the person (`_grade`).
     """
+    from scipy.optimize import linear_sum_assignment  # takes half of the start of every command
+
     accepted = allowed & (distances <= np.float32(loose))
     tie_break = 1e-6  # a pair exactly at LOOSE is better than none
     cost = np.where(accepted, distances.astype(np.float64) - loose - tie_break, 0.0)

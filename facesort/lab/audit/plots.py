@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facesort.core.records import PhotoRef, Pixels
-from facesort.lab.shared.plots import draw_shades, shorten, style
+from facesort.lab.shared.plots import draw_shades, style
+from facesort.lab.shared.words import shorten
 
 _COLUMNS = 6
 _FIGURES = 26  # columns beyond which figures in the cells cannot be read

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facesort.core.foreign_text import html_text, printable
+from facesort.lab.shared.colours import BLUE
 from facesort.lab.shared.drop_rate import DropRate
-from facesort.lab.shared.plots import BLUE
 from facesort.lab.shared.tables import Table, percent
 from facesort.store.queries.audit import DropRow
 

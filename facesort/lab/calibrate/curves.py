@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration import Comparisons, OperatingPoint, Rate
 from facesort.core.words import several, share
-from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, style
+from facesort.lab.shared.colours import BLUE, DARK, GREY, ORANGE
+from facesort.lab.shared.plots import style
 
 _STEP = 0.0025
 _BANDS = 20  # intervals are slow for a large gallery

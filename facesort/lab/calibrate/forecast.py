@@ -15,7 +15,8 @@ from facesort.core.calibration import Forecast
 from facesort.core.matching import Thresholds
 from facesort.core.words import share
 from facesort.lab.calibrate.histogram import ThresholdMark
-from facesort.lab.shared.plots import BLUE, DARK, style
+from facesort.lab.shared.colours import BLUE, DARK
+from facesort.lab.shared.plots import style
 
 _POINTS = 41
 _BANDS = 20  # intervals are slow

@@ -19,8 +19,9 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
+from facesort.lab.shared.colours import DARK
 from facesort.lab.shared.front_end import is_interactive
-from facesort.lab.shared.plots import DARK, picture
+from facesort.lab.shared.plots import picture
 from facesort.lab.shared.words import decimals
 
 _BIN = 0.025  # of distance, as in the histogram of a sort

@@ -12,7 +12,8 @@ from facesort.core.words import share
 from facesort.lab.calibrate.curves import plot_curves, why_no_curve
 from facesort.lab.calibrate.histogram import DraggableChart, Group, in_words, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession
-from facesort.lab.shared.plots import BLUE, GREY, ORANGE, Plot, chart, headline, picture, style
+from facesort.lab.shared.colours import BLUE, GREY, ORANGE
+from facesort.lab.shared.plots import Plot, chart, headline, picture, style
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals

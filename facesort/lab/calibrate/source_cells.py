@@ -17,13 +17,14 @@ from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast
 from facesort.lab.calibrate.histogram import Group, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession
+from facesort.lab.shared.colours import GREY, ORANGE
 from facesort.lab.shared.face_pictures import (
     NOT_REQUESTED,
     face_limit,
     faces_picture,
     plot_contact_sheet,
 )
-from facesort.lab.shared.plots import GREY, ORANGE, Plot, chart, headline, picture
+from facesort.lab.shared.plots import Plot, chart, headline, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals

@@ -12,7 +12,7 @@ from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import between_tile, look_alikes_tile
-from facesort.lab.shared.plots import shorten
+from facesort.lab.shared.words import shorten
 from facesort.store.queries.answers import Said
 from facesort.store.queries.review import LookAlikes, look_alikes
 

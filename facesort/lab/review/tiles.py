@@ -10,7 +10,7 @@ from facesort.core.words import several
 from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.sheet import ON_TILE, Tile
-from facesort.lab.shared.plots import shorten
+from facesort.lab.shared.words import shorten
 from facesort.reasons import FaceReason, Outcome
 from facesort.store.queries.review import DoubtfulGroup, LookAlikes
 

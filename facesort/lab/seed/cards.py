@@ -14,9 +14,10 @@ from facesort.core.words import several
 from facesort.engine.gallery.reference_check import from_left
 from facesort.engine.gallery.seed import SeedReport
 from facesort.engine.gallery.view import PersonCard
+from facesort.lab.shared.colours import GREEN, RED
 from facesort.lab.shared.html import TEXT_STYLE
-from facesort.lab.shared.plots import GREEN, RED, shorten
 from facesort.lab.shared.remarks import damage_remark
+from facesort.lab.shared.words import shorten
 from facesort.store.queries.gallery import StoredReference
 
 _LONG_EDGE = 520  # px of a shown photo: twice its size on the page, for high-resolution screens

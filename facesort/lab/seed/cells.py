@@ -20,9 +20,10 @@ from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import Plot, headline, picture, shorten
+from facesort.lab.shared.plots import Plot, headline, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
+from facesort.lab.shared.words import shorten
 
 _MAX_ADVISED = 100
 _FEWER_THAN_TWO = "Nobody can be mistaken for anybody: the gallery has fewer than two people."

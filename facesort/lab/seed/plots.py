@@ -17,8 +17,9 @@ from scipy.spatial.distance import squareform
 
 from facesort.core.matching import Thresholds
 from facesort.engine.gallery.view import ClosestPair, GalleryView
-from facesort.lab.shared.plots import ORANGE, RED, draw_shades, shorten, style
-from facesort.lab.shared.words import decimals
+from facesort.lab.shared.colours import ORANGE, RED
+from facesort.lab.shared.plots import draw_shades, style
+from facesort.lab.shared.words import decimals, shorten
 
 _MAX_PERSONS = 40  # that fit on one page
 _MAX_WRITTEN = 14  # persons up to which numbers fit into the cells

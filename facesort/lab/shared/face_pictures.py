@@ -18,7 +18,8 @@ from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import MAX_FACES
-from facesort.lab.shared.plots import Plot, picture, shorten, style
+from facesort.lab.shared.plots import Plot, picture, style
+from facesort.lab.shared.words import shorten
 
 NOT_REQUESTED = (
     "No pictures of faces: none were requested. Set `contact_sheet = 24`, or pass `-p contact_sheet 24` on the "

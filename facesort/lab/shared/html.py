@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesort.core.foreign_text import html_text
-from facesort.lab.shared.plots import GREEN, RED
+from facesort.lab.shared.colours import GREEN, RED
 
 TEXT_STYLE = (
     "color:var(--jp-ui-font-color1,#222);line-height:1.35;font-size:13px;overflow-wrap:anywhere"

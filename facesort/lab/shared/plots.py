@@ -1,7 +1,6 @@
 """The common style of all charts, and how a notebook shows them: in the colours of a light and of a dark theme.
 
-No global matplotlib state is touched.  The colours are those of Okabe and Ito, "Color Universal Design" (2008), which
-colour-blind people can tell apart, or darker ones that have a contrast of 3:1 on white (WCAG 2.2, 1.4.11).
+No global matplotlib state is touched.
 """
 
 from __future__ import annotations
@@ -26,24 +25,8 @@ from matplotlib.font_manager import get_font_names
 from numpy.typing import NDArray
 
 from facesort.core.foreign_text import html_text, printable
+from facesort.lab.shared.colours import BLUE, DARK, GRID, ON_DARK, PAPER
 
-BLUE, ORANGE, GREY, DARK = "#0072B2", "#C47900", "#8C8C8C", "#222222"
-GREEN, RED = "#009E73", "#D55E00"
-PAPER, GRID = "#FFFFFE", "#E5E5E5"
-
-# What each colour becomes on a dark page; charts draw with these names only.
-_ON_DARK = MappingProxyType(
-    {
-        BLUE: "#56B4E9",
-        ORANGE: "#E69F00",
-        GREY: "#9A9A9A",
-        DARK: "#E4E4E4",
-        GREEN: "#2FBF97",
-        RED: "#F0803C",
-        PAPER: "#111111",  # of JupyterLab's dark theme
-        GRID: "#333333",
-    }
-)
 _STYLE = MappingProxyType(
     {
         "axes.spines.top": False,
@@ -145,8 +128,8 @@ def picture(figure: Figure, alt: str) -> Plot:
 
 def _themed(svg: str) -> str:
     """Let colours be variables that a dark theme changes."""
-    light = {f"--c{number}": colour.lower() for number, colour in enumerate(_ON_DARK)}
-    dark = dict(zip(light, _ON_DARK.values(), strict=True))
+    light = {f"--c{number}": colour.lower() for number, colour in enumerate(ON_DARK)}
+    dark = dict(zip(light, ON_DARK.values(), strict=True))
     for name, colour in light.items():
         svg = svg.replace(colour, f"var({name})")
     on_light, on_dark = (
@@ -202,12 +185,3 @@ def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, written: bool) -> Q
     )
     ax.invert_yaxis()
     return mesh
-
-
-def shorten(text: str, length: int) -> str:
-    """Shorten a text to one printable line, cut in the middle because file names differ at their ends."""
-    line = printable(" ".join(text.split()))
-    if len(line) <= length:
-        return line
-    tail = (length - 1) // 2
-    return f"{line[: length - 1 - tail]}…{line[len(line) - tail :]}"

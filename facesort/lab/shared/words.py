@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from facesort.core.foreign_text import printable
 from facesort.reasons import Reason, Remark
 
 _MEANINGS: Mapping[str, str] = MappingProxyType(
@@ -81,3 +82,12 @@ def _local(time: datetime) -> datetime:
 def decimals(distance: float) -> str:
     """Format a distance or threshold: with two decimals, everywhere."""
     return f"{distance:.2f}"
+
+
+def shorten(text: str, length: int) -> str:
+    """Shorten a text to one printable line, cut in the middle because file names differ at their ends."""
+    line = printable(" ".join(text.split()))
+    if len(line) <= length:
+        return line
+    tail = (length - 1) // 2
+    return f"{line[: length - 1 - tail]}…{line[len(line) - tail :]}"

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
-from facesort.lab.shared.plots import BLUE, DARK, GREY, ORANGE, PAPER, shorten
-from facesort.lab.shared.words import decimals
+from facesort.lab.shared.colours import BLUE, DARK, GREY, ORANGE, PAPER
+from facesort.lab.shared.words import decimals, shorten
 from facesort.reasons import Outcome
 
 _OUTCOMES = MappingProxyType(

@@ -33,7 +33,8 @@ from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.calibrate.source_cells import faces_between
 from facesort.lab.calibrate.written import write_calibration
 from facesort.lab.run.launch import launch
-from facesort.lab.shared.plots import BLUE, GREY, Plot
+from facesort.lab.shared.colours import BLUE, GREY
+from facesort.lab.shared.plots import Plot
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.settings import load_settings, save_settings
