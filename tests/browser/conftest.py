@@ -55,7 +55,7 @@ def lab_url(notebooks: Path, tmp_path: Path) -> Iterator[str]:
         f"JUPYTER_{name}_DIR": str(tmp_path / name.lower())
         for name in ("CONFIG", "DATA", "RUNTIME")
     }
-    theme = f"JupyterLab {os.environ.get('FACESORT_THEME', 'Light')}"
+    theme = f"JupyterLab {os.environ.get('FACESORT_THEME', 'Light').title()}"
     chosen = tmp_path / "config" / "lab/user-settings/@jupyterlab/apputils-extension"
     chosen.mkdir(parents=True)
     (chosen / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))

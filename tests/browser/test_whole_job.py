@@ -45,17 +45,21 @@ def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     folder = os.environ.get("FACESORT_LOOK")
     if folder is None:
         return lambda page, step: None
-    name = f"{os.environ.get('FACESORT_THEME', 'Light')}-{os.environ.get('FACESORT_WIDTH', '1360')}"
+    name = f"{os.environ.get('FACESORT_THEME', 'Light').lower()}-{os.environ.get('FACESORT_WIDTH', '1360')}"
 
     def save(page: Page, step: str) -> None:
         size = page.viewport_size
         assert size is not None
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if page.locator("dialog[open]").count():  # over the page, as large as the window
+            page.wait_for_timeout(800)
+            page.screenshot(path=Path(folder) / f"{name}-{step}.png")
+            return
         # JupyterLab scrolls inside of the page, which a picture of the full page does not see.
         tall = page.locator(".jp-WindowedPanel-inner").first.evaluate("e => e.scrollHeight")
         page.set_viewport_size({"width": size["width"], "height": min(int(tall) + 150, 16_000)})
         page.locator(".jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
         page.wait_for_timeout(800)
-        Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(folder) / f"{name}-{step}.png")
         page.set_viewport_size(size)
 
@@ -147,6 +151,10 @@ def test_from_cards_to_folders(
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("DSC0009")
     look(page, "04-photo")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Not sure")
+    look(page, "04-keys")
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     page.keyboard.press("y")

@@ -13,7 +13,7 @@ from facesort.lab.calibrate.curves import plot_curves, why_no_curve
 from facesort.lab.calibrate.histogram import DraggableChart, Group, in_words, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession
 from facesort.lab.shared.colours import BLUE, GREY, ORANGE
-from facesort.lab.shared.plots import Plot, chart, headline, picture, style
+from facesort.lab.shared.plots import Plot, chart, picture, style
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -120,7 +120,7 @@ def show_curves(session: CalibrationSession) -> Live:
         figure = chart(
             partial(plot_groups, groups=groups, thresholds=session.thresholds), height=4.0
         )
-        headline(figure, few)
-        return picture(figure, f"{few} {text} {in_words(groups, session.thresholds)}")
+        said = f"{few} {text} {in_words(groups, session.thresholds)}"
+        return picture(figure, said, above=few)
 
     return session.live("curves", content, deferred=True)

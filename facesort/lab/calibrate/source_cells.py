@@ -24,7 +24,7 @@ from facesort.lab.shared.face_pictures import (
     faces_picture,
     plot_contact_sheet,
 )
-from facesort.lab.shared.plots import Plot, chart, headline, picture
+from facesort.lab.shared.plots import Plot, chart, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
@@ -82,8 +82,7 @@ def show_crowd(session: CalibrationSession) -> Live:
                 f"\n{several(found.suspects, 'pair')} in one photo within STRICT: look-alikes, or the same person "
                 "twice in it."
             )
-        headline(figure, text)
-        return picture(figure, text)
+        return picture(figure, text, above=text)
 
     return session.live("crowd", content, deferred=True)
 
@@ -98,12 +97,9 @@ def show_forecast(session: CalibrationSession) -> Live:
         drops = found.drops(session.thresholds.loose)
         text = f"Of all {drops.photos:,} photos, {_number(drops)} would reach no folder."
         if found.groups is not None:
-            text = "\n".join(
-                [text, *_of_groups(drops, session.event_forecast())]
-            )  # short: of a chart
+            text = "\n".join([text, *_of_groups(drops, session.event_forecast())])
         figure = plot_forecast(found, session.thresholds)
-        headline(figure, text)
-        return picture(figure, text)
+        return picture(figure, text, above=text)
 
     return session.live("forecast", content, deferred=True)
 
@@ -162,7 +158,7 @@ def show_what_if(session: CalibrationSession) -> Live:
             ("all persons", *_sums(rows)),
             f"Of {len(found.photos):,} photos of the sample, somebody is found in {reached[0]:,} now and in "
             f"{reached[1]:,} then; the source has {found.photos_in_all:,}. Now: the thresholds that a sort uses today. "
-            "Then: what *Apply* below stores.",
+            "Then: what “Apply” below stores.",
         )
 
     return session.live("what_if", content, deferred=True)

@@ -23,6 +23,8 @@ _ORDERS: tuple[tuple[str, Order], ...] = (
 _EVERYBODY, _ALL_CAMERAS = ("everybody", ""), ("all cameras", "")
 _ALL_FOLDERS = ("all folders", ("", ""))
 _DAY = len("2026-05-04")
+_LABEL = {"description_width": "70px"}
+_FIELD = {"width": "auto", "flex": "1 1 215px", "max_width": "280px"}  # two on a narrow page
 
 
 def point_in_time(text: str, *, end: bool = False) -> datetime | None:
@@ -104,9 +106,9 @@ class FilterBar:
         """Offer these; what is chosen stays chosen as long as it is there."""
         folders = [(f"{s}: {f}" if f else s, (s, f)) for s, f in origins.folders]
         with self._quietly():
-            _set_options(self.person, [_EVERYBODY, *((name, name) for name in persons)])
-            _set_options(self.folder, [_ALL_FOLDERS, *folders])
-            _set_options(self.camera, [_ALL_CAMERAS, *((name, name) for name in origins.cameras)])
+            set_options(self.person, [_EVERYBODY, *((name, name) for name in persons)])
+            set_options(self.folder, [_ALL_FOLDERS, *folders])
+            set_options(self.camera, [_ALL_CAMERAS, *((name, name) for name in origins.cameras)])
 
     def reset(self) -> None:
         """Choose all, in the usual order."""
@@ -136,21 +138,17 @@ def of_all(shown: int, total: int, one: str, many: str | None = None) -> str:
     return f"{shown:,} of {every}" if shown < total else every
 
 
-def _set_options(field: widgets.Dropdown, options: Sequence[tuple[str, object]]) -> None:
+def set_options(field: widgets.Dropdown, options: Sequence[tuple[str, object]]) -> None:
+    """Offer these; what is chosen stays chosen as long as it is there, else it is the first."""
     shown = tuple((printable(text), value) for text, value in options)
     if shown != field.options:
-        value = field.value
+        value, values = field.value, [value for _, value in shown]
         field.options = shown
-        field.value = value if value in {value for _, value in shown} else shown[0][1]
+        field.value = value if value in values else next(iter(values), None)
 
 
 def _choice(label: str, options: Sequence[tuple[str, object]]) -> widgets.Dropdown:
-    return widgets.Dropdown(
-        description=label,
-        options=options,
-        style={"description_width": "60px"},
-        layout={"width": "260px"},
-    )
+    return widgets.Dropdown(description=label, options=options, style=_LABEL, layout=_FIELD)
 
 
 def _time(label: str) -> widgets.Text:
@@ -158,6 +156,6 @@ def _time(label: str) -> widgets.Text:
         description=label,
         placeholder="2026-05-04 14:30",
         continuous_update=False,
-        style={"description_width": "60px"},
-        layout={"width": "220px"},
+        style=_LABEL,
+        layout=_FIELD,
     )

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
-from facesort.core.foreign_text import printable
 from facesort.engine.review import answers
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
-from facesort.lab.review.filter_bar import FilterBar, of_all
+from facesort.lab.review.filter_bar import FilterBar, of_all, set_options
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Place
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
@@ -52,7 +51,7 @@ class PersonPanel(Panel):
     def update(self) -> str:
         """Show the page of faces."""
         counts = self.session.face_counts()
-        self._set_options(counts)
+        self._offer(counts)
         name = self.person.value
         self.to.options = [other for other in counts if other != name]
         self.chain.refresh(name)
@@ -78,17 +77,11 @@ class PersonPanel(Panel):
             return f"{what}." if chosen.order else f"{what}, the most distant first."
         return f"{what} shown."
 
-    def _set_options(self, counts: Mapping[str, int]) -> None:
-        """Offer these persons; the selected one stays selected as long as there is one of that name."""
-        selected = self.person.value
-        if selected not in counts:
-            selected = next(iter(counts), None)
+    def _offer(self, counts: Mapping[str, int]) -> None:
         self._setting_options = True
         try:
-            self.person.options = [
-                (printable(f"{name} ({count:,})"), name) for name, count in counts.items()
-            ]
-            self.person.value = selected
+            persons = [(f"{name} ({count:,})", name) for name, count in counts.items()]
+            set_options(self.person, persons)
         finally:
             self._setting_options = False
 

@@ -2,10 +2,9 @@
 
 function photoViewer({ ask, closed }) {
   const dialog = make("dialog", "facesort-photo");
-  const [title, caption, note] = [make("b", ""), make("span", "facesort-photo-caption"), make("p", "facesort-photo-note")];
+  const [title, caption, note] = [make("b", ""), make("span", ""), make("p", "facesort-photo-note")];
   note.setAttribute("role", "status");
-  const close = make("button", "facesort-action", "Close");
-  close.append(make("kbd", "", "ESC"));
+  const close = keyButton("", "Close", "Escape");
   close.onclick = () => dialog.close();
   const head = make("div", "facesort-photo-head");
   head.append(title, caption, close);

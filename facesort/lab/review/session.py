@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
+
+from IPython.display import DisplayHandle
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
@@ -22,7 +25,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.event import alike_sentences, event_sentences
 from facesort.lab.shared.history_line import HistoryLine
-from facesort.lab.shared.session import Session
+from facesort.lab.shared.session import Live, Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome, PhotoStatus
@@ -41,7 +44,7 @@ DrawFace = Callable[[StoredFace, Neighbour | None], Tile]
 
 
 class ReviewSession(Session):
-    """A finished sort under review.  Displays as a table of its figures.
+    """A finished sort under review.  Displays as a table of its figures, which follows the answers.
 
     The database is opened for each read and each edit, and is closed in between; or once for all that is done in
     `one_opening`.
@@ -49,7 +52,7 @@ class ReviewSession(Session):
     Attributes
     ----------
     slow_s : float
-        A panel that takes longer than this to refresh does not refresh by itself.
+        What takes longer than this to refresh, a panel or the figures, does not refresh by itself.
     unknown_groups : Kept
         Groups without a reference, as they were found last.
     finding : Future or None
@@ -66,6 +69,9 @@ class ReviewSession(Session):
         self.unknown_groups = Kept()
         self.finding: asyncio.Future[Kept] | None = None
         self.history_line = HistoryLine(self)
+        self._seconds = 0.0  # that the figures take
+        self._figures = Live(self.table)
+        self.follow("figures", self._session_changed, deferred=True)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -146,11 +152,15 @@ class ReviewSession(Session):
 
     def table(self) -> Table:
         """Figures of the sort."""
+        started = time.perf_counter()
         with self.one_opening():
             counts, persons = self.read(reports.counts), self.read(person_summaries)
             matches = self.read(partial(review.count_doubtful, low_quality=LOW_QUALITY))
             groups = self.read(review.doubtful_groups)
             thresholds, said = self.thresholds, self._said(counts)
+        self._seconds = time.perf_counter() - started
+        if self._seconds >= self.slow_s:
+            said.append("These figures take a while: run the cell again for newer ones")
         faces, pending = counts.faces, counts.photos[PhotoStatus.PENDING]
         doubtful = matches + sum(len(group.face_ids) for group in groups)
         copies = f"{several(sum(counts.persons.values()), 'copy', 'copies')} in the output"
@@ -181,8 +191,16 @@ class ReviewSession(Session):
             )
         return said
 
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+    def _session_changed(self) -> None:
+        if self._seconds < self.slow_s:
+            self._figures.refresh()
+
+    def _ipython_display_(self) -> None:
+        self._figures._ipython_display_()
+
+    def show_in(self, place: DisplayHandle) -> None:
+        """Show the figures in the place of something that was displayed before."""
+        self._figures.show_in(place)
 
     def __repr__(self) -> str:
         return repr(self.table())

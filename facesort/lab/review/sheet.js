@@ -10,6 +10,17 @@ function make(tag, name, text = "") {
   return node;
 }
 
+// A button with its key, which is no part of its name.
+function keyButton(tone, label, key) {
+  const button = make("button", `facesort-action ${tone}`, label);
+  if (!key) return button;
+  const hint = make("kbd", "", key.toUpperCase());
+  hint.setAttribute("aria-hidden", "true");
+  button.append(hint);
+  button.setAttribute("aria-keyshortcuts", key.length === 1 ? key.toUpperCase() : key);
+  return button;
+}
+
 function objectUrl(bytes) {
   const view = bytes instanceof DataView ? bytes : new DataView(bytes.buffer ?? bytes);
   return URL.createObjectURL(new Blob([view], { type: "image/jpeg" }));
@@ -43,7 +54,7 @@ function render({ model, el }) {
   back.setAttribute("aria-label", "previous page");
   next.setAttribute("aria-label", "next page");
   pager.append(back, where, next);
-  const keys = make("button", "facesort-action facesort-help", "?");
+  const keys = make("button", "facesort-action", "?");
   keys.title = "keys";
   keys.setAttribute("aria-label", "keys");
   keys.onclick = () => help.open(model.get("actions"), model.get("photos"));
@@ -198,8 +209,7 @@ function render({ model, el }) {
   }
 
   function drawButton(action) {
-    const button = make("button", `facesort-action ${action.tone}`, action.label);
-    if (action.key) button.append(make("kbd", "", action.key.toUpperCase()));
+    const button = keyButton(action.tone, action.label, action.key);
     button.title = action.tooltip;
     button.onclick = () => (act(action), photo.isOpen() ? photo.open() : focus());
     return button;

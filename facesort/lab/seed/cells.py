@@ -20,7 +20,7 @@ from facesort.lab.seed.session import SeedSession
 from facesort.lab.shared.face_pictures import faces_picture
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.plots import Plot, headline, picture
+from facesort.lab.shared.plots import Plot, picture
 from facesort.lab.shared.session import Live
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import shorten
@@ -103,10 +103,9 @@ def show_confusion(session: SeedSession) -> Live:
         text = f"Distances between the centroids of {shown:,} people"
         if shown < len(view.cards):
             text += f" with the nearest neighbours, of {len(view.cards):,}"
-        headline(figure, text)
         nearest = view.closest()
         said = f"; nearest: {_describe(nearest, session.thresholds)}" if nearest else ""
-        return picture(figure, f"{text}{said}")
+        return picture(figure, f"{text}{said}", above=text)
 
     return _live(session, "confusion", content)
 
@@ -119,7 +118,7 @@ def show_closest_pair(session: SeedSession) -> Live:
         if pair is None:
             return Markdown(_FEWER_THAN_TWO)
         text = _describe(pair, session.thresholds)
-        return faces_picture(plot_closest_pair(pair, text), text)
+        return faces_picture(plot_closest_pair(pair), text, above=text)
 
     return _live(session, "closest", content)
 
@@ -136,8 +135,8 @@ def _describe(pair: ClosestPair, thresholds: Thresholds) -> str:
     between = f"{first} and {second} are {pair.distance:.2f} apart"
     if pair.distance <= thresholds.strict:
         return (
-            f"{between}, within STRICT:\nprobably one person under two names. Merge them, or check."
+            f"{between}, within STRICT: probably one person under two names. Merge them, or check."
         )
     if pair.distance <= thresholds.loose:
-        return f"{between}, within LOOSE:\na poor photo of one may be taken for the other. More references help."
-    return f"{between}, beyond LOOSE;\nthese two of their references are {pair.face_distance:.2f} apart."
+        return f"{between}, within LOOSE: a poor photo of one may be taken for the other. More references help."
+    return f"{between}, beyond LOOSE; these two of their references are {pair.face_distance:.2f} apart."

@@ -113,19 +113,12 @@ def _label(ax: Axes, names: Sequence[str]) -> None:
         spine.set_visible(False)
 
 
-def plot_closest_pair(pair: ClosestPair, title: str) -> Figure:
-    """Draw the nearest pair of references of two persons.
-
-    Parameters
-    ----------
-    title : str
-        At most two lines.
-    """
+def plot_closest_pair(pair: ClosestPair) -> Figure:
+    """Draw the nearest pair of references of two persons."""
     with mpl.rc_context(style() | {"axes.grid": False}):
-        figure = Figure(figsize=(6.4, 4.1))
-        figure.text(0.02, 0.98, title, va="top")
+        figure = Figure(figsize=(6.4, 3.6))
         axes = figure.subplots(
-            1, 2, gridspec_kw={"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.12}
+            1, 2, gridspec_kw={"left": 0.02, "right": 0.98, "top": 0.98, "bottom": 0.14}
         )
         sides = ((pair.first, pair.first_face), (pair.second, pair.second_face))
         for ax, (card, face) in zip(axes, sides, strict=True):

@@ -54,7 +54,7 @@ def face_limit(contact_sheet: int | None) -> int:
     return contact_sheet
 
 
-def faces_picture(figure: Figure, alt: str) -> Plot | widgets.Widget:
+def faces_picture(figure: Figure, alt: str, *, above: str = "") -> Plot | widgets.Widget:
     """Render a figure with faces.
 
     In an interactive notebook it is a widget: JupyterLab saves outputs with the notebook, even automatically, but not
@@ -63,10 +63,10 @@ def faces_picture(figure: Figure, alt: str) -> Plot | widgets.Widget:
 
     Parameters
     ----------
-    alt : str
-        Alternative text.
+    alt, above : str
+        As in `picture`.
     """
-    shown = picture(figure, alt)
+    shown = picture(figure, alt, above=above)
     return widgets.HTML(shown._repr_html_()) if is_interactive() else shown
 
 

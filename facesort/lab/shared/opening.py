@@ -16,7 +16,6 @@ from facesort.errors import FacesortError, StoreLockedError
 from facesort.lab.shared.front_end import is_interactive, serialize_widget_events
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.session import Live
 from facesort.lab.shared.words import duration
 
 P = ParamSpec("P")
@@ -128,10 +127,11 @@ class _Place:
 def _fill(place: DisplayHandle | None, content: object) -> None:
     if place is None:
         return
-    if isinstance(content, Live):
-        content.show_in(place)
-    else:
+    show_in = getattr(content, "show_in", None)  # of what follows the session
+    if show_in is None:
         place.update(content)
+    else:
+        show_in(place)
 
 
 def opening(

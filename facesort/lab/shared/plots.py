@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from facesort.core.foreign_text import html_text, printable
 from facesort.lab.shared.colours import BLUE, DARK, GRID, ON_DARK, PAPER
+from facesort.lab.shared.html import paragraph
 
 _STYLE = MappingProxyType(
     {
@@ -62,12 +62,10 @@ _FONTS = (
     "Noto Sans Devanagari",
     "Noto Sans Hebrew",
 )
-_LINE = 112  # characters of the text above a figure
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 _SHADES = 64  # of a heat map
 _READABLE = 0.55  # strength of a shade on which figures can be read
 _PAGE = 96  # px of an inch, in CSS
-_NARROW = 620  # px: on a phone a chart is not made smaller, but scrolled
 
 THEME = (
     "<style>"
@@ -91,17 +89,20 @@ class Plot:
         In px.
     alt : str
         What it shows, with the numbers.
+    above : str
+        Sentences above it.
     """
 
     svg: str
     width: int
     alt: str
+    above: str = ""
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.svg.encode()).decode("ascii")
         return (
-            f'{THEME}<div class="facesort-plot" style="overflow-x:auto"><img alt="{html_text(self.alt)}" '
-            f'style="width:{self.width}px;max-width:max(100%,{min(_NARROW, self.width)}px);height:auto" '
+            f'{THEME}{paragraph(self.above)}<div class="facesort-plot" style="overflow-x:auto">'
+            f'<img alt="{html_text(self.alt)}" style="width:{self.width}px;max-width:100%;height:auto" '
             f'src="data:image/svg+xml;base64,{data}"></div>'
         )
 
@@ -109,13 +110,15 @@ class Plot:
         return printable(self.alt)
 
 
-def picture(figure: Figure, alt: str) -> Plot:
+def picture(figure: Figure, alt: str, *, above: str = "") -> Plot:
     """Render a figure for a notebook.
 
     Parameters
     ----------
     alt : str
         Alternative text: what the figure shows, with the numbers.
+    above : str
+        Sentences above it, which break where the page is narrow.
     """
     buffer = io.StringIO()
     with warnings.catch_warnings(), mpl.rc_context({"svg.hashsalt": "facesort"}):
@@ -123,7 +126,7 @@ def picture(figure: Figure, alt: str) -> Plot:
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor=PAPER)
     drawing = _COMMENT.sub("", buffer.getvalue())  # every text again, as a comment
-    return Plot(_themed(drawing), round(figure.get_figwidth() * _PAGE), alt)
+    return Plot(_themed(drawing), round(figure.get_figwidth() * _PAGE), alt, above)
 
 
 def _themed(svg: str) -> str:
@@ -160,12 +163,6 @@ def chart(draw: Callable[[Axes], object], *, height: float = 3.6) -> Figure:
         figure = Figure(figsize=(8.4, height), layout="constrained")
         draw(figure.add_subplot())
         return figure
-
-
-def headline(figure: Figure, text: str) -> None:
-    """Write sentences above a figure of a page's width; each line of the text begins a new one."""
-    lines = [line for part in text.split("\n") for line in wrap(part, _LINE)]
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, color=DARK)
 
 
 def draw_shades(ax: Axes, strengths: NDArray[np.float64], *, written: bool) -> QuadMesh:

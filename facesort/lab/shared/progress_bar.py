@@ -27,7 +27,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
                 total=total,
                 initial=done - 1,
                 unit=" photos",
-                ncols=96,
+                ncols=54,  # one line on a narrow page
                 mininterval=1.0,
                 miniters=1,
                 file=sys.stdout,

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facesort.core.foreign_text import html_text, printable
+from facesort.lab.shared.html import paragraph, prose
 
 _NUMBER = re.compile(r"[\d.,]+( %)?")
 _CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
 _RULE = "1px solid #888"
 _SHORT = 18  # characters
 _LONG_WORDS = "overflow-wrap:anywhere;min-width:9em;"  # a path, or a name without a space, must not push others away
+# Where a page is narrow, what is short may have a second line too: a column that is out of sight is worse.
+_NARROW = (
+    "<style>.facesort-box{overflow-x:auto;container-type:inline-size}"
+    "@container(max-width:700px){.facesort-box :is(th,td){white-space:normal!important;min-width:0!important;"
+    "padding-right:8px!important}}</style>"
+)
 
 
 def percent(part: float, whole: float) -> str:
@@ -28,7 +35,8 @@ def _shown(cell: object) -> str:
 class Table:
     """Rows under headings.
 
-    On a phone, a saved page shows each row of a table with sentences as a card, and scrolls a table of short values.
+    Where the page is narrow, short cells break too.  On a phone, a saved page shows each row of a table with sentences
+    as a card, and scrolls a table of short values.
 
     Parameters
     ----------
@@ -52,16 +60,11 @@ class Table:
         body = "".join(self._html_row(row) for row in self.rows)
         if self.total is not None:
             body += self._html_row(self.total, extra=f"font-weight:bold;border-top:{_RULE};")
-        note = (
-            f'<p class="mathjax_ignore" style="margin:6px 4px;white-space:pre-line">{html_text(self.note)}</p>'
-            if self.note
-            else ""
-        )
         short = all(map(self._is_short, range(1, len(self.columns))))
         kind = "facesort-table" if short else "facesort-cards"
         return (
-            f'<table class="mathjax_ignore {kind}" style="border-collapse:collapse;margin-left:0">'
-            f"<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
+            f'{_NARROW}<div class="facesort-box"><table class="mathjax_ignore {kind}" '
+            f'style="border-collapse:collapse;margin-left:0"><thead>{head}</thead><tbody>{body}</tbody></table></div>{paragraph(self.note)}'
         )
 
     def _html_row(self, row: Sequence[object], tag: str = "td", extra: str = "") -> str:
@@ -72,7 +75,7 @@ class Table:
             whole = "white-space:nowrap;" if numeric or self._is_short(number) else _LONG_WORDS
             style = _CELL.format(align=align, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
-            shown = html() if html else html_text(_shown(cell))
+            shown = html() if html else prose(_shown(cell))
             # A page that folds its tables on a phone says the heading again beside each cell.
             says = f'data-label="{html_text(heading)}"' if tag == "td" else 'scope="col"'
             cells.append(f'<{tag} {says} style="{style}">{shown}</{tag}>')
