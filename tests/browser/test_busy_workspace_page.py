@@ -17,7 +17,10 @@ from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 
-SHOWN_BELOW = {"01_seed": "Nothing is missing for 0 of 2.", "04_review": "2 files in the output."}
+SHOWN_BELOW = {
+    "01_seed": "Something is missing for everybody.",
+    "04_review": "2 files in the output.",
+}
 
 
 @pytest.fixture

@@ -89,6 +89,18 @@ def tab_to(page: Page, name: str) -> None:
     pytest.fail(f"Tab does not reach {name!r}")
 
 
+def cut(page: Page) -> list[str]:
+    """What of the tables and charts is out of sight on a narrow page."""
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": 900, "height": 1000})
+    found = page.locator(".facesort-box, .facesort-plot").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    page.set_viewport_size(size)
+    return [str(text) for text in found]
+
+
 def delivered(folder: Path) -> dict[str, int]:
     """How many files each person's folder has."""
     return {path.name: len(list(path.iterdir())) for path in (folder / "out").iterdir()}
@@ -133,18 +145,21 @@ def test_from_cards_to_folders(
     apply.click()
     expect(page.get_by_text("the next sort uses them")).to_be_visible()
     assert load_settings(workspace.root / "facesort.toml").matching.loose == 1.05
+    assert cut(page) == []
     look(page, "02")
     page.close()
 
     page = open_notebook("03_sort")
     expect(page.get_by_text("Run 1 finished: 18 photos")).to_be_attached()
     expect(page.get_by_text("[10]:").first).to_be_attached()  # all cells have run
+    assert cut(page) == []
     look(page, "03")
     page.close()
     assert delivered(tmp_path) == {"Ada": 6, "Ben": 6, "Cleo": 3}
 
     page = open_notebook("04_review")
     expect(page.get_by_text("15 files in the output")).to_be_attached()  # all cells have run
+    assert cut(page) == []
     look(page, "04-open")
     doubtful = sheet(page, "doubtful matches")
     doubtful.focus()  # and from here on by keyboard alone

@@ -25,6 +25,7 @@ _ALL_FOLDERS = ("all folders", ("", ""))
 _DAY = len("2026-05-04")
 _LABEL = {"description_width": "70px"}
 _FIELD = {"width": "auto", "flex": "1 1 215px", "max_width": "280px"}  # two on a narrow page
+_SPAN = {"flex": "1 1 440px", "max_width": "570px"}  # both ends beside each other
 
 
 def point_in_time(text: str, *, end: bool = False) -> datetime | None:
@@ -80,12 +81,16 @@ class FilterBar:
         self.clear = widgets.Button(description="Show all", layout={"width": "90px"})
         self.clear.on_click(lambda _: self.reset())
         self.message = widgets.HTML()
-        fields = [self.folder, self.camera, self.since, self.until]
-        fields = [*([self.person] if persons else []), *fields, *([self.order] if usual else [])]
-        for field in fields:
+        choices = [self.folder, self.camera, *([self.order] if usual else [])]
+        choices = [*([self.person] if persons else []), *choices]
+        for field in (*choices, self.since, self.until):
             field.observe(self._changed, "value")
-        row = widgets.Layout(flex_flow="row wrap", grid_gap="2px 10px", align_items="center")
-        self.widget = widgets.VBox([widgets.Box([*fields, self.clear], layout=row), self.message])
+        gap = "2px 10px"
+        span = widgets.Box([self.since, self.until], layout={**_SPAN, "grid_gap": gap})
+        row = widgets.Layout(flex_flow="row wrap", grid_gap=gap, align_items="center")
+        self.widget = widgets.VBox(
+            [widgets.Box([*choices, span, self.clear], layout=row), self.message]
+        )
 
     def chosen(self) -> FaceFilter:
         """What the fields say; if a time is none, neither counts, and it is told."""

@@ -29,7 +29,9 @@ class HistoryPanel(Panel):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session, "history")
-        self.redo_button = widgets.Button(description="Redo", icon="repeat")
+        self.redo_button = widgets.Button(
+            description="Redo", icon="repeat", layout={"width": "90px"}
+        )
         self.redo_button.on_click(lambda _: self.redo())
         self.table = widgets.HTML()
         self.add(self.redo_button, self.table)

@@ -39,6 +39,8 @@ NOT_SORTED = "No face is stored yet: run `facesort sort` first."
 LOW_QUALITY = 0.2
 """Below this quality a match is doubtful whatever its distance."""
 
+_FIGURES_S = 2.0  # figures that take longer do not follow the answers by themselves
+
 T = TypeVar("T")
 DrawFace = Callable[[StoredFace, Neighbour | None], Tile]
 
@@ -52,7 +54,7 @@ class ReviewSession(Session):
     Attributes
     ----------
     slow_s : float
-        What takes longer than this to refresh, a panel or the figures, does not refresh by itself.
+        A panel that takes longer than this to refresh does not refresh by itself.
     unknown_groups : Kept
         Groups without a reference, as they were found last.
     finding : Future or None
@@ -159,7 +161,7 @@ class ReviewSession(Session):
             groups = self.read(review.doubtful_groups)
             thresholds, said = self.thresholds, self._said(counts)
         self._seconds = time.perf_counter() - started
-        if self._seconds >= self.slow_s:
+        if self._seconds >= _FIGURES_S:
             said.append("These figures take a while: run the cell again for newer ones")
         faces, pending = counts.faces, counts.photos[PhotoStatus.PENDING]
         doubtful = matches + sum(len(group.face_ids) for group in groups)
@@ -192,7 +194,7 @@ class ReviewSession(Session):
         return said
 
     def _session_changed(self) -> None:
-        if self._seconds < self.slow_s:
+        if self._seconds < _FIGURES_S:
             self._figures.refresh()
 
     def _ipython_display_(self) -> None:

@@ -14,7 +14,7 @@ function make(tag, name, text = "") {
 function keyButton(tone, label, key) {
   const button = make("button", `facesort-action ${tone}`, label);
   if (!key) return button;
-  const hint = make("kbd", "", key.toUpperCase());
+  const hint = make("kbd", "", key === "Escape" ? "ESC" : key.toUpperCase());
   hint.setAttribute("aria-hidden", "true");
   button.append(hint);
   button.setAttribute("aria-keyshortcuts", key.length === 1 ? key.toUpperCase() : key);

@@ -82,7 +82,9 @@ def show_coach(session: SeedSession) -> Live:
             everybody = several(len(cards), "person", "people")
             return Markdown(f"Nothing is missing for any of {everybody}.")
         fine = sum(not card.advice for card in cards)
-        note = f"Nothing is missing for {fine:,} of {len(cards):,}."
+        note = "Something is missing for everybody."
+        if fine:
+            note = f"Nothing is missing for {fine:,} of {len(cards):,}."
         if len(rows) > _MAX_ADVISED:
             note += f" {len(rows) - _MAX_ADVISED:,} more lines are not shown."
         columns = ("Person", "References", "Missing", "What to do")

@@ -10,14 +10,14 @@ from facesort.core.foreign_text import html_text, printable
 from facesort.lab.shared.html import paragraph, prose
 
 _NUMBER = re.compile(r"[\d.,]+( %)?")
-_CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:top;{extra}"
+_CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:{valign};{extra}"
 _RULE = "1px solid #888"
 _SHORT = 18  # characters
-_LONG_WORDS = "overflow-wrap:anywhere;min-width:9em;"  # a path, or a name without a space, must not push others away
-# Where a page is narrow, what is short may have a second line too: a column that is out of sight is worse.
+_LONG_WORDS = "overflow-wrap:anywhere;min-width:7em;"  # a path, or a name without a space, must not push others away
+# On a narrow page what is short may have a second line too; a table of many columns is scrolled in its box.
 _NARROW = (
     "<style>.facesort-box{overflow-x:auto;container-type:inline-size}"
-    "@container(max-width:700px){.facesort-box :is(th,td){white-space:normal!important;min-width:0!important;"
+    "@container(max-width:700px){.facesort-box :is(th,td){white-space:normal!important;"
     "padding-right:8px!important}}</style>"
 )
 
@@ -64,7 +64,7 @@ class Table:
         kind = "facesort-table" if short else "facesort-cards"
         return (
             f'{_NARROW}<div class="facesort-box"><table class="mathjax_ignore {kind}" '
-            f'style="border-collapse:collapse;margin-left:0"><thead>{head}</thead><tbody>{body}</tbody></table></div>{paragraph(self.note)}'
+            f'style="border-collapse:collapse;margin-left:0;line-height:1.3"><thead>{head}</thead><tbody>{body}</tbody></table></div>{paragraph(self.note)}'
         )
 
     def _html_row(self, row: Sequence[object], tag: str = "td", extra: str = "") -> str:
@@ -72,8 +72,11 @@ class Table:
         for number, (heading, cell) in enumerate(zip(self.columns, row, strict=True)):
             numeric = self._is_numeric(number)
             align = "right" if numeric else "left"
-            whole = "white-space:nowrap;" if numeric or self._is_short(number) else _LONG_WORDS
-            style = _CELL.format(align=align, extra=extra + whole)
+            whole = _LONG_WORDS
+            if numeric or self._is_short(number):  # only its heading may break
+                whole = "white-space:nowrap;" if tag == "td" else "white-space:normal;"
+            valign = "top" if tag == "td" else "bottom"
+            style = _CELL.format(align=align, valign=valign, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
             shown = html() if html else prose(_shown(cell))
             # A page that folds its tables on a phone says the heading again beside each cell.

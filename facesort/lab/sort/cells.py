@@ -47,6 +47,13 @@ _STATUS_WORDS = MappingProxyType(
 _MAX_PERSONS = 40  # bars that fit on one page
 
 
+class SortStopped(KeyboardInterrupt):
+    """Somebody stopped the sort: an interrupt that notebooks show as one sentence."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 def run(
     job: SortJob, *, contact_sheet: int | None = None, executor: Executor | None = None
 ) -> SortReport:
@@ -63,6 +70,8 @@ def run(
     ------
     FacesortError
         As `facesort.engine.job.sort.run_sort`; the counts so far are displayed first.
+    SortStopped
+        If the kernel is interrupted.
     """
     faces = face_limit(contact_sheet)
     try:
@@ -73,8 +82,10 @@ def run(
                 fill()
 
             run_id = run_sort(job.workspace, job.pack, SortOptions(executor, on_photo))
-    except BaseException:
+    except BaseException as error:
         display(_unfinished(job))
+        if isinstance(error, KeyboardInterrupt):
+            raise SortStopped("Stopped. Run this cell again to go on.") from error
         raise
     return read_report(job.workspace, job.pack, run_id, contact_sheet=faces)
 
@@ -170,8 +181,7 @@ def show_speed(report: SortReport) -> Plot | Markdown:
     figure = chart(lambda ax: plot_rate(ax, report.batch_edges, photos), height=3.2)
     waiting = percent(report.waiting_share, 1)
     text = f"{speed:.2f} images per second; {waiting} of the time spent waiting for the workers"
-    figure.axes[0].set_title(text, loc="left")
-    return picture(figure, text)
+    return picture(figure, text, above=f"{text}.")
 
 
 def show_files(report: SortReport) -> Plot | Markdown:

@@ -45,7 +45,7 @@ def plot_rate(ax: Axes, edges_s: Sequence[float], photos: Sequence[int]) -> None
     ax.set(xlim=(0, edges[-1]), xlabel=f"time since the start of the run ({unit})")
     ax.set_ylim(0, float((np.asarray(photos) / spans).max()) * 1.15)
     ax.set_ylabel("images per second")
-    ax.legend(loc="upper right", bbox_to_anchor=(1.0, -0.12), ncols=2)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=9)
 
 
 def plot_person_files(ax: Axes, files: Mapping[str, int]) -> None:

@@ -9,6 +9,7 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -26,6 +27,7 @@ from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import FaceSheet, Tile, paginate
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.lab.run.launch import launch
+from facesort.lab.shared.tables import Table
 from facesort.store.queries.journal import history
 
 PANELS = (
@@ -132,6 +134,17 @@ def test_answers_are_stored_and_the_faces_leave(session: ReviewSession) -> None:
     assert "No match is doubtful." in panel.message.value
     assert "no for 1 face" in log.table.value, "the history follows"
     assert done(session) == [("answer", False)] * 2
+
+
+def test_the_figures_above_follow_the_answers(session: ReviewSession) -> None:
+    shown: list[Table] = []
+    session.show_in(SimpleNamespace(update=shown.append))  # type: ignore[arg-type]
+    panel = DoubtfulPanel(session)
+
+    press(panel.sheet, "no", ids(panel.sheet)[0])
+
+    doubtful = [dict(row[:2] for row in table.rows)["Doubtful"] for table in shown]
+    assert doubtful == [2, 1]
 
 
 def test_many_are_answered_at_once_and_taken_back_at_once(session: ReviewSession) -> None:

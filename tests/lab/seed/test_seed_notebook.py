@@ -604,7 +604,7 @@ def test_the_coach_names_what_is_missing(four: SeedSession) -> None:
     assert [row[:3] for row in table.rows] == [
         (f"Person {i}", 1, "one_reference") for i in range(1, 5)
     ]
-    assert table.note == "Nothing is missing for 0 of 4."
+    assert table.note == "Something is missing for everybody."
 
 
 @pytest.mark.parametrize("content", CONTENT[1:])

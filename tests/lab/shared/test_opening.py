@@ -134,3 +134,10 @@ def test_a_lost_disk_is_one_sentence_and_a_surprise_keeps_its_traceback(
     assert str(tmp_path / "source") in sentence
     (surprise,) = shown(run(kernel, "1 / 0"))
     assert len(surprise["content"]["traceback"]) > 1
+
+    (tmp_path / "source").mkdir()
+    interrupt = "def run_sort(*_): raise KeyboardInterrupt"
+    run(kernel, f"from facesort.lab.sort import cells\n{interrupt}\ncells.run_sort = run_sort")
+    *_, ended, stopped = shown(run(kernel, sort))
+    assert "run ended" in text(ended)
+    assert stopped["content"]["traceback"] == ["Stopped. Run this cell again to go on."]

@@ -86,6 +86,14 @@ def test_a_picture_says_what_it_shows() -> None:
     assert repr(shown) == 'what "it" shows'
 
 
+def test_sentences_stand_above_a_picture_where_they_can_break() -> None:
+    html = picture(Figure((2, 1)), "3 < 4", above="3 < 4:\nrun `facesort sort`.")._repr_html_()
+
+    above, _, plot = html.partition('<div class="facesort-plot"')
+    assert ">3 &lt; 4:\nrun <code>facesort sort</code>.</p>" in above
+    assert "max-width:100%" in plot, "a picture is never cut"
+
+
 def luminance(colour: str) -> float:
     """Relative luminance (WCAG 2.2)."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
@@ -141,6 +149,16 @@ def test_a_table_shows_text_as_text() -> None:
         "all       12,346",
         "a & b",
     ]
+
+
+def test_a_table_shows_commands_as_code_and_names_as_they_are() -> None:
+    table = Table(("Photo", "Detail"), [("`a`.jpg", "`facesort retry` <b>")], note="`matching.x`")
+
+    html = table._repr_html_()
+    assert ">`a`.jpg<" in html
+    assert "<code>facesort retry</code> &lt;b&gt;" in html
+    assert "<code>matching.x</code>" in html
+    assert "`facesort retry`" in repr(table)
 
 
 def test_an_empty_table_has_its_headings() -> None:
