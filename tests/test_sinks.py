@@ -266,7 +266,8 @@ def shown(job: Job) -> Iterator[tuple[str, Any]]:
     yield "open_gallery", session
     for name in ("show_coach", "show_confusion", "show_closest_pair"):
         yield f"seed.{name}", getattr(seeding, name)(session).content()
-    yield "open_review", (page := review.open_review(workspace.root))
+    page = review.open_review(workspace.root)
+    yield "open_review", page.table()
     yield "review.show_bursts", review.show_bursts(page)
 
 

@@ -183,7 +183,7 @@ def test_from_cards_to_folders(
         page.keyboard.type(name)
         tab_to(page, "groups of unknown faces")
         page.keyboard.press("m")
-        expect(page.get_by_text(f"3 faces named {name}")).to_be_visible()
+        expect(page.get_by_text(f"3 faces named {name}; a re-match")).to_be_visible()
     look(page, "04-named")
     tab_to(page, "Re-match")
     page.keyboard.press("Enter")
