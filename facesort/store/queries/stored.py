@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 from facesort.core.records import PhotoRef
@@ -141,15 +142,17 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
 
 
 def photos_with_sharpness(store: Store) -> list[StoredPhoto]:
-    """All photos, in order, without copies; of their faces only how sharp they are: what bursts go by."""
-    rows = store.rows("SELECT photo_id, face_id, sharpness FROM face ORDER BY photo_id, face_id")
-    faces = {
-        key: tuple(
-            StoredFace(face_id, PhotoRef(key, ""), sharpness=sharp) for _, face_id, sharp in group
-        )
-        for key, group in groupby(rows, key=lambda row: row[0])
-    }
-    return [_photo(row, faces.get(row[0], ())) for row in store.rows(_PHOTOS.format("true"))]
+    """All photos, in order, without copies; with one face, as sharp as all of theirs: what bursts go by."""
+    rows = store.rows(
+        "SELECT photo_id, list(sharpness ORDER BY face_id) FROM face GROUP BY photo_id"
+    )
+    means = {key: fmean(sharpness) for key, sharpness in rows}
+    return [
+        _photo(row, (StoredFace(0, PhotoRef(row[0], ""), sharpness=means[row[0]]),))
+        if row[0] in means
+        else _photo(row, ())
+        for row in store.rows(_PHOTOS.format("true"))
+    ]
 
 
 def _photo(
