@@ -200,9 +200,9 @@ class ReviewSession(Session):
     def _ipython_display_(self) -> None:
         self._figures._ipython_display_()
 
-    def show_in(self, place: DisplayHandle) -> None:
+    def show_in(self, *places: DisplayHandle) -> None:
         """Show the figures in the place of something that was displayed before."""
-        self._figures.show_in(place)
+        self._figures.show_in(*places)
 
     def __repr__(self) -> str:
         return repr(self.table())

@@ -144,8 +144,6 @@ def reference_html(reference: StoredReference, to_rest: float | None) -> str:
         lines.append(f"{to_rest:.2f} from the others")
     if reference.captured_at is not None:
         lines.append(f"{reference.captured_at:%Y-%m-%d}")
-    if reference.chosen:
-        lines.append("✓ shown in the gallery")
     text = "<br>".join(html_text(line) for line in lines)
     return (
         f'<div style="border:{_EDGE};border-radius:4px;overflow:hidden">'

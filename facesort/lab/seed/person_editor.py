@@ -236,7 +236,8 @@ class PersonEditor:
             remove.disabled = len(card.references) == 1
             remove.tooltip = "a person needs one" if remove.disabled else reference.file_name
             show.disabled = reference.chosen
-            show.tooltip = "shown already" if show.disabled else reference.file_name
+            show.description = "✓ Shown" if reference.chosen else "Show this face"
+            show.tooltip = reference.file_name
             tiles[key] = tile
         self.best_face.disabled = not any(r.chosen for r in card.references)
         self.best_face.tooltip = (
@@ -249,7 +250,7 @@ class PersonEditor:
     def _tile(self, reference_id: int) -> widgets.VBox:
         buttons = [
             _button("Remove", lambda: self.remove_reference(reference_id)),
-            _button("Show this face", lambda: self.choose_picture(reference_id)),
+            _button("", lambda: self.choose_picture(reference_id)),
         ]
         for button in buttons:
             button.layout.width = "auto"

@@ -50,7 +50,7 @@ class Opening(Generic[T]):
         self._message = widgets.HTML(notice(self._why(error), good=False))
         self._button = widgets.Button(description="Try again", icon="refresh")
         self._button.on_click(lambda _: self._try_again())
-        self._place: DisplayHandle | None = None
+        self._places: list[DisplayHandle] = []
         self._waiting: dict[str, _Place] = {}
 
     def then(self, key: str, show: Callable[[T], object]) -> object:
@@ -78,7 +78,7 @@ class Opening(Generic[T]):
         except FacesortError as error:
             self._message.value = notice(str(error), good=False)
         else:
-            _fill(self._place, self.opened)
+            _fill(self._places, self.opened)
             for place in self._waiting.values():
                 place.fill(self.opened)
         finally:
@@ -102,15 +102,15 @@ class Opening(Generic[T]):
         if self.opened is not None:
             display(self.opened)
             return
-        self._place = display(widgets.VBox([self._message, self._button]), display_id=True)
+        self._places = [display(widgets.VBox([self._message, self._button]), display_id=True)]
 
 
 class _Place:
-    """Where a cell's content will be."""
+    """Where a cell's content will be; below it there is room for what has something above it."""
 
     def __init__(self, show: Callable[..., object]) -> None:
         self._show = show
-        self._handle: DisplayHandle | None = None
+        self._places: list[DisplayHandle] = []
 
     def fill(self, opened: object) -> None:
         """Show the content; or why there is none, so that the other cells get theirs."""
@@ -118,20 +118,20 @@ class _Place:
             content = self._show(opened)
         except FacesortError as error:
             content = widgets.HTML(notice(str(error), good=False))
-        _fill(self._handle, content)
+        _fill(self._places, content)
 
     def _ipython_display_(self) -> None:
-        self._handle = display(Markdown(_WAITS), display_id=True)
+        self._places = [display(Markdown(text), display_id=True) for text in (_WAITS, "")]
 
 
-def _fill(place: DisplayHandle | None, content: object) -> None:
-    if place is None:
+def _fill(places: list[DisplayHandle], content: object) -> None:
+    if not places:
         return
     show_in = getattr(content, "show_in", None)  # of what follows the session
     if show_in is None:
-        place.update(content)
+        places[0].update(content)
     else:
-        show_in(place)
+        show_in(*places)
 
 
 def opening(

@@ -49,8 +49,12 @@ class Live:
         if isinstance(before, HTML):
             discard(before)
 
-    def show_in(self, place: DisplayHandle) -> None:
-        """Take the place of something that was displayed before."""
+    def show_in(self, *places: DisplayHandle) -> None:
+        """Take the place of something that was displayed before; of two, what is above takes the first."""
+        place = places[0]
+        if self._above is not None and len(places) > 1:
+            place.update(self._above)
+            place = places[1]
         self._shown, self._handle = self.content(), place
         place.update(self._shown)
 
