@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from synthetic_event import write_photo
 
@@ -22,6 +24,16 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
     (tmp_path / "source").mkdir()
     root = notebooks / "hot_storage"
     return set_up(root, [tmp_path / "source"], tmp_path / "out", "synthetic", [])[0]
+
+
+def write_large(path: Path, identity: int) -> None:
+    """A face in a photo of more than the 10 MB that Jupyter's server takes as one message."""
+    write_photo(path.with_suffix(".png"), [identity], variation=60)
+    noise = np.random.default_rng(0).integers(0, 255, (3600, 3600, 3), dtype=np.uint8)
+    with Image.open(path.with_suffix(".png")) as drawn, Image.fromarray(noise) as photo:
+        photo.paste(drawn.resize((drawn.width * 5, drawn.height * 5), Image.Resampling.NEAREST))
+        photo.save(path, quality=97)
+    assert path.stat().st_size > 10 << 20
 
 
 def references(workspace: Workspace) -> list[tuple[str, str]]:
@@ -74,6 +86,12 @@ def test_a_person_is_added_by_upload_and_a_photo_of_two_is_refused(
     expect(page.locator(".facesort-person")).to_have_count(2)
     assert references(workspace) == [("Ada", "ada.png"), ("Ben", "group.png")]
     expect(faces).to_be_visible()  # it is still to be decided
+
+    write_large(tmp_path / "cleo.jpg", 3)
+    fill(page, "Cleo", tmp_path / "cleo.jpg")
+    page.get_by_role("button", name="Add references").click()
+    expect(page.get_by_text("Cleo: cleo.jpg: waiting")).to_be_visible()
+    expect(page.locator(".facesort-person")).to_have_count(3)
 
 
 def test_nothing_that_is_typed_or_pressed_is_lost(

@@ -24,7 +24,12 @@ _EVERYBODY, _ALL_CAMERAS = ("everybody", ""), ("all cameras", "")
 _ALL_FOLDERS = ("all folders", ("", ""))
 _DAY = len("2026-05-04")
 _LABEL = {"description_width": "70px"}
-_FIELD = {"width": "auto", "flex": "1 1 215px", "max_width": "280px"}  # two on a narrow page
+_FIELD = {
+    "width": "auto",
+    "flex": "1 1 215px",
+    "min_width": "0",
+    "max_width": "280px",
+}  # two on a narrow page
 _SPAN = {"flex": "1 1 440px", "max_width": "570px"}  # both ends beside each other
 
 

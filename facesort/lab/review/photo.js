@@ -44,7 +44,8 @@ function photoViewer({ ask, closed }) {
       if (!dialog.open) return;
       if (!tile) return dialog.close();
       const face = JSON.parse(tile.drawn);
-      caption.textContent = [face.title, ...face.badges, ...face.lines].filter((text) => text !== face.tooltip).join(" · ");
+      const said = [face.title, ...face.badges, ...face.lines]; // the file is named beside it
+      caption.textContent = said.filter((text) => !`/${face.tooltip}`.endsWith(`/${text}`)).join(" · ");
       if (tile.id === shown) return;
       clear();
       shown = tile.id;

@@ -10,15 +10,14 @@ from facesort.core.foreign_text import html_text, printable
 from facesort.lab.shared.html import paragraph, prose
 
 _NUMBER = re.compile(r"[\d.,]+( %)?")
-_CELL = "text-align:{align};padding:3px 14px 3px 4px;vertical-align:{valign};{extra}"
+_CELL = "text-align:{align};padding:3px var(--facesort-gap,14px) 3px 4px;vertical-align:{valign};{extra}"
 _RULE = "1px solid #888"
 _SHORT = 18  # characters
 _LONG_WORDS = "overflow-wrap:anywhere;min-width:7em;"  # a path, or a name without a space, must not push others away
 # On a narrow page what is short may have a second line too; a table of many columns is scrolled in its box.
 _NARROW = (
     "<style>.facesort-box{overflow-x:auto;container-type:inline-size}"
-    "@container(max-width:700px){.facesort-box :is(th,td){white-space:normal!important;"
-    "padding-right:8px!important}}</style>"
+    "@container(max-width:700px){.facesort-box table{--facesort-gap:8px;--facesort-wrap:normal}}</style>"
 )
 
 
@@ -73,8 +72,10 @@ class Table:
             numeric = self._is_numeric(number)
             align = "right" if numeric else "left"
             whole = _LONG_WORDS
-            if numeric or self._is_short(number):  # only its heading may break
-                whole = "white-space:nowrap;" if tag == "td" else "white-space:normal;"
+            if numeric and tag == "td":
+                whole = "white-space:nowrap;"
+            elif self._is_short(number):
+                whole = "white-space:var(--facesort-wrap,nowrap);" if tag == "td" else ""
             valign = "top" if tag == "td" else "bottom"
             style = _CELL.format(align=align, valign=valign, extra=extra + whole)
             html = getattr(cell, "_repr_html_", None)
