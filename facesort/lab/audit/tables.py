@@ -42,8 +42,8 @@ class Whisker:
         low, high = map(self._x, self.drop.interval)
         rate, overall, middle = self._x(self.drop.rate), self._x(self.overall), _HEIGHT / 2
         return (
-            f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="vertical-align:middle" role="img" '
-            f'aria-label="{html_text(interval(self.drop))}">'
+            f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="vertical-align:middle;min-width:{_WIDTH}px" '
+            f'role="img" aria-label="{html_text(interval(self.drop))}">'
             f'<line x1="{overall}" x2="{overall}" y1="0" y2="{_HEIGHT}" stroke="currentColor" stroke-dasharray="2 2"/>'
             f'<line x1="{low}" x2="{high}" y1="{middle}" y2="{middle}" stroke="{BLUE}" stroke-width="3"/>'
             f'<circle cx="{rate}" cy="{middle}" r="4" fill="{BLUE}"/></svg>'

@@ -25,7 +25,7 @@ def prose(text: str) -> str:
 
 def paragraph(text: str) -> str:
     """Sentences above or below a table or a chart, each line of the text on its own; nothing for none."""
-    style = "margin:6px 4px;white-space:pre-line"
+    style = "margin:6px 4px;line-height:1.5;white-space:pre-line"
     return f'<p class="mathjax_ignore" style="{style}">{prose(text)}</p>' if text else ""
 
 

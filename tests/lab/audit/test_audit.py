@@ -398,6 +398,7 @@ def test_an_interval_is_drawn_where_it_is() -> None:
 
     assert 'cx="116.0"' in drawn
     assert 'x1="60.0" x2="60.0"' in drawn
+    assert "min-width:" in drawn, "JupyterLab makes pictures as narrow as their column"
     assert Whisker(DropRate(0, 0), overall=0.5, end=1.0)._repr_html_() == ""
 
 
