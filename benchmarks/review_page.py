@@ -62,7 +62,7 @@ def opened(folder: Path, *, later: bool) -> tuple[ReviewSession, list[float]]:
         marks = now
 
     session = review.open_review(folder / "hot")
-    session._repr_html_()
+    session.table()._repr_html_()
     lap()
     unknown_people.is_interactive = lambda: later  # else a notebook waits for its groups
     for panel in (DoubtfulPanel, PersonPanel, UnknownPeoplePanel, LookAlikesPanel):
