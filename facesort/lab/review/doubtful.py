@@ -94,7 +94,7 @@ class DoubtfulPanel(Panel):
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
-        persons, origins = self.session.face_counts(), self.session.origins
+        persons, origins = self.session.names(), self.session.origins
         self.filter.offer(origins, persons)
         chosen, loose = self.filter.chosen(), self.session.thresholds.loose
         every, found, stands, shown = self.session.read(lambda s: self._show(s, chosen, loose))

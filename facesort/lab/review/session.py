@@ -141,12 +141,16 @@ class ReviewSession(Session):
 
         return self.read(read)
 
+    def names(self) -> list[str]:
+        """Names of everybody in the gallery, in alphabetical order."""
+        found = self.read(person_summaries)
+        return sorted((summary.person.name for summary in found), key=str.casefold)
+
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""
-        persons = [s.person for s in self.read(person_summaries)]
-        counts = self.read(face_sets.count_by_person)
-        persons.sort(key=lambda person: person.name.casefold())
-        return {person.name: counts.get(person.person_id, 0) for person in persons}
+        found, counts = self.read(person_summaries), self.read(face_sets.count_by_person)
+        of_name = {s.person.name: counts.get(s.person.person_id, 0) for s in found}
+        return dict(sorted(of_name.items(), key=lambda item: item[0].casefold()))
 
     def is_sorted(self) -> bool:
         """Whether any face is stored."""

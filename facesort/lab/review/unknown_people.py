@@ -102,7 +102,7 @@ class UnknownPeoplePanel(Panel):
             for cluster in found.clusters
             if not fit.isdisjoint(cluster.face_ids.tolist())
         }
-        self.name.options = list(self.session.face_counts())
+        self.name.options = self.session.names()
         self.turn(self.groups.page)
         self.turn_faces(self.opened.page)
         self.suggestions.show(found.may_be)

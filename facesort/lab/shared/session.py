@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from IPython.display import DisplayHandle, display
 from ipywidgets import HTML, DOMWidget
@@ -15,6 +15,7 @@ from facesort.lab.shared.log_lines import log_lines
 from facesort.workspace import Workspace
 
 Refresh = Callable[[], object]
+_BREATH_S = 0.05  # in which a kernel hears what was pressed meanwhile
 
 
 class Live:
@@ -133,14 +134,25 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
         try:
-            loop = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:  # not in a notebook
             self._notify(self._deferred, by)
         else:
-            self._timer = loop.call_later(self.pause_s, self._notify, self._deferred, by)
+            self._refresh_later([key for key in self._deferred if key != by], self.pause_s)
 
     def _notify(self, observers: dict[str, Refresh], by: str = "") -> None:
         with self.lock:
             for key, refresh in list(observers.items()):
                 if key != by:
                     refresh()
+
+    def _refresh_later(self, keys: Sequence[str], pause_s: float) -> None:
+        """Refresh deferred displays one by one: what a user does comes between, and makes the rest wait again."""
+        self._timer = asyncio.get_running_loop().call_later(pause_s, self._refresh_next, keys)
+
+    def _refresh_next(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        self._refresh_later(keys[1:], _BREATH_S)
+        with self.lock:
+            self._deferred[keys[0]]()

@@ -108,6 +108,31 @@ def test_deferred_observers_follow_once_when_changes_pause(job: Job) -> None:
     assert calls == ["fast", "fast", "slow"]
 
 
+def test_what_a_user_does_comes_between_two_deferred_observers(job: Job) -> None:
+    session, calls = Session(*job), list[str]()
+    session.pause_s = 0.0
+
+    def slow() -> None:
+        calls.append("slow")
+        if calls.count("slow") == 1:
+            asyncio.get_running_loop().call_soon(press)
+
+    def press() -> None:
+        calls.append("press")
+        session.changed()
+
+    session.follow("slow", slow, deferred=True)
+    session.follow("last", lambda: calls.append("last"), deferred=True)
+
+    async def edit() -> None:
+        session.changed()
+        await asyncio.sleep(0.5)
+
+    asyncio.run(edit())
+
+    assert calls == ["slow", "press", "slow", "last"]
+
+
 def people(job: Job) -> dict[str, int]:
     return {card.person.name: len(card.references) for card in read_gallery(*job).cards}
 
