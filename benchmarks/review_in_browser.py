@@ -32,11 +32,12 @@ STRANGERS = 400
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TOKEN = "facesort-benchmark"
 LEFT = r"([\d,]+) match(?:es)? to check"
+LOOKED_AT = r"([\d,]+) of [\d,]+ looked at"
 
 # Times in ms from a key to the frame that shows the first tile grey, and to the frame that shows another count.
-WATCH = """([label, left]) => {
+WATCH = """([label, pattern]) => {
   const sheet = document.querySelector(`[aria-label="${label}"]`);
-  const count = () => document.body.textContent.match(new RegExp(left))?.[1];
+  const count = () => document.body.textContent.match(new RegExp(pattern))?.[1];
   window.seen = [];
   sheet.addEventListener("keydown", (event) => {
     if (event.key !== "y") return;
@@ -175,7 +176,7 @@ def main() -> None:
             sheet, seconds = open_review(page, url)
             print(f"{options.faces} faces: all cells have run after {seconds:.1f} s")
             sheet.focus()
-            page.evaluate(WATCH, ["doubtful matches", LEFT])
+            page.evaluate(WATCH, ["doubtful matches", LOOKED_AT])
             single_answers(page, options.answers)
             for pause in (150, 33):
                 in_a_row(page, options.answers, pause)

@@ -100,7 +100,6 @@ class DoubtfulPanel(Panel):
         every, found, stands, shown = self.session.read(lambda s: self._show(s, chosen, loose))
         self.chain.refresh()
         self.opened_chain.refresh()
-        self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
         said = [of_all(found, every, "group")] if every else []
         said += [of_all(shown, stands.to_check, "match", "matches")] if stands.to_check else []
         if not said:
@@ -121,6 +120,8 @@ class DoubtfulPanel(Panel):
             self._show_groups(store)
             self._show_opened(store)
             stands = progress(store, low_quality=LOW_QUALITY)
+            # Before the page is read and drawn: a browser shows it meanwhile.
+            self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
             shown = stands.to_check
             if not chosen.is_all:
                 shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
