@@ -144,7 +144,7 @@ def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> d
     pair is not split into two bad ones.  It may be split into two fair ones, which is why STRICT also requires that no
     other face of the photo is nearer to the person (`_grade`).
     """
-    from scipy.optimize import linear_sum_assignment  # takes half of the start of every command
+    from scipy.optimize import linear_sum_assignment  # takes a tenth of the start of every command
 
     accepted = allowed & (distances <= np.float32(loose))
     tie_break = 1e-6  # a pair exactly at LOOSE is better than none

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from scipy.special import betaincinv
+
 CONFIDENCE = 0.95
 
 Interval = tuple[float, float]
@@ -30,8 +32,6 @@ def binomial(errors: float, trials: float, confidence: float = CONFIDENCE) -> In
     tuple of float
         Low and high, in [0, 1].
     """
-    from scipy.special import betaincinv  # takes a quarter of the start of every command
-
     tail = (1 - confidence) / 2
     low = betaincinv(errors, trials - errors + 1, tail) if errors > 0 else 0.0
     high = betaincinv(errors + 1, trials - errors, 1 - tail) if errors < trials else 1.0

@@ -150,7 +150,7 @@ class ReviewSession(Session):
         """Number of faces of each person in the gallery, in alphabetical order."""
         found, counts = self.read(person_summaries), self.read(face_sets.count_by_person)
         of_name = {s.person.name: counts.get(s.person.person_id, 0) for s in found}
-        return dict(sorted(of_name.items(), key=lambda item: item[0].casefold()))
+        return {name: of_name[name] for name in sorted(of_name, key=str.casefold)}
 
     def is_sorted(self) -> bool:
         """Whether any face is stored."""

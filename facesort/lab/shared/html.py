@@ -12,8 +12,6 @@ _COMMAND = re.compile(r"`((?:facesort |matching\.|photos\.)[^`]*)`")
 TEXT_STYLE = (
     "color:var(--jp-ui-font-color1,#222);line-height:1.35;font-size:13px;overflow-wrap:anywhere"
 )
-
-
 _TRACK = "width:220px;height:8px;border:1px solid var(--jp-ui-font-color2,#666);border-radius:5px;overflow:hidden"
 _BAR = f"display:block;height:100%;background:{GREEN}"
 

@@ -146,13 +146,11 @@ def photos_with_sharpness(store: Store) -> list[StoredPhoto]:
     rows = store.rows(
         "SELECT photo_id, list(sharpness ORDER BY face_id) FROM face GROUP BY photo_id"
     )
-    means = {key: fmean(sharpness) for key, sharpness in rows}
-    return [
-        _photo(row, (StoredFace(0, PhotoRef(row[0], ""), sharpness=means[row[0]]),))
-        if row[0] in means
-        else _photo(row, ())
-        for row in store.rows(_PHOTOS.format("true"))
-    ]
+    faces = {
+        key: (StoredFace(0, PhotoRef(key, ""), sharpness=fmean(sharpness)),)
+        for key, sharpness in rows
+    }
+    return [_photo(row, faces.get(row[0], ())) for row in store.rows(_PHOTOS.format("true"))]
 
 
 def _photo(
