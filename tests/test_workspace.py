@@ -19,9 +19,16 @@ from facesort.errors import (
     WorkspaceBusyError,
     WorkspaceError,
 )
+from facesort.files import Kind
 from facesort.settings import Settings, save_settings
 from facesort.store import migrate
-from facesort.workspace import Workspace, create_workspace, open_workspace, refuse_inside
+from facesort.workspace import (
+    Workspace,
+    create_workspace,
+    open_workspace,
+    refuse_inside,
+    workspace as workspace_module,
+)
 
 Start = Callable[[Path], "subprocess.Popen[str]"]
 
@@ -202,6 +209,27 @@ def test_settings_that_were_edited_into_each_other_are_refused(tmp_path: Path) -
     save_settings(edited, made.root / "facesort.toml")
     with pytest.raises(SettingsError, match=r"output .*sorted lies inside source"):
         open_workspace(made.root)
+
+
+def test_a_log_that_another_process_removes_at_this_moment_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB removes its log when the process that wrote it closes the database."""
+    workspace = make(tmp_path)
+    log_file = workspace.root / "facesort.duckdb.wal"
+    log_file.write_bytes(b"")
+    looked_at = workspace_module.expect
+
+    def expect(path: Path, *kinds: Kind | None) -> Kind | None:
+        kind = looked_at(path, *kinds)
+        if path == log_file:
+            path.unlink(missing_ok=True)
+        return kind
+
+    monkeypatch.setattr(workspace_module, "expect", expect)
+    with workspace.open_store(read_only=True) as store:
+        assert store.rows("SELECT count(*) FROM photo") == [(0,)]
+    assert not log_file.exists()
 
 
 # --- one sort at a time -----------------------------------------------------------------------

@@ -112,7 +112,7 @@ class Workspace:
         try:
             expect(database, Kind.FILE, None)
             expect(database.with_name(f"{database.name}.tmp"), Kind.FOLDER, None)
-            if expect(log_file, Kind.FILE, None) and log_file.stat().st_nlink > 1:
+            if expect(log_file, Kind.FILE, None) and _has_another_name(log_file):
                 raise NotOursError(log_file, "is also another file, by a hard link")
         except OSError as error:
             raise unwritable(database, error) from error
@@ -193,3 +193,11 @@ def _opened(database: Path, read_only: bool) -> Store:
             if read_only or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _has_another_name(path: Path) -> bool:
+    """Whether a file is also another one, by a hard link; not if another process has just removed it."""
+    try:
+        return path.stat().st_nlink > 1
+    except FileNotFoundError:
+        return False
