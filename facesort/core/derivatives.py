@@ -1,0 +1,77 @@
+"""Smaller versions of an output JPEG: which there are, and what is recorded of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["webp", "jpeg", "avif"]
+
+SUFFIXES: dict[Format, str] = {"webp": "webp", "jpeg": "jpg", "avif": "avif"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Variant:
+    """What is asked for.
+
+    Parameters
+    ----------
+    edge : int
+        Long edge in px, at most.
+    quality : int
+        Of the encoder, 1 to 100; the same number means another quality in each format.
+    """
+
+    format: Format
+    edge: int
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFile:
+    """One version that was made.
+
+    Parameters
+    ----------
+    width, height : int
+        In px.
+    size : int
+        In bytes.
+    sha256 : str
+        Of the file, in hex.
+    """
+
+    variant: Variant
+    width: int
+    height: int
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """File name, by content."""
+        return f"{self.sha256}.{SUFFIXES[self.variant.format]}"
+
+
+def variants_for(size: tuple[int, int], variants: Iterable[Variant]) -> tuple[Variant, ...]:
+    """Variants that a picture of some size has, largest first.
+
+    Nothing is enlarged: of the edges that are not smaller than the picture, the smallest stands for its own size, and
+    the others are left out.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Width and height in px.
+    """
+    asked = sorted(set(variants), key=lambda v: (-v.edge, v))
+    return tuple(
+        variant
+        for variant in asked
+        if not any(
+            (other.format, other.quality) == (variant.format, variant.quality)
+            and max(size) <= other.edge < variant.edge
+            for other in asked
+        )
+    )
