@@ -19,7 +19,7 @@ from facesort.engine.job.rematch import RematchReport as RematchReport
 from facesort.engine.job.sort import run_rematch, run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.errors import FacesortError as FacesortError, WorkspaceError
-from facesort.settings import override
+from facesort.settings import NearDuplicates, override
 from facesort.store.queries.reports import counts
 from facesort.store.queries.tables import Relation, table
 from facesort.workspace import open_workspace
@@ -362,7 +362,7 @@ def export(
     hard_links: bool = False,
     xmp: bool = False,
     results: Literal["parquet", "csv"] | None = None,
-    best_of_burst: bool = False,
+    near_duplicates: NearDuplicates | None = None,
     positions: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
@@ -380,8 +380,8 @@ def export(
         Write face regions beside each file.
     results : {'parquet', 'csv'}, optional
         Write a table of all photos.
-    best_of_burst : bool
-        Of similar photos taken at once, deliver each person's sharpest.
+    near_duplicates : {'keep', 'best'}, optional
+        Of similar photos taken at once, deliver all or each person's sharpest; by default as the settings say.
     positions : bool
         Whether where each photo was taken goes into the table of results.
     executor : Executor, optional
@@ -404,7 +404,7 @@ def export(
     """
     root = workspace.path if isinstance(workspace, WorkspaceView) else Path(workspace)
     opened, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, best_of_burst, positions)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, positions)
     return write_export(opened, pack, Path(folder).absolute(), options, executor)
 
 

@@ -18,6 +18,7 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 from facesort.core.words import several
+from facesort.settings import NearDuplicates
 
 
 @click.command()
@@ -87,9 +88,15 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     help="Also write a table of all photos in this format.",
 )
 @click.option(
+    "--near-duplicates",
+    type=click.Choice(["keep", "best"]),
+    help="All photos of a burst, or only the sharpest that is not damaged, in place of photos.near_duplicates.",
+)
+@click.option(
     "--best-of-burst",
-    is_flag=True,
-    help="Export only the sharpest photo of each burst that is not damaged.",
+    "near_duplicates",
+    flag_value="best",
+    help="The same as --near-duplicates best.",
 )
 @click.option(
     "--positions",
@@ -105,7 +112,7 @@ def export(
     hard_links: bool,
     xmp: bool,
     results: Literal["parquet", "csv"] | None,
-    best_of_burst: bool,
+    near_duplicates: NearDuplicates | None,
     positions: bool,
 ) -> None:
     """Write a corrected delivery into the new folder DIR.
@@ -118,7 +125,7 @@ def export(
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, best_of_burst, positions)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, positions)
     report = export_to(workspace, pack, folder.absolute(), options)
     if as_json:
         say_json(asdict(report))

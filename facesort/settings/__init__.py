@@ -16,6 +16,7 @@ from facesort.settings.values import (
     CalibrationSettings as CalibrationSettings,
     Distance as Distance,
     MatchingSettings as MatchingSettings,
+    NearDuplicates as NearDuplicates,
     PhotoSettings as PhotoSettings,
     PrivacySettings as PrivacySettings,
     RunSettings as RunSettings,

@@ -12,6 +12,7 @@ Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 Pairs = Literal["jpeg", "raw", "both"]
+NearDuplicates = Literal["keep", "best"]
 FIRST_SOURCE = "card-1"
 
 
@@ -104,6 +105,9 @@ class PhotoSettings(_Section):
     small_faces : bool
         Whether all photos are searched for small faces, down to about 60 px in one of 24 megapixels; panoramas always
         are.
+    near_duplicates : {"keep", "best"}
+        Whether everybody gets all photos of a burst that they are on, or only the best; for what leaves the output:
+        exports and publishing.
     """
 
     max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
@@ -114,6 +118,7 @@ class PhotoSettings(_Section):
     accept_damaged: Annotated[bool, Field(strict=True)] = False
     auto_upright: Annotated[bool, Field(strict=True)] = False
     small_faces: Annotated[bool, Field(strict=True)] = False
+    near_duplicates: NearDuplicates = "keep"
 
 
 class SeedSettings(_Section):

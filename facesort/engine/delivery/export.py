@@ -7,17 +7,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.bursts import LeftOut, best_of_bursts, find_bursts
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
-from facesort.engine.delivery.export_files import ExportOptions, ExportPlan, ExportWriter
+from facesort.engine.delivery.export_files import ExportOptions, ExportWriter
 from facesort.engine.delivery.export_folder import ExportFolder
+from facesort.engine.delivery.plan import plan_delivery
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, because
 from facesort.faces.protocol import ModelPack
-from facesort.store import Store
-from facesort.store.queries.deliveries import left_out_files, wanted_folders
-from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace, lies_in, named_places
 
 
@@ -82,26 +79,30 @@ def export(
         workspace.open_store(read_only=True) as store,
         executor_or_local(executor, settings) as pool,
     ):
-        plan = _plan(store, options, unknown_folder=settings.run.unknown_folder)
+        delivery = plan_delivery(
+            store,
+            unknown_folder=settings.run.unknown_folder,
+            near_duplicates=options.near_duplicates or settings.photos.near_duplicates,
+        )
         renderer = Renderer(analyser, pool, settings.output, lambda *_: None)
         writer = ExportWriter(ExportFolder(folder), options, renderer)
         try:
-            writer.write(plan, store)
+            writer.write(delivery, store)
         except OSError as error:
             raise OutputError(
                 f"{error.filename or folder} cannot be written {because(error)}. The export is not finished: run the "
                 "same command again and it goes on, or give a new folder on another disk"
             ) from error
-    counted = Counter(left.why for left in plan.left_out)
-    counted.update(why for _, _, why in plan.nowhere)
-    needed = sorted({photo.source for photo in writer.lost if photo.source})
+    counted = Counter(left.why for left in (*delivery.left_out, *writer.lost))
+    counted.update(why for _, _, why in delivery.nowhere)
+    needed = {delivery.photos[left.photo_id].photo.source for left in writer.lost} - {""}
     return ExportReport(
         len(writer.copies),
         writer.linked,
         dict(counted),
         writer.no_links,
         len(writer.lost),
-        tuple(name for name in needed if _is_unplugged(settings.sources.get(name))),
+        tuple(name for name in sorted(needed) if _is_unplugged(settings.sources.get(name))),
     )
 
 
@@ -122,21 +123,3 @@ def _refuse(folder: Path, workspace: Workspace) -> None:
                 f"{folder} lies inside the {name} {place}: export to a folder of its own"
             )
     ExportFolder(folder).refuse_other()
-
-
-def _plan(store: Store, options: ExportOptions, *, unknown_folder: bool) -> ExportPlan:
-    """Folders that each photo belongs in, and the photos that belong in none."""
-    photos = {photo.photo.photo_id: photo for photo in stored_photos(store)}
-    folders = wanted_folders(store, unknown_folder=unknown_folder)
-    nowhere = [
-        (source, path, why)
-        for source, path, why, photo_id in left_out_files(store)
-        if photo_id not in folders
-    ]
-    left_out: list[LeftOut] = []
-    wanted = [photo for key, photo in photos.items() if key in folders]
-    bursts = find_bursts(wanted)
-    if options.best_of_burst:
-        folders, alike = best_of_bursts(folders, wanted, bursts)
-        left_out += alike
-    return ExportPlan(photos, folders, nowhere, left_out, bursts)

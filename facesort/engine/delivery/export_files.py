@@ -21,17 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from facesort.core.bursts import Burst, LeftOut
+from facesort.core.bursts import LeftOut
 from facesort.core.foreign_text import csv_text
-from facesort.core.records import PhotoRef
-from facesort.core.routing import PARTIAL, output_name
+from facesort.core.routing import PARTIAL
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import Region, sidecar
 from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
+from facesort.engine.delivery.plan import Delivery
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, SettingsError
 from facesort.files import remove_own
 from facesort.images import jpeg_size
+from facesort.settings import NearDuplicates
 from facesort.store import Store
 from facesort.store.queries.deliveries import write_results
 
@@ -53,8 +54,8 @@ class ExportOptions:
         Write the regions of everyone recognised beside each copy.
     results : {'parquet', 'csv'} or None
         Write a table of all photos.
-    best_of_burst : bool
-        Of each burst, deliver only the sharpest photo of each person.
+    near_duplicates : {'keep', 'best'} or None
+        Whether everybody gets all photos of a burst or only the best; None: as ``photos.near_duplicates`` says.
     positions : bool
         Whether where photos were taken goes into the table.
     """
@@ -62,7 +63,7 @@ class ExportOptions:
     hard_links: bool = False
     xmp: bool = False
     results: Literal["parquet", "csv"] | None = None
-    best_of_burst: bool = False
+    near_duplicates: NearDuplicates | None = None
     positions: bool = False
 
     def __post_init__(self) -> None:
@@ -74,28 +75,6 @@ class ExportOptions:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class ExportPlan:
-    """What an export holds; `left_out` grows with what cannot be rendered.
-
-    Parameters
-    ----------
-    photos : dict of photo_id to StoredPhoto
-        All of them.
-    folders : dict of photo_id to tuple of str
-    nowhere : list of (source, path, why)
-        Files whose photo belongs in no folder, and duplicates.
-    left_out : list of LeftOut
-    bursts : tuple of Burst
-    """
-
-    photos: dict[int, StoredPhoto]
-    folders: dict[int, tuple[str, ...]]
-    nowhere: list[tuple[str, str, str]]
-    left_out: list[LeftOut]
-    bursts: tuple[Burst, ...]
-
-
 @dataclass(slots=True)
 class ExportWriter:
     """Writes an export, and counts what it has written; `lost` are photos that cannot be rendered any more."""
@@ -104,36 +83,35 @@ class ExportWriter:
     options: ExportOptions
     renderer: Renderer
     copies: list[tuple[int, str]] = field(default_factory=list)
-    lost: list[PhotoRef] = field(default_factory=list)
+    lost: list[LeftOut] = field(default_factory=list)
     linked: int = 0
     no_links: str = ""
 
-    def write(self, plan: ExportPlan, store: Store) -> None:
+    def write(self, delivery: Delivery, store: Store) -> None:
         """Write everything that is not there yet, the manifest last."""
-        self.folder.begin(self._names(plan))
-        wanted = sorted(plan.folders)
+        self.folder.begin(self._names(delivery))
+        wanted = sorted(delivery.folders)
         for start in range(0, len(wanted), _AT_ONCE):
-            plan.left_out.extend(self._copy(plan, wanted[start : start + _AT_ONCE]))
-        self._list_left_out(plan)
+            self._copy(delivery, wanted[start : start + _AT_ONCE])
+        self._list_left_out(delivery)
         if self.options.results:
-            self._write_results(plan, store)
+            self._write_results(delivery, store)
         self.folder.finish()
 
-    def _names(self, plan: ExportPlan) -> set[str]:
+    def _names(self, delivery: Delivery) -> set[str]:
         """All files that the export may write."""
-        copies = {file for key in plan.folders for file in _files_of(plan, key)}
+        copies = {file for key in delivery.folders for file in delivery.files(key)}
         sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
         results = {f"_results.{self.options.results}", self._half_results()}
         return (
             {LEFT_OUT, MANIFEST} | copies | sidecars | (results if self.options.results else set())
         )
 
-    def _copy(self, plan: ExportPlan, keys: Sequence[int]) -> list[LeftOut]:
-        """Write the copies of some photos; return those that cannot be rendered any more."""
-        some = [plan.photos[key] for key in keys]
-        missing = []
+    def _copy(self, delivery: Delivery, keys: Sequence[int]) -> None:
+        """Write the copies of some photos."""
+        some = [delivery.photos[key] for key in keys]
         for photo, jpeg in zip(some, self.renderer.results(some), strict=True):
-            key, files = photo.photo.photo_id, _files_of(plan, photo.photo.photo_id)
+            key, files = photo.photo.photo_id, delivery.files(photo.photo.photo_id)
             if isinstance(jpeg, bytes):
                 self._copy_photo(photo, files, jpeg)
             elif any(self.folder.holds(file) for file in files):
@@ -143,9 +121,7 @@ class ExportWriter:
                 )
             else:
                 log.warning("%s cannot be rendered again: %s", photo.photo.path, jpeg)
-                self.lost.append(photo.photo)
-                missing.append(LeftOut(key, "", jpeg.reason.value))
-        return missing
+                self.lost.append(LeftOut(key, "", jpeg.reason.value))
 
     def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:
         regions = _regions(photo, jpeg) if self.options.xmp else b""
@@ -168,33 +144,28 @@ class ExportWriter:
             return False
         return True
 
-    def _list_left_out(self, plan: ExportPlan) -> None:
+    def _list_left_out(self, delivery: Delivery) -> None:
         """List what was left out, and why."""
         rows = [("source", "photo", "folder", "why", "instead")]
-        rows += [(source, path, "", why, "") for source, path, why in plan.nowhere]
-        for left in sorted(plan.left_out, key=lambda item: (item.photo_id, item.folder)):
-            instead = "" if left.instead is None else plan.photos[left.instead].photo.path
-            photo = plan.photos[left.photo_id].photo
+        rows += [(source, path, "", why, "") for source, path, why in delivery.nowhere]
+        left_out = (*delivery.left_out, *self.lost)
+        for left in sorted(left_out, key=lambda item: (item.photo_id, item.folder)):
+            instead = "" if left.instead is None else delivery.photos[left.instead].photo.path
+            photo = delivery.photos[left.photo_id].photo
             rows.append((photo.source, photo.path, left.folder, left.why, instead))
         self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
     def _half_results(self) -> str:
         return f".results{PARTIAL}.{self.options.results}"
 
-    def _write_results(self, plan: ExportPlan, store: Store) -> None:
+    def _write_results(self, delivery: Delivery, store: Store) -> None:
         """Write the table of all photos; DuckDB writes it to a file of its own first."""
         half = self.folder.path / self._half_results()
         remove_own(half, below=self.folder.path)
-        best = {key: burst.best for burst in plan.bursts for key in burst.photo_ids}
+        best = {key: burst.best for burst in delivery.bursts for key in burst.photo_ids}
         write_results(store, half, self.copies, best, positions=self.options.positions)
         self.folder.add(f"_results.{self.options.results}", half.read_bytes())
         remove_own(half, below=self.folder.path)
-
-
-def _files_of(plan: ExportPlan, key: int) -> list[str]:
-    photo = plan.photos[key]
-    name = output_name(photo.photo.path, photo.sha256)
-    return [f"{folder}/{name}" for folder in plan.folders[key]]
 
 
 def _sidecar_of(file: str) -> str:

@@ -194,7 +194,7 @@ def test_a_copy_that_became_a_pipe_is_not_waited_for(job: Job, tmp_path: Path) -
 
 
 def test_of_a_burst_everyone_gets_the_sharpest_they_are_on(job: Job, tmp_path: Path) -> None:
-    export_to(job, tmp_path / "out", best_of_burst=True)
+    export_to(job, tmp_path / "out", near_duplicates="best")
 
     kept = {name for name in copies(tmp_path / "out") if "burst" in name}
     assert "Person 1/burst-1" in kept  # the only one that she is on
