@@ -62,6 +62,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     job.retry,
     delivery.rematch,
     delivery.export,
+    delivery.derive,
     audit.audit,
     review.undo,
     review.redo,

@@ -1,13 +1,15 @@
-"""`rematch`, `export`: bring the output up to date, or write a new delivery."""
+"""`rematch`, `export`, `derive`: bring the output up to date, write a new delivery, or make smaller versions."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import click
+from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
@@ -145,4 +147,34 @@ def export(
             else f"{photos} could not be rendered: {folder / '_left_out.csv'} says which and why",
             err=True,
         )
+        context.exit(EXIT_SOME_FAILED)
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.pass_context
+def derive(context: click.Context, root: Path, as_json: bool) -> None:
+    """Make small WebP and JPEG versions of all delivered photos.
+
+    Makes what is missing, from the copies in the output; which sizes and formats says [derivatives] in facesort.toml.
+    They lie in the workspace.
+    """
+    from facesort.engine.delivery.derivatives import derive_all
+    from facesort.engine.setup import open_with_pack
+
+    workspace, pack = open_with_pack(root)
+    watch = partial(tqdm, unit="photo", disable=True if as_json else None)
+    report = derive_all(workspace, pack, watch=watch)
+    if as_json:
+        say_json(asdict(report))
+    else:
+        say(
+            f"{several(report.photos, 'photo')} delivered: {several(report.made, 'file')} made, {report.kept:,} were "
+            f"there, {report.removed:,} removed that nothing needs"
+        )
+        say(f"in {workspace.derivatives}")
+    for path, why in report.failed.items() if not as_json else ():
+        say(f"nothing was made of {path}  {why}", err=True)
+    if report.failed:
         context.exit(EXIT_SOME_FAILED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Format = Literal["webp", "jpeg", "avif"]
@@ -53,17 +53,35 @@ class DerivedFile:
         """File name, by content."""
         return f"{self.sha256}.{SUFFIXES[self.variant.format]}"
 
+    @property
+    def key(self) -> str:
+        """Path below the folder of all derivatives, POSIX."""
+        return f"{self.sha256[:2]}/{self.name}"
 
-def variants_for(size: tuple[int, int], variants: Iterable[Variant]) -> tuple[Variant, ...]:
-    """Variants that a picture of some size has, largest first.
 
-    Nothing is enlarged: of the edges that are not smaller than the picture, the smallest stands for its own size, and
+@dataclass(frozen=True, slots=True)
+class Derivative(DerivedFile):
+    """One version with its bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        The file: upright sRGB without metadata.
+    """
+
+    data: bytes = field(repr=False)
+
+
+def variants_for(edge: int, variants: Iterable[Variant]) -> tuple[Variant, ...]:
+    """Variants that a picture of some long edge has, largest first.
+
+    Nothing is enlarged: of the edges that are not smaller than the picture's, the smallest stands for its own size, and
     the others are left out.
 
     Parameters
     ----------
-    size : (int, int)
-        Width and height in px.
+    edge : int
+        In px.
     """
     asked = sorted(set(variants), key=lambda v: (-v.edge, v))
     return tuple(
@@ -71,7 +89,7 @@ def variants_for(size: tuple[int, int], variants: Iterable[Variant]) -> tuple[Va
         for variant in asked
         if not any(
             (other.format, other.quality) == (variant.format, variant.quality)
-            and max(size) <= other.edge < variant.edge
+            and edge <= other.edge < variant.edge
             for other in asked
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facesort.images.derivatives import Derivative as Derivative, derive as derive
+from facesort.images.derivatives import derive as derive
 from facesort.images.jpeg.codec import decode_jpeg as decode_jpeg, jpeg_size as jpeg_size
 from facesort.images.kinds import (
     RAW_SUFFIXES as RAW_SUFFIXES,

@@ -14,6 +14,7 @@ from facesort.settings.validation import (
 from facesort.settings.values import (
     Backend as Backend,
     CalibrationSettings as CalibrationSettings,
+    DerivativeSettings as DerivativeSettings,
     Distance as Distance,
     MatchingSettings as MatchingSettings,
     NearDuplicates as NearDuplicates,

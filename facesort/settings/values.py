@@ -13,6 +13,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 Pairs = Literal["jpeg", "raw", "both"]
 NearDuplicates = Literal["keep", "best"]
+DerivativeFormat = Literal["webp", "jpeg", "avif"]
+Edge = Annotated[int, Field(ge=16, le=2048, strict=True)]
+Quality = Annotated[int, Field(ge=1, le=100, strict=True)]
 FIRST_SOURCE = "card-1"
 
 
@@ -171,6 +174,36 @@ class PrivacySettings(_Section):
     keep_unknown: bool = True
 
 
+class DerivativeSettings(_Section):
+    """Smaller versions of what is delivered, for web pages; `facesort derive` makes them.
+
+    Parameters
+    ----------
+    enabled : bool
+        Whether a sort makes them too.
+    edges : tuple of int
+        Long edges in px; nothing is enlarged.
+    formats : tuple of {"webp", "jpeg", "avif"}
+        AVIF takes longer than the other two together, for files that are hardly smaller than WebP.
+    webp_quality, jpeg_quality, avif_quality : int
+        1 to 100; the same number means another quality in each format.
+    """
+
+    enabled: Annotated[bool, Field(strict=True)] = False
+    edges: Annotated[tuple[Edge, ...], Field(min_length=1, max_length=10)] = (256, 512, 1024)
+    formats: Annotated[tuple[DerivativeFormat, ...], Field(min_length=1)] = ("webp", "jpeg")
+    webp_quality: Quality = 85
+    jpeg_quality: Quality = 90
+    avif_quality: Quality = 75
+
+    @model_validator(mode="after")
+    def _each_once(self) -> DerivativeSettings:
+        for name, values in (("edges", self.edges), ("formats", self.formats)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} must not name one twice: {list(values)}")
+        return self
+
+
 class CalibrationSettings(_Section):
     """The calibration that the thresholds under ``[matching]`` come from; written by `facesort calibrate --apply`.
 
@@ -232,4 +265,5 @@ class Settings(_Section):
     seed: SeedSettings = SeedSettings()
     run: RunSettings = RunSettings()
     privacy: PrivacySettings = PrivacySettings()
+    derivatives: DerivativeSettings = DerivativeSettings()
     calibration: CalibrationSettings | None = None

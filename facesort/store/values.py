@@ -27,6 +27,7 @@ _OF_NAME = {
     "mtime_ns": "abs({}::HUGEINT) < 9223372036854775807",  # disks have files of any year; the last one is infinity
     "remarks": "regexp_full_match(array_to_string({}, ' '), '[a-z_ ]{{0,500}}')",  # codes
     "turn": "{} IN (0, 90, 180, 270)",
+    "jpeg_sha256": "regexp_full_match({}, '[0-9a-f]{{64}}')",
     "sha256": "len({}) <= 64 AND regexp_full_match({}, '[0-9A-Za-z]*')",  # file names have its first digits
 }
 _INSIDE = (

@@ -8,6 +8,7 @@ It contains biometric data, so only its owner can read it.  Layout::
     ├── corrections.csv   files of the output that are no longer right
     ├── backups.json      where its backups are
     ├── packs/            model packs of this workspace, if any
+    ├── derivatives/      smaller versions of what is delivered, and pictures of the persons
     ├── staging/          output JPEGs of the batch that is being committed
     ├── state/            progress, readable while a sort holds the database
     └── sort.lock         held by the process that sorts

@@ -73,6 +73,11 @@ class Workspace:
         return self.root / "staging"
 
     @property
+    def derivatives(self) -> Path:
+        """Smaller versions of what is delivered, by content."""
+        return self.root / "derivatives"
+
+    @property
     def state(self) -> Path:
         """Progress files, replaced by rename."""
         return self.root / "state"

@@ -6,14 +6,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from pebble import ProcessExpired
 
+from facesort.core.derivatives import Derivative, Variant
 from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file, render_file
 from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
 from facesort.errors import FREE_MEMORY, ImageError
+from facesort.images import derive
 from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -33,8 +36,32 @@ def render_again(
     ImageError
         If the file cannot be read any more, has another hash than the one given, or crashed its worker.
     """
-    try:
+    with _failures_explained(analyser, photo):
         return executor.submit(render_file, analyser, photo, sha256).result()
+
+
+def derive_again(
+    analyser: Analyser,
+    photo: PhotoRef,
+    executor: Executor,
+    jpeg: bytes,
+    variants: Collection[Variant],
+) -> tuple[Derivative, ...]:
+    """Make smaller versions of a photo's JPEG, in a worker.
+
+    Raises
+    ------
+    ImageError
+        If it crashed its worker.
+    """
+    with _failures_explained(analyser, photo):
+        return executor.submit(derive, jpeg, variants).result()
+
+
+@contextmanager
+def _failures_explained(analyser: Analyser, photo: PhotoRef) -> Iterator[None]:
+    try:
+        yield
     except _WORKER_FAILURES as error:
         raise ImageError(*_worker_failure(analyser, photo, error)) from error
 
