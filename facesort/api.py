@@ -363,7 +363,7 @@ def export(
     xmp: bool = False,
     results: Literal["parquet", "csv"] | None = None,
     near_duplicates: NearDuplicates | None = None,
-    positions: bool = False,
+    with_location: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
     """Write a fresh, corrected delivery into a new folder, with a SHA-256 manifest.
@@ -382,8 +382,8 @@ def export(
         Write a table of all photos.
     near_duplicates : {'keep', 'best'}, optional
         Of similar photos taken at once, deliver all or each person's sharpest; by default as the settings say.
-    positions : bool
-        Whether where each photo was taken goes into the table of results.
+    with_location : bool
+        Whether where each photo was taken goes into the index and the table of results.
     executor : Executor, optional
         Renders photos that are missing from the output; by default processes on this machine.
 
@@ -404,7 +404,7 @@ def export(
     """
     root = workspace.path if isinstance(workspace, WorkspaceView) else Path(workspace)
     opened, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, near_duplicates, positions)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location)
     return write_export(opened, pack, Path(folder).absolute(), options, executor)
 
 

@@ -101,9 +101,11 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     help="The same as --near-duplicates best.",
 )
 @click.option(
+    "--with-location",
     "--positions",
+    "with_location",
     is_flag=True,
-    help="With --results: where each photo was taken goes into the table.",
+    help="Where each photo was taken goes into the index and the table of results.",
 )
 @click.pass_context
 def export(
@@ -115,7 +117,7 @@ def export(
     xmp: bool,
     results: Literal["parquet", "csv"] | None,
     near_duplicates: NearDuplicates | None,
-    positions: bool,
+    with_location: bool,
 ) -> None:
     """Write a corrected delivery into the new folder DIR.
 
@@ -127,7 +129,7 @@ def export(
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, near_duplicates, positions)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location)
     report = export_to(workspace, pack, folder.absolute(), options)
     if as_json:
         say_json(asdict(report))

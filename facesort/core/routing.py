@@ -92,6 +92,12 @@ def folder_key(folder: str) -> str:
     return unicodedata.normalize("NFKC", folder).casefold()
 
 
+def beside_folders(name: str, folders: Iterable[str]) -> str:
+    """Name of a file that lies beside persons' folders: with a ``_``, as no folder begins, if one has the name."""
+    taken = {folder_key(folder) for folder in folders}
+    return f"_{name}" if folder_key(name) in taken else name
+
+
 def is_target(target: str) -> bool:
     """Whether a planned target is a file in a folder of the output: exactly ``<folder>/<name>``.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
 from facesort.core.foreign_text import xml_text
+from facesort.core.regions import Region
 
 # Prefixes are written out, since ElementTree registers them for the whole process.
 _NAMESPACES: Mapping[str, str] = MappingProxyType(
@@ -21,38 +21,6 @@ _NAMESPACES: Mapping[str, str] = MappingProxyType(
     }
 )
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Where a person is in a picture.
-
-    Parameters
-    ----------
-    left, top, width, height : float
-        As shares of the picture's width and height, within [0, 1].
-    """
-
-    name: str
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @classmethod
-    def of(cls, name: str, box: tuple[float, float, float, float], size: tuple[int, int]) -> Region:
-        """Make a region from a box, clipped to the picture.
-
-        Parameters
-        ----------
-        box : tuple of four float
-            ``x_min, y_min, x_max, y_max`` in px.
-        size : tuple of (width, height)
-            In the same px.
-        """
-        left, right = (min(max(x / size[0], 0.0), 1.0) for x in (box[0], box[2]))
-        top, bottom = (min(max(y / size[1], 0.0), 1.0) for y in (box[1], box[3]))
-        return cls(name, left, top, right - left, bottom - top)
 
 
 def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:

@@ -10,8 +10,9 @@ from hypothesis import given, strategies as st
 
 from facesort.core.bursts import Burst, LeftOut, best_of_bursts, find_bursts
 from facesort.core.records import PhotoRef
+from facesort.core.regions import Region
 from facesort.core.stored import StoredFace, StoredPhoto
-from facesort.core.xmp import Region, sidecar
+from facesort.core.xmp import sidecar
 
 NOON = datetime(2026, 5, 4, 12)
 

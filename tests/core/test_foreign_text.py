@@ -26,7 +26,8 @@ from facesort.core.foreign_text import (
     printable,
     xml_text,
 )
-from facesort.core.xmp import Region, sidecar
+from facesort.core.regions import Region
+from facesort.core.xmp import sidecar
 
 FORMULA = re.compile(r"""[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[ "]*[\t\r\n]""")
 MARKER = re.compile(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from facesort.core.xmp import Region, sidecar
+from facesort.core.regions import Region
+from facesort.core.xmp import sidecar
 
 AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
 MICROSOFT = "{http://ns.microsoft.com/photo/1.2/t/Region#}"

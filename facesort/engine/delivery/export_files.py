@@ -4,12 +4,13 @@
 
     DIR/
     ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
+    ├── index.*          who is in which copy, for programs: .parquet and .jsonl
     ├── _left_out.csv     every photo that is missing here or from a folder it could be in, and why
     ├── _results.*        on request: all photos, who is in them, and the distances
     ├── _SHA256SUMS       for `sha256sum -c`; written last
     └── _unfinished.json  only until then: the same command goes on from there
 
-Names of persons' folders never start with ``_``.
+Names of persons' folders never start with ``_``: if one is called like the index, the index does.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ from typing import Literal
 
 from facesort.core.bursts import LeftOut
 from facesort.core.foreign_text import csv_text
-from facesort.core.routing import PARTIAL
+from facesort.core.regions import delivered_region
+from facesort.core.routing import PARTIAL, beside_folders
 from facesort.core.stored import StoredPhoto
-from facesort.core.xmp import Region, sidecar
+from facesort.core.xmp import sidecar
 from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
+from facesort.engine.delivery.index import (
+    INDEX_NAMES,
+    DeliveredFile,
+    index_files,
+    index_rows,
+)
 from facesort.engine.delivery.plan import Delivery
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, SettingsError
@@ -39,6 +47,7 @@ from facesort.store.queries.deliveries import write_results
 log = logging.getLogger(__name__)
 
 LEFT_OUT = "_left_out.csv"
+_HALF_INDEX = f".index{PARTIAL}.parquet"
 _AT_ONCE = 32  # photos whose JPEGs are in memory at a time
 
 
@@ -56,23 +65,19 @@ class ExportOptions:
         Write a table of all photos.
     near_duplicates : {'keep', 'best'} or None
         Whether everybody gets all photos of a burst or only the best; None: as ``photos.near_duplicates`` says.
-    positions : bool
-        Whether where photos were taken goes into the table.
+    with_location : bool
+        Whether where photos were taken goes into the index and the table.
     """
 
     hard_links: bool = False
     xmp: bool = False
     results: Literal["parquet", "csv"] | None = None
     near_duplicates: NearDuplicates | None = None
-    positions: bool = False
+    with_location: bool = False
 
     def __post_init__(self) -> None:
         if self.results not in ("parquet", "csv", None):
             raise SettingsError(f"results are written as 'parquet' or 'csv', not {self.results!r}")
-        if self.positions and self.results is None:
-            raise SettingsError(
-                "positions go into the table of results: ask for it, too (--results csv)"
-            )
 
 
 @dataclass(slots=True)
@@ -82,7 +87,7 @@ class ExportWriter:
     folder: ExportFolder
     options: ExportOptions
     renderer: Renderer
-    copies: list[tuple[int, str]] = field(default_factory=list)
+    copies: list[DeliveredFile] = field(default_factory=list)
     lost: list[LeftOut] = field(default_factory=list)
     linked: int = 0
     no_links: str = ""
@@ -94,6 +99,7 @@ class ExportWriter:
         for start in range(0, len(wanted), _AT_ONCE):
             self._copy(delivery, wanted[start : start + _AT_ONCE])
         self._list_left_out(delivery)
+        self._write_index(delivery, store)
         if self.options.results:
             self._write_results(delivery, store)
         self.folder.finish()
@@ -102,10 +108,10 @@ class ExportWriter:
         """All files that the export may write."""
         copies = {file for key in delivery.folders for file in delivery.files(key)}
         sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
+        index = {_HALF_INDEX, *(beside_folders(n, delivery.all_folders) for n in INDEX_NAMES)}
         results = {f"_results.{self.options.results}", self._half_results()}
-        return (
-            {LEFT_OUT, MANIFEST} | copies | sidecars | (results if self.options.results else set())
-        )
+        always = {LEFT_OUT, MANIFEST} | copies | sidecars | index
+        return always | results if self.options.results else always
 
     def _copy(self, delivery: Delivery, keys: Sequence[int]) -> None:
         """Write the copies of some photos."""
@@ -124,20 +130,22 @@ class ExportWriter:
                 self.lost.append(LeftOut(key, "", jpeg.reason.value))
 
     def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:
-        regions = _regions(photo, jpeg) if self.options.xmp else b""
+        key, digest, size = photo.photo.photo_id, hashlib.sha256(jpeg).hexdigest(), jpeg_size(jpeg)
+        regions = _regions(photo, size) if self.options.xmp else b""
         original = self.renderer.intact_copy(photo) if self.options.hard_links else None
         for file in files:
-            if original is None or not self._link(original, file, jpeg):
+            if original is None or not self._link(original, file, digest):
                 self.folder.add(file, jpeg)
-            self.copies.append((photo.photo.photo_id, file))
+            folder = file.partition("/")[0]
+            self.copies.append(DeliveredFile(key, folder, file, digest, len(jpeg), *size))
             if regions:
                 self.folder.add(_sidecar_of(file), regions)
 
-    def _link(self, original: Path, file: str, jpeg: bytes) -> bool:
+    def _link(self, original: Path, file: str, digest: str) -> bool:
         if self.no_links:
             return False
         try:
-            self.linked += self.folder.link(original, file, hashlib.sha256(jpeg).hexdigest())
+            self.linked += self.folder.link(original, file, digest)
         except OSError as error:
             self.no_links = error.strerror or str(error)
             log.warning("hard links are not possible (%s): copying instead", self.no_links)
@@ -155,6 +163,11 @@ class ExportWriter:
             rows.append((photo.source, photo.path, left.folder, left.why, instead))
         self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
+    def _write_index(self, delivery: Delivery, store: Store) -> None:
+        rows = index_rows(store, delivery, self.copies, with_location=self.options.with_location)
+        for name, data in index_files(store, rows, self.folder.path / _HALF_INDEX).items():
+            self.folder.add(beside_folders(name, delivery.all_folders), data)
+
     def _half_results(self) -> str:
         return f".results{PARTIAL}.{self.options.results}"
 
@@ -163,7 +176,8 @@ class ExportWriter:
         half = self.folder.path / self._half_results()
         remove_own(half, below=self.folder.path)
         best = {key: burst.best for burst in delivery.bursts for key in burst.photo_ids}
-        write_results(store, half, self.copies, best, positions=self.options.positions)
+        copies = [(copy.photo_id, copy.file) for copy in self.copies]
+        write_results(store, half, copies, best, positions=self.options.with_location)
         self.folder.add(f"_results.{self.options.results}", half.read_bytes())
         remove_own(half, below=self.folder.path)
 
@@ -172,9 +186,7 @@ def _sidecar_of(file: str) -> str:
     return f"{file.removesuffix('.jpg')}.xmp"
 
 
-def _regions(photo: StoredPhoto, jpeg: bytes) -> bytes:
+def _regions(photo: StoredPhoto, size: tuple[int, int]) -> bytes:
     """XMP sidecar with the regions of everyone recognised."""
-    size = photo.size
-    named = [] if size is None else [f for f in photo.faces if f.person is not None]
-    regions = [Region.of(f.person or "", f.box, size or (1, 1)) for f in named]
-    return sidecar(regions, jpeg_size(jpeg))
+    found = (delivered_region(photo, face) for face in photo.faces if face.person is not None)
+    return sidecar([region for region in found if region], size)

@@ -38,6 +38,11 @@ class Delivery:
     left_out: tuple[LeftOut, ...]
     bursts: tuple[Burst, ...]
 
+    @property
+    def all_folders(self) -> set[str]:
+        """Folders that hold something."""
+        return {folder for folders in self.folders.values() for folder in folders}
+
     def files(self, photo_id: int) -> list[str]:
         """Relative paths of a photo's copies, ``<folder>/<name>``; of one that is not delivered, none."""
         photo = self.photos[photo_id]

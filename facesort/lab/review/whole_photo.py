@@ -6,11 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
-
 from facesort.core.foreign_text import printable
+from facesort.core.regions import delivered_region
 from facesort.core.stored import StoredFace, StoredPhoto
-from facesort.core.turns import turned_boxes, turned_size
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.delivery.renderer import Renderer
 from facesort.lab.review.session import ReviewSession
@@ -58,14 +56,15 @@ def _photo_of(face_id: int) -> Callable[[Store], StoredPhoto | None]:
 
 
 def _faces(photo: StoredPhoto, face_id: int) -> list[dict[str, Any]]:
-    if photo.size is None:
-        return []
-    turn = photo.photo.turn if photo.photo.upright else 0
-    boxes = turned_boxes(np.array([face.box for face in photo.faces], np.float32), photo.size, turn)
-    shares = (boxes.reshape(-1, 2, 2) / turned_size(photo.size, turn)).clip(0, 1).reshape(-1, 4)
+    regions = [(face, delivered_region(photo, face)) for face in photo.faces]
     return [
-        {"name": printable(_name(face)), "frame": share.tolist(), "asked": face.face_id == face_id}
-        for face, share in zip(photo.faces, shares, strict=True)
+        {
+            "name": printable(_name(face)),
+            "frame": [at.left, at.top, at.left + at.width, at.top + at.height],
+            "asked": face.face_id == face_id,
+        }
+        for face, at in regions
+        if at is not None
     ]
 
 

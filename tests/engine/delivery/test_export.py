@@ -19,7 +19,7 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 from facesort.engine.delivery.export import ExportReport, export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.review import answers as review
-from facesort.errors import OutputError, SettingsError
+from facesort.errors import OutputError
 from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
 from facesort.images import jpeg_size
@@ -229,12 +229,10 @@ def test_results_of_all_photos_without_embeddings(job: Job, tmp_path: Path, kind
 
 
 def test_positions_go_into_the_table_only_on_request(job: Job, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--results csv"):
-        export_to(job, tmp_path / "none", positions=True)
     with job[0].open_store() as store:
         store.execute("UPDATE photo SET latitude = 52.5, longitude = 13.25")
 
-    export_to(job, tmp_path / "out", results="csv", positions=True)
+    export_to(job, tmp_path / "out", results="csv", with_location=True)
 
     text = (tmp_path / "out" / "_results.csv").read_text(encoding="utf-8-sig")
     assert '"latitude","longitude","altitude"' in text

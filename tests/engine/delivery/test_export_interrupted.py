@@ -26,7 +26,7 @@ from facesort.workspace import Workspace
 Job = tuple[Workspace, ModelPack]
 
 ALL = ExportOptions(xmp=True, results="csv")
-FILES = 11  # four copies, their sidecars, three lists
+FILES = 13  # four copies, their sidecars, the index, three lists
 
 
 class Killed(BaseException):

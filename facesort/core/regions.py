@@ -1,0 +1,67 @@
+"""Where faces are in a photo as it is delivered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.core.turns import turned_boxes, turned_size
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a person is in a picture.
+
+    Parameters
+    ----------
+    left, top, width, height : float
+        As shares of the picture's width and height, within [0, 1].
+    """
+
+    name: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, name: str, box: tuple[float, float, float, float], size: tuple[int, int]) -> Region:
+        """Make a region from a box, clipped to the picture.
+
+        Parameters
+        ----------
+        box : tuple of four float
+            ``x_min, y_min, x_max, y_max`` in px.
+        size : tuple of (width, height)
+            In the same px.
+        """
+        left, right = (min(max(x / size[0], 0.0), 1.0) for x in (box[0], box[2]))
+        top, bottom = (min(max(y / size[1], 0.0), 1.0) for y in (box[1], box[3]))
+        return cls(name, left, top, right - left, bottom - top)
+
+
+def delivered_shape(photo: StoredPhoto) -> tuple[int, int] | None:
+    """Width and height in px of a photo, full size, as its copies hang; None if they are not known."""
+    return None if photo.size is None else turned_size(photo.size, _turn(photo))
+
+
+def delivered_region(photo: StoredPhoto, face: StoredFace) -> Region | None:
+    """Where a face is in the copies of its photo, which may have been turned upright.
+
+    Returns
+    -------
+    Region or None
+        With the name of the person, or an empty one.  None if the size of the photo is not known.
+    """
+    if photo.size is None:
+        return None
+    box = np.asarray(face.box, dtype=np.float32)
+    x_min, y_min, x_max, y_max = turned_boxes(box, photo.size, _turn(photo)).tolist()
+    shape = turned_size(photo.size, _turn(photo))
+    return Region.of(face.person or "", (x_min, y_min, x_max, y_max), shape)
+
+
+def _turn(photo: StoredPhoto) -> int:
+    return photo.photo.turn if photo.photo.upright else 0

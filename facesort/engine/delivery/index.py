@@ -1,0 +1,183 @@
+"""The index of a delivery: what programs read in place of the folders, one row per photo and person.
+
+It lies beside the files, with the same rows as ``index.parquet`` and ``index.jsonl``; ``index.schema.json`` describes a
+row.  There is nothing in it of anybody to whom a photo is not delivered, and no embedding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from facesort.core.derivatives import DerivedFile
+from facesort.core.gallery import Person
+from facesort.core.regions import Region, delivered_region, delivered_shape
+from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.engine.delivery.plan import Delivery
+from facesort.files import remove_own
+from facesort.reasons import FaceReason, Remark
+from facesort.store import Store
+from facesort.store.queries.gallery import person_summaries
+from facesort.store.queries.index import Capture, captures, write_index
+
+SCHEMA_VERSION = 1
+INDEX_NAMES = ("index.jsonl", "index.parquet")
+_PLACES = 6  # of a share: less than a pixel
+
+Row = dict[str, Any]
+Derivatives = Mapping[str, Sequence[tuple[str, DerivedFile]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """A file that was delivered.
+
+    Parameters
+    ----------
+    folder : str
+        Of the person for whom it is.
+    file : str
+        POSIX path or key, relative to the index.
+    sha256 : str
+        Of the file.
+    size : int
+        In bytes.
+    width, height : int
+        In px.
+    """
+
+    photo_id: int
+    folder: str
+    file: str
+    sha256: str
+    size: int
+    width: int
+    height: int
+
+
+def index_rows(
+    store: Store,
+    delivery: Delivery,
+    files: Iterable[DeliveredFile],
+    *,
+    derivatives: Derivatives = MappingProxyType({}),
+    with_location: bool = False,
+) -> list[Row]:
+    """Make the rows of an index: of every file that is in a person's folder, by photo and folder.
+
+    Parameters
+    ----------
+    files : iterable of DeliveredFile
+        Those of other folders than persons' (unknown faces) get no row.
+    derivatives : mapping of str to sequence of (file, DerivedFile)
+        By the SHA-256 of the delivered file; relative to the index, too.
+    with_location : bool
+        Whether where photos were taken is told.
+    """
+    people = {found.person.folder: found.person for found in person_summaries(store)}
+    recorded = captures(store)
+    rows = []
+    for file in sorted(files, key=lambda file: (file.photo_id, file.folder)):
+        if file.folder in people:
+            photo = delivery.photos[file.photo_id]
+            here = {people[f].person_id for f in delivery.folders[file.photo_id] if f in people}
+            row = _of_file(file, people[file.folder])
+            row |= _of_photo(photo, recorded[file.photo_id], with_location=with_location)
+            row |= _of_faces(photo, people[file.folder], here)
+            row["derivatives"] = [_derivative(*entry) for entry in derivatives.get(file.sha256, ())]
+            rows.append(row)
+    return rows
+
+
+def index_files(store: Store, rows: Iterable[Row], scratch: Path) -> dict[str, bytes]:
+    """Write an index: the contents of its files, by their `INDEX_NAMES`; the same for the same rows.
+
+    Parameters
+    ----------
+    scratch : Path
+        A file that may be written meanwhile; ends in ``.parquet``.
+    """
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    remove_own(scratch, below=scratch.parent)
+    try:
+        write_index(store, scratch, lines)
+        table = scratch.read_bytes()
+    finally:
+        remove_own(scratch, below=scratch.parent)
+    return {"index.jsonl": "".join(f"{line}\n" for line in lines).encode(), "index.parquet": table}
+
+
+def _of_file(file: DeliveredFile, person: Person) -> Row:
+    return {
+        "schema": SCHEMA_VERSION,
+        "file": file.file,
+        "person": person.name,
+        "folder": person.folder,
+        "sha256": file.sha256,
+        "size": file.size,
+        "width": file.width,
+        "height": file.height,
+    }
+
+
+def _of_photo(photo: StoredPhoto, recorded: Capture, *, with_location: bool) -> Row:
+    width, height = delivered_shape(photo) or (None, None)
+    position = recorded.position if with_location else None
+    return {
+        "photo_sha256": photo.sha256,
+        "photo_width": width,
+        "photo_height": height,
+        "captured_at": _time(recorded.captured_at),
+        "taken_at": _time(photo.taken_at),
+        "utc_offset": recorded.utc_offset,
+        "camera": photo.camera or None,
+        "damaged": Remark.DAMAGED in photo.remarks,
+        "location": None if position is None else asdict(position),
+    }
+
+
+def _of_faces(photo: StoredPhoto, person: Person, here: Collection[int]) -> Row:
+    """Where the person is in the photo, and everyone else who gets it."""
+    faces = [face for face in photo.faces if face.person_id in here]
+    own = next(face for face in faces if face.person_id == person.person_id)
+    regions = [region for face in faces if (region := delivered_region(photo, face))]
+    return {
+        "match": _match(own),
+        "face": _shares(delivered_region(photo, own)),
+        "faces": [{"person": region.name, **(_shares(region) or {})} for region in regions],
+    }
+
+
+def _match(face: StoredFace) -> str:
+    """How the person was recognised."""
+    if face.reason == FaceReason.CONFIRMED_BY_USER:
+        return "confirmed"
+    return "group" if face.reason == FaceReason.WITHIN_GROUP else face.outcome
+
+
+def _shares(region: Region | None) -> dict[str, float] | None:
+    if region is None:
+        return None
+    return {
+        name: round(getattr(region, name), _PLACES) for name in ("left", "top", "width", "height")
+    }
+
+
+def _derivative(file: str, derived: DerivedFile) -> Row:
+    return {
+        "file": file,
+        "format": derived.variant.format,
+        "width": derived.width,
+        "height": derived.height,
+        "size": derived.size,
+        "sha256": derived.sha256,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
