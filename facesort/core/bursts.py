@@ -10,8 +10,9 @@ from itertools import groupby
 from facesort.core.stored import StoredPhoto
 from facesort.reasons import Remark
 
-# Of the 64 bits of the perceptual hashes; unrelated photos differ in about 32.
-MAX_DIFFERENT_BITS = 10
+DIFFERENT_BITS = 10
+"""Photos whose perceptual hashes differ in so many of their 64 bits show something else; those of unrelated photos
+differ in about 32."""
 MAX_PAUSE = timedelta(seconds=3)  # cameras write whole seconds
 
 
@@ -110,7 +111,7 @@ def _sort_key(photo: StoredPhoto) -> tuple[str, str, bool, datetime, int]:
 def _continues(before: StoredPhoto, photo: StoredPhoto) -> bool:
     if before.phash is None or photo.phash is None:
         return False
-    if (before.phash ^ photo.phash).bit_count() > MAX_DIFFERENT_BITS:
+    if (before.phash ^ photo.phash).bit_count() >= DIFFERENT_BITS:
         return False
     if before.taken_at is None or photo.taken_at is None:
         return True

@@ -36,7 +36,7 @@ def shot(photo_id: int, phash: int | None = 0, at: int | None = 0, **more: objec
     )
 
 
-ALIKE, UNLIKE = 0b1111111111, 0b11111111111  # 10 and 11 bits from 0
+ALIKE, UNLIKE = 0b111111111, 0b1111111111  # 9 and 10 bits from 0
 
 
 @pytest.mark.parametrize(

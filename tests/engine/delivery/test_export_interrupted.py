@@ -135,7 +135,7 @@ def test_a_parquet_table_is_the_same_when_it_is_written_again(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = ExportOptions(results="parquet")
-    interrupt(job, tmp_path / "export", monkeypatch, "publish", 7, options=parquet)
+    interrupt(job, tmp_path / "export", monkeypatch, "publish", 9, options=parquet)
     assert (tmp_path / "export" / "_results.parquet").exists()
     export_to(job, tmp_path / "export", parquet)
     assert (tmp_path / "export" / "_SHA256SUMS").exists()
