@@ -13,6 +13,7 @@ end the command.  A message says what happened, to which item, and what to do ne
     │   └── SchemaVersionError  it was written by a newer facesort
     ├── SourceGoneError         the source root disappeared, or is not what was scanned
     ├── OutputError             the output cannot be written
+    ├── PublishError            an object store cannot be used
     ├── PackError               a model pack is missing, incomplete or changed
     │   └── PackMismatchError   embeddings of another pack are in the workspace
     ├── GalleryError            a person or face is missing, or a name or folder is taken
@@ -86,6 +87,10 @@ class SourceGoneError(FacesortError):
 
 class OutputError(FacesortError):
     """The output root cannot be written."""
+
+
+class PublishError(FacesortError):
+    """An object store cannot be used, or a destination is not valid."""
 
 
 class PackError(FacesortError):

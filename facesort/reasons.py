@@ -50,6 +50,13 @@ class Reason(StrEnum):
     NAME_TAKEN = "name_taken"
     RENDER_CHANGED = "render_changed"
     BAD_TARGET = "bad_target"
+    # an object that was not published
+    CONNECTION_LOST = "connection_lost"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    REFUSED = "refused"
+    NOT_AS_SENT = "not_as_sent"
+    CHANGED = "changed"
 
 
 class Remark(StrEnum):

@@ -17,6 +17,7 @@ from facesort.cli import (
     gallery,
     job,
     privacy,
+    publishing,
     review,
     setup,
     sources,
@@ -42,7 +43,8 @@ def cli(verbose: bool) -> None:
     log.setFormatter(LogLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[log])
     if verbose:
-        for chatty in ("PIL", "matplotlib", "asyncio", "traitlets"):
+        # botocore's would show what requests are signed with.
+        for chatty in ("PIL", "matplotlib", "asyncio", "traitlets", "boto3", "botocore", "urllib3"):
             logging.getLogger(chatty).setLevel(logging.INFO)
 
 
@@ -71,6 +73,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     privacy.deliver,
     privacy.backup,
     privacy.restore,
+    publishing.publish,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

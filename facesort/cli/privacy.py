@@ -68,6 +68,7 @@ def _report(done: Forgotten, saved: SavedRuns) -> dict[str, object]:
         "left": {
             "delivered": done.delivered,
             "elsewhere": done.traces.elsewhere,
+            "published": done.traces.published,
             "workspace": [str(path) for path in done.left],
             "runs": [str(run.folder) for run in saved.mine],
             "unreadable_runs": [str(run.folder) for run in saved.unreadable],
@@ -96,6 +97,10 @@ def _told(workspace: Workspace, done: Forgotten, saved: SavedRuns) -> list[str]:
         lines += [
             f"{count:>6} files  {output / folder}  {what}" for folder, count in folders.items()
         ]
+    lines += [
+        f"{count:>6} objects  {where}  published for them: `facesort unpublish` removes them"
+        for where, count in done.traces.published.items()
+    ]
     lines += [f"  saved run   {run.folder}" for run in saved.mine]
     lines += [f"  {run.folder}  perhaps a run: {run.problem}" for run in saved.unreadable]
     lines += [

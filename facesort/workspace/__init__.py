@@ -11,7 +11,8 @@ It contains biometric data, so only its owner can read it.  Layout::
     ├── derivatives/      smaller versions of what is delivered, and pictures of the persons
     ├── staging/          output JPEGs of the batch that is being committed
     ├── state/            progress, readable while a sort holds the database
-    └── sort.lock         held by the process that sorts
+    ├── sort.lock         held by the process that sorts
+    └── publish.lock      held by the process that publishes
 """
 
 from facesort.workspace.apart import (

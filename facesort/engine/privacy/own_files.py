@@ -45,6 +45,7 @@ _KEPT = frozenset(
         ("facesort.duckdb",),
         ("facesort.duckdb.wal",),
         ("sort.lock",),
+        ("publish.lock",),
         (LIST,),
         ("state", "owner.json"),
         ("state", "output.json"),

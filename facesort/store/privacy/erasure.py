@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from facesort.core.routing import folder_key, safe_folder
+from facesort.core.routing import UNKNOWN_FOLDER, folder_key, safe_folder
 from facesort.errors import GalleryError
+from facesort.store.queries.published import destinations, entries_of_persons
 from facesort.store.store import Store
 
 
@@ -46,6 +47,8 @@ class Traces:
         Files in the output that were written for them; POSIX paths relative to its root.
     elsewhere : tuple of str
         Files of the same photos in the folders of others.
+    published : dict of str to int
+        Objects that were published for them, and may be there, by destination.
     """
 
     references: int
@@ -54,6 +57,7 @@ class Traces:
     photos: int
     delivered: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    published: dict[str, int]
 
 
 # Who has the name now, was removed under it, or appears under it in the journal; and all who were merged into them.
@@ -100,7 +104,8 @@ ORDER BY face_id
 def of_person(store: Store, name: str) -> Erasure:
     """Choose everything of the person of that name, even if they were removed or forgotten before.
 
-    Of somebody who was forgotten, the paths of delivered files are left, which have the name of the folder.
+    Of somebody who was forgotten, the paths of delivered files and the keys of published objects are left, which have
+    the name of the folder.
 
     Raises
     ------
@@ -121,7 +126,8 @@ def _forgotten(store: Store, name: str) -> list[int]:
     with suppress(GalleryError):
         keys.add(folder_key(safe_folder(name)))
     rows = store.rows(
-        "SELECT DISTINCT person_id, split_part(target, '/', 1) FROM write "
+        "SELECT DISTINCT person_id, split_part(target, '/', 1) "
+        "FROM (FROM write SELECT person_id, target UNION ALL FROM published SELECT person_id, target) "
         "WHERE person_id NOT IN (SELECT person_id FROM person_ever) ORDER BY ALL"
     )
     return list(dict.fromkeys(person for person, folder in rows if folder_key(folder) in keys))
@@ -181,4 +187,13 @@ def traces_of(store: Store, erasure: Erasure) -> Traces:
         photos,
         delivered=tuple(target for target, own in files if own),
         elsewhere=tuple(target for target, own in files if not own),
+        published=_published(store, erasure),
     )
+
+
+def _published(store: Store, erasure: Erasure) -> dict[str, int]:
+    folders = [] if erasure.persons else [UNKNOWN_FOLDER]
+    found = entries_of_persons(store, erasure.persons, folders)
+    return {
+        str(where): len(found[key]) for key, where in destinations(store).items() if key in found
+    }

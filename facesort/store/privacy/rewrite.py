@@ -107,6 +107,11 @@ AND (d.round = newest.round OR coalesce(d.person_id NOT IN (FROM gone_person), t
 SELECT * FROM old.write WHERE write_id NOT IN (SELECT write_id FROM gone_write)
 AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), false)
 """,
+        # What may be in an object store; `unpublish` erases it once it is not.
+        "published": """
+SELECT * FROM old.published
+WHERE NOT coalesce(person_id IN (FROM gone_person) AND state = 'dead' AND reason = 'name_taken', false)
+""",
         # Where a photo was taken tells where who is in it was: of all photos of the shot.
         "photo": """
 SELECT p.* REPLACE (if(c.shot_id IS NULL, latitude, NULL) AS latitude,

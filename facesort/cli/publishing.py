@@ -1,0 +1,131 @@
+"""`publish`, `unpublish`: the way to an object store, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from facesort.cli.terminal import (
+    EXIT_SOME_FAILED,
+    json_option,
+    say,
+    say_json,
+    workspace_option,
+)
+from facesort.core.words import several
+from facesort.errors import PublishError
+
+if TYPE_CHECKING:
+    from facesort.core.objects import Destination
+    from facesort.engine.publishing.publish import PublishReport
+
+endpoint_option = click.option(
+    "--endpoint", default="", metavar="URL", help="Server of the object store.  [default: AWS]"
+)
+plain_http_option = click.option(
+    "--plain-http", is_flag=True, help="Allow a server without encryption on another machine."
+)
+
+
+@contextmanager
+def _extra_explained() -> Iterator[None]:
+    """Say what to install where the extra is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"boto3", "botocore", "tenacity"}:
+            raise
+        raise PublishError(
+            f"publishing needs {error.name}, which is not installed: pip install 'facesort[publish]'"
+        ) from error
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.argument("url", metavar="s3://BUCKET/PREFIX")
+@endpoint_option
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; no server is asked.")
+@click.option("--retry-dead", is_flag=True, help="Try again what was given up.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Ask the server also for what was sent before, and send what is missing.",
+)
+@plain_http_option
+@click.pass_context
+def publish(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    url: str,
+    endpoint: str,
+    dry_run: bool,
+    retry_dead: bool,
+    verify: bool,
+    plain_http: bool,
+) -> None:
+    """Send the delivered copies to an object store; only add, never replace.
+
+    If it was interrupted, the same command goes on where it stopped. Credentials come from the environment or from
+    ~/.aws, as for the AWS command line; facesort keeps none.
+    """
+    from facesort.core.objects import Destination
+    from facesort.workspace import open_workspace
+
+    with _extra_explained():
+        from facesort.engine.publishing import plan
+        from facesort.engine.publishing.publish import (
+            PublishOptions,
+            dry_run as look,
+            publish as send,
+        )
+        from facesort.engine.publishing.publisher import Progress
+    workspace, destination = open_workspace(root), Destination.parse(url, endpoint)
+    options = PublishOptions(retry_dead, verify, plain_http)
+    if dry_run:
+        report = look(workspace, destination, plan.delivered, options)
+    else:
+        with tqdm(unit="B", unit_scale=True, disable=True if as_json else None) as bar:
+
+            def on_progress(progress: Progress) -> None:
+                bar.total = progress.all_bytes
+                bar.set_postfix_str(f"{progress.files:,} of {several(progress.all_files, 'file')}")
+                bar.update(progress.bytes - bar.n)
+
+            report = send(workspace, destination, plan.delivered, options, on_progress)
+    if as_json:
+        say_json(asdict(report))
+    else:
+        _say_report(destination, report)
+    if report.dead or report.left_out:
+        context.exit(EXIT_SOME_FAILED)
+
+
+def _say_report(destination: Destination, report: PublishReport) -> None:
+    if report.waiting:
+        say(
+            f"{several(report.waiting, 'file')}, {report.waiting_bytes:,} bytes, would be sent to {destination}"
+        )
+    else:
+        say(f"{several(report.sent, 'file')}, {report.sent_bytes:,} bytes, sent to {destination}")
+    for count, what in (
+        (report.known, "sent before"),
+        (report.found, "there already"),
+        *((count, f"not sent  {why}") for why, count in sorted(report.dead.items())),
+        *((count, f"left out  {why}") for why, count in sorted(report.left_out.items())),
+        (len(report.no_longer), "sent before, and not delivered any more: they are still there"),
+    ):
+        if count:
+            say(f"{count:>6} {what}")
+    if report.refuses_to_replace is False:
+        say(
+            "this server cannot refuse to replace an object: each is looked for before it is sent. Let nobody else "
+            "write there at the same moment"
+        )

@@ -1,0 +1,298 @@
+"""One bucket of an object store, through boto3: the calls that publishing needs, each once, without retries.
+
+Credentials are only ever in boto3's own hands: it finds them in the environment or in ~/.aws.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from facesort.core.objects import Destination, Digest, Planned, is_private
+from facesort.engine.publishing.content import AbsentError, StoppedError, UnsentError
+from facesort.engine.publishing.trouble import code_of, for_a_moment, of_the_job, refusal
+from facesort.errors import PublishError
+from facesort.reasons import Reason
+
+_CONNECT_S, _READ_S = 10, 60
+_HASH = "sha256"  # of the metadata; some servers return its name with a capital
+_UNKNOWN_HEADER = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
+_THERE_ALREADY = {"PreconditionFailed", "412"}
+_GONE = {"NoSuchKey", "NotFound", "404"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as the server tells of it; `sha256` is what whoever put it there wrote beside it, or empty."""
+
+    size: int
+    sha256: str
+    etag: str
+
+    def says(self, planned: Planned) -> bool:
+        """Whether it is what facesort put there, by what is written beside it."""
+        return (self.sha256, self.size) == (planned.sha256, planned.size)
+
+
+class NameTakenError(Exception):
+    """An object of that name came into being meanwhile."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A bucket and a prefix.
+
+    Parameters
+    ----------
+    conditional : bool or None
+        Whether the server refuses to replace an object; None: not known yet.
+    stopped : Event
+        Once it is set, every call raises `StoppedError`.
+    """
+
+    client: Any
+    destination: Destination
+    conditional: bool | None = None
+    stopped: Event = field(default_factory=Event)
+
+    def contact(self) -> None:
+        """Ask for the bucket, since what is wrong with all objects is told best here.
+
+        Raises
+        ------
+        PublishError
+            If the bucket cannot be used.
+        """
+        try:
+            self._call("list_objects_v2", Prefix=self.destination.prefix, MaxKeys=1)
+        except PublishError as error:
+            # A key that may only put objects is enough for many servers.
+            if not _is_denied(error.__cause__):
+                raise
+
+    def looks(self, target: str, data: bytes, digest: Digest) -> bool:
+        """Whether the server refuses to replace an object: it is asked to replace one of ours by the same bytes."""
+        if self.conditional is None:
+            try:
+                self.put(target, data, digest)
+                self.conditional = False
+            except NameTakenError:
+                self.conditional = True
+        return bool(self.conditional)
+
+    def find(self, target: str) -> Found | None:
+        """What is there under a name."""
+        try:
+            told = self._call("head_object", Key=self._key(target))
+        except AbsentError:
+            return None
+        metadata = {key.lower(): value for key, value in told.get("Metadata", {}).items()}
+        return Found(told["ContentLength"], metadata.get(_HASH, ""), told.get("ETag", ""))
+
+    def put(self, target: str, data: bytes, digest: Digest) -> str:
+        """Put a new object; returns its ETag.
+
+        Raises
+        ------
+        NameTakenError
+            If there is one, and the server looks.
+        """
+        told = self._create(
+            "put_object",
+            Key=self._key(target),
+            Body=data,
+            ContentMD5=base64.b64encode(digest.md5).decode(),
+            **self._described(target, digest),
+        )
+        return str(told.get("ETag", ""))
+
+    def begin(self, target: str, digest: Digest) -> str:
+        """Begin a multipart upload; returns its id."""
+        told = self._call(
+            "create_multipart_upload", Key=self._key(target), **self._described(target, digest)
+        )
+        return str(told["UploadId"])
+
+    def parts(self, target: str, upload_id: str) -> dict[int, str] | None:
+        """ETags of the parts that are there, by number; None if there is no such upload any more."""
+        found: dict[int, str] = {}
+        marker = 0
+        while True:
+            try:
+                told = self._call(
+                    "list_parts",
+                    Key=self._key(target),
+                    UploadId=upload_id,
+                    PartNumberMarker=marker,
+                )
+            except AbsentError:
+                return None
+            found |= {part["PartNumber"]: part["ETag"] for part in told.get("Parts", [])}
+            following = int(told.get("NextPartNumberMarker") or 0)
+            if not told.get("IsTruncated") or following <= marker:
+                return found
+            marker = following
+
+    def put_part(self, target: str, upload_id: str, number: int, data: bytes, md5: bytes) -> str:
+        """Put one part; returns its ETag."""
+        told = self._call(
+            "upload_part",
+            Key=self._key(target),
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=data,
+            ContentMD5=base64.b64encode(md5).decode(),
+        )
+        return str(told["ETag"])
+
+    def complete(self, target: str, upload_id: str, etags: Sequence[str]) -> str:
+        """Make an object of the parts; returns its ETag.
+
+        Raises
+        ------
+        NameTakenError
+            If there is one of that name, and the server looks.
+        """
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
+        told = self._create(
+            "complete_multipart_upload",
+            Key=self._key(target),
+            UploadId=upload_id,
+            MultipartUpload={"Parts": parts},
+        )
+        return str(told.get("ETag", ""))
+
+    def abort(self, target: str, upload_id: str) -> None:
+        """Give up a multipart upload of ours; nothing happens if it is gone."""
+        with suppress(AbsentError):
+            self._call("abort_multipart_upload", Key=self._key(target), UploadId=upload_id)
+
+    def sha256(self, target: str) -> str:
+        """Read an object back, and hash it."""
+        whole = hashlib.sha256()
+        told = self._call("get_object", Key=self._key(target))
+        with closing(told["Body"]) as body, self._explained():
+            for chunk in body.iter_chunks(1 << 20):
+                whole.update(chunk)
+        return whole.hexdigest()
+
+    def remove(self, target: str) -> None:
+        """Remove an object; of a versioned bucket, its versions stay."""
+        self._call("delete_object", Key=self._key(target))
+
+    def keeps_versions(self) -> bool | None:
+        """Whether removed objects stay as versions; None if that cannot be told."""
+        try:
+            told = self._call("get_bucket_versioning")
+        except (PublishError, UnsentError):
+            return None
+        return bool(told.get("Status"))
+
+    def _key(self, target: str) -> str:
+        return self.destination.key(target)
+
+    def _described(self, target: str, digest: Digest) -> dict[str, Any]:
+        kind = mimetypes.guess_type(target)[0] or "application/octet-stream"
+        return {"ContentType": kind, "Metadata": {_HASH: digest.sha256}}
+
+    def _create(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Make an object unless there is one, as far as the server can."""
+        if self.conditional is not False:
+            try:
+                return self._call(operation, IfNoneMatch="*", **request)
+            except UnsentError as error:
+                cause = error.__cause__
+                if not isinstance(cause, ClientError):
+                    raise
+                if code_of(cause) in _THERE_ALREADY:
+                    self.conditional = True
+                    raise NameTakenError from error
+                if code_of(cause) not in _UNKNOWN_HEADER or self.conditional:
+                    raise
+                self.conditional = False
+        return self._call(operation, **request)
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        if self.stopped.is_set():
+            raise StoppedError
+        with self._explained():
+            told: dict[str, Any] = getattr(self.client, operation)(
+                Bucket=self.destination.bucket, **request
+            )
+            return told
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn boto3's errors into ours, but for those that may pass."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            if for_a_moment(error):
+                raise
+            if isinstance(error, ClientError) and code_of(error) in _GONE | {"NoSuchUpload"}:
+                raise AbsentError from error
+            if (ended := of_the_job(error, self.destination)) is not None:
+                raise ended from error
+            raise (
+                refusal(error)
+                if isinstance(error, ClientError)
+                else UnsentError(Reason.REFUSED, str(error))
+            ) from error
+
+
+def _is_denied(error: BaseException | None) -> bool:
+    return isinstance(error, ClientError) and code_of(error) in ("AccessDenied", "403")
+
+
+def connect(destination: Destination, *, connections: int, plain_http: bool) -> Bucket:
+    """Prepare to speak to a server; sends nothing yet.
+
+    Parameters
+    ----------
+    connections : int
+        At a time.
+    plain_http : bool
+        Whether the photos may go unencrypted to another machine.
+
+    Raises
+    ------
+    PublishError
+        If they would and may not, or boto3's own settings are not valid.
+    """
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        max_pool_connections=connections,
+        s3={"addressing_style": "path" if destination.endpoint else "auto"},
+    )
+    try:
+        session = boto3.session.Session()
+        client = session.client(
+            "s3",
+            endpoint_url=destination.endpoint or None,
+            region_name=session.region_name or "us-east-1",
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise of_the_job(error, destination) or PublishError(
+            f"{destination} cannot be used: {error}"
+        ) from error
+    if not (plain_http or is_private(client.meta.endpoint_url)):
+        raise PublishError(
+            f"{client.meta.endpoint_url} has no encryption, and everybody on the way could see the photos: give its "
+            "https address, or --plain-http if the way there is yours alone"
+        )
+    return Bucket(client, destination)

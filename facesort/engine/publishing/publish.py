@@ -1,0 +1,236 @@
+"""Publish: send what is delivered to an object store; only add, never replace.
+
+Every object is in the ledger before it is sent, and goes through `send`, which finds what is there already.  So a job
+may be killed anywhere: the next one sends what is not there, and nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from filelock import FileLock, Timeout
+
+from facesort.core.objects import Destination
+from facesort.core.routing import is_target
+from facesort.engine.publishing.bucket import connect
+from facesort.engine.publishing.content import Item
+from facesort.engine.publishing.ledger import Ledger
+from facesort.engine.publishing.plan import PublishPlan
+from facesort.engine.publishing.publisher import Pace, Progress, Publisher
+from facesort.errors import WorkspaceBusyError
+from facesort.files import Kind, expect
+from facesort.reasons import Reason
+from facesort.store import Store
+from facesort.store.queries.published import LedgerEntry, destination_of, entries_of
+from facesort.workspace import Workspace, unwritable
+
+Planning = Callable[[Workspace, Store], PublishPlan]
+"""Says what is published: one of `facesort.engine.publishing.plan`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """How a plan is published.
+
+    Parameters
+    ----------
+    retry_dead : bool
+        Try again what was given up.
+    verify : bool
+        Ask the server also for what was sent before; what is missing is sent again.
+    plain_http : bool
+        The photos may go unencrypted to another machine.
+    """
+
+    retry_dead: bool = False
+    verify: bool = False
+    plain_http: bool = False
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """What a job did.
+
+    Parameters
+    ----------
+    sent, sent_bytes : int
+        Objects that were not there.
+    found : int
+        Objects that were there already, and were not sent.
+    known : int
+        Objects that the ledger knows as sent; the server was not asked.
+    waiting, waiting_bytes : int
+        Objects that would be sent, of a dry run.
+    dead : dict of str to int
+        Objects that were given up, by reason.
+    left_out : dict of str to int
+        Files that belong there and could not even be planned, by reason.
+    no_longer : tuple of str
+        Targets that were sent once, and are not delivered any more.
+    refuses_to_replace : bool or None
+        Whether the server looks itself whether an object is there; None: it was not asked.
+    """
+
+    sent: int = 0
+    sent_bytes: int = 0
+    found: int = 0
+    known: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    dead: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    no_longer: tuple[str, ...] = ()
+    refuses_to_replace: bool | None = None
+
+
+@contextmanager
+def alone(workspace: Workspace) -> Iterator[None]:
+    """Be the only process that publishes from a workspace.
+
+    Raises
+    ------
+    WorkspaceBusyError
+        If another one does.
+    """
+    path = workspace.root / "publish.lock"
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        expect(path, Kind.FILE, None)
+        lock.acquire()
+    except Timeout:
+        raise WorkspaceBusyError(
+            f"another facesort is publishing from {workspace.root}: wait for it, or stop it; the next one goes on from "
+            "there"
+        ) from None
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def publish(
+    workspace: Workspace,
+    destination: Destination,
+    planning: Planning,
+    options: PublishOptions | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> PublishReport:
+    """Send what is planned and not there yet; only add, never replace.
+
+    Raises
+    ------
+    PublishError
+        If the bucket cannot be used, or its server fails again and again; the same command goes on later.
+    WorkspaceBusyError
+        If another process publishes from this workspace.
+    StoreLockedError
+        While a sort is running.
+    """
+    options = options or PublishOptions()
+    with alone(workspace):
+        with workspace.open_store(read_only=True) as store:
+            plan = planning(workspace, store)
+        ledger = Ledger.open(workspace, destination, [item.planned for item in plan.items])
+        due = [item for item in plan.items if _is_due(ledger.entries, item, options)]
+        bucket = connect(
+            destination, connections=options.pace.connections, plain_http=options.plain_http
+        )
+        publisher = Publisher(bucket, ledger, options.pace, on_progress)
+        stale = _stale(ledger, due)
+        if due or stale:
+            publisher.contact()
+            publisher.give_up(stale)
+            publisher.send_all(due)
+        return _report(plan, ledger.entries, due, publisher)
+
+
+def dry_run(
+    workspace: Workspace,
+    destination: Destination,
+    planning: Planning,
+    options: PublishOptions,
+) -> PublishReport:
+    """Say what `publish` would do, by the ledger alone: nothing is written, and no server is asked."""
+    with workspace.open_store(read_only=True) as store:
+        plan = planning(workspace, store)
+        known = destination_of(store, destination)
+        entries = {} if known is None else {e.planned.target: e for e in entries_of(store, known)}
+    due = [item for item in plan.items if _is_due(entries, item, options)]
+    return _report(plan, entries, due)
+
+
+def _is_due(entries: dict[str, LedgerEntry], item: Item, options: PublishOptions) -> bool:
+    entry = entries.get(item.planned.target)
+    if entry is None or entry.state == "pending":
+        return True
+    if entry.planned.sha256 != item.planned.sha256:
+        return entry.state == "dead"  # it was not sent, and something else is wanted now
+    return options.retry_dead if entry.state == "dead" else options.verify
+
+
+def _stale(ledger: Ledger, due: Collection[Item]) -> list[LedgerEntry]:
+    """Multipart uploads of ours that will not go on: their content is another one now, or is not wanted any more."""
+    wanted = {(item.planned.target, item.planned.sha256) for item in due}
+    return [
+        entry
+        for entry in ledger.entries.values()
+        if entry.upload_id and (entry.planned.target, entry.planned.sha256) not in wanted
+    ]
+
+
+def _report(
+    plan: PublishPlan,
+    entries: dict[str, LedgerEntry],
+    due: Collection[Item],
+    publisher: Publisher | None = None,
+) -> PublishReport:
+    """What became of everything that is planned."""
+    tried = {item.planned.target for item in due}
+    put = {} if publisher is None else publisher.put
+    dead: Counter[str] = Counter()
+    found = known = 0
+    for item in plan.items:
+        entry = entries.get(item.planned.target)
+        if entry is None or (publisher is None and item.planned.target in tried):
+            continue
+        if entry.state == "dead":
+            dead[entry.reason or ""] += 1
+        elif entry.planned.sha256 != item.planned.sha256:
+            dead[Reason.NAME_TAKEN] += 1  # by an earlier version of our own
+        elif item.planned.target not in tried:
+            known += 1
+        else:
+            found += entry.object_id not in put
+    return PublishReport(
+        sent=len(put),
+        sent_bytes=sum(put.values()),
+        found=found,
+        known=known,
+        waiting=len(due) if publisher is None else 0,
+        waiting_bytes=sum(i.planned.size for i in due) if publisher is None else 0,
+        dead=dict(dead),
+        left_out=dict(plan.left_out),
+        no_longer=_no_longer(plan, entries.values()),
+        refuses_to_replace=None if publisher is None else publisher.ledger.conditional,
+    )
+
+
+def _no_longer(plan: PublishPlan, entries: Collection[LedgerEntry]) -> tuple[str, ...]:
+    """Copies that were sent once and are not delivered any more."""
+    if not plan.is_everything:
+        return ()
+    planned = {item.planned.target for item in plan.items}
+    return tuple(
+        entry.planned.target
+        for entry in entries
+        if entry.state == "sent"
+        and entry.planned.photo_id is not None
+        and is_target(entry.planned.target)
+        and entry.planned.target not in planned
+    )
