@@ -94,34 +94,32 @@ class DoubtfulPanel(Panel):
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
-        persons, origins = self.session.names(), self.session.origins
-        self.filter.offer(origins, persons)
-        chosen, loose = self.filter.chosen(), self.session.thresholds.loose
-        every, found, stands, shown = self.session.read(lambda s: self._show(s, chosen, loose))
+        every, found, stands, shown = self.session.read(self._show)
         self.chain.refresh()
         self.opened_chain.refresh()
         said = [of_all(found, every, "group")] if every else []
         said += [of_all(shown, stands.to_check, "match", "matches")] if stands.to_check else []
         if not said:
             return "No match is doubtful." if self.session.is_sorted() else NOT_SORTED
+        chosen = self.filter.chosen()
         if chosen.is_all:
             first = "" if chosen.order else ", the most doubtful first"
             return f"{' and '.join(said)} to check{first}."
         return f"{' and '.join(said)} to check shown."
 
-    def _show(
-        self, store: Store, chosen: FaceFilter, loose: float
-    ) -> tuple[int, int, Progress, int]:
+    def _show(self, store: Store) -> tuple[int, int, Progress, int]:
         with store.materialized("face_shown"):
+            stands = progress(store, low_quality=LOW_QUALITY)
+            # Before the rest is read and drawn: a browser shows it meanwhile.
+            self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
+            self.filter.offer(self.session.origins, self.session.names())
+            chosen, loose = self.filter.chosen(), self.session.thresholds.loose
             every = doubtful_groups(store)
             found = groups_that_fit(store, every, chosen)
             self._groups = {min(group.face_ids): group for group in found}
             self._persons = {i: group.person for group in found for i in group.face_ids}
             self._show_groups(store)
             self._show_opened(store)
-            stands = progress(store, low_quality=LOW_QUALITY)
-            # Before the page is read and drawn: a browser shows it meanwhile.
-            self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
             shown = stands.to_check
             if not chosen.is_all:
                 shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)

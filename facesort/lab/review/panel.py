@@ -74,9 +74,9 @@ class Panel:
         started = time.perf_counter()
         try:
             with self.session.one_opening():
+                summary = self.update()
                 if self._outcomes is None:
                     self.seen = self.session.read(said)
-                summary = self.update()
         except FacesortError as error:
             self.report(f"{done} {error}".strip(), good=False)
             return
@@ -110,9 +110,12 @@ class Panel:
             return {"title": "", "note": str(error), "faces": []}, b""
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Open the database once, and refresh the page once at the end, for several edits."""
+    def together(self, number: int) -> Iterator[None]:
+        """Open the database once, and refresh the page once at the end, for this many acts."""
         with self.session.one_opening():
+            if number < 2:
+                yield
+                return
             self._outcomes = []
             try:
                 yield

@@ -145,8 +145,8 @@ class FaceSheet(anywidget.AnyWidget):
     on_action : callable of (name, ids), optional
         Returns False if nothing was done: the tiles stay selected.
     on_page : callable of (page), optional
-    together : callable, optional
-        Returns a context in which the acts of one message are carried out.
+    together : callable of (number), optional
+        Returns a context in which that many acts of one message are carried out.
     on_photo : callable of (id), optional
         Returns what to show of the whole photo of a tile, and its JPEG: Enter or a double click opens it.
     """
@@ -169,7 +169,7 @@ class FaceSheet(anywidget.AnyWidget):
         actions: Sequence[SheetAction] = (),
         on_action: Callable[[str, list[int]], object] | None = None,
         on_page: Callable[[int], object] | None = None,
-        together: Callable[[], AbstractContextManager[object]] = nullcontext,
+        together: Callable[[int], AbstractContextManager[object]] = nullcontext,
         on_photo: OnPhoto | None = None,
     ) -> None:
         shown = [asdict(action) for action in actions]
@@ -208,7 +208,7 @@ class FaceSheet(anywidget.AnyWidget):
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:
         acts, refused = content["acts"], []
         try:
-            with self._together():
+            with self._together(len(acts)):
                 for number, act in enumerate(acts):
                     if self._carry_out(act) is False:
                         refused.append(number)

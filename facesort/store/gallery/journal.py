@@ -75,13 +75,7 @@ def _keep(store: Store, action_id: int, table: str, rows: tuple[bool, list[_Row]
     after, keys, read = rows
     if not keys:
         return
-    columns = [
-        name
-        for (name,) in store.rows(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position",
-            [table],
-        )
-    ]
+    columns = [name for (name,) in store.rows("SELECT name FROM pragma_table_info(?)", [table])]
     names, items = ", ".join(_KEYS[table]), ", ".join("unnest(?::BIGINT[])" for _ in _KEYS[table])
     sql = f"SELECT {', '.join(columns)} FROM {table} WHERE ({names}) IN (SELECT ({items}))"  # noqa: S608
     found = read(sql, [list(values) for values in zip(*keys, strict=True)])
@@ -94,6 +88,8 @@ def _keep(store: Store, action_id: int, table: str, rows: tuple[bool, list[_Row]
 
 
 def _drop_undone(store: Store) -> None:
+    if not store.value("SELECT EXISTS (FROM action WHERE undone)"):
+        return
     for table in _KEYS:
         store.execute(
             f"DELETE FROM {table}_edit WHERE action_id IN (SELECT action_id FROM action WHERE undone)"  # noqa: S608
