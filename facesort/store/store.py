@@ -48,10 +48,13 @@ _CONFIG: dict[str, Any] = {
     # Embeddings and JPEGs do not get smaller; and so it can be searched for what was erased.
     "force_compression": "uncompressed",
 }
+_PHOTOS_PER_THREAD = 50_000  # below that, sharing a question out takes longer than answering it
 # Whatever a database holds, it changes no other setting; access to other files can only be turned off.
 _LOCKED = _CONFIG | {
+    "threads": 1,
     "allowed_configs": [
         "memory_limit",
+        "threads",
         "timezone",
         "arrow_lossless_conversion",
         "enable_external_access",
@@ -346,9 +349,10 @@ class Store:
                 self._connection.unregister("incoming")
 
     def make_room(self) -> None:
-        """Let the cache grow with the job: what joins all faces of a very large one would not fit else."""
+        """Let cache and threads grow with the job: what joins all faces of a very large one would not fit else."""
         photos = self.value("SELECT count(*) FROM file")
         self.execute(f"SET memory_limit = '{_CACHE_MB + photos // _PHOTOS_PER_MB}MB'")
+        self.execute(f"SET threads = {min(os.cpu_count() or 1, 1 + photos // _PHOTOS_PER_THREAD)}")
 
     def next_id(self, table: str, column: str) -> int:
         """Smallest unused id; call it inside the transaction that uses it."""

@@ -57,6 +57,23 @@ def test_what_was_pressed_while_the_kernel_worked_is_done_in_order_and_shown_onc
     ]  # fmt: skip
 
 
+def test_an_answer_is_counted_once_it_is_stored_and_before_the_page_is_drawn(job: InMemory) -> None:
+    panel = DoubtfulPanel(window(job))
+    drawn, counted = panel.sheet.revision, []
+
+    def look(change: dict[str, str]) -> None:
+        is_stored = confirmed(job.store) == {1: 1}
+        counted.append((change["new"], is_stored, panel.sheet.revision == drawn))
+
+    panel.progress.observe(look, "value")
+    send(panel.sheet, act("yes", 1))
+    ((said, is_stored, is_first),) = counted
+    assert "1 of 4 looked at" in said
+    assert is_stored
+    assert is_first
+    assert panel.sheet.revision > drawn
+
+
 def test_what_is_refused_is_told_and_the_rest_is_done(job: InMemory) -> None:
     panel = UnknownPeoplePanel(window(job))
     first, second = (tile["id"] for tile in panel.groups.tiles)
