@@ -14,6 +14,7 @@ from facesort.cli.terminal import (
     say,
     workspace_option,
 )
+from facesort.core.words import several
 
 
 @click.command()
@@ -44,5 +45,11 @@ def audit(root: Path, pairs: tuple[tuple[str, str], ...], runs: Path) -> None:
     say(f"photos        {photos['total']}, {drops['of']} decided, {drops['photos']} dropped")
     for reason, number in sorted(drops["reasons"].items(), key=lambda item: -item[1]):
         say(f"{number:>12}  {reason}")
+    alike = summary["near_duplicates"]
+    if alike["copies"]:
+        done = "delivered all the same" if alike["kept"] else "left out of exports"
+        say(
+            f"{alike['copies']:>12}  near duplicates in {several(alike['bursts'], 'burst')}, {done}"
+        )
     say(f"page          {notebook.with_suffix('.html')}")
     say(f"run notebook  {notebook}")

@@ -11,11 +11,12 @@ from PIL import Image as Pillow
 
 from facesort.core.foreign_text import markdown_text
 from facesort.core.records import PhotoRef, Pixels
+from facesort.core.words import several
 from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections
 from facesort.lab.audit.plots import plot_coverage, plot_photos
-from facesort.lab.audit.report import AuditReport
+from facesort.lab.audit.report import LISTED, AuditReport
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
@@ -149,6 +150,28 @@ def _slowest(report: AuditReport) -> Table | str:
         ],
         note=f"Of {number:,} analyses: half took less than {median:.2f} s, one in a hundred more than {late:.2f} s; "
         f"{duration(total)} of work in all.",
+    )
+
+
+def show_near_duplicates(report: AuditReport) -> Table | Markdown:
+    """Which copies exports leave out, or would leave out, since a sharper photo of the same moment is there."""
+    found = report.near_duplicates
+    if not found.copies:
+        return Markdown("Nobody is in two photos of one burst.")
+    number, rest = several(len(found.copies), "copy", "copies"), len(found.copies) - LISTED
+    bursts = several(found.bursts, "burst")
+    said = (
+        f'{number} in {bursts}. All are delivered: near_duplicates = "best" under [photos] in facesort.toml, or '
+        "`facesort export DIR --near-duplicates best` for once, leaves these out."
+        if found.kept
+        else f'{number} in {bursts}. Exports and what is published leave them out; near_duplicates = "keep" under '
+        "[photos] in facesort.toml takes them in."
+    )
+    more = (
+        f" {rest:,} more are not shown: an export lists them in _left_out.csv." if rest > 0 else ""
+    )
+    return Table(
+        ("Photo", "Folder", "Delivered instead"), found.copies[:LISTED], note=f"{said}{more}"
     )
 
 

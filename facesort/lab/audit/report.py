@@ -11,6 +11,7 @@ from typing import Any
 from facesort.core.clocks import CameraPhotos
 from facesort.core.records import PhotoRef, Position
 from facesort.core.stored import StoredFace
+from facesort.engine.delivery.plan import plan_delivery
 from facesort.errors import SettingsError
 from facesort.lab.audit.comparison import Comparison, compare_runs
 from facesort.lab.audit.tables import MAX_ROWS
@@ -22,6 +23,7 @@ from facesort.lab.shared.saved_runs import SavedRuns, saved_runs
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import Reason
+from facesort.settings import Settings
 from facesort.store.queries import Store, audit, cameras, reports
 from facesort.store.queries.audit import DropRow, SourceRow
 from facesort.store.queries.cameras import Camera, CameraClock
@@ -33,6 +35,24 @@ LISTED = 100  # rows of a list of files
 _SLOWEST = 20
 _PLACES = ("Run", "Source", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicates:
+    """Copies that are not the best of their burst in a person's folder.
+
+    Parameters
+    ----------
+    kept : bool
+        Whether they are delivered all the same, as `photos.near_duplicates` says.
+    bursts : int
+        Of two or more photos that are delivered.
+    copies : sequence of (photo, folder, photo that is delivered instead)
+    """
+
+    kept: bool
+    bursts: int
+    copies: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +81,8 @@ class AuditReport:
         The same photos by what they have in common, under the heading of the table.
     persons, coverage, coverage_by_hour, slowest, seconds, withheld
         Rows of the queries of the same names.
+    near_duplicates : NearDuplicates
+        What is left out of exports, or would be.
     clocks, sightings, positions
         What cameras recorded: the answers of `store.queries.cameras`.
     failed : sequence of (path, reason, detail)
@@ -101,6 +123,7 @@ class AuditReport:
     dropped_faces: Sequence[StoredFace] | None
     faceless: Sequence[PhotoRef]
     comparison: Comparison | None
+    near_duplicates: NearDuplicates
     clocks: Sequence[CameraClock]
     sightings: Mapping[Camera, CameraPhotos]
     positions: Sequence[tuple[Position, datetime | None]]
@@ -147,6 +170,11 @@ class AuditReport:
             },
             "shifted": {run.run_id: run.shifted for run in self.runs if run.shifted},
             "runs": len(self.runs),
+            "near_duplicates": {
+                "kept": self.near_duplicates.kept,
+                "bursts": self.near_duplicates.bursts,
+                "copies": len(self.near_duplicates.copies),
+            },
             "withheld": {name: photos for name, photos, _ in self.withheld},
             "fewer_than": {"minimum": self.minimum, "persons": self.short},
             "changed": compared
@@ -242,10 +270,28 @@ def open_audit(
             dropped_faces=audit.dropped_faces(store, faces) if faces else None,
             faceless=audit.faceless_photos(store, faces),
             comparison=compare_runs(store, known, before, after) if known else None,
+            near_duplicates=_near_duplicates(store, opened.settings),
             clocks=cameras.camera_clocks(store),
             sightings=cameras.sightings(store),
             positions=cameras.positions(store),
         )
+
+
+def _near_duplicates(store: Store, settings: Settings) -> NearDuplicates:
+    best = plan_delivery(store, unknown_folder=settings.run.unknown_folder, near_duplicates="best")
+    return NearDuplicates(
+        settings.photos.near_duplicates == "keep",
+        len(best.bursts),
+        [
+            (
+                best.photos[left.photo_id].photo.shown,
+                left.folder,
+                best.photos[left.instead].photo.shown,
+            )
+            for left in best.left_out
+            if left.instead is not None
+        ],
+    )
 
 
 def drops_by_time(store: Store) -> dict[str, list[DropRow]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,14 @@ from store_rows import CORRUPT, MATCHED, add, add_people, photo, record, result
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
+from facesort.core.words import several
+from facesort.engine.delivery.export import export
+from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import SortOptions, run_rematch
 from facesort.engine.review.answers import answer_faces
-from facesort.engine.setup import set_up
+from facesort.engine.setup import open_with_pack, set_up
 from facesort.errors import SettingsError
 from facesort.lab import audit
 from facesort.lab.audit.plots import plot_coverage
@@ -525,3 +529,35 @@ def test_photos_know_their_run_and_who_was_near(job: Job) -> None:
     nobody = [dropped for name, _, dropped, _, _ in people if name is None]
     assert nobody == [len(stood) - withheld - stood.count("only_unknown_faces")]
     assert all(nearest for name, _, dropped, held, nearest in people if name and dropped > held)
+
+
+def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path: Path) -> None:
+    workspace, pack = open_with_pack(job.workspace.root)
+    options = ExportOptions(near_duplicates="best")
+    export(workspace, pack, tmp_path / "out", options, ThreadPoolExecutor(1))
+    with (tmp_path / "out" / "_left_out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        left_out = {
+            (row["photo"], row["folder"], row["instead"])
+            for row in csv.DictReader(stream)
+            if row["why"] == "not_best_of_burst"
+        }
+
+    report = job.report()
+    found = report.near_duplicates
+    shown = audit.show_near_duplicates(report)
+    left = replace(report, near_duplicates=replace(found, kept=False))
+
+    assert left_out
+    assert set(found.copies) == left_out
+    assert isinstance(shown, Table)
+    assert set(shown.rows) == left_out
+    assert "All are delivered" in repr(shown)
+    assert "leave them out" in repr(audit.show_near_duplicates(left))
+    assert report.summary()["near_duplicates"] == {
+        "kept": True,
+        "bursts": found.bursts,
+        "copies": len(left_out),
+    }
+    assert several(len(left_out), "copy", "copies") in repr(shown)
+    nothing = replace(report, near_duplicates=replace(found, copies=[]))
+    assert isinstance(audit.show_near_duplicates(nothing), Markdown)
