@@ -153,38 +153,46 @@ def _slowest(report: AuditReport) -> Table | str:
     )
 
 
-def show_near_duplicates(report: AuditReport) -> Table | Markdown:
-    """Which copies exports leave out, or would leave out, since a sharper photo of the same moment is there."""
-    found = report.near_duplicates
-    if not found.copies:
-        return Markdown("Nobody is in two photos of one burst.")
-    number, rest = several(len(found.copies), "copy", "copies"), len(found.copies) - LISTED
-    bursts = several(found.bursts, "burst")
-    said = (
-        f'{number} in {bursts}. All are delivered: near_duplicates = "best" under [photos] in facesort.toml, or '
-        "`facesort export DIR --near-duplicates best` for once, leaves these out."
-        if found.kept
-        else f'{number} in {bursts}. Exports and what is published leave them out; near_duplicates = "keep" under '
-        "[photos] in facesort.toml takes them in."
-    )
-    more = (
-        f" {rest:,} more are not shown: an export lists them in _left_out.csv." if rest > 0 else ""
-    )
-    return Table(
-        ("Photo", "Folder", "Delivered instead"), found.copies[:LISTED], note=f"{said}{more}"
+def show_left_out(report: AuditReport) -> Sections:
+    """Photos that are not delivered although they could be: with whom, and in place of which."""
+    return Sections(
+        (
+            ("Withheld people", _withheld(report) if report.withheld else "Nobody is withheld."),
+            ("Near duplicates", _near_duplicates(report)),
+        )
     )
 
 
-def show_withheld(report: AuditReport) -> Table | Markdown:
-    """Who is withheld, and which photos with them."""
-    if not report.withheld:
-        return Markdown("Nobody is withheld.")
+def _withheld(report: AuditReport) -> Table:
     return Table(
         ("Person", "Photos withheld", "Copies already in the output"),
         report.withheld,
         note="A photo with two withheld persons counts for both. Copies made earlier stay, because the output is "
         "append-only; corrections.csv lists them.",
     )
+
+
+def _near_duplicates(report: AuditReport) -> Table | str:
+    found = report.near_duplicates
+    if not found.copies:
+        return "Nobody is in two photos of one burst."
+    rest = len(found.copies) - LISTED
+    said = (
+        f"{several(len(found.copies), 'copy', 'copies')} of {several(found.bursts, 'burst')}. "
+        + (
+            'All are delivered: near_duplicates = "best" under [photos] in facesort.toml, or `facesort export DIR '
+            "--near-duplicates best` for once, leaves these out."
+            if found.kept
+            else 'Exports and what is published leave them out; near_duplicates = "keep" under [photos] in '
+            "facesort.toml takes them in."
+        )
+        + (
+            f" {rest:,} more are not shown: an export lists all in _left_out.csv."
+            if rest > 0
+            else ""
+        )
+    )
+    return Table(("Photo", "Folder", "Delivered instead"), found.copies[:LISTED], note=said)
 
 
 def show_changes(report: AuditReport) -> Sections | Markdown:

@@ -240,7 +240,7 @@ def test_who_is_in_too_few_photos_is_shown_first(job: Job) -> None:
 def test_what_was_held_back_is_shown(job: Job) -> None:
     held = sum(reason == "do_not_deliver" for _, reason in job.stood["corrected"].values())
 
-    table = audit.show_withheld(job.report())
+    table = dict(audit.show_left_out(job.report()).parts)["Withheld people"]
 
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [("Person 2", held)]
@@ -544,7 +544,7 @@ def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path:
 
     report = job.report()
     found = report.near_duplicates
-    shown = audit.show_near_duplicates(report)
+    shown = dict(audit.show_left_out(report).parts)["Near duplicates"]
     left = replace(report, near_duplicates=replace(found, kept=False))
 
     assert left_out
@@ -552,7 +552,7 @@ def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path:
     assert isinstance(shown, Table)
     assert set(shown.rows) == left_out
     assert "All are delivered" in repr(shown)
-    assert "leave them out" in repr(audit.show_near_duplicates(left))
+    assert "leave them out" in repr(audit.show_left_out(left))
     assert report.summary()["near_duplicates"] == {
         "kept": True,
         "bursts": found.bursts,
@@ -560,4 +560,4 @@ def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path:
     }
     assert several(len(left_out), "copy", "copies") in repr(shown)
     nothing = replace(report, near_duplicates=replace(found, copies=[]))
-    assert isinstance(audit.show_near_duplicates(nothing), Markdown)
+    assert "Nobody is in two photos" in repr(audit.show_left_out(nothing))
