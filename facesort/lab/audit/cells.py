@@ -153,14 +153,14 @@ def _slowest(report: AuditReport) -> Table | str:
     )
 
 
-def show_left_out(report: AuditReport) -> Sections:
+def show_left_out(report: AuditReport) -> Sections | Markdown:
     """Photos that are not delivered although they could be: with whom, and in place of which."""
-    return Sections(
-        (
-            ("Withheld people", _withheld(report) if report.withheld else "Nobody is withheld."),
-            ("Near duplicates", _near_duplicates(report)),
-        )
-    )
+    alike = report.near_duplicates.copies
+    if not report.withheld and not alike:
+        return Markdown("Nobody is withheld, and nobody is in two photos of one burst.")
+    withheld = _withheld(report) if report.withheld else "Nobody is withheld."
+    again = _near_duplicates(report) if alike else "Nobody is in two photos of one burst."
+    return Sections((("Withheld people", withheld), ("Near duplicates", again)))
 
 
 def _withheld(report: AuditReport) -> Table:
@@ -172,10 +172,8 @@ def _withheld(report: AuditReport) -> Table:
     )
 
 
-def _near_duplicates(report: AuditReport) -> Table | str:
+def _near_duplicates(report: AuditReport) -> Table:
     found = report.near_duplicates
-    if not found.copies:
-        return "Nobody is in two photos of one burst."
     rest = len(found.copies) - LISTED
     said = (
         f"{several(len(found.copies), 'copy', 'copies')} of {several(found.bursts, 'burst')}. "

@@ -240,7 +240,9 @@ def test_who_is_in_too_few_photos_is_shown_first(job: Job) -> None:
 def test_what_was_held_back_is_shown(job: Job) -> None:
     held = sum(reason == "do_not_deliver" for _, reason in job.stood["corrected"].values())
 
-    table = dict(audit.show_left_out(job.report()).parts)["Withheld people"]
+    shown = audit.show_left_out(job.report())
+    assert isinstance(shown, Sections)
+    table = dict(shown.parts)["Withheld people"]
 
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [("Person 2", held)]
