@@ -1,0 +1,206 @@
+"""The web pages of an export, and the pictures that they show.
+
+::
+
+    DIR/
+    ├── index.html             everybody (`_index.html` if a person's folder has this name)
+    └── _gallery/
+        ├── <person>.html      the photos of one person
+        ├── <person>.jpg       the person's face
+        └── ab/ab…-512.webp    smaller versions, by the first digits of the photo's SHA-256
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from facesort.core.derivatives import SUFFIXES, Derivative, DerivedFile, Variant, variants_for
+from facesort.core.routing import UNKNOWN_FOLDER, beside_folders
+from facesort.core.stored import StoredPhoto
+from facesort.core.words import plain
+from facesort.engine.analysis.in_order import derive_again
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
+from facesort.engine.delivery.derivatives import variants_of
+from facesort.engine.delivery.export_folder import ExportFolder
+from facesort.engine.delivery.gallery_faces import FaceOf, best_faces
+from facesort.engine.delivery.index import DeliveredFile
+from facesort.engine.delivery.plan import Delivery
+from facesort.engine.delivery.renderer import Renderer
+from facesort.errors import ImageError, OutputError
+from facesort.images import jpeg_size
+from facesort.pages import Gallery, Person, Photo, event_page, person_page
+from facesort.store import Store
+from facesort.store.queries.derivatives import derived_files
+from facesort.store.queries.gallery import person_summaries
+from facesort.workspace import Workspace
+
+_PLACE = "_gallery"
+_KEY_DIGITS = 20
+_AT_ONCE = 16  # threads
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryPages:
+    """Makes the pages of an export, beside the copies.
+
+    Parameters
+    ----------
+    stored : DerivativeFolder
+        Smaller versions that were made before.
+    known : mapping of str to tuple of DerivedFile
+        Those in it, by the SHA-256 of the output JPEG.
+    names : mapping of folder to str
+        Of persons.
+    faces : mapping of folder to FaceOf
+        Which face shows each person.
+    smaller : dict of str to list of (file, DerivedFile)
+        What was written so far, by the SHA-256 of the output JPEG.
+    cut_out : set of folder
+        Whose face was written.
+    """
+
+    folder: ExportFolder
+    delivery: Delivery
+    renderer: Renderer
+    variants: tuple[Variant, ...]
+    stored: DerivativeFolder
+    known: Mapping[str, tuple[DerivedFile, ...]]
+    names: Mapping[str, str]
+    faces: Mapping[str, FaceOf]
+    smaller: dict[str, list[tuple[str, DerivedFile]]] = field(default_factory=dict)
+    cut_out: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(
+        cls,
+        workspace: Workspace,
+        store: Store,
+        delivery: Delivery,
+        folder: ExportFolder,
+        renderer: Renderer,
+    ) -> GalleryPages:
+        """Of a delivery, with sizes and formats as the settings say."""
+        names = {found.person.folder: found.person.name for found in person_summaries(store)}
+        variants = variants_of(workspace.settings.derivatives)
+        stored, faces = DerivativeFolder.of(workspace), best_faces(delivery, names)
+        return cls(folder, delivery, renderer, variants, stored, derived_files(store), names, faces)
+
+    @property
+    def event_page(self) -> str:
+        """File of the page of everybody."""
+        return beside_folders("index.html", self.delivery.all_folders)
+
+    def files(self) -> set[str]:
+        """All files that it may write."""
+        photos = [self.delivery.photos[key] for key in self.delivery.folders]
+        smaller = {_smaller(photo, variant) for photo in photos for variant in self.variants}
+        folders = self.delivery.all_folders
+        return {self.event_page} | smaller | set(map(_page, folders)) | set(map(_face, folders))
+
+    def add(self, photos: Sequence[StoredPhoto], jpegs: Sequence[bytes | ImageError]) -> None:
+        """Write the smaller versions of some photos, and the faces for which they were chosen.
+
+        Raises
+        ------
+        OutputError
+            If a worker was lost.
+        """
+        there = [(p, j) for p, j in zip(photos, jpegs, strict=True) if isinstance(j, bytes)]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:  # they wait for workers
+            made = list(threads.map(lambda one: self._derived(*one), there))
+        for (photo, jpeg), some in zip(there, made, strict=True):
+            self.smaller[hashlib.sha256(jpeg).hexdigest()] = [
+                self._written(_smaller(photo, one.variant), one) for one in some
+            ]
+            for folder in self.delivery.folders[photo.photo.photo_id]:
+                face = self.faces.get(folder)
+                if face is not None and face.photo_id == photo.photo.photo_id:
+                    self.folder.add(_face(folder), face.cut_out(jpeg))
+                    self.cut_out.add(folder)
+
+    def _derived(self, photo: StoredPhoto, jpeg: bytes) -> Sequence[Derivative]:
+        """From the workspace if all are there, else made by a worker."""
+        asked = variants_for(max(jpeg_size(jpeg)), self.variants)
+        files = {f.variant: f for f in self.known.get(hashlib.sha256(jpeg).hexdigest(), ())}
+        stored = [made for v in asked if v in files and (made := self._read(files[v])) is not None]
+        if len(stored) == len(asked):
+            return stored
+        renderer = self.renderer
+        try:
+            return derive_again(renderer.analyser, photo.photo, renderer.executor, jpeg, asked)
+        except ImageError as error:
+            raise OutputError(
+                f"the gallery's pictures of {photo.photo.path} could not be made ({error}). Run the same command again "
+                "and it goes on, or export without --gallery"
+            ) from error
+
+    def _read(self, file: DerivedFile) -> Derivative | None:
+        data = self.stored.read(file)
+        return None if data is None else Derivative(*_facts(file), data)
+
+    def _written(self, name: str, made: Derivative) -> tuple[str, DerivedFile]:
+        self.folder.add(name, made.data)
+        return name, DerivedFile(*_facts(made))
+
+    def write(self, copies: Sequence[DeliveredFile]) -> None:
+        """Write the pages, of all that was copied."""
+        folders = sorted({copy.folder for copy in copies}, key=self._order)
+        place = {folder: number for number, folder in enumerate(folders)}
+        photos = [
+            self._photo(list(files), place)
+            for _, files in groupby(copies, key=lambda copy: copy.photo_id)
+        ]
+        gallery = Gallery(
+            self.folder.path.name,
+            self.event_page,
+            [self._person(folder) for folder in folders],
+            sorted(photos, key=_by_time),
+        )
+        self.folder.add(gallery.page, event_page(gallery))
+        for key, person in enumerate(gallery.people):
+            self.folder.add(person.page, person_page(gallery, key))
+
+    def _order(self, folder: str) -> tuple[bool, str, str]:
+        return folder == UNKNOWN_FOLDER, plain(self.names.get(folder, folder)), folder
+
+    def _person(self, folder: str) -> Person:
+        name = "" if folder == UNKNOWN_FOLDER else self.names.get(folder, folder)
+        return Person(name, _page(folder), _face(folder) if folder in self.cut_out else "")
+
+    def _photo(self, files: Sequence[DeliveredFile], place: Mapping[str, int]) -> Photo:
+        one, stored = files[0], self.delivery.photos[files[0].photo_id]
+        copies = {place[copy.folder]: copy.file for copy in files}
+        smaller = self.smaller[one.sha256]
+        return Photo(_key(stored), one.width, one.height, stored.taken_at, copies, smaller)
+
+
+def _page(folder: str) -> str:
+    return f"{_PLACE}/{folder}.html"
+
+
+def _face(folder: str) -> str:
+    return f"{_PLACE}/{folder}.jpg"
+
+
+def _key(photo: StoredPhoto) -> str:
+    return photo.sha256[:_KEY_DIGITS]
+
+
+def _smaller(photo: StoredPhoto, variant: Variant) -> str:
+    """File of a smaller version: in a folder of few, since FAT32 takes few files with long names in one."""
+    key = _key(photo)
+    return f"{_PLACE}/{key[:2]}/{key}-{variant.edge}.{SUFFIXES[variant.format]}"
+
+
+def _by_time(photo: Photo) -> tuple[bool, datetime]:
+    return photo.taken_at is None, photo.taken_at or datetime.min
+
+
+def _facts(file: DerivedFile) -> tuple[Variant, int, int, int, str]:
+    """All but the bytes."""
+    return file.variant, file.width, file.height, file.size, file.sha256
