@@ -364,6 +364,7 @@ def export(
     results: Literal["parquet", "csv"] | None = None,
     near_duplicates: NearDuplicates | None = None,
     with_location: bool = False,
+    gallery: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
     """Write a fresh, corrected delivery into a new folder, with a SHA-256 manifest.
@@ -384,6 +385,8 @@ def export(
         Of similar photos taken at once, deliver all or each person's sharpest; by default as the settings say.
     with_location : bool
         Whether where each photo was taken goes into the index and the table of results.
+    gallery : bool
+        Write web pages of the event and of each person; they need no server.
     executor : Executor, optional
         Renders photos that are missing from the output; by default processes on this machine.
 
@@ -404,7 +407,7 @@ def export(
     """
     root = workspace.path if isinstance(workspace, WorkspaceView) else Path(workspace)
     opened, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location, gallery)
     return write_export(opened, pack, Path(folder).absolute(), options, executor)
 
 

@@ -107,6 +107,11 @@ def rematch(context: click.Context, root: Path, as_json: bool) -> None:
     is_flag=True,
     help="Where each photo was taken goes into the index and the table of results.",
 )
+@click.option(
+    "--gallery",
+    is_flag=True,
+    help="Also write web pages: one of the event, one of each person. Open index.html.",
+)
 @click.pass_context
 def export(
     context: click.Context,
@@ -118,6 +123,7 @@ def export(
     results: Literal["parquet", "csv"] | None,
     near_duplicates: NearDuplicates | None,
     with_location: bool,
+    gallery: bool,
 ) -> None:
     """Write a corrected delivery into the new folder DIR.
 
@@ -129,7 +135,7 @@ def export(
     from facesort.engine.setup import open_with_pack
 
     workspace, pack = open_with_pack(root)
-    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location)
+    options = ExportOptions(hard_links, xmp, results, near_duplicates, with_location, gallery)
     report = export_to(workspace, pack, folder.absolute(), options)
     if as_json:
         say_json(asdict(report))
@@ -137,6 +143,8 @@ def export(
         say(f"{report.files} files in {folder}, {report.linked} of them hard links")
         for why, count in report.left_out.items():
             say(f"{count:>6} left out  {why}")
+        if report.gallery:
+            say(f"open {folder / report.gallery} in a browser")
         say(f"check it with: cd {shlex.quote(str(folder))} && sha256sum -c --quiet _SHA256SUMS")
     if report.no_links:
         say(f"hard links are not possible there: {report.no_links}; copied instead", err=True)

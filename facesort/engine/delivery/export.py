@@ -11,6 +11,7 @@ from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.export_files import ExportOptions, ExportWriter
 from facesort.engine.delivery.export_folder import ExportFolder
+from facesort.engine.delivery.gallery_pages import GalleryPages
 from facesort.engine.delivery.plan import plan_delivery
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import OutputError, because
@@ -34,6 +35,8 @@ class ExportReport:
         Photos whose copy is lost and cannot be rendered again; their reasons are in `left_out`.
     unplugged : tuple of str
         Sources of these photos that are not there.
+    gallery : str
+        The web page to begin with, relative to the export; empty if none was asked for.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class ExportReport:
     no_links: str = ""
     not_rendered: int = 0
     unplugged: tuple[str, ...] = ()
+    gallery: str = ""
 
 
 def export(
@@ -85,7 +89,13 @@ def export(
             near_duplicates=options.near_duplicates or settings.photos.near_duplicates,
         )
         renderer = Renderer(analyser, pool, settings.output, lambda *_: None)
-        writer = ExportWriter(ExportFolder(folder), options, renderer)
+        files = ExportFolder(folder)
+        pages = (
+            GalleryPages.of(workspace, store, delivery, files, renderer)
+            if options.gallery
+            else None
+        )
+        writer = ExportWriter(files, options, renderer, pages)
         try:
             writer.write(delivery, store)
         except OSError as error:
@@ -103,6 +113,7 @@ def export(
         writer.no_links,
         len(writer.lost),
         tuple(name for name in sorted(needed) if _is_unplugged(settings.sources.get(name))),
+        pages.event_page if pages else "",
     )
 
 

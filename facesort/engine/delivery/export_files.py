@@ -5,6 +5,7 @@
     DIR/
     ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
     ├── index.*          who is in which copy, for programs: .parquet and .jsonl
+    ├── index.html        on request: web pages; and _gallery/, see `gallery_pages`
     ├── _left_out.csv     every photo that is missing here or from a folder it could be in, and why
     ├── _results.*        on request: all photos, who is in them, and the distances
     ├── _SHA256SUMS       for `sha256sum -c`; written last
@@ -29,6 +30,7 @@ from facesort.core.routing import PARTIAL, beside_folders
 from facesort.core.stored import StoredPhoto
 from facesort.core.xmp import sidecar
 from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
+from facesort.engine.delivery.gallery_pages import GalleryPages
 from facesort.engine.delivery.index import (
     INDEX_NAMES,
     DeliveredFile,
@@ -67,6 +69,8 @@ class ExportOptions:
         Whether everybody gets all photos of a burst or only the best; None: as ``photos.near_duplicates`` says.
     with_location : bool
         Whether where photos were taken goes into the index and the table.
+    gallery : bool
+        Write web pages of the event and of each person.
     """
 
     hard_links: bool = False
@@ -74,6 +78,7 @@ class ExportOptions:
     results: Literal["parquet", "csv"] | None = None
     near_duplicates: NearDuplicates | None = None
     with_location: bool = False
+    gallery: bool = False
 
     def __post_init__(self) -> None:
         if self.results not in ("parquet", "csv", None):
@@ -87,6 +92,7 @@ class ExportWriter:
     folder: ExportFolder
     options: ExportOptions
     renderer: Renderer
+    pages: GalleryPages | None
     copies: list[DeliveredFile] = field(default_factory=list)
     lost: list[LeftOut] = field(default_factory=list)
     linked: int = 0
@@ -102,6 +108,8 @@ class ExportWriter:
         self._write_index(delivery, store)
         if self.options.results:
             self._write_results(delivery, store)
+        if self.pages:
+            self.pages.write(self.copies)
         self.folder.finish()
 
     def _names(self, delivery: Delivery) -> set[str]:
@@ -110,13 +118,17 @@ class ExportWriter:
         sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
         index = {_HALF_INDEX, *(beside_folders(n, delivery.all_folders) for n in INDEX_NAMES)}
         results = {f"_results.{self.options.results}", self._half_results()}
-        always = {LEFT_OUT, MANIFEST} | copies | sidecars | index
+        pages = self.pages.files() if self.pages else set()
+        always = {LEFT_OUT, MANIFEST} | copies | sidecars | index | pages
         return always | results if self.options.results else always
 
     def _copy(self, delivery: Delivery, keys: Sequence[int]) -> None:
         """Write the copies of some photos."""
         some = [delivery.photos[key] for key in keys]
-        for photo, jpeg in zip(some, self.renderer.results(some), strict=True):
+        found = self.renderer.results(some)
+        if self.pages:
+            self.pages.add(some, found)
+        for photo, jpeg in zip(some, found, strict=True):
             key, files = photo.photo.photo_id, delivery.files(photo.photo.photo_id)
             if isinstance(jpeg, bytes):
                 self._copy_photo(photo, files, jpeg)
@@ -164,7 +176,13 @@ class ExportWriter:
         self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
     def _write_index(self, delivery: Delivery, store: Store) -> None:
-        rows = index_rows(store, delivery, self.copies, with_location=self.options.with_location)
+        rows = index_rows(
+            store,
+            delivery,
+            self.copies,
+            derivatives=self.pages.smaller if self.pages else {},
+            with_location=self.options.with_location,
+        )
         for name, data in index_files(store, rows, self.folder.path / _HALF_INDEX).items():
             self.folder.add(beside_folders(name, delivery.all_folders), data)
 

@@ -144,7 +144,7 @@ class ExportFolder:
     def _place(self, file: str) -> Path:
         """Path of a file that is to be written, after its folder is made and half a file is removed."""
         target = self.path / file
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         remove_own(self.path / _partial(file), below=self.path)
         return target
 
