@@ -67,6 +67,7 @@ def test_export_lists_what_is_left_out(workspace: Workspace, tmp_path: Path) -> 
         "no_links": "",
         "not_rendered": 0,
         "unplugged": [],
+        "gallery": "",
     }
     assert run(workspace, "export", str(tmp_path / "new"))[0] == 1  # it is finished
 
