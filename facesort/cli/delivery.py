@@ -183,6 +183,7 @@ def derive(context: click.Context, root: Path, as_json: bool) -> None:
             f"{several(report.photos, 'photo')} delivered: {several(report.made, 'file')} made, {report.kept:,} were "
             f"there, {report.removed:,} removed that nothing needs"
         )
+        say(f"{several(report.pictures, 'picture')} of persons made")
         say(f"in {workspace.derivatives}")
     for path, why in report.failed.items() if not as_json else ():
         say(f"nothing was made of {path}  {why}", err=True)

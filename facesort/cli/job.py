@@ -201,16 +201,18 @@ def _unreadable(report: Mapping[str, Any]) -> int:
 def verify(
     context: click.Context, root: Path, as_json: bool, repair: bool, folder: Path | None
 ) -> None:
-    """Compare the SHA-256 of every output file with the commit log.
+    """Compare the SHA-256 of every output file with the commit log, and of derivatives with their names.
 
     Changes nothing that is in the output. Exit code 1 if a file is missing, changed or unreadable; with --repair or
     --accept-output 3, if it still is at the end.
     """
-    from facesort.engine.delivery.verify import verify_output
+    from facesort.engine.delivery.derivative_folder import DerivativeFolder
+    from facesort.engine.delivery.verify import verify_derivatives, verify_output
     from facesort.engine.job.output import accept_output, written
     from facesort.engine.job.repair import Watch, repair_output
     from facesort.engine.job.roots import another_output
     from facesort.engine.setup import open_with_pack
+    from facesort.store.queries.derivatives import needed_files
     from facesort.workspace import open_workspace
 
     watch = partial(tqdm, unit="file", disable=True if as_json else None)
@@ -227,7 +229,11 @@ def verify(
         with workspace.open_store(read_only=True) as store:
             writes, unneeded = written(store)
         result = verify_output(workspace.settings.output, watch(writes)).excusing(unneeded)
-    report = asdict(result) | report
+    workspace = open_workspace(root)
+    with workspace.open_store(read_only=True) as store:
+        derived = needed_files(store)
+    checked = verify_derivatives(DerivativeFolder.of(workspace), derived)
+    report = asdict(result) | report | {"derivatives": asdict(checked)}
     if as_json:
         say_json(report)
     else:
@@ -251,6 +257,14 @@ def _verify_text(report: Mapping[str, Any]) -> list[str]:
     if report["removed"]:
         lines.append(
             f"{len(report['removed'])} are gone that nobody needs: in corrections.csv, or of somebody who was removed"
+        )
+    derivatives = report["derivatives"]
+    if derivatives["verified"]:
+        lines.append(f"{derivatives['verified']} derivatives verified")
+    if derivatives["wrong"]:
+        wrong = len(derivatives["wrong"])
+        lines.append(
+            f"{wrong} derivatives are missing or changed: `facesort derive` makes them again"
         )
     if "output" in report:
         lines.append(f"the output is now {report['output']}")

@@ -72,6 +72,28 @@ class Derivative(DerivedFile):
     data: bytes = field(repr=False)
 
 
+THUMBNAIL = Variant("jpeg", 300, 90)
+"""Picture of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """Picture of a person: of their best face, or the one that a user chose.
+
+    Parameters
+    ----------
+    face_id : int or None
+        None: a reference that is no face of the event.
+    jpeg_sha256 : str
+        Of the output JPEG, or of the reference's crop, that it was made from.
+    """
+
+    person_id: int
+    face_id: int | None
+    jpeg_sha256: str
+    file: DerivedFile
+
+
 def variants_for(edge: int, variants: Iterable[Variant]) -> tuple[Variant, ...]:
     """Variants that a picture of some long edge has, largest first.
 

@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.derivatives import Derivative
 from facesort.reasons import Reason, Remark
 
 Pixels = NDArray[np.uint8]
@@ -226,6 +227,8 @@ class Analysis:
     faces : tuple of Face
     jpeg : bytes
         The output JPEG; empty where the photo has no face or failed.
+    derivatives : tuple of Derivative
+        Smaller versions of it, if the settings ask for them.
     detail : str
         What was found, in words, if it failed or is damaged.
     seconds : float
@@ -246,6 +249,7 @@ class Analysis:
     info: PhotoInfo | None = None
     faces: tuple[Face, ...] = ()
     jpeg: bytes = b""
+    derivatives: tuple[Derivative, ...] = ()
     failure: Reason | None = None
     detail: str = ""
     seconds: float = 0.0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+from facesort.core.derivatives import Variant
 from facesort.core.looks import detail_edge
 from facesort.core.paths import from_text
 from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
@@ -28,6 +29,7 @@ from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import (
     WORKING_EDGE,
     LoadedPhoto,
+    derive,
     encode_crop,
     encode_output,
     load_photo,
@@ -57,6 +59,8 @@ class Analyser:
         Runs the recogniser (see `faces.backends`).
     crop : CropEncoder
         Encodes the thumbnails of faces.
+    variants : tuple of Variant
+        Smaller versions to be made of each output JPEG.
     """
 
     roots: Mapping[str, Path]
@@ -65,6 +69,7 @@ class Analyser:
     threads: int = 1
     backend: Backend = "onnxruntime"
     crop: CropEncoder = _CROP
+    variants: tuple[Variant, ...] = ()
 
     def path_of(self, photo: PhotoRef) -> Path:
         """Where a photo is on the disk.
@@ -211,13 +216,15 @@ def _analyse(analyser: Analyser, task: Task) -> Analysis:
     turn = 0 if loaded.hangs else turn_of((f.turn for f in faces), (f.score for f in faces))
     upright = turn if analyser.photos.auto_upright else 0
     told = (Remark.TURNED,) * bool(turn) + (Remark.UPRIGHT,) * bool(upright)
+    jpeg = _output(loaded, upright) if faces else b""
     return Analysis(
         key,
         digest,
         info=replace(info, remarks=info.remarks + told),
         faces=faces,
         detail=loaded.damage,
-        jpeg=_output(loaded, upright) if faces else b"",
+        jpeg=jpeg,
+        derivatives=derive(jpeg, analyser.variants) if jpeg and analyser.variants else (),
         phash=perceptual_hash(loaded.pixels),
         shot_of=None if part is None else part.shot_of,
         turn=turn,

@@ -14,6 +14,7 @@ from facesort.engine.analysis.in_order import derive_again
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.renderer import Renderer
+from facesort.engine.delivery.thumbnails import point_to_thumbnails, update_thumbnails
 from facesort.errors import ImageError, resources_explained
 from facesort.faces.protocol import ModelPack
 from facesort.files import remove_own
@@ -22,7 +23,7 @@ from facesort.settings import DerivativeSettings
 from facesort.store import Store
 from facesort.store.job.derivatives import drop_derivatives, record_derivatives
 from facesort.store.queries.deliveries import wanted_folders
-from facesort.store.queries.derivatives import derived_files
+from facesort.store.queries.derivatives import derived_files, needed_files
 from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace
 
@@ -41,6 +42,8 @@ class DeriveReport:
         That are delivered.
     made, kept, removed : int
         Files: made now, there already, and taken away because nothing that is delivered needs them.
+    pictures : int
+        Of persons, made now.
     failed : dict of str to str
         Photos of which nothing could be made, and why.
     """
@@ -49,6 +52,7 @@ class DeriveReport:
     made: int = 0
     kept: int = 0
     removed: int = 0
+    pictures: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -99,7 +103,7 @@ def derive_all(
 
 @dataclass(frozen=True, slots=True)
 class Deriving:
-    """Smaller versions of all that is delivered.
+    """Smaller versions of all that is delivered, and pictures of the persons in it.
 
     Parameters
     ----------
@@ -107,6 +111,7 @@ class Deriving:
         Those that are delivered, by the SHA-256 of their output JPEG, with the copies that have it.
     """
 
+    workspace: Workspace
     store: Store
     folder: DerivativeFolder
     renderer: Renderer
@@ -125,7 +130,7 @@ class Deriving:
                 same = tuple(copy for copy in photo.copies if copy.sha256 == first.sha256)
                 photos[first.sha256] = replace(photo, copies=same)
         folder, variants = DerivativeFolder.of(workspace), variants_of(settings.derivatives)
-        return cls(store, folder, renderer, variants, photos, DeriveReport(len(photos)))
+        return cls(workspace, store, folder, renderer, variants, photos, DeriveReport(len(photos)))
 
     def run(self, watch: Watch, *, check: bool) -> DeriveReport:
         """Make what is missing, then remove what nothing needs.
@@ -146,6 +151,11 @@ class Deriving:
         jpegs = iter(watch(list(todo)))
         while some := list(islice(jpegs, _AT_ONCE)):
             self._make({jpeg: todo[jpeg] for jpeg in some})
+        photos = self.photos.values()
+        self.report.pictures = update_thumbnails(
+            self.store, self.folder, self.renderer, photos, check=check
+        )
+        point_to_thumbnails(self.workspace, self.store)
         self._remove_what_nothing_needs()
         return self.report
 
@@ -197,7 +207,6 @@ class Deriving:
                     if jpeg not in self.photos or file.variant not in self.variants
                 ],
             )
-        needed = {file.name for files in derived_files(self.store).values() for file in files}
-        for path in self.folder.others(needed):
+        for path in self.folder.others({file.name for file in needed_files(self.store)}):
             remove_own(path, below=self.folder.below)
             self.report.removed += 1

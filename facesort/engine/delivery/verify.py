@@ -1,4 +1,4 @@
-"""Verify that every file of the commit log is in the output with the logged content."""
+"""Verify that every file of the commit log is in the output with the logged content; and derivatives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from facesort.core.derivatives import DerivedFile
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.errors import short_of
 from facesort.files import file_sha256
 from facesort.store.queries.commit_log import LoggedWrite
@@ -56,6 +58,34 @@ class Verification:
             missing=tuple(target for target in self.missing if target not in unneeded),
             removed=tuple(target for target in self.missing if target in unneeded),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DerivativeCheck:
+    """Result of re-hashing the derivatives: what is wrong with them, `facesort derive` makes again.
+
+    Parameters
+    ----------
+    verified : int
+        Files with the content that they are named by.
+    wrong : tuple of str
+        Files that are missing, changed or not readable, below the folder of derivatives.
+    """
+
+    verified: int
+    wrong: tuple[str, ...]
+
+
+def verify_derivatives(folder: DerivativeFolder, files: Iterable[DerivedFile]) -> DerivativeCheck:
+    """Re-hash derivatives.
+
+    Parameters
+    ----------
+    files : iterable of DerivedFile
+        From `facesort.store.queries.derivatives.needed_files`.
+    """
+    found = {file.key: folder.holds(file) for file in files}
+    return DerivativeCheck(sum(found.values()), tuple(k for k, right in found.items() if not right))
 
 
 def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from facesort.clock import Clock
 from facesort.engine.delivery.corrections import update_corrections
+from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import journal
@@ -62,9 +63,10 @@ def one_opening(workspace: Workspace) -> Iterator[Workspace]:
 
 
 def _follow(workspace: Workspace, store: Store) -> None:
-    """Update `corrections.csv`, unless more actions follow at once."""
+    """Update what is written beside the database, unless more actions follow at once."""
     if not isinstance(workspace, OneOpening):
         update_corrections(workspace, store)
+        update_pointer(workspace, store)
 
 
 @contextmanager

@@ -6,19 +6,21 @@ COMMITTING carries out the plan and can be repeated from any point.  The README 
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice, tee
 
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, File, PhotoRef
 from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.in_order import analyse_in_order, render_again
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
+from facesort.engine.delivery.derivatives import Deriving
 from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.job.commit import Committer, mark_of
 from facesort.engine.job.decide import (
@@ -124,12 +126,12 @@ class Run:
         self.finish_commits(executor)
         pending = files.pending_batches(self.store, self.sources)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
-        batches, ahead, read = itertools.tee((files.batch_files(self.store, b) for b in pending), 3)
+        batches, ahead, read = tee((files.batch_files(self.store, b) for b in pending), 3)
         reading = Reading(self.store, self.known, self.workspace.settings.photos.pairs)
         tasks = reading.tasks(zip(pending, ahead, strict=True))
         analyses = self._monitored(
             analyse_in_order(self.analyser, tasks, executor, failed=reading.failed),
-            itertools.chain.from_iterable(read),
+            chain.from_iterable(read),
         )
         for batch_id, batch in zip(pending, batches, strict=True):
             self._sort_batch(batch_id, batch, analyses, executor)
@@ -180,7 +182,7 @@ class Run:
         all_faces = everything or rematch.groups is not None
         changes = find_changes(self.store, rematch, everything=all_faces)
         report = RematchReport()
-        while some := list(itertools.islice(changes, files.BATCH_SIZE)):
+        while some := list(islice(changes, files.BATCH_SIZE)):
             report += self._rematch_batch(some, renderer)
         if rematch.groups is not None:
             runs.record_groups(self.store, self.run_id, rematch.groups.record())
@@ -219,6 +221,15 @@ class Run:
         log.info("re-match batch %d: %s, %.1f s", batch_id, report, seconds)
         return report
 
+    def derive(self, executor: Executor) -> None:
+        """Make the derivatives of what was delivered without them, as by a re-match, if the settings ask for them."""
+        if self.workspace.settings.derivatives.enabled:
+            renderer = Renderer(self.analyser, executor, self.output.path, _ignore)
+            report = Deriving.of(self.workspace, self.store, renderer).run(iter, check=False)
+            for path, why in report.failed.items():
+                log.warning("no derivatives of %s: %s", path, why)
+            self.options.at("derived")
+
     def finish(self, state: str) -> None:
         """Record how the run ended."""
         if state == "finished":  # of several files with one content, another one may stand for it
@@ -249,20 +260,21 @@ class Run:
         self.progress.batch_moved("PENDING", "PROCESSING")
         at("processing")
         waiting = time.perf_counter()
-        found = list(itertools.islice(analyses, len(batch)))
+        found = list(islice(analyses, len(batch)))
         waited = time.perf_counter() - waiting
         decided = decide_batch(found, self.gallery, self.first_rules, self.known)
         stand = standings_of(decided, self.ask)
         results = results_of(decided, stand)
         writes = plan_batch(decided, batch, stand)
-        wanted = {w.photo_id for w in writes}
-        staging = Staging.of(self.workspace, batch_id)
-        staging.write(d.analysis.jpeg for d in decided if d.decided and d.photo_id in wanted)
+        wanted = {w.photo_id: w.sha256 for w in writes}
+        copied = [d for d in decided if d.decided and d.photo_id in wanted]
+        Staging.of(self.workspace, batch_id).write(d.analysis.jpeg for d in copied)
+        derived = {wanted[d.photo_id]: d.analysis.derivatives for d in copied}
+        DerivativeFolder.of(self.workspace).write(chain.from_iterable(derived.values()))
         at("staged")
         with self.store.transaction():
-            photos.record_batch(
-                self.store, BatchRecord(batch_id, results, writes), self.analyser.pack.pack_id
-            )
+            record = BatchRecord(batch_id, results, writes, derived)
+            photos.record_batch(self.store, record, self.analyser.pack.pack_id)
             at("recording")
         at("recorded")
         self.gallery = learn(self.gallery, decided)

@@ -13,6 +13,7 @@ from facesort.core.calibration import gallery_fingerprint
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.corrections import write_corrections
+from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.intake import Intake, take_in
 from facesort.engine.job.output import open_output
@@ -58,6 +59,7 @@ def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None 
     """
     with _running(workspace, pack, options or SortOptions(), "sort") as (run, executor):
         run.sort(executor)
+        run.derive(executor)
     return run.run_id
 
 
@@ -82,6 +84,7 @@ def run_rematch(
     with _running(workspace, pack, options or SortOptions(), "rematch") as (run, executor):
         run.finish_commits(executor)
         report = run.rematch(executor, everything=True)
+        run.derive(executor)
     return run.run_id, report
 
 
@@ -154,7 +157,10 @@ def _run_in(
         intake = take_in(store, places, apart, settings.photos.pairs)
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
-    analyser = Analyser({**settings.sources, **places}, pack, settings.photos, backend=backend)
+    variants = variants_of(settings.derivatives) if settings.derivatives.enabled else ()
+    analyser = Analyser(
+        {**settings.sources, **places}, pack, settings.photos, backend=backend, variants=variants
+    )
     run_id = runs.start_run(
         store,
         kind,

@@ -1,9 +1,10 @@
 """Forget: erase a person, or all unknown faces, from a workspace for good.
 
 Files that can be made again are removed first: staged copies, progress files, uploads.  Then the database is rewritten
-without the erased rows, and replaces the old one in one rename.  Before the rename everything is as it was, and
-`forget` can be run again; after it the rows are gone, and the old file is overwritten where the disk allows it.  What
-an interruption leaves behind is never the only copy of anything, and is removed when the workspace is used next.
+without the erased rows, derivatives that it does not list are erased, and it replaces the old one in one rename.
+Before the rename nothing is lost, and `forget` can be run again; after it the rows are gone, and the old file is
+overwritten where the disk allows it.  What an interruption leaves behind is never the only copy of anything, and is
+removed when the workspace is used next.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facesort.engine.delivery.corrections import update_corrections
+from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.known_backups import KnownBackup
-from facesort.engine.privacy.own_files import erase_files, overwrite
+from facesort.engine.privacy.own_files import erase_derivatives, erase_files, overwrite
 from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
 from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_unknown, traces_of
 from facesort.store.queries.commit_log import some_targets
+from facesort.store.queries.derivatives import needed_files
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -115,9 +118,13 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
             deleted = _no_longer_there(workspace, store, traces) if name is not None else ()
         backups = known_backups.settle(workspace.root)
         files, left = erase_files(workspace)
-        rows = _rewrite(workspace, lambda store: replace(_chosen(store, name), deleted=deleted))
+        rows, derivatives = _rewrite(
+            workspace, lambda store: replace(_chosen(store, name), deleted=deleted)
+        )
         with workspace.open_store() as store:
             update_corrections(workspace, store)
+            update_pointer(workspace, store)
+        files += derivatives
         return Forgotten(traces, deleted, rows, tuple(files), tuple(left), tuple(backups))
 
 
@@ -147,8 +154,18 @@ def _no_longer_there(workspace: Workspace, store: Store, traces: Traces) -> tupl
     return tuple(file for file in traces.delivered if not os.path.lexists(output / file))
 
 
-def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[str, int]:
-    """Replace the database by one without the chosen rows; returns their number by table."""
+def _rewrite(
+    workspace: Workspace, choose: Callable[[Store], Erasure]
+) -> tuple[dict[str, int], list[Path]]:
+    """Replace the database by one without the chosen rows.
+
+    Returns
+    -------
+    dict of table to int
+        Rows that were left out.
+    list of Path
+        Derivatives that were erased.
+    """
     old, new = workspace.database, workspace.new_database
     with workspace.open_store() as store:
         erasure = choose(store)
@@ -160,10 +177,13 @@ def _rewrite(workspace: Workspace, choose: Callable[[Store], Erasure]) -> dict[s
             raise StoreLockedError(
                 f"{old} was changed by another program meanwhile; nothing was erased. Close that program and try again"
             )
+        with Store.open(new, read_only=True) as store:
+            needed = {file.name for file in needed_files(store)}
+        erased = erase_derivatives(workspace, needed)
         _replace(new, old)
     finally:
         workspace.remove_leftovers()
-    return rows
+    return rows, erased
 
 
 def _stamp(database: Path) -> tuple[int, int, bool]:

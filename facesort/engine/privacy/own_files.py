@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.privacy.known_backups import LIST
 from facesort.errors import WorkspaceError, because
 from facesort.files import Kind, kind_of, open_own, remove_own, remove_own_folder
@@ -27,6 +28,7 @@ _ERASED = tuple(
         (r"upload-\w{8}", r"\d+", r"[^/]+"),
         (r"facesort\.duckdb\.tmp", r"duckdb_temp_[^/]+"),
         (r"corrections\.csv|\.corrections\.csv\.new",),
+        ("derivatives", r"persons\.json|\.persons\.json\.new"),
     )
 )
 _EMPTY = tuple(
@@ -54,7 +56,7 @@ _KEPT = frozenset(
 
 
 def erase_files(workspace: Workspace) -> tuple[list[Path], list[Path]]:
-    """Erase such files.
+    """Erase such files, but not derivatives: see `erase_derivatives`.
 
     Returns
     -------
@@ -70,15 +72,30 @@ def erase_files(workspace: Workspace) -> tuple[list[Path], list[Path]]:
     """
     root = workspace.root
     erased, left = [], []
+    derivatives = set(DerivativeFolder.of(workspace).others(()))
     for path in _entries(root, _DEPTH):
         parts = path.relative_to(root).parts
         if kind_of(path) is Kind.FILE and _matches(parts, _ERASED):
             _erase(path, root)
             erased.append(path)
-        elif parts not in _KEPT and parts[0] != workspace.packs.name:
+        elif path not in derivatives and parts not in _KEPT and parts[0] != workspace.packs.name:
             left.append(path)
     _remove_empty_folders(root)
     return erased, left
+
+
+def erase_derivatives(workspace: Workspace, needed: Collection[str]) -> list[Path]:
+    """Erase derivatives but those with some names; returns what was erased.
+
+    Raises
+    ------
+    WorkspaceError
+        If the disk fails.
+    """
+    erased = list(DerivativeFolder.of(workspace).others(needed))
+    for path in erased:
+        _erase(path, workspace.root)
+    return erased
 
 
 def _entries(folder: Path, depth: int) -> Iterator[Path]:

@@ -1,10 +1,10 @@
-"""Which smaller version belongs to which output JPEG."""
+"""Which smaller version belongs to which output JPEG, and which picture to which person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from facesort.core.derivatives import DerivedFile, Variant
+from facesort.core.derivatives import DerivedFile, Thumbnail, Variant
 from facesort.store.store import Store
 
 _COLUMNS = "jpeg_sha256", "format", "edge", "quality", "width", "height", "size", "sha256"
@@ -33,4 +33,21 @@ def drop_derivatives(store: Store, gone: Iterable[tuple[str, Variant]]) -> None:
         "unnest(?::INTEGER[]) AS edge, unnest(?::INTEGER[]) AS quality) g WHERE d.jpeg_sha256 = g.jpeg_sha256 "
         "AND d.format = g.format AND d.edge = g.edge AND d.quality = g.quality",
         [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def replace_thumbnails(store: Store, found: Sequence[Thumbnail]) -> None:
+    """Put these pictures of persons in place of all that there are.  Inside a transaction."""
+    store.execute("DELETE FROM thumbnail")
+    store.insert(
+        "thumbnail",
+        {
+            "person_id": [one.person_id for one in found],
+            "face_id": [one.face_id for one in found],
+            "jpeg_sha256": [one.jpeg_sha256 for one in found],
+            "width": [one.file.width for one in found],
+            "height": [one.file.height for one in found],
+            "size": [one.file.size for one in found],
+            "sha256": [one.file.sha256 for one in found],
+        },
     )

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from facesort.core.derivatives import DerivedFile
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, PhotoInfo, PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
+from facesort.store.job.derivatives import record_derivatives
 from facesort.store.job.faces import insert_decisions
 from facesort.store.job.files import next_file_id
 from facesort.store.store import Store, blob
@@ -73,11 +75,18 @@ class PhotoResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """All that one batch adds to the store."""
+    """All that one batch adds to the store.
+
+    Parameters
+    ----------
+    derivatives : mapping of str to sequence of DerivedFile
+        By the SHA-256 of the output JPEG.
+    """
 
     batch_id: int
     results: tuple[PhotoResult, ...]
     writes: tuple[PlannedWrite, ...]
+    derivatives: Mapping[str, Sequence[DerivedFile]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -200,6 +209,7 @@ def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
     )
     _insert_learned(store, record, face_ids)
     insert_writes(store, record.batch_id, record.writes)
+    record_derivatives(store, record.derivatives)
     store.execute("UPDATE batch SET state = 'COMMITTING' WHERE batch_id = ?", [record.batch_id])
 
 

@@ -112,6 +112,17 @@ AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), f
 SELECT * FROM old.published
 WHERE NOT coalesce(person_id IN (FROM gone_person) AND state = 'dead' AND reason = 'name_taken', false)
 """,
+        # Of photos that belong to somebody who stays.
+        "derivative": """
+SELECT * FROM old.derivative WHERE jpeg_sha256 IN (
+    SELECT w.sha256 FROM old.write w JOIN old.wanted_copy c USING (photo_id)
+    WHERE w.status <> 'failed' AND NOT c.removed
+    AND coalesce(c.person_id NOT IN (FROM gone_person), w.photo_id NOT IN (FROM changed_photo)))
+""",
+        "thumbnail": """
+SELECT * FROM old.thumbnail WHERE person_id NOT IN (FROM gone_person)
+AND coalesce(face_id NOT IN (FROM gone_face), true)
+""",
         # Where a photo was taken tells where who is in it was: of all photos of the shot.
         "photo": """
 SELECT p.* REPLACE (if(c.shot_id IS NULL, latitude, NULL) AS latitude,

@@ -67,12 +67,14 @@ def derive(workspace: Workspace, pack: ModelPack) -> DeriveReport:
 
 def test_each_delivered_photo_has_all_and_no_other_has_any(job: Job) -> None:
     workspace, _ = job
-    assert derive(*job) == DeriveReport(photos=3, made=FILES)
+    assert derive(*job) == DeriveReport(photos=3, made=FILES, pictures=3)
     with workspace.open_store(read_only=True) as store:
         found = derived_files(store)
         copies = dict(store.rows("SELECT DISTINCT sha256, photo_id FROM write"))
     assert found.keys() == copies.keys()
-    assert len(tree(workspace.derivatives)) == FILES
+    assert (
+        len(tree(workspace.derivatives)) == FILES + 3 + 1
+    )  # pictures of persons, and whose they are
     for files in found.values():
         shapes = [(f.variant.format, f.variant.edge, f.width, f.height) for f in files]
         assert shapes == [
@@ -107,7 +109,7 @@ def test_what_is_missing_or_damaged_is_made_again(job: Job, whole: dict[str, str
     assert derive(*job) == DeriveReport(photos=3, made=3, kept=FILES - 3)
     assert tree(workspace.derivatives) == whole
     shutil.rmtree(workspace.derivatives)  # as after a restore
-    assert derive(*job) == DeriveReport(photos=3, made=FILES)
+    assert derive(*job) == DeriveReport(photos=3, made=FILES, pictures=3)
     assert tree(workspace.derivatives) == whole
 
 
@@ -142,7 +144,7 @@ def test_other_settings_replace_what_was_made(job: Job) -> None:
             assert [(f.variant.format, f.width) for f in files] == [
                 ("avif", 100), ("webp", 100), ("avif", 640), ("webp", 640),
             ]  # fmt: skip
-    assert len(tree(workspace.derivatives)) == 12
+    assert len(tree(workspace.derivatives)) == 12 + 4
     assert derive(*again) == DeriveReport(photos=3, kept=12)
 
 
@@ -150,8 +152,8 @@ def test_who_is_withheld_keeps_none(job: Job) -> None:
     workspace, _ = job
     derive(*job)
     set_delivery(workspace, "Person 3", deliver=False)
-    assert derive(*job) == DeriveReport(photos=2, kept=FILES - 4, removed=4)
-    assert len(tree(workspace.derivatives)) == FILES - 4
+    assert derive(*job) == DeriveReport(photos=2, kept=FILES - 4, removed=5)
+    assert len(tree(workspace.derivatives)) == FILES - 4 + 3
 
 
 def test_what_is_not_ours_stays(job: Job, caplog: pytest.LogCaptureFixture) -> None:

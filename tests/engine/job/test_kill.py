@@ -27,7 +27,7 @@ from synthetic_event import (
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import open_with_pack
-from facesort.settings import load_settings, save_settings
+from facesort.settings import DerivativeSettings, load_settings, save_settings
 from facesort.store.queries.commit_log import verified_writes
 
 # Every edge, in the order in which a batch passes them; the number is which passing.
@@ -57,6 +57,7 @@ POINTS = [
     ("after_copy", 100),
     ("committed", 4),
     ("rematched", 1),
+    ("derived", 1),
 ]
 
 
@@ -71,6 +72,7 @@ class Uninterrupted:
     prepared: Path
     output: dict[str, str]
     rows: dict[str, list[tuple[object, ...]]]
+    derivatives: dict[str, str]
     source: dict[str, tuple[str, int]]
 
 
@@ -100,7 +102,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uninterr
         write_photo(path, [identity], variation=JUST_BEYOND[identity], shade=100 + number)
     workspace, _ = make_workspace(prepared, prepared / "source", variation=200)
     matching = workspace.settings.matching.model_copy(update={"strict": 0.8})
-    settings = workspace.settings.model_copy(update={"matching": matching})
+    derivatives = DerivativeSettings(enabled=True, edges=(64,), formats=("webp",))
+    changed = {"matching": matching, "derivatives": derivatives}
+    settings = workspace.settings.model_copy(update=changed)
     save_settings(settings, workspace.root / "facesort.toml")
     before = source_state(prepared / "source")
     calm = tmp_path_factory.mktemp("calm")
@@ -111,7 +115,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uninterr
     assert [kind for _, kind, _ in rows["batch"]] == ["sort"] * 3 + ["rematch"] * 2
     assert len(rows["learned"]) > 20
     assert len(rows["write"]) > 80
-    yield Uninterrupted(prepared, tree(calm / "out"), rows, before)
+    copied = {sha256 for *_, sha256, _, _, _ in rows["write"]}
+    assert {jpeg for jpeg, *_ in rows["derivative"]} == copied
+    assert len(rows["thumbnail"]) == 4
+    yield Uninterrupted(prepared, tree(calm / "out"), rows, tree(workspace.derivatives), before)
 
 
 def kill_at(mortal: Mortal, root: Path, point: str, passing: int, *, threads: int = 2) -> None:
@@ -131,6 +138,7 @@ def assert_as_uninterrupted(root: Path, expected: Uninterrupted) -> None:
     with workspace.open_store() as store:
         assert content(store) == expected.rows
         assert verify_output(output, verified_writes(store)).passed
+    assert tree(workspace.derivatives) == expected.derivatives
     assert list(workspace.staging.iterdir()) == []
     assert source_state(workspace.settings.sources["card-1"]) == expected.source
 
@@ -142,6 +150,16 @@ def test_killed_once(
 ) -> None:
     root = copy_of(uninterrupted.prepared, tmp_path)
     kill_at(mortal, root, point, passing)
+    assert_as_uninterrupted(root, uninterrupted)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+@pytest.mark.parametrize("number", [300, 555])
+def test_killed_while_files_are_written(
+    number: int, uninterrupted: Uninterrupted, mortal: Mortal, tmp_path: Path
+) -> None:
+    root = copy_of(uninterrupted.prepared, tmp_path)
+    kill_at(mortal, root, "file operation", number)
     assert_as_uninterrupted(root, uninterrupted)
 
 
@@ -188,5 +206,6 @@ def test_the_number_of_workers_changes_nothing(
     workspace, pack = open_with_pack(copy_of(uninterrupted.prepared, tmp_path))
     run_sort(workspace, pack)  # real processes
     assert tree(workspace.settings.output) == uninterrupted.output
+    assert tree(workspace.derivatives) == uninterrupted.derivatives
     with workspace.open_store() as store:
         assert content(store) == uninterrupted.rows

@@ -1,0 +1,156 @@
+"""Pictures of persons, cut out of what is delivered, and one small file that says whose is which."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from facesort.core.derivatives import THUMBNAIL, Derivative, Thumbnail
+from facesort.core.portraits import CONTEXT, Portrait, best_portraits
+from facesort.core.stored import StoredPhoto
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
+from facesort.engine.delivery.renderer import Renderer
+from facesort.errors import WorkspaceError
+from facesort.files import Kind, kind_of, replace_json
+from facesort.images import decode_jpeg, encode_crop, jpeg_size
+from facesort.images.output import OUTPUT_EDGE
+from facesort.store import Store
+from facesort.store.job.derivatives import replace_thumbnails
+from facesort.store.queries.derivatives import chosen_pictures, thumbnails
+from facesort.store.queries.gallery import person_summaries
+from facesort.workspace import Workspace, unwritable
+
+log = logging.getLogger(__name__)
+
+POINTER = "persons.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a picture is made from: a face in a photo, or the crop of a reference."""
+
+    made_from: Portrait | bytes
+
+    @property
+    def key(self) -> tuple[int | None, str]:
+        """The face, and the SHA-256 of the JPEG: with the same ones, the picture is the same."""
+        if isinstance(self.made_from, bytes):
+            return None, hashlib.sha256(self.made_from).hexdigest()
+        return self.made_from.face.face_id, self.made_from.photo.copies[0].sha256
+
+    def picture(self, renderer: Renderer) -> bytes | None:
+        """The picture as a JPEG; None if the photo cannot be had."""
+        if isinstance(self.made_from, bytes):
+            return self.made_from
+        (jpeg,) = renderer.jpegs([self.made_from.photo])
+        if jpeg is None:
+            return None
+        pixels, box = decode_jpeg(jpeg), self.made_from.box_in(jpeg_size(jpeg))
+        return encode_crop(
+            pixels, box, context=CONTEXT, edge=THUMBNAIL.edge, quality=THUMBNAIL.quality
+        )
+
+
+def update_thumbnails(
+    store: Store,
+    folder: DerivativeFolder,
+    renderer: Renderer,
+    photos: Iterable[StoredPhoto],
+    *,
+    check: bool,
+) -> int:
+    """Give everybody who is in some photos a picture: the one that a user chose, else their best face in these.
+
+    Parameters
+    ----------
+    photos : iterable of StoredPhoto
+        Those that are delivered, each with copies of one content.
+    check : bool
+        Whether each picture that was made before is read, to see that it is there and unchanged.
+
+    Returns
+    -------
+    int
+        Pictures that were made.
+    """
+    there = thumbnails(store)
+    made: list[Derivative] = []
+    found: list[Thumbnail] = []
+    for person_id, origin in _origins(store, list(photos)).items():
+        old, (face_id, jpeg) = there.get(person_id), origin.key
+        same = old is not None and (old.face_id, old.jpeg_sha256) == (face_id, jpeg)
+        if old and same and not (check and not folder.holds(old.file)):
+            found.append(old)
+            continue
+        data = origin.picture(renderer)
+        if data is not None:
+            made.append(_file(data))
+            found.append(Thumbnail(person_id, face_id, jpeg, made[-1]))
+        elif old is not None:
+            found.append(old)
+    folder.write(made)
+    with store.transaction():
+        replace_thumbnails(store, found)
+    return len(made)
+
+
+def _file(data: bytes) -> Derivative:
+    digest = hashlib.sha256(data).hexdigest()
+    return Derivative(THUMBNAIL, *jpeg_size(data), len(data), digest, data)
+
+
+def _origins(store: Store, photos: list[StoredPhoto]) -> dict[int, _Origin]:
+    best = best_portraits(photos, OUTPUT_EDGE)
+    portraits = {face.face_id: Portrait(photo, face) for photo in photos for face in photo.faces}
+    chosen = {
+        person_id: crop if face_id is None else portraits.get(face_id, crop)
+        for person_id, (face_id, crop) in chosen_pictures(store).items()
+    }
+    return {
+        person_id: _Origin(chosen.get(person_id, portrait))
+        for person_id, portrait in sorted(best.items())
+    }
+
+
+def point_to_thumbnails(workspace: Workspace, store: Store) -> None:
+    """Write who has which picture, by rename, into the folder of all derivatives; nothing if there is no such folder.
+
+    Raises
+    ------
+    WorkspaceError
+        If it cannot be written.
+    """
+    if kind_of(workspace.derivatives) is not Kind.FOLDER:
+        return
+    found = thumbnails(store)
+    files = [
+        (summary.person, found[summary.person.person_id].file)
+        for summary in person_summaries(store)
+        if summary.person.person_id in found
+    ]
+    persons = [
+        {
+            "name": person.name,
+            "folder": person.folder,
+            "file": file.key,
+            "width": file.width,
+            "height": file.height,
+        }
+        for person, file in files
+    ]
+    path = workspace.derivatives / POINTER
+    try:
+        replace_json(path, {"format": _FORMAT, "persons": persons})
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def update_pointer(workspace: Workspace, store: Store) -> None:
+    """Write it again after a change that is stored already, and stands even if it cannot be written."""
+    try:
+        point_to_thumbnails(workspace, store)
+    except WorkspaceError as error:
+        log.warning("%s", error)
