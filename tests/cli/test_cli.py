@@ -199,6 +199,7 @@ def test_a_whole_job(workspace: Path, reference: Path, tmp_path: Path) -> None:
     assert verified.exit_code == 0
     assert json.loads(verified.stdout) == {
         "verified": 2, "missing": [], "changed": [], "unreadable": {}, "removed": [],
+        "derivatives": {"verified": 0, "wrong": []},
     }  # fmt: skip
 
 
