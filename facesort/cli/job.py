@@ -112,15 +112,30 @@ def sort(
     is_flag=True,
     help="Follow a running sort: a bar for all files, and one for each person's.",
 )
-def status(root: Path, as_json: bool, watch: bool) -> None:
+@click.option(
+    "--prometheus",
+    "textfile",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write FILE with metrics, for node-exporter's textfile collector; with --watch every second.",
+)
+def status(root: Path, as_json: bool, watch: bool, textfile: Path | None) -> None:
     """Show progress, counts, files per person and time left, also during a sort."""
+    from facesort.engine.job.metrics import write_metrics
     from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 
     workspace = open_workspace(root)
-    report: Mapping[str, Any] = current_status(workspace)
+
+    def read() -> Mapping[str, Any]:
+        report = current_status(workspace)
+        if textfile is not None:
+            write_metrics(textfile.absolute(), report)
+        return report
+
+    report = read()
     if watch:
-        report = _watch(report, partial(current_status, workspace))
+        report = _watch(report, read)
     if as_json:
         say_json(report)
     else:

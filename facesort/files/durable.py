@@ -67,15 +67,15 @@ def replace_json(path: Path, value: Any, *, durable: bool = True) -> None:
     replace_file(path, json.dumps(value, indent=1).encode(), durable=durable)
 
 
-def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = True, private: bool = True) -> None:
     """Replace one of our own small files by rename: readers see the old content or the new, never half.
-
-    Only its owner can read it.
 
     Parameters
     ----------
     durable : bool
         Wait until the new one would survive a power cut; else the old one may come back then.
+    private : bool
+        Only its owner can read it; else everybody can, whatever the umask.
 
     Raises
     ------
@@ -87,6 +87,8 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     remove_own(temporary, below=path.parent)  # of a process that was killed
     try:
         write_synced(temporary, data, private=True)
+        if not private:
+            temporary.chmod(0o644)
         temporary.replace(path)
     except OSError:
         remove_own(temporary, below=path.parent)

@@ -295,10 +295,13 @@ class Run:
     ) -> float:
         """Store how long a batch took; returns its seconds."""
         seconds = time.perf_counter() - started
+        own = seconds - waited
         with self.store.transaction():
             runs.record_run_batch(
-                self.store, self.run_id, batch_id, found, waited=waited, worked=seconds - waited
+                self.store, self.run_id, batch_id, found, waited=waited, worked=own
             )
+        analysis = sum(analysis.seconds for analysis in found)
+        self.progress.batch_timed(analysis=analysis, wait=waited, own=own)
         return seconds
 
     def _commit(self, batch_id: int, executor: Executor) -> int:

@@ -66,6 +66,11 @@ def status_report(
         "sources": {name: dict(of) for name, of in counts.sources.items()},
         "by_group": dict(counts.by_group),
         "in_doubt": dict(counts.in_doubt),
+        "failures": dict(counts.failures),
+        "failed_copies": dict(counts.failed_copies),
+        "seconds": {stage: round(s, 3) for stage, s in counts.seconds.items()},
+        "derivatives": dict(counts.derivatives),
+        "published": dict(counts.published),
     }
 
 
@@ -86,6 +91,11 @@ class _Written(BaseModel):
     sources: dict[str, dict[str, int]] = Field(default_factory=dict)
     by_group: dict[str, int] = Field(default_factory=dict)
     in_doubt: dict[str, int] = Field(default_factory=dict)
+    failures: dict[str, int] = Field(default_factory=dict)
+    failed_copies: dict[str, int] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    derivatives: dict[str, int] = Field(default_factory=dict)
+    published: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None
     eta_seconds: float | None
     pid: int = Field(gt=0, lt=2**31)
@@ -165,6 +175,9 @@ class Progress:
         for file, result in zip(batch, results, strict=True):
             self.counts.photos[PhotoStatus.PENDING] -= 1
             self.counts.photos[result.status] += 1
+            if result.status is PhotoStatus.FAILED and result.reason is not None:
+                failures = self.counts.failures
+                failures[result.reason] = failures.get(result.reason, 0) + 1
             self.counts.sources[file.source]["pending"] -= 1
             for decision in result.decisions:
                 self.counts.faces[decision.outcome] += 1
@@ -184,6 +197,11 @@ class Progress:
             self.counts.persons[name] = self.counts.persons.get(name, 0) + 1
         summary = {"batch_id": batch_id, "files": len(names), "finished_at": utc_text()}
         self._write(self.folder / "batches" / f"{batch_id:06d}.json", summary)
+
+    def batch_timed(self, *, analysis: float, wait: float, own: float) -> None:
+        """Add what a batch took, in seconds, as in `Counts.seconds`."""
+        for stage, seconds in (("analysis", analysis), ("wait", wait), ("own", own)):
+            self.counts.seconds[stage] = self.counts.seconds.get(stage, 0.0) + seconds
 
     def write(self, state: str) -> dict[str, Any]:
         """Write ``progress.json``; returns what it says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.reasons import Outcome, PhotoStatus, Remark
+from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
+from facesort.store.queries.published import published_counts
 from facesort.store.store import Store
 
 _FILES = """
-SELECT o.name, f.status, coalesce(f.reason = 'same_shot', false) AS same_shot, count(f.file_id)
+SELECT o.name, f.status, if(f.status = 'failed' OR f.reason = 'same_shot', f.reason, NULL) AS why, count(f.file_id)
 FROM source o LEFT JOIN file_state f ON f.source = o.name
-WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name, f.status, same_shot ORDER BY o.source_id
+WHERE o.state = 'used' OR f.file_id IS NOT NULL GROUP BY o.source_id, o.name, f.status, why ORDER BY o.source_id, why
 """
 _GROUPS = """
 SELECT if(f.reason = 'group_in_doubt', o.name, NULL) AS may_be, count(*), count(DISTINCT f.photo_id)
@@ -57,6 +59,17 @@ class Counts:
         ``faces`` that only their group named (``within_group``), and the ``photos`` that they are in.
     in_doubt : dict of str to int
         Photos with a face of a group that may be somebody's (``group_in_doubt``), by the name of that person.
+    failures : dict of str to int
+        Files that failed, by reason.
+    failed_copies : dict of str to int
+        Files of the output that could not be written, by reason.
+    seconds : dict of str to float
+        What all runs took, by stage: ``analysis`` in the workers, added up; in the coordinating process ``wait`` for
+        them, and its ``own`` work.
+    derivatives : dict of str to int
+        Smaller versions of output JPEGs, by format.
+    published : dict of str to int
+        Objects of object stores, by what became of them.
     """
 
     photos: dict[PhotoStatus, int]
@@ -70,6 +83,11 @@ class Counts:
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
     by_group: dict[str, int] = field(default_factory=dict)
     in_doubt: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    failed_copies: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    derivatives: dict[str, int] = field(default_factory=dict)
+    published: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -117,7 +135,8 @@ class RunRecord:
 
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
-    photos, sources, same_shot = _files(store)
+    photos, sources, reasons = _files(store)
+    same_shot = reasons.pop(Reason.SAME_SHOT, 0)
     faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
     by_group, in_doubt = _groups(store)
@@ -135,6 +154,11 @@ def counts(store: Store) -> Counts:
         sources=sources,
         by_group=by_group,
         in_doubt=in_doubt,
+        failures=dict(reasons),
+        failed_copies=dict(Counter(reason for _, reason in failed_writes(store))),
+        seconds=_seconds(store),
+        derivatives=_derivatives(store),
+        published=dict(published_counts(store)),
     )
 
 
@@ -152,12 +176,14 @@ def copies_by_person(store: Store) -> dict[str, int]:
     return dict(persons) | ({"_unknown": unnamed} if unnamed else {})
 
 
-def _files(store: Store) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, int]], int]:
-    """`Counts.photos`, `Counts.sources` and `Counts.same_shot`: one query, since planning it is what costs."""
+def _files(
+    store: Store,
+) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, int]], Counter[str]]:
+    """`Counts.photos`, `Counts.sources`, and files by the reasons that are counted; one query, since planning costs."""
     photos = dict.fromkeys(PhotoStatus, 0)
     sources: dict[str, dict[str, int]] = {}
-    linked = 0
-    for name, status, same_shot, files in store.rows(_FILES):
+    reasons: Counter[str] = Counter()
+    for name, status, why, files in store.rows(_FILES):
         of_source = sources.setdefault(name, {"files": 0, "pending": 0})
         if status is None:  # a source without files
             continue
@@ -165,9 +191,24 @@ def _files(store: Store) -> tuple[dict[PhotoStatus, int], dict[str, dict[str, in
         of_source["files"] += files
         if status == PhotoStatus.PENDING:
             of_source["pending"] += files
-        if same_shot:
-            linked += files
-    return photos, sources, linked
+        if why is not None:
+            reasons[why] += files
+    return photos, sources, reasons
+
+
+def _seconds(store: Store) -> dict[str, float]:
+    """`Counts.seconds`."""
+    ((analysis,),) = store.rows("SELECT coalesce(sum(seconds), 0) FROM timing")
+    ((wait, own),) = store.rows(
+        "SELECT coalesce(sum(analysis_seconds), 0), coalesce(sum(engine_seconds), 0) FROM run_batch"
+    )
+    return {"analysis": analysis, "wait": wait, "own": own}
+
+
+def _derivatives(store: Store) -> dict[str, int]:
+    return dict(
+        store.rows("SELECT format, count(*) FROM derivative GROUP BY format ORDER BY format")
+    )
 
 
 def _groups(store: Store) -> tuple[dict[str, int], dict[str, int]]:

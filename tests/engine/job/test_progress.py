@@ -67,6 +67,11 @@ def test_an_empty_report_has_every_key() -> None:
         "sources": {"card-1": {"files": 0, "pending": 0}},
         "by_group": {},
         "in_doubt": {},
+        "failures": {},
+        "failed_copies": {},
+        "seconds": {},
+        "derivatives": {},
+        "published": {},
     }  # fmt: skip
 
 
@@ -100,6 +105,7 @@ def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
     assert told["photos"] == {
         "total": 5, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 1, "failed": 1,
     }  # fmt: skip
+    assert told["failures"] == {"missing": 1}
     assert told["same_shot"] == 1
     assert told["remarks"] == {"pages": 2}, "as in the table of photos, without linked files"
     assert told["sources"] == {"card-1": {"files": 5, "pending": 1}}
