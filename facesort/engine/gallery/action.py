@@ -12,7 +12,7 @@ from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import journal
-from facesort.store.queries.journal import Action, standing_actions
+from facesort.store.queries.journal import Action, standing_actions, undone_actions
 from facesort.workspace import Workspace
 
 
@@ -102,24 +102,39 @@ def undo(workspace: Workspace, shown: Sequence[Action] | None = None) -> Action 
     GalleryError
         If the newest is another one now; nothing is undone.
     """
-
-    def turn(store: Store) -> Action | None:
-        if shown is not None and list(shown[:1]) != standing_actions(store)[:1]:
-            raise GalleryError(
-                "Something else was done or undone in another window: nothing was undone here."
-            )
+    with _turning(workspace, shown, standing_actions, "undone") as store:
         return journal.undo(store)
 
-    return _turn(workspace, turn)
+
+def redo(workspace: Workspace, shown: Sequence[Action] | None = None) -> Action | None:
+    """Redo the action that was undone last; None if there is none.
+
+    Parameters
+    ----------
+    shown : sequence of Action, optional
+        Those that are undone as far as the user was shown, the one that was undone last first.
+
+    Raises
+    ------
+    GalleryError
+        If that is another one now; nothing is redone.
+    """
+    with _turning(workspace, shown, undone_actions, "redone") as store:
+        return journal.redo(store)
 
 
-def redo(workspace: Workspace) -> Action | None:
-    """Redo the action that was undone last; None if there is none."""
-    return _turn(workspace, journal.redo)
-
-
-def _turn(workspace: Workspace, turn: Callable[[Store], Action | None]) -> Action | None:
+@contextmanager
+def _turning(
+    workspace: Workspace,
+    shown: Sequence[Action] | None,
+    due: Callable[[Store], list[Action]],
+    verb: str,
+) -> Iterator[Store]:
+    """Open the database, unless another action is due than the one that was shown."""
     with workspace.open_store() as store:
-        action = turn(store)
+        if shown is not None and list(shown[:1]) != due(store)[:1]:
+            raise GalleryError(
+                f"Something else was done or undone in another window: nothing was {verb} here."
+            )
+        yield store
         _follow(workspace, store)
-    return action

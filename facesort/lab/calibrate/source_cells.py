@@ -150,7 +150,7 @@ def show_what_if(session: CalibrationSession) -> Live:
         changed = sum(row[3] + row[4] > 0 for row in rows)
         shown, rest = rows[: min(changed, _MAX_PERSONS)], rows[min(changed, _MAX_PERSONS) :]
         if rest:
-            shown.append((several(len(rest), "other person"), *_sums(rest)))
+            shown.append((several(len(rest), "other person" if shown else "person"), *_sums(rest)))
         reached = [len(set().union(*photos.values())) for photos in (now, then)]
         return Table(
             ("Person", "Photos now", "Then", "Gained", "Lost"),

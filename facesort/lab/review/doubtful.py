@@ -112,7 +112,7 @@ class DoubtfulPanel(Panel):
             stands = progress(store, low_quality=LOW_QUALITY)
             # Before the rest is read and drawn: a browser shows it meanwhile.
             self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
-            self.filter.offer(self.session.origins, self.session.names())
+            self.filter.offer(self.session.origins(), self.session.names())
             chosen, loose = self.filter.chosen(), self.session.thresholds.loose
             every = doubtful_groups(store)
             found = groups_that_fit(store, every, chosen)

@@ -49,7 +49,8 @@ class HistoryPanel(Panel):
 
     def redo(self) -> None:
         """Redo the action that was undone last."""
-        self.edit(lambda: redo(self.session.workspace), _describe_redo)
+        shown = self.session.history_line.undone
+        self.edit(lambda: redo(self.session.workspace, shown), _describe_redo)
 
 
 def _describe_redo(action: Action | None) -> str:

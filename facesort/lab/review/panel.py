@@ -113,7 +113,7 @@ class Panel:
     def together(self, number: int) -> Iterator[None]:
         """Open the database once, and refresh the page once at the end, for this many acts."""
         with self.session.one_opening():
-            if number < 2:
+            if number < 2 or self._outcomes is not None:
                 yield
                 return
             self._outcomes = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import ipywidgets as widgets
 
@@ -58,7 +59,7 @@ class PersonPanel(Panel):
         if name is None:
             self.sheet.show([])
             return "Nobody is in the gallery yet."
-        self.filter.offer(self.session.origins)
+        self.filter.offer(self.session.origins())
         chosen = self.filter.chosen()
 
         def faces_on_page(store: Store) -> int:
@@ -108,13 +109,10 @@ class PersonPanel(Panel):
                 self.warn_of_alike(to)
             self.to.value = ""
         elif name == "reference":
-            self.edit(
-                lambda: [
-                    answers.use_as_reference(workspace, face_id, seen=self.seen)
-                    for face_id in face_ids
-                ],
-                lambda _: f"{faces(len(face_ids))} made a reference.",
-            )
+            with self.together(len(face_ids)):
+                for face_id in face_ids:
+                    use = partial(answers.use_as_reference, workspace, face_id, seen=self.seen)
+                    self.edit(use, lambda _: "1 face made a reference.")
         else:
             self.edit(
                 lambda: answers.unlearn(workspace, face_ids, seen=self.seen),

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from IPython.display import DisplayHandle
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
-from facesort.core.words import several
+from facesort.core.words import plain, several
 from facesort.engine.gallery.action import one_opening
 from facesort.engine.gallery.alike import find_alike
 from facesort.engine.gallery.seed import person_name
@@ -122,7 +122,6 @@ class ReviewSession(Session):
         near = neighbours(store, found, self.pack.pack_id)
         return [draw(face, near.get(face.face_id)) for face in found]
 
-    @cached_property
     def origins(self) -> Origins:
         """Where the photos come from."""
         return self.read(origins)
@@ -144,13 +143,13 @@ class ReviewSession(Session):
     def names(self) -> list[str]:
         """Names of everybody in the gallery, in alphabetical order."""
         found = self.read(person_summaries)
-        return sorted((summary.person.name for summary in found), key=str.casefold)
+        return sorted((summary.person.name for summary in found), key=plain)
 
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""
         found, counts = self.read(person_summaries), self.read(face_sets.count_by_person)
         of_name = {s.person.name: counts.get(s.person.person_id, 0) for s in found}
-        return {name: of_name[name] for name in sorted(of_name, key=str.casefold)}
+        return {name: of_name[name] for name in sorted(of_name, key=plain)}
 
     def is_sorted(self) -> bool:
         """Whether any face is stored."""

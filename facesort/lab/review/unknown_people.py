@@ -93,7 +93,7 @@ class UnknownPeoplePanel(Panel):
             *(session.workspace, session.pack, session.unknown_groups, self._later),
             finding=session.finding is not None,
         )
-        self.filter.offer(session.origins)
+        self.filter.offer(session.origins())
         chosen = self.filter.chosen()
         grouped = [i for cluster in found.clusters for i in cluster.face_ids.tolist()]
         fit = self.session.read(lambda store: fitting(store, grouped, chosen))

@@ -11,7 +11,7 @@ from facesort.errors import FacesortError, GalleryError
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.session import Session
 from facesort.lab.shared.words import local_time
-from facesort.store.queries.journal import Action, standing_actions
+from facesort.store.queries.journal import Action, standing_actions, undone_actions
 
 _KEY = "history line"
 
@@ -23,6 +23,8 @@ class HistoryLine:
     ----------
     known : list of Action
         Those that are not undone, newest first: as they were shown here last, and what this window has done since.
+    undone : list of Action
+        Those that are, as they were when the line was shown last: what *Redo* compares with.
     """
 
     def __init__(self, session: Session) -> None:
@@ -36,6 +38,7 @@ class HistoryLine:
             [self.button, self.text], layout=widgets.Layout(align_items="center")
         )
         self.known: list[Action] = []
+        self.undone: list[Action] = []
         session.follow(_KEY, self.refresh)
         self.refresh()
 
@@ -43,7 +46,7 @@ class HistoryLine:
         """Show the newest action, after what is said: in one line, since another one would move the page."""
         try:
             with self._session.lock, self._session.workspace.open_store(read_only=True) as store:
-                self.known = standing_actions(store)
+                self.known, self.undone = standing_actions(store), undone_actions(store)
         except FacesortError as error:
             self.text.value = notice(str(error), good=False)
             return

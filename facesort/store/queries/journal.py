@@ -46,3 +46,11 @@ def standing_actions(store: Store) -> list[Action]:
         "ORDER BY action_id DESC LIMIT 100"
     )
     return [Action(*row) for row in rows]
+
+
+def undone_actions(store: Store) -> list[Action]:
+    """Actions that are undone, in the order in which redo does them again."""
+    rows = store.rows(
+        "SELECT action_id, done_at, kind, summary, undone FROM action WHERE undone ORDER BY action_id"
+    )
+    return [Action(*row) for row in rows]

@@ -333,7 +333,7 @@ def test_who_gains_and_loses_photos_is_said_with_a_total(session: CalibrationSes
         assert isinstance(shown, Table)
         return shown
 
-    assert [*map(tuple, table().rows)] == [("4 other persons", 11, 11, 0, 0)], "as suggested"
+    assert [*map(tuple, table().rows)] == [("4 persons", 11, 11, 0, 0)], "as suggested"
     assert table().total == ("all persons", 11, 11, 0, 0)
 
     session.move(strict=0.0, loose=0.01)

@@ -12,6 +12,7 @@ from review_messages import send
 from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.persons import rename_person
 from facesort.lab.review.doubtful import DoubtfulPanel
+from facesort.lab.review.history import HistoryPanel
 from facesort.lab.review.look_alikes import LookAlikesPanel
 from facesort.lab.review.person import PersonPanel
 from facesort.lab.review.session import ReviewSession
@@ -163,6 +164,45 @@ def test_undo_takes_back_what_this_window_shows_and_nothing_else(job: InMemory, 
     undo(job)  # the answer, in another window
     assert "in another window: nothing was undone here" in press_undo()
     assert "Last: Ada was seeded" in line.text.value
+
+
+def test_redo_does_again_what_this_window_shows_and_nothing_else(job: InMemory) -> None:
+    panel = DoubtfulPanel(window(job))
+    log = HistoryPanel(panel.session)
+    send(panel.sheet, act("yes", 1))
+    send(panel.sheet, act("no", 2))
+    send(panel.sheet, act("undo"))
+    log.refresh()
+    undo(job)  # the first answer, in another window
+    log.redo_button.click()
+    assert "in another window: nothing was redone here" in log.message.value
+    assert confirmed(job.store) == {}
+    log.redo_button.click()
+    assert "Redone: yes for 1 face" in log.message.value, "it has been shown now"
+    log.redo_button.click()
+    assert "Redone: no for 1 face" in log.message.value
+
+
+def test_of_several_new_references_those_are_told_that_were_made(job: InMemory) -> None:
+    panel = PersonPanel(window(job))
+    send(panel.sheet, act("reference", 2))
+    send(panel.sheet, act("reference", 1, 2, 3))
+    assert "1 face made a reference, 2 times." in panel.message.value
+    assert "is a reference of &#x27;Ada&#x27; already" in panel.message.value
+    send(panel.sheet, act("undo"), act("undo"))
+    assert "Undone: face 3 became a reference. " in panel.message.value
+
+
+def test_what_was_sorted_or_seeded_since_is_offered(job: InMemory) -> None:
+    panel = PersonPanel(window(job))
+    seed(job, "zoe", (7, 0.0))
+    seed(job, "Émile", (8, 0.0))
+    (face,) = sort(job, [[(0, 0.95)]])
+    job.store.execute("UPDATE file SET path = 'party/' || path WHERE file_id = 9")
+    panel.refresh()
+    assert [name for _, name in panel.person.options] == ["Ada", "Émile", "zoe"]
+    assert [text for text, _ in panel.filter.folder.options][1:] == ["card-1", "card-1: party"]
+    assert face in {tile["id"] for tile in panel.sheet.tiles}
 
 
 def test_keys_that_come_together_undo_what_this_window_did(job: InMemory) -> None:
