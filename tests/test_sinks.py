@@ -240,6 +240,23 @@ def test_parquet_holds_the_text_as_it_is(job: Job, tmp_path: Path) -> None:
     }
 
 
+def test_the_index_is_one_json_object_a_line_and_holds_the_text_as_it_is(
+    job: Job, tmp_path: Path
+) -> None:
+    workspace, pack, _ = job
+    export(workspace, pack, tmp_path / "out", ExportOptions(), ThreadPoolExecutor(2))
+
+    text = (tmp_path / "out" / "index.jsonl").read_bytes().decode("ascii")
+    rows = [json.loads(line) for line in text.splitlines()]  # which splits at U+2028, too
+    assert {row["person"] for row in rows} == set(STORABLE[:4])
+    assert "=cmd|' /C calc'!A0" in {row["camera"] for row in rows}
+    assert all((tmp_path / "out" / row["file"]).is_file() for row in rows)
+    with Store.open(None) as store:
+        table = str(tmp_path / "out" / "index.parquet")
+        read = store.rows("SELECT person, camera FROM read_parquet(?)", [table])
+    assert read == [(row["person"], row["camera"]) for row in rows]
+
+
 def test_the_list_of_corrections_has_no_formula(job: Job, tmp_path: Path) -> None:
     shutil.copytree(job[0].root, tmp_path / "hot")
     workspace = Workspace(tmp_path / "hot", job[0].settings)

@@ -121,7 +121,6 @@ def sort(
 )
 def status(root: Path, as_json: bool, watch: bool, textfile: Path | None) -> None:
     """Show progress, counts, files per person and time left, also during a sort."""
-    from facesort.engine.job.metrics import write_metrics
     from facesort.engine.job.progress import current_status
     from facesort.workspace import open_workspace
 
@@ -130,6 +129,8 @@ def status(root: Path, as_json: bool, watch: bool, textfile: Path | None) -> Non
     def read() -> Mapping[str, Any]:
         report = current_status(workspace)
         if textfile is not None:
+            from facesort.engine.job.metrics import write_metrics  # takes a third of a second
+
             write_metrics(textfile.absolute(), report)
         return report
 

@@ -89,7 +89,8 @@ def index_rows(
             row = _of_file(file, people[file.folder])
             row |= _of_photo(photo, recorded[file.photo_id], with_location=with_location)
             row |= _of_faces(photo, people[file.folder], here)
-            row["derivatives"] = [_derivative(*entry) for entry in derivatives.get(file.sha256, ())]
+            smaller = sorted(derivatives.get(file.sha256, ()), key=_largest_first)
+            row["derivatives"] = [_derivative(*entry) for entry in smaller]
             rows.append(row)
     return rows
 
@@ -102,7 +103,7 @@ def index_files(store: Store, rows: Iterable[Row], scratch: Path) -> dict[str, b
     scratch : Path
         A file that may be written meanwhile; ends in ``.parquet``.
     """
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    lines = [json.dumps(row) for row in rows]  # ASCII: some programs end a line at U+2028
     remove_own(scratch, below=scratch.parent)
     try:
         write_index(store, scratch, lines)
@@ -166,6 +167,10 @@ def _shares(region: Region | None) -> dict[str, float] | None:
     return {
         name: round(getattr(region, name), _PLACES) for name in ("left", "top", "width", "height")
     }
+
+
+def _largest_first(entry: tuple[str, DerivedFile]) -> tuple[int, str]:
+    return -entry[1].width, entry[1].variant.format
 
 
 def _derivative(file: str, derived: DerivedFile) -> Row:

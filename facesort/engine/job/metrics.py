@@ -33,6 +33,7 @@ _GAUGES = (
         "state",
         "Objects of object stores, by what became of them.",
     ),
+    ("dead_objects", "dead_objects", "reason", "Objects of object stores that were given up."),
 )
 
 

@@ -71,6 +71,7 @@ def status_report(
         "seconds": {stage: round(s, 3) for stage, s in counts.seconds.items()},
         "derivatives": dict(counts.derivatives),
         "published": dict(counts.published),
+        "dead_objects": dict(counts.dead_objects),
     }
 
 
@@ -96,6 +97,7 @@ class _Written(BaseModel):
     seconds: dict[str, float] = Field(default_factory=dict)
     derivatives: dict[str, int] = Field(default_factory=dict)
     published: dict[str, int] = Field(default_factory=dict)
+    dead_objects: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None
     eta_seconds: float | None
     pid: int = Field(gt=0, lt=2**31)

@@ -101,3 +101,9 @@ def published_counts(store: Store) -> Counter[str]:
     """Number of objects by state, over all destinations."""
     rows = store.rows("SELECT state, count(*) FROM published GROUP BY state")
     return Counter({state: count for state, count in rows})
+
+
+def dead_objects(store: Store) -> Counter[str]:
+    """Number of objects that were given up, by reason, over all destinations."""
+    rows = store.rows("SELECT reason, count(*) FROM published WHERE state = 'dead' GROUP BY reason")
+    return Counter({reason or "": count for reason, count in rows})

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
-from facesort.store.queries.published import published_counts
+from facesort.store.queries.published import dead_objects, published_counts
 from facesort.store.store import Store
 
 _FILES = """
@@ -68,8 +68,8 @@ class Counts:
         them, and its ``own`` work.
     derivatives : dict of str to int
         Smaller versions of output JPEGs, by format.
-    published : dict of str to int
-        Objects of object stores, by what became of them.
+    published, dead_objects : dict of str to int
+        Objects of object stores, by what became of them; those that were given up, by reason.
     """
 
     photos: dict[PhotoStatus, int]
@@ -88,6 +88,7 @@ class Counts:
     seconds: dict[str, float] = field(default_factory=dict)
     derivatives: dict[str, int] = field(default_factory=dict)
     published: dict[str, int] = field(default_factory=dict)
+    dead_objects: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -159,6 +160,7 @@ def counts(store: Store) -> Counts:
         seconds=_seconds(store),
         derivatives=_derivatives(store),
         published=dict(published_counts(store)),
+        dead_objects=dict(dead_objects(store)),
     )
 
 

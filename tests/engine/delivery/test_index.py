@@ -179,6 +179,7 @@ def test_the_table_has_the_same_rows_and_every_export_the_same_bytes(
 def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> None:
     """As they are published: under other names than those of the output."""
     small = DerivedFile(Variant("webp", 256, 85), 256, 96, 1234, "b" * 64)
+    large = DerivedFile(Variant("jpeg", 512, 90), 512, 192, 9876, "c" * 64)
     with job[0].open_store(read_only=True) as store:
         delivery = plan_delivery(store, unknown_folder=False, near_duplicates="keep")
         key = next(k for k, p in delivery.photos.items() if p.photo.path == "group.jpg")
@@ -186,7 +187,7 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
             DeliveredFile(key, folder, f"photos/{n}.jpg", "a" * 64, 99, 640, 240)
             for n, folder in enumerate(("Person 2", "Person 1", "_unknown"))
         ]
-        versions = {"a" * 64: [("small/b.webp", small)]}
+        versions = {"a" * 64: [("small/b.webp", small), ("small/c.jpg", large)]}
         rows = index_rows(store, delivery, files, derivatives=versions)
         written = index_files(store, rows, tmp_path / "scratch.parquet")
     (tmp_path / "index.jsonl").write_bytes(written["index.jsonl"])
@@ -198,6 +199,7 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
         ("Person 2", "photos/0.jpg"),
     ]
     assert found[0]["derivatives"] == [
+        {"file": "small/c.jpg", "format": "jpeg", "width": 512, "height": 192, "size": 9876, "sha256": "c" * 64},
         {"file": "small/b.webp", "format": "webp", "width": 256, "height": 96, "size": 1234, "sha256": "b" * 64}
     ]  # fmt: skip
 

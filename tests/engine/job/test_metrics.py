@@ -155,3 +155,23 @@ def test_what_is_not_its_own_is_left_alone(workspace: Workspace, tmp_path: Path,
         write_metrics(path, current_status(workspace))
 
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_objects_and_derivatives_are_counted(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.open_store() as store, store.transaction():
+        store.execute("INSERT INTO destination VALUES (1, '', 'bucket', '', NULL)")
+        for key, (state, reason) in enumerate(
+            (("sent", None), ("sent", None), ("dead", "name_taken"))
+        ):
+            store.execute(
+                "INSERT INTO published VALUES (?, 1, NULL, NULL, ?, 'aa', 5, ?, ?, 1, NULL, NULL, now()::TIMESTAMP)",
+                [key, f"Person 1/{key}.jpg", state, reason],
+            )
+        store.execute("INSERT INTO derivative VALUES ('aa', 'webp', 256, 85, 256, 96, 99, 'bb')")
+    write_metrics(tmp_path / "m.prom", current_status(workspace))
+
+    expected = {
+        ("facesort_published_objects", "sent"): 2, ("facesort_published_objects", "dead"): 1,
+        ("facesort_dead_objects", "name_taken"): 1, ("facesort_derivatives", "webp"): 1,
+    }  # fmt: skip
+    assert samples(tmp_path / "m.prom").items() >= expected.items()

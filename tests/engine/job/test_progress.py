@@ -72,6 +72,7 @@ def test_an_empty_report_has_every_key() -> None:
         "seconds": {},
         "derivatives": {},
         "published": {},
+        "dead_objects": {},
     }  # fmt: skip
 
 
