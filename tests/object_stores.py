@@ -30,7 +30,7 @@ def rclone(folder: Path, *, key: str = f"{KEY},{SECRET}") -> Iterator[str]:
     program = Path(sysconfig.get_path("scripts")) / "rclone"
     command = [str(program), "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", key]
     process = subprocess.Popen(
-        [*command, "--config", "/dev/null", "--vfs-cache-mode", "off", str(folder)],
+        [*command, "--config", "/dev/null", str(folder)],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -155,7 +155,7 @@ class Publisher:
         """Wait for what is under way, and note what was sent."""
         for future in running:
             if not future.cancel() and future.exception() is None:
-                self.ledger.note(future.result())
+                self.ledger.note(_waiting_again(future.result()))
 
     def _carry(self, item: Item) -> LedgerEntry:
         """Send one object, in any thread; returns how it ended."""
@@ -197,7 +197,7 @@ class Publisher:
             self.streak.clear()
         if len(self.streak) >= _STREAK:
             for each in self.streak:  # it was not about them: they wait
-                self.ledger.note(replace(each, state="pending", reason=None))
+                self.ledger.note(_waiting_again(each))
             raise PublishError(
                 f"the server of {self.bucket.destination} failed for {len(self.streak)} objects one after the other "
                 f"({entry.reason}): the rest waits. Run the same command later, and it goes on"
@@ -217,3 +217,10 @@ class Publisher:
                     with attempt:
                         looks = self.bucket.looks(item.planned.target, data, digest)
                 self.ledger.note_conditional(looks)
+
+
+def _waiting_again(entry: LedgerEntry) -> LedgerEntry:
+    """An object, after a job that ended early: what the server did not take waits."""
+    if entry.reason in _OF_THE_SERVER:
+        return replace(entry, state="pending", reason=None)
+    return entry

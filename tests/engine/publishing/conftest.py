@@ -52,15 +52,17 @@ def moto_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(rclone_folder: Path) -> str:
+def bucket(rclone_endpoint: str) -> str:
     """A new bucket of rclone."""
-    name = f"bucket-{uuid4().hex[:12]}"
-    (rclone_folder / name).mkdir()
-    return name
+    return _new_bucket(rclone_endpoint)
 
 
 @pytest.fixture
 def moto_bucket(moto_endpoint: str) -> str:
+    return _new_bucket(moto_endpoint)
+
+
+def _new_bucket(endpoint: str) -> str:
     name = f"bucket-{uuid4().hex[:12]}"
-    client(moto_endpoint).create_bucket(Bucket=name)
+    client(endpoint).create_bucket(Bucket=name)
     return name
