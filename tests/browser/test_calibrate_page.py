@@ -60,6 +60,8 @@ def test_thresholds_are_moved_and_applied(
     expect(named).to_have_text("12 of 12")
     expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"))
 
+    page.set_viewport_size({"width": 900, "height": 1000})
+    assert is_whole(chart(page)), "as narrow as the page"
     drag_strict(page, -160)
 
     strict = page.get_by_label("STRICT, as a number")
@@ -70,7 +72,7 @@ def test_thresholds_are_moved_and_applied(
 
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")  # as JupyterLab's dark theme does
     expect(page.locator(".facesort-plot").first).to_have_css("color-scheme", "dark")
-    expect(page.locator(".jp-OutputArea canvas").last).to_have_css("filter", re.compile("invert"))
+    expect(chart(page)).to_have_css("filter", re.compile("invert"))
     page.evaluate("document.body.dataset.jpThemeLight = 'true'")
     expect(page.locator(".facesort-plot").first).not_to_have_css("color-scheme", "dark")
 
@@ -120,11 +122,24 @@ def settled(part: Locator) -> FloatRect:
     return box
 
 
+def chart(page: Page) -> Locator:
+    """The histogram of distances."""
+    return page.locator(".jp-OutputArea canvas").last
+
+
+def is_whole(part: Locator) -> bool:
+    """Whether all of its width can be seen, once it stays where it is."""
+    box = settled(part)
+    place = part.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+    around = place.bounding_box()
+    assert around is not None
+    return box["x"] + box["width"] <= around["x"] + around["width"] + 1
+
+
 def drag_strict(page: Page, by: int) -> None:
     """Take the line of STRICT, at 46 % of the chart's width, and pull it by so many px."""
-    chart = page.locator(".jp-OutputArea canvas").last
-    chart.scroll_into_view_if_needed()
-    box = settled(chart)
+    chart(page).scroll_into_view_if_needed()
+    box = settled(chart(page))
     x, y = box["x"] + 0.457 * box["width"], box["y"] + 0.5 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()

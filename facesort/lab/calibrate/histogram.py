@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
+from facesort.lab.calibrate.page_width import PageWidth
 from facesort.lab.shared.colours import DARK
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.plots import picture
@@ -182,6 +183,14 @@ class DraggableChart:
             ("figure_leave_event", self._release),  # a release outside sends no event
         ):
             self.canvas.mpl_connect(name, reaction)
+        self._natural = self.canvas.get_width_height()
+        self.page = PageWidth()
+        self.page.observe(lambda change: self._fit(change["new"]), "px")
+
+    def _fit(self, page: int) -> None:
+        """Draw it no wider than the page, with letters of the same size."""
+        width, height = self._natural
+        self.canvas.handle_resize({"width": min(page, width), "height": height})
 
     def show(self, strict: float, loose: float) -> None:
         """Move both lines to the thresholds."""
@@ -228,7 +237,7 @@ class DraggableChart:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         # Widgets work neither in an unattended run nor in print.
         if is_interactive():
-            shown = widgets.VBox([widgets.HTML(_ON_DARK), self.canvas])
+            shown = widgets.VBox([widgets.HTML(_ON_DARK), self.page, self.canvas])
             return shown._repr_mimebundle_(**options)
         return {
             "text/html": picture(self._figure, self._alt)._repr_html_(),

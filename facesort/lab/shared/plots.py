@@ -66,6 +66,7 @@ _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 _SHADES = 64  # of a heat map
 _READABLE = 0.55  # strength of a shade on which figures can be read
 _PAGE = 96  # px of an inch, in CSS
+_READABLE_PX = 620  # a narrower page scrolls a chart: its letters would be too small
 
 THEME = (
     "<style>"
@@ -102,7 +103,8 @@ class Plot:
         data = base64.b64encode(self.svg.encode()).decode("ascii")
         return (
             f'{THEME}{paragraph(self.above)}<div class="facesort-plot" style="overflow-x:auto">'
-            f'<img alt="{html_text(self.alt)}" style="width:{self.width}px;max-width:100%;height:auto" '
+            f'<img alt="{html_text(self.alt)}" '
+            f'style="width:{self.width}px;max-width:max(100%,{_READABLE_PX}px);height:auto" '
             f'src="data:image/svg+xml;base64,{data}"></div>'
         )
 

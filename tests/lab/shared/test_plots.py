@@ -91,7 +91,8 @@ def test_sentences_stand_above_a_picture_where_they_can_break() -> None:
 
     above, _, plot = html.partition('<div class="facesort-plot"')
     assert ">3 &lt; 4:\nrun <code>facesort sort</code>.</p>" in above
-    assert "max-width:100%" in plot, "a picture is never cut"
+    assert "overflow-x:auto" in plot
+    assert "max-width:max(100%,620px)" in plot, "never cut, and never too small to read"
 
 
 def luminance(colour: str) -> float:
