@@ -19,6 +19,13 @@ from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 
+# Whether all of the histogram's width can be seen.
+IS_WHOLE = """() => {
+  const chart = [...document.querySelectorAll(".jp-OutputArea canvas")].at(-1);
+  const right = (node) => node.getBoundingClientRect().right;
+  return right(chart) <= right(chart.closest(".jp-OutputArea-output")) + 1;
+}"""
+
 
 @pytest.fixture
 def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
@@ -61,7 +68,7 @@ def test_thresholds_are_moved_and_applied(
     expect(apply).to_have_text(re.compile("STRICT 0.80, LOOSE 1.40"))
 
     page.set_viewport_size({"width": 900, "height": 1000})
-    assert is_whole(chart(page)), "as narrow as the page"
+    page.wait_for_function(IS_WHOLE)  # as narrow as the page
     drag_strict(page, -160)
 
     strict = page.get_by_label("STRICT, as a number")
@@ -125,15 +132,6 @@ def settled(part: Locator) -> FloatRect:
 def chart(page: Page) -> Locator:
     """The histogram of distances."""
     return page.locator(".jp-OutputArea canvas").last
-
-
-def is_whole(part: Locator) -> bool:
-    """Whether all of its width can be seen, once it stays where it is."""
-    box = settled(part)
-    place = part.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
-    around = place.bounding_box()
-    assert around is not None
-    return box["x"] + box["width"] <= around["x"] + around["width"] + 1
 
 
 def drag_strict(page: Page, by: int) -> None:
