@@ -69,7 +69,7 @@ def test_thresholds_are_moved_and_applied(
 
     page.set_viewport_size({"width": 900, "height": 1000})
     page.wait_for_function(IS_WHOLE)  # as narrow as the page
-    drag_strict(page, -160)
+    drag_strict(page, -100)
 
     strict = page.get_by_label("STRICT, as a number")
     expect(strict).not_to_have_value("0.80")

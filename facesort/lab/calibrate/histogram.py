@@ -28,6 +28,7 @@ from facesort.lab.shared.words import decimals
 _BIN = 0.025  # of distance, as in the histogram of a sort
 _NAME = 0.1  # of distance: room for the name of a threshold beside it
 _REACH = 12  # px from a line at which the mouse grabs it
+_FRAME = 8  # px that ipympl puts around the drawing
 _STEP = 100  # thresholds are set in hundredths, as they are suggested
 # The kernel draws on white; a dark theme turns lightness round, and leaves hues as they are.
 _ON_DARK = (
@@ -119,11 +120,17 @@ def plot_groups(ax: Axes, groups: Sequence[Group], thresholds: Thresholds) -> li
     ax.set_xlabel("Euclidean distance (0: identical, 2: opposite)")
     ax.set_ylabel(f"share of each kind per {_BIN:g}")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, fontsize=9)
+    _name_groups(ax, 3)
     return [
         ThresholdMark(ax, "STRICT", thresholds.strict),
         ThresholdMark(ax, "LOOSE", thresholds.loose),
     ]
+
+
+def _name_groups(ax: Axes, columns: int) -> None:
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, fontsize=9, frameon=False
+    )
 
 
 def in_words(groups: Sequence[Group], thresholds: Thresholds) -> str:
@@ -189,8 +196,10 @@ class DraggableChart:
 
     def _fit(self, page: int) -> None:
         """Draw it no wider than the page, with letters of the same size."""
-        width, height = self._natural
-        self.canvas.handle_resize({"width": min(page, width), "height": height})
+        natural, height = self._natural
+        width = min(page - _FRAME, natural)
+        _name_groups(self._figure.axes[0], 3 if width == natural else 1)
+        self.canvas.handle_resize({"width": width, "height": height})
 
     def show(self, strict: float, loose: float) -> None:
         """Move both lines to the thresholds."""

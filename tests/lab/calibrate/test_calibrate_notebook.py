@@ -493,10 +493,11 @@ def test_a_line_is_dragged_and_stops_at_the_other(session: CalibrationSession) -
         mouse("motion_notify_event", end)
         mouse(release, end)
 
-    for page, width in ((560, 560), (1400, 800)):
+    for page, width in ((568, 560), (1400, 800)):
         chart.page.px = page
         assert canvas.get_width_height() == (width, 420), "no wider than the page, nor than it was"
         canvas.figure.draw_without_rendering()
+        assert ax.bbox.width > 0.75 * width, "names of the groups stand above it, not beside"
 
     drag(0.5, 0.6)  # there is no line
     assert session.thresholds == Thresholds(0.8, 1.0, 0.05)
