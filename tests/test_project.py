@@ -191,3 +191,4 @@ def test_an_installed_wheel_carries_its_notebooks(checkout: Path, tmp_path: Path
     assert path.read_text(encoding="utf-8") == "{}"
     assert (path.parents[1] / "py.typed").is_file()
     assert list((path.parents[1] / "store" / "migrations").glob("*.sql")) != []
+    assert (path.parents[1] / "engine" / "delivery" / "index.schema.json").is_file()

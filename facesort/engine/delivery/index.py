@@ -73,7 +73,7 @@ def index_rows(
     Parameters
     ----------
     files : iterable of DeliveredFile
-        Those of other folders than persons' (unknown faces) get no row.
+        Those that are not delivered, or not to a person (unknown faces), get no row.
     derivatives : mapping of str to sequence of (file, DerivedFile)
         By the SHA-256 of the delivered file; relative to the index, too.
     with_location : bool
@@ -83,9 +83,9 @@ def index_rows(
     recorded = captures(store)
     rows = []
     for file in sorted(files, key=lambda file: (file.photo_id, file.folder)):
-        if file.folder in people:
-            photo = delivery.photos[file.photo_id]
-            here = {people[f].person_id for f in delivery.folders[file.photo_id] if f in people}
+        folders = [f for f in delivery.folders.get(file.photo_id, ()) if f in people]
+        if file.folder in folders:
+            photo, here = delivery.photos[file.photo_id], {people[f].person_id for f in folders}
             row = _of_file(file, people[file.folder])
             row |= _of_photo(photo, recorded[file.photo_id], with_location=with_location)
             row |= _of_faces(photo, people[file.folder], here)

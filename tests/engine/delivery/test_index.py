@@ -187,6 +187,11 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
             DeliveredFile(key, folder, f"photos/{n}.jpg", "a" * 64, 99, 640, 240)
             for n, folder in enumerate(("Person 2", "Person 1", "_unknown"))
         ]
+        wrong = next(k for k, p in delivery.photos.items() if p.photo.path == "wrong.jpg")
+        files += [
+            DeliveredFile(key, "Person 4", "old/4.jpg", "a" * 64, 99, 640, 240),
+            DeliveredFile(wrong, "Person 2", "old/2.jpg", "a" * 64, 99, 640, 240),
+        ]
         versions = {"a" * 64: [("small/b.webp", small), ("small/c.jpg", large)]}
         rows = index_rows(store, delivery, files, derivatives=versions)
         written = index_files(store, rows, tmp_path / "scratch.parquet")
