@@ -13,16 +13,16 @@
   }));
   const height = (ratios, width, row, gap) => {
     let total = 0, sum = 0, count = 0;
-    const end = (full) => { total += (full ? (width - (count - 1) * gap) / sum : row) + gap; };
+    const end = (highest) => { total += Math.min(highest, (width - (count - 1) * gap) / sum) + gap; };
     for (const ratio of ratios) {
       if (count && (sum + ratio) * row + count * gap > width) {
-        end(true);
+        end(Infinity);
         sum = count = 0;
       }
       sum += ratio;
       count += 1;
     }
-    if (count) end(sum * row + (count - 1) * gap > width);
+    if (count) end(row);
     return Math.max(0, total - gap);
   };
   const layOut = () => {
@@ -66,6 +66,12 @@
   };
   element("name").addEventListener("input", search);
   document.querySelector(".search").addEventListener("submit", (event) => event.preventDefault());
+
+  // A browser downloads nothing from a page that is a file, but opens it: beside the page, not in place of it.
+  if (location.protocol === "file:") {
+    element("save").textContent = "Full size";
+    element("save").target = "_blank";
+  }
 
   // Viewer. The address names the photo, so that Back closes it and a link opens it.
   const viewer = element("viewer"), shown = element("shown");

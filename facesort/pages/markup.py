@@ -39,7 +39,7 @@ def face_html(person: Person, base: str) -> str:
     if person.portrait:
         source = address(person.portrait, base)
         inside = (
-            f'<img src="{source}" width="256" height="256" alt="" loading="lazy" decoding="async">'
+            f'<img src="{source}" width="300" height="300" alt="" loading="lazy" decoding="async">'
         )
     return f'<span class="face" aria-hidden="true">{inside}</span>'
 
