@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,38 +65,3 @@ def delivered_region(photo: StoredPhoto, face: StoredFace) -> Region | None:
 
 def _turn(photo: StoredPhoto) -> int:
     return photo.photo.turn if photo.photo.upright else 0
-
-
-def clear_context(
-    region: Region, others: Iterable[Region], size: tuple[int, int], at_most: float
-) -> float:
-    """The widest margin around a face that shows nothing of other faces, as a share of its longer side.
-
-    Parameters
-    ----------
-    size : tuple of (width, height)
-        Of the picture, in px.
-    """
-    width, height = size
-    longer = max(region.width * width, region.height * height)
-    if longer <= 0:
-        return 0.0
-    free = min(
-        (
-            max(
-                width * max(other.left - _right(region), region.left - _right(other)),
-                height * max(other.top - _bottom(region), region.top - _bottom(other)),
-            )
-            for other in others
-        ),
-        default=float("inf"),
-    )
-    return min(max(free / longer, 0.0), at_most)
-
-
-def _right(region: Region) -> float:
-    return region.left + region.width
-
-
-def _bottom(region: Region) -> float:
-    return region.top + region.height

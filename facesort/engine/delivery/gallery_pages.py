@@ -20,6 +20,7 @@ from datetime import datetime
 from itertools import groupby
 
 from facesort.core.derivatives import SUFFIXES, Derivative, DerivedFile, Variant, variants_for
+from facesort.core.portraits import Portrait, best_portraits
 from facesort.core.routing import UNKNOWN_FOLDER, beside_folders
 from facesort.core.stored import StoredPhoto
 from facesort.core.words import plain
@@ -27,15 +28,16 @@ from facesort.engine.analysis.in_order import derive_again
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.delivery.export_folder import ExportFolder
-from facesort.engine.delivery.gallery_faces import FaceOf, best_faces
 from facesort.engine.delivery.index import DeliveredFile
 from facesort.engine.delivery.plan import Delivery
 from facesort.engine.delivery.renderer import Renderer
+from facesort.engine.delivery.thumbnails import cut_out
 from facesort.errors import ImageError, OutputError
 from facesort.images import jpeg_size
+from facesort.images.output import OUTPUT_EDGE
 from facesort.pages import Gallery, Person, Photo, event_page, person_page
 from facesort.store import Store
-from facesort.store.queries.derivatives import derived_files
+from facesort.store.queries.derivatives import chosen_pictures, derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 
@@ -56,11 +58,11 @@ class GalleryPages:
         Those in it, by the SHA-256 of the output JPEG.
     names : mapping of folder to str
         Of persons.
-    faces : mapping of folder to FaceOf
+    portraits : mapping of folder to Portrait
         Which face shows each person.
     smaller : dict of str to list of (file, DerivedFile)
         What was written so far, by the SHA-256 of the output JPEG.
-    cut_out : set of folder
+    with_face : set of folder
         Whose face was written.
     """
 
@@ -71,9 +73,9 @@ class GalleryPages:
     stored: DerivativeFolder
     known: Mapping[str, tuple[DerivedFile, ...]]
     names: Mapping[str, str]
-    faces: Mapping[str, FaceOf]
+    portraits: Mapping[str, Portrait]
     smaller: dict[str, list[tuple[str, DerivedFile]]] = field(default_factory=dict)
-    cut_out: set[str] = field(default_factory=set)
+    with_face: set[str] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -85,10 +87,25 @@ class GalleryPages:
         renderer: Renderer,
     ) -> GalleryPages:
         """Of a delivery, with sizes and formats as the settings say."""
-        names = {found.person.folder: found.person.name for found in person_summaries(store)}
-        variants = variants_of(workspace.settings.derivatives)
-        stored, faces = DerivativeFolder.of(workspace), best_faces(delivery, names)
-        return cls(folder, delivery, renderer, variants, stored, derived_files(store), names, faces)
+        folders = delivery.all_folders
+        people = [found.person for found in person_summaries(store)]
+        chosen = [face_id for face_id, _ in chosen_pictures(store).values()]
+        shown = [delivery.photos[key] for key in delivery.folders]
+        best = best_portraits(shown, OUTPUT_EDGE, chosen)
+        return cls(
+            folder,
+            delivery,
+            renderer,
+            variants_of(workspace.settings.derivatives),
+            DerivativeFolder.of(workspace),
+            derived_files(store),
+            {person.folder: person.name for person in people},
+            {
+                person.folder: best[person.person_id]
+                for person in people
+                if person.person_id in best and person.folder in folders
+            },
+        )
 
     @property
     def event_page(self) -> str:
@@ -117,11 +134,14 @@ class GalleryPages:
             self.smaller[hashlib.sha256(jpeg).hexdigest()] = [
                 self._written(_smaller(photo, one.variant), one) for one in some
             ]
-            for folder in self.delivery.folders[photo.photo.photo_id]:
-                face = self.faces.get(folder)
-                if face is not None and face.photo_id == photo.photo.photo_id:
-                    self.folder.add(_face(folder), face.cut_out(jpeg))
-                    self.cut_out.add(folder)
+            self._cut_out(photo, jpeg)
+
+    def _cut_out(self, photo: StoredPhoto, jpeg: bytes) -> None:
+        """Write the faces for which this photo was chosen."""
+        for folder, portrait in self.portraits.items():
+            if portrait.photo is photo:
+                self.folder.add(_face(folder), cut_out(portrait, jpeg))
+                self.with_face.add(folder)
 
     def _derived(self, photo: StoredPhoto, jpeg: bytes) -> Sequence[Derivative]:
         """From the workspace if all are there, else made by a worker."""
@@ -170,7 +190,7 @@ class GalleryPages:
 
     def _person(self, folder: str) -> Person:
         name = "" if folder == UNKNOWN_FOLDER else self.names.get(folder, folder)
-        return Person(name, _page(folder), _face(folder) if folder in self.cut_out else "")
+        return Person(name, _page(folder), _face(folder) if folder in self.with_face else "")
 
     def _photo(self, files: Sequence[DeliveredFile], place: Mapping[str, int]) -> Photo:
         one, stored = files[0], self.delivery.photos[files[0].photo_id]

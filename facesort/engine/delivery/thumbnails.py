@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facesort.core.derivatives import THUMBNAIL, Derivative, Thumbnail
-from facesort.core.portraits import CONTEXT, Portrait, best_portraits
+from facesort.core.portraits import Portrait, best_portraits
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.renderer import Renderer
@@ -48,10 +48,15 @@ class _Origin:
         (jpeg,) = renderer.jpegs([self.made_from.photo])
         if jpeg is None:
             return None
-        pixels, box = decode_jpeg(jpeg), self.made_from.box_in(jpeg_size(jpeg))
-        return encode_crop(
-            pixels, box, context=CONTEXT, edge=THUMBNAIL.edge, quality=THUMBNAIL.quality
-        )
+        return cut_out(self.made_from, jpeg)
+
+
+def cut_out(portrait: Portrait, jpeg: bytes) -> bytes:
+    """A person's picture, out of a copy of its photo; no other face is in it."""
+    pixels, box = decode_jpeg(jpeg), portrait.box_in(jpeg_size(jpeg))
+    return encode_crop(
+        pixels, box, context=portrait.context, edge=THUMBNAIL.edge, quality=THUMBNAIL.quality
+    )
 
 
 def update_thumbnails(
@@ -103,16 +108,13 @@ def _file(data: bytes) -> Derivative:
 
 
 def _origins(store: Store, photos: list[StoredPhoto]) -> dict[int, _Origin]:
-    best = best_portraits(photos, OUTPUT_EDGE)
-    portraits = {face.face_id: Portrait(photo, face) for photo in photos for face in photo.faces}
-    chosen = {
-        person_id: crop if face_id is None else portraits.get(face_id, crop)
-        for person_id, (face_id, crop) in chosen_pictures(store).items()
-    }
-    return {
-        person_id: _Origin(chosen.get(person_id, portrait))
-        for person_id, portrait in sorted(best.items())
-    }
+    chosen = chosen_pictures(store)
+    best = best_portraits(photos, OUTPUT_EDGE, [face_id for face_id, _ in chosen.values()])
+    origins = {}
+    for person_id, portrait in sorted(best.items()):
+        face_id, crop = chosen.get(person_id, (portrait.face.face_id, b""))
+        origins[person_id] = _Origin(portrait if portrait.face.face_id == face_id else crop)
+    return origins
 
 
 def point_to_thumbnails(workspace: Workspace, store: Store) -> None:

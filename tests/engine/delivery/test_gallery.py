@@ -18,7 +18,9 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 import facesort.engine.delivery.gallery_pages
 from facesort.cli import cli
-from facesort.core.regions import Region, clear_context
+from facesort.core.portraits import Portrait
+from facesort.core.records import PhotoRef
+from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.delivery.derivatives import derive_all
 from facesort.engine.delivery.export import ExportReport, export
 from facesort.engine.delivery.export_files import ExportOptions
@@ -184,14 +186,18 @@ def test_unknown_people_are_there_only_if_they_are_delivered(job: Job, tmp_path:
 
 
 def test_a_face_is_cut_out_alone() -> None:
-    near = Region("Ben", 0.55, 0.4, 0.1, 0.2)
-    face = Region("Ada", 0.4, 0.4, 0.1, 0.2)
-    size = (1000, 500)
-    assert clear_context(face, [], size, 0.4) == 0.4
-    assert clear_context(face, [near], size, 0.4) == 0.4  # 50 px apart, and 40 wanted
-    assert clear_context(face, [near], size, 0.9) == pytest.approx(0.5)
-    assert clear_context(near, [face], size, 0.9) == pytest.approx(0.5)
-    assert clear_context(face, [Region("", 0.45, 0.45, 0.1, 0.2)], size, 0.4) == 0.0
+    def context(*boxes: tuple[float, float, float, float]) -> float:
+        faces = tuple(StoredFace(n, PhotoRef(1, "a.jpg"), box) for n, box in enumerate(boxes))
+        photo = StoredPhoto(PhotoRef(1, "a.jpg"), "matched", None, "", faces=faces)
+        return Portrait(photo, faces[0]).context
+
+    face = (400.0, 200.0, 500.0, 300.0)
+    assert context(face) == 0.4
+    assert context(face, (550, 200, 650, 300)) == 0.4  # 50 px away, and 40 wanted
+    assert context(face, (530, 100, 650, 300)) == pytest.approx(0.3)
+    assert context(face, (380, 50, 520, 180)) == pytest.approx(0.2)
+    assert context(face, (530, 100, 650, 300), (380, 50, 520, 180)) == pytest.approx(0.2)
+    assert context(face, (450, 250, 550, 350)) == 0.0
 
 
 def test_the_picture_of_a_person_shows_only_them(job: Job, tmp_path: Path) -> None:
@@ -199,7 +205,7 @@ def test_the_picture_of_a_person_shows_only_them(job: Job, tmp_path: Path) -> No
 
     for number in (1, 2):
         with Image.open(tmp_path / "out" / "_gallery" / f"Person {number}.jpg") as image:
-            assert max(image.size) <= 256
+            assert max(image.size) <= 300
             pixels = np.asarray(image.convert("RGB")).astype(int)
         frame = (np.abs(pixels - (255, 0, 255)).sum(axis=2) < 120).any(axis=0)
         starts = np.flatnonzero(np.diff(np.r_[0, frame.astype(int)]) == 1)
