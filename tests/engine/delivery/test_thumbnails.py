@@ -122,10 +122,7 @@ def test_a_better_face_gives_a_new_picture_under_a_new_name(job: Job, tmp_path: 
     workspace, _ = job
     before = pictures(workspace)
     assert before.keys() == {"Person 1", "Person 2"}
-    assert size_of(workspace, before["Person 1"]) == (
-        135,
-        173,
-    )  # its margin is cut at the left edge
+    assert size_of(workspace, before["Person 1"]) == (154, 171)  # not enlarged
 
     write_large(tmp_path / "source" / "z.png", 1, 400, 200)
     sort_in_threads(*job)
