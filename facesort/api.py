@@ -367,7 +367,7 @@ def export(
     gallery: bool = False,
     executor: Executor | None = None,
 ) -> ExportReport:
-    """Write a fresh, corrected delivery into a new folder, with a SHA-256 manifest.
+    """Write a fresh, corrected delivery into a new folder, with an index and a SHA-256 manifest.
 
     Parameters
     ----------
