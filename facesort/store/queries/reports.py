@@ -199,10 +199,10 @@ def _files(
 
 
 def _seconds(store: Store) -> dict[str, float]:
-    """`Counts.seconds`."""
-    ((analysis,),) = store.rows("SELECT coalesce(sum(seconds), 0) FROM timing")
+    """`Counts.seconds`, to the millisecond: how a sum of floats ends depends on the order."""
+    ((analysis,),) = store.rows("SELECT round(coalesce(sum(seconds), 0), 3) FROM timing")
     ((wait, own),) = store.rows(
-        "SELECT coalesce(sum(analysis_seconds), 0), coalesce(sum(engine_seconds), 0) FROM run_batch"
+        "SELECT round(coalesce(sum(analysis_seconds), 0), 3), round(coalesce(sum(engine_seconds), 0), 3) FROM run_batch"
     )
     return {"analysis": analysis, "wait": wait, "own": own}
 
