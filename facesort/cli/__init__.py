@@ -74,6 +74,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     privacy.backup,
     privacy.restore,
     publishing.publish,
+    publishing.unpublish,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

@@ -129,3 +129,45 @@ def _say_report(destination: Destination, report: PublishReport) -> None:
             "this server cannot refuse to replace an object: each is looked for before it is sent. Let nobody else "
             "write there at the same moment"
         )
+
+
+@click.command()
+@workspace_option
+@json_option
+@click.argument("name", metavar="PERSON")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@plain_http_option
+def unpublish(root: Path, as_json: bool, name: str, yes: bool, plain_http: bool) -> None:
+    """Remove from the object stores what the folder of PERSON put there; asks first.
+
+    Also of somebody who was forgotten. Only objects that are still what was put there are removed.
+    """
+    from facesort.workspace import open_workspace
+
+    with _extra_explained():
+        from facesort.engine.publishing.unpublish import unpublish as remove, what_is_published
+    workspace = open_workspace(root)
+    known = what_is_published(workspace, name)
+    if not known:
+        say(f"nothing of {name} was published")
+        return
+    if not yes:
+        for destination, entries in known.items():
+            size = sum(entry.planned.size for entry in entries)
+            say(f"{several(len(entries), 'object')}, {size:,} bytes, in {destination}", err=True)
+        click.confirm(f"Remove what the folder of {name} put there?", abort=True, err=True)
+    report = remove(workspace, name, plain_http=plain_http)
+    if as_json:
+        say_json(asdict(report) | {"versions": [str(each) for each in report.versions]})
+        return
+    say(f"{several(report.removed, 'object')} removed, {report.gone:,} were not there")
+    for key in report.left:
+        say(f"left, as it is not what was published  {key}")
+    for destination in report.versions:
+        say(
+            f"{destination} keeps what is removed as versions: remove those with the tools of your provider"
+        )
+    say(
+        f"links that were given to others may be served from a cache for some time. If {name} is still delivered, the "
+        "next `facesort publish` sends their photos again"
+    )

@@ -118,7 +118,7 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
             deleted = _no_longer_there(workspace, store, traces) if name is not None else ()
         backups = known_backups.settle(workspace.root)
         files, left = erase_files(workspace)
-        rows, derivatives = _rewrite(
+        rows, derivatives = rewrite_database(
             workspace, lambda store: replace(_chosen(store, name), deleted=deleted)
         )
         with workspace.open_store() as store:
@@ -141,7 +141,7 @@ def drop_unknown(workspace: Workspace) -> int:
     with workspace.open_store() as store:
         faces = len(of_unknown(store, keep_boxes=True).faces)
     if faces:
-        _rewrite(workspace, lambda store: of_unknown(store, keep_boxes=True))
+        rewrite_database(workspace, lambda store: of_unknown(store, keep_boxes=True))
         log.info("the embeddings and crops of %d unknown faces are erased", faces)
     return faces
 
@@ -154,10 +154,12 @@ def _no_longer_there(workspace: Workspace, store: Store, traces: Traces) -> tupl
     return tuple(file for file in traces.delivered if not os.path.lexists(output / file))
 
 
-def _rewrite(
+def rewrite_database(
     workspace: Workspace, choose: Callable[[Store], Erasure]
 ) -> tuple[dict[str, int], list[Path]]:
-    """Replace the database by one without the chosen rows.
+    """Replace the database by one without the chosen rows, and without what was deleted in it before.
+
+    To be called with the sorting lock held and no database open.
 
     Returns
     -------

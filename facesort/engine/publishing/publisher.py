@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeVar
 
 from tenacity import (
     Retrying,
@@ -25,6 +26,8 @@ from facesort.engine.publishing.trouble import first_line, for_a_moment
 from facesort.errors import PublishError
 from facesort.reasons import Reason
 from facesort.store.queries.published import LedgerEntry
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,24 @@ class Pace:
             sleep=sleep_using_event(bucket.stopped),
             reraise=True,
         )
+
+    def ask(self, bucket: Bucket, call: Callable[..., T], *arguments: object) -> T:
+        """Do what the job cannot go on without.
+
+        Raises
+        ------
+        PublishError
+            Also if the server cannot be reached, or fails each time.
+        """
+        try:
+            return self.retrying(bucket)(call, *arguments)
+        except Exception as error:
+            if for_a_moment(error) is None:
+                raise
+            raise PublishError(
+                f"the server of {bucket.destination} cannot be reached, or fails ({first_line(error)}): check the "
+                "endpoint and the connection, and run the same command again"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +124,12 @@ class Publisher:
             If it cannot be used, or its server cannot be reached.
         """
         self.bucket.conditional = self.ledger.conditional
-        try:
-            self.pace.retrying(self.bucket)(self.bucket.contact)
-        except Exception as error:
-            if for_a_moment(error) is None:
-                raise
-            raise PublishError(
-                f"the server of {self.bucket.destination} cannot be reached, or fails ({first_line(error)}): check the "
-                "endpoint and the connection, and run the same command again"
-            ) from error
+        self.pace.ask(self.bucket, self.bucket.contact)
 
     def give_up(self, stale: Sequence[LedgerEntry]) -> None:
         """Abort multipart uploads of ours that will not go on."""
         for entry in stale:
-            self.pace.retrying(self.bucket)(
-                self.bucket.abort, entry.planned.target, entry.upload_id or ""
-            )
+            self.pace.ask(self.bucket, self.bucket.abort, entry.planned.target, entry.upload_id)
             self.ledger.note(replace(entry, upload_id=None))
 
     def send_all(self, items: Sequence[Item]) -> None:
@@ -213,9 +224,9 @@ class Publisher:
         if self.ledger.conditional is None and entry.state == "sent" and entry.etag:
             _, digest, data = item.read()
             if not digest.parts:
-                for attempt in self.pace.retrying(self.bucket):
-                    with attempt:
-                        looks = self.bucket.looks(item.planned.target, data, digest)
+                looks = self.pace.ask(
+                    self.bucket, self.bucket.looks, item.planned.target, data, digest
+                )
                 self.ledger.note_conditional(looks)
 
 

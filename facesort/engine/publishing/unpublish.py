@@ -1,0 +1,167 @@
+"""Unpublish: remove what the folder of a person put into object stores, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from facesort.core.objects import Destination
+from facesort.core.routing import UNKNOWN_FOLDER, safe_folder
+from facesort.engine.privacy.forget import rewrite_database
+from facesort.engine.publishing.bucket import Bucket, connect
+from facesort.engine.publishing.publish import alone
+from facesort.engine.publishing.publisher import Pace
+from facesort.errors import GalleryError
+from facesort.store import Store
+from facesort.store.privacy.erasure import Erasure, of_person
+from facesort.store.publishing import forget_objects
+from facesort.store.queries.gallery import find_person
+from facesort.store.queries.published import LedgerEntry, destinations, entries_of_persons
+from facesort.workspace import Workspace
+
+_AT_ONCE = 64  # objects between two writes of the ledger
+
+Published = dict[Destination, list[LedgerEntry]]
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishReport:
+    """What was removed, and what was not.
+
+    Parameters
+    ----------
+    removed : int
+        Objects that were there as they were put.
+    gone : int
+        Objects that were not there, or not any more.
+    left : tuple of str
+        Keys of objects that are not what was put there; they are untouched, and stay in the ledger.
+    versions : tuple of Destination
+        Where the bucket keeps what was removed as versions.
+    """
+
+    removed: int
+    gone: int
+    left: tuple[str, ...] = ()
+    versions: tuple[Destination, ...] = ()
+
+
+def what_is_published(workspace: Workspace, name: str) -> Published:
+    """What the folder of a person put into object stores, by the ledger alone.
+
+    Parameters
+    ----------
+    name : str
+        Also of somebody who was removed or forgotten; ``_unknown``: the folder of unknown faces.
+
+    Raises
+    ------
+    GalleryError
+        If nothing is known under that name.
+    """
+    with workspace.open_store(read_only=True) as store:
+        persons, folders = _whose(store, name)
+        found = entries_of_persons(store, persons, folders)
+        if not found and not persons and name != UNKNOWN_FOLDER:
+            of_person(store, name)  # raises, and says what is known
+        return {where: found[key] for key, where in destinations(store).items() if key in found}
+
+
+def _whose(store: Store, name: str) -> tuple[tuple[int, ...], list[str]]:
+    """Ids of a person, and names that their folder may have in an export."""
+    if name == UNKNOWN_FOLDER:
+        return (), [UNKNOWN_FOLDER]
+    persons: tuple[int, ...] = ()
+    folders = {name}
+    with suppress(GalleryError):
+        persons = of_person(store, name).persons
+    with suppress(GalleryError):
+        folders.add(safe_folder(name))
+    if (person := find_person(store, name)) is not None:
+        folders.add(person.folder)
+    return persons, sorted(folders)
+
+
+def unpublish(
+    workspace: Workspace,
+    name: str,
+    *,
+    plain_http: bool = False,
+    pace: Pace | None = None,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> UnpublishReport:
+    """Remove what the folder of a person put into object stores, as long as it is still what was put there.
+
+    Of somebody who was forgotten, the keys of what is gone are erased from the database for good.
+
+    Raises
+    ------
+    PublishError
+        If a bucket cannot be used: what was removed by then is removed, and the same command goes on.
+    GalleryError, WorkspaceBusyError
+        As `what_is_published` and `publish`.
+    """
+    pace = pace or Pace()
+    report = UnpublishReport(0, 0)
+    with alone(workspace):
+        for destination, entries in what_is_published(workspace, name).items():
+            bucket = connect(destination, connections=pace.connections, plain_http=plain_http)
+            pace.ask(bucket, bucket.contact)
+            for start in range(0, len(entries), _AT_ONCE):
+                some = entries[start : start + _AT_ONCE]
+                report = _remove(workspace, bucket, pace, some, report)
+                on_progress(report.removed + report.gone + len(report.left))
+            if bucket.keeps_versions():
+                report = replace(report, versions=(*report.versions, destination))
+        with workspace.open_store(read_only=True) as store:
+            is_known = find_person(store, name) is not None
+        if (report.removed or report.gone) and not is_known:
+            with workspace.sorting_lock():  # what is only deleted can still be read in the file
+                rewrite_database(workspace, lambda _: Erasure())
+    return report
+
+
+def _remove(
+    workspace: Workspace,
+    bucket: Bucket,
+    pace: Pace,
+    entries: Sequence[LedgerEntry],
+    report: UnpublishReport,
+) -> UnpublishReport:
+    """Remove some objects, and take those that are not there any more out of the ledger."""
+    with ThreadPoolExecutor(pace.connections, "unpublish") as pool:
+        ended = list(pool.map(lambda entry: pace.ask(bucket, _remove_one, bucket, entry), entries))
+    done = [e.object_id for e, how in zip(entries, ended, strict=True) if how != "left"]
+    with workspace.open_store() as store, store.transaction():
+        forget_objects(store, done)
+    left = [
+        bucket.destination.key(e.planned.target)
+        for e, how in zip(entries, ended, strict=True)
+        if how == "left"
+    ]
+    return replace(
+        report,
+        removed=report.removed + ended.count("removed"),
+        gone=report.gone + ended.count("gone"),
+        left=(*report.left, *left),
+    )
+
+
+def _remove_one(bucket: Bucket, entry: LedgerEntry) -> str:
+    """Remove one object if it is ours; returns ``removed``, ``gone`` or ``left``."""
+    target = entry.planned.target
+    if entry.upload_id:
+        bucket.abort(target, entry.upload_id)
+    found = bucket.find(target)
+    if found is None:
+        return "gone"
+    same_etag = entry.etag is not None and (found.etag, found.size) == (
+        entry.etag,
+        entry.planned.size,
+    )
+    if not (found.says(entry.planned) or same_etag):
+        return "left"
+    bucket.remove(target)
+    return "removed"
