@@ -50,6 +50,16 @@ def files(folder: Path, *names: str) -> Callable[[Workspace, Store], PublishPlan
     return planning
 
 
+def all_and(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
+    """All files of a folder, then all delivered copies."""
+    large = files(folder, *sorted(path.name for path in folder.iterdir()))
+
+    def planning(workspace: Workspace, store: Store) -> PublishPlan:
+        return PublishPlan(large(workspace, store).items + delivered(workspace, store).items)
+
+    return planning
+
+
 def ledger(workspace: Workspace, destination: Destination) -> list[LedgerEntry]:
     with workspace.open_store(read_only=True) as store:
         known = destination_of(store, destination)
