@@ -397,7 +397,7 @@ def export(
     StoreLockedError
         While the workspace is being sorted.
     SettingsError
-        If `results` is another format.
+        If `results` or `near_duplicates` is something else.
 
     Examples
     --------

@@ -285,6 +285,8 @@ def test_results_in_another_format_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(SettingsError, match="'parquet' or 'csv', not 'xlsx'"):
         facesort.export(event / "hot_storage", tmp_path / "delivery", results="xlsx")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"'keep' .* or 'best', not 'first'"):
+        facesort.export(event / "hot_storage", tmp_path / "delivery", near_duplicates="first")  # type: ignore[arg-type]
     assert not (tmp_path / "delivery").exists()
 
 

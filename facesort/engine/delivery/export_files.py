@@ -83,6 +83,10 @@ class ExportOptions:
     def __post_init__(self) -> None:
         if self.results not in ("parquet", "csv", None):
             raise SettingsError(f"results are written as 'parquet' or 'csv', not {self.results!r}")
+        if self.near_duplicates not in ("keep", "best", None):
+            raise SettingsError(
+                f"near duplicates are 'keep' (all are delivered) or 'best', not {self.near_duplicates!r}"
+            )
 
 
 @dataclass(slots=True)
