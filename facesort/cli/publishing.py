@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
+    FOLDER,
     json_option,
     say,
     say_json,
@@ -23,7 +24,7 @@ from facesort.errors import PublishError
 
 if TYPE_CHECKING:
     from facesort.core.objects import Destination
-    from facesort.engine.publishing.publish import PublishReport
+    from facesort.engine.publishing.publish import Planning, PublishReport
 
 endpoint_option = click.option(
     "--endpoint", default="", metavar="URL", help="Server of the object store.  [default: AWS]"
@@ -51,6 +52,16 @@ def _extra_explained() -> Iterator[None]:
 @json_option
 @click.argument("url", metavar="s3://BUCKET/PREFIX")
 @endpoint_option
+@click.option(
+    "--from",
+    "folder",
+    type=FOLDER,
+    metavar="EXPORT",
+    help="Send the files of a finished export instead, by its _SHA256SUMS.",
+)
+@click.option(
+    "--originals", is_flag=True, help="Send the source files of the delivered photos instead."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; no server is asked.")
 @click.option("--retry-dead", is_flag=True, help="Try again what was given up.")
 @click.option(
@@ -66,6 +77,8 @@ def publish(
     as_json: bool,
     url: str,
     endpoint: str,
+    folder: Path | None,
+    originals: bool,
     dry_run: bool,
     retry_dead: bool,
     verify: bool,
@@ -79,6 +92,8 @@ def publish(
     from facesort.core.objects import Destination
     from facesort.workspace import open_workspace
 
+    if folder is not None and originals:
+        raise click.UsageError("give --from or --originals, not both")
     with _extra_explained():
         from facesort.engine.publishing import plan
         from facesort.engine.publishing.publish import (
@@ -88,9 +103,12 @@ def publish(
         )
         from facesort.engine.publishing.publisher import Progress
     workspace, destination = open_workspace(root), Destination.parse(url, endpoint)
+    planning: Planning = plan.originals if originals else plan.delivered
+    if folder is not None:
+        planning = plan.exported(folder.absolute())
     options = PublishOptions(retry_dead, verify, plain_http)
     if dry_run:
-        report = look(workspace, destination, plan.delivered, options)
+        report = look(workspace, destination, planning, options)
     else:
         with tqdm(unit="B", unit_scale=True, disable=True if as_json else None) as bar:
 
@@ -99,7 +117,7 @@ def publish(
                 bar.set_postfix_str(f"{progress.files:,} of {several(progress.all_files, 'file')}")
                 bar.update(progress.bytes - bar.n)
 
-            report = send(workspace, destination, plan.delivered, options, on_progress)
+            report = send(workspace, destination, planning, options, on_progress)
     if as_json:
         say_json(asdict(report))
     else:

@@ -24,6 +24,7 @@ _FORMULA = re.compile(
     r"""(?m:^|(?<=[;\t\r]))(?=[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20])|\A(?=[ "']*[\t\r\n])"""
 )
 _NOT_IN_XML = re.compile(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPED = {"n": "\n", "r": "\r"}
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
@@ -81,6 +82,17 @@ def checksum_line(sha256: str, file: str) -> str:
     """A line for ``sha256sum -c``, which marks a name with escapes by a backslash before the hash."""
     escaped = file.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == file else chr(92)}{sha256}  {escaped}\n"
+
+
+def checksum_entry(line: str) -> tuple[str, str] | None:
+    """Read a line of `checksum_line`: hash and file; None if it is no such line."""
+    found = re.fullmatch(r"(\\?)([0-9a-f]{64})  (.+)", line)
+    if found is None:
+        return None
+    name = found[3]
+    if found[1]:
+        name = re.sub(r"\\(.)", lambda pair: _ESCAPED.get(pair[1], pair[1]), name)
+    return found[2], name
 
 
 def _is_visible(char: str) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from facesort.core.foreign_text import checksum_entry
 from facesort.core.objects import Planned
+from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED
 from facesort.engine.delivery.plan import Delivery, plan_delivery
 from facesort.engine.publishing.content import Item
+from facesort.errors import PublishError
+from facesort.files import kind_of
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.gallery import person_summaries
@@ -53,6 +59,76 @@ def delivered(workspace: Workspace, store: Store) -> PublishPlan:
                 Item(planned, tuple(output / copy.target for copy in ordered), output)
             )
     return plan
+
+
+def originals(workspace: Workspace, store: Store) -> PublishPlan:
+    """Plan the source files of the delivered photos as they are: ``<folder>/originals/<name>``; needs the sources."""
+    plan, sources = PublishPlan(), workspace.settings.sources
+    delivery, owners = _delivery(workspace, store), _owners(store)
+    for key in sorted(delivery.folders):
+        photo = delivery.photos[key]
+        root = sources.get(photo.photo.source)
+        place = None if root is None else root / photo.photo.path
+        size = None if place is None else _size(place)
+        for copy in delivery.files(key):
+            if place is None or size is None:
+                plan.left_out[Reason.MISSING] += 1
+                continue
+            folder, _, name = copy.rpartition("/")
+            target = f"{folder}/originals/{name.removesuffix('.jpg')}{place.suffix.lower()}"
+            planned = Planned(target, photo.sha256, size, key, owners.get(folder))
+            plan.items.append(Item(planned, (place,), None))
+    return plan
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def exported(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
+    """Plan the files of a finished export, by its manifest; what begins with ``_`` is the photographer's own.
+
+    Raises
+    ------
+    PublishError
+        If the folder is no export, or an unfinished one.
+    """
+    if kind_of(folder / UNFINISHED) is not None:
+        raise PublishError(
+            f"{folder} is an export that was interrupted: run the same `facesort export` again"
+        )
+    try:
+        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{folder} is no export: {MANIFEST} cannot be read in it") from error
+    entries = list(map(checksum_entry, lines))
+
+    def planning(_: Workspace, store: Store) -> PublishPlan:
+        plan, owners = PublishPlan(), _owners(store)
+        for entry in entries:
+            if entry is None or not _stays_below(entry[1]):
+                raise PublishError(f"{folder / MANIFEST} is not one that facesort writes")
+            sha256, file = entry
+            if file.startswith("_"):
+                continue
+            size = _size(folder / file)
+            if size is None:
+                plan.left_out[Reason.MISSING] += 1
+                continue
+            planned = Planned(file, sha256, size, None, owners.get(file.partition("/")[0]))
+            plan.items.append(Item(planned, (folder / file,), folder))
+        return plan
+
+    return planning
+
+
+def _stays_below(file: str) -> bool:
+    """Whether the name of a file leads nowhere else than into its folder."""
+    parts = file.split("/")
+    return not any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts)
 
 
 def _delivery(workspace: Workspace, store: Store) -> Delivery:

@@ -133,14 +133,14 @@ def publish(
         While a sort is running.
     """
     options = options or PublishOptions()
+    bucket = connect(
+        destination, connections=options.pace.connections, plain_http=options.plain_http
+    )
     with alone(workspace):
         with workspace.open_store(read_only=True) as store:
             plan = planning(workspace, store)
         ledger = Ledger.open(workspace, destination, [item.planned for item in plan.items])
         due = [item for item in plan.items if _is_due(ledger.entries, item, options)]
-        bucket = connect(
-            destination, connections=options.pace.connections, plain_http=options.plain_http
-        )
         publisher = Publisher(bucket, ledger, options.pace, on_progress)
         stale = _stale(ledger, due)
         if due or stale:
