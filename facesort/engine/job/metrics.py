@@ -55,9 +55,7 @@ def write_metrics(path: Path, report: Mapping[str, Any]) -> None:
     try:
         replace_file(path, generate_latest(registry), private=False)
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written {because(error)}: give a file in a folder that is there"
-        ) from error
+        raise OutputError(f"{path} cannot be written {because(error)}") from error
 
 
 class _Status(Collector):
