@@ -28,6 +28,7 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 from facesort.core.foreign_text import printable
+from facesort.core.words import several
 
 _PROBLEMS = ("missing", "changed", "unreadable")
 _NAME = 24  # columns
@@ -276,12 +277,10 @@ def _verify_text(report: Mapping[str, Any]) -> list[str]:
         )
     derivatives = report["derivatives"]
     if derivatives["verified"]:
-        lines.append(f"{derivatives['verified']} derivatives verified")
+        lines.append(f"{several(derivatives['verified'], 'derivative')} verified")
     if derivatives["wrong"]:
-        wrong = len(derivatives["wrong"])
-        lines.append(
-            f"{wrong} derivatives are missing or changed: `facesort derive` makes them again"
-        )
+        wrong = several(len(derivatives["wrong"]), "derivative")
+        lines.append(f"{wrong} missing or changed: `facesort derive` makes them again")
     if "output" in report:
         lines.append(f"the output is now {report['output']}")
     why = report["unreadable"] | report.get("failed", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -176,6 +177,25 @@ def test_what_is_not_ours_stays(job: Job, caplog: pytest.LogCaptureFixture) -> N
     assert not half.exists()
     assert [path.read_bytes() for path in (*foreign, outside)] == [b"mine"] * 3
     assert "notes.txt was not made by facesort: it is left alone" in caplog.text
+
+
+def test_verify_compares_them_and_says_what_to_do(job: Job) -> None:
+    workspace, _ = job
+    derive(*job)
+    lost, changed, *_ = sorted(workspace.derivatives.rglob("*.webp"))
+    lost.unlink()
+    changed.write_bytes(b"changed")
+    said = CliRunner().invoke(cli, ["verify", "-w", str(workspace.root)])
+    assert said.exit_code == 0  # the output is as it should be
+    assert said.stdout.splitlines()[1:] == [
+        "13 derivatives verified",
+        "2 derivatives missing or changed: `facesort derive` makes them again",
+    ]
+    told = json.loads(
+        CliRunner().invoke(cli, ["verify", "--json", "-w", str(workspace.root)]).stdout
+    )
+    keys = {path.relative_to(workspace.derivatives).as_posix() for path in (lost, changed)}
+    assert told["derivatives"] == {"verified": 13, "wrong": sorted(keys)}
 
 
 class Killed(BaseException):
