@@ -90,12 +90,15 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def cut(page: Page) -> list[str]:
-    """What of the tables and charts is out of sight on a narrow page."""
+    """Tables that are partly out of sight on a narrow page, and charts that are too small to read there."""
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": 900, "height": 1000})
-    found = page.locator(".facesort-box, .facesort-plot").evaluate_all(
+    found = page.locator(".facesort-box").evaluate_all(
         "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    found += page.locator(".facesort-plot img").evaluate_all(
+        "all => all.filter(e => e.offsetWidth + 1 < Math.min(620, parseFloat(e.style.width))).map(e => e.alt)"
     )
     page.set_viewport_size(size)
     return [str(text) for text in found]

@@ -114,6 +114,18 @@ def test_the_cache_grows_with_the_job(store: Store) -> None:
     assert (small, store.value(limit)) == ("114.4 MiB", "117.3 MiB")  # 120 and 123 MB
 
 
+def test_only_large_jobs_are_asked_with_several_threads(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facesort.store.store._PHOTOS_PER_THREAD", 1000)
+    monkeypatch.setattr("facesort.store.store.os.cpu_count", lambda: 3)
+    found = []
+    for first, last in ((1, 999), (1000, 1500), (1501, 9000)):
+        add(store, [photo(number) for number in range(first, last + 1)])
+        found.append(store.value("SELECT current_setting('threads')"))
+    assert found == [1, 2, 3]
+
+
 def test_the_newest_version_of_a_path_is_the_known_one(store: Store) -> None:
     add(store, [photo(1, "a.jpg"), photo(2, "b.jpg")])
     add(store, [photo(3, "a.jpg"), photo(4, "a.jpg", "card-2")])
