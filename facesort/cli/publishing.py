@@ -62,6 +62,9 @@ def _extra_explained() -> Iterator[None]:
 @click.option(
     "--originals", is_flag=True, help="Send the source files of the delivered photos instead."
 )
+@click.option(
+    "--derivatives", is_flag=True, help="Send what `facesort derive` made of them instead."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; no server is asked.")
 @click.option("--retry-dead", is_flag=True, help="Try again what was given up.")
 @click.option(
@@ -79,6 +82,7 @@ def publish(
     endpoint: str,
     folder: Path | None,
     originals: bool,
+    derivatives: bool,
     dry_run: bool,
     retry_dead: bool,
     verify: bool,
@@ -92,8 +96,8 @@ def publish(
     from facesort.core.objects import Destination
     from facesort.workspace import open_workspace
 
-    if folder is not None and originals:
-        raise click.UsageError("give --from or --originals, not both")
+    if (folder is not None) + originals + derivatives > 1:
+        raise click.UsageError("give one of --from, --originals and --derivatives")
     with _extra_explained():
         from facesort.engine.publishing import plan
         from facesort.engine.publishing.publish import (
@@ -103,7 +107,9 @@ def publish(
         )
         from facesort.engine.publishing.publisher import Progress
     workspace, destination = open_workspace(root), Destination.parse(url, endpoint)
-    planning: Planning = plan.originals if originals else plan.delivered
+    planning: Planning = plan.delivered
+    if originals or derivatives:
+        planning = plan.originals if originals else plan.derivatives
     if folder is not None:
         planning = plan.exported(folder.absolute())
     options = PublishOptions(retry_dead, verify, plain_http)

@@ -35,6 +35,7 @@ from facesort.workspace.foreign import leave_alone, unwritable
 log = logging.getLogger(__name__)
 
 _READERS_S = 2.0  # a command that reads holds the database for some 50 ms
+_WRITERS_S = 0.3  # so does one that writes a few rows; a sort holds it for hours
 # What DuckDB calls the files in the folder of temporary files that it puts beside a database.
 _OF_DUCKDB = re.compile(r"duckdb_temp_[A-Za-z0-9_-]+(\.tmp|\.block)?")
 
@@ -189,13 +190,13 @@ class Workspace:
 
 
 def _opened(database: Path, read_only: bool) -> Store:
-    """Open the database; whoever writes waits for readers, which need it only for a moment."""
-    deadline = time.monotonic() + _READERS_S
+    """Open the database; wait for others that need it only for a moment."""
+    deadline = time.monotonic() + (_WRITERS_S if read_only else _READERS_S)
     while True:
         try:
             return Store.open(database, read_only=read_only)
         except StoreLockedError:
-            if read_only or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 

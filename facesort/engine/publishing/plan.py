@@ -1,21 +1,24 @@
-"""What is published: the delivered copies, the originals behind them, or a finished export."""
+"""What is published: the delivered copies, the originals behind them, their smaller versions, or a finished export."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesort.core.foreign_text import checksum_entry
 from facesort.core.objects import Planned
+from facesort.core.stored import StoredPhoto
+from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED
-from facesort.engine.delivery.plan import Delivery, plan_delivery
+from facesort.engine.delivery.plan import plan_delivery
 from facesort.engine.publishing.content import Item
 from facesort.errors import PublishError
 from facesort.files import kind_of
 from facesort.reasons import Reason
 from facesort.store import Store
+from facesort.store.queries.derivatives import derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 
@@ -45,40 +48,68 @@ def delivered(workspace: Workspace, store: Store) -> PublishPlan:
     Every photo has one content, whichever folder a copy is in; so a copy that is lost is sent from another folder.
     """
     plan, output = PublishPlan(is_everything=True), workspace.settings.output
-    delivery, owners = _delivery(workspace, store), _owners(store)
-    for key in sorted(delivery.folders):
-        copies = delivery.photos[key].copies
-        for target in delivery.files(key):
-            if not copies:
-                plan.left_out[Reason.MISSING] += 1
-                continue
-            ordered = sorted(copies, key=lambda copy: copy.target != target)
-            owner = owners.get(target.partition("/")[0])
-            planned = Planned(target, copies[0].sha256, copies[0].size, key, owner)
-            plan.items.append(
-                Item(planned, tuple(output / copy.target for copy in ordered), output)
-            )
+    for photo, target, owner in _copies(workspace, store):
+        if not photo.copies:
+            plan.left_out[Reason.MISSING] += 1
+            continue
+        ordered = sorted(photo.copies, key=lambda copy: copy.target != target)
+        first = photo.copies[0]
+        planned = Planned(target, first.sha256, first.size, photo.photo.photo_id, owner)
+        plan.items.append(Item(planned, tuple(output / copy.target for copy in ordered), output))
     return plan
 
 
 def originals(workspace: Workspace, store: Store) -> PublishPlan:
     """Plan the source files of the delivered photos as they are: ``<folder>/originals/<name>``; needs the sources."""
     plan, sources = PublishPlan(), workspace.settings.sources
-    delivery, owners = _delivery(workspace, store), _owners(store)
-    for key in sorted(delivery.folders):
-        photo = delivery.photos[key]
+    for photo, copy, owner in _copies(workspace, store):
         root = sources.get(photo.photo.source)
         place = None if root is None else root / photo.photo.path
         size = None if place is None else _size(place)
-        for copy in delivery.files(key):
-            if place is None or size is None:
-                plan.left_out[Reason.MISSING] += 1
-                continue
-            folder, _, name = copy.rpartition("/")
-            target = f"{folder}/originals/{name.removesuffix('.jpg')}{place.suffix.lower()}"
-            planned = Planned(target, photo.sha256, size, key, owners.get(folder))
-            plan.items.append(Item(planned, (place,), None))
+        if place is None or size is None:
+            plan.left_out[Reason.MISSING] += 1
+            continue
+        folder, _, name = copy.rpartition("/")
+        target = f"{folder}/originals/{name.removesuffix('.jpg')}{place.suffix.lower()}"
+        planned = Planned(target, photo.sha256, size, photo.photo.photo_id, owner)
+        plan.items.append(Item(planned, (place,), None))
     return plan
+
+
+def derivatives(workspace: Workspace, store: Store) -> PublishPlan:
+    """Plan the smaller versions that `facesort derive` made: ``<folder>/derivatives/<sha256>.<suffix>``.
+
+    Each in the folder of everyone in the photo, so that a person's objects can be told from those of others.
+    """
+    plan, made, folder = PublishPlan(), derived_files(store), DerivativeFolder.of(workspace)
+    for photo, copy, owner in _copies(workspace, store):
+        files = made.get(photo.copies[0].sha256, ()) if photo.copies else ()
+        if not files:
+            plan.left_out[Reason.MISSING] += 1
+        for file in {file.sha256: file for file in files}.values():
+            target = f"{copy.partition('/')[0]}/derivatives/{file.name}"
+            planned = Planned(target, file.sha256, file.size, photo.photo.photo_id, owner)
+            plan.items.append(Item(planned, (folder.path_of(file),), folder.below))
+    return PublishPlan(_each_once(plan.items), plan.left_out)
+
+
+def _each_once(items: list[Item]) -> list[Item]:
+    """Two photos may have the same smaller version."""
+    return list({item.planned.target: item for item in items}.values())
+
+
+def _copies(workspace: Workspace, store: Store) -> Iterator[tuple[StoredPhoto, str, int | None]]:
+    """Photo, path and person of every copy that is delivered."""
+    settings = workspace.settings
+    delivery = plan_delivery(
+        store,
+        unknown_folder=settings.run.unknown_folder,
+        near_duplicates=settings.photos.near_duplicates,
+    )
+    owners = _owners(store)
+    for key in sorted(delivery.folders):
+        for target in delivery.files(key):
+            yield delivery.photos[key], target, owners.get(target.partition("/")[0])
 
 
 def _size(place: Path) -> int | None:
@@ -129,15 +160,6 @@ def _stays_below(file: str) -> bool:
     """Whether the name of a file leads nowhere else than into its folder."""
     parts = file.split("/")
     return not any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts)
-
-
-def _delivery(workspace: Workspace, store: Store) -> Delivery:
-    settings = workspace.settings
-    return plan_delivery(
-        store,
-        unknown_folder=settings.run.unknown_folder,
-        near_duplicates=settings.photos.near_duplicates,
-    )
 
 
 def _owners(store: Store) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from synthetic_event import tree
 
 from facesort.core.foreign_text import checksum_entry, checksum_line
 from facesort.core.objects import Destination
+from facesort.engine.delivery.derivatives import derive_all
 from facesort.engine.delivery.export import export
 from facesort.engine.delivery.export_files import ExportOptions
-from facesort.engine.publishing.plan import exported, originals
-from facesort.engine.publishing.publish import publish
+from facesort.engine.publishing.plan import derivatives, exported, originals
+from facesort.engine.publishing.publish import dry_run, publish
+from facesort.engine.publishing.unpublish import unpublish
 from facesort.errors import PublishError
 
 
@@ -40,6 +43,25 @@ def test_source_files_go_as_they_are_and_are_refused_if_they_changed(
     assert set(there.values()) <= set(tree(source).values())
     assert len(there) == report.sent > 0
     assert all(key.split("/")[1] == "originals" for key in there)
+
+
+def test_smaller_versions_are_in_the_folder_of_everyone_in_the_photo(
+    tmp_path: Path, rclone_endpoint: str, rclone_folder: Path, bucket: str
+) -> None:
+    workspace, pack = sorted_event(tmp_path)
+    destination = Destination.parse(f"s3://{bucket}", rclone_endpoint)
+    assert dry_run(workspace, destination, derivatives, FAST).waiting == 0
+    with ThreadPoolExecutor(2) as executor:
+        derive_all(workspace, pack, executor)
+
+    report = publish(workspace, destination, derivatives, FAST)
+
+    there = tree(rclone_folder / bucket)
+    assert len(there) == report.sent > 0
+    assert all(Path(key).stem == sha256 for key, sha256 in there.items())
+    assert {key.split("/")[0] for key in there} == {"Ada", "Ben", "Cleo"}
+    assert unpublish(workspace, "Ada", pace=FAST.pace).left == ()
+    assert {key.split("/")[0] for key in tree(rclone_folder / bucket)} == {"Ben", "Cleo"}
 
 
 def test_an_export_goes_by_its_manifest(
