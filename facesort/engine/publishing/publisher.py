@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -211,7 +212,7 @@ class Publisher:
                 self.ledger.note(_waiting_again(each))
             raise PublishError(
                 f"the server of {self.bucket.destination} failed for {len(self.streak)} objects one after the other "
-                f"({entry.reason}): the rest waits. Run the same command later, and it goes on"
+                f"({entry.reason}): the rest waits. See whether it is full or down; the same command goes on later"
             )
         self.ledger.note(entry)
         done = self.progress
@@ -221,7 +222,9 @@ class Publisher:
     def _ask_whether_it_looks(self, item: Item) -> None:
         """Find out whether the server refuses to replace an object, by the first that is ours and small."""
         entry = self.ledger.entries[item.planned.target]
-        if self.ledger.conditional is None and entry.state == "sent" and entry.etag:
+        if self.ledger.conditional is not None or entry.state != "sent" or not entry.etag:
+            return
+        with suppress(UnsentError):  # then it stays unknown
             _, digest, data = item.read()
             if not digest.parts:
                 looks = self.pace.ask(
