@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facesort.core.objects import Destination, Planned
 from facesort.engine.publishing.content import Item
-from facesort.engine.publishing.plan import PublishPlan, delivered
+from facesort.engine.publishing.plan import PublishPlan, delivered, is_index
 from facesort.engine.publishing.publish import PublishOptions
 from facesort.engine.publishing.publisher import Pace
 from facesort.store import Store
@@ -70,3 +70,8 @@ def states(workspace: Workspace, destination: Destination) -> dict[str, int]:
     """Objects of the ledger by state."""
     found = [entry.state for entry in ledger(workspace, destination)]
     return {state: found.count(state) for state in sorted(set(found))}
+
+
+def without_index(there: dict[str, str]) -> dict[str, str]:
+    """Objects by key, but for the index beside them."""
+    return {key: sha for key, sha in there.items() if not is_index(key)}

@@ -72,6 +72,9 @@ def _extra_explained() -> Iterator[None]:
     is_flag=True,
     help="Ask the server also for what was sent before, and send what is missing.",
 )
+@click.option(
+    "--with-location", is_flag=True, help="Where each photo was taken goes into the index."
+)
 @plain_http_option
 @click.pass_context
 def publish(
@@ -86,6 +89,7 @@ def publish(
     dry_run: bool,
     retry_dead: bool,
     verify: bool,
+    with_location: bool,
     plain_http: bool,
 ) -> None:
     """Send the delivered copies to an object store; only add, never replace.
@@ -112,7 +116,7 @@ def publish(
         planning = plan.originals if originals else plan.derivatives
     if folder is not None:
         planning = plan.exported(folder.absolute())
-    options = PublishOptions(retry_dead, verify, plain_http)
+    options = PublishOptions(retry_dead, verify, plain_http, with_location)
     if dry_run:
         report = look(workspace, destination, planning, options)
     else:
@@ -128,7 +132,7 @@ def publish(
         say_json(asdict(report))
     else:
         _say_report(destination, report)
-    if report.dead or report.left_out:
+    if report.dead or report.left_out or report.index_troubles:
         context.exit(EXIT_SOME_FAILED)
 
 
@@ -148,6 +152,8 @@ def _say_report(destination: Destination, report: PublishReport) -> None:
     ):
         if count:
             say(f"{count:>6} {what}")
+    for file, why in report.index_troubles.items():
+        say(f"{file} is not written  {why}")
     if report.refuses_to_replace is False:
         say(
             "this server cannot refuse to replace an object: each is looked for before it is sent. Let nobody else "
@@ -187,6 +193,11 @@ def unpublish(root: Path, as_json: bool, name: str, yes: bool, plain_http: bool)
     say(f"{several(report.removed, 'object')} removed, {report.gone:,} were not there")
     for key in report.left:
         say(f"left, as it is not what was published  {key}")
+    for key in report.still_named:
+        say(
+            f"{key} may still show {name}: remove it there. Pages of a gallery are not changed: export anew, and "
+            "publish that under another prefix"
+        )
     for destination in report.versions:
         say(
             f"{destination} keeps what is removed as versions: remove those with the tools of your provider"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,8 +18,8 @@ def take_destination(store: Store, destination: Destination) -> int:
         return known
     new = store.next_id("destination", "destination_id")
     store.execute(
-        "INSERT INTO destination VALUES (?, ?, ?, ?, NULL)",
-        [new, destination.endpoint, destination.bucket, destination.prefix],
+        "INSERT INTO destination VALUES (?, ?, ?, ?, NULL, ?)",
+        [new, destination.endpoint, destination.bucket, destination.prefix, secrets.token_hex(16)],
     )
     return new
 

@@ -180,11 +180,12 @@ class ExportWriter:
         self.folder.add(LEFT_OUT, csv_text(rows).encode("utf-8-sig"))
 
     def _write_index(self, delivery: Delivery, store: Store) -> None:
+        smaller = self.pages.smaller if self.pages else {}
         rows = index_rows(
             store,
             delivery,
             self.copies,
-            derivatives=self.pages.smaller if self.pages else {},
+            smaller=lambda copy: smaller.get(copy.sha256, ()),
             with_location=self.options.with_location,
         )
         for name, data in index_files(store, rows, self.folder.path / _HALF_INDEX).items():

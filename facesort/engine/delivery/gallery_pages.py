@@ -41,7 +41,7 @@ from facesort.store.queries.derivatives import chosen_pictures, derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 
-_PLACE = "_gallery"
+GALLERY = "_gallery"
 _KEY_DIGITS = 20
 _AT_ONCE = 16  # threads
 
@@ -200,11 +200,11 @@ class GalleryPages:
 
 
 def _page(folder: str) -> str:
-    return f"{_PLACE}/{folder}.html"
+    return f"{GALLERY}/{folder}.html"
 
 
 def _face(folder: str) -> str:
-    return f"{_PLACE}/{folder}.jpg"
+    return f"{GALLERY}/{folder}.jpg"
 
 
 def _key(photo: StoredPhoto) -> str:
@@ -214,7 +214,7 @@ def _key(photo: StoredPhoto) -> str:
 def _smaller(photo: StoredPhoto, variant: Variant) -> str:
     """File of a smaller version: in a folder of few, since FAT32 takes few files with long names in one."""
     key = _key(photo)
-    return f"{_PLACE}/{key[:2]}/{key}-{variant.edge}.{SUFFIXES[variant.format]}"
+    return f"{GALLERY}/{key[:2]}/{key}-{variant.edge}.{SUFFIXES[variant.format]}"
 
 
 def _by_time(photo: Photo) -> tuple[bool, datetime]:

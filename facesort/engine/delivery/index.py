@@ -7,11 +7,10 @@ row.  There is nothing in it of anybody to whom a photo is not delivered, and no
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from facesort.core.derivatives import DerivedFile
@@ -30,7 +29,6 @@ INDEX_NAMES = ("index.jsonl", "index.parquet")
 _PLACES = 6  # of a share: less than a pixel
 
 Row = dict[str, Any]
-Derivatives = Mapping[str, Sequence[tuple[str, DerivedFile]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,16 @@ class DeliveredFile:
     height: int
 
 
+Smaller = Callable[[DeliveredFile], Sequence[tuple[str, DerivedFile]]]
+"""Says which smaller versions of a file there are, and where, relative to the index."""
+
+
 def index_rows(
     store: Store,
     delivery: Delivery,
     files: Iterable[DeliveredFile],
     *,
-    derivatives: Derivatives = MappingProxyType({}),
+    smaller: Smaller = lambda _: (),
     with_location: bool = False,
 ) -> list[Row]:
     """Make the rows of an index: of every file that is in a person's folder, by photo and folder.
@@ -74,8 +76,7 @@ def index_rows(
     ----------
     files : iterable of DeliveredFile
         Those that are not delivered, or not to a person (unknown faces), get no row.
-    derivatives : mapping of str to sequence of (file, DerivedFile)
-        By the SHA-256 of the delivered file; relative to the index, too.
+    smaller : callable of DeliveredFile to sequence of (file, DerivedFile)
     with_location : bool
         Whether where photos were taken is told.
     """
@@ -89,8 +90,9 @@ def index_rows(
             row = _of_file(file, people[file.folder])
             row |= _of_photo(photo, recorded[file.photo_id], with_location=with_location)
             row |= _of_faces(photo, people[file.folder], here)
-            smaller = sorted(derivatives.get(file.sha256, ()), key=_largest_first)
-            row["derivatives"] = [_derivative(*entry) for entry in smaller]
+            row["derivatives"] = [
+                _derivative(*entry) for entry in sorted(smaller(file), key=_largest_first)
+            ]
             rows.append(row)
     return rows
 

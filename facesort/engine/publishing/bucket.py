@@ -25,7 +25,8 @@ from facesort.errors import PublishError
 from facesort.reasons import Reason
 
 _CONNECT_S, _READ_S = 10, 60
-_HASH = "sha256"  # of the metadata; some servers return its name with a capital
+# Names of the metadata; some servers return them with a capital.
+_HASH, _MARK = "sha256", "facesort-mark"
 _UNKNOWN_HEADER = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _THERE_ALREADY = {"PreconditionFailed", "412"}
 _GONE = {"NoSuchKey", "NotFound", "404"}
@@ -33,11 +34,12 @@ _GONE = {"NoSuchKey", "NotFound", "404"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object as the server tells of it; `sha256` is what whoever put it there wrote beside it, or empty."""
+    """An object as the server tells of it; `sha256` and `mark` are what who put it there wrote beside it, or empty."""
 
     size: int
     sha256: str
     etag: str
+    mark: str = ""
 
     def says(self, planned: Planned) -> bool:
         """Whether it is what facesort put there, by what is written beside it."""
@@ -97,22 +99,33 @@ class Bucket:
         except AbsentError:
             return None
         metadata = {key.lower(): value for key, value in told.get("Metadata", {}).items()}
-        return Found(told["ContentLength"], metadata.get(_HASH, ""), told.get("ETag", ""))
+        said = metadata.get(_HASH, ""), told.get("ETag", ""), metadata.get(_MARK, "")
+        return Found(told["ContentLength"], *said)
 
-    def put(self, target: str, data: bytes, digest: Digest) -> str:
-        """Put a new object; returns its ETag.
+    def put(
+        self, target: str, data: bytes, digest: Digest, *, mark: str = "", instead: str = ""
+    ) -> str:
+        """Put an object; returns its ETag.
+
+        Parameters
+        ----------
+        mark : str
+            Written beside it.
+        instead : str
+            ETag of the object of ours that it replaces; empty: it is new.
 
         Raises
         ------
         NameTakenError
-            If there is one, and the server looks.
+            If there is one, or another one than that, and the server looks.
         """
         told = self._create(
             "put_object",
+            instead,
             Key=self._key(target),
             Body=data,
             ContentMD5=base64.b64encode(digest.md5).decode(),
-            **self._described(target, digest),
+            **self._described(target, digest, mark),
         )
         return str(told.get("ETag", ""))
 
@@ -166,6 +179,7 @@ class Bucket:
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
         told = self._create(
             "complete_multipart_upload",
+            "",
             Key=self._key(target),
             UploadId=upload_id,
             MultipartUpload={"Parts": parts},
@@ -201,15 +215,17 @@ class Bucket:
     def _key(self, target: str) -> str:
         return self.destination.key(target)
 
-    def _described(self, target: str, digest: Digest) -> dict[str, Any]:
+    def _described(self, target: str, digest: Digest, mark: str = "") -> dict[str, Any]:
         kind = mimetypes.guess_type(target)[0] or "application/octet-stream"
-        return {"ContentType": kind, "Metadata": {_HASH: digest.sha256}}
+        said = {_HASH: digest.sha256} | ({_MARK: mark} if mark else {})
+        return {"ContentType": kind, "Metadata": said}
 
-    def _create(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Make an object unless there is one, as far as the server can."""
+    def _create(self, operation: str, instead: str, **request: Any) -> dict[str, Any]:
+        """Make an object unless there is one, or another one than is replaced, as far as the server can."""
         if self.conditional is not False:
+            only = {"IfMatch": instead} if instead else {"IfNoneMatch": "*"}
             try:
-                return self._call(operation, IfNoneMatch="*", **request)
+                return self._call(operation, **only, **request)
             except UnsentError as error:
                 cause = error.__cause__
                 if not isinstance(cause, ClientError):

@@ -21,6 +21,7 @@ from facesort.store import publishing
 from facesort.store.queries.published import (
     LedgerEntry,
     entries_of,
+    mark_of,
     refuses_to_replace,
 )
 from facesort.workspace import Workspace
@@ -37,6 +38,7 @@ class Ledger:
     destination_id: int
     entries: dict[str, LedgerEntry]
     conditional: bool | None
+    mark: str
     _unwritten: dict[int, LedgerEntry] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _written_at: float = field(default_factory=time.monotonic)
@@ -52,7 +54,8 @@ class Ledger:
             new = [each for each in planned if each.target not in known]
             publishing.plan_objects(store, key, new, utc_now())
             entries = {entry.planned.target: entry for entry in entries_of(store, key)}
-            return cls(workspace, key, entries, refuses_to_replace(store, key))
+            refuses = refuses_to_replace(store, key)
+            return cls(workspace, key, entries, refuses, mark_of(store, key))
 
     def note(self, entry: LedgerEntry, *, now: bool = False) -> None:
         """Note how an object stands; from any thread.

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from facesort.core.derivatives import DerivedFile
 from facesort.core.foreign_text import checksum_entry
 from facesort.core.objects import Planned
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
+from facesort.engine.delivery.export_files import LEFT_OUT
 from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED
-from facesort.engine.delivery.plan import plan_delivery
+from facesort.engine.delivery.gallery_pages import GALLERY
+from facesort.engine.delivery.index import INDEX_NAMES
+from facesort.engine.delivery.plan import Delivery, plan_delivery
 from facesort.engine.publishing.content import Item
-from facesort.errors import PublishError
-from facesort.files import kind_of
+from facesort.errors import PublishError, because
+from facesort.files import kind_of, read_own
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.derivatives import derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
+
+_LARGEST_INDEX = 1 << 30  # bytes; of a million photos
 
 
 @dataclass(slots=True)
@@ -35,11 +42,14 @@ class PublishPlan:
         Files that belong there and cannot be sent, by reason.
     is_everything : bool
         Whether it holds all copies that are delivered.
+    index : dict of str to bytes, optional
+        Files of the index that an export has; by default the index is made of what is sent.
     """
 
     items: list[Item] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     is_everything: bool = False
+    index: dict[str, bytes] | None = None
 
 
 def delivered(workspace: Workspace, store: Store) -> PublishPlan:
@@ -87,7 +97,7 @@ def derivatives(workspace: Workspace, store: Store) -> PublishPlan:
         if not files:
             plan.left_out[Reason.MISSING] += 1
         for file in {file.sha256: file for file in files}.values():
-            target = f"{copy.partition('/')[0]}/derivatives/{file.name}"
+            target = derivative_target(copy.partition("/")[0], file)
             planned = Planned(target, file.sha256, file.size, photo.photo.photo_id, owner)
             plan.items.append(Item(planned, (folder.path_of(file),), folder.below))
     return PublishPlan(_each_once(plan.items), plan.left_out)
@@ -100,16 +110,25 @@ def _each_once(items: list[Item]) -> list[Item]:
 
 def _copies(workspace: Workspace, store: Store) -> Iterator[tuple[StoredPhoto, str, int | None]]:
     """Photo, path and person of every copy that is delivered."""
+    delivery, owners = what_is_delivered(workspace, store), _owners(store)
+    for key in sorted(delivery.folders):
+        for target in delivery.files(key):
+            yield delivery.photos[key], target, owners.get(target.partition("/")[0])
+
+
+def what_is_delivered(workspace: Workspace, store: Store) -> Delivery:
+    """What counts as delivered, as the settings say."""
     settings = workspace.settings
-    delivery = plan_delivery(
+    return plan_delivery(
         store,
         unknown_folder=settings.run.unknown_folder,
         near_duplicates=settings.photos.near_duplicates,
     )
-    owners = _owners(store)
-    for key in sorted(delivery.folders):
-        for target in delivery.files(key):
-            yield delivery.photos[key], target, owners.get(target.partition("/")[0])
+
+
+def derivative_target(folder: str, file: DerivedFile) -> str:
+    """Where a smaller version of a copy in some folder is published."""
+    return f"{folder}/derivatives/{file.name}"
 
 
 def _size(place: Path) -> int | None:
@@ -120,7 +139,7 @@ def _size(place: Path) -> int | None:
 
 
 def exported(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
-    """Plan the files of a finished export, by its manifest; what begins with ``_`` is the photographer's own.
+    """Plan the files of a finished export, by its manifest, but for those that are the photographer's own.
 
     Raises
     ------
@@ -138,22 +157,47 @@ def exported(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
     entries = list(map(checksum_entry, lines))
 
     def planning(_: Workspace, store: Store) -> PublishPlan:
-        plan, owners = PublishPlan(), _owners(store)
+        index: dict[str, bytes] = {}
+        plan, owners = PublishPlan(index=index), _owners(store)
         for entry in entries:
             if entry is None or not _stays_below(entry[1]):
                 raise PublishError(f"{folder / MANIFEST} is not one that facesort writes")
             sha256, file = entry
-            if file.startswith("_"):
+            if file == LEFT_OUT or file.startswith("_results."):
+                continue
+            if is_index(file):
+                index[file] = _verified(folder, file, sha256)
                 continue
             size = _size(folder / file)
             if size is None:
                 plan.left_out[Reason.MISSING] += 1
                 continue
-            planned = Planned(file, sha256, size, None, owners.get(file.partition("/")[0]))
+            planned = Planned(file, sha256, size, None, owners.get(_whose(file)))
             plan.items.append(Item(planned, (folder / file,), folder))
         return plan
 
     return planning
+
+
+def _whose(file: str) -> str:
+    """Folder of the person whom a file of an export shows: a copy, or their page and picture in a gallery."""
+    folder, _, name = file.partition("/")
+    return PurePosixPath(name).stem if folder == GALLERY else folder
+
+
+def is_index(target: str) -> bool:
+    """Whether a target is that of an index."""
+    return target.removeprefix("_") in INDEX_NAMES
+
+
+def _verified(folder: Path, file: str, sha256: str) -> bytes:
+    try:
+        data = read_own(folder / file, below=folder, limit=_LARGEST_INDEX)
+    except OSError as error:
+        raise PublishError(f"{folder / file} cannot be read {because(error)}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise PublishError(f"{folder / file} was changed since the export: export again")
+    return data
 
 
 def _stays_below(file: str) -> bool:

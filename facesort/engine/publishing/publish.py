@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from filelock import FileLock, Timeout
 
@@ -17,8 +17,9 @@ from facesort.core.objects import Destination
 from facesort.core.routing import is_target
 from facesort.engine.publishing.bucket import connect
 from facesort.engine.publishing.content import Item
+from facesort.engine.publishing.index import update_index
 from facesort.engine.publishing.ledger import Ledger
-from facesort.engine.publishing.plan import PublishPlan
+from facesort.engine.publishing.plan import PublishPlan, is_index
 from facesort.engine.publishing.publisher import Pace, Progress, Publisher
 from facesort.errors import WorkspaceBusyError
 from facesort.files import Kind, expect
@@ -43,11 +44,14 @@ class PublishOptions:
         Ask the server also for what was sent before; what is missing is sent again.
     plain_http : bool
         The photos may go unencrypted to another machine.
+    with_location : bool
+        Whether where photos were taken goes into the index.
     """
 
     retry_dead: bool = False
     verify: bool = False
     plain_http: bool = False
+    with_location: bool = False
     pace: Pace = field(default_factory=Pace)
 
 
@@ -73,6 +77,8 @@ class PublishReport:
         Targets that were sent once, and are not delivered any more.
     refuses_to_replace : bool or None
         Whether the server looks itself whether an object is there; None: it was not asked.
+    index : dict of str to str
+        As `update_index` gives it; the other numbers do not count it.
     """
 
     sent: int = 0
@@ -85,6 +91,12 @@ class PublishReport:
     left_out: dict[str, int] = field(default_factory=dict)
     no_longer: tuple[str, ...] = ()
     refuses_to_replace: bool | None = None
+    index: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def index_troubles(self) -> dict[str, str]:
+        """Files of the index that could not be written, and why."""
+        return {file: how for file, how in self.index.items() if how not in ("sent", "known")}
 
 
 @contextmanager
@@ -147,7 +159,13 @@ def publish(
             publisher.contact()
             publisher.give_up(stale)
             publisher.send_all(due)
-        return _report(plan, ledger.entries, due, publisher)
+        report = _report(plan, ledger.entries, due, publisher)
+        if not (plan.is_everything or plan.index or any(map(is_index, ledger.entries))):
+            return report
+        index = update_index(
+            workspace, bucket, options.pace, plan.index, with_location=options.with_location
+        )
+        return replace(report, index=index)
 
 
 def dry_run(

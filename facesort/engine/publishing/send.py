@@ -70,7 +70,7 @@ def send(bucket: Bucket, item: Item, upload_id: str | None, on_begun: Begun) -> 
         on_begun(None)
     if found is None:
         raise UnsentError(Reason.NOT_AS_SENT, "the server has taken it, and does not have it")
-    if not _has_content(bucket, item.planned, digest, found):
+    if not has_content(bucket, item.planned, digest, found):
         raise UnsentError(
             Reason.NOT_AS_SENT if put or found.says(item.planned) else Reason.NAME_TAKEN
         )
@@ -109,7 +109,7 @@ def _put_parts(
     on_begun(None)
 
 
-def _has_content(bucket: Bucket, planned: Planned, digest: Digest, found: Found) -> bool:
+def has_content(bucket: Bucket, planned: Planned, digest: Digest, found: Found) -> bool:
     """Whether an object is what is planned.
 
     The ETag of most servers is an MD5 that they made of what they stored.  Where it is not, the object is read back.

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 from facesort.core.objects import Destination
 from facesort.core.routing import UNKNOWN_FOLDER, safe_folder
+from facesort.engine.delivery.gallery_pages import GALLERY
 from facesort.engine.privacy.forget import rewrite_database
 from facesort.engine.publishing.bucket import Bucket, connect
+from facesort.engine.publishing.index import update_index
+from facesort.engine.publishing.plan import is_index
 from facesort.engine.publishing.publish import alone
 from facesort.engine.publishing.publisher import Pace
 from facesort.errors import GalleryError
@@ -18,7 +21,13 @@ from facesort.store import Store
 from facesort.store.privacy.erasure import Erasure, of_person
 from facesort.store.publishing import forget_objects
 from facesort.store.queries.gallery import find_person
-from facesort.store.queries.published import LedgerEntry, destinations, entries_of_persons
+from facesort.store.queries.published import (
+    LedgerEntry,
+    destination_of,
+    destinations,
+    entries_of,
+    entries_of_persons,
+)
 from facesort.workspace import Workspace
 
 _AT_ONCE = 64  # objects between two writes of the ledger
@@ -40,12 +49,15 @@ class UnpublishReport:
         Keys of objects that are not what was put there; they are untouched, and stay in the ledger.
     versions : tuple of Destination
         Where the bucket keeps what was removed as versions.
+    still_named : tuple of str
+        Keys of what may still show them: an index that is not ours any more, and the pages of a gallery.
     """
 
     removed: int
     gone: int
     left: tuple[str, ...] = ()
     versions: tuple[Destination, ...] = ()
+    still_named: tuple[str, ...] = ()
 
 
 def what_is_published(workspace: Workspace, name: str) -> Published:
@@ -113,6 +125,8 @@ def unpublish(
                 some = entries[start : start + _AT_ONCE]
                 report = _remove(workspace, bucket, pace, some, report)
                 on_progress(report.removed + report.gone + len(report.left))
+            named = _still_named(workspace, bucket, pace)
+            report = replace(report, still_named=(*report.still_named, *named))
             if bucket.keeps_versions():
                 report = replace(report, versions=(*report.versions, destination))
         with workspace.open_store(read_only=True) as store:
@@ -121,6 +135,19 @@ def unpublish(
             with workspace.sorting_lock():  # what is only deleted can still be read in the file
                 rewrite_database(workspace, lambda _: Erasure())
     return report
+
+
+def _still_named(workspace: Workspace, bucket: Bucket, pace: Pace) -> list[str]:
+    """Bring an index up to date; returns the keys of what may show the person all the same."""
+    destination = bucket.destination
+    with workspace.open_store(read_only=True) as store:
+        known = destination_of(store, destination)
+        targets = [] if known is None else [e.planned.target for e in entries_of(store, known)]
+    ended = update_index(workspace, bucket, pace) if any(map(is_index, targets)) else {}
+    named = [file for file, how in ended.items() if how not in ("sent", "known")]
+    if any(target.startswith(f"{GALLERY}/") for target in targets):
+        named.append(f"{GALLERY}/")
+    return [destination.key(target) for target in named]
 
 
 def _remove(

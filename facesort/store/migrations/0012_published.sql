@@ -6,7 +6,8 @@ CREATE TABLE destination (
     endpoint        VARCHAR NOT NULL,       -- of the server; empty: AWS
     bucket          VARCHAR NOT NULL,
     prefix          VARCHAR NOT NULL,       -- empty, or ends with a slash
-    conditional     BOOLEAN                 -- whether it refuses to replace an object; null: not known yet
+    conditional     BOOLEAN,                -- whether it refuses to replace an object; null: not known yet
+    mark            VARCHAR NOT NULL        -- written beside an index of ours, the only object that is ever replaced
 );
 
 CREATE TABLE published (

@@ -90,6 +90,13 @@ def destinations(store: Store) -> dict[int, Destination]:
     return {row[0]: Destination(*row[1:]) for row in rows}
 
 
+def mark_of(store: Store, destination_id: int) -> str:
+    """What is written beside an index of this workspace, and of no other."""
+    return str(
+        store.value("SELECT mark FROM destination WHERE destination_id = ?", [destination_id])
+    )
+
+
 def refuses_to_replace(store: Store, destination_id: int) -> bool | None:
     """Whether the server was seen to refuse to replace an object; None if it was not asked."""
     sql = "SELECT conditional FROM destination WHERE destination_id = ?"

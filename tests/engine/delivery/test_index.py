@@ -193,7 +193,9 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
             DeliveredFile(wrong, "Person 2", "old/2.jpg", "a" * 64, 99, 640, 240),
         ]
         versions = {"a" * 64: [("small/b.webp", small), ("small/c.jpg", large)]}
-        rows = index_rows(store, delivery, files, derivatives=versions)
+        rows = index_rows(
+            store, delivery, files, smaller=lambda file: versions.get(file.sha256, ())
+        )
         written = index_files(store, rows, tmp_path / "scratch.parquet")
     (tmp_path / "index.jsonl").write_bytes(written["index.jsonl"])
 

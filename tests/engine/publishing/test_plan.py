@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from private_event import sorted_event
-from publishing_event import FAST, ledger
+from publishing_event import FAST, ledger, without_index
 from synthetic_event import tree
 
 from facesort.core.foreign_text import checksum_entry, checksum_line
@@ -68,7 +68,7 @@ def test_an_export_goes_by_its_manifest(
     tmp_path: Path, rclone_endpoint: str, rclone_folder: Path, bucket: str
 ) -> None:
     workspace, pack = sorted_event(tmp_path)
-    export(workspace, pack, tmp_path / "new", ExportOptions(xmp=True))
+    export(workspace, pack, tmp_path / "new", ExportOptions(xmp=True, results="csv", gallery=True))
     (tmp_path / "new" / "Ada" / "not-ours.jpg").write_bytes(b"x")
     destination = Destination.parse(f"s3://{bucket}", rclone_endpoint)
 
@@ -77,12 +77,18 @@ def test_an_export_goes_by_its_manifest(
     wanted = {
         file: sha
         for file, sha in tree(tmp_path / "new").items()
-        if not file.startswith("_") and file != "Ada/not-ours.jpg"
+        if file not in ("_SHA256SUMS", "_left_out.csv", "_results.csv", "Ada/not-ours.jpg")
     }
+    assert "index.html" in wanted and any(file.startswith("_gallery/") for file in wanted)
     assert tree(rclone_folder / bucket) == wanted
-    assert report.sent == len(wanted)
+    assert report.sent == len(without_index(wanted))
+    assert report.index == {"index.jsonl": "sent", "index.parquet": "sent"}
     entries = ledger(workspace, destination)
-    assert None not in {e.planned.person_id for e in entries if "/" in e.planned.target}
+    owned = {e.planned.target for e in entries if e.planned.person_id is not None}
+    assert {file for file in wanted if file.startswith(("Ada/", "_gallery/Ada."))} <= owned
+    assert unpublish(workspace, "Ada", pace=FAST.pace).still_named == ("_gallery/",)
+    gone = wanted.keys() - tree(rclone_folder / bucket).keys()
+    assert gone == {file for file in wanted if file.startswith(("Ada/", "_gallery/Ada."))}
 
 
 @pytest.mark.parametrize(
