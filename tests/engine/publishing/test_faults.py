@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from object_stores import CUT, CUT_AFTER, Answer, Fault, Request, proxy
-from publishing_event import FAST, RETRY, ledger, logged, some, states
+from disks import mounted, needs_mount, remount
+from object_stores import CUT, CUT_AFTER, Answer, Fault, Request, proxy, rclone
+from publishing_event import FAST, RETRY, ledger, logged, some, states, without_index
 from synthetic_event import tree
 
 from facesort.core.objects import Destination
@@ -132,6 +133,30 @@ def test_what_every_object_would_meet_ends_the_job(
     assert report.dead == {}
     assert tree(rclone_folder / bucket).items() <= logged(event).items()
     assert states(event, destination) == {"sent": 40}
+
+
+@needs_mount
+def test_a_full_disk_behind_the_server_loses_and_doubles_nothing(
+    event: Workspace, tmp_path: Path
+) -> None:
+    disk, wanted = tmp_path / "disk", logged(event)
+    disk.mkdir()
+    with mounted(disk, "size=1m"):
+        bucket = disk / "bucket-one"
+        bucket.mkdir()
+        with rclone(disk) as endpoint:
+            destination = Destination.parse("s3://bucket-one", endpoint)
+            with pytest.raises(PublishError, match=r"failed for 6 objects|has no space left"):
+                publish(event, destination, delivered, FAST)
+            sent = states(event, destination)["sent"]
+            assert 0 < sent < len(wanted)
+            assert len(tree(bucket)) >= sent
+            assert tree(bucket).items() <= wanted.items()
+
+            remount(disk, "size=64m")
+            report = publish(event, destination, delivered, RETRY)
+            assert (report.known, report.dead) == (sent, {})
+            assert without_index(tree(bucket)) == wanted
 
 
 def test_a_wrong_secret_an_unknown_key_and_a_missing_bucket_are_a_sentence_each(
