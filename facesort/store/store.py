@@ -292,19 +292,24 @@ class Store:
         kept : bool
             Carry the query out once, now, and keep its rows; else whenever the relation is read.
         """
-        if self._outside is None:
-            # What does not fit into the memory must not be written into the current folder.
-            self._outside = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": ""})
-            self._outside.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-            self._outside.execute("RESET memory_limit")
-            self.execute("ATTACH IF NOT EXISTS ':memory:' AS kept (READ_WRITE)")
+        outside = self._open_outside()
         if kept:
+            self.execute("ATTACH IF NOT EXISTS ':memory:' AS kept (READ_WRITE)")
             # Several stores of one process share what is attached.
             self._kept.append(f"kept.t{uuid4().hex}")
             self.execute(f"CREATE TABLE {self._kept[-1]} AS {sql}", parameters)
             sql = f"FROM {self._kept[-1]}"  # in their order
         with trouble_explained():
-            return self._outside.from_arrow(_Rows(self._connection, sql))
+            return outside.from_arrow(_Rows(self._connection, sql))
+
+    def _open_outside(self) -> duckdb.DuckDBPyConnection:
+        """A connection that may open files, and has only what it is given."""
+        if self._outside is None:
+            # What does not fit into the memory must not be written into the current folder.
+            self._outside = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": ""})
+            self._outside.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+            self._outside.execute("RESET memory_limit")
+        return self._outside
 
     def write_table(self, path: Path, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Write the rows of a query to a file that ends in ``.parquet`` or ``.csv``."""
@@ -315,6 +320,29 @@ class Store:
             else:
                 rows = table.project("COLUMNS(*)::VARCHAR").fetchall()
                 path.write_text(csv_text([table.columns, *rows]), encoding="utf-8", newline="\n")
+
+    def write_lines(self, path: Path, lines: Path, columns: Mapping[str, str]) -> None:
+        """Write the JSON objects of a file, one in each line, as a table; they never are in memory all at once.
+
+        Parameters
+        ----------
+        path : Path
+            Ends in ``.parquet``.
+        lines : Path
+        columns : mapping of name to type in SQL
+        """
+        outside = self._open_outside()
+        with trouble_explained():
+            outside.execute("SET threads = 1")  # with more, the bytes are others on other machines
+            try:
+                outside.read_json(
+                    str(lines),
+                    columns=dict(columns),
+                    format="newline_delimited",
+                    hive_partitioning=False,  # by default a folder called `a=b` is a column
+                ).write_parquet(str(path))
+            finally:
+                outside.execute("RESET threads")
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert many rows at once.

@@ -36,6 +36,7 @@ from facesort.engine.delivery.index import (
     DeliveredFile,
     index_files,
     index_rows,
+    scratch_lines,
 )
 from facesort.engine.delivery.plan import Delivery
 from facesort.engine.delivery.renderer import Renderer
@@ -49,7 +50,7 @@ from facesort.store.queries.deliveries import write_results
 log = logging.getLogger(__name__)
 
 LEFT_OUT = "_left_out.csv"
-_HALF_INDEX = f".index{PARTIAL}.parquet"
+_HALF_INDEX = Path(f".index{PARTIAL}.parquet")
 _AT_ONCE = 32  # photos whose JPEGs are in memory at a time
 
 
@@ -120,7 +121,8 @@ class ExportWriter:
         """All files that the export may write."""
         copies = {file for key in delivery.folders for file in delivery.files(key)}
         sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
-        index = {_HALF_INDEX, *(beside_folders(n, delivery.all_folders) for n in INDEX_NAMES)}
+        half = {_HALF_INDEX.name, scratch_lines(_HALF_INDEX).name}
+        index = half | {beside_folders(name, delivery.all_folders) for name in INDEX_NAMES}
         results = {f"_results.{self.options.results}", self._half_results()}
         pages = self.pages.files() if self.pages else set()
         always = {LEFT_OUT, MANIFEST} | copies | sidecars | index | pages

@@ -103,16 +103,28 @@ def index_files(store: Store, rows: Iterable[Row], scratch: Path) -> dict[str, b
     Parameters
     ----------
     scratch : Path
-        A file that may be written meanwhile; ends in ``.parquet``.
+        A file that may be written meanwhile, and so may what `scratch_lines` says; ends in ``.parquet``.
     """
-    lines = [json.dumps(row) for row in rows]  # ASCII: some programs end a line at U+2028
-    remove_own(scratch, below=scratch.parent)
+    lines = scratch_lines(scratch)
     try:
+        _remove(lines, scratch)
+        with lines.open("x", encoding="ascii", newline="\n") as stream:
+            # ASCII: some programs end a line at U+2028.
+            stream.writelines(f"{json.dumps(row)}\n" for row in rows)
         write_index(store, scratch, lines)
-        table = scratch.read_bytes()
+        return {"index.jsonl": lines.read_bytes(), "index.parquet": scratch.read_bytes()}
     finally:
-        remove_own(scratch, below=scratch.parent)
-    return {"index.jsonl": "".join(f"{line}\n" for line in lines).encode(), "index.parquet": table}
+        _remove(lines, scratch)
+
+
+def scratch_lines(scratch: Path) -> Path:
+    """Where the lines are meanwhile."""
+    return scratch.with_suffix(".jsonl")
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        remove_own(file, below=file.parent)
 
 
 def _of_file(file: DeliveredFile, person: Person) -> Row:

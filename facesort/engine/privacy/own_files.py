@@ -24,7 +24,7 @@ _ERASED = tuple(
     for parts in (
         ("staging", r"\d{6,}", r"[0-9a-f]{64}\.jpg"),
         ("state", r"(progress|heartbeat)\.json|\.(progress|heartbeat)\.json\.new"),
-        ("state", r"index\.parquet"),
+        ("state", r"index\.(parquet|jsonl)"),
         ("state", "batches", r"\d{6,}\.json|\.\d{6,}\.json\.new"),
         (r"upload-\w{8}", r"\d+", r"[^/]+"),
         (r"facesort\.duckdb\.tmp", r"duckdb_temp_[^/]+"),

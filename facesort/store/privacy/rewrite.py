@@ -117,7 +117,7 @@ WHERE NOT coalesce(person_id IN (FROM gone_person) AND state = 'dead' AND reason
 SELECT * FROM old.derivative WHERE jpeg_sha256 IN (
     SELECT w.sha256 FROM old.write w JOIN old.wanted_copy c USING (photo_id)
     WHERE w.status <> 'failed' AND NOT c.removed
-    AND coalesce(c.person_id NOT IN (FROM gone_person), w.photo_id NOT IN (FROM changed_photo)))
+    AND if(c.person_id IS NULL, w.photo_id NOT IN (FROM changed_photo), c.person_id NOT IN (FROM gone_person)))
 """,
         "thumbnail": """
 SELECT * FROM old.thumbnail WHERE person_id NOT IN (FROM gone_person)

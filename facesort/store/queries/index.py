@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +65,7 @@ def captures(store: Store) -> dict[int, Capture]:
     }
 
 
-def write_index(store: Store, path: Path, lines: Sequence[str]) -> None:
+def write_index(store: Store, path: Path, lines: Path) -> None:
     """Write the rows of an index as a table.
 
     Parameters
@@ -75,10 +74,7 @@ def write_index(store: Store, path: Path, lines: Sequence[str]) -> None:
         May be open for reading only.
     path : Path
         Ends in ``.parquet``.
-    lines : sequence of str
-        A JSON object each.
+    lines : Path
+        A file with a JSON object in each line.
     """
-    row = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
-    # The columns are our own.
-    sql = f"SELECT line.* FROM (SELECT unnest(?::VARCHAR[]::JSON[]::STRUCT({row})[]) AS line)"  # noqa: S608
-    store.write_table(path, sql, [list(lines)])
+    store.write_lines(path, lines, _COLUMNS)

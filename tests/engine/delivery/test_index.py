@@ -11,14 +11,17 @@ from contextlib import redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.core.derivatives import DerivedFile, Variant
+from facesort.engine.delivery import index
 from facesort.engine.delivery.export import export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.delivery.index import SCHEMA_VERSION, DeliveredFile, index_files, index_rows
@@ -209,6 +212,45 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
         {"file": "small/c.jpg", "format": "jpeg", "width": 512, "height": 192, "size": 9876, "sha256": "c" * 64},
         {"file": "small/b.webp", "format": "webp", "width": 256, "height": 96, "size": 1234, "sha256": "b" * 64}
     ]  # fmt: skip
+
+
+def test_the_index_of_a_large_event_needs_no_more_memory_than_the_store_may_take(
+    job: Job, tmp_path: Path
+) -> None:
+    """Not all rows at once; in a folder whose name means something to DuckDB."""
+    row = delivered(job, tmp_path / "out", with_location=True)[0]
+    small = {"file": "c.webp", "format": "webp", "width": 256, "height": 96, "size": 9, "sha256": "c" * 64}  # fmt: skip
+    row |= {"faces": row["faces"] * 2, "derivatives": [small] * 6}
+    scratch = tmp_path / "[a] * 'b' c?" / "event=1" / "index.parquet"
+    scratch.parent.mkdir(parents=True)
+
+    with job[0].open_store(read_only=True) as store:
+        rows = (row | {"size": n} for n in range(50_000))
+        written = index_files(store, rows, scratch)
+
+    assert list(scratch.parent.iterdir()) == []
+    assert json.loads(written["index.jsonl"].splitlines()[-1]) == row | {"size": 49_999}
+    table = pd.read_parquet(io.BytesIO(written["index.parquet"]))
+    assert set(table.columns) == set(SCHEMA["properties"])
+    assert list(table["size"]) == list(range(50_000))
+    assert {len(versions) for versions in table["derivatives"]} == {6}
+
+
+def test_what_a_killed_export_left_of_its_index_is_gone_after_the_next(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = delivered(job, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "write_index", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(index, "remove_own", Mock())
+        with pytest.raises(KeyboardInterrupt):
+            delivered(job, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").glob(".index*")] == [
+        ".index.facesort-part.jsonl"
+    ]
+
+    assert delivered(job, tmp_path / "out") == whole
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_a_folder_that_is_called_like_the_index(job: Job, tmp_path: Path) -> None:

@@ -31,12 +31,18 @@ Job = tuple[Workspace, ModelPack]
 def job(private_job: Path, tmp_path: Path) -> Job:
     """Everybody's derivatives are made: a WebP of each photo, and a picture of each person."""
     workspace, _ = copy_of(private_job, tmp_path)
-    asked = DerivativeSettings(edges=(200,), formats=("webp",))
-    settings = workspace.settings.model_copy(update={"derivatives": asked})
-    save_settings(settings, workspace.root / "facesort.toml")
-    job = open_with_pack(workspace.root)
+    job = with_derivatives(workspace)
     derive(job)
     return job
+
+
+def with_derivatives(workspace: Workspace, *, unknown_folder: bool = False) -> Job:
+    settings = workspace.settings
+    asked = DerivativeSettings(edges=(200,), formats=("webp",))
+    run = settings.run.model_copy(update={"unknown_folder": unknown_folder})
+    settings = settings.model_copy(update={"derivatives": asked, "run": run})
+    save_settings(settings, workspace.root / "facesort.toml")
+    return open_with_pack(workspace.root)
 
 
 def derive(job: Job) -> None:
@@ -99,6 +105,27 @@ def test_forgetting_all_unknown_faces_takes_none_of_a_persons(job: Job) -> None:
     before = tree(workspace.derivatives)
     forget(workspace, None)
     assert tree(workspace.derivatives) == before
+
+
+def test_forgetting_all_unknown_faces_takes_those_of_photos_with_nobody_else(
+    private_job: Path, tmp_path: Path
+) -> None:
+    """Photos without a known person have derivatives if they have a copy, in the folder of the unknown."""
+    workspace, _ = copy_of(private_job, tmp_path)
+    job = with_derivatives(workspace, unknown_folder=True)
+    sort_in_threads(*job)
+    derive(job)
+    before = photos_with_derivatives(workspace)
+    assert "stranger.jpg" in before
+
+    forget(workspace, None)
+
+    after = photos_with_derivatives(workspace)
+    assert before.keys() - after.keys() == {"stranger.jpg"}
+    left = tree(workspace.derivatives)
+    assert before["stranger.jpg"] not in left
+    assert after.items() <= before.items()
+    assert set(after.values()) <= left.keys()
 
 
 class Killed(BaseException):
