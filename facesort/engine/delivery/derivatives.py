@@ -29,6 +29,8 @@ from facesort.workspace import Workspace
 
 _AT_ONCE = 32  # photos whose JPEGs are in memory at a time
 
+_NO_COPY = "no copy of it is in the output yet: `facesort sort` makes it"
+
 Watch = Callable[[Sequence[str]], Iterable[str]]
 
 
@@ -124,13 +126,17 @@ class Deriving:
         """Of a workspace, as decisions and answers count now."""
         settings = workspace.settings
         wanted = sorted(wanted_folders(store, unknown_folder=settings.run.unknown_folder))
-        photos = {}
+        photos, failed = {}, {}
         for photo in stored_photos(store, wanted):
-            for first in photo.copies[:1]:
-                same = tuple(copy for copy in photo.copies if copy.sha256 == first.sha256)
-                photos[first.sha256] = replace(photo, copies=same)
+            if not photo.copies:
+                failed[photo.photo.shown] = _NO_COPY
+                continue
+            jpeg = photo.copies[0].sha256
+            same = tuple(copy for copy in photo.copies if copy.sha256 == jpeg)
+            photos[jpeg] = replace(photo, copies=same)
         folder, variants = DerivativeFolder.of(workspace), variants_of(settings.derivatives)
-        return cls(workspace, store, folder, renderer, variants, photos, DeriveReport(len(photos)))
+        report = DeriveReport(len(photos) + len(failed), failed=failed)
+        return cls(workspace, store, folder, renderer, variants, photos, report)
 
     def run(self, watch: Watch, *, check: bool) -> DeriveReport:
         """Make what is missing, then remove what nothing needs.
@@ -143,7 +149,8 @@ class Deriving:
         there = derived_files(self.store)
         todo: dict[str, set[Variant]] = {}
         for jpeg, photo in self.photos.items():
-            files = [f for f in there.get(jpeg, ()) if not check or self.folder.holds(f)]
+            asked = [file for file in there.get(jpeg, ()) if file.variant in self.variants]
+            files = [file for file in asked if not check or self.folder.holds(file)]
             missing = self._asked(photo, files) - {file.variant for file in files}
             self.report.kept += len(files)
             if missing:

@@ -132,8 +132,6 @@ class ExportWriter:
         """Write the copies of some photos."""
         some = [delivery.photos[key] for key in keys]
         found = self.renderer.results(some)
-        if self.pages:
-            self.pages.add(some, found)
         for photo, jpeg in zip(some, found, strict=True):
             key, files = photo.photo.photo_id, delivery.files(photo.photo.photo_id)
             if isinstance(jpeg, bytes):
@@ -146,6 +144,9 @@ class ExportWriter:
             else:
                 log.warning("%s cannot be rendered again: %s", photo.photo.path, jpeg)
                 self.lost.append(LeftOut(key, "", jpeg.reason.value))
+        # After its copies: by these an export that goes on knows that a photo was there.
+        if self.pages:
+            self.pages.add(some, found)
 
     def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:
         key, digest, size = photo.photo.photo_id, hashlib.sha256(jpeg).hexdigest(), jpeg_size(jpeg)

@@ -81,10 +81,11 @@ def update_thumbnails(
     int
         Pictures that were made.
     """
-    there = thumbnails(store)
+    photos, there = list(photos), thumbnails(store)
+    shown = _shown(store, photos)
     made: list[Derivative] = []
     found: list[Thumbnail] = []
-    for person_id, origin in _origins(store, list(photos)).items():
+    for person_id, origin in _origins(store, photos).items():
         old, (face_id, jpeg) = there.get(person_id), origin.key
         same = old is not None and (old.face_id, old.jpeg_sha256) == (face_id, jpeg)
         if old and same and not (check and not folder.holds(old.file)):
@@ -94,7 +95,7 @@ def update_thumbnails(
         if data is not None:
             made.append(_file(data))
             found.append(Thumbnail(person_id, face_id, jpeg, made[-1]))
-        elif old is not None:
+        elif old is not None and (person_id, old.face_id or old.jpeg_sha256) in shown:
             found.append(old)
     folder.write(made)
     with store.transaction():
@@ -115,6 +116,15 @@ def _origins(store: Store, photos: list[StoredPhoto]) -> dict[int, _Origin]:
         face_id, crop = chosen.get(person_id, (portrait.face.face_id, b""))
         origins[person_id] = _Origin(portrait if portrait.face.face_id == face_id else crop)
     return origins
+
+
+def _shown(store: Store, photos: list[StoredPhoto]) -> set[tuple[int | None, int | str]]:
+    """Persons with all that may be a picture of them: their faces, and the SHA-256 of the crop that was chosen."""
+    faces = {(face.person_id, face.face_id) for photo in photos for face in photo.faces}
+    crops = {
+        (person_id, _Origin(crop).key[1]) for person_id, (_, crop) in chosen_pictures(store).items()
+    }
+    return faces | crops
 
 
 def point_to_thumbnails(workspace: Workspace, store: Store) -> None:

@@ -283,7 +283,13 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             return status_report(
                 "interrupted" if state == "running" else state, reports.counts(store)
             )
-    except StoreLockedError:
+    except StoreLockedError as error:
         if progress is None:
-            raise
-        return progress
+            raise StoreLockedError(
+                f"{workspace.root} is in use by another program, and no sort has left figures to show meanwhile: "
+                "ask again when it is done"
+            ) from error
+        if progress["state"] != "running":
+            return progress
+        # That sort was killed: its process is gone.
+        return progress | {"state": "interrupted", "images_per_second": None, "eta_seconds": None}

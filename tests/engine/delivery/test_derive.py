@@ -19,6 +19,7 @@ from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.delivery import derivatives
 from facesort.engine.delivery.derivatives import DeriveReport, derive_all
 from facesort.engine.gallery.persons import set_delivery
+from facesort.engine.review.answers import answer_faces
 from facesort.engine.setup import open_with_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import DerivativeSettings, save_settings
@@ -133,13 +134,30 @@ def test_the_source_is_needed_only_where_no_copy_is(job: Job, whole: dict[str, s
     assert said.stdout.startswith("3 photos delivered: 0 files made, 8 were there")
 
 
+def test_a_photo_that_has_no_copy_yet_is_told(job: Job) -> None:
+    workspace, _ = job
+    with workspace.open_store() as store:
+        face = store.value(
+            "SELECT face_id FROM face JOIN place USING (photo_id) WHERE path = '3.png'"
+        )
+    answer_faces(workspace, {face: "Person 3"}, "yes")
+    report = derive(*job)
+    assert (report.photos, report.made) == (4, FILES)
+    assert report.failed == {
+        "3.png": "no copy of it is in the output yet: `facesort sort` makes it"
+    }
+    sort_in_threads(*job)
+    again = derive(*job)
+    assert (again.made, again.kept, again.failed) == (4, FILES, {})
+
+
 def test_other_settings_replace_what_was_made(job: Job) -> None:
     workspace, _ = job
     derive(*job)
     with_settings(workspace, DerivativeSettings(edges=(100, 2048), formats=("webp", "avif")))
     again = open_with_pack(workspace.root)
     # The 100 px WebP stay; 2048 is the photo's own size, 640 px.
-    assert derive(*again) == DeriveReport(photos=3, made=9, kept=FILES, removed=9)
+    assert derive(*again) == DeriveReport(photos=3, made=9, kept=3, removed=9)
     with workspace.open_store(read_only=True) as store:
         for files in derived_files(store).values():
             assert [(f.variant.format, f.width) for f in files] == [

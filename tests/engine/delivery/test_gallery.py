@@ -234,6 +234,26 @@ def test_an_interrupted_gallery_goes_on(
     assert tree(tmp_path / "again") == tree(tmp_path / "whole")
 
 
+def test_a_photo_that_was_lost_after_the_interruption_is_told_before_its_pictures_stay_behind(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, left = ExportFolder.add, iter(range(2))
+
+    def stumble(self: ExportFolder, file: str, data: bytes) -> None:
+        if next(left, None) is None:
+            raise OSError(28, "No space left on device")
+        add(self, file, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ExportFolder, "add", stumble)
+        with pytest.raises(OutputError, match="run the same command again"):
+            write(job, tmp_path / "Event")
+    shutil.rmtree(job[0].settings.output)
+    shutil.rmtree(next(iter(job[0].settings.sources.values())))
+    with pytest.raises(OutputError, match="exported before the interruption"):
+        write(job, tmp_path / "Event")
+
+
 def test_what_the_workspace_has_is_not_made_again(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.delivery.derivatives import DeriveReport, derive_all
 from facesort.engine.gallery.persons import choose_picture, set_delivery
+from facesort.engine.review.answers import answer_faces
 from facesort.engine.setup import open_with_pack
 from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.protocol import ModelPack
@@ -163,6 +165,31 @@ def test_a_lost_picture_is_made_again(job: Job) -> None:
     (workspace.derivatives / "persons.json").unlink()
     assert derive(job) == DeriveReport(photos=2, kept=2, pictures=1)
     assert tree(workspace.derivatives) == files
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_picture_that_cannot_be_made_again_stays_unless_it_is_of_somebody_else(
+    job: Job, tmp_path: Path, wrong: bool
+) -> None:
+    workspace, _ = job
+    write_large(tmp_path / "source" / "z.png", 1, 400, 200)
+    sort_in_threads(*job)
+    before = pictures(workspace)
+    with workspace.open_store() as store:
+        asked = (
+            "SELECT face_id FROM thumbnail JOIN person USING (person_id) WHERE name = 'Person 1'"
+        )
+        face = store.value(asked)
+    if wrong:
+        answer_faces(workspace, {face: "Person 1"}, "no")
+    else:
+        (workspace.derivatives / before["Person 1"]).unlink()  # so that it is to be made again
+    shutil.rmtree(tmp_path / "source")
+    shutil.rmtree(workspace.settings.output / "Person 1")
+    derive(job)
+    left = before if not wrong else {"Person 2": before["Person 2"]}
+    assert pictures(workspace) == left
+    assert (workspace.derivatives / before["Person 1"]).exists() is False
 
 
 def test_who_is_withheld_has_none(job: Job) -> None:

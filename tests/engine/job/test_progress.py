@@ -199,7 +199,18 @@ def test_the_status_of_a_database_in_use_is_the_last_progress_if_there_is_one(
         f"from facesort.workspace import open_workspace\nfrom pathlib import Path\n"
         f"opened = open_workspace(Path({path!r})).open_store()"
     )
-    with pytest.raises(StoreLockedError):
+    with pytest.raises(
+        StoreLockedError, match="no sort has left figures to show meanwhile: ask again"
+    ):
         current_status(workspace)
     written = Progress(workspace.state, counts(pending=4), run_id=1).write("finished")
     assert current_status(workspace) == written
+    killed = written | {
+        "state": "running",
+        "pid": 2**30,
+        "images_per_second": 4.5,
+        "eta_seconds": 9,
+    }
+    replace_json(workspace.state / "progress.json", killed)
+    left = {"state": "interrupted", "images_per_second": None, "eta_seconds": None}
+    assert current_status(workspace) == killed | left
