@@ -50,6 +50,9 @@ VERBS: dict[str, tuple[str, int]] = {
     "retry": ("retry -w {hot}", 0),
     "rematch": ("rematch -w {hot}", 0),
     "export": ("export -w {hot} {new} --xmp", 0),
+    "derive": ("derive -w {hot}", 0),
+    "publish": ("publish -w {hot} s3://bucket/x --dry-run", 0),
+    "unpublish": ("unpublish -w {hot} Ada", 0),  # nothing was published
     "audit": ("audit -w {hot}", 0),
     "undo": ("undo -w {hot}", 0),
     "redo": ("redo -w {hot}", 0),

@@ -34,7 +34,7 @@ def thumbnails(store: Store) -> dict[int, Thumbnail]:
     """Pictures of those who are in the gallery and may be delivered, by person_id."""
     rows = store.rows(
         "SELECT person_id, face_id, jpeg_sha256, width, height, size, sha256 FROM thumbnail "
-        "JOIN person p USING (person_id) WHERE p.deliver ORDER BY person_id"
+        "SEMI JOIN person USING (person_id) ANTI JOIN withheld USING (person_id) ORDER BY person_id"
     )
     return {
         person_id: Thumbnail(person_id, face_id, jpeg, DerivedFile(THUMBNAIL, *file))
