@@ -12,7 +12,7 @@ def several(number: int, one: str, many: str | None = None) -> str:
 
 
 def plain(name: str) -> str:
-    """A name as it is sorted and found: without capitals and accents.
+    """A name as it is sorted and found: without capitals, accents and what is not seen, as joiners.
 
     Examples
     --------
@@ -20,7 +20,11 @@ def plain(name: str) -> str:
     ['ada', 'Émile', 'Zoe']
     """
     letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return "".join(
+        letter
+        for letter in letters
+        if not unicodedata.combining(letter) and unicodedata.category(letter) != "Cf"
+    )
 
 
 def thresholds_apart(one: float, other: float) -> tuple[str, str]:

@@ -40,15 +40,16 @@
   // Search. Names stand in the page as facesort folds them; what is typed is folded in the same way.
   const plain = (text) =>
     Array.from(text.normalize("NFKD").toUpperCase(), (letter) => letter.toLowerCase())
-      .join("").normalize("NFKD").replace(/\p{M}/gu, "");
+      .join("").normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
   const several = (number, one, many) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
   const cards = people.filter((one) => one.matches(".people a"));
-  const names = new Map(cards.map((card) => [card, plain(card.dataset.plain)]));
+  const names = new Map(people.map((one) => [one, plain(one.dataset.plain)]));
 
   const search = () => {
     const words = plain(element("name").value).split(/\s+/).filter(Boolean);
-    const matches = cards.filter((card) => words.every((word) => names.get(card).includes(word)));
-    const wanted = new Set(matches.map((card) => card.dataset.person));
+    const matches = people.filter((one) => words.every((word) => names.get(one).includes(word)));
+    const wanted = new Set(matches.map((one) => one.dataset.person));
+    const named = matches.filter((one) => !("guests" in one.dataset)).length;
     for (const card of cards) card.parentElement.hidden = !wanted.has(card.dataset.person);
     let count = 0;
     for (const photo of photos) {
@@ -62,7 +63,7 @@
     layOut();
     element("found").textContent = !words.length ? ""
       : !matches.length ? "Nobody here has this name."
-      : `${several(matches.length, "person", "people")}, ${several(count, "photo", "photos")}`;
+      : [named && several(named, "person", "people"), several(count, "photo", "photos")].filter(Boolean).join(", ");
   };
   element("name").addEventListener("input", search);
   document.querySelector(".search").addEventListener("submit", (event) => event.preventDefault());
@@ -142,7 +143,7 @@
   const leave = () => {
     if (history.state?.viewer) history.back();
     else {
-      history.replaceState(null, "", location.pathname + location.search);
+      history.replaceState(null, "", location.href.split("#")[0]);
       hide();
     }
   };

@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 
-from facesort.core.foreign_text import html_text
 from facesort.core.words import several
 from facesort.pages.markup import (
     address,
     chapter_html,
     face_html,
     heading_html,
+    name_text,
     people_html,
     ratio_styles,
     shown_name,
@@ -39,9 +39,9 @@ def event_page(gallery: Gallery) -> bytes:
     base = _base(gallery.page)
     people = dict(enumerate(gallery.people))
     what = [days(gallery.photos), several(len(gallery.photos), "photo")]
-    if people:
-        what.append(several(len(people), "person", "people"))
-    head = f"<h1>{html_text(gallery.title)}</h1>\n<p>{_facts(what)}</p>"
+    if named := sum(bool(person.name) for person in gallery.people):
+        what.append(several(named, "person", "people"))
+    head = f"<h1>{name_text(gallery.title)}</h1>\n<p>{_facts(what)}</p>"
     cards = people_html(people, gallery.photos, "People", base)
     return _page(gallery, gallery.photos, gallery.title, head, cards, base)
 
@@ -63,7 +63,7 @@ def person_page(gallery: Gallery, key: int) -> bytes:
     there = {other for photo in photos for other in photo.copies} - {key}
     with_them = {other: gallery.people[other] for other in sorted(there)}
     head = (
-        f'<a class="back" href="{address(gallery.page, base)}">\N{LEFTWARDS ARROW} {html_text(gallery.title)}</a>\n'
+        f'<a class="back" href="{address(gallery.page, base)}">\N{LEFTWARDS ARROW} {name_text(gallery.title)}</a>\n'
         f"{face_html(person, base)}\n{heading_html(key, person)}\n"
         f"<p>{_facts([days(photos), several(len(photos), 'photo')])}</p>"
     )
@@ -79,7 +79,7 @@ def _page(
     style = _STYLE + ratio_styles(photos)
     page = _PAGE.substitute(
         policy=_policy(style),
-        title=html_text(title),
+        title=name_text(title),
         style=style,
         script=_SCRIPT,
         head=head,

@@ -1,7 +1,8 @@
-"""The parts of a page as HTML.  Every text goes through `html_text`, every path through `address`."""
+"""The parts of a page as HTML.  Every text goes through `name_text` or `html_text`, every path through `address`."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from facesort.pages.times import Chapter, moment, short_day, weekday
 NO_NAME = "Other guests"
 # A photo as wide as its place in the row, which the browser knows once it loads it; older ones get an estimate.
 _SIZES = "auto, (width < 40rem) 50vw, 25vw"
+_JOINERS = re.compile("([\u200c\u200d])")
 _NARROWEST, _WIDEST = 40, 350  # shapes in which photos are shown, in hundredths; others are cut
 
 
@@ -26,6 +28,12 @@ def address(file: str, base: str) -> str:
         From the page to the folder that all files are in: empty, or ``../``.
     """
     return html_text(base + quote(file))
+
+
+def name_text(name: str) -> str:
+    """A name or title as HTML: as `html_text`, but with the joiners that Persian, Hindi and emoji are written with."""
+    parts = _JOINERS.split(name)
+    return "".join(part if _JOINERS.fullmatch(part) else html_text(part) for part in parts)
 
 
 def shown_name(person: Person) -> str:
@@ -51,7 +59,7 @@ def people_html(
     counts = Counter(key for photo in photos for key in photo.copies)
     cards = "\n".join(
         f'<li><a href="{address(person.page, base)}" {_data(key, person)}>{face_html(person, base)}'
-        f'<span class="name">{html_text(shown_name(person))}</span> '
+        f'<span class="name">{name_text(shown_name(person))}</span> '
         f"<small>{several(counts[key], 'photo')}</small></a></li>"
         for key, person in people.items()
     )
@@ -62,13 +70,14 @@ def people_html(
 
 def heading_html(key: int, person: Person) -> str:
     """The name at the top of a person's own page."""
-    return f"<h1 {_data(key, person)}>{html_text(shown_name(person))}</h1>"
+    return f"<h1 {_data(key, person)}>{name_text(shown_name(person))}</h1>"
 
 
 def _data(key: int, person: Person) -> str:
     name = shown_name(person)
     return (
-        f'data-person="{key}" data-name="{html_text(name)}" data-plain="{html_text(plain(name))}"'
+        f'data-person="{key}" data-name="{name_text(name)}" data-plain="{html_text(plain(name))}"'
+        f"{'' if person.name else ' data-guests'}"
     )
 
 
@@ -137,7 +146,7 @@ def _image(photo: Photo, alt: str, full: str, base: str) -> str:
     several_sizes = f' srcset="{candidates}" sizes="{_SIZES}"' if candidates else ""
     return (
         f'<img src="{smallest}"{several_sizes} width="{photo.width}" height="{photo.height}" loading="lazy" '
-        f'decoding="async" alt="{html_text(alt)}">'
+        f'decoding="async" alt="{name_text(alt)}">'
     )
 
 

@@ -278,6 +278,46 @@ def test_from_a_person_to_another_and_back(page: Page) -> None:
     expect(page.locator("h1")).to_have_text("Anna & Ben")
 
 
+def test_who_is_found_on_their_own_page_and_who_is_counted(
+    browser: Browser, tmp_path: Path
+) -> None:
+    people = [
+        Person(name, f"{n}.html")
+        for n, name in enumerate(("Ada", "\u0645\u0647\u200c\u0633\u0627", ""))
+    ]
+    photos = [
+        Photo("a1", 600, 400, datetime(2026, 6, 14), {0: "a.jpg", 1: "b.jpg"}),
+        Photo("a2", 600, 400, None, {0: "a.jpg", 2: "c.jpg"}),
+    ]
+    gallery = Gallery("Event", "index.html", people, photos)
+    (tmp_path / "index.html").write_bytes(event_page(gallery))
+    (tmp_path / "0.html").write_bytes(person_page(gallery, 0))
+    page = browser.new_page()
+    for file, typed, found in (
+        ("0.html", "ada", "1 person, 2 photos"),
+        ("index.html", "\u0645\u0647\u0633\u0627", "1 person, 1 photo"),
+        ("index.html", "a", "1 person, 2 photos"),
+        ("index.html", "guests", "1 photo"),
+    ):
+        page.goto((tmp_path / file).as_uri())
+        page.get_by_role("searchbox").fill(typed)
+        expect(page.locator("#found")).to_have_text(found)
+    page.close()
+
+
+def test_at_an_address_that_begins_with_two_slashes_the_viewer_closes(
+    browser: Browser, folder: Path
+) -> None:
+    page = browser.new_page()
+    page.route("http://gallery.test/**", lambda route: route.fulfill(path=folder / "index.html"))
+    page.goto("http://gallery.test//index.html#p000003")
+    expect(page.locator("#viewer")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+    assert page.url == "http://gallery.test//index.html"
+    page.close()
+
+
 def test_without_scripts_all_photos_are_there(browser: Browser, folder: Path) -> None:
     context = browser.new_context(
         java_script_enabled=False, viewport={"width": 1360, "height": 844}

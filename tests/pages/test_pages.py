@@ -62,11 +62,16 @@ def nasty() -> list[bytes]:
 
 def test_names_are_text_whatever_is_in_them(nasty: list[bytes]) -> None:
     text = soup(nasty[0]).get_text()
-    assert all(printable(name) in text for name in STORABLE if "\n" not in name and name.strip())
+    assert all(_as_shown(name) in text for name in STORABLE if "\n" not in name and name.strip())
     for name, page in zip(STORABLE, nasty[1:], strict=True):
         heading = soup(page).h1
         assert heading is not None
-        assert heading.get_text() == "\n".join(map(printable, name.split("\n")))
+        assert heading.get_text() == _as_shown(name)
+
+
+def _as_shown(name: str) -> str:
+    parts = re.split("([\n\u200c\u200d])", name)
+    return "".join(part if part in "\n\u200c\u200d" else printable(part) for part in parts)
 
 
 def test_a_name_brings_no_tag_and_no_attribute(nasty: list[bytes]) -> None:
@@ -146,6 +151,24 @@ def test_who_has_no_name_is_called_a_guest_and_has_no_picture() -> None:
     page = soup(event_page(one))
     assert [tag.get_text() for tag in page.select(".people .name")] == ["Other guests"]
     assert page.select(".people img") == []
+
+
+def test_other_guests_are_not_counted_as_a_person() -> None:
+    people = [Person(name, f"_gallery/{n}.html") for n, name in enumerate(("Ada", "Ben", ""))]
+    page = soup(event_page(Gallery("Event", "index.html", people, [photo(0, [0, 1, 2])])))
+    assert [tag.get_text() for tag in page.select("header span")][-1] == "2 people"
+    assert [tag["data-name"] for tag in page.select("[data-guests]")] == ["Other guests"]
+
+
+def test_names_keep_their_joiners() -> None:
+    names = ["\u0645\u0647\u200c\u0633\u0627", "\u0915\u094d\u200d\u0937", "Ada\u202e\u200b"]
+    page = soup(event_page(gallery(names, [photo(0, [0])], title="\U0001f468\u200d\U0001f469")))
+    shown_names = [tag.get_text() for tag in page.select(".people .name")]
+    assert shown_names == [*names[:2], "Ada\\u202e\\u200b"]
+    assert page.h1 is not None
+    assert page.h1.get_text() == "\U0001f468\u200d\U0001f469"
+    assert str(page.select("a.photo img")[0]["alt"]).startswith(names[0])
+    assert plain(names[0]) == names[0].replace("\u200c", "")
 
 
 def test_names_are_found_as_they_are_sorted() -> None:

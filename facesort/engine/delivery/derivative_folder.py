@@ -86,7 +86,7 @@ class DerivativeFolder:
                 replace_file(path, derivative.data, durable=False)
             except OSError as error:
                 raise unwritable(path, error) from error
-            folders |= {self.path, path.parent}
+            folders |= {self.below, self.path, path.parent}
         for folder in folders:
             sync_folder(folder)
 

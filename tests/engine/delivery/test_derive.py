@@ -16,7 +16,7 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 from facesort.cli import cli
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.delivery import derivatives
+from facesort.engine.delivery import derivative_folder, derivatives
 from facesort.engine.delivery.derivatives import DeriveReport, derive_all
 from facesort.engine.gallery.persons import set_delivery
 from facesort.engine.review.answers import answer_faces
@@ -132,6 +132,16 @@ def test_the_source_is_needed_only_where_no_copy_is(job: Job, whole: dict[str, s
     assert said.exit_code == 3
     assert "2.png" in said.stderr
     assert said.stdout.startswith("3 photos delivered: 0 files made, 8 were there")
+
+
+def test_all_folders_that_are_new_are_on_the_disk(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(derivative_folder, "sync_folder", synced.append)
+    derive(*job)
+    root, parts = job[0].derivatives, {path.parent for path in job[0].derivatives.glob("*/*")}
+    assert {root.parent, root, *parts} == set(synced)
 
 
 def test_a_photo_that_has_no_copy_yet_is_told(job: Job) -> None:
