@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from facesort.errors import PublishError
 if TYPE_CHECKING:
     from facesort.core.objects import Destination
     from facesort.engine.publishing.publish import Planning, PublishReport
+    from facesort.engine.publishing.unpublish import UnpublishReport
 
 endpoint_option = click.option(
     "--endpoint", default="", metavar="URL", help="Server of the object store.  [default: AWS]"
@@ -148,7 +149,10 @@ def _say_report(destination: Destination, report: PublishReport) -> None:
         (report.found, "there already"),
         *((count, f"not sent  {why}") for why, count in sorted(report.dead.items())),
         *((count, f"left out  {why}") for why, count in sorted(report.left_out.items())),
-        (len(report.no_longer), "sent before, and not delivered any more: they are still there"),
+        (
+            len(report.no_longer),
+            "sent before, and not delivered any more: they are still there (--json names them)",
+        ),
     ):
         if count:
             say(f"{count:>6} {what}")
@@ -166,30 +170,53 @@ def _say_report(destination: Destination, report: PublishReport) -> None:
 @json_option
 @click.argument("name", metavar="PERSON")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--gone",
+    multiple=True,
+    metavar="s3://BUCKET/PREFIX",
+    help="This destination does not exist any more: forget what was put there, and do not ask its server.",
+)
 @plain_http_option
-def unpublish(root: Path, as_json: bool, name: str, yes: bool, plain_http: bool) -> None:
+@click.pass_context
+def unpublish(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    name: str,
+    yes: bool,
+    gone: tuple[str, ...],
+    plain_http: bool,
+) -> None:
     """Remove from the object stores what the folder of PERSON put there; asks first.
 
     Also of somebody who was forgotten. Only objects that are still what was put there are removed.
     """
+    from facesort.core.objects import Destination
     from facesort.workspace import open_workspace
 
     with _extra_explained():
         from facesort.engine.publishing.unpublish import unpublish as remove, what_is_published
     workspace = open_workspace(root)
     known = what_is_published(workspace, name)
-    if not known:
-        say(f"nothing of {name} was published")
-        return
-    if not yes:
+    named = {Destination.parse(url) for url in gone}
+    lost = [d for d in known if replace(d, endpoint="") in named]
+    if known and not yes:
         for destination, entries in known.items():
             size = sum(entry.planned.size for entry in entries)
             say(f"{several(len(entries), 'object')}, {size:,} bytes, in {destination}", err=True)
         click.confirm(f"Remove what the folder of {name} put there?", abort=True, err=True)
-    report = remove(workspace, name, plain_http=plain_http)
+    report = remove(workspace, name, plain_http=plain_http, gone=lost)
     if as_json:
         say_json(asdict(report) | {"versions": [str(each) for each in report.versions]})
-        return
+    elif known:
+        _say_removed(name, report)
+    else:
+        say(f"nothing of {name} was published")
+    if report.left or report.failed or report.still_named:
+        context.exit(EXIT_SOME_FAILED)
+
+
+def _say_removed(name: str, report: UnpublishReport) -> None:
     say(f"{several(report.removed, 'object')} removed, {report.gone:,} were not there")
     for key in report.left:
         say(f"left, as it is not what was published  {key}")
@@ -197,6 +224,13 @@ def unpublish(root: Path, as_json: bool, name: str, yes: bool, plain_http: bool)
         say(
             f"{key} may still show {name}: remove it there. Pages of a gallery are not changed: export anew, and "
             "publish that under another prefix"
+        )
+    for why in report.failed.values():
+        say(f"not done: {why}", err=True)
+    if report.failed:
+        say(
+            "run the same command again when it can be used; if it exists no more, add --gone and its address",
+            err=True,
         )
     for destination in report.versions:
         say(

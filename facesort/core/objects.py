@@ -46,7 +46,8 @@ class Destination:
             If it is no such URL, or the endpoint is none, or holds a password.
         """
         found = re.fullmatch(r"s3://([^/]+)/?(.*?)/?", url)
-        if found is None or not _BUCKET.fullmatch(found[1]):
+        is_text = not any("\ud800" <= char <= "\udfff" for char in url)  # bytes that are not UTF-8
+        if found is None or not is_text or not _BUCKET.fullmatch(found[1]):
             raise PublishError(f"{url!r} is no destination: give s3://bucket/prefix")
         prefix = f"{found[2]}/" if found[2] else ""
         if _NOT_IN_A_PREFIX.search(found[2]) and prefix:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,18 +141,14 @@ class Workspace:
         WorkspaceError
             If the disk cannot be written, or something else has the name of the lock or of its owner's file.
         """
-        owner, path = self.owner, self.root / "sort.lock"
-        lock = FileLock(path, timeout=0, mode=0o600)
-        try:
-            expect(path, Kind.FILE, None)
-            lock.acquire()
-        except Timeout:
-            raise WorkspaceBusyError(
+        owner = self.owner
+        lock = _locked(
+            self.root / "sort.lock",
+            lambda: (
                 f"{self.root} is being sorted by process {self._owner_pid()}: wait for it "
                 "(`facesort status --watch`), or stop it; an interrupted sort resumes by itself"
-            ) from None
-        except OSError as error:
-            raise unwritable(path, error) from error
+            ),
+        )
         try:
             try:
                 replace_json(owner, {"pid": os.getpid()}, durable=False)
@@ -163,6 +159,29 @@ class Workspace:
         finally:
             with suppress(OSError):  # it only tells others who sorts
                 remove_own(owner, below=self.root)
+            lock.release()
+
+    @contextmanager
+    def publishing_lock(self) -> Iterator[None]:
+        """Be the only process that publishes from this workspace, or changes what may be published.
+
+        Raises
+        ------
+        WorkspaceBusyError
+            If another process publishes.
+        WorkspaceError
+            As for `sorting_lock`.
+        """
+        lock = _locked(
+            self.root / "publish.lock",
+            lambda: (
+                f"another facesort is publishing from {self.root}: wait for it, or stop it; the next one goes on "
+                "from there"
+            ),
+        )
+        try:
+            yield
+        finally:
             lock.release()
 
     def remove_leftovers(self) -> None:
@@ -187,6 +206,19 @@ class Workspace:
             return str(int(json.loads(read_own(self.owner, below=self.root, limit=1000))["pid"]))
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return "unknown"  # it has the lock, but has not written its PID yet
+
+
+def _locked(path: Path, busy: Callable[[], str]) -> FileLock:
+    """Take a lock, or say who has it."""
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        expect(path, Kind.FILE, None)
+        lock.acquire()
+    except Timeout:
+        raise WorkspaceBusyError(busy()) from None
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return lock
 
 
 def _opened(database: Path, read_only: bool) -> Store:

@@ -104,7 +104,7 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
     Raises
     ------
     WorkspaceBusyError
-        While a sort is running.
+        While a sort or a publish is running.
     GalleryError
         If nobody is known under that name.
     StoreLockedError
@@ -112,7 +112,7 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
     StoreError, WorkspaceError
         If the disk is full or fails; nothing is lost then.
     """
-    with workspace.sorting_lock():
+    with workspace.sorting_lock(), workspace.publishing_lock():
         with workspace.open_store() as store:
             traces = traces_of(store, _chosen(store, name))
             deleted = _no_longer_there(workspace, store, traces) if name is not None else ()

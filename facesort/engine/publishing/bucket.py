@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import mimetypes
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -24,9 +26,27 @@ from facesort.engine.publishing.trouble import code_of, for_a_moment, of_the_job
 from facesort.errors import PublishError
 from facesort.reasons import Reason
 
+log = logging.getLogger(__name__)
+
 _CONNECT_S, _READ_S = 10, 60
 # Names of the metadata; some servers return them with a capital.
 _HASH, _MARK = "sha256", "facesort-mark"
+# Said once and for all, as objects are not replaced; what Python would guess depends on the machine.
+_KINDS = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".png": "image/png",
+    ".heic": "image/heic",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".html": "text/html; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".xmp": "application/rdf+xml",
+    ".jsonl": "application/jsonl",
+    ".parquet": "application/vnd.apache.parquet",
+}
 _UNKNOWN_HEADER = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _THERE_ALREADY = {"PreconditionFailed", "412"}
 _GONE = {"NoSuchKey", "NotFound", "404"}
@@ -150,6 +170,10 @@ class Bucket:
                 )
             except AbsentError:
                 return None
+            except PublishError as error:
+                if _is_denied(error.__cause__):  # a key may put objects and list no parts
+                    return None
+                raise
             found |= {part["PartNumber"]: part["ETag"] for part in told.get("Parts", [])}
             following = int(told.get("NextPartNumberMarker") or 0)
             if not told.get("IsTruncated") or following <= marker:
@@ -187,9 +211,13 @@ class Bucket:
         return str(told.get("ETag", ""))
 
     def abort(self, target: str, upload_id: str) -> None:
-        """Give up a multipart upload of ours; nothing happens if it is gone."""
-        with suppress(AbsentError):
+        """Give up a multipart upload of ours; it stays if it is gone, or if the server does not let go of it."""
+        try:
             self._call("abort_multipart_upload", Key=self._key(target), UploadId=upload_id)
+        except AbsentError:
+            pass
+        except (PublishError, UnsentError) as error:
+            log.warning("an unfinished upload of %s stays on the server: %s", target, error)
 
     def sha256(self, target: str) -> str:
         """Read an object back, and hash it."""
@@ -216,7 +244,7 @@ class Bucket:
         return self.destination.key(target)
 
     def _described(self, target: str, digest: Digest, mark: str = "") -> dict[str, Any]:
-        kind = mimetypes.guess_type(target)[0] or "application/octet-stream"
+        kind = _KINDS.get(PurePosixPath(target).suffix.lower(), "application/octet-stream")
         said = {_HASH: digest.sha256} | ({_MARK: mark} if mark else {})
         return {"ContentType": kind, "Metadata": said}
 
@@ -252,6 +280,12 @@ class Bucket:
         """Turn boto3's errors into ours, but for those that may pass."""
         try:
             yield
+        except (
+            RecursionError
+        ) as error:  # of botocore, which follows a redirection without an address
+            raise PublishError(
+                f"the server of {self.destination} sends elsewhere, and does not say where: give the right endpoint"
+            ) from error
         except (BotoCoreError, ClientError) as error:
             if for_a_moment(error):
                 raise
@@ -270,8 +304,40 @@ def _is_denied(error: BaseException | None) -> bool:
     return isinstance(error, ClientError) and code_of(error) in ("AccessDenied", "403")
 
 
+def with_server(destination: Destination) -> Destination:
+    """Name the server that boto3's own settings give, if none was named: the ledger must tell servers apart.
+
+    Raises
+    ------
+    PublishError
+        If boto3's settings are not valid.
+    """
+    if destination.endpoint:
+        return destination
+    with _valid_settings(destination):
+        session = boto3.session.Session()
+        region = session.region_name or "us-east-1"
+        url = session.client("s3", region_name=region).meta.endpoint_url
+    host = urlsplit(url).hostname or ""
+    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return destination
+    return Destination.parse(f"s3://{destination.bucket}/{destination.prefix}", url)
+
+
+@contextmanager
+def _valid_settings(destination: Destination) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise of_the_job(error, destination) or PublishError(
+            f"{destination} cannot be used: {error}"
+        ) from error
+
+
 def connect(destination: Destination, *, connections: int, plain_http: bool) -> Bucket:
     """Prepare to speak to a server; sends nothing yet.
+
+    An endpoint in boto3's own settings does not count: see `with_server`.
 
     Parameters
     ----------
@@ -292,9 +358,10 @@ def connect(destination: Destination, *, connections: int, plain_http: bool) -> 
         connect_timeout=_CONNECT_S,
         read_timeout=_READ_S,
         max_pool_connections=connections,
+        ignore_configured_endpoint_urls=True,
         s3={"addressing_style": "path" if destination.endpoint else "auto"},
     )
-    try:
+    with _valid_settings(destination):
         session = boto3.session.Session()
         client = session.client(
             "s3",
@@ -302,10 +369,6 @@ def connect(destination: Destination, *, connections: int, plain_http: bool) -> 
             region_name=session.region_name or "us-east-1",
             config=config,
         )
-    except (BotoCoreError, ValueError) as error:
-        raise of_the_job(error, destination) or PublishError(
-            f"{destination} cannot be used: {error}"
-        ) from error
     if not (plain_http or is_private(client.meta.endpoint_url)):
         raise PublishError(
             f"{client.meta.endpoint_url} has no encryption, and everybody on the way could see the photos: give its "

@@ -95,9 +95,14 @@ class Item:
             If it is not as it was when the whole file was read.
         """
         size = part_size(digest.size)
-        with self._opened(place) as stream:
-            stream.seek((number - 1) * size)
-            data = stream.read(size)
+        try:
+            with self._opened(place) as stream:
+                stream.seek((number - 1) * size)
+                data = stream.read(size)
+        except FileNotFoundError:
+            raise UnsentError(Reason.MISSING) from None
+        except OSError as error:
+            raise short_of(error) or UnsentError(Reason.UNREADABLE, str(error)) from error
         if _md5(data) != digest.parts[number - 1]:
             raise UnsentError(Reason.CHANGED)
         return data

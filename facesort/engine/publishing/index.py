@@ -21,7 +21,7 @@ from facesort.engine.delivery.index import INDEX_NAMES, DeliveredFile, index_fil
 from facesort.engine.delivery.plan import Delivery
 from facesort.engine.publishing.bucket import Bucket, NameTakenError
 from facesort.engine.publishing.content import UnsentError
-from facesort.engine.publishing.ledger import Ledger
+from facesort.engine.publishing.ledger import Ledger, opened
 from facesort.engine.publishing.plan import derivative_target, is_index, what_is_delivered
 from facesort.engine.publishing.publisher import Pace
 from facesort.engine.publishing.send import has_content
@@ -45,6 +45,7 @@ def update_index(
     contents: Mapping[str, bytes] | None = None,
     *,
     with_location: bool = False,
+    verify: bool = False,
 ) -> dict[str, str]:
     """Bring the index of a destination up to date; asks no server if it is.
 
@@ -54,11 +55,13 @@ def update_index(
         Its files by target, as of an export; by default what the ledger knows as sent.
     with_location : bool
         Whether where photos were taken is told then.
+    verify : bool
+        Ask the server also if nothing has changed.
 
     Returns
     -------
     dict of str to str
-        What became of each file: ``sent``, ``known``, or the reason why it was not sent.
+        What became of each file: ``sent``, ``known``, or ``name_taken``.
 
     Raises
     ------
@@ -77,25 +80,21 @@ def update_index(
     ended = {}
     for target, data in contents.items():
         entry = ledger.entries[target]
-        if entry.state == "sent" and entry.planned == planned[target]:
+        if entry.state == "sent" and entry.planned == planned[target] and not verify:
             ended[target] = "known"
             continue
         entry = replace(entry, planned=planned[target])
-        try:
-            etag = pace.ask(bucket, _bring, bucket, entry.planned, data, ledger.mark)
-        except UnsentError as error:
-            ended[target] = error.reason.value
-            ledger.note(replace(entry, state="dead", reason=error.reason.value))
-        else:
-            ended[target] = "sent"
-            ledger.note(replace(entry, state="sent", reason=None, etag=etag))
+        etag = pace.ask(bucket, _bring, bucket, entry.planned, data, ledger.mark)
+        ended[target] = Reason.NAME_TAKEN if etag is None else "sent"
+        state, reason = ("dead", Reason.NAME_TAKEN.value) if etag is None else ("sent", None)
+        ledger.note(replace(entry, state=state, reason=reason, etag=etag))
     ledger.write()
     return ended
 
 
 def _contents(workspace: Workspace, entries: Sent, *, with_location: bool) -> dict[str, bytes]:
     """The files of the index, by target; none if there never was anything to tell."""
-    with workspace.open_store(read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         delivery, made = what_is_delivered(workspace, store), derived_files(store)
         files = list(_sent_files(workspace, delivery, entries))
 
@@ -142,24 +141,18 @@ def _start(file: Path, output: Path) -> bytes:
         return stream.read(_HEADER)
 
 
-def _bring(bucket: Bucket, planned: Planned, data: bytes, mark: str) -> str:
-    """Put an index in place of the one before; returns its ETag.
-
-    Raises
-    ------
-    UnsentError
-        ``name_taken`` if what is there is not ours.
-    """
+def _bring(bucket: Bucket, planned: Planned, data: bytes, mark: str) -> str | None:
+    """Put an index in place of the one before; returns its ETag, or None if what is there is not ours."""
     digest = Digest(planned.sha256, planned.size, hashlib.md5(data, usedforsecurity=False).digest())
     found = bucket.find(planned.target)
     if found is None or not has_content(bucket, planned, digest, found):
         if found is not None and found.mark != mark:
-            raise UnsentError(Reason.NAME_TAKEN)
+            return None
         instead = "" if found is None else found.etag
         try:
             bucket.put(planned.target, data, digest, mark=mark, instead=instead)
         except NameTakenError:
-            raise UnsentError(Reason.NAME_TAKEN) from None
+            return None
         found = bucket.find(planned.target)
     if found is None or not has_content(bucket, planned, digest, found):
         raise UnsentError(Reason.NOT_AS_SENT)

@@ -7,8 +7,8 @@ server.  Only the id of a multipart upload is written before the upload goes on,
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from facesort.clock import utc_now
 from facesort.core.objects import Destination, Planned
 from facesort.errors import PublishError, StoreLockedError
-from facesort.store import publishing
+from facesort.store import Store, publishing
 from facesort.store.queries.published import (
     LedgerEntry,
     entries_of,
@@ -28,6 +28,32 @@ from facesort.workspace import Workspace
 
 _EVERY_S = 2.0
 _PATIENCE_S = 30.0  # for another command that has the database open
+
+
+@contextmanager
+def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[Store]:
+    """Open the database for a moment, and wait for another command that has it open.
+
+    Raises
+    ------
+    PublishError
+        If that does not let go of it.
+    """
+    patience = Retrying(
+        retry=retry_if_exception_type(StoreLockedError),
+        stop=stop_after_delay(_PATIENCE_S),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    try:
+        store = patience(workspace.open_store, read_only=read_only)
+    except StoreLockedError as error:
+        raise PublishError(
+            "another facesort works in this workspace and keeps its database: publish again when it has finished. "
+            "What was sent by then is found, and not sent again"
+        ) from error
+    with store:
+        yield store
 
 
 @dataclass(slots=True)
@@ -48,7 +74,7 @@ class Ledger:
         cls, workspace: Workspace, destination: Destination, planned: Sequence[Planned]
     ) -> Ledger:
         """Read the ledger, after what is planned and new was added to it."""
-        with workspace.open_store() as store, store.transaction():
+        with opened(workspace) as store, store.transaction():
             key = publishing.take_destination(store, destination)
             known = {entry.planned.target for entry in entries_of(store, key)}
             new = [each for each in planned if each.target not in known]
@@ -81,7 +107,7 @@ class Ledger:
         if time.monotonic() - self._written_at > _EVERY_S:
             self._written_at = time.monotonic()
             with suppress(StoreLockedError):  # later
-                self._write()
+                self._write(Workspace.open_store)
 
     def write(self) -> None:
         """Write what was noted.
@@ -91,29 +117,17 @@ class Ledger:
         PublishError
             If another command does not let go of the database.
         """
-        patience = Retrying(
-            retry=retry_if_exception_type(StoreLockedError),
-            stop=stop_after_delay(_PATIENCE_S),
-            wait=wait_fixed(0.2),
-            reraise=True,
-        )
-        try:
-            patience(self._write)
-        except StoreLockedError as error:
-            raise PublishError(
-                "another facesort works in this workspace and keeps its database: publish again when it has finished. "
-                "What was sent by then is found, and not sent again"
-            ) from error
+        self._write(opened)
 
     def note_conditional(self, refuses: bool) -> None:
         """Record whether the server was seen to refuse to replace an object."""
         self.conditional = refuses
-        with self._lock, self.workspace.open_store() as store, store.transaction():
+        with self._lock, opened(self.workspace) as store, store.transaction():
             publishing.record_conditional(store, self.destination_id, refuses)
 
-    def _write(self) -> None:
+    def _write(self, opening: Callable[[Workspace], AbstractContextManager[Store]]) -> None:
         with self._lock:
             if self._unwritten:
-                with self.workspace.open_store() as store, store.transaction():
+                with opening(self.workspace) as store, store.transaction():
                     publishing.record_objects(store, list(self._unwritten.values()), utc_now())
                 self._unwritten.clear()

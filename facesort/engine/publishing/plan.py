@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from facesort.core.derivatives import DerivedFile
 from facesort.core.foreign_text import checksum_entry
 from facesort.core.objects import Planned
+from facesort.core.paths import from_text
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.export_files import LEFT_OUT
@@ -74,7 +75,7 @@ def originals(workspace: Workspace, store: Store) -> PublishPlan:
     plan, sources = PublishPlan(), workspace.settings.sources
     for photo, copy, owner in _copies(workspace, store):
         root = sources.get(photo.photo.source)
-        place = None if root is None else root / photo.photo.path
+        place = None if root is None else root / from_text(photo.photo.path)
         size = None if place is None else _size(place)
         if place is None or size is None:
             plan.left_out[Reason.MISSING] += 1

@@ -7,26 +7,21 @@ may be killed anywhere: the next one sends what is not there, and nothing twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-
-from filelock import FileLock, Timeout
 
 from facesort.core.objects import Destination
 from facesort.core.routing import is_target
-from facesort.engine.publishing.bucket import connect
+from facesort.engine.publishing.bucket import connect, with_server
 from facesort.engine.publishing.content import Item
 from facesort.engine.publishing.index import update_index
-from facesort.engine.publishing.ledger import Ledger
+from facesort.engine.publishing.ledger import Ledger, opened
 from facesort.engine.publishing.plan import PublishPlan, is_index
 from facesort.engine.publishing.publisher import Pace, Progress, Publisher
-from facesort.errors import WorkspaceBusyError
-from facesort.files import Kind, expect
 from facesort.reasons import Reason
 from facesort.store import Store
 from facesort.store.queries.published import LedgerEntry, destination_of, entries_of
-from facesort.workspace import Workspace, unwritable
+from facesort.workspace import Workspace
 
 Planning = Callable[[Workspace, Store], PublishPlan]
 """Says what is published: one of `facesort.engine.publishing.plan`."""
@@ -99,33 +94,6 @@ class PublishReport:
         return {file: how for file, how in self.index.items() if how not in ("sent", "known")}
 
 
-@contextmanager
-def alone(workspace: Workspace) -> Iterator[None]:
-    """Be the only process that publishes from a workspace.
-
-    Raises
-    ------
-    WorkspaceBusyError
-        If another one does.
-    """
-    path = workspace.root / "publish.lock"
-    lock = FileLock(path, timeout=0, mode=0o600)
-    try:
-        expect(path, Kind.FILE, None)
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceBusyError(
-            f"another facesort is publishing from {workspace.root}: wait for it, or stop it; the next one goes on from "
-            "there"
-        ) from None
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def publish(
     workspace: Workspace,
     destination: Destination,
@@ -145,25 +113,32 @@ def publish(
         While a sort is running.
     """
     options = options or PublishOptions()
+    destination = with_server(destination)
     bucket = connect(
         destination, connections=options.pace.connections, plain_http=options.plain_http
     )
-    with alone(workspace):
-        with workspace.open_store(read_only=True) as store:
-            plan = planning(workspace, store)
+    with workspace.publishing_lock():
+        plan, entries = _looked_at(workspace, destination, planning)
+        due = [item for item in plan.items if _is_due(entries, item, options)]
+        stale = _stale(entries, plan)
+        if due or stale:  # else what a mistyped name would leave in the ledger
+            options.pace.ask(bucket, bucket.contact)
         ledger = Ledger.open(workspace, destination, [item.planned for item in plan.items])
-        due = [item for item in plan.items if _is_due(ledger.entries, item, options)]
+        bucket.conditional = ledger.conditional
         publisher = Publisher(bucket, ledger, options.pace, on_progress)
-        stale = _stale(ledger, due)
-        if due or stale:
-            publisher.contact()
-            publisher.give_up(stale)
+        publisher.give_up(stale)
+        if due:
             publisher.send_all(due)
         report = _report(plan, ledger.entries, due, publisher)
         if not (plan.is_everything or plan.index or any(map(is_index, ledger.entries))):
             return report
         index = update_index(
-            workspace, bucket, options.pace, plan.index, with_location=options.with_location
+            workspace,
+            bucket,
+            options.pace,
+            plan.index,
+            with_location=options.with_location,
+            verify=options.verify,
         )
         return replace(report, index=index)
 
@@ -175,12 +150,19 @@ def dry_run(
     options: PublishOptions,
 ) -> PublishReport:
     """Say what `publish` would do, by the ledger alone: nothing is written, and no server is asked."""
-    with workspace.open_store(read_only=True) as store:
-        plan = planning(workspace, store)
-        known = destination_of(store, destination)
-        entries = {} if known is None else {e.planned.target: e for e in entries_of(store, known)}
+    plan, entries = _looked_at(workspace, with_server(destination), planning)
     due = [item for item in plan.items if _is_due(entries, item, options)]
     return _report(plan, entries, due)
+
+
+def _looked_at(
+    workspace: Workspace, destination: Destination, planning: Planning
+) -> tuple[PublishPlan, dict[str, LedgerEntry]]:
+    """What is planned, and what the ledger knows; writes nothing."""
+    with opened(workspace, read_only=True) as store:
+        known = destination_of(store, destination)
+        entries = [] if known is None else entries_of(store, known)
+        return planning(workspace, store), {entry.planned.target: entry for entry in entries}
 
 
 def _is_due(entries: dict[str, LedgerEntry], item: Item, options: PublishOptions) -> bool:
@@ -188,17 +170,22 @@ def _is_due(entries: dict[str, LedgerEntry], item: Item, options: PublishOptions
     if entry is None or entry.state == "pending":
         return True
     if entry.planned.sha256 != item.planned.sha256:
-        return entry.state == "dead"  # it was not sent, and something else is wanted now
+        # Either it was not sent, and something else is wanted now, or an earlier version was: that is looked for.
+        return entry.state == "dead" or options.retry_dead or options.verify
     return options.retry_dead if entry.state == "dead" else options.verify
 
 
-def _stale(ledger: Ledger, due: Collection[Item]) -> list[LedgerEntry]:
-    """Multipart uploads of ours that will not go on: their content is another one now, or is not wanted any more."""
-    wanted = {(item.planned.target, item.planned.sha256) for item in due}
+def _stale(entries: Mapping[str, LedgerEntry], plan: PublishPlan) -> list[LedgerEntry]:
+    """Multipart uploads of ours that will not go on: their content is another one now, or is not delivered any more."""
+    wanted = {item.planned.target: item.planned.sha256 for item in plan.items}
     return [
         entry
-        for entry in ledger.entries.values()
-        if entry.upload_id and (entry.planned.target, entry.planned.sha256) not in wanted
+        for target, entry in entries.items()
+        if entry.upload_id
+        and (
+            wanted.get(target, entry.planned.sha256) != entry.planned.sha256
+            or (plan.is_everything and is_target(target) and target not in wanted)
+        )
     ]
 
 
@@ -240,14 +227,14 @@ def _report(
 
 
 def _no_longer(plan: PublishPlan, entries: Collection[LedgerEntry]) -> tuple[str, ...]:
-    """Copies that were sent once and are not delivered any more."""
+    """Copies that were sent once, or may have been, and are not delivered any more."""
     if not plan.is_everything:
         return ()
     planned = {item.planned.target for item in plan.items}
     return tuple(
         entry.planned.target
         for entry in entries
-        if entry.state == "sent"
+        if (entry.state == "sent" or (entry.state == "pending" and entry.attempts))
         and entry.planned.photo_id is not None
         and is_target(entry.planned.target)
         and entry.planned.target not in planned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from facesort.core.objects import PART
 from facesort.engine.publishing.bucket import Bucket
 from facesort.engine.publishing.content import Item, StoppedError, UnsentError
 from facesort.engine.publishing.ledger import Ledger
@@ -78,6 +79,10 @@ class Pace:
         try:
             return self.retrying(bucket)(call, *arguments)
         except Exception as error:
+            if isinstance(error, UnsentError) and for_a_moment(error) is None:
+                raise PublishError(
+                    f"the server of {bucket.destination} does not do what it is asked ({error}): check the endpoint"
+                ) from error
             if for_a_moment(error) is None:
                 raise
             raise PublishError(
@@ -116,17 +121,6 @@ class Publisher:
     streak: list[LedgerEntry] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(0, 0))
 
-    def contact(self) -> None:
-        """Ask for the bucket.
-
-        Raises
-        ------
-        PublishError
-            If it cannot be used, or its server cannot be reached.
-        """
-        self.bucket.conditional = self.ledger.conditional
-        self.pace.ask(self.bucket, self.bucket.contact)
-
     def give_up(self, stale: Sequence[LedgerEntry]) -> None:
         """Abort multipart uploads of ours that will not go on."""
         for entry in stale:
@@ -143,27 +137,26 @@ class Publisher:
         """
         self.progress = Progress(len(items), sum(item.planned.size for item in items))
         coming = iter(items)
-        running: set[Future[LedgerEntry]] = set()
+        running: dict[Future[LedgerEntry], Item] = {}
         with ThreadPoolExecutor(self.pace.connections, "publish") as pool:
             try:
                 for item in islice(coming, 1):  # it may show that none can be sent
-                    self._ended(self._carry(item))
-                    self._ask_whether_it_looks(item)
+                    self._ended(self._carry(item), item)
                 while True:
                     more = islice(coming, 2 * self.pace.connections - len(running))
-                    running |= {pool.submit(self._carry, item) for item in more}
+                    running |= {pool.submit(self._carry, item): item for item in more}
                     if not running:
                         break
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        running.remove(future)
-                        self._ended(future.result())
+                        item = running.pop(future)
+                        self._ended(future.result(), item)
                     self.ledger.write_sometimes()
             finally:
                 self.bucket.stopped.set()
                 self._settle(running)
                 self.ledger.write()
 
-    def _settle(self, running: set[Future[LedgerEntry]]) -> None:
+    def _settle(self, running: Collection[Future[LedgerEntry]]) -> None:
         """Wait for what is under way, and note what was sent."""
         for future in running:
             if not future.cancel() and future.exception() is None:
@@ -171,7 +164,14 @@ class Publisher:
 
     def _carry(self, item: Item) -> LedgerEntry:
         """Send one object, in any thread; returns how it ended."""
-        entry = replace(self.ledger.entries[item.planned.target], planned=item.planned)
+        stored = self.ledger.entries[item.planned.target]
+        if stored.state == "sent" and stored.planned.sha256 != item.planned.sha256:
+            ended = self._try(item, replace(stored, state="pending"))
+            return ended if ended.state == "sent" else stored  # an earlier version of ours is there
+        return self._try(item, stored)
+
+    def _try(self, item: Item, stored: LedgerEntry) -> LedgerEntry:
+        entry = replace(stored, planned=item.planned)
 
         def on_begun(upload_id: str | None) -> None:
             nonlocal entry
@@ -201,7 +201,7 @@ class Publisher:
             self.put[entry.object_id] = entry.planned.size
         return replace(entry, state="sent", reason=None, etag=sent.etag)
 
-    def _ended(self, entry: LedgerEntry) -> None:
+    def _ended(self, entry: LedgerEntry, item: Item) -> None:
         """Count and note how an object ended."""
         if entry.reason in _OF_THE_SERVER:
             self.streak.append(entry)
@@ -215,6 +215,7 @@ class Publisher:
                 f"({entry.reason}): the rest waits. See whether it is full or down; the same command goes on later"
             )
         self.ledger.note(entry)
+        self._ask_whether_it_looks(item)
         done = self.progress
         self.progress = replace(done, files=done.files + 1, bytes=done.bytes + entry.planned.size)
         self.on_progress(self.progress)
@@ -222,7 +223,12 @@ class Publisher:
     def _ask_whether_it_looks(self, item: Item) -> None:
         """Find out whether the server refuses to replace an object, by the first that is ours and small."""
         entry = self.ledger.entries[item.planned.target]
-        if self.ledger.conditional is not None or entry.state != "sent" or not entry.etag:
+        if self.ledger.conditional is not None:
+            return
+        if self.bucket.conditional is not None:  # it has shown it
+            self.ledger.note_conditional(self.bucket.conditional)
+            return
+        if entry.state != "sent" or not entry.etag or entry.planned.size > PART:
             return
         with suppress(UnsentError):  # then it stays unknown
             _, digest, data = item.read()

@@ -25,7 +25,8 @@ _CHECK_KEY = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile 
 _REGION = "is in another region: set AWS_DEFAULT_REGION to it"
 _EXPIRED = "says that the credentials have expired: get new ones (`aws sso login` or as you did)"
 _DENIED = (
-    "does not let this key in: it needs the permissions ListBucket, GetObject and PutObject there"
+    "does not let this key in: it needs the permissions ListBucket, GetObject and PutObject there, "
+    "ListMultipartUploadParts and AbortMultipartUpload for files over 8 MB, and DeleteObject for unpublish"
 )
 _FULL = "has no space left: make room there"
 # What every object would meet in the same way.

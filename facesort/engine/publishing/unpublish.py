@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from facesort.core.objects import Destination
 from facesort.core.routing import UNKNOWN_FOLDER, safe_folder
 from facesort.engine.delivery.gallery_pages import GALLERY
 from facesort.engine.privacy.forget import rewrite_database
 from facesort.engine.publishing.bucket import Bucket, connect
+from facesort.engine.publishing.content import UnsentError
 from facesort.engine.publishing.index import update_index
+from facesort.engine.publishing.ledger import opened
 from facesort.engine.publishing.plan import is_index
-from facesort.engine.publishing.publish import alone
 from facesort.engine.publishing.publisher import Pace
-from facesort.errors import GalleryError
+from facesort.errors import GalleryError, PublishError
 from facesort.store import Store
 from facesort.store.privacy.erasure import Erasure, of_person
 from facesort.store.publishing import forget_objects
@@ -29,6 +31,8 @@ from facesort.store.queries.published import (
     entries_of_persons,
 )
 from facesort.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 64  # objects between two writes of the ledger
 
@@ -51,6 +55,8 @@ class UnpublishReport:
         Where the bucket keeps what was removed as versions.
     still_named : tuple of str
         Keys of what may still show them: an index that is not ours any more, and the pages of a gallery.
+    failed : dict of str to str
+        Destinations that could not be used, and why: what is left there stays in the ledger.
     """
 
     removed: int
@@ -58,6 +64,7 @@ class UnpublishReport:
     left: tuple[str, ...] = ()
     versions: tuple[Destination, ...] = ()
     still_named: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def what_is_published(workspace: Workspace, name: str) -> Published:
@@ -73,7 +80,7 @@ def what_is_published(workspace: Workspace, name: str) -> Published:
     GalleryError
         If nothing is known under that name.
     """
-    with workspace.open_store(read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         persons, folders = _whose(store, name)
         found = entries_of_persons(store, persons, folders)
         if not found and not persons and name != UNKNOWN_FOLDER:
@@ -101,6 +108,7 @@ def unpublish(
     name: str,
     *,
     plain_http: bool = False,
+    gone: Collection[Destination] = (),
     pace: Pace | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> UnpublishReport:
@@ -108,30 +116,40 @@ def unpublish(
 
     Of somebody who was forgotten, the keys of what is gone are erased from the database for good.
 
+    Parameters
+    ----------
+    gone : collection of Destination
+        What does not exist any more: the ledger forgets what was there, and no server is asked.
+
     Raises
     ------
-    PublishError
-        If a bucket cannot be used: what was removed by then is removed, and the same command goes on.
     GalleryError, WorkspaceBusyError
         As `what_is_published` and `publish`.
     """
     pace = pace or Pace()
     report = UnpublishReport(0, 0)
-    with alone(workspace):
+    with workspace.publishing_lock():
         for destination, entries in what_is_published(workspace, name).items():
-            bucket = connect(destination, connections=pace.connections, plain_http=plain_http)
-            pace.ask(bucket, bucket.contact)
-            for start in range(0, len(entries), _AT_ONCE):
-                some = entries[start : start + _AT_ONCE]
-                report = _remove(workspace, bucket, pace, some, report)
-                on_progress(report.removed + report.gone + len(report.left))
-            named = _still_named(workspace, bucket, pace)
+            if destination in gone:
+                report = _drop(workspace, entries, report)
+                continue
+            try:
+                bucket = connect(destination, connections=pace.connections, plain_http=plain_http)
+                pace.ask(bucket, bucket.contact)
+                for start in range(0, len(entries), _AT_ONCE):
+                    some = entries[start : start + _AT_ONCE]
+                    report = _remove(workspace, bucket, pace, some, report)
+                    on_progress(report.removed + report.gone + len(report.left))
+                named = _still_named(workspace, bucket, pace)
+            except PublishError as error:  # the others can be used all the same
+                report = replace(report, failed={**report.failed, str(destination): str(error)})
+                continue
             report = replace(report, still_named=(*report.still_named, *named))
             if bucket.keeps_versions():
                 report = replace(report, versions=(*report.versions, destination))
-        with workspace.open_store(read_only=True) as store:
+        with opened(workspace, read_only=True) as store:
             is_known = find_person(store, name) is not None
-        if (report.removed or report.gone) and not is_known:
+        if not is_known:
             with workspace.sorting_lock():  # what is only deleted can still be read in the file
                 rewrite_database(workspace, lambda _: Erasure())
     return report
@@ -140,14 +158,23 @@ def unpublish(
 def _still_named(workspace: Workspace, bucket: Bucket, pace: Pace) -> list[str]:
     """Bring an index up to date; returns the keys of what may show the person all the same."""
     destination = bucket.destination
-    with workspace.open_store(read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         known = destination_of(store, destination)
         targets = [] if known is None else [e.planned.target for e in entries_of(store, known)]
     ended = update_index(workspace, bucket, pace) if any(map(is_index, targets)) else {}
     named = [file for file, how in ended.items() if how not in ("sent", "known")]
     if any(target.startswith(f"{GALLERY}/") for target in targets):
+        named += [page for page in ("index.html", "_index.html") if page in targets]
         named.append(f"{GALLERY}/")
     return [destination.key(target) for target in named]
+
+
+def _drop(
+    workspace: Workspace, entries: Sequence[LedgerEntry], report: UnpublishReport
+) -> UnpublishReport:
+    with opened(workspace) as store, store.transaction():
+        forget_objects(store, [entry.object_id for entry in entries])
+    return replace(report, gone=report.gone + len(entries))
 
 
 def _remove(
@@ -161,7 +188,7 @@ def _remove(
     with ThreadPoolExecutor(pace.connections, "unpublish") as pool:
         ended = list(pool.map(lambda entry: pace.ask(bucket, _remove_one, bucket, entry), entries))
     done = [e.object_id for e, how in zip(entries, ended, strict=True) if how != "left"]
-    with workspace.open_store() as store, store.transaction():
+    with opened(workspace) as store, store.transaction():
         forget_objects(store, done)
     left = [
         bucket.destination.key(e.planned.target)
@@ -190,5 +217,9 @@ def _remove_one(bucket: Bucket, entry: LedgerEntry) -> str:
     )
     if not (found.says(entry.planned) or same_etag):
         return "left"
-    bucket.remove(target)
+    try:
+        bucket.remove(target)
+    except UnsentError as error:
+        log.warning("%s is not removed: %s", bucket.destination.key(target), error)
+        return "left"
     return "removed"
