@@ -221,14 +221,14 @@ class Publisher:
         self.on_progress(self.progress)
 
     def _ask_whether_it_looks(self, item: Item) -> None:
-        """Find out whether the server refuses to replace an object, by the first that is ours and small."""
+        """Find out whether the server refuses to replace an object, by the first small one that was put now."""
         entry = self.ledger.entries[item.planned.target]
         if self.ledger.conditional is not None:
             return
         if self.bucket.conditional is not None:  # it has shown it
             self.ledger.note_conditional(self.bucket.conditional)
             return
-        if entry.state != "sent" or not entry.etag or entry.planned.size > PART:
+        if entry.object_id not in self.put or entry.planned.size > PART:
             return
         with suppress(UnsentError):  # then it stays unknown
             _, digest, data = item.read()
