@@ -87,7 +87,7 @@ def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
     assert seen(workspace.root, others) == len(others)
     assert workspace.database.stat().st_ino != before[0]
     assert {path.name for path in workspace.root.iterdir()} == {
-        "corrections.csv", "facesort.toml", "facesort.duckdb", "sort.lock", "staging", "state",
+        "corrections.csv", "facesort.toml", "facesort.duckdb", "publish.lock", "sort.lock", "staging", "state",
     }  # fmt: skip
     assert tree(workspace.settings.output) == before[1]
     assert done.left == ()
