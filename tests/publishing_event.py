@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from facesort.core.objects import Destination, Planned
+from facesort.engine.delivery.index import is_index
 from facesort.engine.publishing.content import Item
-from facesort.engine.publishing.plan import PublishPlan, delivered, is_index
+from facesort.engine.publishing.plan import PublishPlan, delivered
 from facesort.engine.publishing.publish import PublishOptions
 from facesort.engine.publishing.publisher import Pace
 from facesort.store import Store
 from facesort.store.queries.commit_log import verified_writes
-from facesort.store.queries.published import LedgerEntry, destination_of, entries_of
+from facesort.store.queries.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 FAST = PublishOptions(pace=Pace(first_wait_s=0.01, longest_wait_s=0.05))
@@ -62,8 +63,7 @@ def all_and(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
 
 def ledger(workspace: Workspace, destination: Destination) -> list[LedgerEntry]:
     with workspace.open_store(read_only=True) as store:
-        known = destination_of(store, destination)
-        return [] if known is None else entries_of(store, known)
+        return entries_at(store, destination)
 
 
 def states(workspace: Workspace, destination: Destination) -> dict[str, int]:

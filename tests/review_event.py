@@ -57,7 +57,9 @@ class InMemory(Workspace):
         object.__setattr__(self, "store", store)
 
     @contextmanager
-    def open_store(self, *, read_only: bool = False) -> Iterator[Store]:  # type: ignore[override]
+    def open_store(
+        self, *, read_only: bool = False, patience_s: float | None = None
+    ) -> Iterator[Store]:  # type: ignore[override]
         yield self.store  # type: ignore[attr-defined]
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from facesort.core.derivatives import THUMBNAIL
+from facesort.core.regions import delivered_box
 from facesort.core.stored import StoredFace, StoredPhoto
-from facesort.core.turns import turned_boxes, turned_size
+from facesort.core.turns import turned_size
 from facesort.reasons import Outcome, Remark
 
 CONTEXT = 0.4
@@ -33,11 +32,10 @@ class Portrait:
         size : (int, int)
             Width and height of that picture in px.
         """
-        ref, whole = self.photo.photo, self.photo.size or size
-        turn = ref.turn if ref.upright else 0
-        box = turned_boxes(np.array(self.face.box, np.float32), whole, turn)
-        scale = size[0] / turned_size(whole, turn)[0]
-        return tuple(float(value) * scale for value in box)
+        whole = self.photo.size or size
+        width, _ = turned_size(whole, self.photo.photo.copies_turn)
+        box = delivered_box(self.photo, self.face, whole)
+        return tuple(value * (size[0] / width) for value in box)
 
     @property
     def context(self) -> float:

@@ -57,6 +57,11 @@ class PhotoRef:
             object.__setattr__(self, "shown", self.path)
 
     @property
+    def copies_turn(self) -> int:
+        """Degrees clockwise by which its copies are turned."""
+        return self.turn if self.upright else 0
+
+    @property
     def shown_name(self) -> str:
         """The same without the folders."""
         return self.shown.removesuffix(self.path) + self.path.rpartition("/")[2]

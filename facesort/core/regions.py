@@ -44,7 +44,22 @@ class Region:
 
 def delivered_shape(photo: StoredPhoto) -> tuple[int, int] | None:
     """Width and height in px of a photo, full size, as its copies hang; None if they are not known."""
-    return None if photo.size is None else turned_size(photo.size, _turn(photo))
+    return None if photo.size is None else turned_size(photo.size, photo.photo.copies_turn)
+
+
+def delivered_box(
+    photo: StoredPhoto, face: StoredFace, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Box of a face, ``x_min, y_min, x_max, y_max`` in px of the full-size photo, as its copies hang.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Width and height of the photo in px, before it is turned.
+    """
+    box = np.asarray(face.box, dtype=np.float32)
+    x_min, y_min, x_max, y_max = turned_boxes(box, size, photo.photo.copies_turn).tolist()
+    return x_min, y_min, x_max, y_max
 
 
 def delivered_region(photo: StoredPhoto, face: StoredFace) -> Region | None:
@@ -55,13 +70,7 @@ def delivered_region(photo: StoredPhoto, face: StoredFace) -> Region | None:
     Region or None
         With the name of the person, or an empty one.  None if the size of the photo is not known.
     """
-    if photo.size is None:
+    shape = delivered_shape(photo)
+    if photo.size is None or shape is None:
         return None
-    box = np.asarray(face.box, dtype=np.float32)
-    x_min, y_min, x_max, y_max = turned_boxes(box, photo.size, _turn(photo)).tolist()
-    shape = turned_size(photo.size, _turn(photo))
-    return Region.of(face.person or "", (x_min, y_min, x_max, y_max), shape)
-
-
-def _turn(photo: StoredPhoto) -> int:
-    return photo.photo.turn if photo.photo.upright else 0
+    return Region.of(face.person or "", delivered_box(photo, face, photo.size), shape)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from facesort.core.derivatives import Derivative, Format, Variant, variants_for
 from facesort.images.jpeg.codec import decode_jpeg, encode_jpeg
+from facesort.images.resize import fitted_size
 
 # AVIF: slower speeds take two to four times as long for 5 % fewer bytes, and its bytes depend on the number of threads.
 _OPTIONS: dict[Format, dict[str, Any]] = {"webp": {}, "avif": {"speed": 8, "max_threads": 1}}
@@ -53,11 +54,10 @@ def _shrunk(picture: Image.Image, edge: int) -> Image.Image:
     often as leaves twice the size, which takes no longer than making each size from the next larger one, and gives the
     same pixels whichever other sizes there are.
     """
-    share = edge / max(picture.size)
-    if share >= 1:
+    size = fitted_size(picture.size, edge)
+    if size == picture.size:
         return picture
-    width, height = (max(1, round(side * share)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _derivative(variant: Variant, picture: Image.Image) -> Derivative:

@@ -19,6 +19,14 @@ _CUBIC_RATIO = 1.25  # below this, bilinear interpolation mostly blurs
 _SMOOTHING = 0.5  # sigma in px, above _SAFE_RATIO (at 1.71: 42.7 dB with it, 40.6 dB without, area averaging 44.2 dB)
 
 
+def fitted_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Width and height of a picture that is shrunk to a long edge of at most `edge` px; never enlarged."""
+    share = edge / max(size)
+    if share >= 1:
+        return size
+    return max(1, round(size[0] * share)), max(1, round(size[1] * share))
+
+
 def fit(pixels: Pixels, edge: int) -> Pixels:
     """Shrink to a long edge of at most `edge` px; never enlarge.
 
@@ -33,10 +41,9 @@ def fit(pixels: Pixels, edge: int) -> Pixels:
         The argument itself if it is small enough.
     """
     height, width = pixels.shape[:2]
-    share = edge / max(height, width)
-    if share >= 1:
+    size = fitted_size((width, height), edge)
+    if size == (width, height):
         return pixels
-    size = max(1, round(width * share)), max(1, round(height * share))
     # Averaging 2 x 2 blocks is cheap and leaves a ratio below 2.
     while max(pixels.shape[:2]) >= 2 * edge and min(pixels.shape[:2]) > 1:
         pixels = _halved(pixels)

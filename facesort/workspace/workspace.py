@@ -93,10 +93,15 @@ class Workspace:
         """The process that holds the sorting lock."""
         return self.state / "owner.json"
 
-    def open_store(self, *, read_only: bool = False) -> Store:
+    def open_store(self, *, read_only: bool = False, patience_s: float | None = None) -> Store:
         """Open the database; close it soon, because it locks out every other process.
 
         One that an older facesort wrote is brought up to date first, also for reading.
+
+        Parameters
+        ----------
+        patience_s : float, optional
+            How long another process is waited for; by default as long as one needs it that is soon done.
 
         Raises
         ------
@@ -105,7 +110,7 @@ class Workspace:
         """
         self.refuse_foreign_database(self.database)
         try:
-            return _opened(self.database, read_only)
+            return _opened(self.database, read_only, patience_s)
         except OldSchemaError:
             if not os.access(self.database, os.W_OK):
                 raise
@@ -221,9 +226,11 @@ def _locked(path: Path, busy: Callable[[], str]) -> FileLock:
     return lock
 
 
-def _opened(database: Path, read_only: bool) -> Store:
+def _opened(database: Path, read_only: bool, patience_s: float | None = None) -> Store:
     """Open the database; wait for others that need it only for a moment."""
-    deadline = time.monotonic() + (_WRITERS_S if read_only else _READERS_S)
+    if patience_s is None:
+        patience_s = _WRITERS_S if read_only else _READERS_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return Store.open(database, read_only=read_only)

@@ -287,7 +287,7 @@ def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) 
         raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
     limit = analyser.photos.max_megapixels
     loaded = load_photo(data, photo.path, max_megapixels=limit, accept_damaged=True)
-    return _output(loaded, photo.turn if photo.upright else 0)
+    return _output(loaded, photo.copies_turn)
 
 
 def _load(analyser: Analyser, data: bytes, path: str, edge: int = WORKING_EDGE) -> LoadedPhoto:

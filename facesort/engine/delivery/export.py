@@ -83,11 +83,7 @@ def export(
         workspace.open_store(read_only=True) as store,
         executor_or_local(executor, settings) as pool,
     ):
-        delivery = plan_delivery(
-            store,
-            unknown_folder=settings.run.unknown_folder,
-            near_duplicates=options.near_duplicates or settings.photos.near_duplicates,
-        )
+        delivery = plan_delivery(store, settings, options.near_duplicates)
         renderer = Renderer(analyser, pool, settings.output, lambda *_: None)
         files = ExportFolder(folder)
         pages = (

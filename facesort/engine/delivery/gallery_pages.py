@@ -41,7 +41,7 @@ from facesort.store.queries.derivatives import chosen_pictures, derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 
-GALLERY = "_gallery"
+GALLERY, EVENT_PAGE = "_gallery", "index.html"
 _KEY_DIGITS = 20
 _AT_ONCE = 16  # threads
 
@@ -110,7 +110,7 @@ class GalleryPages:
     @property
     def event_page(self) -> str:
         """File of the page of everybody."""
-        return beside_folders("index.html", self.delivery.all_folders)
+        return beside_folders(EVENT_PAGE, self.delivery.all_folders)
 
     def files(self) -> set[str]:
         """All files that it may write."""

@@ -62,6 +62,11 @@ Smaller = Callable[[DeliveredFile], Sequence[tuple[str, DerivedFile]]]
 """Says which smaller versions of a file there are, and where, relative to the index."""
 
 
+def is_index(file: str) -> bool:
+    """Whether a file is called as an index is, also beside a folder of that name."""
+    return file.removeprefix("_") in INDEX_NAMES
+
+
 def index_rows(
     store: Store,
     delivery: Delivery,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from facesort.core.bursts import Burst, LeftOut, best_of_bursts, find_bursts
 from facesort.core.routing import output_name
 from facesort.core.stored import StoredPhoto
-from facesort.settings import NearDuplicates
+from facesort.settings import NearDuplicates, Settings
 from facesort.store import Store
 from facesort.store.queries.deliveries import left_out_files, wanted_folders
 from facesort.store.queries.stored import stored_photos
@@ -51,7 +51,7 @@ class Delivery:
 
 
 def plan_delivery(
-    store: Store, *, unknown_folder: bool, near_duplicates: NearDuplicates
+    store: Store, settings: Settings, near_duplicates: NearDuplicates | None = None
 ) -> Delivery:
     """Say what is delivered as decisions and answers count now.
 
@@ -59,13 +59,11 @@ def plan_delivery(
     ----------
     store : Store
         May be open for reading only.
-    unknown_folder : bool
-        Whether photos with only unknown faces are delivered to ``_unknown``.
-    near_duplicates : {"keep", "best"}
-        Whether each folder holds all photos of a burst or only the best of them.
+    near_duplicates : {"keep", "best"}, optional
+        Whether each folder holds all photos of a burst or only the best of them; by default as the settings say.
     """
     photos = {photo.photo.photo_id: photo for photo in stored_photos(store)}
-    folders = wanted_folders(store, unknown_folder=unknown_folder)
+    folders = wanted_folders(store, unknown_folder=settings.run.unknown_folder)
     nowhere = tuple(
         (source, path, why)
         for source, path, why, photo_id in left_out_files(store)
@@ -74,6 +72,6 @@ def plan_delivery(
     wanted = [photo for key, photo in photos.items() if key in folders]
     bursts = find_bursts(wanted)
     left_out: list[LeftOut] = []
-    if near_duplicates == "best":
+    if (near_duplicates or settings.photos.near_duplicates) == "best":
         folders, left_out = best_of_bursts(folders, wanted, bursts)
     return Delivery(photos, folders, nowhere, tuple(left_out), bursts)

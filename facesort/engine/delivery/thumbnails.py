@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from facesort.core.derivatives import THUMBNAIL, Derivative, Thumbnail
@@ -23,6 +23,8 @@ from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace, unwritable
 
 log = logging.getLogger(__name__)
+
+_Chosen = Mapping[int, tuple[int | None, bytes]]  # as `chosen_pictures` gives it
 
 POINTER = "persons.json"
 _FORMAT = 1
@@ -81,11 +83,11 @@ def update_thumbnails(
     int
         Pictures that were made.
     """
-    photos, there = list(photos), thumbnails(store)
-    shown = _shown(store, photos)
+    photos, there, chosen = list(photos), thumbnails(store), chosen_pictures(store)
+    shown = _shown(chosen, photos)
     made: list[Derivative] = []
     found: list[Thumbnail] = []
-    for person_id, origin in _origins(store, photos).items():
+    for person_id, origin in _origins(chosen, photos).items():
         old, (face_id, jpeg) = there.get(person_id), origin.key
         same = old is not None and (old.face_id, old.jpeg_sha256) == (face_id, jpeg)
         if old and same and not (check and not folder.holds(old.file)):
@@ -108,8 +110,7 @@ def _file(data: bytes) -> Derivative:
     return Derivative(THUMBNAIL, *jpeg_size(data), len(data), digest, data)
 
 
-def _origins(store: Store, photos: list[StoredPhoto]) -> dict[int, _Origin]:
-    chosen = chosen_pictures(store)
+def _origins(chosen: _Chosen, photos: list[StoredPhoto]) -> dict[int, _Origin]:
     best = best_portraits(photos, OUTPUT_EDGE, [face_id for face_id, _ in chosen.values()])
     origins = {}
     for person_id, portrait in sorted(best.items()):
@@ -118,12 +119,10 @@ def _origins(store: Store, photos: list[StoredPhoto]) -> dict[int, _Origin]:
     return origins
 
 
-def _shown(store: Store, photos: list[StoredPhoto]) -> set[tuple[int | None, int | str]]:
+def _shown(chosen: _Chosen, photos: list[StoredPhoto]) -> set[tuple[int | None, int | str]]:
     """Persons with all that may be a picture of them: their faces, and the SHA-256 of the crop that was chosen."""
     faces = {(face.person_id, face.face_id) for photo in photos for face in photo.faces}
-    crops = {
-        (person_id, _Origin(crop).key[1]) for person_id, (_, crop) in chosen_pictures(store).items()
-    }
+    crops = {(person_id, _Origin(crop).key[1]) for person_id, (_, crop) in chosen.items()}
     return faces | crops
 
 

@@ -33,13 +33,15 @@ class OneOpening(Workspace):
     stack: ExitStack
     held: dict[bool, Store] = field(default_factory=dict)
 
-    def open_store(self, *, read_only: bool = False) -> Store:
+    def open_store(self, *, read_only: bool = False, patience_s: float | None = None) -> Store:
         """The open database; it is opened when it is first needed, and again when it is first written to."""
         store = self.held.get(False) or (self.held.get(True) if read_only else None)
         if store is None:
             self.stack.close()
             self.held.clear()
-            store = self.stack.enter_context(self.base.open_store(read_only=read_only))
+            store = self.stack.enter_context(
+                self.base.open_store(read_only=read_only, patience_s=patience_s)
+            )
             self.held[read_only] = store
         return store
 

@@ -1,7 +1,4 @@
-"""One bucket of an object store, through boto3: the calls that publishing needs, each once, without retries.
-
-Credentials are only ever in boto3's own hands: it finds them in the environment or in ~/.aws.
-"""
+"""One bucket of an object store, through boto3: the calls that publishing needs, each once, without retries."""
 
 from __future__ import annotations
 
@@ -14,13 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from facesort.core.objects import Destination, Digest, Planned, is_private
+from facesort.core.objects import Destination, Digest, Planned
 from facesort.engine.publishing.content import AbsentError, StoppedError, UnsentError
 from facesort.engine.publishing.trouble import code_of, for_a_moment, of_the_job, refusal
 from facesort.errors import PublishError
@@ -28,7 +22,6 @@ from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
 
-_CONNECT_S, _READ_S = 10, 60
 # Names of the metadata; some servers return them with a capital.
 _HASH, _MARK = "sha256", "facesort-mark"
 # Said once and for all, as objects are not replaced; what Python would guess depends on the machine.
@@ -280,9 +273,8 @@ class Bucket:
         """Turn boto3's errors into ours, but for those that may pass."""
         try:
             yield
-        except (
-            RecursionError
-        ) as error:  # of botocore, which follows a redirection without an address
+        except RecursionError as error:
+            # Of botocore, which follows a redirection without an address.
             raise PublishError(
                 f"the server of {self.destination} sends elsewhere, and does not say where: give the right endpoint"
             ) from error
@@ -302,76 +294,3 @@ class Bucket:
 
 def _is_denied(error: BaseException | None) -> bool:
     return isinstance(error, ClientError) and code_of(error) in ("AccessDenied", "403")
-
-
-def with_server(destination: Destination) -> Destination:
-    """Name the server that boto3's own settings give, if none was named: the ledger must tell servers apart.
-
-    Raises
-    ------
-    PublishError
-        If boto3's settings are not valid.
-    """
-    if destination.endpoint:
-        return destination
-    with _valid_settings(destination):
-        session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
-        url = session.client("s3", region_name=region).meta.endpoint_url
-    host = urlsplit(url).hostname or ""
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-        return destination
-    return Destination.parse(f"s3://{destination.bucket}/{destination.prefix}", url)
-
-
-@contextmanager
-def _valid_settings(destination: Destination) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ValueError) as error:
-        raise of_the_job(error, destination) or PublishError(
-            f"{destination} cannot be used: {error}"
-        ) from error
-
-
-def connect(destination: Destination, *, connections: int, plain_http: bool) -> Bucket:
-    """Prepare to speak to a server; sends nothing yet.
-
-    An endpoint in boto3's own settings does not count: see `with_server`.
-
-    Parameters
-    ----------
-    connections : int
-        At a time.
-    plain_http : bool
-        Whether the photos may go unencrypted to another machine.
-
-    Raises
-    ------
-    PublishError
-        If they would and may not, or boto3's own settings are not valid.
-    """
-    config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
-        max_pool_connections=connections,
-        ignore_configured_endpoint_urls=True,
-        s3={"addressing_style": "path" if destination.endpoint else "auto"},
-    )
-    with _valid_settings(destination):
-        session = boto3.session.Session()
-        client = session.client(
-            "s3",
-            endpoint_url=destination.endpoint or None,
-            region_name=session.region_name or "us-east-1",
-            config=config,
-        )
-    if not (plain_http or is_private(client.meta.endpoint_url)):
-        raise PublishError(
-            f"{client.meta.endpoint_url} has no encryption, and everybody on the way could see the photos: give its "
-            "https address, or --plain-http if the way there is yours alone"
-        )
-    return Bucket(client, destination)

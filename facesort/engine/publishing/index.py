@@ -13,24 +13,31 @@ from pathlib import Path
 from threading import Event
 
 from facesort.core.derivatives import DerivedFile
-from facesort.core.objects import Digest, Planned
+from facesort.core.objects import Destination, Digest, Planned
 from facesort.core.regions import delivered_shape
 from facesort.core.routing import beside_folders
 from facesort.core.stored import StoredPhoto
-from facesort.engine.delivery.index import INDEX_NAMES, DeliveredFile, index_files, index_rows
-from facesort.engine.delivery.plan import Delivery
+from facesort.engine.delivery.index import (
+    INDEX_NAMES,
+    DeliveredFile,
+    index_files,
+    index_rows,
+    is_index,
+)
+from facesort.engine.delivery.plan import Delivery, plan_delivery
 from facesort.engine.publishing.bucket import Bucket, NameTakenError
 from facesort.engine.publishing.content import UnsentError
 from facesort.engine.publishing.ledger import Ledger, opened
-from facesort.engine.publishing.plan import derivative_target, is_index, what_is_delivered
+from facesort.engine.publishing.plan import derivative_target
 from facesort.engine.publishing.publisher import Pace
 from facesort.engine.publishing.send import has_content
 from facesort.files import open_own
 from facesort.images import jpeg_size
 from facesort.images.output import OUTPUT_EDGE
+from facesort.images.resize import fitted_size
 from facesort.reasons import Reason
 from facesort.store.queries.derivatives import derived_files
-from facesort.store.queries.published import LedgerEntry
+from facesort.store.queries.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 _HEADER = 4096  # bytes; an output JPEG has no metadata before its size
@@ -68,9 +75,8 @@ def update_index(
     PublishError
         If the bucket cannot be used, or its server fails.
     """
-    ledger = Ledger.open(workspace, bucket.destination, ())
     if contents is None:
-        contents = _contents(workspace, ledger.entries, with_location=with_location)
+        contents = _contents(workspace, bucket.destination, with_location=with_location)
     planned = {
         target: Planned(target, hashlib.sha256(data).hexdigest(), len(data))
         for target, data in contents.items()
@@ -92,10 +98,18 @@ def update_index(
     return ended
 
 
-def _contents(workspace: Workspace, entries: Sent, *, with_location: bool) -> dict[str, bytes]:
+def not_written(ended: Mapping[str, str]) -> dict[str, str]:
+    """Of what `update_index` gave, the files that could not be written, and why."""
+    return {file: how for file, how in ended.items() if how not in ("sent", "known")}
+
+
+def _contents(
+    workspace: Workspace, destination: Destination, *, with_location: bool
+) -> dict[str, bytes]:
     """The files of the index, by target; none if there never was anything to tell."""
     with opened(workspace, read_only=True) as store:
-        delivery, made = what_is_delivered(workspace, store), derived_files(store)
+        entries = {entry.planned.target: entry for entry in entries_at(store, destination)}
+        delivery, made = plan_delivery(store, workspace.settings), derived_files(store)
         files = list(_sent_files(workspace, delivery, entries))
 
         def smaller(file: DeliveredFile) -> list[tuple[str, DerivedFile]]:
@@ -130,10 +144,7 @@ def _shape(workspace: Workspace, photo: StoredPhoto) -> tuple[int, int] | None:
         except (OSError, ValueError):
             continue
     whole = delivered_shape(photo)
-    if whole is None:
-        return None
-    share = min(1.0, OUTPUT_EDGE / max(whole))
-    return round(whole[0] * share), round(whole[1] * share)
+    return None if whole is None else fitted_size(whole, OUTPUT_EDGE)
 
 
 def _start(file: Path, output: Path) -> bytes:

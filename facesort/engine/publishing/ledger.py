@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from facesort.clock import utc_now
 from facesort.core.objects import Destination, Planned
 from facesort.errors import PublishError, StoreLockedError
@@ -39,14 +37,8 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[Store]:
     PublishError
         If that does not let go of it.
     """
-    patience = Retrying(
-        retry=retry_if_exception_type(StoreLockedError),
-        stop=stop_after_delay(_PATIENCE_S),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
     try:
-        store = patience(workspace.open_store, read_only=read_only)
+        store = workspace.open_store(read_only=read_only, patience_s=_PATIENCE_S)
     except StoreLockedError as error:
         raise PublishError(
             "another facesort works in this workspace and keeps its database: publish again when it has finished. "

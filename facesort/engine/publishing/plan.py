@@ -17,8 +17,8 @@ from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.export_files import LEFT_OUT
 from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED
 from facesort.engine.delivery.gallery_pages import GALLERY
-from facesort.engine.delivery.index import INDEX_NAMES
-from facesort.engine.delivery.plan import Delivery, plan_delivery
+from facesort.engine.delivery.index import is_index
+from facesort.engine.delivery.plan import plan_delivery
 from facesort.engine.publishing.content import Item
 from facesort.errors import PublishError, because
 from facesort.files import kind_of, read_own
@@ -111,20 +111,10 @@ def _each_once(items: list[Item]) -> list[Item]:
 
 def _copies(workspace: Workspace, store: Store) -> Iterator[tuple[StoredPhoto, str, int | None]]:
     """Photo, path and person of every copy that is delivered."""
-    delivery, owners = what_is_delivered(workspace, store), _owners(store)
+    delivery, owners = plan_delivery(store, workspace.settings), _owners(store)
     for key in sorted(delivery.folders):
         for target in delivery.files(key):
             yield delivery.photos[key], target, owners.get(target.partition("/")[0])
-
-
-def what_is_delivered(workspace: Workspace, store: Store) -> Delivery:
-    """What counts as delivered, as the settings say."""
-    settings = workspace.settings
-    return plan_delivery(
-        store,
-        unknown_folder=settings.run.unknown_folder,
-        near_duplicates=settings.photos.near_duplicates,
-    )
 
 
 def derivative_target(folder: str, file: DerivedFile) -> str:
@@ -184,11 +174,6 @@ def _whose(file: str) -> str:
     """Folder of the person whom a file of an export shows: a copy, or their page and picture in a gallery."""
     folder, _, name = file.partition("/")
     return PurePosixPath(name).stem if folder == GALLERY else folder
-
-
-def is_index(target: str) -> bool:
-    """Whether a target is that of an index."""
-    return target.removeprefix("_") in INDEX_NAMES
 
 
 def _verified(folder: Path, file: str, sha256: str) -> bytes:

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 
 from facesort.core.objects import Destination
 from facesort.core.routing import is_target
-from facesort.engine.publishing.bucket import connect, with_server
+from facesort.engine.delivery.index import is_index
+from facesort.engine.publishing.connection import connect, with_server
 from facesort.engine.publishing.content import Item
-from facesort.engine.publishing.index import update_index
+from facesort.engine.publishing.index import not_written, update_index
 from facesort.engine.publishing.ledger import Ledger, opened
-from facesort.engine.publishing.plan import PublishPlan, is_index
+from facesort.engine.publishing.plan import PublishPlan
 from facesort.engine.publishing.publisher import Pace, Progress, Publisher
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.queries.published import LedgerEntry, destination_of, entries_of
+from facesort.store.queries.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 Planning = Callable[[Workspace, Store], PublishPlan]
@@ -91,7 +92,7 @@ class PublishReport:
     @property
     def index_troubles(self) -> dict[str, str]:
         """Files of the index that could not be written, and why."""
-        return {file: how for file, how in self.index.items() if how not in ("sent", "known")}
+        return not_written(self.index)
 
 
 def publish(
@@ -160,9 +161,8 @@ def _looked_at(
 ) -> tuple[PublishPlan, dict[str, LedgerEntry]]:
     """What is planned, and what the ledger knows; writes nothing."""
     with opened(workspace, read_only=True) as store:
-        known = destination_of(store, destination)
-        entries = [] if known is None else entries_of(store, known)
-        return planning(workspace, store), {entry.planned.target: entry for entry in entries}
+        entries = {entry.planned.target: entry for entry in entries_at(store, destination)}
+        return planning(workspace, store), entries
 
 
 def _is_due(entries: dict[str, LedgerEntry], item: Item, options: PublishOptions) -> bool:

@@ -232,11 +232,8 @@ class Publisher:
             return
         with suppress(UnsentError):  # then it stays unknown
             _, digest, data = item.read()
-            if not digest.parts:
-                looks = self.pace.ask(
-                    self.bucket, self.bucket.looks, item.planned.target, data, digest
-                )
-                self.ledger.note_conditional(looks)
+            looks = self.pace.ask(self.bucket, self.bucket.looks, item.planned.target, data, digest)
+            self.ledger.note_conditional(looks)
 
 
 def _waiting_again(entry: LedgerEntry) -> LedgerEntry:

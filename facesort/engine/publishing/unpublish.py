@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from facesort.core.objects import Destination
 from facesort.core.routing import UNKNOWN_FOLDER, safe_folder
-from facesort.engine.delivery.gallery_pages import GALLERY
+from facesort.engine.delivery.gallery_pages import EVENT_PAGE, GALLERY
+from facesort.engine.delivery.index import is_index
 from facesort.engine.privacy.forget import rewrite_database
-from facesort.engine.publishing.bucket import Bucket, connect
+from facesort.engine.publishing.bucket import Bucket
+from facesort.engine.publishing.connection import connect
 from facesort.engine.publishing.content import UnsentError
-from facesort.engine.publishing.index import update_index
+from facesort.engine.publishing.index import not_written, update_index
 from facesort.engine.publishing.ledger import opened
-from facesort.engine.publishing.plan import is_index
 from facesort.engine.publishing.publisher import Pace
 from facesort.errors import GalleryError, PublishError
 from facesort.store import Store
@@ -25,9 +26,8 @@ from facesort.store.publishing import forget_objects
 from facesort.store.queries.gallery import find_person
 from facesort.store.queries.published import (
     LedgerEntry,
-    destination_of,
     destinations,
-    entries_of,
+    entries_at,
     entries_of_persons,
 )
 from facesort.workspace import Workspace
@@ -159,12 +159,11 @@ def _still_named(workspace: Workspace, bucket: Bucket, pace: Pace) -> list[str]:
     """Bring an index up to date; returns the keys of what may show the person all the same."""
     destination = bucket.destination
     with opened(workspace, read_only=True) as store:
-        known = destination_of(store, destination)
-        targets = [] if known is None else [e.planned.target for e in entries_of(store, known)]
+        targets = [entry.planned.target for entry in entries_at(store, destination)]
     ended = update_index(workspace, bucket, pace) if any(map(is_index, targets)) else {}
-    named = [file for file, how in ended.items() if how not in ("sent", "known")]
+    named = list(not_written(ended))
     if any(target.startswith(f"{GALLERY}/") for target in targets):
-        named += [page for page in ("index.html", "_index.html") if page in targets]
+        named += [page for page in (EVENT_PAGE, f"_{EVENT_PAGE}") if page in targets]
         named.append(f"{GALLERY}/")
     return [destination.key(target) for target in named]
 

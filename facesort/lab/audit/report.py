@@ -278,7 +278,7 @@ def open_audit(
 
 
 def _near_duplicates(store: Store, settings: Settings) -> NearDuplicates:
-    best = plan_delivery(store, unknown_folder=settings.run.unknown_folder, near_duplicates="best")
+    best = plan_delivery(store, settings, "best")
     return NearDuplicates(
         settings.photos.near_duplicates == "keep",
         len(best.bursts),

@@ -52,6 +52,12 @@ def entries_of(store: Store, destination_id: int) -> list[LedgerEntry]:
     return [_entry(row) for row in rows]
 
 
+def entries_at(store: Store, destination: Destination) -> list[LedgerEntry]:
+    """All objects of a destination; none if nothing was ever planned there."""
+    known = destination_of(store, destination)
+    return [] if known is None else entries_of(store, known)
+
+
 def entries_of_persons(
     store: Store, persons: Sequence[int], folders: Sequence[str]
 ) -> dict[int, list[LedgerEntry]]:

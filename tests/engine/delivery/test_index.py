@@ -184,7 +184,7 @@ def test_versions_of_a_file_and_keys_of_a_store(job: Job, tmp_path: Path) -> Non
     small = DerivedFile(Variant("webp", 256, 85), 256, 96, 1234, "b" * 64)
     large = DerivedFile(Variant("jpeg", 512, 90), 512, 192, 9876, "c" * 64)
     with job[0].open_store(read_only=True) as store:
-        delivery = plan_delivery(store, unknown_folder=False, near_duplicates="keep")
+        delivery = plan_delivery(store, job[0].settings)
         key = next(k for k, p in delivery.photos.items() if p.photo.path == "group.jpg")
         files = [
             DeliveredFile(key, folder, f"photos/{n}.jpg", "a" * 64, 99, 640, 240)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from object_stores import KEY, SECRET, client, moto, rclone
+from private_event import sorted_event
 from synthetic_event import make_event, make_workspace, sort_in_threads
 
 from facesort.workspace import Workspace
@@ -34,6 +35,12 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+@pytest.fixture
+def private(tmp_path: Path) -> Workspace:
+    """Ada, Ben and Cleo."""
+    return sorted_event(tmp_path)[0]
+
+
 @pytest.fixture(scope="session")
 def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rclone")
@@ -60,6 +67,13 @@ def bucket(rclone_endpoint: str) -> str:
 @pytest.fixture
 def moto_bucket(moto_endpoint: str) -> str:
     return _new_bucket(moto_endpoint)
+
+
+@pytest.fixture(params=["rclone", "moto"])
+def server(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The endpoint of each server in turn, and a new bucket of it."""
+    endpoint: str = request.getfixturevalue(f"{request.param}_endpoint")
+    return endpoint, _new_bucket(endpoint)
 
 
 def _new_bucket(endpoint: str) -> str:

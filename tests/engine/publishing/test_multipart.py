@@ -36,19 +36,12 @@ def at(method: str, query: str, answer: str) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize("server", ["rclone", "moto"])
 def test_large_files_arrive_in_parts(
     event: Workspace,
     folder: Path,
-    rclone_endpoint: str,
-    moto_endpoint: str,
-    bucket: str,
-    moto_bucket: str,
-    server: str,
+    server: tuple[str, str],
 ) -> None:
-    upstream, name = (
-        (rclone_endpoint, bucket) if server == "rclone" else (moto_endpoint, moto_bucket)
-    )
+    upstream, name = server
     with proxy(upstream) as between:
         destination = Destination.parse(f"s3://{name}", between.endpoint)
         report = publish(event, destination, files(folder, "three.arw", "one.arw"), FAST)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from object_stores import CUT, Answer, client, proxy
-from private_event import sorted_event
 from publishing_event import FAST, RETRY, files, ledger, states, without_index
 from synthetic_event import tree
 
@@ -19,12 +18,6 @@ from facesort.errors import PublishError, WorkspaceBusyError
 from facesort.workspace import Workspace
 
 VERIFY = PublishOptions(verify=True, pace=FAST.pace)
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Workspace:
-    """Ada, Ben and Cleo."""
-    return sorted_event(tmp_path)[0]
 
 
 def test_a_mistyped_bucket_leaves_nothing_in_the_ledger(

@@ -48,18 +48,11 @@ def test_where_the_server_refuses_to_replace_it_is_known(
     assert report.refuses_to_replace is True
 
 
-@pytest.mark.parametrize("server", ["rclone", "moto"])
 def test_an_object_of_somebody_else_is_untouched(
     event: Workspace,
-    rclone_endpoint: str,
-    moto_endpoint: str,
-    bucket: str,
-    moto_bucket: str,
-    server: str,
+    server: tuple[str, str],
 ) -> None:
-    endpoint, name = (
-        (rclone_endpoint, bucket) if server == "rclone" else (moto_endpoint, moto_bucket)
-    )
+    endpoint, name = server
     planning = some(6)
     with event.open_store(read_only=True) as store:
         taken = planning(event, store).items[2].planned.target

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 from object_stores import client, proxy
 from private_event import sorted_event
 from publishing_event import FAST
@@ -23,12 +22,6 @@ from facesort.workspace import Workspace
 
 SENT = {"index.jsonl": "sent", "index.parquet": "sent"}
 KNOWN = {"index.jsonl": "known", "index.parquet": "known"}
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Workspace:
-    """Ada, Ben and Cleo."""
-    return sorted_event(tmp_path)[0]
 
 
 def rows_there(endpoint: str, bucket: str, key: str = "index.jsonl") -> list[dict[str, Any]]:
@@ -79,12 +72,10 @@ def test_who_was_forgotten_is_out_of_it(
     assert list(private.state.glob("*.parquet")) == []
 
 
-@pytest.mark.parametrize("server", ["rclone", "moto"])
 def test_an_index_of_somebody_else_is_untouched(
-    request: pytest.FixtureRequest, private: Workspace, server: str
+    private: Workspace, server: tuple[str, str]
 ) -> None:
-    endpoint = request.getfixturevalue(f"{server}_endpoint")
-    bucket = request.getfixturevalue("bucket" if server == "rclone" else "moto_bucket")
+    endpoint, bucket = server
     theirs = client(endpoint)
     theirs.put_object(Bucket=bucket, Key="index.jsonl", Body=b"{}", Metadata={"sha256": "0" * 64})
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from object_stores import client
-from private_event import sorted_event
 from publishing_event import FAST, ledger
 from synthetic_event import tree
 
@@ -18,12 +17,6 @@ from facesort.engine.publishing.publish import publish
 from facesort.engine.publishing.unpublish import unpublish, what_is_published
 from facesort.errors import GalleryError
 from facesort.workspace import Workspace
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Workspace:
-    """Ada, Ben and Cleo."""
-    return sorted_event(tmp_path)[0]
 
 
 def test_only_what_is_still_ours_is_removed(
