@@ -159,7 +159,7 @@ def test_what_is_not_its_own_is_left_alone(workspace: Workspace, tmp_path: Path,
 
 def test_objects_and_derivatives_are_counted(workspace: Workspace, tmp_path: Path) -> None:
     with workspace.open_store() as store, store.transaction():
-        store.execute("INSERT INTO destination VALUES (1, '', 'bucket', '', NULL)")
+        store.execute("INSERT INTO destination VALUES (1, '', 'bucket', '', NULL, 'a mark')")
         for key, (state, reason) in enumerate(
             (("sent", None), ("sent", None), ("dead", "name_taken"))
         ):
