@@ -21,7 +21,9 @@ from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import set_up
 from facesort.faces.engines.synthetic import draw_synthetic_face
+from facesort.faces.protocol import ModelPack
 from facesort.store.queries import reports
+from facesort.workspace import Workspace
 
 PEOPLE = 60
 STRANGERS = 600
@@ -59,8 +61,8 @@ def main() -> None:
         shutil.rmtree(root)
 
 
-def measure(root: Path, photos: int) -> None:
-    make_photos(root / "source", photos)
+def seeded(root: Path) -> tuple[Workspace, ModelPack]:
+    """A workspace with a gallery, for the photos in ``source``."""
     workspace, pack = set_up(root / "hot", [root / "source"], root / "out", "synthetic", [])
     candidates = []
     for identity in range(PEOPLE):
@@ -68,6 +70,12 @@ def measure(root: Path, photos: int) -> None:
         draw(path, [identity], 200)
         candidates.append(Candidate(f"Person {identity}", path))
     assert not [r for r in seed(workspace, pack, candidates) if r.refused]
+    return workspace, pack
+
+
+def measure(root: Path, photos: int) -> None:
+    make_photos(root / "source", photos)
+    workspace, pack = seeded(root)
     memory = PeakMemory()
     memory.start()
     before = psutil.Process().cpu_times()

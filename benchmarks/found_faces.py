@@ -31,10 +31,10 @@ from facesort.core.records import Face, PhotoRef, Pixels
 from facesort.core.turns import turned_boxes
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file
 from facesort.faces.engines.load import load_engine
-from facesort.faces.look import averaged, turned
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import load_photo
+from facesort.pixels import averaged, turned
 from facesort.settings import PhotoSettings
 
 _CONTEXT = 0.6  # of the face's side, around it

@@ -41,6 +41,7 @@ from facesort.core.matching import (
     decide_photo,
     distances_to_persons,
 )
+from facesort.core.sightings import Sightings
 from facesort.reasons import Outcome
 
 LEARN_QUALITY, BATCH, MARGIN = 0.5, 50, 0.05
@@ -337,6 +338,7 @@ def sorted_after(
     rows = np.flatnonzero(np.isin(faces.file, [*event.truth, *event.strangers, *event.others]))
     rows = rows[np.argsort(faces.photo[rows], kind="stable")]
     embeddings, photos = faces.embeddings[rows], faces.photo[rows]
+    seen = Sightings.of_photos(photos)
     digests = np.array(faces.digests)[faces.file[rows]]
     order = np.empty_like(rows)
     order[np.lexsort((faces.face[rows], digests))] = np.arange(len(rows))
@@ -353,10 +355,10 @@ def sorted_after(
     for row in slips:
         del event.truth[int(faces.file[rows[row]])]  # not counted
     together = list(confirmed.items())
-    linkage = link(embeddings, photos, references, order=order, lowest=lowest, together=together)
+    linkage = link(embeddings, seen, references, order=order, lowest=lowest, together=together)
     found = event_threshold(
         embeddings,
-        photos,
+        seen,
         references,
         linkage,
         order=order,

@@ -24,6 +24,7 @@ from facesort.core.bursts import DIFFERENT_BITS
 from facesort.core.words import share
 from facesort.errors import ImageError
 from facesort.images import load_photo, perceptual_hash
+from facesort.pixels import Pyramid
 
 _SETS = ("compreface", "deepface", "face-api-bbt", "immich", "knn_examples", "vladmandic-human")
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -93,7 +94,7 @@ EDITS: Mapping[str, Callable[[Picture], bytes]] = {
 
 
 def _hash(data: bytes, name: str) -> int:
-    return perceptual_hash(load_photo(data, name, max_megapixels=200).pixels)
+    return perceptual_hash(load_photo(data, name, max_megapixels=200).image)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -147,7 +148,7 @@ def _of_a_clip(photos: Path, seconds: float) -> list[int]:
         if not read:
             break
         if number % step == 0:
-            hashes.append(perceptual_hash(np.ascontiguousarray(frame[..., ::-1])))
+            hashes.append(perceptual_hash(Pyramid(np.ascontiguousarray(frame[..., ::-1]))))
     return [(a ^ b).bit_count() for a, b in itertools.pairwise(hashes)]
 
 

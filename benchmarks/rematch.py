@@ -17,8 +17,16 @@ from review import drawn_faces
 
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face, File, PhotoInfo
-from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
-from facesort.engine.job.rematch import Rematch, find_changes, fingerprint, recorded
+from facesort.core.routing import Jpeg
+from facesort.engine.job.changes import recorded
+from facesort.engine.job.decide import (
+    decide_batch,
+    plan_batch,
+    results_of,
+    shares_of,
+    standings_of,
+)
+from facesort.engine.job.rematch import Rematch, find_changes, fingerprint
 from facesort.engine.rules import Rules
 from facesort.store import Store
 from facesort.store.gallery import people
@@ -76,7 +84,8 @@ def fill(store: Store, count: int, persons: int, rules: Rules) -> None:
         ]
         decided = decide_batch(analyses, gallery, rules, known)
         stand = standings_of(decided, partial(standings, store, unknown_folder=False))
-        results, writes = results_of(decided, stand), plan_batch(decided, some, stand)
+        results, pictures = results_of(decided, stand), shares_of(decided, some, stand)
+        writes = plan_batch(pictures, [Jpeg.of(one.decided.analysis.jpeg) for one in pictures])
         files.mark_processing(store, batch_id)
         with store.transaction():
             photos.record_batch(store, BatchRecord(batch_id, results, writes), PACK)
@@ -98,7 +107,7 @@ def measure(store: Store, rules: Rules) -> None:
         some = changes[start : start + files.BATCH_SIZE]
         with store.transaction():
             batch_id = files.next_batch_id(store)
-            drawn = {change.stored.photo.photo_id: b"x" for change in some}
+            drawn = {(change.stored.photo.photo_id, None): Jpeg.of(b"x") for change in some}
             rematches.record_rematch(store, batch_id, [recorded(c, drawn) for c in some])
             commits.finish_batch(store, batch_id, {})
     times.append(time.process_time())

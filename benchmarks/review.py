@@ -23,6 +23,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from facesort.core.groups.linkage import link, mean_cosine, rms_distance
 from facesort.core.groups.suggestions import suggestions
 from facesort.core.groups.threshold import FLOOR, event_threshold
+from facesort.core.sightings import Sightings
 from facesort.faces.packs.find import resolve_pack
 
 NOISE = -1
@@ -33,7 +34,9 @@ def grouped(embeddings: np.ndarray, photos: np.ndarray, *, loose: float) -> np.n
     nobody = np.empty((0, embeddings.shape[1]), np.float32)
     lowest = mean_cosine(loose)
     order = np.arange(len(embeddings))
-    found = link(embeddings, photos, nobody, order=order, lowest=lowest).groups(lowest)
+    found = link(
+        embeddings, Sightings.of_photos(photos), nobody, order=order, lowest=lowest
+    ).groups(lowest)
     _, label, size = np.unique(found, return_inverse=True, return_counts=True)
     rank = np.cumsum(size > 1) - 1
     return np.where(size[label] > 1, rank[label], NOISE)
@@ -127,7 +130,8 @@ def suggested(cache: Path) -> None:
         random.Random(1).shuffle(seeded)
         best = [own[n][np.argmax(faces.quality[own[n]])] for n in seeded[:known]]
         rows = np.setdiff1d(rows, best)
-        event = faces.embeddings[rows], faces.photo[rows], faces.embeddings[best]
+        seen = Sightings.of_photos(faces.photo)
+        event = faces.embeddings[rows], seen.of(rows), faces.embeddings[best]
         order, lowest = np.arange(len(rows)), mean_cosine(FLOOR * faces.loose)
         linkage = link(*event, order=order, lowest=min(lowest, mean_cosine(faces.floor or 0)))
         found = event_threshold(
@@ -142,10 +146,10 @@ def suggested(cache: Path) -> None:
             people_of = [[names[r] for r in group] for group in groups]
             who = [max(sorted(set(some)), key=some.count) for some in people_of]
             persons = [faces.embeddings[[b, *m]] for b, m in zip(best, members, strict=True)]
-            photos = [faces.photo[m] for m in members], [faces.photo[g] for g in groups]
+            parts = [seen.of(m) for m in members], [seen.of(g) for g in groups]
             for factor in (0.95, 1.0, 1.03, 1.06, 1.1):
                 asked = suggestions(
-                    persons, [faces.embeddings[g] for g in groups], photos, factor * faces.loose
+                    persons, [faces.embeddings[g] for g in groups], parts, factor * faces.loose
                 )
                 named = [seeded[s.person] == who[s.groups[0]] for s in asked if s.person >= 0]
                 pairs = [len({who[g] for g in s.groups}) == 1 for s in asked if s.person < 0]

@@ -13,11 +13,13 @@ Examples
 
 import os
 
-from facesort.import_path import leave_out_current_folder, runs_the_command
+from facesort.import_path import IS_THE_COMMAND, leave_out_current_folder
 from facesort.version import __version__ as __version__
 
-if runs_the_command():  # before any other import, which the current folder could answer
+if IS_THE_COMMAND:  # before any other import, which the current folder could answer
     leave_out_current_folder()
+    # They are asked for in every package that is installed, at every start, and would see what is validated here.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
 
 TYPE_CHECKING = False  # importing `typing` for it would be such an import
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from facesort.engine.delivery.export import ExportReport as ExportReport, export as write_export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.job.batches import SortOptions
-from facesort.engine.job.rematch import RematchReport as RematchReport
+from facesort.engine.job.changes import RematchReport as RematchReport
 from facesort.engine.job.sort import run_rematch, run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.errors import FacesortError as FacesortError, WorkspaceError
@@ -82,7 +82,7 @@ class WorkspaceView:
         since, and its new version is delivered instead), ``remarks`` (list of codes: what to know of a photo although
         it was read; ``damaged``, ``pages``, ``tone_mapped``, ``turned``, and ``upright`` if its copies are turned),
         ``turn`` (degrees clockwise by which it must be turned to hang as its faces say; 0 if its file says how it
-        hangs).
+        hangs), ``duration_ms`` (of a clip; null: it is a photo).
         """
         return self._table("photos")
 
@@ -118,10 +118,21 @@ class WorkspaceView:
         ``candidate`` (the machine's choice, else the nearest person), ``runner_up``, ``runner_up_distance``,
         ``group_distance`` (root mean square distance at which the face's group came to a person; null without such a
         group) and ``group_faces`` (how many others are in it), ``by_user`` (whether your answer decided), ``answer``
-        (yours about ``person``), ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the
+        (yours about ``person``), ``awaits`` (whether it is in a clip that ``person`` does not get before your yes),
+        ``learned``, ``reference``, ``quality``, ``score``, ``sharpness``, ``yaw``, and the
         box ``x_min``, ``y_min``, ``x_max``, ``y_max`` in px of the upright photo.
         """
         return self._table("faces")
+
+    @property
+    def tracks(self) -> Relation:
+        """One row per face that was followed through a clip, in the order of the clips and times; all are in `faces`.
+
+        ``face_id``, ``photo_id``, ``source``, ``path``, ``person``, ``outcome``, ``awaits``, as in `faces`;
+        ``start_ms`` and ``end_ms`` (when it is seen, from the first frame), ``best_ms`` (its best frame), ``samples``
+        (in how many it was found).
+        """
+        return self._table("tracks")
 
     @property
     def decisions(self) -> Relation:

@@ -14,6 +14,15 @@ end the command.  A message says what happened, to which item, and what to do ne
     ├── SourceGoneError         the source root disappeared, or is not what was scanned
     ├── OutputError             the output cannot be written
     ├── PublishError            an object store cannot be used
+    ├── CollectionError         a service's collections of faces cannot be used
+    │   ├── MissingItemError    there is no such collection, user or face
+    │   ├── ItemExistsError     there is such a collection already
+    │   ├── ItemConflictError   there is such a user already, or their faces are being changed
+    │   ├── QuotaError          there would be more than a collection or a user takes
+    │   └── OnceError           a request's token was used for another request
+    ├── ServiceError            the service cannot be started, or not as asked
+    ├── BusyError               more is waiting already than the service takes
+    ├── ClusterError            a cluster cannot be reached, or its certificates cannot be used
     ├── PackError               a model pack is missing, incomplete or changed
     │   └── PackMismatchError   embeddings of another pack are in the workspace
     ├── GalleryError            a person or face is missing, or a name or folder is taken
@@ -91,6 +100,42 @@ class OutputError(FacesortError):
 
 class PublishError(FacesortError):
     """An object store cannot be used, or a destination is not valid."""
+
+
+class CollectionError(FacesortError):
+    """A service's collections of faces cannot be used."""
+
+
+class MissingItemError(CollectionError):
+    """There is no such collection, user or face."""
+
+
+class ItemExistsError(CollectionError):
+    """There is such a collection already."""
+
+
+class ItemConflictError(CollectionError):
+    """There is such a user already, or their faces are being changed."""
+
+
+class QuotaError(CollectionError):
+    """There would be more than a collection or a user takes."""
+
+
+class OnceError(CollectionError):
+    """A request's token was used for another request."""
+
+
+class ServiceError(FacesortError):
+    """The service cannot be started, or not as asked."""
+
+
+class BusyError(FacesortError):
+    """More is waiting already than the service takes."""
+
+
+class ClusterError(FacesortError):
+    """A cluster cannot be reached or joined, or its certificates cannot be used."""
 
 
 class PackError(FacesortError):

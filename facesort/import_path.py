@@ -23,6 +23,9 @@ def runs_the_command() -> bool:
     )
 
 
+IS_THE_COMMAND = runs_the_command()  # asked at once: `python -m` changes its arguments later
+
+
 def leave_out_current_folder() -> None:
     """Clean this process, which must be facesort's own, and with it all that it will start."""
     sys.path[:] = safe_import_path(sys.path)

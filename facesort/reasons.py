@@ -25,6 +25,9 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     SAME_SHOT = "same_shot"
     DO_NOT_DELIVER = "do_not_deliver"
+    AWAITS_REVIEW = (
+        "awaits_review"  # a clip in which somebody is LOOSE at most: nobody gets it before a yes
+    )
     # a photo that failed
     EMPTY_FILE = "empty_file"
     NOT_AN_IMAGE = "not_an_image"

@@ -4,9 +4,11 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 # Before NumPy is imported: the tests run on all cores already, and threads of BLAS that wait for work use them up too.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -14,6 +16,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 from hypothesis import HealthCheck, settings
 from mortals import Mortal
+from postgres_server import postgres as postgres, postgres_server as postgres_server
+
+from facesort.engine.job.batches import Run
+from facesort.store.queries.commit_log import LoggedWrite, planned_writes
+
+# They check, and are not tests; before any test imports them.
+pytest.register_assert_rewrite("torture.event", "torture.trace")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,3 +105,21 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, list[str]]]:
 
     monkeypatch.setattr("os.fsync", fsync)
     return calls
+
+
+@pytest.fixture(scope="session")
+def plans_as_stored() -> Iterator[None]:
+    """Check of every batch that is carried out from memory that the store holds the same plan."""
+    carried_out: list[int] = []
+    real = Run._commit
+
+    def commit(run: Run, batch_id: int, writes: Sequence[LoggedWrite], *rest: Any) -> int:
+        stored = planned_writes(run.store, batch_id)
+        assert [asdict(write) for write in writes] == [asdict(write) for write in stored]
+        carried_out.append(len(writes))
+        return real(run, batch_id, writes, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "_commit", commit)
+        yield
+    assert any(carried_out)

@@ -13,9 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from facesort.core.records import Analysis, Face, File, PhotoInfo
+from facesort.core.routing import Jpeg
 from facesort.engine.gallery.action import undoable
-from facesort.engine.job.decide import decide_batch, plan_batch, results_of, standings_of
-from facesort.engine.job.rematch import Rematch, find_changes, recorded
+from facesort.engine.job.changes import recorded
+from facesort.engine.job.decide import (
+    decide_batch,
+    plan_batch,
+    results_of,
+    shares_of,
+    standings_of,
+)
+from facesort.engine.job.rematch import Rematch, find_changes
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Settings
@@ -106,7 +114,9 @@ def sort(
         decided = decide_batch(analyses, gallery, rules, Known())
         ask = partial(standings, store, unknown_folder=rules.unknown_folder)
         stand = standings_of(decided, ask)
-        results, writes = results_of(decided, stand), plan_batch(decided, batch, stand)
+        pictures = shares_of(decided, batch, stand)
+        writes = plan_batch(pictures, [Jpeg.of(one.decided.analysis.jpeg) for one in pictures])
+        results = results_of(decided, stand)
         with store.transaction():
             photos.record_batch(store, BatchRecord(batch_id, results, writes), PACK.pack_id)
         with store.transaction():
@@ -123,7 +133,7 @@ def rematch(workspace: Workspace, *, groups: bool = True) -> int:
         gallery = load_gallery(store, PACK.pack_id, workspace.settings.matching.max_learned)
         found = Rematch.of(store, gallery, rules, PACK.pack_id)
         changes = list(find_changes(store, found, everything=True))
-        jpegs = {change.stored.photo.photo_id: b"jpeg" for change in changes}
+        jpegs = {picture.key: Jpeg.of(b"jpeg") for change in changes for picture in change.pictures}
         with store.transaction():
             batch_id = store.next_id("batch", "batch_id")
             record_rematch(store, batch_id, [recorded(change, jpegs) for change in changes])

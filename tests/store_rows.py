@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from facesort.core.clips import ClipInfo, Track
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, Face, File, PhotoInfo, Position
 from facesort.core.routing import PlannedWrite
@@ -82,8 +83,32 @@ def result(
     )
 
 
+CLIP = ClipInfo(4000, "h264", "PyAV 18.1", 200, 20)
+
+
+def track(first_ms: int = 400, last_ms: int = 1200) -> Track:
+    """Of a face that is in the upper left corner from one sample to another, five a second."""
+    times = np.arange(first_ms, last_ms + 1, 200, dtype=np.int32)
+    boxes = np.array([[ms / 8, 2, ms / 8 + 30.5, 40.25] for ms in times], np.float32)
+    strip = tuple((int(ms), b"\xff\xd8strip %d" % ms) for ms in times[::2])
+    return Track(max(0, first_ms - 100), last_ms + 100, int(times[-1]), times, boxes, strip)
+
+
+def clip(of: PhotoResult, decisions: Sequence[Decision] | None = None) -> PhotoResult:
+    """The same result of a clip: its faces are tracks.  What is decided otherwise is not learned."""
+    faces = tuple(
+        replace(one, track=track(400 * index, 400 * index + 800))
+        for index, one in enumerate(of.analysis.faces)
+    )
+    analysis = replace(of.analysis, clip=CLIP, faces=faces)
+    if decisions is None:
+        return replace(of, analysis=analysis)
+    return replace(of, analysis=analysis, decisions=tuple(decisions), learned=())
+
+
 MATCHED = (PhotoStatus.MATCHED, None)
 UNKNOWN = (PhotoStatus.UNKNOWN, Reason.ONLY_UNKNOWN_FACES)
+AWAITS = (PhotoStatus.UNKNOWN, Reason.AWAITS_REVIEW)
 NO_FACE = (PhotoStatus.NO_FACE, Reason.NO_FACE)
 CORRUPT = (PhotoStatus.FAILED, Reason.CORRUPT)
 SAME = (PhotoStatus.DUPLICATE, Reason.DUPLICATE)
@@ -126,3 +151,11 @@ def finish(store: Store, batch_id: int, failures: dict[int, Reason] | None = Non
 def retry(store: Store) -> int:
     with store.transaction():
         return files.add_retry_batches(store)
+
+
+def follow(store: Store, face_id: int, first_ms: int, last_ms: int) -> None:
+    """Make a stored face one that was followed through a clip, at 5 samples per second."""
+    store.execute(
+        "INSERT INTO track VALUES (?, ?, ?, ?, ?, ?, ''::BLOB, ''::BLOB)",
+        [face_id, max(first_ms - 100, 0), last_ms + 100, first_ms, first_ms, last_ms],
+    )

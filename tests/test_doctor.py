@@ -52,6 +52,78 @@ def test_every_runtime_dependency_is_reported_and_no_other(tmp_path: Path) -> No
     assert "pytest" not in subjects
 
 
+def test_an_extra_that_is_not_there_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = ["click", "duckdb; python_version > '3'", "uvicorn; extra == 'serve'"]
+    monkeypatch.setattr(metadata, "requires", lambda name: declared)
+    assert finding("facesort serve", tmp_path).remedy == ""
+
+    declared.append("not-there; extra == 'serve'")
+    found = finding("facesort serve", tmp_path)
+    assert (found.state, found.detail) == (State.OK, "cannot run without not-there")
+    assert "pip install 'facesort[serve]'" in found.remedy
+
+
+@pytest.fixture
+def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+    monkeypatch.setattr(
+        metadata, "version", lambda name: real("none" if name == "openvino" else name)
+    )
+
+
+def test_what_decodes_clips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding("clips", tmp_path).detail == f"decoded by PyAV {metadata.version('av')}"
+
+    found = finding("clips", tmp_path, load=loading(av=ImportError("no libasound.so.2")))
+    assert (found.state, found.remedy) == (
+        State.WARNING,
+        "pip uninstall av, or mend it: until then OpenCV decodes",
+    )
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: real("none" if name == "av" else name))
+    found = finding("clips", tmp_path)
+    assert (found.state, found.detail[:17]) == (State.OK, "decoded by OpenCV")
+    assert "pip install 'facesort[video]'" in found.remedy
+
+
+@pytest.mark.parametrize("flags", [{"avx512_bf16"}, {"amx_bf16", "amx_tile", "avx512_bf16"}])
+def test_openvino_is_recommended_where_the_processor_computes_in_bfloat16(
+    tmp_path: Path, without_openvino: None, flags: set[str]
+) -> None:
+    found = finding("OpenVINO", tmp_path, cpu_flags=lambda: frozenset(flags | {"sse2", "avx2"}))
+
+    names = ", ".join(sorted(flags - {"amx_tile"}))
+    assert found.state is State.OK
+    assert found.detail.endswith(f"1.5 to 5 times as fast here ({names})")
+    assert found.remedy.startswith("pip install 'facesort[openvino]': recommended")
+
+
+def test_openvino_is_not_recommended_elsewhere(tmp_path: Path, without_openvino: None) -> None:
+    found = finding("OpenVINO", tmp_path, cpu_flags=lambda: frozenset({"avx2", "avx512f"}))
+    assert (found.state, found.remedy) == (State.OK, "")
+    assert found.detail.endswith("this processor does not compute in bfloat16")
+
+    found = finding("OpenVINO", tmp_path, cpu_flags=lambda: None)
+    assert (found.state, found.detail[:16]) == (State.OK, "is not installed")
+    assert found.remedy == "pip install 'facesort[openvino]', if this one does"
+
+
+def test_openvino_that_is_there_has_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda n: "9.9" if n == "openvino" else real(n))
+
+    found = finding("OpenVINO", tmp_path)
+    assert (found.state, found.detail[:4], found.remedy) == (State.OK, "9.9:", "")
+
+    found = finding("OpenVINO", tmp_path, load=loading(openvino=ImportError("no libtbb.so")))
+    assert (found.state, found.detail) == (State.WARNING, "9.9 does not load: no libtbb.so")
+    assert found.remedy.startswith("pip install --force-reinstall openvino, or uninstall it")
+
+
 def test_a_library_has_its_version(tmp_path: Path) -> None:
     assert finding("duckdb", tmp_path).detail == metadata.version("duckdb")
 
@@ -80,7 +152,7 @@ def test_either_wheel_of_opencv_will_do(
 
     assert finding(name, tmp_path) == Finding(name, State.OK, "5.0")
     found = [each.subject for each in examine(tmp_path, [], load=loading())]
-    assert [each for each in found if "open" in each.lower()] == [name]
+    assert [each for each in found if "opencv" in each.lower()] == [name]
 
 
 def test_both_wheels_of_opencv_are_named_with_the_cure(

@@ -44,6 +44,22 @@ def test_the_least_that_is_needed(tmp_path: Path) -> None:
     assert found.run.unknown_folder is False
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("tls://office-1", "tls://office-1:8786"),
+        ("tls://[fd00::1]:99", "tls://[fd00::1]:99"),
+        ("tcp://localhost", "tcp://localhost:8786"),
+        ("tcp://[::1]:1", "tcp://[::1]:1"),
+    ],
+)
+def test_the_address_of_a_cluster_has_its_port(tmp_path: Path, text: str, address: str) -> None:
+    found = load(tmp_path, f"{TOML}[run]\ncluster = '{text}'\ncluster_certificates = 'certs'")
+
+    assert found.run.cluster == address
+    assert found.run.cluster_certificates == tmp_path / "certs"
+
+
 @pytest.mark.parametrize("name", ["source", "output", "pack"])
 def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
     text = "\n".join(f'{k} = "{v}"' for k, v in LEAST.items() if k != name)
@@ -85,6 +101,11 @@ def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path, text: str, na
         ("[photos]\ntimeout_s = 0", "photos.timeout_s"),
         ("[photos]\nmax_megapixels = 0", "photos.max_megapixels"),
         ("[run]\nworkers = -1", "run.workers"),
+        ("[run]\ncluster = 'office-1:8786'", r"run.cluster: .*write tls://HOST:8786"),
+        ("[run]\ncluster = 'tls://user@office-1'", "run.cluster"),
+        ("[run]\ncluster = 'tls://office-1:99999'", "run.cluster"),
+        ("[run]\ncluster = 'tcp://office-1'", r"run.cluster: .*without TLS.*write tls://office-1:8786"),
+        ("[run]\ncluster = 'tcp://127.0.0.1.evil.example'", "run.cluster: .*without TLS"),
         ("[run]\nworkers = 'many'", "run.workers"),
         ("run = 5", "run"),
     ],

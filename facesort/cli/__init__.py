@@ -13,12 +13,15 @@ import click
 from facesort.cli import (
     audit,
     calibrate,
+    cluster,
+    collections,
     delivery,
     gallery,
     job,
     privacy,
     publishing,
     review,
+    serve,
     setup,
     sources,
 )
@@ -75,6 +78,10 @@ _COMMANDS: tuple[click.Command, ...] = (
     privacy.restore,
     publishing.publish,
     publishing.unpublish,
+    serve.serve,
+    collections.collections,
+    cluster.cluster,
+    cluster.worker,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

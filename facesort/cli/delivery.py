@@ -6,10 +6,9 @@ import shlex
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
-from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
@@ -20,7 +19,9 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 from facesort.core.words import several
-from facesort.settings import NearDuplicates
+
+if TYPE_CHECKING:  # a third of the start of a command that needs no settings
+    from facesort.settings import NearDuplicates
 
 
 @click.command()
@@ -170,6 +171,8 @@ def derive(context: click.Context, root: Path, as_json: bool) -> None:
     Makes what is missing, from the copies in the output; which sizes and formats says [derivatives] in facesort.toml.
     They lie in the workspace.
     """
+    from tqdm import tqdm
+
     from facesort.engine.delivery.derivatives import derive_all
     from facesort.engine.setup import open_with_pack
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from facesort.cli.terminal import json_option, say, say_json, say_next, workspace_option
 
@@ -84,6 +83,8 @@ def seed(
 
 
 def _seed_all(workspace: Any, pack: Any, candidates: Any) -> None:
+    from tqdm import tqdm
+
     from facesort.engine.gallery.seed import seed as seed_photos
     from facesort.lab.shared.remarks import damage_remark
 

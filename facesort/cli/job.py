@@ -9,14 +9,15 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
     FOLDER,
+    certificates_option,
+    cluster_address,
     json_option,
     parameter_option,
     refuse_options_among,
@@ -30,8 +31,17 @@ from facesort.cli.terminal import (
 from facesort.core.foreign_text import printable
 from facesort.core.words import several
 
+if TYPE_CHECKING:
+    from facesort.settings import RunSettings
+
 _PROBLEMS = ("missing", "changed", "unreadable")
 _NAME = 24  # columns
+_OPTIONS = {
+    "workers": "--workers",
+    "cluster": "--cluster",
+    "cluster_certificates": "--certificates",
+    "send_files": "--send-files",
+}
 _LISTED = 20  # missing files, where none is there; `--json` lists all
 
 
@@ -41,6 +51,19 @@ _LISTED = 20  # missing files, where none is there; `--json` lists all
 @click.option(
     "--workers", type=click.IntRange(min=0), help="Number of worker processes; 0 is one per core."
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    callback=lambda _context, _option, given: given and cluster_address(given),
+    help="Let the workers of a cluster look for faces: tls://HOST:8786, as `facesort cluster start` printed it.",
+)
+@certificates_option
+@click.option(
+    "--send-files",
+    is_flag=True,
+    default=None,
+    help="Send the photos to workers that were started without --source.",
+)
 @runs_option
 @click.pass_context
 def sort(
@@ -48,6 +71,9 @@ def sort(
     root: Path,
     pairs: tuple[tuple[str, str], ...],
     workers: int | None,
+    cluster: str | None,
+    certificates: Path | None,
+    send_files: bool | None,
     runs: Path,
 ) -> None:
     """Sort all photos that are not sorted yet.
@@ -56,9 +82,8 @@ def sort(
     """
     from facesort.engine.gallery.alike import Alike
     from facesort.engine.job.progress import current_status
-    from facesort.engine.job.sort import check_gallery
     from facesort.engine.rules import rules_of
-    from facesort.engine.setup import open_with_pack
+    from facesort.engine.setup import check_gallery, open_with_pack
     from facesort.lab.run.launch import launch
     from facesort.lab.run.parameters import check_parameters, parse_parameters
     from facesort.lab.shared.event import alike_sentences, event_sentences
@@ -68,13 +93,22 @@ def sort(
 
     workspace, pack = open_with_pack(root)
     refuse_inside(runs, workspace.settings)
-    options = {"workspace": "-w"} | ({} if workers is None else {"workers": "--workers"})
-    refuse_options_among(pairs, options)
-    asked = parse_parameters(pairs) | ({} if workers is None else {"workers": workers})
+    given = {
+        "workers": workers,
+        "cluster": cluster,
+        "cluster_certificates": None if certificates is None else str(certificates.absolute()),
+        "send_files": send_files,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    refuse_options_among(pairs, {"workspace": "-w"} | {name: _OPTIONS[name] for name in given})
+    asked = parse_parameters(pairs) | given
     asked = check_parameters("03_sort", asked)
     decisive = {name: value for name, value in asked.items() if name != "contact_sheet"}
-    rules_of(override(workspace.settings, given_for_run(decisive)), pack)
+    settings = override(workspace.settings, given_for_run(decisive))
+    rules_of(settings, pack)
     check_gallery(workspace, pack)
+    if settings.run.cluster is not None:
+        _check_cluster(settings.run)
     notebook = launch(
         "03_sort",
         asked | {"workspace": str(workspace.root)},
@@ -83,7 +117,7 @@ def sort(
     )
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
-    say(*_status_lines(status))
+    say(*_status_lines(status | {"workers": summary["workers"]}))
     say(*event_sentences(summary["groups"]))
     say(*alike_sentences([Alike(**pair) for pair in summary["alike"]]))
     said = (shifted_remark(summary["shifted"]), summary["wrong"])
@@ -103,6 +137,16 @@ def sort(
         say_next_notebook(root, "04_review")
     if failed or pending or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
+
+
+def _check_cluster(run: RunSettings) -> None:
+    """Raise if no sort could begin on the cluster, before a notebook is started."""
+    from facesort.engine.cluster.extra import need_extra
+
+    need_extra()
+    from facesort.engine.cluster.reach import check_scheduler
+
+    check_scheduler(str(run.cluster), run.cluster_certificates)
 
 
 @click.command()
@@ -145,27 +189,40 @@ def status(root: Path, as_json: bool, watch: bool, textfile: Path | None) -> Non
 
 
 def _watch(report: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Follow a running sort: a bar of all files, and on a terminal one of each person's; returns the last status."""
-    bars: dict[str, tqdm] = {}
+    """Follow a running sort: a bar of all files, and on a terminal the workers of a cluster and a bar of each person's.
+
+    Returns the last status.
+    """
+    from tqdm import tqdm
+
+    from facesort.lab.shared.members import member_sentences
+
+    rows: dict[str, tqdm] = {}
     with ExitStack() as stack:
+
+        def row(key: str, form: str) -> tqdm:
+            if key not in rows:
+                bar = tqdm(
+                    bar_format=form,
+                    position=len(rows) + 1,
+                    leave=False,  # the status below has the numbers
+                    disable=None,
+                )
+                rows[key] = stack.enter_context(bar)
+            return rows[key]
+
         files = stack.enter_context(tqdm(total=report["photos"]["total"], unit="file"))
         while report["state"] == "running":
             files.total = report["photos"]["total"]
             files.n = files.total - report["photos"]["pending"]
             files.refresh()
+            for number, said in enumerate(member_sentences(report.get("workers", ()))):
+                row(f"/{number}", "{desc}").set_description_str(printable(said))
             most = max(report["persons"].values(), default=0)
             for name, number in report["persons"].items():
-                if name not in bars:
-                    bar = tqdm(
-                        desc=f"{printable(name)[:_NAME]:{_NAME}}",
-                        bar_format="{desc} {bar} {n_fmt:>6}",
-                        position=len(bars) + 1,
-                        leave=False,  # the status below has the numbers
-                        disable=None,
-                    )
-                    bars[name] = stack.enter_context(bar)
-                bars[name].total, bars[name].n = max(most, 1), number
-                bars[name].refresh()
+                bar = row(name, "{desc} {bar} {n_fmt:>6}")
+                bar.total, bar.n = max(most, 1), number
+                bar.set_description_str(f"{printable(name)[:_NAME]:{_NAME}}")
             time.sleep(1)
             report = read()
     return report
@@ -173,6 +230,7 @@ def _watch(report: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> 
 
 def _status_lines(report: Mapping[str, Any]) -> list[str]:
     """Counts as a sum, rate, files per source, faces, files per person, and what the sums do not say."""
+    from facesort.lab.shared.members import member_sentences
     from facesort.lab.shared.remarks import remarks
 
     photos = report["photos"]
@@ -182,6 +240,7 @@ def _status_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"rate          {report['images_per_second']:g} images/s, {report['eta_seconds']} s left"
         )
+    lines += [f"worker        {said}" for said in member_sentences(report.get("workers", ()))]
     if len(sources := report.get("sources", {})) > 1:
         lines += [
             f"{of['files']:>6} files  of source {name}, {of['pending']} pending"
@@ -223,6 +282,8 @@ def verify(
     Changes nothing that is in the output. Exit code 1 if a file is missing, changed or unreadable; with --repair or
     --accept-output 3, if it still is at the end.
     """
+    from tqdm import tqdm
+
     from facesort.engine.delivery.derivative_folder import DerivativeFolder
     from facesort.engine.delivery.verify import verify_derivatives, verify_output
     from facesort.engine.job.output import accept_output, written

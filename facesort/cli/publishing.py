@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
@@ -98,6 +97,8 @@ def publish(
     If it was interrupted, the same command goes on where it stopped. Credentials come from the environment or from
     ~/.aws, as for the AWS command line; facesort keeps none.
     """
+    from tqdm import tqdm
+
     from facesort.core.objects import Destination
     from facesort.workspace import open_workspace
 

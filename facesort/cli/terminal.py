@@ -143,6 +143,29 @@ workspace_option = click.option(
     callback=_choose_workspace,
     help="Folder on the internal disk with settings, database and progress; may also stand before the command.",
 )
+data_option = click.option(
+    "--data",
+    type=FOLDER,
+    default=lambda: Path.home() / ".facesort" / "service",
+    envvar="FACESORT_SERVICE",
+    show_default="~/.facesort/service",
+    show_envvar=True,
+    help="Folder of the service: collections, credentials and audit log.",
+)
+postgres_option = click.option(
+    "--postgres",
+    metavar="URL",
+    envvar="FACESORT_POSTGRES",
+    show_envvar=True,
+    help="Keep collections in PostgreSQL with pgvector, for several servers; a URL with a password belongs into the "
+    "environment, as everybody here can see a command line.",
+)
+certificates_option = click.option(
+    "--certificates",
+    type=FOLDER,
+    metavar="DIR",
+    help="Folder of `facesort cluster certificates`, or what of it belongs on this machine.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -197,6 +220,22 @@ def refuse_options_among(pairs: Sequence[tuple[str, str]], options: Mapping[str,
     for name, _ in pairs:
         if name in options:
             raise click.UsageError(f"{name} is given with {options[name]}, not with -p")
+
+
+def cluster_address(text: str) -> str:
+    """Check the address of a cluster.
+
+    Raises
+    ------
+    click.BadParameter
+        With what to write instead.
+    """
+    from facesort.settings import checked_address
+
+    try:
+        return checked_address(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def pack_places(workspace: Path | None) -> list[Path]:

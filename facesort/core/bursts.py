@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from typing import NamedTuple
 
 from facesort.core.stored import StoredPhoto
 from facesort.reasons import Remark
@@ -14,6 +14,37 @@ DIFFERENT_BITS = 10
 """Photos whose perceptual hashes differ in so many of their 64 bits show something else; those of unrelated photos
 differ in about 32."""
 MAX_PAUSE = timedelta(seconds=3)  # cameras write whole seconds
+
+
+class Taken(NamedTuple):
+    """What bursts go by of a photo.
+
+    Parameters
+    ----------
+    taken_at : datetime or None
+        By the camera's clock, corrected by the offset that the user set.
+    shot_id : int
+        The first photo of its shot.
+    phash : int
+        Perceptual hash.
+    sharpness : float
+        Mean over its faces.
+    shown : str
+        The path as people are shown it.
+    folders : tuple of str
+        In which it belongs.
+    """
+
+    photo_id: int
+    source: str
+    camera: str
+    taken_at: datetime | None
+    shot_id: int
+    phash: int
+    damaged: bool
+    sharpness: float
+    shown: str = ""
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,70 +82,84 @@ class LeftOut:
 
 
 def find_bursts(photos: Iterable[StoredPhoto]) -> tuple[Burst, ...]:
-    """Group photos into bursts.
-
-    A photo joins the burst of the previous photo of the same source and camera if they look alike and were taken
-    within three seconds of each other.  Photos without a time only need to look alike.  Photos of one shot are always
-    together.
+    """Group photos into bursts, as `bursts_of` says; in any order.
 
     Returns
     -------
     tuple of Burst
         In the order of their first photos.
     """
-    shots: dict[int, list[StoredPhoto]] = {}
-    for one in sorted(photos, key=lambda s: s.photo.photo_id):
-        if one.phash is not None:
-            shots.setdefault(_shot(one), []).append(one)
-    known = sorted((shot[0] for shot in shots.values()), key=_sort_key)
-    bursts: list[list[StoredPhoto]] = []
-    for _, comparable in groupby(known, key=lambda s: _sort_key(s)[:3]):
-        before: StoredPhoto | None = None
-        for photo in comparable:
-            if before is not None and _continues(before, photo):
-                bursts[-1].append(photo)
-            else:
-                bursts.append([photo])
-            before = photo
-    whole = [[photo for first in burst for photo in shots[_shot(first)]] for burst in bursts]
+    shots: dict[int, list[Taken]] = {}
+    for photo in sorted(photos, key=lambda s: s.photo.photo_id):
+        if photo.phash is not None:
+            one = _taken(photo, photo.phash)
+            shots.setdefault(one.shot_id, []).append(one)
+    in_order = sorted(shots.values(), key=lambda shot: _sort_key(shot[0]))
     found = [
-        Burst(tuple(s.photo.photo_id for s in burst), best_of(burst))
-        for burst in whole
-        if len(burst) > 1
+        Burst(tuple(photo.photo_id for photo in burst), best_of(burst).photo_id)
+        for burst in bursts_of(in_order)
     ]
     return tuple(sorted(found, key=lambda burst: burst.photo_ids[0]))
 
 
-def best_of(photos: Sequence[StoredPhoto]) -> int:
-    """Id of the sharpest photo, the first of equals; of a damaged one only if all are."""
-    return min(
-        photos, key=lambda s: (Remark.DAMAGED in s.remarks, -s.sharpness, s.photo.photo_id)
-    ).photo.photo_id
+def bursts_of(shots: Iterable[Sequence[Taken]]) -> Iterator[list[Taken]]:
+    """Group shots into bursts of two or more photos, one after the other.
+
+    A shot joins the burst of the previous one of the same source and camera if their first photos look alike and were
+    taken within three seconds of each other.  Photos without a time only need to look alike.
+
+    Parameters
+    ----------
+    shots : iterable of sequence of Taken
+        The photos of each shot, in order; shots by source and camera, those with a time first, by time and by the id of
+        their first photo.
+    """
+    burst: list[Taken] = []
+    before: Taken | None = None
+    for shot in shots:
+        if before is None or not _continues(before, shot[0]):
+            if len(burst) > 1:
+                yield burst
+            burst = []
+        burst.extend(shot)
+        before = shot[0]
+    if len(burst) > 1:
+        yield burst
 
 
-def _shot(photo: StoredPhoto) -> int:
-    return photo.shot_id or photo.photo.photo_id
+def best_of(photos: Iterable[Taken]) -> Taken:
+    """The sharpest photo, the first of equals; a damaged one only if all are."""
+    return min(photos, key=lambda photo: (photo.damaged, -photo.sharpness, photo.photo_id))
 
 
-def _sort_key(photo: StoredPhoto) -> tuple[str, str, bool, datetime, int]:
-    """Sort key: source and camera, whether the time is missing, time, id."""
-    taken = photo.taken_at
-    return (
-        photo.photo.source,
+def _taken(photo: StoredPhoto, phash: int, folders: tuple[str, ...] = ()) -> Taken:
+    ref = photo.photo
+    return Taken(
+        ref.photo_id,
+        ref.source,
         photo.camera,
-        taken is None,
-        taken or datetime.min,
-        photo.photo.photo_id,
+        photo.taken_at,
+        photo.shot_id or ref.photo_id,
+        phash,
+        Remark.DAMAGED in photo.remarks,
+        photo.sharpness,
+        ref.shown,
+        folders,
     )
 
 
-def _continues(before: StoredPhoto, photo: StoredPhoto) -> bool:
-    if before.phash is None or photo.phash is None:
-        return False
+def _sort_key(photo: Taken) -> tuple[str, str, bool, datetime, int]:
+    at = photo.taken_at
+    return photo.source, photo.camera, at is None, at or datetime.min, photo.photo_id
+
+
+def _continues(before: Taken, photo: Taken) -> bool:
     if (before.phash ^ photo.phash).bit_count() >= DIFFERENT_BITS:
         return False
+    if (before.source, before.camera) != (photo.source, photo.camera):
+        return False
     if before.taken_at is None or photo.taken_at is None:
-        return True
+        return before.taken_at is photo.taken_at
     return photo.taken_at - before.taken_at <= MAX_PAUSE
 
 
@@ -137,15 +182,24 @@ def best_of_bursts(
     dict of photo_id to tuple of str, list of LeftOut
         The photos that stay, and those left out.
     """
-    by_id = {photo.photo.photo_id: photo for photo in photos}
-    kept, left_out = dict(folders), []
-    for burst in bursts:
-        members = [key for key in burst.photo_ids if key in folders]
-        for folder in sorted({name for key in members for name in folders[key]}):
-            there = [by_id[key] for key in members if folder in folders[key]]
-            best = best_of(there)
-            for key in (photo.photo.photo_id for photo in there):
-                if key != best:
-                    kept[key] = tuple(f for f in kept[key] if f != folder)
-                    left_out.append(LeftOut(key, folder, "not_best_of_burst", best))
+    by_id = {
+        photo.photo.photo_id: _taken(photo, photo.phash or 0, folders.get(photo.photo.photo_id, ()))
+        for photo in photos
+    }
+    kept = dict(folders)
+    left_out = [left for b in bursts for left in not_best(by_id[key] for key in b.photo_ids)]
+    for left in left_out:
+        kept[left.photo_id] = tuple(f for f in kept[left.photo_id] if f != left.folder)
     return {key: names for key, names in kept.items() if names}, left_out
+
+
+def not_best(burst: Iterable[Taken]) -> list[LeftOut]:
+    """The photos of a burst that are not the best in a folder that they belong in."""
+    members = [photo for photo in burst if photo.folders]
+    left_out = []
+    for folder in sorted({name for photo in members for name in photo.folders}):
+        there = [photo for photo in members if folder in photo.folders]
+        best = best_of(there).photo_id
+        others = (photo.photo_id for photo in there if photo.photo_id != best)
+        left_out += [LeftOut(key, folder, "not_best_of_burst", best) for key in others]
+    return left_out

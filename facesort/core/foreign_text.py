@@ -57,6 +57,11 @@ def xml_text(text: str) -> str:
     return _NOT_IN_XML.sub("\ufffd", text)
 
 
+def vtt_text(text: str) -> str:
+    """A part of a line of a WebVTT cue: no markup, and no arrow that would begin another cue."""
+    return html.escape(printable(text), quote=False)
+
+
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
     """A CSV file for spreadsheets and programs: every cell in quotes; ``'`` before what would begin a formula.
 

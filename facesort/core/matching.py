@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.assignment import assign
 from facesort.core.gallery import Centroids
 from facesort.core.records import Embeddings
+from facesort.core.sightings import Sightings
 from facesort.reasons import FaceReason, Outcome
 
 LEARNED_GAIN = 0.01
@@ -99,7 +101,7 @@ def centroid_distances(embeddings: Embeddings, centroids: Embeddings) -> Distanc
     Notes
     -----
     From squared differences: ``sqrt(2 - 2 cos)`` loses half of its digits near 0.  One face at a time, so that results
-    do not depend on the other faces of the photo.
+    do not depend on the other faces that are asked about with it.
     """
     return _rounded(_euclidean(embeddings, centroids))
 
@@ -137,30 +139,15 @@ def _rounded(distances: NDArray[np.float64]) -> Distances:
     return np.asarray(np.clip(distances, 0.0, 2.0), dtype=np.float32)
 
 
-def _assign(distances: Distances, allowed: NDArray[np.bool_], loose: float) -> dict[int, int]:
-    """Assign faces to persons one to one, minimising the sum of distances.
-
-    Only pairs within LOOSE are allowed, and an unknown face costs as much as a pair exactly at LOOSE, so that a good
-    pair is not split into two bad ones.  It may be split into two fair ones, which is why STRICT also requires that no
-    other face of the photo is nearer to the person (`_grade`).
-    """
-    from scipy.optimize import linear_sum_assignment  # takes a tenth of the start of every command
-
-    accepted = allowed & (distances <= np.float32(loose))
-    tie_break = 1e-6  # a pair exactly at LOOSE is better than none
-    cost = np.where(accepted, distances.astype(np.float64) - loose - tie_break, 0.0)
-    faces, persons = linear_sum_assignment(cost)
-    return {int(f): int(p) for f, p in zip(faces, persons, strict=True) if accepted[f, p]}
-
-
 def decide_photo(
     distances: Distances,
     person_ids: NDArray[np.int64],
     thresholds: Thresholds,
     rejected: NDArray[np.bool_] | None = None,
     judged: Distances | None = None,
+    sightings: Sightings | None = None,
 ) -> tuple[Decision, ...]:
-    """Decide who the faces of one photo are.
+    """Decide who the faces of one photo, or clip, are.
 
     Parameters
     ----------
@@ -172,22 +159,34 @@ def decide_photo(
         Pairs that are ruled out, as by a user's *no*.
     judged : ndarray of shape (n_faces, n_persons), float32, optional
         What is compared with LOOSE instead of `distances`, as by `groups.decision`; STRICT never goes by it.
+    sightings : Sightings, optional
+        Of the faces of a clip.  Default: all meet, as in a photo.
 
     Returns
     -------
     tuple of Decision
-        One per face, in order; a person occurs at most once.
+        One per face, in order; a person occurs at most once among faces that meet.
     """
     n_faces, n_persons = len(distances), len(person_ids)
     if n_persons == 0:
         return (Decision(Outcome.UNKNOWN, FaceReason.EMPTY_GALLERY),) * n_faces
     allowed = np.ones_like(distances, dtype=bool) if rejected is None else ~rejected
     judged = distances if judged is None else judged
-    assigned = _assign(judged, allowed, thresholds.loose)
-    nearest_face = np.where(allowed, distances, np.inf).min(axis=0, initial=np.inf)
+    sightings = Sightings.of_photos(np.zeros(n_faces, np.int64)) if sightings is None else sightings
+    assigned = assign(judged, allowed, thresholds.loose, sightings)
+
+    def is_nearest(face: int, person: int) -> bool:
+        rivals = sightings.met_by(face) & allowed[:, person]
+        return bool(distances[face, person] <= distances[rivals, person].min())
+
     return tuple(
         _decide_face(
-            _Row(distances[face], judged[face], allowed[face], distances[face] <= nearest_face),
+            _Row(
+                distances[face],
+                judged[face],
+                allowed[face],
+                face in assigned and is_nearest(face, assigned[face]),
+            ),
             assigned.get(face),
             person_ids,
             thresholds,
@@ -205,14 +204,14 @@ class _Row:
     distances, judged : ndarray of float32
     allowed : ndarray of bool
         False where the pair is ruled out.
-    nearest : ndarray of bool
-        Whether no other face of the photo is nearer to the person.
+    is_nearest : bool
+        Whether no other face that it meets is nearer to the person that it was assigned to.
     """
 
     distances: Distances
     judged: Distances
     allowed: NDArray[np.bool_]
-    nearest: NDArray[np.bool_]
+    is_nearest: bool
 
 
 def _decide_face(
@@ -262,6 +261,6 @@ def _grade(
         thresholds.margin
     ):
         return Outcome.LOOSE, FaceReason.WITHIN_MARGIN
-    if not face.nearest[assigned]:
+    if not face.is_nearest:
         return Outcome.LOOSE, FaceReason.NOT_NEAREST_FACE
     return Outcome.STRICT, FaceReason.WITHIN_STRICT

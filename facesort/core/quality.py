@@ -5,6 +5,8 @@ The constants were chosen on labelled photos (LFW, and portraits of 1 to 36 mega
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +16,11 @@ _SIDE = 112  # px; crops of all engines are measured at this size
 _INNER = slice(21, 91)  # excludes the black corners of faces at the edge of a photo
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
-_SIZE_HALF = 30.0  # px
-_SHARPNESS_HALF = 50.0
-_YAW_HALF = 0.8
-_SCORE_HALF = 0.3
+# Where each term of the quality is one half:
+SIZE_HALF = 30.0  # px
+SHARPNESS_HALF = 50.0
+YAW_HALF = 0.8
+SCORE_HALF = 0.3
 _STEEPNESS = 2.0
 
 
@@ -41,12 +44,16 @@ def sharpness(crop: Pixels) -> float:
     """
     grey = crop.astype(np.float32) @ _LUMA
     if grey.shape != (_SIDE, _SIDE):
-        rows, columns = (_resampler(length, _SIDE) for length in grey.shape)
-        grey = rows @ grey @ columns.T
+        grey = np.ascontiguousarray(_resampled(_resampled(grey, _SIDE).T, _SIDE).T)
     grey = grey[_INNER, _INNER]
     middle = grey[1:-1, 1:-1]
     neighbours = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     return float(np.var(neighbours - 4 * middle))
+
+
+def brightness(pixels: Pixels) -> float:
+    """Mean luma (BT.601), 0 to 255; 0 without pixels."""
+    return float(pixels.reshape(-1, 3).mean(axis=0) @ _LUMA) if pixels.size else 0.0
 
 
 def yaw(landmarks: NDArray[np.float32]) -> float:
@@ -109,11 +116,16 @@ def quality(*, size_px: float, sharpness: float, yaw: float, score: float) -> fl
         In [0, 1]; increases with size, sharpness and score, decreases with yaw.
     """
     good = (
-        _saturating(size_px, _SIZE_HALF)
-        * _saturating(sharpness, _SHARPNESS_HALF)
-        * _saturating(score, _SCORE_HALF)
+        _saturating(size_px, SIZE_HALF)
+        * sharpness_share(sharpness)
+        * _saturating(score, SCORE_HALF)
     )
-    return good * (1.0 - _saturating(yaw, _YAW_HALF))
+    return good * (1.0 - _saturating(yaw, YAW_HALF))
+
+
+def sharpness_share(sharpness: float) -> float:
+    """The term of a face's sharpness in its `quality`, in [0, 1]; one half at 50."""
+    return _saturating(sharpness, SHARPNESS_HALF)
 
 
 def _saturating(value: float, half: float) -> float:
@@ -122,10 +134,20 @@ def _saturating(value: float, half: float) -> float:
     return 1.0 if ratio == float("inf") else ratio / (1.0 + ratio)
 
 
-def _resampler(length: int, wanted: int) -> NDArray[np.float32]:
-    """Matrix of shape (wanted, length) that resamples `length` samples to `wanted` cells, weighted by overlap."""
-    edges = np.arange(wanted + 1) * (length / wanted)
-    samples = np.arange(length)
-    overlap = np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples)
-    weights = np.maximum(overlap, 0.0) * (wanted / length)
-    return np.asarray(weights, dtype=np.float32)
+def _resampled(grey: NDArray[np.float32], wanted: int) -> NDArray[np.float32]:
+    """Resample the rows of a grey image to `wanted` ones, weighted by overlap.
+
+    Each of them overlaps few of the others.  A product of matrices, most of which are zeros, gives the same bits, but
+    BLAS may share it out among threads, and waking these takes longer than the work.
+    """
+    edges = np.arange(wanted + 1) * (len(grey) / wanted)
+    first = edges[:-1].astype(int)
+    found = np.zeros((wanted, grey.shape[1]), dtype=np.float32)
+    for row in range(math.ceil(len(grey) / wanted) + 1):
+        at = first + row
+        overlap = np.minimum(edges[1:], at + 1) - np.maximum(edges[:-1], at)
+        weights = (np.maximum(overlap, 0.0) * (wanted / len(grey))).astype(np.float32)
+        # Rounded once, after the sum, like the processor's multiply-add.
+        more = weights.astype(np.float64)[:, None] * grey[np.minimum(at, len(grey) - 1)]
+        found = (found + more).astype(np.float32)
+    return found

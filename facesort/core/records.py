@@ -5,12 +5,14 @@ The shapes and units of their numpy arrays are defined here and assumed everywhe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.clips import ClipInfo, Track
 from facesort.core.derivatives import Derivative
 from facesort.reasons import Reason, Remark
 
@@ -22,6 +24,14 @@ Crops = NDArray[np.uint8]
 
 Embeddings = NDArray[np.float32]
 """(n, dim) float32, rows L2-normalised."""
+
+Room = Callable[[int, int], Embeddings]
+"""Makes an array of so many rows and columns, of any content."""
+
+
+def in_memory(rows: int, columns: int) -> Embeddings:
+    """Make an array in memory: the usual `Room`."""
+    return np.empty((rows, columns), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class PhotoRef:
         The path as people see it: after the name of the source where there are several.
     turn : int
         As in `Analysis`, once it was analysed.
+    at_ms : int or None
+        Of a clip: the frame that is its picture, as in `Track`; None: it is not a clip, or no frame was chosen.
     upright : bool
         Whether its copies are turned by that: it was decided by the settings of the sort that analysed it.
     """
@@ -50,6 +62,7 @@ class PhotoRef:
     source: str = field(default="", kw_only=True)
     shown: str = field(default="", kw_only=True, compare=False)
     turn: int = field(default=0, kw_only=True, compare=False)
+    at_ms: int | None = field(default=None, kw_only=True, compare=False)
     upright: bool = field(default=False, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
@@ -208,6 +221,9 @@ class Face:
         JPEG thumbnail of the face with some context.
     turn : int
         Degrees clockwise by which the photo must be turned for the face to be upright: 0, 90, 180 or 270.
+    track : Track or None
+        Of a face that was followed through a clip: all else is that of its best frame, but for the embedding, which is
+        the mean over its frames, weighted with their quality.
     """
 
     box: NDArray[np.float32]
@@ -219,6 +235,7 @@ class Face:
     embedding: NDArray[np.float32]
     crop: bytes
     turn: int = 0
+    track: Track | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,11 +259,15 @@ class Analysis:
         Perceptual hash, 64 bits: photos that look alike differ in few of them.
     known : bool
         The content was known already; nothing but its hash was computed.
+    is_video : bool
+        The content is that of a clip, whatever its name says; nothing but its hash was computed.
     shot_of : int or None
         An earlier photo of the same shot: the JPEG of a RAW, for example.
     turn : int
         Degrees clockwise by which the photo must be turned to hang as its faces say: 0, 90, 180 or 270; 0 too if its
         file says how it hangs.
+    clip : ClipInfo or None
+        None: it is a photo.  A clip has no `jpeg` of its own: a frame is rendered for each person.
     """
 
     photo_id: int
@@ -260,8 +281,10 @@ class Analysis:
     seconds: float = 0.0
     phash: int | None = None
     known: bool = False
+    is_video: bool = False
     shot_of: int | None = None
     turn: int = 0
+    clip: ClipInfo | None = None
 
     @property
     def is_damaged(self) -> bool:
@@ -271,4 +294,4 @@ class Analysis:
     @property
     def is_linked(self) -> bool:
         """Whether no faces were looked for, because another photo is decided for the whole shot."""
-        return self.shot_of is not None and self.phash is None
+        return self.shot_of is not None and self.phash is None and self.clip is None

@@ -7,9 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pathvalidate import sanitize_filename
 
+from facesort.core.words import clock_time
 from facesort.errors import GalleryError
 
 UNKNOWN_FOLDER = "_unknown"
@@ -18,8 +20,32 @@ MAX_STEM_BYTES = (
 )
 MAX_FOLDER_BYTES = 120
 _MAX_TARGET_BYTES = 220  # of a part of a target; the same 255 bytes
+CLIP_SUFFIXES = frozenset({".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"})
 PARTIAL = ".facesort-part"
 """End of the name that a copy has until it is complete."""
+
+
+def partial_name(name: str, mark: str) -> str:
+    """Name of a copy, in its folder, until it is complete.
+
+    Parameters
+    ----------
+    mark : str
+        Of the workspace, so that two with the same output do not share it.
+    """
+    return f".{name}{mark}{PARTIAL}"
+
+
+class Jpeg(NamedTuple):
+    """An output JPEG, hashed once for all that is done with it."""
+
+    sha256: str
+    data: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> Jpeg:
+        """Hash it."""
+        return cls(hashlib.sha256(data).hexdigest(), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +59,11 @@ class PlannedWrite:
     target : str
         POSIX path relative to the output root.
     sha256 : str
-        Of the JPEG that will be there.
+        Of the JPEG, or whole clip, that will be there.
     size : int
         In bytes.
+    at_ms : int or None
+        Of a clip: the frame that it shows, as in `clips.Track`; None: a photo, or a copy of the whole clip.
     """
 
     photo_id: int
@@ -43,6 +71,7 @@ class PlannedWrite:
     target: str
     sha256: str
     size: int
+    at_ms: int | None = None
 
 
 # Controls beyond those of ASCII, and those that reverse what follows: "gpj.exe" would be shown as "exe.jpg".
@@ -112,7 +141,7 @@ def is_target(target: str) -> bool:
     )
 
 
-def output_name(source_path: str, sha256: str) -> str:
+def output_name(source_path: str, sha256: str, at_ms: int | None = None) -> str:
     """Name of a photo's copies: ``<stem>_<first 12 hex of the source's SHA-256>.jpg``.
 
     Parameters
@@ -121,28 +150,52 @@ def output_name(source_path: str, sha256: str) -> str:
         POSIX path of the photo.
     sha256 : str
         Hex digest of the source file.
+    at_ms : int or None
+        Of a clip: the frame that the copy shows; then its time stands before the hash, as ``hh-mm-ss.mmm``.
     """
+    shown = "" if at_ms is None else f"_{clock_time(at_ms).replace(':', '-')}"
+    return f"{_stem(source_path) or 'photo'}{shown}_{sha256[:12]}.jpg"
+
+
+def clip_name(source_path: str, sha256: str) -> str:
+    """Name of the copies of a whole clip: ``<stem>_<first 12 hex of the source's SHA-256><suffix>``.
+
+    Parameters
+    ----------
+    source_path : str
+        POSIX path of the clip.  A suffix that is not one of clips is not kept: nothing is opened as what it is not.
+    sha256 : str
+        Hex digest of the source file.
+    """
+    suffix = f".{source_path.rpartition('.')[2].lower()}"
+    known = suffix if suffix in CLIP_SUFFIXES else ".mp4"
+    return f"{_stem(source_path) or 'clip'}_{sha256[:12]}{known}"
+
+
+def _stem(source_path: str) -> str:
     file_name = source_path.rsplit("/", 1)[-1]
-    stem = _safe_name(file_name.rpartition(".")[0] or file_name, MAX_STEM_BYTES)
-    return f"{stem or 'photo'}_{sha256[:12]}.jpg"
+    return _safe_name(file_name.rpartition(".")[0] or file_name, MAX_STEM_BYTES)
 
 
 def plan_writes(
     photo_id: int,
     name: str,
     folders: Iterable[tuple[int | None, str]],
-    jpeg: bytes,
+    sha256: str,
+    size: int,
+    at_ms: int | None = None,
 ) -> tuple[PlannedWrite, ...]:
-    """Plan one copy per folder, all with the same content.
+    """Plan one copy per folder, all with the same content: a JPEG, or a whole clip.
 
     Parameters
     ----------
     name : str
-        From `output_name`.
+        From `output_name` or `clip_name`.
     folders : iterable of (person_id or None, folder)
+    sha256, size, at_ms
+        As in `PlannedWrite`.
     """
-    digest = hashlib.sha256(jpeg).hexdigest()
     return tuple(
-        PlannedWrite(photo_id, person_id, f"{folder}/{name}", digest, len(jpeg))
+        PlannedWrite(photo_id, person_id, f"{folder}/{name}", sha256, size, at_ms)
         for person_id, folder in folders
     )

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     RENDERED = "rendered"  # PNG, TIFF ...
     RAW = "raw"
     DNG = "dng"  # a phone's RAW, or converted from another RAW
+    CLIP = "clip"  # the movie of a Live Photo
 
 
 _KINDS = {
@@ -36,12 +37,13 @@ _KINDS = {
     "jpeg": Kind.JPEG,
     **dict.fromkeys(("heic", "heif", "hif"), Kind.HEIF),
     **dict.fromkeys(("avif", "bmp", "gif", "png", "tif", "tiff", "webp"), Kind.RENDERED),
+    **dict.fromkeys(("avi", "matroska", "mov", "mp4", "mts", "mkv", "webm"), Kind.CLIP),
 }
 _RAWS = (Kind.RAW, Kind.DNG)
 _RENDERINGS = (Kind.JPEG, Kind.HEIF, Kind.RENDERED)
 _ORDER: dict[Pairs, tuple[Kind, ...]] = {
-    "jpeg": _RENDERINGS + _RAWS,
-    "raw": _RAWS + _RENDERINGS,
+    "jpeg": (*_RENDERINGS, *_RAWS, Kind.CLIP),
+    "raw": (*_RAWS, *_RENDERINGS, Kind.CLIP),
 }
 
 
@@ -74,10 +76,13 @@ def same_shot(a: PhotoRef, a_info: PhotoInfo, b: PhotoRef, b_info: PhotoInfo) ->
     both files state are different; a time without a fraction of a second agrees with any fraction.  A HEIF and a JPEG
     must both state the time.  In different folders both must state the time and the camera, and these must be equal.
 
-    Two files of one kind are never one shot: one of them has been edited, or they are of different cameras.
+    Two files of one kind are never one shot: one of them has been edited, or they are of different cameras.  The short
+    movie of a Live Photo needs the folder and the name of a JPEG or HEIF.
     """
     if shot_name(a.path) != shot_name(b.path) or not _may_pair(kind_of(a_info), kind_of(b_info)):
         return False
+    if Kind.CLIP in {kind_of(a_info), kind_of(b_info)}:
+        return _folder(a) == _folder(b)  # cameras and phones write the times of clips in other ways
     times = [info.captured_at for info in (a_info, b_info) if info.captured_at is not None]
     cameras = [words for info in (a_info, b_info) if (words := _words(info.camera))]
     if _folder(a) != _folder(b):
@@ -203,6 +208,8 @@ def _each_once(photos: Iterable[PhotoRef]) -> Iterator[PhotoRef]:
 
 
 def _may_pair(a: Kind, b: Kind) -> bool:
+    if Kind.CLIP in {a, b}:
+        return not {a, b}.isdisjoint({Kind.JPEG, Kind.HEIF})
     return a != b and (a in _RAWS or b in _RAWS or {a, b} == {Kind.JPEG, Kind.HEIF})
 
 

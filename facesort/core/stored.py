@@ -9,8 +9,23 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.clips import ClipInfo
 from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
+
+Key = tuple[int, int | None]
+"""A photo, or a whole clip, and None; or a clip and the time of one of its frames in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrack:
+    """When a face of a clip is seen, in ms from the first frame; as in `clips.Track`."""
+
+    start_ms: int
+    end_ms: int
+    best_ms: int
+    first_ms: int
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +61,10 @@ class StoredFace:
         Other faces of that group when the face was decided.
     embedding : ndarray of shape (dim,), float32, or None
         None if it was not asked for, was erased, or is of another model pack than the one asked for.
+    track : StoredTrack or None
+        None: a face of a photo.
+    awaits : bool
+        Whether it is pending: LOOSE in a clip, of which its person gets nothing before a yes.
     crop : bytes
         JPEG; empty if it was not asked for or was erased.
     reference_crop : bytes
@@ -75,6 +94,8 @@ class StoredFace:
     group_distance: float | None = None
     group_faces: int | None = None
     embedding: NDArray[np.float32] | None = None
+    track: StoredTrack | None = None
+    awaits: bool = False
     crop: bytes = b""
     reference_crop: bytes = b""
 
@@ -105,6 +126,10 @@ class StoredPhoto:
         Whether a file that holds it is in the sources.
     remarks : tuple of str
         Codes of `Remark`.
+    clip : ClipInfo or None
+        None: it is a photo.
+    file_size : int
+        Of the source file, in bytes.
     """
 
     photo: PhotoRef
@@ -120,6 +145,18 @@ class StoredPhoto:
     shot_id: int = 0
     present: bool = True
     remarks: tuple[str, ...] = ()
+    clip: ClipInfo | None = None
+    file_size: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What it shows."""
+        return self.photo.photo_id, self.photo.at_ms
+
+    @property
+    def is_whole_clip(self) -> bool:
+        """Whether it stands for a clip, and for none of its frames."""
+        return self.clip is not None and self.photo.at_ms is None
 
     @property
     def sharpness(self) -> float:

@@ -39,3 +39,19 @@ def share(value: float) -> str:
     if part >= 1 or part == 0:
         return f"{part:.1f}".removesuffix(".0") + " %"
     return f"{Decimal(f'{part:.1e}').normalize():f} %"
+
+
+def duration(seconds: float) -> str:
+    """Format a time span: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def clock_time(ms: int) -> str:
+    """Format a time within a clip: ``00:01:02.400``."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}"

@@ -1,4 +1,4 @@
-"""Face regions as XMP, in the two forms that photo programs read."""
+"""Who is seen, as XMP: regions of a picture in the two forms that photo programs read, and markers of a clip."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
     bytes
         XML, UTF-8.
     """
-    root = ET.Element("x:xmpmeta", {"xmlns:x": "adobe:ns:meta/"})
-    rdf = ET.SubElement(root, "rdf:RDF", {"xmlns:rdf": _RDF})
-    about = ET.SubElement(rdf, "rdf:Description", {"rdf:about": "", **_NAMESPACES})
+    root, about = _description(_NAMESPACES)
     group = _struct(about, "mwg-rs:Regions")
     width, height = size
     _texts(
@@ -66,11 +64,46 @@ def sidecar(regions: Sequence[Region], size: tuple[int, int]) -> bytes:
                 "MPReg:PersonDisplayName": region.name,
             },
         )
+    return _checked(root)
+
+
+def markers(seen: Mapping[str, Sequence[tuple[int, int]]]) -> bytes:
+    """Make an XMP file with a track of markers for each person of a clip, as video editors read it (``xmpDM``).
+
+    Parameters
+    ----------
+    seen : mapping of name to sequence of (start, end)
+        In ms from the first frame.
+
+    Returns
+    -------
+    bytes
+        XML, UTF-8.
+    """
+    root, about = _description({"xmlns:xmpDM": "http://ns.adobe.com/xmp/1.0/DynamicMedia/"})
+    tracks = ET.SubElement(ET.SubElement(about, "xmpDM:Tracks"), "rdf:Bag")
+    for name, times in seen.items():
+        track = _struct(tracks, "rdf:li")
+        _texts(track, {"xmpDM:trackName": name, "xmpDM:frameRate": "f1000"})
+        marks = ET.SubElement(ET.SubElement(track, "xmpDM:markers"), "rdf:Seq")
+        for start, end in times:
+            told = {"startTime": start, "duration": end - start, "name": name, "type": "Comment"}
+            _texts(_struct(marks, "rdf:li"), {f"xmpDM:{tag}": text for tag, text in told.items()})
+    return _checked(root)
+
+
+def _description(namespaces: Mapping[str, str]) -> tuple[ET.Element, ET.Element]:
+    """The document, and the part of it that holds what is told."""
+    root = ET.Element("x:xmpmeta", {"xmlns:x": "adobe:ns:meta/"})
+    rdf = ET.SubElement(root, "rdf:RDF", {"xmlns:rdf": _RDF})
+    return root, ET.SubElement(rdf, "rdf:Description", {"rdf:about": "", **namespaces})
+
+
+def _checked(root: ET.Element) -> bytes:
     ET.indent(root, " ")
     data = bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
-    ET.fromstring(
-        data
-    )  # ElementTree writes what it would not read: nothing is delivered that no program can open
+    # ElementTree writes what it would not read: nothing is delivered that no program can open.
+    ET.fromstring(data)
     return data
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from facesort.core.matching import Thresholds
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
-from facesort.settings import Settings
+from facesort.settings import Clips, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Rules:
         Whether the user or a calibration set LOOSE; with `groups`, it comes from the event otherwise.
     widest_loose : float or None
         Of the pack.
+    clips : {"poster", "copy", "none"}
+        What everybody in a clip gets.
     """
 
     thresholds: Thresholds
@@ -34,6 +36,7 @@ class Rules:
     groups: bool = False
     loose_is_given: bool = True
     widest_loose: float | None = None
+    clips: Clips = "poster"
 
     def before_groups(self) -> Rules:
         """Rules for the batches of a sort: while LOOSE of the event is not known, only what is within STRICT is named.
@@ -66,4 +69,5 @@ def rules_of(settings: Settings, pack: ModelPack) -> Rules:
         matching.groups and matching.rematch,
         matching.loose is not None,
         pack.widest_loose,
+        settings.photos.clips,
     )

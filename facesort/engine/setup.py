@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facesort.errors import PackMismatchError
+from facesort.errors import GalleryError, PackMismatchError
 from facesort.faces.packs.files import is_former
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
@@ -87,4 +87,29 @@ def refuse_other_pack(store: Store, pack: ModelPack) -> None:
         raise PackMismatchError(
             f"the references in this workspace were embedded with another model pack than {pack.name!r} "
             f"({pack.pack_id[:12]}): go back to that pack in facesort.toml, or run `facesort seed --reembed`"
+        )
+
+
+def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
+    """Raise if nobody could be matched, before anything is started.
+
+    Raises
+    ------
+    GalleryError
+        If nobody is in the gallery.
+    PackMismatchError
+        If the gallery was embedded with another pack.
+    StoreLockedError
+        While a sort is running.
+    """
+    with workspace.open_store() as store:  # migrates an older database
+        refuse_gallery(store, pack)
+
+
+def refuse_gallery(store: Store, pack: ModelPack) -> None:
+    """As `check_gallery`, of an open store."""
+    refuse_other_pack(store, pack)
+    if not pack_ids(store):
+        raise GalleryError(
+            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
         )

@@ -13,6 +13,7 @@ from facesort.core.records import Detections, Face, Pixels
 from facesort.core.turns import turned_boxes, turned_points
 from facesort.faces.look import Viewer
 from facesort.faces.protocol import FaceEngine
+from facesort.pixels import Pyramid
 
 CropEncoder = Callable[[Pixels, NDArray[np.float32]], bytes]
 """Encodes a thumbnail of one face, given the image and a box in its px (see `facesort.images`)."""
@@ -20,7 +21,7 @@ CropEncoder = Callable[[Pixels, NDArray[np.float32]], bytes]
 
 def find_faces(
     engine: FaceEngine,
-    pixels: Pixels,
+    image: Pyramid,
     *,
     scale: float,
     crop: CropEncoder,
@@ -31,10 +32,10 @@ def find_faces(
 
     Parameters
     ----------
-    pixels : ndarray of shape (height, width, 3), uint8
+    image : Pyramid
         Upright sRGB, as far as its file says how it hangs; may be smaller than the photo.
     scale : float
-        Full size of the photo divided by the size of `pixels`; boxes and landmarks are multiplied by it.
+        Full size of the photo divided by the size of `image`; boxes and landmarks are multiplied by it.
     crop : callable
         Encodes the thumbnail of a face, which is upright in it.
     told, small : bool
@@ -43,10 +44,10 @@ def find_faces(
     Returns
     -------
     tuple of Face
-        Best detection score first.  Quality is measured on `pixels`, not on the full-size photo: that is what
+        Best detection score first.  Quality is measured on `image`, not on the full-size photo: that is what
         the embedding was computed from.
     """
-    viewer = Viewer(engine, pixels)
+    viewer = Viewer(engine, image)
     found, turns = _look(viewer, Sight(viewer.size, scale, told, small, engine.sure))
     faces = {
         number: face

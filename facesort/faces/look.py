@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,14 +9,10 @@ from facesort.core.looks import Look, Seen, Window
 from facesort.core.records import Detections, Pixels
 from facesort.core.turns import turned_boxes, turned_points, turned_size
 from facesort.faces.protocol import FaceEngine
+from facesort.pixels import Pyramid, averaged, turned
 
 # Of a tile: a face that is nearer to its edge goes on in the next one.
 _CUT = 0.01
-_ROTATIONS = {
-    90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
-}
 
 
 class Viewer:
@@ -25,14 +20,15 @@ class Viewer:
 
     Parameters
     ----------
-    pixels : Pixels
+    image : Pyramid
         Upright, as far as its file says how it hangs.
     """
 
-    def __init__(self, engine: FaceEngine, pixels: Pixels) -> None:
+    def __init__(self, engine: FaceEngine, image: Pyramid) -> None:
         self._engine = engine
-        self._pixels = pixels
-        self._shrunk: dict[tuple[Window, int | None], Pixels] = {}
+        self._pixels = image.pixels
+        self._parts: dict[Window, Pyramid] = {(0, 0, *self.size): image}
+        self._shrunk: dict[tuple[Window, int], Pixels] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,12 +59,18 @@ class Viewer:
         return Seen(look, Detections(boxes[whole], points[whole], found.scores[whole]))
 
     def _part(self, window: Window, edge: int | None) -> Pixels:
-        if (window, edge) not in self._shrunk:
+        if window not in self._parts:
             left, top, right, bottom = window
-            part = self._pixels[top:bottom, left:right]
-            share = 1.0 if edge is None else min(1.0, edge / max(part.shape[:2]))
-            size = max(1, round(part.shape[1] * share)), max(1, round(part.shape[0] * share))
-            self._shrunk[window, edge] = averaged(part, size)
+            self._parts[window] = Pyramid(self._pixels[top:bottom, left:right])
+        part = self._parts[window]
+        if edge is None:
+            edge = self._engine.edge
+            return part.pixels if edge is None else part.down_to(edge)
+        if (window, edge) not in self._shrunk:
+            height, width = part.pixels.shape[:2]
+            share = min(1.0, edge / max(width, height))
+            size = max(1, round(width * share)), max(1, round(height * share))
+            self._shrunk[window, edge] = averaged(part.down_to(max(size)), size)
         return self._shrunk[window, edge]
 
     def _is_whole(self, boxes: NDArray[np.float32], window: Window) -> NDArray[np.bool_]:
@@ -83,19 +85,3 @@ class Viewer:
             | ((boxes[:, 3] > bottom - margin) & (bottom < height))
         )
         return np.asarray(~cut)
-
-
-def turned(pixels: Pixels, turn: int) -> Pixels:
-    """Turn an image, by degrees clockwise; the argument itself for 0."""
-    return pixels if turn == 0 else np.asarray(cv2.rotate(pixels, _ROTATIONS[turn]), dtype=np.uint8)
-
-
-def averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Shrink to a width and height by area averaging; exact halves come first, which takes a sixth of the time."""
-    while min(pixels.shape[0] // size[1], pixels.shape[1] // size[0]) >= 2:
-        half = pixels.shape[1] // 2, pixels.shape[0] // 2
-        whole = pixels[: 2 * half[1], : 2 * half[0]]  # an odd row would rule out the fast path
-        pixels = np.asarray(cv2.resize(whole, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    if pixels.shape[1::-1] == size:
-        return pixels
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -61,6 +61,11 @@ class FaceEngine(Protocol):
         """Detection score from which a face is one, and upright if its landmarks are."""
         ...
 
+    @property
+    def edge(self) -> int | None:
+        """Long edge in px to which `detect` averages what is larger: exact halves will do; None: each pixel counts."""
+        ...
+
     def detect(self, pixels: Pixels, *, quick: bool = False) -> Detections:
         """Find the faces in one image; a quick detection enlarges a small one less, and may miss small faces."""
         ...

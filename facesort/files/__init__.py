@@ -6,17 +6,21 @@ facesort made are deleted, by the exact names it gives.  Nothing else in the pac
 """
 
 from facesort.files.durable import (
+    at_once as at_once,
     file_sha256 as file_sha256,
     publish as publish,
     replace_file as replace_file,
     replace_json as replace_json,
+    stream_synced as stream_synced,
     sync_folder as sync_folder,
+    write_anew as write_anew,
     write_synced as write_synced,
 )
 from facesort.files.handles import need_handles as need_handles
 from facesort.files.own import (
     Kind as Kind,
     NotOursError as NotOursError,
+    append_own as append_own,
     at_fault as at_fault,
     create_own as create_own,
     expect as expect,
@@ -28,3 +32,4 @@ from facesort.files.own import (
     remove_own as remove_own,
     remove_own_folder as remove_own_folder,
 )
+from facesort.files.unnamed import array_on_disk as array_on_disk

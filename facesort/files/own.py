@@ -152,7 +152,10 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def _opened(path: Path, access: int) -> int:
-    handle = os.open(path, access | _NO_WAIT | _BINARY)
+    return _regular(os.open(path, access | _NO_WAIT | _BINARY), path)
+
+
+def _regular(handle: int, path: Path) -> int:
     if not stat.S_ISREG(os.fstat(handle).st_mode):  # exchanged meanwhile
         os.close(handle)
         raise NotOursError(path, "is not a regular file")
@@ -198,6 +201,22 @@ def create_own(path: Path, *, private: bool) -> BinaryIO:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
     return os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb")
+
+
+def append_own(path: Path, *, below: Path) -> BinaryIO:
+    """Open a file of facesort's own for adding to its end; it is made if it is not there, for its owner only.
+
+    What is written at once is there as a whole, whoever else adds to it.
+
+    Raises
+    ------
+    NotOursError
+        As `open_own`.
+    """
+    _refuse_links(path, below)
+    expect(path, Kind.FILE, None)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW | _NO_WAIT | _BINARY
+    return os.fdopen(_regular(os.open(path, flags, 0o600), path), "ab", buffering=0)
 
 
 def make_own_folder(folder: Path, *, below: Path) -> None:

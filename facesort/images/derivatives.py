@@ -13,7 +13,7 @@ from PIL import Image
 
 from facesort.core.derivatives import Derivative, Format, Variant, variants_for
 from facesort.images.jpeg.codec import decode_jpeg, encode_jpeg
-from facesort.images.resize import fitted_size
+from facesort.pixels import fitted_size
 
 # AVIF: slower speeds take two to four times as long for 5 % fewer bytes, and its bytes depend on the number of threads.
 _OPTIONS: dict[Format, dict[str, Any]] = {"webp": {}, "avif": {"speed": 8, "max_threads": 1}}

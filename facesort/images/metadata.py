@@ -44,11 +44,11 @@ def captured_at(exif: Image.Exif) -> tuple[datetime | None, int | None]:
     """
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
-        spare = _offset(text(details.get(ExifTags.Base.OffsetTime)))
+        spare = utc_offset(text(details.get(ExifTags.Base.OffsetTime)))
         for time, fraction, offset in _TIMES:
             moment = _moment(text(details.get(time, exif.get(time))))
             if moment is not None:
-                own = _offset(text(details.get(offset)))
+                own = utc_offset(text(details.get(offset)))
                 return (
                     moment.replace(microsecond=_microseconds(text(details.get(fraction)))),
                     spare if own is None else own,
@@ -65,6 +65,11 @@ def camera(exif: Image.Exif) -> str:
     except DECODER_ERRORS as error:
         _log.debug("EXIF without a readable camera: %s", error)
         return ""
+    return make_and_model(make, model)
+
+
+def make_and_model(make: str, model: str) -> str:
+    """Name of a camera without repeating the make."""
     if make and model.casefold().startswith(make.split()[0].casefold()):
         return model
     return f"{make} {model}".strip()
@@ -77,19 +82,8 @@ def text(value: object) -> str:
     return value.partition("\0")[0].strip() if isinstance(value, str) else ""
 
 
-def _moment(written: str) -> datetime | None:
-    try:
-        return datetime.strptime(written[:19], "%Y:%m:%d %H:%M:%S")
-    except ValueError:  # also 0000:00:00 and blanks, from cameras whose clock is not set
-        return None
-
-
-def _microseconds(digits: str) -> int:
-    return int(digits[:6].ljust(6, "0")) if digits.isdecimal() and digits.isascii() else 0
-
-
-def _offset(written: str) -> int | None:
-    """Minutes in ``+09:00``, ``-0330`` or ``Z``."""
+def utc_offset(written: str) -> int | None:
+    """Minutes east of UTC in ``+09:00``, ``-0330`` or ``Z``."""
     if written == "Z":
         return 0
     if (match := _OFFSET.fullmatch(written)) is None:
@@ -99,3 +93,14 @@ def _offset(written: str) -> int | None:
     if int(minutes) >= 60 or offset > _WIDEST_OFFSET:
         return None
     return -offset if sign == "-" else offset
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        return datetime.strptime(written[:19], "%Y:%m:%d %H:%M:%S")
+    except ValueError:  # also 0000:00:00 and blanks, from cameras whose clock is not set
+        return None
+
+
+def _microseconds(digits: str) -> int:
+    return int(digits[:6].ljust(6, "0")) if digits.isdecimal() and digits.isascii() else 0

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from facesort.core.records import Pixels
 from facesort.images.jpeg.codec import encode_jpeg
-from facesort.images.resize import fit
+from facesort.pixels import fit
 
 OUTPUT_EDGE = 2048
 """Long edge of an output file in px."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import imagehash
 from PIL import Image
 
-from facesort.core.records import Pixels
-from facesort.images.resize import fit
+from facesort.pixels import Pyramid, fit
 
 _EDGE = 128  # px; the hash itself uses 32 x 32
 
 
-def perceptual_hash(pixels: Pixels) -> int:
+def perceptual_hash(image: Pyramid) -> int:
     """Perceptual hash of an image.
 
     Signs of the 64 lowest frequencies of the discrete cosine transform, relative to their median: Zauner,
@@ -22,4 +21,4 @@ def perceptual_hash(pixels: Pixels) -> int:
     int
         64 bits.
     """
-    return int(str(imagehash.phash(Image.fromarray(fit(pixels, _EDGE)))), 16)
+    return int(str(imagehash.phash(Image.fromarray(fit(image.down_to(_EDGE), _EDGE)))), 16)

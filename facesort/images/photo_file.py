@@ -26,6 +26,7 @@ from facesort.images.decoder_errors import DECODER_ERRORS
 from facesort.images.position import position
 from facesort.images.raster import WORKING_EDGE, Header, decode_raster, read_header
 from facesort.images.raw.photo import decode_raw, read_raw_header
+from facesort.pixels import Pyramid
 from facesort.reasons import Reason, Remark
 
 _TOO_LARGE: tuple[type[Exception], ...] = (
@@ -49,22 +50,27 @@ class LoadedPhoto:
 
     Parameters
     ----------
-    pixels : Pixels
+    image : Pyramid
         The working image: upright as far as the file says how it hangs, sRGB, read-only.  Its long edge is 2048 to
         4096 px, or the photo's if that is smaller.
     scale : float
-        Full size divided by the size of ``pixels``; at least 1.
+        Full size divided by the size of ``image``; at least 1.
     hangs : bool
         Whether the file says how the photo hangs: a camera's "as it is" counts, a missing tag does not.
     damage : str
         What people are told of a photo that was accepted although it is damaged.
     """
 
-    pixels: Pixels
+    image: Pyramid
     scale: float
     info: PhotoInfo
     hangs: bool = False
     damage: str = ""
+
+    @property
+    def pixels(self) -> Pixels:
+        """The working image, shape (height, width, 3)."""
+        return self.image.pixels
 
 
 def load_photo(
@@ -113,7 +119,7 @@ def load_photo(
             told += "; photos.accept_damaged = true takes it nevertheless"
             raise ImageError(picture.damage.reason or reason, told)
         info = replace(info, remarks=(*info.remarks, Remark.DAMAGED))
-    return LoadedPhoto(pixels, scale, info, picture.header.hangs, told)
+    return LoadedPhoto(Pyramid(pixels), scale, info, picture.header.hangs, told)
 
 
 def look_at(data: bytes, name: str, *, max_megapixels: float) -> PhotoInfo:

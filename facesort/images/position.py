@@ -1,9 +1,10 @@
-"""Read the position from EXIF.  Broken EXIF gives less information, never an error."""
+"""Read the position from EXIF or ISO 6709.  Broken EXIF gives less information, never an error."""
 
 from __future__ import annotations
 
 import logging
 import math
+import re
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -16,6 +17,10 @@ _log = logging.getLogger(__name__)
 
 _TAG = ExifTags.GPS
 _HIGHEST = 100_000  # metres; also the deepest
+# Degrees only: what else the standard allows, no camera is known to write.
+_ISO_6709 = re.compile(
+    r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?(?:CRSWGS_84)?/?", re.ASCII
+)
 _BELOW = {b"\1", b"\3", 1, 3}  # sea level or, since EXIF 3.0, the ellipsoid
 
 
@@ -34,6 +39,16 @@ def position(exif: Image.Exif) -> Position | None:
     except DECODER_ERRORS as error:
         _log.debug("EXIF without a readable position: %s", error)
         return None
+
+
+def from_iso_6709(written: str) -> Position | None:
+    """Position in ``+48.1374+011.5755+519.0/``; None if it is no such text, or was not measured."""
+    if (match := _ISO_6709.fullmatch(written)) is None:
+        return None
+    latitude, longitude, height = (float(part) if part else math.nan for part in match.groups())
+    if not (latitude or longitude) or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    return Position(latitude, longitude, height if abs(height) <= _HIGHEST else None)
 
 
 def _without_fix(tags: dict[int, Any]) -> bool:

@@ -37,9 +37,9 @@ from facesort.images.jpeg.head import with_height
 from facesort.images.jpeg.photo import decode_photo, open_jpeg
 from facesort.images.png.chunks import tidied
 from facesort.images.png.damage import examine_png, missing_rows
-from facesort.images.resize import apply_orientation
 from facesort.images.tiff.damage import tiff_damage
 from facesort.images.tiff.picture import TiffPicture
+from facesort.pixels import apply_orientation
 from facesort.reasons import Reason, Remark
 
 _log = logging.getLogger(__name__)

@@ -97,6 +97,7 @@
       if (person.href) name.href = person.href;
       add(name);
     }
+    if (photo.dataset.clip) add(`\u25b6\ufe0e ${photo.dataset.clip} of a video`);
     if (photo.dataset.time) {
       const time = document.createElement("time");
       time.textContent = photo.dataset.time;

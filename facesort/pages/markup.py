@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from facesort.core.foreign_text import html_text
-from facesort.core.words import plain, several
+from facesort.core.words import clock_time, plain, several
 from facesort.pages.records import Person, Photo
 from facesort.pages.times import Chapter, moment, short_day, weekday
 
@@ -122,13 +122,25 @@ def photo_html(photo: Photo, people: Sequence[Person], base: str) -> str:
     """A link to the first of a photo's copies, showing its smaller versions; the same without a script."""
     names = [shown_name(people[key]) for key in photo.copies]
     time = moment(photo.taken_at) if photo.taken_at is not None else ""
-    alt = f"{', '.join(names)}{', ' if time else ''}{time}"
+    at = "" if photo.at_ms is None else _at(photo.at_ms)
+    alt = ", ".join(part for part in (*names, time, at and f"from a video at {at}") if part)
+    told = f"{_told('time', time)}{_told('clip', at)}"
     full = address(next(iter(photo.copies.values())), base)
     return (
         f'<a class="photo r{_ratio(photo)}" id="p{html_text(photo.key)}" href="{full}" '
-        f'data-people="{" ".join(map(str, photo.copies))}"{f" data-time={chr(34)}{time}{chr(34)}" if time else ""}>'
+        f'data-people="{" ".join(map(str, photo.copies))}"{told}>'
         f"<picture>{_sources(photo, base)}{_image(photo, alt, full, base)}</picture></a>"
     )
+
+
+def _told(name: str, text: str) -> str:
+    return f' data-{name}="{text}"' if text else ""
+
+
+def _at(ms: int) -> str:
+    """A time within a clip, as players show it: ``1:02``."""
+    hours, minutes, seconds = map(int, clock_time(ms).partition(".")[0].split(":"))
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def _sources(photo: Photo, base: str) -> str:

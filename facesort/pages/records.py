@@ -44,6 +44,8 @@ class Photo:
         The file that each person got, by place in `Gallery.people`.
     smaller : sequence of (str, DerivedFile)
         Smaller versions, and the file of each.
+    at_ms : int or None
+        Of a clip: the frame that it is; None: it is a photo.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Photo:
     taken_at: datetime | None
     copies: Mapping[int, str]
     smaller: Sequence[tuple[str, DerivedFile]] = ()
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,9 @@
 """Validated, immutable settings, read from ``facesort.toml`` once and passed down."""
 
+from facesort.settings.cluster_address import (
+    checked_address as checked_address,
+    is_this_machine as is_this_machine,
+)
 from facesort.settings.toml_file import (
     change_sources as change_sources,
     load_settings as load_settings,
@@ -14,6 +18,7 @@ from facesort.settings.validation import (
 from facesort.settings.values import (
     Backend as Backend,
     CalibrationSettings as CalibrationSettings,
+    Clips as Clips,
     DerivativeSettings as DerivativeSettings,
     Distance as Distance,
     MatchingSettings as MatchingSettings,

@@ -51,6 +51,9 @@ def load_settings(path: Path) -> Settings:
         "sources": {name: folder / place for name, place in settings.sources.items()},
         "output": folder / settings.output,
     }
+    if (certificates := settings.run.cluster_certificates) is not None:
+        run = settings.run.model_copy(update={"cluster_certificates": folder / certificates})
+        places |= {"run": run}
     return settings.model_copy(update=places)
 
 

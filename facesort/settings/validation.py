@@ -45,6 +45,9 @@ def problems(error: ValidationError) -> list[str]:
 _OF_A_RUN = {
     "workers": "run",
     "unknown_folder": "run",
+    "cluster": "run",
+    "cluster_certificates": "run",
+    "send_files": "run",
     "strict": "matching",
     "loose": "matching",
     "margin": "matching",
@@ -69,7 +72,7 @@ def override(settings: Settings, values: Mapping[str, object]) -> Settings:
     ----------
     values : mapping
         ``workers``, ``unknown_folder``, ``strict``, ``loose``, ``margin``, ``learn``,
-        ``groups``.
+        ``groups``, ``cluster``, ``cluster_certificates``, ``send_files``.
 
     Raises
     ------

@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from facesort.settings.cluster_address import checked_address
+
 # Strict types: `strict = true` is a mistake, not a threshold of 1.0.
 Distance = Annotated[float, Field(ge=0.0, le=2.0, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Backend = Literal["auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"]
 Pairs = Literal["jpeg", "raw", "both"]
 NearDuplicates = Literal["keep", "best"]
+Clips = Literal["poster", "copy", "none"]
 DerivativeFormat = Literal["webp", "jpeg", "avif"]
 Edge = Annotated[int, Field(ge=16, le=2048, strict=True)]
 Quality = Annotated[int, Field(ge=1, le=100, strict=True)]
@@ -39,6 +42,7 @@ def checked_name(name: str) -> str:
 
 
 SourceName = Annotated[str, AfterValidator(checked_name)]
+ClusterAddress = Annotated[str, AfterValidator(checked_address)]
 
 
 class _Section(BaseModel):
@@ -111,6 +115,14 @@ class PhotoSettings(_Section):
     near_duplicates : {"keep", "best"}
         Whether everybody gets all photos of a burst that they are on, or only the best; for what leaves the output:
         exports and publishing.
+    videos : bool
+        Whether clips are sorted too.
+    samples_per_second : float
+        In how many frames of a second of a clip faces are looked for.
+    key_frames_only : bool
+        Look only at the key frames of clips instead: quick, and blind for who is seen for a second or two.
+    clips : {"poster", "copy", "none"}
+        What everybody in a clip gets: the best frame of them as a JPEG, a copy of the clip, or nothing.
     """
 
     max_megapixels: Annotated[float, Field(gt=0, le=1e6)] = 200.0
@@ -122,6 +134,10 @@ class PhotoSettings(_Section):
     auto_upright: Annotated[bool, Field(strict=True)] = False
     small_faces: Annotated[bool, Field(strict=True)] = False
     near_duplicates: NearDuplicates = "keep"
+    videos: Annotated[bool, Field(strict=True)] = False
+    samples_per_second: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    key_frames_only: Annotated[bool, Field(strict=True)] = False
+    clips: Clips = "poster"
 
 
 class SeedSettings(_Section):
@@ -154,11 +170,20 @@ class RunSettings(_Section):
     backend : {"auto", "onnxruntime", "openvino", "cuda", "coreml", "directml"}
         Runs the recogniser of an InsightFace pack; ``auto`` takes OpenVINO where it is installed, faster and as good,
         and what is asked for by name is never replaced by another.
+    cluster : str or None
+        Address of a scheduler, ``tls://host:8786``: its workers analyse the photos; None: processes on this machine.
+    cluster_certificates : Path or None
+        Folder with ``ca.pem`` and ``client.pem``, for an address with ``tls://``.
+    send_files : bool
+        Whether workers that have no source are sent the photos.
     """
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     unknown_folder: bool = False
     backend: Backend = "auto"
+    cluster: ClusterAddress | None = None
+    cluster_certificates: Path | None = None
+    send_files: Annotated[bool, Field(strict=True)] = False
 
 
 class PrivacySettings(_Section):

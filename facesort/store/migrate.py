@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 _RECORD = "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name VARCHAR NOT NULL)"
 
 
-def _steps() -> list[tuple[int, str, str]]:
+def _steps(folder: str = "migrations") -> list[tuple[int, str, str]]:
     """Version, name and SQL of every migration, in order."""
     found = []
-    for entry in files("facesort.store").joinpath("migrations").iterdir():
+    for entry in files("facesort.store").joinpath(folder).iterdir():
         match = re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name)
         if match:
             found.append((int(match[1]), match[2], entry.read_text(encoding="utf-8")))
@@ -93,6 +93,26 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> bool:
     return bool(found)
 
 
+def migrate_to_newest(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
+    """Bring a database that is no workspace's to the newest schema of a folder of migrations in this room.
+
+    Raises
+    ------
+    SchemaVersionError
+        If a newer facesort wrote it.
+    """
+    _carry_out(connection, _RECORD)
+    rows = connection.execute("SELECT version FROM schema_migration").fetchall()
+    current, steps = max((version for (version,) in rows), default=0), _steps(folder)
+    if current > steps[-1][0]:
+        raise SchemaVersionError(
+            f"a newer facesort wrote it (schema {current}, this one knows {steps[-1][0]}): upgrade facesort"
+        )
+    for version, name, sql in steps:
+        if version > current:
+            _apply(connection, version, name, sql)
+
+
 def _old(current: int) -> OldSchemaError:
     return OldSchemaError(
         f"an older facesort wrote the workspace (schema {current}, this one needs {newest_version()}), "
@@ -117,7 +137,8 @@ def _checked_version(connection: duckdb.DuckDBPyConnection, found: frozenset[Ent
     if not found:
         return 0
     record = [e for e in found if (e.schema, e.name) == ("main", "schema_migration")]
-    refuse_other(frozenset(record), frozenset(e for e in _ours(1) if e.name == "schema_migration"))
+    ours = _ours(newest_version())  # made anyway, and the record is the same in every version
+    refuse_other(frozenset(record), frozenset(e for e in ours if e.name == "schema_migration"))
     # All rows, here and elsewhere: what is not fetched to its end keeps the connection busy.
     rows = connection.execute(
         "SELECT version, name FROM main.schema_migration LIMIT 1000"

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.foreign_text import csv_text
-from facesort.errors import StoreError
-from facesort.files import Kind, kind_of
+from facesort.core.records import in_memory
+from facesort.errors import StoreError, because
+from facesort.files import Kind, array_on_disk, kind_of
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
 from facesort.store.trouble import (
     explained,
@@ -48,9 +49,9 @@ _CONFIG: dict[str, Any] = {
     # Embeddings and JPEGs do not get smaller; and so it can be searched for what was erased.
     "force_compression": "uncompressed",
 }
+_STREAMED = 2000  # rows that are in memory at a time
 _PHOTOS_PER_THREAD = 50_000  # below that, sharing a question out takes longer than answering it
-# Whatever a database holds, it changes no other setting; access to other files can only be turned off.
-_LOCKED = _CONFIG | {
+LOCKED = _CONFIG | {
     "threads": 1,
     "allowed_configs": [
         "memory_limit",
@@ -62,6 +63,7 @@ _LOCKED = _CONFIG | {
     ],
     "lock_configuration": True,
 }
+"""Whatever a database holds, it changes no other setting; access to other files can only be turned off."""
 
 
 _NO_EMBEDDINGS = (
@@ -74,8 +76,8 @@ _NO_EMBEDDINGS = (
 _looked_at: dict[Path, tuple[int, ...] | None] = {}
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Changes whenever a database does; None while there is a log beside it."""
+def stamp_of(path: Path) -> tuple[int, ...] | None:
+    """What changes whenever a database does; None while there is a log beside it, or no database."""
     if os.path.exists(f"{path}.wal") or not path.exists():
         return None
     at = path.stat()
@@ -92,15 +94,22 @@ def vector(data: bytes | bytearray | memoryview) -> NDArray[np.float32]:
     return np.frombuffer(bytes(data), dtype="<f4").astype(np.float32)
 
 
-def vectors(stored: Sequence[bytes | bytearray | memoryview]) -> NDArray[np.float32]:
+def vectors(
+    stored: Sequence[bytes | bytearray | memoryview], dim: int | None = None
+) -> NDArray[np.float32]:
     """float32 array of the embeddings of one model pack; shape (n, dim).
+
+    Parameters
+    ----------
+    dim : int, optional
+        Of others of the pack.
 
     Raises
     ------
     StoreError
         If they are not equally long, or one has no direction.
     """
-    sizes = {len(data) for data in stored}
+    sizes = {len(data) for data in stored} | (set() if dim is None else {4 * dim})
     if len(sizes) > 1 or any(size == 0 or size % 4 for size in sizes):
         raise StoreError(_NO_EMBEDDINGS)
     found = vector(b"".join(stored)).reshape(len(stored), max(sizes, default=0) // 4)
@@ -152,10 +161,10 @@ class Store:
         if path is not None:
             _refuse_what_is_no_file(path)
             refuse_without_handles()
-            unchanged = _stamp(path) is not None and _stamp(path) == _looked_at.get(path)
+            unchanged = stamp_of(path) is not None and stamp_of(path) == _looked_at.get(path)
         # Before anything of it is read: opening a database replays its log.
         new = path is None or beside is not None  # and so holds nothing of anybody else's
-        config = _LOCKED | {"enable_external_access": new}
+        config = LOCKED | {"enable_external_access": new}
         try:
             connection = duckdb.connect(
                 ":memory:" if path is None else str(path), read_only=read_only, config=config
@@ -192,7 +201,7 @@ class Store:
                 self._connection.execute(f"DROP TABLE {table}")
         self._connection.close()
         if self._path is not None:
-            _looked_at[self._path] = _stamp(self._path)
+            _looked_at[self._path] = stamp_of(self._path)
 
     def __enter__(self) -> Self:
         """Return the store itself, which stays open until the outermost block ends."""
@@ -242,13 +251,18 @@ class Store:
             self._connection.execute("ROLLBACK")
 
     @contextmanager
-    def materialized(self, view: str) -> Iterator[None]:
-        """Evaluate a view once, for all questions inside; nothing may be written there.
+    def materialized(self, view: str, columns: str = "*") -> Iterator[None]:
+        """Evaluate a view once, for all questions inside and views that are made of it; nothing may be written there.
 
-        Planning a view takes longer than evaluating it, unless there are very many faces.
+        Parameters
+        ----------
+        columns : str
+            Those that are asked for, as after ``SELECT``.
         """
         # What is temporary is found before what is stored.
-        self._connection.execute(f"CREATE TEMP TABLE {view} AS FROM {view}")
+        sql = f"CREATE TEMP TABLE {view} AS SELECT {columns} FROM {view}"  # noqa: S608
+        with trouble_explained():
+            self._connection.execute(sql)
         try:
             yield
         finally:
@@ -269,10 +283,41 @@ class Store:
         with trouble_explained():
             return self._connection.execute(sql, list(parameters)).fetchall()
 
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """As `rows`, a few at a time; nothing else may be asked before the last one."""
+        with trouble_explained():
+            found = self._connection.execute(sql, list(parameters))
+            while some := found.fetchmany(_STREAMED):
+                yield from some
+
     def committed(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As `rows`, of what was there before the open transaction changed it."""
         with trouble_explained(), closing(self._connection.cursor()) as outside:
             return outside.execute(sql, list(parameters)).fetchall()
+
+    def columns(self, sql: str, parameters: Sequence[Any] = ()) -> list[NDArray[Any]]:
+        """All columns of a query whose values are numbers, none of them missing: a tenth of the memory of `rows`."""
+        with trouble_explained():
+            return list(self._connection.execute(sql, list(parameters)).fetchnumpy().values())
+
+    def room(self, rows: int, columns: int) -> NDArray[np.float32]:
+        """Make an array on the disk of the database, which may be larger than memory.
+
+        Raises
+        ------
+        StoreError
+            If the disk has no room for it.
+        """
+        if self._path is None:
+            return in_memory(rows, columns)
+        try:
+            return array_on_disk(self._path.parent, rows, columns)
+        except OSError as error:
+            size = rows * columns * 4 / 1e9
+            raise StoreError(
+                f"the faces need {size:.1f} GB beside the workspace's database for a while, which cannot be had "
+                f"{because(error)}, and run the command again; nothing is lost"
+            ) from error
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """First column of the first row; None if there is no row."""
@@ -344,14 +389,14 @@ class Store:
             finally:
                 outside.execute("RESET threads")
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
         """Insert many rows at once.
 
         Parameters
         ----------
         table : str
             Name of a table of the schema.
-        columns : mapping of column name to equally long sequences
+        columns : mapping of column name to equally long sequences, or arrays of numbers
             Column-wise: DuckDB reads NumPy's arrays five times as fast as lists (whose bytes it escapes), and lists
             ten times as fast as a row at a time.
         """
@@ -365,11 +410,14 @@ class Store:
         sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming"  # noqa: S608
         # As objects: NumPy's own strings are padded, and its bytes lose the zeros at their end.
         arrays = {
-            name: np.fromiter(values, dtype=object, count=len(values))
+            name: values
+            if isinstance(values, np.ndarray)
+            else np.fromiter(values, dtype=object, count=len(values))
             for name, values in columns.items()
         }
-        self._connection.register("incoming", arrays)
         try:
+            with trouble_explained():
+                self._connection.register("incoming", arrays)
             self.rows(sql)
         finally:
             # A transaction that failed takes it along, and the error of what failed is the one to tell.

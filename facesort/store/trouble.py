@@ -40,6 +40,8 @@ _SHORT_OF_MEMORY = (
     f"It is the memory that is short: {FREE_MEMORY}, and run the command again; if it says so again, please report it. "
     "What was committed is not affected"
 )
+# Of Ctrl-C: within a query, or while it reads Python's values.
+_INTERRUPTED = r"^Query interrupted|^INTERRUPT Error|\bKeyboardInterrupt: "
 
 
 def refuse_without_handles() -> None:
@@ -65,7 +67,10 @@ def is_damage(error: duckdb.Error) -> bool:
 
 @contextmanager
 def trouble_explained() -> Iterator[None]:
-    """Turn what is wrong with disk, memory or database into a sentence; errors in our own SQL stay what they are."""
+    """Turn what is wrong with disk, memory or database into a sentence; errors in our own SQL stay what they are.
+
+    Ctrl-C within a query is a KeyboardInterrupt, as anywhere else.
+    """
     try:
         yield
     except duckdb.ConstraintException as error:  # facesort gives no id twice
@@ -80,8 +85,11 @@ def trouble_explained() -> Iterator[None]:
         if not re.search(_NOT_WRITTEN, str(error)):
             raise
         raise _trouble(error) from error
-    except duckdb.Error as error:  # a wrong checksum has no class of its own
-        if not is_damage(error):
+    except (duckdb.Error, RuntimeError) as error:
+        if re.search(_INTERRUPTED, str(error)):
+            raise KeyboardInterrupt from error
+        # A wrong checksum has no class of its own.
+        if not isinstance(error, duckdb.Error) or not is_damage(error):
             raise
         raise _trouble(error) from error
 

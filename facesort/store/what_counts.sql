@@ -27,22 +27,35 @@ SELECT b.batch_id, b.kind, coalesce(max(r.run_id), (SELECT min(l.run_id) FROM ru
                                     (SELECT max(run_id) FROM run)) AS run_id
 FROM batch b LEFT JOIN run_batch r USING (batch_id) GROUP BY b.batch_id, b.kind;
 
+CREATE OR REPLACE VIEW in_shot AS           -- the shot of each photo; a clip of it is the movie of a Live Photo
+SELECT photo_id, shot_id, c.photo_id IS NOT NULL AS is_clip FROM photo p LEFT JOIN clip c USING (photo_id);
+
 -- The inputs ------------------------------------------------------------------------------------------------------
 
+CREATE OR REPLACE MACRO awaits(outcome, is_track) AS outcome = 'loose' AND is_track;   -- a yes, before anybody gets a copy
+
 CREATE OR REPLACE MACRO decision_until(until_run) AS TABLE    -- one row per face: the machine's newest decision
+WITH counted AS NOT MATERIALIZED (
+    FROM decision
+    WHERE until_run IS NULL OR batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
+), again AS (                               -- few faces: a decision that has not changed is not stored again
+    SELECT face_id, max(round) AS round FROM counted WHERE round > 0 GROUP BY face_id
+)
 SELECT f.face_id, f.photo_id, f.quality, d.round, d.batch_id, d.outcome, d.reason, d.person_id, d.distance,
-       d.nearest_id, d.runner_up_id, d.runner_up_distance, d.group_distance, d.group_faces
+       d.nearest_id, d.runner_up_id, d.runner_up_distance, d.group_distance, d.group_faces,
+       awaits(d.outcome, t.face_id IS NOT NULL) AS awaits
 FROM face f
-JOIN decision d ON d.face_id = f.face_id
-WHERE until_run IS NULL OR d.batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
--- By the photo too, so that a question about some photos reads only theirs.
-QUALIFY row_number() OVER (PARTITION BY f.photo_id, f.face_id ORDER BY d.round DESC) = 1;
+JOIN counted d ON d.face_id = f.face_id
+LEFT JOIN again a ON a.face_id = d.face_id
+LEFT JOIN track t ON t.face_id = f.face_id
+WHERE d.round = coalesce(a.round, 0);
 
 CREATE OR REPLACE MACRO result_until(until_run) AS TABLE      -- one row per photo that was decided itself, or nulls
-SELECT p.* EXCLUDE (decided_as), r.batch_id, r.status, r.reason, r.detail FROM photo p LEFT JOIN (
-    FROM result r WHERE until_run IS NULL OR r.batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
-    QUALIFY r.batch_id = max(r.batch_id) OVER (PARTITION BY r.photo_id)
-) r USING (photo_id)
+WITH counted AS NOT MATERIALIZED (
+    FROM result WHERE until_run IS NULL OR batch_id IN (SELECT batch_id FROM batch_run WHERE run_id <= until_run)
+), newest AS (SELECT photo_id, max(batch_id) AS batch_id FROM counted GROUP BY photo_id)
+SELECT p.* EXCLUDE (decided_as), r.batch_id, r.status, r.reason, r.detail
+FROM photo p LEFT JOIN (FROM counted JOIN newest USING (photo_id, batch_id)) r USING (photo_id)
 WHERE p.decided_as = p.photo_id;
 
 CREATE OR REPLACE VIEW held AS              -- one row per file: the content that it holds, as far as it was read
@@ -121,7 +134,8 @@ SELECT d.* REPLACE (
            CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN 'confirmed_by_user' WHEN 'no' THEN 'rejected_by_user'
                 ELSE d.reason END AS reason,
            CASE coalesce(y.answer, n.answer) WHEN 'yes' THEN y.person_id WHEN 'no' THEN NULL
-                ELSE if(d.person_id IS NULL, NULL, coalesce(e.current_id, d.person_id)) END AS person_id),
+                ELSE if(d.person_id IS NULL, NULL, coalesce(e.current_id, d.person_id)) END AS person_id,
+           d.awaits AND coalesce(y.answer, n.answer) IS NULL AS awaits),
        coalesce(y.answer, n.answer) IS NOT NULL AS by_user
 FROM query_table(decided) d
 -- Of a group in doubt, the person it may be: a no settles that too.
@@ -129,26 +143,32 @@ LEFT JOIN everyone e ON e.person_id = if(d.reason = 'group_in_doubt', d.nearest_
 LEFT JOIN yes y ON y.face_id = d.face_id
 LEFT JOIN no n ON n.face_id = d.face_id AND n.person_id = e.current_id;
 
-CREATE OR REPLACE MACRO standing(named, withheld) AS          -- of a photo with faces: its status and reason
+CREATE OR REPLACE MACRO standing(named, withheld, awaited) AS -- of a photo with faces: its status and reason
 CASE WHEN withheld THEN {'status': 'unknown', 'reason': 'do_not_deliver'}
      WHEN named THEN {'status': 'matched', 'reason': NULL}
+     WHEN awaited THEN {'status': 'unknown', 'reason': 'awaits_review'}
      ELSE {'status': 'unknown', 'reason': 'only_unknown_faces'} END;
 
 CREATE OR REPLACE MACRO standing_of(faces, withheld) AS TABLE       -- one row per photo that has faces
 SELECT photo_id, s.status AS status, s.reason AS reason FROM (
-    SELECT f.photo_id, standing(bool_or(f.person_id IS NOT NULL), bool_or(w.person_id IS NOT NULL)) AS s
+    SELECT f.photo_id, standing(bool_or(f.person_id IS NOT NULL AND NOT f.awaits), bool_or(w.person_id IS NOT NULL),
+                                bool_or(f.awaits)) AS s
     FROM query_table(faces) f LEFT JOIN query_table(withheld) w ON w.person_id = f.person_id
     GROUP BY f.photo_id
 );
 
 -- Whose copies are right: everyone's in the photo, or else (person_id is NULL) that in the folder of unknown faces.
 -- Persons who were removed from the gallery get no new ones: they have no folder any more.
-CREATE OR REPLACE MACRO wanted_copy_of(faces, standings) AS TABLE
-SELECT f.photo_id, f.person_id, p.folder, p.person_id IS NULL AS removed, min(f.face_id) AS first_face_id
-FROM query_table(faces) f JOIN query_table(standings) s USING (photo_id)
-LEFT JOIN person p ON p.person_id = f.person_id
-WHERE s.status = 'matched' AND f.person_id IS NOT NULL GROUP BY f.photo_id, f.person_id, p.folder, p.person_id
-UNION ALL SELECT photo_id, NULL, NULL, false, 0 FROM query_table(standings) WHERE reason = 'only_unknown_faces';
+-- Nor does the movie of a Live Photo go to those who get its picture (`doubled`).
+CREATE OR REPLACE MACRO wanted_copy_of(faces, standings, shots) AS TABLE
+SELECT c.*, s.is_clip AND bool_or(NOT s.is_clip) OVER (PARTITION BY s.shot_id, c.person_id) AS doubled FROM (
+    SELECT f.photo_id, f.person_id, p.folder, p.person_id IS NULL AS removed, min(f.face_id) AS first_face_id
+    FROM query_table(faces) f JOIN query_table(standings) s USING (photo_id)
+    LEFT JOIN person p ON p.person_id = f.person_id
+    WHERE s.status = 'matched' AND f.person_id IS NOT NULL AND NOT f.awaits
+    GROUP BY f.photo_id, f.person_id, p.folder, p.person_id
+    UNION ALL SELECT photo_id, NULL, NULL, false, 0 FROM query_table(standings) WHERE reason = 'only_unknown_faces'
+) c JOIN query_table(shots) s USING (photo_id);
 
 -- What counts now, and what counted then --------------------------------------------------------------------------
 
@@ -156,10 +176,8 @@ CREATE OR REPLACE MACRO face_state_until(until_run, until_time) AS TABLE
 WITH decided AS (FROM decision_until(until_run)), answered AS (FROM answer_until(until_time))
 FROM face_state_of('decided', 'answered');
 
-CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE   -- one row per photo that was decided itself
-WITH faces AS (FROM face_state_until(until_run, until_time)),
-withheld AS (FROM withheld_until(until_time)),
-standings AS (FROM standing_of('faces', 'withheld'))
+CREATE OR REPLACE MACRO photo_state_of(faces, withheld, until_run) AS TABLE   -- one row per photo that was decided itself
+WITH standings AS (FROM standing_of(faces, withheld))
 SELECT r.photo_id, l.file_id, l.source, l.path, l.size, l.present, r.batch_id,
        CASE WHEN l.waits AND until_run IS NULL THEN 'pending'
             WHEN r.status IN ('matched', 'unknown') THEN coalesce(s.status, r.status)
@@ -176,10 +194,15 @@ JOIN source o ON o.name = l.source
 LEFT JOIN clock own ON own.source_id = o.source_id AND own.camera = r.camera AND own.camera <> ''
 LEFT JOIN clock every ON every.source_id = o.source_id AND every.camera = '';
 
+CREATE OR REPLACE MACRO photo_state_until(until_run, until_time) AS TABLE
+WITH faces AS (FROM face_state_until(until_run, until_time)), withheld_then AS (FROM withheld_until(until_time))
+FROM photo_state_of('faces', 'withheld_then', until_run);
+
 CREATE OR REPLACE VIEW settled_answer AS FROM settled_answer_of('answer');
 CREATE OR REPLACE VIEW face_decision AS FROM decision_until(NULL);
 CREATE OR REPLACE VIEW face_state AS FROM face_state_until(NULL, NULL);
-CREATE OR REPLACE VIEW photo_state AS FROM photo_state_until(NULL, NULL);
+CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
+CREATE OR REPLACE VIEW photo_state AS FROM photo_state_of('face_state', 'withheld', NULL);
 
 -- One row per file that is there: their statuses add up.  One file stands for each photo, or shot; others are duplicates.
 CREATE OR REPLACE VIEW file_state AS
@@ -209,11 +232,9 @@ CREATE OR REPLACE VIEW absent_photo AS      -- one row per photo, or file that w
 SELECT arg_max(source, file_id) AS source, if(bool_or(state = 'gone'), 'gone', 'replaced') AS state FROM held
 GROUP BY coalesce(decided_as, -file_id) HAVING bool_and(state <> 'present');
 
-CREATE OR REPLACE VIEW withheld AS FROM withheld_until(NULL);
-
 CREATE OR REPLACE VIEW erased_standing AS   -- photos that had faces until all of them were erased
 SELECT photo_id, s.status AS status, s.reason AS reason
-FROM (FROM result_until(NULL) ANTI JOIN face USING (photo_id)) r, (SELECT standing(false, false) AS s)
+FROM (FROM result_until(NULL) ANTI JOIN face USING (photo_id)) r, (SELECT standing(false, false, false) AS s)
 WHERE r.reason = 'only_unknown_faces' OR r.status = 'failed' AND r.photo_id IN (SELECT photo_id FROM write);
 
 CREATE OR REPLACE VIEW photo_standing AS FROM standing_of('face_state', 'withheld') UNION ALL FROM erased_standing;
@@ -223,7 +244,7 @@ WITH faces AS MATERIALIZED (FROM face_state),
 standings AS MATERIALIZED (
     FROM (FROM standing_of('faces', 'withheld') UNION ALL FROM erased_standing) ANTI JOIN superseded USING (photo_id)
 )
-FROM wanted_copy_of('faces', 'standings');
+FROM wanted_copy_of('faces', 'standings', 'in_shot');
 
 -- As people look at it ----------------------------------------------------------------------------------------------
 
@@ -235,7 +256,7 @@ WITH shown AS (
     SELECT s.face_id, s.photo_id, p.person_id, p.name AS person, u.name AS runner_up, s.outcome, s.reason,
            CASE WHEN s.person_id IS NULL OR m.current_id = s.person_id THEN s.distance
                 WHEN u.current_id = s.person_id THEN s.runner_up_distance END AS distance,
-           s.runner_up_distance, s.quality, s.by_user, u.current_id AS runner_up_id,
+           s.runner_up_distance, s.quality, s.by_user, s.awaits, u.current_id AS runner_up_id,
            m.current_id AS candidate_id, n.name AS nearest, s.person_id AS effective_id, s.round,
            d.outcome AS decided_outcome, d.reason AS decided_reason,
            if(d.person_id IS NULL, NULL, coalesce(m.current_id, d.person_id)) AS decided_id,
@@ -254,7 +275,7 @@ SELECT f.face_id, f.photo_id, p.source, p.path, f.person, f.runner_up, f.outcome
        EXISTS (FROM reference r WHERE r.face_id = f.face_id AND r.person_id = f.person_id) AS reference,
        f.person_id, f.by_user, f.candidate_id, f.runner_up_id, f.nearest, f.effective_id, f.round,
        f.decided_outcome, f.decided_reason, f.decided_id,
-       f.in_group.distance AS group_distance, f.in_group.faces AS group_faces
+       f.in_group.distance AS group_distance, f.in_group.faces AS group_faces, f.awaits
 FROM shown f JOIN place p USING (photo_id)
 LEFT JOIN settled_answer a ON a.face_id = f.face_id
      AND a.person_id = if(f.reason = 'group_in_doubt', f.candidate_id, f.person_id);

@@ -10,6 +10,7 @@ It contains biometric data, so only its owner can read it.  Layout::
     ├── packs/            model packs of this workspace, if any
     ├── derivatives/      smaller versions of what is delivered, and pictures of the persons
     ├── staging/          output JPEGs of the batch that is being committed
+    ├── clips/            parts of the clips that are being analysed
     ├── state/            progress, readable while a sort holds the database
     ├── sort.lock         held by the process that sorts
     └── publish.lock      held by the process that publishes
@@ -25,6 +26,7 @@ from facesort.workspace.foreign import leave_alone as leave_alone, unwritable as
 from facesort.workspace.opening import (
     RESTORING as RESTORING,
     create_workspace as create_workspace,
+    is_workspace as is_workspace,
     open_workspace as open_workspace,
 )
 from facesort.workspace.workspace import Workspace as Workspace

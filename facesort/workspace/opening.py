@@ -80,6 +80,11 @@ def create_workspace(root: Path, settings: Settings) -> Workspace:
     return workspace
 
 
+def is_workspace(root: Path) -> bool:
+    """Whether a workspace was made there."""
+    return kind_of(root / "facesort.toml") is not None
+
+
 def open_workspace(root: Path) -> Workspace:
     """Open an existing workspace.
 
@@ -92,7 +97,7 @@ def open_workspace(root: Path) -> Workspace:
     """
     root = root.absolute()
     _refuse_unfinished(root)
-    if kind_of(root / "facesort.toml") is None:
+    if not is_workspace(root):
         raise WorkspaceError(
             f"{root} is not a workspace: make one with `facesort init -w {root} --source PHOTOS --output SORTED`"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -74,9 +75,19 @@ class Workspace:
         return self.root / "staging"
 
     @property
+    def clips(self) -> Path:
+        """Parts of clips that are being analysed."""
+        return self.root / "clips"
+
+    @property
     def derivatives(self) -> Path:
         """Smaller versions of what is delivered, by content."""
         return self.root / "derivatives"
+
+    @property
+    def mark(self) -> str:
+        """Part of the names of its unfinished copies in the output."""
+        return "." + hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
 
     @property
     def state(self) -> Path:

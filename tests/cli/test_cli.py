@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from synthetic_event import tree, write_photo
 
 from facesort.cli import cli
 from facesort.cli.terminal import command
+from facesort.engine.cluster.members import Member
 from facesort.engine.job.progress import Progress
 from facesort.store.queries import reports
 from facesort.workspace import open_workspace
@@ -209,7 +211,7 @@ def test_watching_shows_how_the_folders_of_persons_fill(
     assert run("seed", "-w", workspace, "Ada {x}", reference).exit_code == 0
     opened, terminal = open_workspace(workspace), Terminal()
     with opened.open_store() as store:  # as a sort does
-        progress = Progress(opened.state, reports.counts(store), run_id=1)
+        progress = Progress(opened.state, reports.counts(store), 1, lambda: [Member("office-1", 2)])
         progress.write("running")
 
         def pause(_: float) -> None:
@@ -223,6 +225,32 @@ def test_watching_shows_how_the_folders_of_persons_fill(
 
     bars = re.findall(r"Ada \{x\} [^\r\n]* (\d+)", terminal.getvalue())
     assert sorted(set(bars)) == ["0", "1", "2"]
+    assert "office-1: 2 processes" in terminal.getvalue()
+
+
+def test_a_status_shows_the_workers_of_a_cluster_and_who_was_refused(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_workspace(workspace)
+    members = [
+        Member("office-1 (10.0.0.1)", processes=8, photos=1203, images_per_second=7.9),
+        Member("office-2 (10.0.0.2)", processes=1, left=True),
+        Member("office-3\x1b[31m (10.0.0.3)", refused="it has another model pack"),
+    ]
+    with opened.open_store() as store:  # as a sort does
+        progress = Progress(opened.state, reports.counts(store), run_id=1, workers=lambda: members)
+        progress.write("running")
+        shown = json.loads(run("status", "-w", workspace, "--json").stdout)
+        monkeypatch.setattr(time, "sleep", lambda _: progress.write("finished"))
+        done = run("status", "-w", workspace, "--watch")
+
+    assert shown["workers"] == [asdict(member) for member in members]
+    said = [
+        "office-1 (10.0.0.1): 8 processes, 1,203 photos, 7.9 images/s",
+        "office-2 (10.0.0.2): 1 process, has left",
+        r"office-3\x1b[31m (10.0.0.3) was refused: it has another model pack",
+    ]
+    assert [line[14:] for line in done.stdout.splitlines() if line.startswith("worker ")] == said
 
 
 def test_some_photos_failed_is_exit_code_3(

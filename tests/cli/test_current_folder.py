@@ -61,6 +61,14 @@ VERBS: dict[str, tuple[str, int]] = {
     "deliver": ("deliver -w {hot} Ada --no", 0),
     "backup": ("backup -w {hot} {new}", 0),
     "restore": ("restore -w {new} {archive}", 0),
+    # It ends, since no machine here has this address.
+    "serve": ("serve -w {hot} --data {new} --bind 192.0.2.7 --behind-proxy --host here", 1),
+    "cluster start": ("cluster start --bind 192.0.2.7", 1),  # others could reach it
+    "worker": ("worker tls://nowhere --source {source} --pack synthetic --certificates {new}", 1),
+    "cluster certificates": ("cluster certificates {new}", 0),
+    "collections import": ("collections import {hot} --data {new}", 0),
+    "collections list": ("collections list --data {new}", 0),
+    "collections delete": ("collections delete nothing --yes --data {new}", 1),
 }
 
 

@@ -10,14 +10,12 @@ from event_of_cameras import DAY, Event, programme, round_of_tables
 from hypothesis import given, strategies as st
 
 from facesort.core.clocks import (
-    MAX_OFFSET,
     MIN_EVIDENCE,
     CameraPhotos,
     clock_offset,
-    offset_text,
-    parse_offset,
     suggest_offsets,
 )
+from facesort.core.offsets import MAX_OFFSET, offset_text, parse_offset
 from facesort.errors import SettingsError
 
 HOUR = 3600.0

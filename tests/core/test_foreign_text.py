@@ -168,7 +168,8 @@ def test_the_manifest_names_every_file(tmp_path: Path) -> None:
         (r"\bimport csv\b|csv\.writer|write_csv", "core/foreign_text.py"),
         (r"\bhtml\.escape|from html import", "core/foreign_text.py"),
         (r"click\.s?echo|tqdm\.write", "cli/terminal.py"),
-        (r"logging\.Formatter", "lab/shared/log_lines.py"),
+        # The service's log is JSON, whose encoder escapes.
+        (r"logging\.Formatter", "lab/shared/log_lines.py serve/watch/logs.py"),
         (r"ElementTree", "core/xmp.py"),
     ],
 )
@@ -179,4 +180,4 @@ def test_no_text_goes_past_its_function(checkout: Path, what: str, where: str) -
         for path in package.rglob("*.py")
         if re.search(what, path.read_text(encoding="utf-8"))
     }
-    assert found == {where}
+    assert found == set(where.split())

@@ -23,6 +23,7 @@ from facesort.core.groups.threshold import (
     given_threshold,
 )
 from facesort.core.matching import Decision, Thresholds
+from facesort.core.sightings import Sightings
 from facesort.reasons import FaceReason, Outcome
 
 DIM = 64
@@ -49,7 +50,7 @@ def event(
     person = np.tile(np.arange(people), each)
     faces = unit(centres[person] + 0.6 * rng.standard_normal((len(person), DIM)))
     references = unit(centres + 0.3 * rng.standard_normal((people, DIM)))
-    photos = np.arange(len(person)) // per_photo
+    photos = Sightings.of_photos(np.arange(len(person)) // per_photo)
     if repeated:
         faces[1::2] = faces[::2]  # everybody beside a mirror
     order = rng.permutation(len(person))
@@ -99,10 +100,12 @@ def test_a_person_under_two_names_is_no_stranger_to_the_other(names: int, floor:
     faces = unit(np.repeat(centres, 12, axis=0) + 0.6 * rng.standard_normal((120, DIM)))
     of = np.concatenate([np.arange(10), np.zeros(names - 1, np.int64)])
     references = unit(centres[of] + 0.6 * rng.standard_normal((len(of), DIM)))
-    linkage = link(faces, np.arange(120), references, order=np.arange(120), lowest=0.2)
+    linkage = link(
+        faces, Sightings.of_photos(np.arange(120)), references, order=np.arange(120), lowest=0.2
+    )
     assert len({int(person) for person in linkage.person[:12]}) > 1  # its photos are divided
     found = event_threshold(
-        faces, np.arange(120), references, linkage,
+        faces, Sightings.of_photos(np.arange(120)), references, linkage,
         order=np.arange(120), quality=np.ones(120), strict=0.8, loose=1.0, floor=1.1,
     )  # fmt: skip
     assert found.decided_by == floor
@@ -123,9 +126,11 @@ def test_few_who_are_named_in_the_end_are_no_reason_for_the_packs_own_loose() ->
     crowd = rng.standard_normal((9, DIM)) + 1.6 * rng.standard_normal(DIM)
     faces = unit(np.tile(crowd, (8, 1)) + 1.2 * rng.standard_normal((72, DIM)))
     references = unit(crowd[:3] + 0.3 * rng.standard_normal((3, DIM)))
-    linkage = link(faces, np.arange(72), references, order=np.arange(72), lowest=0.2)
+    linkage = link(
+        faces, Sightings.of_photos(np.arange(72)), references, order=np.arange(72), lowest=0.2
+    )
     found = event_threshold(
-        faces, np.arange(72), references, linkage,
+        faces, Sightings.of_photos(np.arange(72)), references, linkage,
         order=np.arange(72), quality=np.ones(72), strict=0.8, loose=1.0, floor=1.1,
     )  # fmt: skip
     assert found.faces < 20
@@ -137,17 +142,18 @@ def test_faces_of_one_photo_raise_it_where_persons_are_too_few() -> None:
     rng = np.random.default_rng(0)
     crowd = rng.standard_normal((30, DIM)) + 1.0 * rng.standard_normal(DIM)
     faces = unit(crowd[np.arange(300) % 30] + 0.4 * rng.standard_normal((300, DIM)))
-    references, photos, order = unit(crowd[:2]), np.arange(300) // 3, np.arange(300)
+    references, order = unit(crowd[:2]), np.arange(300)
+    photos = Sightings.of_photos(np.arange(300) // 3)
     linkage = link(faces, photos, references, order=order, lowest=0.2)
 
     def found(**more: object) -> EventThreshold:
-        given = {"photo_ids": photos, "quality": np.ones(300)} | more
+        given = {"sightings": photos, "quality": np.ones(300)} | more
         return event_threshold(
             faces, references=references, linkage=linkage, order=order, strict=0.8, loose=1.0,
             **given,  # type: ignore[arg-type]
         )  # fmt: skip
 
-    together, apart = found(), found(photo_ids=np.arange(300))
+    together, apart = found(), found(sightings=Sightings.of_photos(np.arange(300)))
     assert (together.decided_by, apart.decided_by) == ("impostor_pairs", "too_few")
     assert together.pairs >= MIN_PAIRS
     assert apart.loose == 1.0 > together.loose + 0.05
@@ -180,10 +186,11 @@ def test_threshold_does_not_depend_on_rows() -> None:
     rng = np.random.default_rng(3)
     centres = rng.standard_normal((20, DIM)) + 0.8 * rng.standard_normal(DIM)
     faces = unit(centres[np.arange(200) % 20] + 0.6 * rng.standard_normal((200, DIM)))
-    references, photos, order = unit(centres), np.arange(200) // 2, rng.permutation(200)
+    references, order = unit(centres), rng.permutation(200)
+    photos = Sightings.of_photos(np.arange(200) // 2)
 
     def found(rows: np.ndarray) -> EventThreshold:
-        given = faces[rows], photos[rows], references
+        given = faces[rows], photos.of(rows), references
         linkage = link(*given, order=order[rows], lowest=0.2)
         return event_threshold(
             *given, linkage, order=order[rows], quality=np.ones(200), strict=0.8, loose=1.0
@@ -249,6 +256,7 @@ def decided(
     strict: float = 0.0,
     anyway: float = 0.0,
     others: int = 12,
+    seen: Sightings | None = None,
 ) -> list[Decision]:
     n = len(columns)
     said = Proposals(
@@ -261,9 +269,8 @@ def decided(
     event = replace(at(mean_cosine(1.1)), loose=1.1, alone=1.045, anyway=anyway)
     thresholds = Thresholds(strict, event.loose, 0)
     ids = np.array([10, 20])
-    return list(
-        decide_in_groups(np.array(distances, np.float32), ids, thresholds, None, said, event)
-    )
+    far = np.array(distances, np.float32)
+    return list(decide_in_groups(far, ids, thresholds, None, said, event, seen))
 
 
 def named(*given: Any, **how: Any) -> list[int | None]:
@@ -316,6 +323,18 @@ def test_a_person_whose_group_has_a_face_here_gets_no_other() -> None:
     assert named([[1.3, 1.4], [0.7, 1.0]], [0, -1]) == [10, 20]
 
 
+def test_in_a_clip_the_group_takes_the_person_only_from_whom_its_track_meets() -> None:
+    """Two tracks of the person's group, one face beside the first, and one that comes alone."""
+    seen = Sightings(
+        np.zeros(4, np.int64), np.array([0, 3000, 400, 6000]), np.array([900, 4000, 800, 7000])
+    )
+    of_group, again, beside, later = decided(
+        [[1.3, 1.4], [1.3, 1.4], [0.7, 1.4], [0.7, 1.4]], [0, 0, -1, -1], seen=seen
+    )  # fmt: skip
+    assert [of_group.person_id, again.person_id, later.person_id] == [10, 10, 10]
+    assert (beside.person_id, beside.reason) == (None, FaceReason.PERSON_TAKEN)
+
+
 def test_a_second_face_of_a_person_says_that_the_person_is_taken() -> None:
     """Also if it is in a group of nobody's, which says less; not if somebody else is near, who is not in the photo."""
     first, second = decided([[0.9, 1.4], [0.95, 1.4]], [0, -1], alone=[True, False])
@@ -350,7 +369,9 @@ def test_matched_at_exactly_the_threshold() -> None:
     said = proposals(linkage, at(threshold), np.ones(1, np.float32))
     thresholds = Thresholds(0, float(rms_distance(threshold)), 0)
     far = np.full((1, 1), 1.5, np.float32)
-    found = group_distances(far, said, thresholds, at(threshold))
+    found = group_distances(
+        far, said, thresholds, at(threshold), Sightings.in_one([None] * len(far))
+    )
     assert found[0, 0] <= np.float32(thresholds.loose)
 
 
@@ -358,9 +379,11 @@ def test_the_widest_loose_names_no_face_that_came_to_nobody() -> None:
     rng = np.random.default_rng(0)
     references = unit(rng.standard_normal((3, DIM)) + 2)
     faces = unit(np.concatenate([references + 0.02 * rng.standard_normal((3, DIM)), -references]))
-    linkage = link(faces, np.arange(6), references, order=np.arange(6), lowest=0.05)
+    linkage = link(
+        faces, Sightings.of_photos(np.arange(6)), references, order=np.arange(6), lowest=0.05
+    )
     found = event_threshold(
-        faces, np.arange(6), references, linkage,
+        faces, Sightings.of_photos(np.arange(6)), references, linkage,
         order=np.arange(6), quality=np.ones(6), strict=0.8, loose=2.0,
     )  # fmt: skip
     proposed = proposals(linkage, given_threshold(found, 2.0), np.full(6, 0.5, np.float32))
@@ -369,7 +392,9 @@ def test_the_widest_loose_names_no_face_that_came_to_nobody() -> None:
     assert (linkage.person == -1).any()
     nothing = given_threshold(found, 0.0)
     distances = np.full((6, 3), 0.5, np.float32)
-    judged = group_distances(distances, proposed, Thresholds(0.0, 0.0, 0.05), nothing)
+    judged = group_distances(
+        distances, proposed, Thresholds(0.0, 0.0, 0.05), nothing, Sightings.in_one([None] * 6)
+    )
     assert judged[linkage.person == -1].tolist() == distances[linkage.person == -1].tolist()
 
 
@@ -377,9 +402,11 @@ def test_a_loose_that_is_set_judges_a_face_alone_whatever_its_group() -> None:
     rng = np.random.default_rng(0)
     references, stranger = unit(rng.standard_normal((4, DIM))), rng.standard_normal(DIM)
     faces = unit(stranger + 0.3 * rng.standard_normal((5, DIM)))
-    linkage = link(faces, np.arange(5), references, order=np.arange(5), lowest=0.2)
+    linkage = link(
+        faces, Sightings.of_photos(np.arange(5)), references, order=np.arange(5), lowest=0.2
+    )
     found = event_threshold(
-        faces, np.arange(5), references, linkage,
+        faces, Sightings.of_photos(np.arange(5)), references, linkage,
         order=np.arange(5), quality=np.ones(5), strict=0.8, loose=1.0,
     )  # fmt: skip
     far = np.full(5, 1.3, np.float32)

@@ -7,6 +7,7 @@ import pytest
 
 from facesort.core.groups import neighbours
 from facesort.core.groups.linkage import Linkage, link, mean_cosine, rms_distance
+from facesort.core.sightings import Sightings
 
 DIM = 64
 
@@ -36,25 +37,32 @@ def linked(
     faces: np.ndarray, references: np.ndarray, photos: object = None, **more: object
 ) -> Linkage:
     n = len(faces)
-    ids = np.arange(n) if photos is None else np.array(photos)
-    return link(faces, ids, references, order=np.arange(n), lowest=0.25, **more)  # type: ignore[arg-type]
+    seen = photos
+    if not isinstance(photos, Sightings):
+        seen = Sightings.of_photos(np.arange(n) if photos is None else np.array(photos))
+    return link(faces, seen, references, order=np.arange(n), lowest=0.25, **more)  # type: ignore[arg-type]
 
 
 def greedy(
-    faces: np.ndarray, photos: np.ndarray, references: np.ndarray, lowest: float
+    faces: np.ndarray, sightings: Sightings, references: np.ndarray, lowest: float
 ) -> list[tuple[int, float]]:
     """One pair of groups at a time, all compared with all: the definition, slowly."""
     n_persons = len(references)
     nodes = np.concatenate([references, faces]).astype(np.float64)
     groups = {i: [i] for i in range(len(nodes))}
-    seen = [set[int]() for _ in references] + [{int(p)} for p in photos]
     total = dict(enumerate(nodes))
     score = {i: (-1, -1.0) for i in range(len(nodes))}
+
+    def meet(*two: int) -> bool:
+        one, other = (np.array([i for i in groups[k] if i >= n_persons], int) for k in two)
+        pairs = np.meshgrid(one - n_persons, other - n_persons)
+        return bool(sightings.meet(*(rows.ravel() for rows in pairs)).any())
+
     while True:
         best, pair = lowest, None
         for a in groups:
             for b in groups:
-                if a < b and b >= n_persons and not seen[a] & seen[b]:
+                if a < b and b >= n_persons and not meet(a, b):
                     mean = total[a] @ total[b] / len(groups[a]) / len(groups[b])
                     if mean >= best:
                         best, pair = mean, (a, b)
@@ -64,18 +72,23 @@ def greedy(
         if a < n_persons:
             score.update({i: (a, best) for i in groups[b]})
         groups[a] += groups.pop(b)
-        seen[a] = seen[a] | seen[b]
         total[a] = total[a] + total[b]
 
 
-def test_rounds_join_what_joining_one_pair_at_a_time_joins() -> None:
+@pytest.mark.parametrize("clips", [False, True])
+def test_rounds_join_what_joining_one_pair_at_a_time_joins(clips: bool) -> None:
     faces, _, references = drawn(6, 6, spread=1.2, strangers=6)
-    photos = np.random.default_rng(1).permutation(len(faces)) // 2
-    found = linked(faces, references, photos)
-    expected = greedy(faces, photos, references, 0.25)
+    rng = np.random.default_rng(1)
+    seen = Sightings.of_photos(rng.permutation(len(faces)) // 2)
+    if clips:  # 14 tracks each
+        first = rng.integers(0, 50, len(faces)) * 200
+        last = first + rng.integers(0, 10, len(faces)) * 200
+        seen = Sightings(seen.photo_ids // 7, first, last)
+    found = linked(faces, references, seen)
+    expected = greedy(faces, seen, references, 0.25)
     assert found.person.tolist() == [person for person, _ in expected]
     np.testing.assert_allclose(found.score, [s for _, s in expected], atol=1e-6)
-    assert (found.person >= 0).sum() > 30
+    assert (found.person >= 0).sum() >= 30
 
 
 def test_result_of_a_face_does_not_depend_on_its_row() -> None:
@@ -83,10 +96,12 @@ def test_result_of_a_face_does_not_depend_on_its_row() -> None:
     faces[50:60] = faces[40:50]  # ties
     photos = np.random.default_rng(1).permutation(len(faces)) // 2
     order = np.random.default_rng(2).permutation(len(faces))
-    one = link(faces, photos, references, order=order, lowest=0.2)
+    one = link(faces, Sightings.of_photos(photos), references, order=order, lowest=0.2)
     for seed in range(3):
         to = np.random.default_rng(seed).permutation(len(faces))
-        other = link(faces[to], photos[to], references, order=order[to], lowest=0.2)
+        other = link(
+            faces[to], Sightings.of_photos(photos[to]), references, order=order[to], lowest=0.2
+        )
         for name in ("score", "person", "joined"):
             np.testing.assert_array_equal(getattr(other, name), getattr(one, name)[to])
         np.testing.assert_array_equal(other.heights, one.heights)
@@ -120,7 +135,13 @@ def test_two_faces_of_one_photo_are_no_pair() -> None:
 def test_content_decides_between_equal_faces(first: int) -> None:
     face = unit(np.eye(DIM)[:1])
     order = np.array([first, 1 - first])
-    found = link(np.repeat(face, 2, axis=0), np.zeros(2, np.int64), face, order=order, lowest=0.2)
+    found = link(
+        np.repeat(face, 2, axis=0),
+        Sightings.of_photos(np.zeros(2, np.int64)),
+        face,
+        order=order,
+        lowest=0.2,
+    )
     assert found.person.tolist() == ([0, -1] if first == 0 else [-1, 0])
 
 
@@ -161,6 +182,16 @@ def test_a_yes_takes_away_only_the_other_face_of_its_photo() -> None:
     photos = np.arange(12)
     photos[3] = photos[4]  # two faces as like the person as each other
     said = linked(faces, references, photos, together=[(3, 0)])
+    assert said.person[4] == -1
+    assert np.delete(said.person, 4).tolist() == np.delete(person, 4).tolist()
+
+
+def test_a_yes_in_a_clip_takes_away_only_whom_the_track_meets() -> None:
+    faces, person, references = drawn(2, 6)
+    first = np.arange(12) * 1000
+    first[4] = first[3]
+    seen = Sightings(np.zeros(12, np.int64), first, first + 800)
+    said = linked(faces, references, seen, together=[(3, 0)])
     assert said.person[4] == -1
     assert np.delete(said.person, 4).tolist() == np.delete(person, 4).tolist()
 
@@ -234,7 +265,7 @@ def test_unknown_groups_come_from_the_same_linkage() -> None:
 
 def test_only_the_nearest_faces_are_kept() -> None:
     faces, _, _ = drawn(1, 400, spread=0.7)
-    pairs = neighbours.nearest_pairs(faces, np.arange(400), 0.1, kept=8)
+    pairs = neighbours.nearest_pairs(faces, Sightings.of_photos(np.arange(400)), 0.1, kept=8)
     cosines = faces @ faces.T
     np.fill_diagonal(cosines, -1)
     bar = np.sort(cosines, axis=1)[:, -8]
@@ -245,11 +276,11 @@ def test_only_the_nearest_faces_are_kept() -> None:
 
 def test_pairs_are_thinned_out_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
     faces, _, _ = drawn(3, 100)
-    whole = neighbours.nearest_pairs(faces, np.arange(300), 0.1, kept=8)
+    whole = neighbours.nearest_pairs(faces, Sightings.of_photos(np.arange(300)), 0.1, kept=8)
     monkeypatch.setattr(neighbours, "_SPARE", 50)
     monkeypatch.setattr(neighbours, "_ROWS", 32)
     monkeypatch.setattr(neighbours, "_COLUMNS", 64)
-    parts = neighbours.nearest_pairs(faces, np.arange(300), 0.1, kept=8)
+    parts = neighbours.nearest_pairs(faces, Sightings.of_photos(np.arange(300)), 0.1, kept=8)
 
     def pairs_of(pairs: neighbours.Pairs) -> set[tuple[int, int]]:
         return set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))

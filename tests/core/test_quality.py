@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -43,6 +45,18 @@ def test_black_corners_do_not_make_a_face_sharp() -> None:
     cut[:20] = 0
     cut[:, 92:] = 0
     assert sharpness(cut) == sharpness(crop)
+
+
+@pytest.mark.parametrize("side", [56, 150, 224, 337])
+def test_a_crop_is_resampled_by_the_overlap_of_its_pixels(side: int) -> None:
+    """Each of the 112 cells is the mean of what it covers; here by enlarging first, so that all borders meet."""
+    crop = np.random.default_rng(1).integers(0, 256, (side, side, 3)).astype(np.uint8)
+    many = math.lcm(side, 112)
+    grey = np.asarray(crop @ np.array([0.299, 0.587, 0.114]))
+    cells = grey.repeat(many // side, axis=0).reshape(112, -1, side).mean(axis=1)
+    cells = cells.repeat(many // side, axis=1).reshape(112, 112, -1).mean(axis=2)[21:91, 21:91]
+    around = cells[:-2, 1:-1] + cells[2:, 1:-1] + cells[1:-1, :-2] + cells[1:-1, 2:]
+    assert sharpness(crop) == pytest.approx(np.var(around - 4 * cells[1:-1, 1:-1]), rel=1e-4)
 
 
 def test_sharpness_of_a_known_pattern() -> None:

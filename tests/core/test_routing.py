@@ -14,6 +14,7 @@ from nasty import NASTY
 
 from facesort.core.routing import (
     UNKNOWN_FOLDER,
+    Jpeg,
     PlannedWrite,
     folder_key,
     output_name,
@@ -77,6 +78,13 @@ def test_a_name_of_which_nothing_is_left_is_refused(name: str) -> None:
 )
 def test_folders_by_hand(name: str, folder: str) -> None:
     assert safe_folder(name) == folder
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "time"), [(0, "00-00-00.000"), (2400, "00-00-02.400"), (3_723_004, "01-02-03.004")]
+)
+def test_a_frame_of_a_clip_is_named_by_its_time(at_ms: int, time: str) -> None:
+    assert output_name("day 1/C0001.MP4", SHA, at_ms) == f"C0001_{time}_{SHA[:12]}.jpg"
 
 
 @settings(max_examples=200)
@@ -179,8 +187,8 @@ def test_output_names_by_hand(path: str, stem: str) -> None:
 @settings(max_examples=200)
 @given(NAMES | SNEAKY, st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_an_output_name_is_one_safe_component(path: str, sha256: str) -> None:
-    name = output_name(path, sha256)
-    assert name.endswith(f"_{sha256[:12]}.jpg")
+    name = output_name(path, sha256, at_ms=359_999_999)
+    assert name.endswith(f"_99-59-59.999_{sha256[:12]}.jpg")
     assert "/" not in name
     assert not FORBIDDEN.search(name)
     assert not name.startswith((".", " "))
@@ -200,12 +208,14 @@ def test_the_longest_name_a_disk_holds_gives_an_output_name_it_holds(tmp_path: P
 
 
 def test_nobody_in_the_photo_no_copies() -> None:
-    assert plan_writes(7, "a.jpg", [], b"jpeg") == ()
+    assert plan_writes(7, "a.jpg", [], SHA, 4) == ()
 
 
 def test_everyone_gets_the_same_bytes() -> None:
-    digest = hashlib.sha256(b"jpeg").hexdigest()
-    assert plan_writes(7, "a.jpg", [(1, "Anna"), (None, UNKNOWN_FOLDER)], b"jpeg") == (
+    digest, data = Jpeg.of(b"jpeg")
+    assert digest == hashlib.sha256(data).hexdigest()
+    folders = [(1, "Anna"), (None, UNKNOWN_FOLDER)]
+    assert plan_writes(7, "a.jpg", folders, digest, 4) == (
         PlannedWrite(7, 1, "Anna/a.jpg", digest, 4),
         PlannedWrite(7, None, "_unknown/a.jpg", digest, 4),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facesort.core.groups.suggestions import suggestions
+from facesort.core.sightings import Sightings
 
 DIM = 64
 
@@ -19,8 +20,8 @@ def group(direction: int, *, towards: int = 0, lean: float = 0.0, faces: int = 6
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def photos(*numbers: int) -> list[np.ndarray]:
-    return [np.array([number]) for number in numbers]
+def photos(*numbers: int) -> list[Sightings]:
+    return [Sightings.of_photos(np.array([number])) for number in numbers]
 
 
 def test_groups_are_suggested_by_their_centroids_the_nearest_first() -> None:

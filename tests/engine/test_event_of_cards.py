@@ -14,8 +14,8 @@ from event_of_cards import PERSONS, Event, make_portraits
 from synthetic_event import sort_in_threads, tree
 
 from facesort.cli import cli
-from facesort.core.clocks import parse_offset
-from facesort.core.records import Face, Pixels
+from facesort.core.offsets import parse_offset
+from facesort.core.records import Face
 from facesort.engine.analysis import analyse
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.job.progress import current_status
@@ -26,6 +26,7 @@ from facesort.lab import audit
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
+from facesort.pixels import Pyramid
 from facesort.settings import load_settings
 from facesort.workspace import Workspace, open_workspace
 
@@ -70,9 +71,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     analysed: list[int] = []
     find_faces = analyse.find_faces
 
-    def counted(engine: FaceEngine, pixels: Pixels, **how: Any) -> tuple[Face, ...]:
-        analysed.append(hash(pixels.tobytes()))
-        return find_faces(engine, pixels, **how)
+    def counted(engine: FaceEngine, image: Pyramid, **how: Any) -> tuple[Face, ...]:
+        analysed.append(hash(image.pixels.tobytes()))
+        return find_faces(engine, image, **how)
 
     monkeypatch.setattr(analyse, "find_faces", counted)
     return Job(event, tmp_path / "media", workspace.root, pack, analysed)

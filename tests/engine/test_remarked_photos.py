@@ -28,6 +28,8 @@ from facesort.settings import save_settings
 from facesort.store.queries import tables
 from facesort.workspace import Workspace, open_workspace
 
+pytestmark = pytest.mark.usefixtures("plans_as_stored")
+
 Switched = tuple[Workspace, ModelPack, Callable[[], Workspace]]
 
 COUNTED = {"damaged": 1, "pages": 1, "tone_mapped": 1, "turned": 1}
@@ -93,7 +95,7 @@ def test_the_figures_of_remarks_are_those_of_the_tables(sorted_event: Workspace)
 def test_the_status_says_them_in_words(sorted_event: Workspace) -> None:
     said = CliRunner().invoke(cli, ["status", "-w", str(sorted_event.root)]).stdout.splitlines()
     for sentence in (
-        "1 photo is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card",
+        "1 file is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card",
         "1 file holds further pages; only its first picture was read: save the others as files of their own",
         "1 HDR photo was tone-mapped to SDR",
         "1 photo without an orientation tag lies on its side or head, and is delivered as it is "

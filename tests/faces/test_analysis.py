@@ -8,6 +8,7 @@ from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import draw_synthetic_face, synthetic_embedding
 from facesort.faces.packs.find import resolve_pack
+from facesort.pixels import Pyramid
 
 
 def test_find_faces_scales_to_the_photo_and_crops_in_the_image() -> None:
@@ -22,7 +23,7 @@ def test_find_faces_scales_to_the_photo_and_crops_in_the_image() -> None:
         cropped.append(box.tolist())
         return str(len(cropped)).encode()
 
-    left, right = find_faces(engine, pixels, scale=2.5, crop=crop)
+    left, right = find_faces(engine, Pyramid(pixels), scale=2.5, crop=crop)
     np.testing.assert_allclose(left.box, [50, 100, 210, 260], atol=5)
     np.testing.assert_allclose(right.landmarks[2], [620, 382], atol=5)
     np.testing.assert_allclose(cropped, [[20, 40, 84, 104], [200, 100, 296, 196]], atol=2)

@@ -18,6 +18,7 @@ from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import draw_synthetic_face
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import FaceEngine
+from facesort.pixels import Pyramid
 
 REAL_PACKS = [
     pytest.param(name, marks=pytest.mark.models) for name in ("mbf128", "buffalo_sc_int8")
@@ -62,7 +63,7 @@ def test_an_empty_image_has_no_faces(engine: FaceEngine, shape: tuple[int, int, 
     found = engine.detect(blank)
     assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
     assert {found.boxes.dtype, found.landmarks.dtype, found.scores.dtype} == {np.dtype(np.float32)}
-    assert find_faces(engine, blank, scale=1.0, crop=lambda p, b: b"") == ()
+    assert find_faces(engine, Pyramid(blank), scale=1.0, crop=lambda p, b: b"") == ()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
@@ -131,7 +132,9 @@ def test_labelled_noses_lie_in_boxes(engine: FaceEngine, assets: Path) -> None:
         with Image.open(folder / name) as image:
             width = ImageOps.exif_transpose(image).width
         photo = upright(folder / name)
-        faces = find_faces(engine, photo, scale=width / photo.shape[1], crop=lambda p, b: b"crop")
+        faces = find_faces(
+            engine, Pyramid(photo), scale=width / photo.shape[1], crop=lambda p, b: b"crop"
+        )
         assert all(face.crop == b"crop" and 0 <= face.quality <= 1 for face in faces)
         scores = [face.score for face in faces]
         assert scores == sorted(scores, reverse=True)
@@ -151,7 +154,9 @@ def test_one_person_is_nearer_than_another(engine: FaceEngine, assets: Path) -> 
         pytest.skip("reads drawn faces only")
     folder = assets / "photos" / "compreface"
     a, also_a, b = (
-        find_faces(engine, upright(folder / name), scale=1.0, crop=lambda p, b: b"")[0].embedding
+        find_faces(engine, Pyramid(upright(folder / name)), scale=1.0, crop=lambda p, b: b"")[
+            0
+        ].embedding
         for name in ("001_A.jpg", "004_A.jpg", "007_B.jpg")
     )
     assert np.linalg.norm(a - also_a) <= engine.pack.loose < np.linalg.norm(a - b)

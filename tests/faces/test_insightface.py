@@ -5,6 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -16,6 +17,7 @@ from facesort.faces.engines.insightface_engine import missing_library, similarit
 from facesort.faces.engines.load import load_engine
 from facesort.faces.packs.find import resolve_pack
 from facesort.images import load_photo
+from facesort.pixels import Pyramid, turned
 
 OFFSETS = st.lists(st.floats(-8, 8), min_size=10, max_size=10)
 
@@ -91,12 +93,31 @@ def test_a_real_face_is_recognised_however_its_photo_lies(assets: Path, turn: in
     pixels = load_photo(photo.read_bytes(), photo.name, max_megapixels=50).pixels
     upright = engine.embed(engine.align(pixels, engine.detect(pixels)))[0]
     lying = np.ascontiguousarray(np.rot90(pixels, turn // 90))
-    (face,) = find_faces(engine, lying, scale=1.0, crop=lambda *_: b"", told=True)
+    (face,) = find_faces(engine, Pyramid(lying), scale=1.0, crop=lambda *_: b"", told=True)
     assert face.turn == turn
     assert np.linalg.norm(face.embedding - upright) < 0.4
     seen = engine.detect(lying)
     plain = engine.embed(engine.align(lying, seen))
     assert not len(seen) or np.linalg.norm(plain - upright, axis=1).min() > 0.7
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180])
+def test_halves_and_turns_of_them_give_the_same_bits(
+    assets: Path, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    engine = load_engine(resolve_pack(str(assets / "models/mbf128"), []), threads=1)
+    photo = assets / "photos/deepface/img1.jpg"
+    pixels = load_photo(photo.read_bytes(), photo.name, max_megapixels=50).pixels
+    large = turned(cv2.resize(pixels, (2400, 1800)), turn)
+
+    def found() -> list[tuple[object, ...]]:
+        faces = find_faces(engine, Pyramid(large), scale=1.0, crop=lambda *_: b"")
+        return [(*f.box, *f.landmarks.flat, f.score, f.turn, *f.embedding) for f in faces]
+
+    by_halves = found()
+    monkeypatch.setattr(type(engine), "edge", None)
+    assert by_halves
+    assert by_halves == found()
 
 
 def test_a_quick_look_does_not_enlarge(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +133,7 @@ def test_a_quick_look_does_not_enlarge(assets: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(engine._detector, "detect", recorded)  # type: ignore[attr-defined]
     pixels = np.full((2000, 3000, 3), 90, np.uint8)
-    find_faces(engine, pixels, scale=2.0, crop=lambda *_: b"", told=True)
+    find_faces(engine, Pyramid(pixels), scale=2.0, crop=lambda *_: b"", told=True)
     whole, *turned = sizes
     assert whole == [(128, 96), (640, 448)]
     assert sorted(turned) == [[(192, 256)], [(192, 256)], [(256, 192)]]

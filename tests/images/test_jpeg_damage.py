@@ -246,3 +246,26 @@ def test_zeros_in_a_table_between_two_scans_are_no_damage() -> None:
     assert bytes(16) in data[data.index(b"\xff\xda") :]
     assert not looks_erased(data)
     assert load(data).info.remarks == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_a_file_whose_rest_is_erased_flash_memory_is_truncated(kind: str, kept: float) -> None:
+    whole = by_pillow(1, **KINDS[kind])
+    data = whole[: max(2, int(len(whole) * kept))] + b"\xff" * 2_000_000
+
+    assert refused(data).reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_picture_shows_nothing_of_one_that_was_decoded_before(kind: str) -> None:
+    whole, other = by_pillow(1, **KINDS[kind]), by_pillow(2)
+    at = whole.index(b"\xff\xda") + 200
+    damaged = whole[:at] + b"\xff\x9d" + whole[at:]  # libjpeg-turbo gives up at it
+
+    seen = []
+    for _ in range(20):
+        before = load(other).pixels.copy()
+        seen.append(load(damaged, accept_damaged=True).pixels)
+        assert (seen[-1] == before).all(axis=2).mean() < 0.2
+    assert all((pixels == seen[0]).all() for pixels in seen)

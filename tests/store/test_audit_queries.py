@@ -67,8 +67,8 @@ def fill(store: Store, photos: Iterable[Row]) -> None:
     [
         ([], []),
         ([photo(PhotoStatus.PENDING, camera="A")], []),
-        ([photo(camera="A")], [("A", 1, 0, 0, 0, 0, 0, 0)]),
-        ([photo(camera=""), photo()], [("not recorded", 2, 0, 0, 0, 0, 0, 0)]),
+        ([photo(camera="A")], [("A", 1, 0, 0, 0, 0, 0, 0, 0)]),
+        ([photo(camera=""), photo()], [("not recorded", 2, 0, 0, 0, 0, 0, 0, 0)]),
         (
             [
                 photo(PhotoStatus.FAILED, camera="B"),
@@ -78,7 +78,7 @@ def fill(store: Store, photos: Iterable[Row]) -> None:
                 photo(PhotoStatus.DUPLICATE, camera="B"),
                 photo(PhotoStatus.UNKNOWN, camera="B"),
             ],
-            [("B", 5, 5, 1, 0, 1, 1, 2), ("A", 1, 0, 0, 0, 0, 0, 0)],
+            [("B", 5, 5, 1, 0, 0, 1, 1, 2), ("A", 1, 0, 0, 0, 0, 0, 0, 0)],
         ),
     ],
 )
@@ -94,7 +94,14 @@ def test_a_drop_without_a_reason_is_not_lost(store: Store) -> None:
     fill(store, [photo(PhotoStatus.FAILED)])
     store.execute("UPDATE result SET reason = NULL")
 
-    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 0, 0, 0, 1)]
+    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 0, 0, 0, 0, 1)]
+
+
+def test_clips_that_await_a_review_are_drops_of_their_own(store: Store) -> None:
+    fill(store, [photo(PhotoStatus.UNKNOWN)])
+    store.execute("UPDATE result SET reason = 'awaits_review'")
+
+    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 1, 0, 0, 0, 0)]
 
 
 def test_what_photos_cannot_be_grouped_by_is_an_error(store: Store) -> None:
@@ -122,7 +129,7 @@ def test_however_photos_are_grouped_they_add_up(store: Store, found: list[Row], 
     count = Counter(status for status, *_ in found)
     decided = len(found) - count[PhotoStatus.PENDING]
     dropped = decided - count[PhotoStatus.MATCHED]
-    kinds = [count[PhotoStatus.UNKNOWN], 0, *(count[s] for s in list(DROPS)[1:])]
+    kinds = [count[PhotoStatus.UNKNOWN], 0, 0, *(count[s] for s in list(DROPS)[1:])]
 
     for by in GROUPINGS:
         rows = audit.drops(store, by, limit)
@@ -147,7 +154,7 @@ def test_a_photo_counts_to_the_run_that_decided_it_also_if_its_file_was_renamed(
     store.execute("INSERT INTO batch_file VALUES (2, 3)")
     store.execute("INSERT INTO reading VALUES (3, 2, 2, NULL, '')")
 
-    assert audit.drops(store, "run", 9) == [("run 1", 2, 1, 0, 0, 1, 0, 0)]
+    assert audit.drops(store, "run", 9) == [("run 1", 2, 1, 0, 0, 0, 1, 0, 0)]
 
 
 def test_the_worst_come_first_and_what_does_not_fit_is_one_row(store: Store) -> None:

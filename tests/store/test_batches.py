@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from store_rows import (
+    AWAITS,
     CORRUPT,
+    GIVEN,
     INFO,
     MATCHED,
     NO_FACE,
@@ -23,6 +25,7 @@ from store_rows import (
     UNKNOWN,
     add,
     add_people,
+    clip,
     face,
     finish,
     photo,
@@ -33,7 +36,7 @@ from store_rows import (
 )
 
 from facesort.core.routing import PlannedWrite
-from facesort.reasons import PhotoStatus, Reason
+from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import files, photos
 from facesort.store.job.files import BATCH_SIZE, BatchState
@@ -167,13 +170,14 @@ def test_the_states_of_a_batch(store: Store) -> None:
 def test_a_batch_that_is_killed_while_it_is_recorded_was_never_there(store: Store) -> None:
     add(store, [photo(1)])
     files.mark_processing(store, 1)
-    batch = BatchRecord(1, (result(1, *MATCHED),), (write(1),))
+    batch = BatchRecord(1, (clip(result(1, *MATCHED)),), (write(1),))
     with pytest.raises(KeyboardInterrupt), store.transaction():
         photos.record_batch(store, batch, PACK)
         raise KeyboardInterrupt
     files.reset_processing(store)
     assert states(store) == {1: ("pending", None)}
-    for table in ("reading", "photo", "result", "face", "decision", "learned", "write"):
+    of_faces = ("face", "track", "strip", "decision", "learned")
+    for table in ("reading", "photo", "clip", "result", *of_faces, "write"):
         assert store.value(f"SELECT count(*) FROM {table}") == 0, table
     record(store, 1, batch.results, batch.writes)
     assert states(store) == {1: ("matched", None)}
@@ -456,6 +460,12 @@ ORPHANS = {
     "result without photo": "FROM result ANTI JOIN photo USING (photo_id)",
     "face without result": "FROM face ANTI JOIN result USING (photo_id, batch_id)",
     "face without decision": "FROM face ANTI JOIN decision USING (face_id)",
+    "clip without photo": "FROM clip ANTI JOIN photo USING (photo_id)",
+    "track without face": "FROM track ANTI JOIN face USING (face_id)",
+    "strip without track": "FROM strip ANTI JOIN track USING (face_id)",
+    "track in a photo": "FROM track JOIN face USING (face_id) ANTI JOIN clip USING (photo_id)",
+    "face in a clip without track": "FROM face JOIN clip USING (photo_id) ANTI JOIN track USING (face_id)",
+    "frame of a photo": "FROM write ANTI JOIN clip USING (photo_id) WHERE at_ms IS NOT NULL",
     "decision without face": "FROM decision ANTI JOIN face USING (face_id)",
     "decision without person": "FROM decision ANTI JOIN person USING (person_id) "
     "WHERE person_id IS NOT NULL",
@@ -511,16 +521,22 @@ class Model:
                 self.linked.add(file_id)
                 return result(file_id, *SHOT, decided_as=first)
             return result(file_id, *SAME, sha256=f"sha-{first}", known_as=first)
-        return result(file_id, *self.chance.choice([MATCHED, UNKNOWN, NO_FACE, CORRUPT]))
+        if file_id % 4:
+            return result(file_id, *self.chance.choice([MATCHED, UNKNOWN, NO_FACE, CORRUPT]))
+        became = self.chance.choice([MATCHED, UNKNOWN, AWAITS, NO_FACE, CORRUPT])
+        decisions = [replace(GIVEN, outcome=Outcome.LOOSE)] if became == AWAITS else None
+        return clip(result(file_id, *became), decisions)
 
     def _writes(self, of: PhotoResult) -> list[PlannedWrite]:
         photo_id = of.analysis.photo_id
         persons: list[int | None] = []
         if of.status is PhotoStatus.MATCHED:
             persons = self.chance.choice([[1], [2], [1, 2]])
-        elif of.status is PhotoStatus.UNKNOWN:
+        elif of.reason is Reason.ONLY_UNKNOWN_FACES:
             persons = self.chance.choice([[], [None]])
         writes = [write(photo_id, person) for person in persons]
+        if of.analysis.clip is not None:
+            writes = [replace(one, at_ms=400) for one in writes]
         if writes:
             self.writes[photo_id] = set(writes)
         return writes
@@ -598,7 +614,10 @@ def emptied(store: Store) -> Store:
             "batch_file",
             "reading",
             "result",
+            "clip",
             "face",
+            "track",
+            "strip",
             "decision",
             "learned",
             "write",

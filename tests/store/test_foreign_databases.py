@@ -260,7 +260,7 @@ NOT_WRITTEN = {
     "a photo outside": "INSERT INTO file VALUES (1, 1, 'a/../../x.jpg', 1, 1, 'present')",
     "an absolute photo": "INSERT INTO file VALUES (1, 1, '/etc/passwd', 1, 1, 'gone')",
     "a photo without a name": "INSERT INTO file VALUES (1, 1, '', 1, 1, 'present')",
-    "a hash that is a path": "INSERT INTO write VALUES (1, 1, 1, 1, 'a/b.jpg', '../../x', 1, 'verified', NULL)",
+    "a hash that is a path": "INSERT INTO write VALUES (1, 1, 1, 1, 'a/b.jpg', '../../x', 1, 'verified', NULL, NULL)",
     "the last id": "UPDATE person SET person_id = 2147483647",
     "the end of time": "INSERT INTO action VALUES (1, 'infinity', 'x', 'x', false)",
     "long ago": "INSERT INTO action VALUES (1, TIMESTAMP '0044-03-15 (BC) 00:00:00', 'x', 'x', false)",

@@ -157,7 +157,8 @@ def changes(
     with Store.open(None) as store:
         fill(store, decisions, results)
         answer_later(store, *said, withheld)
-        found, _ = changed_photos(store, EARLIER, Moment())
+        found: list[ChangedPhoto] = []
+        changed_photos(store, EARLIER, Moment(), found.append)
     return [(photo, causes(photo, (then, now), NAMES)) for photo in found]
 
 
@@ -393,7 +394,9 @@ def test_decisions_of_later_runs_do_not_count_yet() -> None:
         fill(store, [], (SORTED, later))
         then = "SELECT photo_id, status FROM photo_state_until(1, NULL) ORDER BY photo_id"
         assert store.rows(then) == [(10, "unknown"), (11, "pending")]
-        assert changed_photos(store, EARLIER, Moment()) == ((), 1), "one is new"
+        found: list[ChangedPhoto] = []
+        assert changed_photos(store, EARLIER, Moment(), found.append) == 1, "one is new"
+        assert found == []
 
 
 SORTED_AS = (PhotoStatus.MATCHED, None)
@@ -443,4 +446,6 @@ def test_two_moments_of_a_small_event_fit_into_the_cache() -> None:
         store.execute(
             "SET memory_limit = '50MB'"
         )  # real events need more: an audit of 164 photos failed at 120
-        assert changed_photos(store, EARLIER, Moment()) == ((), 0)
+        found: list[ChangedPhoto] = []
+        assert changed_photos(store, EARLIER, Moment(), found.append) == 0
+        assert found == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -421,6 +422,32 @@ def test_a_materialized_view_answers_as_the_view_does_and_is_gone_afterwards(sto
         assert store.rows("FROM face_shown") == before[2]
         raise StoreError("asked inside")
     assert (store.rows(kind), store.rows(columns), store.rows("FROM face_shown")) == before
+
+
+def test_views_of_a_materialized_view_go_by_it(store: Store) -> None:
+    with store.materialized("file_state", "* EXCLUDE (sha256)"):
+        store.execute(
+            "INSERT INTO temp.file_state (file_id, status, reason) VALUES (7, 'failed', 'damaged')"
+        )
+        assert store.rows("SELECT file_id, reason FROM decided_file") == [(7, "damaged")]
+
+
+def test_rows_that_are_streamed_are_all_of_them(store: Store) -> None:
+    assert list(store.stream("FROM range(?)", [5000])) == store.rows("FROM range(5000)")
+
+
+def test_a_disk_without_room_for_an_array_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("facesort.store.store.array_on_disk", full)
+    with (
+        Store.open(tmp_path / "a.duckdb") as store,
+        pytest.raises(StoreError, match=r"need 0\.2 GB .*No space left.*free some space"),
+    ):
+        store.room(100_000, 512)
 
 
 def test_ids_start_at_one_and_go_on(store: Store) -> None:

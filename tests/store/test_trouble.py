@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -88,3 +92,50 @@ def test_a_lack_of_memory_is_told_as_one(tmp_path: Path) -> None:
 def test_what_is_said_of_a_torn_copy_is_damage(words: str, damaged: bool) -> None:
     """A backup program copies a database while it is written, or its log at another moment."""
     assert is_damage(duckdb.Error(words)) is damaged
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT counts, also in a process that was started in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to oneself")
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_within_a_query_is_an_interruption(tmp_path: Path) -> None:
+    """DuckDB raises a RuntimeError: a sort that was stopped by a user ended as failed."""
+    with Store.open(tmp_path / "facesort.duckdb") as store:
+        timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            store.rows("SELECT count(*) FROM range(1_000_000_000) a, range(1000) b")
+        timer.join()
+        assert store.value("SELECT 1") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to oneself")
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_while_rows_are_inserted_is_an_interruption(tmp_path: Path) -> None:
+    """DuckDB wraps what Python raises while it reads the values."""
+    number = 100_000
+    columns = {
+        "file_id": list(range(number)),
+        "source_id": [1] * number,
+        "path": [f"{i}.jpg" for i in range(number)],
+        "size": [1] * number,
+        "mtime_ns": [1] * number,
+        "state": ["present"] * number,
+    }
+    with Store.open(tmp_path / "facesort.duckdb") as store:
+        for after_s in (0.02, 0.1, 0.2, 0.4):
+            timer = threading.Timer(after_s, os.kill, [os.getpid(), signal.SIGINT])
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                while True:
+                    with store.transaction():
+                        store.insert("file", columns)
+                        store.execute("DELETE FROM file")
+            timer.join()
+        assert store.value("SELECT count(*) FROM file") == 0

@@ -9,10 +9,17 @@ import pytest
 from review_event import InMemory, seed, sort
 
 from facesort.engine.review.answers import answer_faces
-from facesort.reasons import PhotoStatus, Reason
+from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.queries.tables import table
-from facesort.store.what_counts import Standing, standings
+from facesort.store.what_counts import Proposal, Standing, standings
+
+
+def proposal(photo_id: int, face_id: int, person_id: int | None) -> Proposal:
+    """Of a photo that is alone in its shot."""
+    outcome = Outcome.UNKNOWN if person_id is None else Outcome.LOOSE
+    return Proposal(photo_id, face_id, person_id, outcome, photo_id)
+
 
 HOME = "store/what_counts.sql"
 
@@ -30,11 +37,17 @@ TELLTALE = {
             "engine/calibration/forecast.py",  # thresholds that nothing is stored under; a test compares the two
             "store/queries/tables.py",  # likewise
             "store/queries/audit.py",  # lists these persons
+            "engine/collections/import_gallery.py",  # of persons, not of photos
         },
     ),
     "why a photo reaches no folder": (
-        r"(THEN|ELSE|'reason':) '(only_unknown_faces|do_not_deliver)'|= ?Reason\.(ONLY_UNKNOWN_FACES|DO_NOT_DELIVER)",
+        r"(THEN|ELSE|'reason':) '(only_unknown_faces|do_not_deliver|awaits_review)'"
+        r"|= ?Reason\.(ONLY_UNKNOWN_FACES|DO_NOT_DELIVER|AWAITS_REVIEW)",
         {"store/queries/corrections.py"},  # a reason of a file, not of a photo
+    ),
+    "a LOOSE face of a clip awaits a yes": (
+        r"= 'loose' AND is_track|is Outcome.LOOSE and .*(clip|track)",
+        {"core/posters.py"},  # of decisions that are not stored yet
     ),
     "the newest result of a photo": (
         r"(?i)max\((\w+\.)?batch_id\)|arg_max\(\w+\.status",
@@ -72,13 +85,13 @@ def test_standings_of_faces_that_are_not_stored_yet() -> None:
             "INSERT INTO person VALUES (1, 'A', 'a', 'a', true), (2, 'B', 'b', 'b', false), (3, 'C', 'c', 'c', true)"
         )
         faces = [
-            (1, -9, 3),
-            (1, -8, None),
-            (1, -7, 1),
-            (2, -6, None),
-            (3, -5, 2),
-            (3, -4, 1),
-            (4, -3, 9),
+            proposal(1, -9, 3),
+            proposal(1, -8, None),
+            proposal(1, -7, 1),
+            proposal(2, -6, None),
+            proposal(3, -5, 2),
+            proposal(3, -4, 1),
+            proposal(4, -3, 9),
         ]
         assert standings(store, [], unknown_folder=True) == {}
         found = standings(store, faces, unknown_folder=True)
@@ -99,7 +112,7 @@ def test_an_answer_counts_before_the_decision_is_stored() -> None:
             "INSERT INTO person VALUES (1, 'A', 'a', 'a', true), (2, 'B', 'b', 'b', true)"
         )
         store.execute("INSERT INTO answer VALUES (7, 2, 'yes'), (8, 1, 'no'), (9, 1, 'unsure')")
-        faces = [(1, 7, 1), (2, 8, 1), (3, 9, 1)]
+        faces = [proposal(1, 7, 1), proposal(2, 8, 1), proposal(3, 9, 1)]
         found = standings(store, faces, unknown_folder=False)
         assert {key: s.targets for key, s in found.items()} == {
             1: ((2, "b"),),

@@ -8,8 +8,6 @@ import pytest
 from threadpoolctl import threadpool_limits
 from torture.campaign import WHOLE, Ledger, Record, records, table
 
-pytest.register_assert_rewrite("torture.event", "torture.trace")
-
 _LEDGER = pytest.StashKey[Ledger]()
 _HERE = Path(__file__).parent
 _NEWS = "what this case adds to the campaign"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filmed_event import with_photos
 from synthetic_event import content, make_event, make_workspace, sort_in_threads, tree
 from torture.campaign import Ledger
 
@@ -28,11 +29,17 @@ class Calm:
     source: dict[str, str]
 
     @classmethod
-    def of(cls, folder: Path, photos: int, make: Callable[[Path, int], None] = make_event) -> Calm:
-        """Make an event, and sort a copy of its workspace."""
+    def of(
+        cls,
+        folder: Path,
+        photos: int,
+        make: Callable[[Path, int], None] = make_event,
+        **settings: object,
+    ) -> Calm:
+        """Make an event, and sort a copy of its workspace; the settings are those of `photos`."""
         source = folder / "source"
         make(source, photos)
-        make_workspace(folder, source)
+        with_photos(make_workspace(folder, source)[0], **settings)
         root = copy_of(folder, folder / "calm")
         workspace, pack = open_with_pack(root)
         sort_in_threads(workspace, pack)
@@ -58,6 +65,7 @@ class Calm:
             assert rows.keys() == self.rows.keys()
             assert verify_output(workspace.settings.output, verified_writes(store)).passed
         assert list(workspace.staging.iterdir()) == []
+        assert list(workspace.clips.glob("*")) == []
         assert not [path for path in root.rglob(".*")]
 
 

@@ -48,9 +48,11 @@ def originals(formats: Path) -> dict[str, list[Path]]:
     return found
 
 
-def sort_all(workspace: Workspace, pack: ModelPack, ledger: Ledger) -> Counter[str]:
-    """Sort with a real worker that has limits; how the photos ended."""
-    with peak_memory() as peak, LocalPool.of(1, workspace.settings.photos) as pool:
+def sort_all(
+    workspace: Workspace, pack: ModelPack, ledger: Ledger, workers: int = 1
+) -> Counter[str]:
+    """Sort with real workers that have limits; how the photos ended."""
+    with peak_memory() as peak, LocalPool.of(workers, workspace.settings.photos) as pool:
         run_sort(workspace, pack, SortOptions(pool))
     ledger.peak("peak memory of a worker (MB)", peak.worker_mb)
     assert 0 < peak.worker_mb < workspace.settings.photos.max_worker_mb + SLACK_MB

@@ -146,7 +146,7 @@ def test_logs_state_and_notebooks_hold_no_embedding_and_no_crop(tmp_path: Path) 
 
 
 def test_nothing_is_pickled_to_a_disk(checkout: Path, tmp_path: Path) -> None:
-    """No module of facesort imports a pickler; what a job leaves holds no pickle."""
+    """Only what sends calls to the machines of a cluster imports a pickler, and writes no file."""
     picklers = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle", "torch"}
     imported = set()
     for path in (checkout / "facesort").rglob("*.py"):
@@ -156,8 +156,12 @@ def test_nothing_is_pickled_to_a_disk(checkout: Path, tmp_path: Path) -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported.add((node.module or "").partition(".")[0])
             elif isinstance(node, ast.keyword):
-                assert node.arg != "allow_pickle", path
-    assert imported & picklers == set()
+                refused = isinstance(node.value, ast.Constant) and node.value.value is False
+                assert node.arg != "allow_pickle" or refused, path
+        if imported & picklers:
+            assert path.parent == checkout / "facesort" / "engine" / "cluster"
+            assert path.name in {"executor.py", "machine.py"}
+            imported -= picklers
     assert "numpy" in imported
 
 

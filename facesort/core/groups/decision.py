@@ -1,4 +1,4 @@
-"""What groups propose, and the decision for the faces of one photo that follows.
+"""What groups propose, and the decision for the faces of one photo, or clip, that follows.
 
 A face is named by its group, or alone where it is near enough to the person itself; where the two differ, the group
 wins.  STRICT goes by the face's own distance, with or without groups.
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.groups.linkage import Linkage, rms_distance
-from facesort.core.groups.merging import Ids
 from facesort.core.groups.threshold import EventThreshold
 from facesort.core.matching import Decision, Distances, Thresholds, decide_photo
+from facesort.core.sightings import Ids, Sightings
 from facesort.reasons import FaceReason, Outcome
 
 # Faces together are looked at together: a stranger with as many photos is worth a question.
@@ -91,7 +91,11 @@ def proposals(linkage: Linkage, threshold: EventThreshold, distances: Distances)
 
 
 def group_distances(
-    distances: Distances, proposed: Proposals, thresholds: Thresholds, threshold: EventThreshold
+    distances: Distances,
+    proposed: Proposals,
+    thresholds: Thresholds,
+    threshold: EventThreshold,
+    sightings: Sightings,
 ) -> Distances:
     """Distances of one photo's faces to persons, after groups; ``d <= LOOSE`` is a match.
 
@@ -100,17 +104,20 @@ def group_distances(
     distances : ndarray of shape (n_faces, n_persons), float32
         Of each face alone, from `matching.distances_to_persons`.
     proposed : Proposals
-        Of the same faces; no person twice.
+        Of the same faces; no person twice among those that meet.
     thresholds : Thresholds
         With LOOSE of the event.
     threshold : EventThreshold
+    sightings : Sightings
+        Of the same faces.
 
     Returns
     -------
     ndarray of shape (n_faces, n_persons), float32
         Of a face in a group: the group's RMS distance to its person, and more than LOOSE to others.  Of a face
         alone: its distance, in the scale in which `threshold.alone` is LOOSE; more than LOOSE to persons whose group
-        has another face here, and to all if it may not be named alone and is not near enough whatever its group is.
+        has another face that it meets, and to all if it may not be named alone and is not near enough whatever its
+        group is.
     """
     loose = np.float32(thresholds.loose)
     found = as_judged(distances, thresholds.loose, threshold.alone)
@@ -119,7 +126,8 @@ def group_distances(
     near = distances <= np.float32(threshold.whatever_group(thresholds.strict))
     closed = ~proposed.alone[:, None] & ~near
     closed[faces] = True
-    closed[:, columns] = True
+    for face, column in zip(faces.tolist(), columns.tolist(), strict=True):
+        closed[sightings.met_by(face), column] = True
     beyond = np.nextafter(loose, np.float32(np.inf))
     found = np.where(closed, np.maximum(found, beyond), found)
     found[faces, columns] = np.minimum(proposed.distances[faces], loose)
@@ -139,28 +147,35 @@ def decide_in_groups(
     rejected: NDArray[np.bool_] | None,
     proposed: Proposals,
     threshold: EventThreshold,
+    sightings: Sightings | None = None,
 ) -> tuple[Decision, ...]:
-    """Decide who the faces of one photo are, as `decide_photo`, with what their groups say.
+    """Decide who the faces of one photo, or clip, are, as `decide_photo`, with what their groups say.
 
     Parameters
     ----------
-    distances, person_ids, thresholds, rejected
+    distances, person_ids, thresholds, rejected, sightings
         As for `decide_photo`; LOOSE is the event's.
     proposed, threshold
         As for `group_distances`.
     """
-    judged = group_distances(distances, proposed, thresholds, threshold)
-    decisions = decide_photo(distances, person_ids, thresholds, rejected, judged)
+    sightings = (
+        Sightings.of_photos(np.zeros(len(distances), np.int64)) if sightings is None else sightings
+    )
+    judged = group_distances(distances, proposed, thresholds, threshold, sightings)
+    decisions = decide_photo(distances, person_ids, thresholds, rejected, judged, sightings)
     within = np.float32(threshold.alone)
     near = distances <= within
     allowed = near if rejected is None else near & ~rejected
-    here = np.isin(person_ids, [one.person_id for one in decisions if one.person_id is not None])
+    given = np.array(
+        [-1 if one.person_id is None else one.person_id for one in decisions], np.int64
+    )
     found = []
     for face, (decision, column) in enumerate(
         zip(decisions, proposed.columns.tolist(), strict=True)
     ):
         if decision.reason is FaceReason.ABOVE_LOOSE and near[face].any():
             is_alone = bool(proposed.alone[face])
+            here = np.isin(person_ids, given[sightings.met_by(face)])
             decision = replace(decision, reason=_closed(allowed[face], here, is_alone))
         if column >= 0:
             person_id, own = int(person_ids[column]), proposed.of([face])
@@ -175,7 +190,7 @@ def _closed(allowed: NDArray[np.bool_], here: NDArray[np.bool_], is_alone: bool)
     Parameters
     ----------
     allowed, here : ndarray of shape (n_persons,), bool
-        Near persons without a *no*, and those who have another face of the photo.
+        Near persons without a *no*, and those who have another face that it meets.
     is_alone : bool
         Whether it may be named without a group.
     """

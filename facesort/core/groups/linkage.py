@@ -1,7 +1,7 @@
 """Groups of faces that are one person each: average linkage of an event's faces together with the references.
 
 Two groups are joined by the mean cosine between their members, the most alike first.  Three rules are never broken:
-faces of one photo are different people, references are different persons, and what a user said stands.
+faces that meet are different people, references are different persons, and what a user said stands.
 
 Where ``s`` is the mean cosine of two groups, ``sqrt(2 - 2 s)`` is the root mean square of the distances between their
 members, on the scale of all other distances (`rms_distance`).
@@ -14,13 +14,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from facesort.core.groups.merging import FacePerson, GrowingGroups, Ids
-from facesort.core.groups.neighbours import nearest_pairs
-from facesort.core.records import Embeddings
+from facesort.core.groups.cells import Nodes, pairs_in_cells
+from facesort.core.groups.merging import FacePerson, GrowingGroups
+from facesort.core.groups.neighbours import Pairs, nearest_pairs
+from facesort.core.records import Embeddings, Room, in_memory
+from facesort.core.sightings import Ids, Sightings
 
+EXACT = 100_000
+"""Faces and persons up to which all are compared with all; of more, a few pairs are missed."""
+
+# Shares of the RMS distance of `lowest`, and probes.
+_LOOKS = ((0.9, 1), (0.9, 8), (0.95, 16), (1.0, 48))
+_SLACK = 0.02  # of `GrowingGroups.grow`: in what is not exact anyway
 _ABOUT = 1.15  # times as far from a person as the person's own faces: still looks like the person
 
 
@@ -59,6 +65,9 @@ class Linkage:
 
         Labels below `n_persons` are the persons' own columns; others are numbered in the order of their first face.
         """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         nodes = self.n_persons + len(self.score)
         one, other = self.merges[self.heights >= np.float32(max(threshold, self.lowest))].T
         graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nodes, nodes))
@@ -82,13 +91,15 @@ def mean_cosine(rms: float) -> float:
 
 def link(
     embeddings: Embeddings,
-    photo_ids: Ids,
+    sightings: Sightings,
     references: Embeddings,
     *,
     order: Ids,
     lowest: float,
     together: Sequence[FacePerson] = (),
     apart: Sequence[FacePerson] = (),
+    exact: int = EXACT,
+    room: Room = in_memory,
 ) -> Linkage:
     """Join faces and references into groups.
 
@@ -96,8 +107,8 @@ def link(
     ----------
     embeddings : ndarray of shape (n_faces, dim), float32
         L2-normalised.
-    photo_ids : ndarray of shape (n_faces,), int64
-        The photo of each face; faces of one photo are never joined.
+    sightings : Sightings
+        Of the same faces; those that meet are never joined.
     references : ndarray of shape (n_persons, dim), float32
         Each person's centroid, L2-normalised; never joined with each other.
     order : ndarray of shape (n_faces,), int64
@@ -105,12 +116,16 @@ def link(
     lowest : float
         Mean cosine at which joining ends, above 0.
     together : sequence of (face, person)
-        A user's *yes*: joined before anything else.  It is a *no* for those other faces of the photo that are about as
+        A user's *yes*: joined before anything else.  It is a *no* for those whom the face meets and who are about as
         near to the person as the person's own: in a mirror, or on a poster.  One that is astray (`_astray`) joins
         nothing, and only keeps the face from all other persons.
     apart : sequence of (face, person)
         A user's *no*: never joined.  A face with a *no* joins faces of no person only if they have the same ones, so
         that it does not keep them from the person.
+    exact : int
+        Faces and persons up to which all are compared with all.
+    room : callable of (rows, columns)
+        Makes the array that sums of groups are kept in.
 
     Notes
     -----
@@ -119,32 +134,41 @@ def link(
     never more alike to a third group than the more alike of its parts), also with pairs that must not be joined, so
     the groups are those of joining one pair at a time: F. Murtagh, *A survey of recent advances in hierarchical
     clustering algorithms*, 1983.  Only pairs of groups with a pair of `nearest_pairs` between them are looked at.
+
+    Of more than `exact`, only those in near cells are compared, several times: first faces, with few cells each, and
+    only what is clearly alike is joined; then what came of it.  These are fewer, so that each can look into more cells,
+    and their sums are nearer to each other than single faces, so that hardly any pair is missed.
     """
     rows = np.argsort(order)
     place = np.empty_like(rows)
     place[rows] = np.arange(len(rows))
     n_persons = len(references)
+    nowhere = Sightings.of_photos(np.full(n_persons, -1))
     if not len(embeddings):
-        nothing = GrowingGroups(references, np.full(n_persons, -1), n_persons, lowest, ())
+        nothing = GrowingGroups(references, nowhere, n_persons, lowest, ())
         return _result(nothing, rows)
-    nodes = np.empty((n_persons + len(rows), embeddings.shape[1]), np.float32)
+    nodes = room(n_persons + len(rows), embeddings.shape[1])
     nodes[:n_persons] = references if n_persons else 0
     np.take(embeddings, rows, axis=0, out=nodes[n_persons:], mode="clip")
-    photos = np.concatenate([np.full(n_persons, -1), photo_ids[rows]])
-    pairs = nearest_pairs(nodes, photos, lowest)
+    seen = Sightings.joined([nowhere, sightings.of(rows)])
+    pairs = nearest_pairs(nodes, seen, lowest) if len(nodes) <= exact else Pairs.none()
     astray = set(_astray(together, embeddings, references, lowest))
     others = ((face, p) for face, person in astray for p in range(n_persons) if p != person)
     together = [pair for pair in together if pair not in astray]
-    mirrors = _in_mirrors(together, photo_ids, embeddings, references, lowest)
+    mirrors = _in_mirrors(together, sightings, embeddings, references, lowest)
     apart = [*apart, *others, *mirrors]
     groups = GrowingGroups(
-        nodes, photos, n_persons, lowest, [(int(place[face]), person) for face, person in apart]
+        nodes, seen, n_persons, lowest, [(int(place[face]), person) for face, person in apart]
     )
     for faces, persons in _in_turn((int(place[face]), person) for face, person in together):
         pairs = groups.join(pairs, persons, faces + n_persons, np.ones(len(faces), np.float32))
-    pairs = groups.possible(pairs)
-    while len(pairs):
-        pairs = groups.round(pairs)
+    if len(nodes) <= exact:
+        groups.grow(pairs, lowest)
+    else:
+        for share, probes in _LOOKS:
+            low = max(lowest, mean_cosine(share * float(rms_distance(lowest))))
+            found = Nodes(groups.total, groups.size, seen, np.unique(groups.group))
+            groups.grow(pairs_in_cells(found, low, probes), low, _SLACK)
     return _result(groups, rows)
 
 
@@ -187,21 +211,21 @@ def _astray(
 
 def _in_mirrors(
     together: Sequence[FacePerson],
-    photo_ids: Ids,
+    sightings: Sightings,
     embeddings: Embeddings,
     references: Embeddings,
     lowest: float,
 ) -> Iterator[FacePerson]:
-    """Faces that look like a person, in photos in which another face was said to be that person.
+    """Faces that look like a person, and meet another face that was said to be that person.
 
-    They would join other faces of the person, and keep these from it.  Who else is in the photo is left alone: the
-    photo they share keeps the whole group of a stranger from the person already.
+    They would join other faces of the person, and keep these from it.  Who else is there is left alone: that they meet
+    keeps the whole group of a stranger from the person already.
     """
     for person, faces in _by_person(together).items():
         known = np.concatenate([references[[person]], embeddings[faces]])
         total, size = known.sum(axis=0), len(known)
         own = float(total @ total - size) / (size * (size - 1))  # mean cosine between them
-        beside = np.flatnonzero(np.isin(photo_ids, photo_ids[faces]))
+        beside = np.flatnonzero(sightings.beside(sightings.of(np.array(faces))))
         beside = beside[~np.isin(beside, faces)]
         cosine = embeddings[beside] @ total / np.float32(size)
         near = (cosine >= lowest) & (rms_distance(cosine) <= _ABOUT * rms_distance(own))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.records import Embeddings
+from facesort.core.sightings import Sightings
 
 NEIGHBOURS = 64
 """Kept per face: bounds the memory if one person has thousands of faces."""
@@ -34,6 +35,11 @@ class Pairs:
     second: Indices
     cosine: NDArray[np.float32]
 
+    @classmethod
+    def none(cls) -> Pairs:
+        """No pair."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+
     def __len__(self) -> int:
         return len(self.cosine)
 
@@ -53,18 +59,19 @@ def join_pairs(parts: list[Pairs]) -> Pairs:
 
 def nearest_pairs(
     embeddings: Embeddings,
-    photo_ids: NDArray[np.int64],
+    sightings: Sightings,
     lowest: float,
     *,
     kept: int = NEIGHBOURS,
 ) -> Pairs:
-    """Pairs of faces in different photos, each among the nearest of one of the two at least.
+    """Pairs of faces that do not meet, each among the nearest of one of the two at least.
 
     Parameters
     ----------
     embeddings : ndarray of shape (n, dim), float32
         L2-normalised.
-    photo_ids : ndarray of shape (n,), int64
+    sightings : Sightings
+        Of the same faces.
     lowest : float
         Smallest cosine of a pair, above 0.
     kept : int
@@ -76,24 +83,16 @@ def nearest_pairs(
     `kept` pairs takes only better ones.
     """
     n = len(embeddings)
-    bar = np.full(n, lowest, np.float32)
-    nothing = np.empty(0, np.int32)
-    held = [Pairs(nothing, nothing, np.empty(0, np.float32))]
-    number, limit = 0, _SPARE
+    found = KeptPairs(n, lowest, kept)
     for row in range(0, n, _ROWS):
         for column in range(row, n, _COLUMNS):
-            held.append(_tile(embeddings, photo_ids, bar, row, column))
-            number += len(held[-1])
-            if number > limit:
-                held = [_thinned(join_pairs(held), bar, kept)]
-                number = len(held[0])
-                limit = number + _SPARE
-    return _thinned(join_pairs(held), bar, kept)
+            found.add(_tile(embeddings, sightings, found.bar, row, column))
+    return found.thinned()
 
 
 def _tile(
     embeddings: Embeddings,
-    photo_ids: NDArray[np.int64],
+    sightings: Sightings,
     bar: NDArray[np.float32],
     row: int,
     column: int,
@@ -106,8 +105,47 @@ def _tile(
     first, second = first + row, second + column
     cosine = cosines.ravel()[found]
     near = (cosine >= np.minimum(bar[first], bar[second])) & (first < second)
-    near &= photo_ids[first] != photo_ids[second]
+    near &= ~sightings.meet(first, second)
     return Pairs(first.astype(np.int32), second.astype(np.int32), cosine).of(near)
+
+
+class KeptPairs:
+    """Pairs as they come, of which those that are among the nearest of one of the two are kept.
+
+    Parameters
+    ----------
+    n : int
+        Number of nodes.
+    lowest : float
+        Smallest cosine of a pair, above 0.
+    kept : int
+        How many nearest count; more where several are equally near.
+
+    Attributes
+    ----------
+    bar : ndarray of shape (n,), float32
+        A pair is worth adding if it reaches the bar of one of the two.
+    """
+
+    def __init__(self, n: int, lowest: float, kept: int) -> None:
+        self.bar = np.full(n, lowest, np.float32)
+        self._held = [Pairs.none()]
+        self._kept, self._number, self._limit = kept, 0, _SPARE
+
+    def add(self, pairs: Pairs) -> None:
+        """Take pairs that did not come before."""
+        self._held.append(pairs)
+        self._number += len(pairs)
+        if self._number > self._limit:
+            self.thinned()
+            self._limit = self._number + max(_SPARE, self._number // 2)
+
+    def thinned(self) -> Pairs:
+        """Those that are kept so far."""
+        self._held[:] = [join_pairs(self._held)]
+        self._held[:] = [_thinned(self._held[0], self.bar, self._kept)]
+        self._number = len(self._held[0])
+        return self._held[0]
 
 
 def _thinned(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> Pairs:

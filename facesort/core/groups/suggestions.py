@@ -6,19 +6,18 @@ nearer to each other.  Within LOOSE of a pack, two centroids were one person's e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesort.core.gallery import centroid
 from facesort.core.matching import centroid_distances
 from facesort.core.records import Embeddings
+from facesort.core.sightings import Sightings
 
 _MOST = 4096  # groups that are compared with each other: 64 MB of distances
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,35 +40,34 @@ class Suggestion:
 
 
 def suggestions(
-    persons: Sequence[Embeddings],
-    groups: Sequence[Embeddings],
-    photos: tuple[Sequence[Rows], Sequence[Rows]],
+    persons: Iterable[Embeddings],
+    groups: Iterable[Embeddings],
+    seen: tuple[Sequence[Sightings], Sequence[Sightings]],
     loose: float,
 ) -> list[Suggestion]:
-    """All of them, the nearest first; nobody is twice in a photo.
+    """All of them, the nearest first; nobody meets themselves.
 
     Parameters
     ----------
-    persons, groups : sequence of ndarray of shape (n, dim), float32
-        Embeddings of each: of a person, the reference and the faces of their group.
-    photos : tuple of (sequence of ndarray, sequence of ndarray)
-        Photos that each person, and each group, is in.
+    persons, groups : iterable of ndarray of shape (n, dim), float32
+        Embeddings of each, which are needed once: of a person, the reference and the faces of their group.
+    seen : tuple of (sequence of Sightings, sequence of Sightings)
+        Of the faces of each person, and of each group.
     loose : float
         Of the model pack.
     """
-    groups = groups[:_MOST]
-    if not groups:
+    centres = [centroid(each) for each in islice(groups, _MOST)]
+    if not centres:
         return []
-    centres = np.stack([centroid(each) for each in groups])
-    everybody = np.concatenate([*(centroid(each)[None] for each in persons), centres])
-    distances = centroid_distances(centres, everybody)
-    n = len(persons)
+    everybody = [*map(centroid, persons), *centres]
+    distances = centroid_distances(np.stack(centres), np.stack(everybody))
+    n = len(everybody) - len(centres)
     found = []
     for group, other in np.argwhere(distances <= np.float32(loose)).tolist():
         if other - n >= group:  # itself, or a pair that comes again
             continue
-        theirs = photos[0][other] if other < n else photos[1][other - n]
-        if np.isin(photos[1][group], theirs).any():
+        theirs = seen[0][other] if other < n else seen[1][other - n]
+        if seen[1][group].beside(theirs).any():
             continue
         who, members = (other, (group,)) if other < n else (-1, (other - n, group))
         found.append(Suggestion(who, members, float(distances[group, other])))

@@ -11,11 +11,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 
 from facesort.core.groups.linkage import Linkage, mean_cosine, rms_distance
-from facesort.core.groups.merging import Ids
 from facesort.core.records import Embeddings
+from facesort.core.sightings import Ids, Sightings
 
 FLOOR = 1.10
 """RMS distance beyond which no event's threshold lies, by LOOSE of a pack for which no other is known.
@@ -31,16 +30,14 @@ On photos of sports and film, groups alone lost hard faces of people with many p
 """
 
 MIN_PERSONS, MIN_FACES, MIN_PAIRS = 3, 20, 100
-"""Fewer persons, named faces or pairs of faces in one photo tell nothing about rates of 1 %."""
+"""Fewer persons, named faces or pairs of faces that meet tell nothing about rates of 1 %."""
 
 _HARDER = 0.94  # share of the own LOOSE of a pack that was not measured below which people are harder to tell apart
 _SAFETY = 0.99  # factor on the RMS distance that leaves the wanted share of strangers
 _CHUNK = 4096  # pairs compared at a time
 _ROUNDS = 10  # each goes half of the way; named faces and threshold depend on each other
 _FACES = 20_000  # looked at, evenly: a share of 1 % is 200 of them
-_PER_FACE = (
-    4  # pairs in its photo, on average twice that: one large group must not speak for the event
-)
+_PER_FACE = 4  # pairs with those it meets, on average twice that: one large group must not speak for the event
 _PAIR_QUALITY = 0.3  # tiny faces in the background look alike, but name nobody
 
 DecidedBy = Literal["strangers", "floor", "impostor_pairs", "too_few", "given"]
@@ -66,13 +63,13 @@ class EventThreshold:
         Distance within which a face is named alone although its group is nobody's: the pack's own LOOSE, if the pack
         was measured and the event is not stricter, so that groups take no name from a face that has one alone.  Else 0.
     decided_by : str
-        ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces of one photo are more
+        ``strangers``: the share of strangers that would be named; ``impostor_pairs``: faces that meet are more
         alike than that allows; ``floor``: both would allow more than the pack; ``too_few``: persons or named faces, and
         pairs, so that the pack's own LOOSE is taken; ``given``: by the user, or a calibration.
     faces : int
         Named faces it comes from.
     pairs : int
-        Pairs of faces in one photo it comes from; fewer than `MIN_PAIRS` were not asked.
+        Pairs of faces that meet it comes from; fewer than `MIN_PAIRS` were not asked.
     usual : float
         RMS distance that would hold if the people of the event were as easy to tell apart as usual: the floor's.
     """
@@ -89,7 +86,7 @@ class EventThreshold:
 
     @property
     def pairs_tell(self) -> bool:
-        """Whether there are enough pairs of faces in one photo to tell how much alike the people are."""
+        """Whether there are enough pairs of faces that meet to tell how much alike the people are."""
         return self.pairs >= MIN_PAIRS
 
     def whatever_group(self, strict: float) -> float:
@@ -100,7 +97,7 @@ class EventThreshold:
 
 def event_threshold(
     embeddings: Embeddings,
-    photo_ids: Ids,
+    sightings: Sightings,
     references: Embeddings,
     linkage: Linkage,
     *,
@@ -116,7 +113,8 @@ def event_threshold(
     Parameters
     ----------
     embeddings : ndarray of shape (n_faces, dim), float32
-    photo_ids : ndarray of shape (n_faces,), int64
+    sightings : Sightings
+        Of the same faces.
     references : ndarray of shape (n_persons, dim), float32
     linkage : Linkage
         Of the same.
@@ -134,14 +132,14 @@ def event_threshold(
         Wanted share of strangers with a name.
     """
     rows = np.argsort(order)
-    faces, score, person = embeddings[rows], linkage.score[rows], linkage.person[rows]
+    score, person = linkage.score[rows], linkage.person[rows]
     usual = FLOOR * loose if floor is None else floor
     good = np.flatnonzero(quality[rows] >= _PAIR_QUALITY)
-    impostors = _same_photo_cosines(faces, good, photo_ids[rows][good])
+    impostors = _cosines_of_met(embeddings, rows[good], sightings.of(rows[good]))
     named, strangers = 0, mean_cosine(loose)
     if len(references) >= MIN_PERSONS:
         given = (mean_cosine(strict), mean_cosine(loose), fpir)
-        named, strangers = _strangers(faces, references, score, person, given)
+        named, strangers = _strangers(embeddings, rows, references, score, person, given)
     # Where people look alike, few are named in the end: that is no reason to fall back on the pack's LOOSE.
     within = int(np.count_nonzero((person >= 0) & (score >= np.float32(mean_cosine(loose)))))
     few = len(references) < MIN_PERSONS or max(named, within) < MIN_FACES
@@ -183,23 +181,30 @@ def given_threshold(threshold: EventThreshold, loose: float) -> EventThreshold:
 
 def _strangers(
     faces: Embeddings,
+    rows: Ids,
     references: Embeddings,
     score: Values,
     person: Ids,
     given: tuple[float, float, float],
 ) -> tuple[int, float]:
-    """Number of named faces, and the mean cosine with the nearest group of others that a share of them exceeds."""
+    """Number of named faces, and the mean cosine with the nearest group of others that a share of them exceeds.
+
+    Scores and persons are of `rows` of the faces, one after the other.
+    """
     strict, start, fpir = given
+    from scipy.sparse import coo_array
+
     n, came = len(references), person >= 0
     threshold, found, named = start, start, np.flatnonzero(came & (score >= start))
     for _ in range(_ROUNDS):
         named = np.flatnonzero(came & (score >= threshold))
-        of = coo_array((np.ones(len(named), np.float32), (person[named], named)), (n, len(faces)))
+        ones = np.ones(len(named), np.float32)
+        of = coo_array((ones, (person[named], rows[named])), (n, len(faces)))
         size = 1 + np.bincount(person[named], minlength=n)
         mean = (references + of.tocsr() @ faces) / size[:, None].astype(np.float32)
         asked = named[:: len(named) // _FACES + 1]
         own = np.concatenate([person[asked], np.arange(n)])
-        to_others = np.concatenate([faces[asked], references]) @ mean.T
+        to_others = np.concatenate([faces[rows[asked]], references]) @ mean.T
         to_others[_same_person(mean, strict)[own]] = -1
         found = max(_exceeded_by(to_others.max(axis=1), fpir * (n - 1) / n), 0.05)
         threshold = (threshold + found) / 2
@@ -222,13 +227,14 @@ def _same_person(means: Embeddings, strict: float) -> NDArray[np.bool_]:
     return same
 
 
-def _same_photo_cosines(faces: Embeddings, good: Ids, photos: Ids) -> Values:
-    """Cosines of pairs of faces in one photo: certainly different people, mirrors and posters aside."""
-    by_photo = np.argsort(photos, kind="stable")
-    photos, good = photos[by_photo], good[by_photo]
+def _cosines_of_met(faces: Embeddings, good: Ids, sightings: Sightings) -> Values:
+    """Cosines of pairs of faces that meet: certainly different people, mirrors and posters aside."""
+    order = np.lexsort((sightings.first_ms, sightings.photo_ids))
+    good, sightings = good[order], sightings.of(order)
     found: list[Values] = [np.empty(0, np.float32)]
     for apart in range(1, 1 + _PER_FACE):
-        first = np.flatnonzero(photos[apart:] == photos[:-apart])
+        rows = np.arange(max(len(good) - apart, 0))
+        first = rows[sightings.meet(rows, rows + apart)]
         for some in np.array_split(first, 1 + len(first) // _CHUNK):
             one, other = faces[good[some]], faces[good[some + apart]]
             found.append(np.einsum("ij,ij->i", one, other))

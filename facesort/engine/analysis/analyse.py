@@ -6,25 +6,35 @@ It knows no database and no gallery, so a process pool and a cluster's executor 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from facesort.core.derivatives import Variant
+import numpy as np
+
+from facesort.core.derivatives import Derivative, Variant
 from facesort.core.looks import detail_edge
 from facesort.core.paths import from_text
 from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
 from facesort.core.shots import same_shot
+from facesort.core.tracks import Linker
 from facesort.core.turns import turn_of
-from facesort.errors import ImageError, short_of
+from facesort.engine.analysis.reading import (
+    is_clip,
+    is_video,
+    read_photo,
+    reading,
+    refuse_size,
+    sha256_of,
+)
+from facesort.engine.analysis.sampling import faces_in
+from facesort.errors import ImageError
 from facesort.faces.analysis import CropEncoder, find_faces
 from facesort.faces.engines.load import load_engine
-from facesort.faces.look import turned
 from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import (
     WORKING_EDGE,
@@ -36,9 +46,19 @@ from facesort.images import (
     look_at,
     perceptual_hash,
 )
+from facesort.images.clips.clip import Part
+from facesort.images.clips.clip_file import frame_at, open_clip
+from facesort.images.clips.motion import movie_in
+from facesort.pixels import turned
 from facesort.reasons import Reason, Remark
 from facesort.settings import Backend, PhotoSettings
 
+log = logging.getLogger(__name__)
+
+SPARSE_MS = 1_000
+"""Time between two samples of a movie that belongs to a photo."""
+
+_LONGEST_MOVIE_MS = 10_000  # what is longer is left alone
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _JPEG_HEADER = 1 << 18  # bytes; metadata come first, and rarely take more than 64 kB
 # A crop for people to look at: the face with 40 % more on each side, at most 160 px, about 5 kB.
@@ -61,6 +81,8 @@ class Analyser:
         Encodes the thumbnails of faces.
     variants : tuple of Variant
         Smaller versions to be made of each output JPEG.
+    without_faces : bool
+        Whether photos without a face are rendered too.
     """
 
     roots: Mapping[str, Path]
@@ -70,6 +92,7 @@ class Analyser:
     backend: Backend = "onnxruntime"
     crop: CropEncoder = _CROP
     variants: tuple[Variant, ...] = ()
+    without_faces: bool = False
 
     def path_of(self, photo: PhotoRef) -> Path:
         """Where a photo is on the disk.
@@ -113,6 +136,8 @@ class Task:
         looked for in this file.
     alone_beside : frozenset of int
         Ids of partners: faces are looked for although it is of the same shot as one of these.
+    content : bytes or None
+        Of an upload, which is in no file; None: the file is read.
     """
 
     ref: PhotoRef
@@ -120,6 +145,7 @@ class Task:
     shared_size: bool = False
     partners: tuple[Partner, ...] = ()
     alone_beside: frozenset[int] = frozenset()
+    content: bytes | None = field(default=None, repr=False)
 
 
 @lru_cache(maxsize=1)
@@ -128,47 +154,27 @@ def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     return load_engine(pack, threads=threads, backend=backend)
 
 
+def engine_of(analyser: Analyser) -> FaceEngine:
+    """The engine of this worker process, loaded when it is first asked for."""
+    return _engine(analyser.pack, analyser.threads, analyser.backend)
+
+
 def load_models(analyser: Analyser) -> None:
     """Load the models into this worker process, so that its first photo need not wait for them."""
-    _engine(analyser.pack, analyser.threads, analyser.backend)
+    engine_of(analyser)
 
 
-def read_photo(path: Path, max_file_mb: float, *, limit: int = -1) -> bytes:
-    """Read a whole file, once.
+def embedding_dim(analyser: Analyser) -> int:
+    """Length of an embedding of the pack; loads the models into this worker process too."""
+    engine = engine_of(analyser)
+    return int(engine.embed(np.empty((0, 1, 1, 3), np.uint8)).shape[1])
 
-    Parameters
-    ----------
-    limit : int
-        Only so many bytes from its start are read; -1: all.
 
-    Raises
-    ------
-    ImageError
-        ``missing``, ``unreadable``, ``empty_file`` or ``too_large``.
-    ResourceError
-        If this process is out of file handles or memory, which is not the photo's fault.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # reading a pipe would block, a device never ends
-            raise ImageError(Reason.UNREADABLE, "it is not a regular file any more")
-        size = found.st_size
-        if size > max_file_mb * 1e6:
-            raise ImageError(
-                Reason.TOO_LARGE,
-                f"{size / 1e6:.0f} MB, the limit photos.max_file_mb is {max_file_mb:g}",
-            )
-        with path.open("rb") as stream:
-            data = stream.read(limit)
-    except FileNotFoundError:
-        raise ImageError(Reason.MISSING, "it was there when the source was scanned") from None
-    except OSError as error:
-        raise short_of(error) or ImageError(
-            Reason.UNREADABLE, os.strerror(error.errno or 0)
-        ) from error
-    if not data:
-        raise ImageError(Reason.EMPTY_FILE, "0 bytes")
-    return data
+def _content(analyser: Analyser, task: Task) -> bytes:
+    if task.content is None:
+        return read_photo(analyser.path_of(task.ref), analyser.photos.max_file_mb)
+    refuse_size(len(task.content), analyser.photos.max_file_mb)
+    return task.content
 
 
 def analyse_file(analyser: Analyser, task: Task) -> Analysis:
@@ -201,46 +207,75 @@ def hash_file(analyser: Analyser, task: Task) -> Analysis:
 def _analyse(analyser: Analyser, task: Task) -> Analysis:
     key, path, digest = task.ref.photo_id, task.ref.path, ""
     try:
-        data = read_photo(analyser.path_of(task.ref), analyser.photos.max_file_mb)
+        data = _content(analyser, task)
         digest = hashlib.sha256(data).hexdigest()
         if digest in task.known:
             return Analysis(key, digest, known=True)
+        if analyser.photos.videos and is_video(data, path):
+            return Analysis(key, digest, is_video=True)
         part = _as_part_of_shot(analyser, task, data) if task.partners else None
         if part is not None and part.shot_of not in task.alone_beside:
             return replace(part, sha256=digest)
-        loaded = _load(analyser, data, path)
-        faces = _faces(analyser, loaded, data, path)
+        loaded, faces = look_for_faces(analyser, data, path)
+        tracks = _tracks_in_movie(analyser, data, path) if analyser.photos.videos else ()
     except ImageError as error:
         return Analysis(key, digest, failure=error.reason, detail=error.detail)
     info = loaded.info
     turn = 0 if loaded.hangs else turn_of((f.turn for f in faces), (f.score for f in faces))
     upright = turn if analyser.photos.auto_upright else 0
     told = (Remark.TURNED,) * bool(turn) + (Remark.UPRIGHT,) * bool(upright)
-    jpeg = _output(loaded, upright) if faces else b""
+    has_output = faces or tracks or analyser.without_faces
+    jpeg = _output(loaded, upright) if has_output else b""
     return Analysis(
         key,
         digest,
         info=replace(info, remarks=info.remarks + told),
-        faces=faces,
+        faces=faces + tracks,
         detail=loaded.damage,
         jpeg=jpeg,
         derivatives=derive(jpeg, analyser.variants) if jpeg and analyser.variants else (),
-        phash=perceptual_hash(loaded.pixels),
+        phash=perceptual_hash(loaded.image),
         shot_of=None if part is None else part.shot_of,
         turn=turn,
     )
 
 
-def _faces(analyser: Analyser, loaded: LoadedPhoto, data: bytes, path: str) -> tuple[Face, ...]:
-    """Faces of a photo, which is decoded again, finer, if small ones are looked for."""
-    engine = _engine(analyser.pack, analyser.threads, analyser.backend)
+def look_for_faces(
+    analyser: Analyser, data: bytes, name: str
+) -> tuple[LoadedPhoto, tuple[Face, ...]]:
+    """Decode the content of a file and find its faces; it is decoded again, finer, if small ones are looked for.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be used.
+    """
+    loaded = _load(analyser, data, name)
+    engine = engine_of(analyser)
     small, shown = analyser.photos.small_faces, loaded
     edge = detail_edge((loaded.info.width, loaded.info.height), small=small)
     if edge is not None and edge > max(loaded.pixels.shape[:2]):
-        shown = _load(analyser, data, path, edge)
-    return find_faces(
-        engine, shown.pixels, scale=shown.scale, crop=analyser.crop, told=loaded.hangs, small=small
+        shown = _load(analyser, data, name, edge)
+    return loaded, find_faces(
+        engine, shown.image, scale=shown.scale, crop=analyser.crop, told=loaded.hangs, small=small
     )
+
+
+def _tracks_in_movie(analyser: Analyser, data: bytes, name: str) -> tuple[Face, ...]:
+    """Who is seen in the movie of a motion photo; nobody, if it cannot be decoded."""
+    movie, linker = movie_in(data), Linker(SPARSE_MS, loose=analyser.pack.loose)
+    if movie is None:
+        return ()
+    try:
+        with open_clip(movie, name, max_megapixels=analyser.photos.max_megapixels) as clip:
+            part = Part(0, _LONGEST_MOVIE_MS, SPARSE_MS)
+            engine, small = engine_of(analyser), analyser.photos.small_faces
+            for ms, faces in faces_in(engine, clip, part, crop=analyser.crop, small=small):
+                linker.add(ms, faces)
+            return linker.close(clip.ended_ms or _LONGEST_MOVIE_MS)
+    except ImageError as error:
+        log.warning("%s: its movie is left alone: %s", name, error)
+        return ()
 
 
 def _output(loaded: LoadedPhoto, turn: int) -> bytes:
@@ -250,13 +285,21 @@ def _output(loaded: LoadedPhoto, turn: int) -> bytes:
 def _as_part_of_shot(analyser: Analyser, task: Task, data: bytes) -> Analysis | None:
     """Result of a file that is of the same shot as one of its partners; None if it is not."""
     info = _look_at(analyser, task.ref, data)
-    for partner in task.partners:
+    found = shot_among(analyser, task.ref, info, task.partners)
+    return None if found is None else Analysis(task.ref.photo_id, "", info=info, shot_of=found)
+
+
+def shot_among(
+    analyser: Analyser, ref: PhotoRef, info: PhotoInfo, partners: Sequence[Partner]
+) -> int | None:
+    """The first partner that is of the same shot; None if none is."""
+    for partner in partners:
         try:
             other = partner.info or _metadata(analyser, partner.ref)
         except ImageError:
             continue
-        if same_shot(task.ref, info, partner.ref, other):
-            return Analysis(task.ref.photo_id, "", info=info, shot_of=partner.ref.photo_id)
+        if same_shot(ref, info, partner.ref, other):
+            return partner.ref.photo_id
     return None
 
 
@@ -277,17 +320,40 @@ def _look_at(analyser: Analyser, photo: PhotoRef, data: bytes) -> PhotoInfo:
 def render_file(analyser: Analyser, photo: PhotoRef, sha256: str | None = None) -> bytes:
     """Render the output JPEG of a photo that was analysed, as it was then: settings that changed since do not count.
 
+    Of a clip, the frame at `at_ms`.
+
     Raises
     ------
     ImageError
         If the file cannot be read any more, or has another hash than the one given.
     """
+    if photo.at_ms is not None:
+        return _render_frame(analyser, photo, photo.at_ms, sha256)
     data = read_photo(analyser.path_of(photo), analyser.photos.max_file_mb)
     if sha256 not in (None, hashlib.sha256(data).hexdigest()):
         raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
     limit = analyser.photos.max_megapixels
     loaded = load_photo(data, photo.path, max_megapixels=limit, accept_damaged=True)
     return _output(loaded, photo.copies_turn)
+
+
+def _render_frame(analyser: Analyser, photo: PhotoRef, at_ms: int, sha256: str | None) -> bytes:
+    path = analyser.path_of(photo)
+    if sha256 not in (None, sha256_of(path)):
+        raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
+    limits = analyser.photos
+    movie = None if is_clip(path) else movie_in(read_photo(path, limits.max_file_mb))
+    megapixels = limits.max_megapixels
+    with reading(), open_clip(movie or path, path.name, max_megapixels=megapixels) as clip:
+        return encode_output(frame_at(clip, at_ms))
+
+
+def derive_jpeg(
+    analyser: Analyser, jpeg: bytes, variants: Collection[Variant]
+) -> tuple[Derivative, ...]:
+    """Make smaller versions of an output JPEG; they depend on nothing else."""
+    del analyser
+    return derive(jpeg, variants)
 
 
 def _load(analyser: Analyser, data: bytes, path: str, edge: int = WORKING_EDGE) -> LoadedPhoto:

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, TimeoutError, wait
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from pebble import ProcessExpired
-
 from facesort.core.derivatives import Derivative, Variant
 from facesort.core.records import Analysis, PhotoRef
-from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file, render_file
-from facesort.engine.analysis.memory import EXIT_OUT_OF_MEMORY
+from facesort.engine.analysis.analyse import (
+    Analyser,
+    Task,
+    analyse_file,
+    derive_jpeg,
+    hash_file,
+    render_file,
+)
+from facesort.engine.analysis.clip_threads import ClipThreads
+from facesort.engine.analysis.clips import ClipAnalysis
+from facesort.engine.analysis.lost import (
+    WORKER_FAILURES,
+    WorkerFailure,
+    WorkerLost,
+    reason_of,
+)
+from facesort.engine.analysis.reading import sha256_once, version_of
 from facesort.errors import FREE_MEMORY, ImageError
-from facesort.images import derive
+from facesort.images import PhotoKind, photo_kind
 from facesort.reasons import Reason
 
 log = logging.getLogger(__name__)
 
-# How far the workers may run ahead of the file that is next in order.
+# How far the workers may run ahead of the file that is next in order; of a cluster, twice what its machines have.
 _AHEAD = 64
-_WORKER_FAILURES = (TimeoutError, ProcessExpired, MemoryError)
 
 
 def render_again(
@@ -36,8 +48,18 @@ def render_again(
     ImageError
         If the file cannot be read any more, has another hash than the one given, or crashed its worker.
     """
-    with _failures_explained(analyser, photo):
-        return executor.submit(render_file, analyser, photo, sha256).result()
+    if photo.at_ms is None or sha256 is None:
+        with _failures_explained(analyser, photo):
+            return executor.submit(render_file, analyser, photo, sha256).result()
+    # A clip is not read whole for each of its frames, nor within the time limit of a worker.
+    path = analyser.path_of(photo)
+    before = version_of(path)
+    if sha256_once(path) != sha256:
+        raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
+    jpeg = render_again(analyser, photo, executor)
+    if version_of(path) != before:
+        raise ImageError(Reason.RENDER_CHANGED, "it was changed while it was read")
+    return jpeg
 
 
 def derive_again(
@@ -55,14 +77,14 @@ def derive_again(
         If it crashed its worker.
     """
     with _failures_explained(analyser, photo):
-        return executor.submit(derive, jpeg, variants).result()
+        return executor.submit(derive_jpeg, analyser, jpeg, variants).result()
 
 
 @contextmanager
 def _failures_explained(analyser: Analyser, photo: PhotoRef) -> Iterator[None]:
     try:
         yield
-    except _WORKER_FAILURES as error:
+    except WORKER_FAILURES as error:
         raise ImageError(*_worker_failure(analyser, photo, error)) from error
 
 
@@ -72,7 +94,8 @@ def analyse_in_order(
     executor: Executor,
     *,
     failed: Iterable[int] = (),
-) -> Iterator[Analysis]:
+    clips: ClipThreads | None = None,
+) -> Generator[Analysis]:
     """Analyse files in parallel and yield the results in the order of the files.
 
     Of files with the same content, the first in order is analysed; the others are only hashed.  A file of the same shot
@@ -83,19 +106,23 @@ def analyse_in_order(
     ----------
     tasks : iterable of Task
     executor : Executor
-        At most 64 files are under way at a time, whatever its size; if the caller stops early, they are cancelled.
+        At most 64 files are under way at a time, or twice its `slots` if it has that; if the caller stops early, they
+        are cancelled.
     failed : iterable of int
         Ids of photos that failed before; nothing is linked to them.
+    clips : ClipThreads, optional
+        Analyses the clips, and is stopped at the end; by default nothing of them is kept.
     """
-    line = _Line(analyser, executor, set(failed))
+    line = _Line(analyser, executor, clips or ClipThreads(analyser, executor), set(failed))
     try:
         for task in tasks:
             line.enter(task)
-            if len(line.jobs) >= _AHEAD:
+            while len(line.jobs) >= max(_AHEAD, 2 * getattr(executor, "slots", 0)):
                 yield line.leave()
         while line.jobs:
             yield line.leave()
     finally:
+        line.clips.stop()
         for job in line.jobs:
             job.future.cancel()
 
@@ -105,9 +132,10 @@ _Work = Callable[[Analyser, Task], Analysis]
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """A task under way."""
+    """A task under way; of a clip by its name, or by its content."""
 
     task: Task
+    is_clip: bool
     work: _Work = field(init=False)
     future: Future[Analysis] = field(init=False)
     found: Analysis | None = None
@@ -134,6 +162,7 @@ class _Line:
 
     analyser: Analyser
     executor: Executor
+    clips: ClipThreads
     failed: set[int]
     jobs: deque[_Job] = field(default_factory=deque)
     hashing: deque[_Job] = field(default_factory=deque)
@@ -145,7 +174,7 @@ class _Line:
         """Start to hash or analyse the next file."""
         if task.partners:  # those in the line may succeed this time
             task = _without(task, self.failed - {job.task.ref.photo_id for job in self.jobs})
-        job = _Job(task)
+        job = _Job(task, photo_kind(task.ref.path) is PhotoKind.VIDEO)
         self._start(job, hash_file if task.shared_size else analyse_file)
         self.jobs.append(job)
         if task.shared_size:
@@ -176,6 +205,9 @@ class _Line:
         if _is_unread(found, job.task.known, self.read):
             # The earlier file with this content was lost or changed before it could be analysed.
             found = self._analyse(job)
+        if found.is_video:
+            job.is_clip = True
+            found = self._analyse(job)
         if found.shot_of in self.failed:
             job.task = _without(job.task, self.failed)
             found = self._analyse(job)
@@ -199,15 +231,19 @@ class _Line:
 
     def _start(self, job: _Job, work: _Work) -> None:
         """Hand a file to a worker."""
-        job.work, job.future = work, self.executor.submit(work, self.analyser, job.task)
-        job.found = None
+        job.work, job.found = work, None
+        if job.is_clip:
+            look = ClipAnalysis.hash if work is hash_file else ClipAnalysis.run
+            job.future = self.clips.submit(look, job.task)
+        else:
+            job.future = self.executor.submit(work, self.analyser, job.task)
 
     def _result(self, job: _Job) -> Analysis:
         """Wait for one result; a worker that died or hung gives a reason code, not an exception."""
         if job.found is None:
             try:
                 job.found = self._result_of_two(job)
-            except _WORKER_FAILURES as error:
+            except WORKER_FAILURES as error:
                 ref = job.task.ref
                 reason, detail = _worker_failure(self.analyser, ref, error)
                 job.found = Analysis(ref.photo_id, "", failure=reason, detail=detail)
@@ -217,9 +253,7 @@ class _Line:
         """Wait for one result; if the worker was killed, try once more."""
         try:
             return job.future.result()
-        except ProcessExpired as error:
-            if error.exitcode == EXIT_OUT_OF_MEMORY:
-                raise
+        except WorkerLost:
             # It may have been killed because of another file: by an out-of-memory killer, for example.
             return self.executor.submit(job.work, self.analyser, job.task).result()
 
@@ -235,20 +269,18 @@ def _without(task: Task, failed: Collection[int]) -> Task:
 
 
 def _worker_failure(
-    analyser: Analyser, photo: PhotoRef, error: TimeoutError | ProcessExpired | MemoryError
+    analyser: Analyser, photo: PhotoRef, error: WorkerFailure
 ) -> tuple[Reason, str]:
     """Reason code and text for a file that crashed its worker, or exceeded its time or memory."""
-    if isinstance(error, MemoryError) or getattr(error, "exitcode", None) == EXIT_OUT_OF_MEMORY:
-        limit = analyser.photos.max_worker_mb
+    reason, limits = reason_of(error), analyser.photos
+    if reason is Reason.TOO_LARGE:
         log.warning("%s was given up: its worker got no more memory", photo.path)
-        # A refused allocation does not tell which of the two it was.
-        return Reason.TOO_LARGE, (
-            f"it takes more than {limit:g} MB of memory (photos.max_worker_mb), or the system had no more: then "
-            f"{FREE_MEMORY}, and run `facesort retry`"
+        return reason, (
+            f"it takes more than {limits.max_worker_mb:g} MB of memory (photos.max_worker_mb), or the system had no "
+            f"more: then {FREE_MEMORY}, and run `facesort retry`"
         )
-    if isinstance(error, TimeoutError):
-        limit = analyser.photos.timeout_s
-        log.warning("%s was given up after %g s", photo.path, limit)
-        return Reason.TIMEOUT, f"gave up after {limit:g} s (photos.timeout_s)"
-    log.warning("%s killed its worker (exit code %s)", photo.path, error.exitcode)
-    return Reason.WORKER_DIED, f"its worker process ended with code {error.exitcode}"
+    if reason is Reason.TIMEOUT:
+        log.warning("%s was given up after %g s", photo.path, limits.timeout_s)
+        return reason, f"gave up after {limits.timeout_s:g} s (photos.timeout_s)"
+    log.warning("%s killed its worker: %s", photo.path, error)
+    return reason, str(error)

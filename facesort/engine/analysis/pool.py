@@ -23,7 +23,9 @@ import psutil
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
+from facesort.engine.analysis.lost import WorkerLost
 from facesort.engine.analysis.memory import (
+    EXIT_OUT_OF_MEMORY,
     disable_core_dumps,
     keep_freed_memory,
     limit_memory,
@@ -64,7 +66,7 @@ class LocalPool(concurrent.futures.Executor):
     """Processes on this machine.
 
     A file that kills its process, or takes longer than `timeout_s` or more memory than `max_worker_mb`, fails alone:
-    its future raises `pebble.ProcessExpired` or `TimeoutError`, its process is replaced, and the others continue.
+    its future raises `WorkerLost`, `TimeoutError` or `MemoryError`, its process is replaced, and the others continue.
 
     Workers share a pipe.  One that is killed from outside while it uses the pipe leaves it locked or half read, and
     Pebble's pool would wait forever; so after such an exit all workers are replaced and their calls start again.  The
@@ -82,12 +84,16 @@ class LocalPool(concurrent.futures.Executor):
         does not count; so Pebble's own limit, which follows the system's clock, is not used.
     max_worker_mb : float
         Resident memory per process, in MB.
+    nice : int
+        By how much other processes come first, as of Unix' `nice`; elsewhere it does not count.
     """
 
-    def __init__(self, workers: int, timeout_s: float, max_worker_mb: float = 4000.0) -> None:
+    def __init__(
+        self, workers: int, timeout_s: float, max_worker_mb: float = 4000.0, *, nice: int = 0
+    ) -> None:
         self._workers = workers
         self._timeout_s = timeout_s
-        self._max_worker_mb = max_worker_mb
+        self._max_worker_mb, self._nice = max_worker_mb, nice
         self._pool = self._new_pool()
         self._tasks: dict[concurrent.futures.Future[Any], _Task] = {}
         self._ends_told = 0
@@ -99,9 +105,9 @@ class LocalPool(concurrent.futures.Executor):
         threading.Thread(target=self._watch, daemon=True).start()
 
     @classmethod
-    def of(cls, workers: int, photos: PhotoSettings) -> LocalPool:
+    def of(cls, workers: int, photos: PhotoSettings, *, nice: int = 0) -> LocalPool:
         """A pool with the limits that the settings give."""
-        return cls(workers, photos.timeout_s, photos.max_worker_mb)
+        return cls(workers, photos.timeout_s, photos.max_worker_mb, nice=nice)
 
     def submit(
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
@@ -136,7 +142,7 @@ class LocalPool(concurrent.futures.Executor):
             max_workers=self._workers,
             max_tasks=_FILES_PER_WORKER,
             initializer=_start_worker,
-            initargs=(self._max_worker_mb,),
+            initargs=(self._max_worker_mb, self._nice),
             context=self._spawn,
         )
 
@@ -169,7 +175,7 @@ class LocalPool(concurrent.futures.Executor):
         if error is None:
             task.future.set_result(inner.result())
         else:
-            task.future.set_exception(error)
+            task.future.set_exception(_ours(error))
 
     def _restart(self, why: str) -> None:
         """Replace all workers and reschedule the unfinished calls; the lock is held."""
@@ -225,6 +231,15 @@ class LocalPool(concurrent.futures.Executor):
             self._restart("it broke")  # Pebble forgets a call that it got at the same moment
         elif self._tasks and min(before, self._ends_unexplained) > 0:
             self._restart("a worker ended, and no call was told")
+
+
+def _ours(error: BaseException) -> BaseException:
+    """An error as callers know it, whatever pool is used."""
+    if not isinstance(error, ProcessExpired):
+        return error
+    if error.exitcode == EXIT_OUT_OF_MEMORY:
+        return MemoryError()
+    return WorkerLost(error.exitcode)
 
 
 def _is_one_stopped(processes: Iterable[BaseProcess]) -> bool:
@@ -306,7 +321,7 @@ def _join(pool: ProcessPool) -> None:
             log.debug("worker %s was stopped already", pid)
 
 
-def _start_worker(max_worker_mb: float) -> None:
+def _start_worker(max_worker_mb: float, nice: int) -> None:
     """Set up one worker, which exits with its parent, even when that is killed."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -314,6 +329,8 @@ def _start_worker(max_worker_mb: float) -> None:
     # Decoders warn about odd metadata; what matters about a file becomes its reason code.
     warnings.filterwarnings("ignore", module="PIL")
     limit_memory(max_worker_mb)
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
     disable_core_dumps()
     keep_freed_memory()
     threadpool_limits(1)  # there is one process per core already

@@ -16,6 +16,7 @@ from facesort.core.gallery import Gallery
 from facesort.core.groups.decision import decide_in_groups
 from facesort.core.matching import Distances, Thresholds, distances_to_persons
 from facesort.core.records import Analysis, Embeddings, PhotoRef
+from facesort.core.sightings import Sightings
 from facesort.engine.calibration.labelled import analyse_files
 from facesort.engine.job.decide import Decided, decide_batch
 from facesort.engine.job.groups import EventGroups, groups_of
@@ -224,9 +225,10 @@ def _groups(results: Sequence[Decided], gallery: Gallery, rules: Rules) -> Event
     photos = np.array([number for number, _ in faces], np.int64)
     rank = np.argsort(np.argsort([result.analysis.sha256 for result in results]))
     order = np.argsort(np.argsort(rank[photos], kind="stable"))
+    tracks = Sightings.in_one([face.track for _, face in faces])
     sample = ComparableFaces(
         np.arange(len(faces), dtype=np.int64),
-        photos,
+        replace(tracks, photo_ids=photos),
         order.astype(np.int64),
         np.array([face.quality for _, face in faces], np.float64),
         np.stack([face.embedding for _, face in faces]),
@@ -248,6 +250,7 @@ def _in_groups(
             None,
             groups.proposals.of(rows),
             groups.threshold,
+            Sightings.in_one([face.track for face in result.analysis.faces[: len(rows)]]),
         )
         decided.append(replace(result, decisions=decisions))
     return tuple(decided)
@@ -275,9 +278,9 @@ def _grouped(
 def faces_by_photo(
     analyses: Iterable[Analysis],
 ) -> list[tuple[NDArray[np.float32], Embeddings]]:
-    """Boxes and embeddings of each photo with faces, for `photo_pairs`."""
+    """Boxes and embeddings of each photo with faces, for `photo_pairs`; of no clip: two tracks may be one person."""
     return [
         (np.stack([f.box for f in a.faces]), np.stack([f.embedding for f in a.faces]))
         for a in analyses
-        if a.faces
+        if a.faces and a.clip is None
     ]

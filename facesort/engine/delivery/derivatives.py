@@ -13,6 +13,7 @@ from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.in_order import derive_again
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
+from facesort.engine.delivery.plan import pictures_of
 from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.delivery.thumbnails import point_to_thumbnails, update_thumbnails
 from facesort.errors import ImageError, resources_explained
@@ -125,9 +126,13 @@ class Deriving:
     def of(cls, workspace: Workspace, store: Store, renderer: Renderer) -> Deriving:
         """Of a workspace, as decisions and answers count now."""
         settings = workspace.settings
-        wanted = sorted(wanted_folders(store, unknown_folder=settings.run.unknown_folder))
+        folders = wanted_folders(store, unknown_folder=settings.run.unknown_folder)
+        wanted = {photo.photo.photo_id: photo for photo in stored_photos(store, sorted(folders))}
         photos, failed = {}, {}
-        for photo in stored_photos(store, wanted):
+        for picture in pictures_of(store, wanted, folders, settings.photos.clips):
+            photo = picture.photo
+            if photo.is_whole_clip:
+                continue
             if not photo.copies:
                 failed[photo.photo.shown] = _NO_COPY
                 continue

@@ -6,6 +6,8 @@
     ├── <person>/*.jpg    a copy for everyone in the photo, and on request an .xmp beside it
     ├── index.*          who is in which copy, for programs: .parquet and .jsonl
     ├── index.html        on request: web pages; and _gallery/, see `gallery_pages`
+    ├── <person>/*.vtt    when who is seen in a clip, for players
+    ├── _videos.json      the same by person, for programs; if there are clips
     ├── _left_out.csv     every photo that is missing here or from a folder it could be in, and why
     ├── _results.*        on request: all photos, who is in them, and the distances
     ├── _SHA256SUMS       for `sha256sum -c`; written last
@@ -23,12 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from facesort.core.appearances import segments
 from facesort.core.bursts import LeftOut
 from facesort.core.foreign_text import csv_text
 from facesort.core.regions import delivered_region
 from facesort.core.routing import PARTIAL, beside_folders
 from facesort.core.stored import StoredPhoto
-from facesort.core.xmp import sidecar
+from facesort.core.xmp import markers, sidecar
 from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
 from facesort.engine.delivery.gallery_pages import GalleryPages
 from facesort.engine.delivery.index import (
@@ -38,14 +41,16 @@ from facesort.engine.delivery.index import (
     index_rows,
     scratch_lines,
 )
-from facesort.engine.delivery.plan import Delivery
+from facesort.engine.delivery.plan import Delivery, Picture
 from facesort.engine.delivery.renderer import Renderer
-from facesort.errors import OutputError, SettingsError
+from facesort.engine.delivery.videos import VIDEOS, chapter_files, list_of_videos
+from facesort.errors import ImageError, OutputError, SettingsError
 from facesort.files import remove_own
 from facesort.images import jpeg_size
 from facesort.settings import NearDuplicates
 from facesort.store import Store
 from facesort.store.queries.deliveries import write_results
+from facesort.store.queries.gallery import person_summaries
 
 log = logging.getLogger(__name__)
 
@@ -105,60 +110,87 @@ class ExportWriter:
 
     def write(self, delivery: Delivery, store: Store) -> None:
         """Write everything that is not there yet, the manifest last."""
-        self.folder.begin(self._names(delivery))
-        wanted = sorted(delivery.folders)
-        for start in range(0, len(wanted), _AT_ONCE):
-            self._copy(delivery, wanted[start : start + _AT_ONCE])
+        self.folder.begin(self._names(delivery, store))
+        pictures = list(delivery.pictures.values())
+        for start in range(0, len(pictures), _AT_ONCE):
+            self._copy(pictures[start : start + _AT_ONCE])
         self._list_left_out(delivery)
         self._write_index(delivery, store)
+        if delivery.clips:
+            self._write_videos(delivery, store)
         if self.options.results:
             self._write_results(delivery, store)
         if self.pages:
             self.pages.write(self.copies)
         self.folder.finish()
 
-    def _names(self, delivery: Delivery) -> set[str]:
+    def _names(self, delivery: Delivery, store: Store) -> set[str]:
         """All files that the export may write."""
-        copies = {file for key in delivery.folders for file in delivery.files(key)}
+        copies = {file for picture in delivery.pictures.values() for file in picture.files}
         sidecars = {_sidecar_of(file) for file in copies} if self.options.xmp else set()
         half = {_HALF_INDEX.name, scratch_lines(_HALF_INDEX).name}
         index = half | {beside_folders(name, delivery.all_folders) for name in INDEX_NAMES}
         results = {f"_results.{self.options.results}", self._half_results()}
         pages = self.pages.files() if self.pages else set()
-        always = {LEFT_OUT, MANIFEST} | copies | sidecars | index | pages
+        people = {found.person.folder: found.person for found in person_summaries(store)}
+        videos = {VIDEOS} | chapter_files(delivery, people).keys() if delivery.clips else set()
+        always = {LEFT_OUT, MANIFEST} | videos | copies | sidecars | index | pages
         return always | results if self.options.results else always
 
-    def _copy(self, delivery: Delivery, keys: Sequence[int]) -> None:
+    def _copy(self, pictures: Sequence[Picture]) -> None:
         """Write the copies of some photos."""
-        some = [delivery.photos[key] for key in keys]
+        some = [picture.photo for picture in pictures if not picture.photo.is_whole_clip]
         found = self.renderer.results(some)
-        for photo, jpeg in zip(some, found, strict=True):
-            key, files = photo.photo.photo_id, delivery.files(photo.photo.photo_id)
+        jpegs = {photo.key: jpeg for photo, jpeg in zip(some, found, strict=True)}
+        for picture in pictures:
+            jpeg = jpegs.get(picture.photo.key)
             if isinstance(jpeg, bytes):
-                self._copy_photo(photo, files, jpeg)
-            elif any(self.folder.holds(file) for file in files):
-                raise OutputError(
-                    f"{photo.photo.path} was exported before the interruption, and cannot be rendered again to compare "
-                    f"it ({jpeg}): plug in the source and run the command again, or give a new folder"
-                )
+                self._copy_photo(picture, jpeg)
+            elif jpeg is not None:
+                self._lose(picture, jpeg)
             else:
-                log.warning("%s cannot be rendered again: %s", photo.photo.path, jpeg)
-                self.lost.append(LeftOut(key, "", jpeg.reason.value))
+                self._copy_clip(picture)
         # After its copies: by these an export that goes on knows that a photo was there.
         if self.pages:
             self.pages.add(some, found)
 
-    def _copy_photo(self, photo: StoredPhoto, files: Sequence[str], jpeg: bytes) -> None:
-        key, digest, size = photo.photo.photo_id, hashlib.sha256(jpeg).hexdigest(), jpeg_size(jpeg)
+    def _copy_photo(self, picture: Picture, jpeg: bytes) -> None:
+        photo, digest, size = picture.photo, hashlib.sha256(jpeg).hexdigest(), jpeg_size(jpeg)
         regions = _regions(photo, size) if self.options.xmp else b""
         original = self.renderer.intact_copy(photo) if self.options.hard_links else None
-        for file in files:
+        for file in picture.files:
             if original is None or not self._link(original, file, digest):
                 self.folder.add(file, jpeg)
-            folder = file.partition("/")[0]
-            self.copies.append(DeliveredFile(key, folder, file, digest, len(jpeg), *size))
+            self.copies.append(DeliveredFile.of(photo, file, digest, len(jpeg), size))
             if regions:
                 self.folder.add(_sidecar_of(file), regions)
+
+    def _copy_clip(self, picture: Picture) -> None:
+        clip = picture.photo
+        original = self.renderer.intact_copy(clip) if self.options.hard_links else None
+        for file in picture.files:
+            try:
+                if original is None or not self._link(original, file, clip.sha256):
+                    self.folder.stream(file, clip.sha256, self.renderer.parts(clip))
+            except ImageError as error:
+                self._lose(picture, error)
+                return
+            shape = clip.size or (1, 1)
+            size = clip.file_size
+            self.copies.append(DeliveredFile.of(clip, file, clip.sha256, size, shape))
+            if self.options.xmp:
+                self.folder.add(_sidecar_of(file), _markers(clip))
+
+    def _lose(self, picture: Picture, error: ImageError) -> None:
+        """Go on without what cannot be had."""
+        photo = picture.photo.photo
+        if any(self.folder.holds(file) for file in picture.files):
+            raise OutputError(
+                f"{photo.path} was exported before the interruption, and cannot be rendered again to compare "
+                f"it ({error}): plug in the source and run the command again, or give a new folder"
+            )
+        log.warning("%s cannot be rendered again: %s", photo.path, error)
+        self.lost.append(LeftOut(photo.photo_id, "", error.reason.value))
 
     def _link(self, original: Path, file: str, digest: str) -> bool:
         if self.no_links:
@@ -194,6 +226,12 @@ class ExportWriter:
         for name, data in index_files(store, rows, self.folder.path / _HALF_INDEX).items():
             self.folder.add(beside_folders(name, delivery.all_folders), data)
 
+    def _write_videos(self, delivery: Delivery, store: Store) -> None:
+        people = {found.person.folder: found.person for found in person_summaries(store)}
+        for name, data in chapter_files(delivery, people).items():
+            self.folder.add(name, data)
+        self.folder.add(VIDEOS, list_of_videos(delivery, people, self.copies))
+
     def _half_results(self) -> str:
         return f".results{PARTIAL}.{self.options.results}"
 
@@ -209,7 +247,19 @@ class ExportWriter:
 
 
 def _sidecar_of(file: str) -> str:
-    return f"{file.removesuffix('.jpg')}.xmp"
+    return f"{file.rpartition('.')[0]}.xmp"
+
+
+def _markers(clip: StoredPhoto) -> bytes:
+    """XMP sidecar of a whole clip, with the times of everyone recognised."""
+    people = {face.person_id: face.person for face in clip.faces if face.person and not face.awaits}
+    return markers(
+        {
+            name: [(seen.start_ms, seen.end_ms) for seen in segments(clip, key)]
+            for key, name in people.items()
+            if key is not None
+        }
+    )
 
 
 def _regions(photo: StoredPhoto, size: tuple[int, int]) -> bytes:

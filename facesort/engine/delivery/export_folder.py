@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesort.core.foreign_text import checksum_line
 from facesort.core.routing import PARTIAL
-from facesort.errors import OutputError
+from facesort.errors import ImageError, OutputError
 from facesort.files import (
     Kind,
     file_sha256,
@@ -18,9 +18,11 @@ from facesort.files import (
     publish,
     remove_own,
     replace_json,
+    stream_synced,
     sync_folder,
     write_synced,
 )
+from facesort.reasons import Reason
 
 MANIFEST = "_SHA256SUMS"
 UNFINISHED = "_unfinished.json"  # there from the first moment until all is on the disk
@@ -96,6 +98,28 @@ class ExportFolder:
         if not self.holds(file, digest):
             partial = self.path / _partial(file)
             write_synced(partial, data)
+            publish(partial, target)
+        self.sums.append((digest, file))
+
+    def stream(self, file: str, digest: str, parts: Iterable[bytes]) -> None:
+        """As `add`, for content that is larger than memory.
+
+        Parameters
+        ----------
+        digest : str
+            Its SHA-256.
+
+        Raises
+        ------
+        ImageError
+            If the parts are of another content; nothing is left of them.
+        """
+        target = self._place(file)
+        if not self.holds(file, digest):
+            partial = self.path / _partial(file)
+            if stream_synced(partial, parts) != digest:
+                remove_own(partial, below=self.path)
+                raise ImageError(Reason.RENDER_CHANGED, "another file has this name now")
             publish(partial, target)
         self.sums.append((digest, file))
 

@@ -90,7 +90,8 @@ class GalleryPages:
         folders = delivery.all_folders
         people = [found.person for found in person_summaries(store)]
         chosen = [face_id for face_id, _ in chosen_pictures(store).values()]
-        shown = [delivery.photos[key] for key in delivery.folders]
+        pictures = (picture.photo for picture in delivery.pictures.values())
+        shown = [photo for photo in pictures if not photo.is_whole_clip]
         best = best_portraits(shown, OUTPUT_EDGE, chosen)
         return cls(
             folder,
@@ -114,7 +115,11 @@ class GalleryPages:
 
     def files(self) -> set[str]:
         """All files that it may write."""
-        photos = [self.delivery.photos[key] for key in self.delivery.folders]
+        photos = [
+            picture.photo
+            for picture in self.delivery.pictures.values()
+            if not picture.photo.is_whole_clip
+        ]
         smaller = {_smaller(photo, variant) for photo in photos for variant in self.variants}
         folders = self.delivery.all_folders
         return {self.event_page} | smaller | set(map(_page, folders)) | set(map(_face, folders))
@@ -168,12 +173,13 @@ class GalleryPages:
         return name, DerivedFile(*_facts(made))
 
     def write(self, copies: Sequence[DeliveredFile]) -> None:
-        """Write the pages, of all that was copied."""
+        """Write the pages, of all that was copied, but for whole clips."""
+        copies = [c for c in copies if not self.delivery.pictures[c.key].photo.is_whole_clip]
         folders = sorted({copy.folder for copy in copies}, key=self._order)
         place = {folder: number for number, folder in enumerate(folders)}
         photos = [
             self._photo(list(files), place)
-            for _, files in groupby(copies, key=lambda copy: copy.photo_id)
+            for _, files in groupby(copies, key=lambda copy: copy.key)
         ]
         gallery = Gallery(
             self.folder.path.name,
@@ -193,10 +199,12 @@ class GalleryPages:
         return Person(name, _page(folder), _face(folder) if folder in self.with_face else "")
 
     def _photo(self, files: Sequence[DeliveredFile], place: Mapping[str, int]) -> Photo:
-        one, stored = files[0], self.delivery.photos[files[0].photo_id]
+        one, stored = files[0], self.delivery.pictures[files[0].key].photo
         copies = {place[copy.folder]: copy.file for copy in files}
         smaller = self.smaller[one.sha256]
-        return Photo(_key(stored), one.width, one.height, stored.taken_at, copies, smaller)
+        return Photo(
+            _key(stored), one.width, one.height, stored.taken_at, copies, smaller, one.at_ms
+        )
 
 
 def _page(folder: str) -> str:
@@ -208,7 +216,8 @@ def _face(folder: str) -> str:
 
 
 def _key(photo: StoredPhoto) -> str:
-    return photo.sha256[:_KEY_DIGITS]
+    key, at_ms = photo.sha256[:_KEY_DIGITS], photo.photo.at_ms
+    return key if at_ms is None else f"{key}t{at_ms}"
 
 
 def _smaller(photo: StoredPhoto, variant: Variant) -> str:

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from facesort.core.appearances import segments
 from facesort.core.derivatives import DerivedFile
 from facesort.core.gallery import Person
 from facesort.core.regions import Region, delivered_region, delivered_shape
-from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.core.stored import Key, StoredFace, StoredPhoto
 from facesort.engine.delivery.plan import Delivery
 from facesort.files import remove_own
 from facesort.reasons import FaceReason, Remark
@@ -47,6 +48,8 @@ class DeliveredFile:
         In bytes.
     width, height : int
         In px.
+    at_ms : int or None
+        Of a clip: the frame that it shows; None: a photo, or a whole clip.
     """
 
     photo_id: int
@@ -56,6 +59,20 @@ class DeliveredFile:
     size: int
     width: int
     height: int
+    at_ms: int | None = None
+
+    @classmethod
+    def of(
+        cls, photo: StoredPhoto, file: str, sha256: str, size: int, shape: tuple[int, int]
+    ) -> DeliveredFile:
+        """Of a photo, or a clip as it is delivered; in its folder."""
+        ref, folder = photo.photo, file.partition("/")[0]
+        return cls(ref.photo_id, folder, file, sha256, size, *shape, at_ms=ref.at_ms)
+
+    @property
+    def key(self) -> Key:
+        """Which of the pictures of a delivery it is."""
+        return self.photo_id, self.at_ms
 
 
 Smaller = Callable[[DeliveredFile], Sequence[tuple[str, DerivedFile]]]
@@ -90,11 +107,12 @@ def index_rows(
     rows = []
     for file in sorted(files, key=lambda file: (file.photo_id, file.folder)):
         folders = [f for f in delivery.folders.get(file.photo_id, ()) if f in people]
-        if file.folder in folders:
-            photo, here = delivery.photos[file.photo_id], {people[f].person_id for f in folders}
+        if file.folder in folders and file.key in delivery.pictures:
+            photo, here = delivery.pictures[file.key].photo, {people[f].person_id for f in folders}
             row = _of_file(file, people[file.folder])
             row |= _of_photo(photo, recorded[file.photo_id], with_location=with_location)
             row |= _of_faces(photo, people[file.folder], here)
+            row |= _of_clip(delivery.photos[file.photo_id], file.at_ms, people[file.folder])
             row["derivatives"] = [
                 _derivative(*entry) for entry in sorted(smaller(file), key=_largest_first)
             ]
@@ -165,11 +183,24 @@ def _of_faces(photo: StoredPhoto, person: Person, here: Collection[int]) -> Row:
     """Where the person is in the photo, and everyone else who gets it."""
     faces = [face for face in photo.faces if face.person_id in here]
     own = next(face for face in faces if face.person_id == person.person_id)
+    if photo.is_whole_clip:  # where somebody is changes
+        return {"match": _match(own), "face": None, "faces": []}
     regions = [region for face in faces if (region := delivered_region(photo, face))]
     return {
         "match": _match(own),
         "face": _shares(delivered_region(photo, own)),
         "faces": [{"person": region.name, **(_shares(region) or {})} for region in regions],
+    }
+
+
+def _of_clip(photo: StoredPhoto, at_ms: int | None, person: Person) -> Row:
+    """Of a clip: which frame the file is, and when the person is seen."""
+    if photo.clip is None:
+        return {"at_ms": at_ms, "duration_ms": None, "segments": None}
+    return {
+        "at_ms": at_ms,
+        "duration_ms": photo.clip.duration_ms,
+        "segments": [asdict(segment) for segment in segments(photo, person.person_id)],
     }
 
 

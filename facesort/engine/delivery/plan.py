@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from facesort.core.bursts import Burst, LeftOut, best_of_bursts, find_bursts
-from facesort.core.routing import output_name
-from facesort.core.stored import StoredPhoto
-from facesort.settings import NearDuplicates, Settings
+from facesort.core.clips import Track
+from facesort.core.posters import as_still, at_frame, copy_name, stored_shares
+from facesort.core.stored import Key, StoredPhoto
+from facesort.settings import Clips, NearDuplicates, Settings
 from facesort.store import Store
 from facesort.store.queries.deliveries import left_out_files, wanted_folders
+from facesort.store.queries.gallery import person_summaries
 from facesort.store.queries.stored import stored_photos
+from facesort.store.queries.tracks import tracks_of
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One content that is delivered, and where.
+
+    Parameters
+    ----------
+    photo : StoredPhoto
+        A photo, a clip as one of its frames (`facesort.core.posters.at_frame`), or a whole clip.
+    files : tuple of str
+        Relative paths of its copies, ``<folder>/<name>``.
+    """
+
+    photo: StoredPhoto
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +49,10 @@ class Delivery:
         Photos that are left out of a folder that they belong in.
     bursts : tuple of Burst
         Of the photos that belong in a folder.
+    pictures : mapping of Key to Picture
+        What is in these folders, in order.
+    clips : mapping of photo_id to tuple of str
+        Folders of those who may know that they are in a clip, also where nothing of it is delivered.
     """
 
     photos: Mapping[int, StoredPhoto]
@@ -37,17 +60,13 @@ class Delivery:
     nowhere: tuple[tuple[str, str, str], ...]
     left_out: tuple[LeftOut, ...]
     bursts: tuple[Burst, ...]
+    pictures: Mapping[Key, Picture]
+    clips: Mapping[int, tuple[str, ...]]
 
     @property
     def all_folders(self) -> set[str]:
         """Folders that hold something."""
         return {folder for folders in self.folders.values() for folder in folders}
-
-    def files(self, photo_id: int) -> list[str]:
-        """Relative paths of a photo's copies, ``<folder>/<name>``; of one that is not delivered, none."""
-        photo = self.photos[photo_id]
-        name = output_name(photo.photo.path, photo.sha256)
-        return [f"{folder}/{name}" for folder in self.folders.get(photo_id, ())]
 
 
 def plan_delivery(
@@ -69,9 +88,53 @@ def plan_delivery(
         for source, path, why, photo_id in left_out_files(store)
         if photo_id not in folders
     )
-    wanted = [photo for key, photo in photos.items() if key in folders]
-    bursts = find_bursts(wanted)
     left_out: list[LeftOut] = []
+    clips = {key: names for key, names in folders.items() if photos[key].clip is not None}
+    if settings.photos.clips == "none":
+        left_out += [LeftOut(key, name, "clips_none") for key in clips for name in folders[key]]
+        folders = {key: names for key, names in folders.items() if key not in clips}
+    wanted = [photo for key, photo in photos.items() if key in folders and photo.clip is None]
+    bursts = find_bursts(wanted)
     if (near_duplicates or settings.photos.near_duplicates) == "best":
-        folders, left_out = best_of_bursts(folders, wanted, bursts)
-    return Delivery(photos, folders, nowhere, tuple(left_out), bursts)
+        folders, others = best_of_bursts(folders, wanted, bursts)
+        left_out += others
+    found = pictures_of(store, photos, folders, settings.photos.clips)
+    pictures = {picture.photo.key: picture for picture in found}
+    return Delivery(photos, folders, nowhere, tuple(left_out), bursts, pictures, clips)
+
+
+def pictures_of(
+    store: Store,
+    photos: Mapping[int, StoredPhoto],
+    folders: Mapping[int, Sequence[str]],
+    clips: Clips,
+) -> Iterator[Picture]:
+    """What is delivered of some photos and clips, in order.
+
+    Parameters
+    ----------
+    folders : mapping of photo_id to sequence of str
+        In which they belong.
+    """
+    people = {found.person.folder: found.person.person_id for found in person_summaries(store)}
+    followed = [f.face_id for key in folders for f in photos[key].faces if f.track is not None]
+    tracks = tracks_of(store, followed, strip=False) if followed else {}
+    for key in sorted(folders):
+        wanted = {folder: people.get(folder) for folder in folders[key]}
+        yield from _pictures(photos[key], wanted, clips, tracks)
+
+
+def _pictures(
+    photo: StoredPhoto,
+    wanted: Mapping[str, int | None],
+    clips: Clips,
+    tracks: Mapping[int, Track],
+) -> Iterator[Picture]:
+    """What is delivered of one photo or clip; `wanted`: the persons by their folders."""
+    theirs = stored_shares(photo, wanted.values(), clips)
+    for at_ms in sorted(set(theirs.values()), key=lambda ms: ms or 0):
+        shown = as_still(photo) if at_ms is None else at_frame(photo, at_ms, tracks)
+        name = copy_name(shown)
+        who = {key for key, ms in theirs.items() if ms == at_ms}
+        files = tuple(f"{folder}/{name}" for folder, key in wanted.items() if key in who)
+        yield Picture(shown, files)

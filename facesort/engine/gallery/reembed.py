@@ -9,6 +9,7 @@ from facesort.engine.gallery.action import undoable
 from facesort.faces.analysis import find_faces
 from facesort.faces.protocol import FaceEngine
 from facesort.images import decode_jpeg
+from facesort.pixels import Pyramid
 from facesort.store.gallery import people
 from facesort.store.queries.gallery import reference_crops
 from facesort.workspace import Workspace
@@ -45,7 +46,7 @@ def _own_face(engine: FaceEngine, pixels: np.ndarray) -> np.ndarray | None:
 
     It is the largest around the middle of the crop, into which other faces of a group photo may reach.
     """
-    faces = find_faces(engine, pixels, scale=1.0, crop=lambda *_: b"")
+    faces = find_faces(engine, Pyramid(pixels), scale=1.0, crop=lambda *_: b"")
     middle = np.array([pixels.shape[1], pixels.shape[0]]) / 2
     own = [
         face for face in faces if (face.box[:2] <= middle).all() and (middle <= face.box[2:]).all()

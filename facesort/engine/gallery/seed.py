@@ -8,9 +8,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from pathvalidate import sanitize_filename
 
 from facesort.clock import Clock, utc_now
 from facesort.core.gallery import Person
@@ -18,7 +21,7 @@ from facesort.core.paths import to_text
 from facesort.core.records import Analysis, Face, PhotoRef
 from facesort.core.routing import safe_folder
 from facesort.engine.analysis.analyse import Analyser, Task, load_models
-from facesort.engine.analysis.in_order import analyse_in_order, render_again
+from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.reference_check import (
@@ -30,7 +33,7 @@ from facesort.engine.gallery.reference_check import (
 )
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
-from facesort.errors import GalleryError, ImageError, RefusedReferenceError
+from facesort.errors import GalleryError, RefusedReferenceError
 from facesort.faces.protocol import ModelPack
 from facesort.images import encode_crop
 from facesort.reasons import Reason
@@ -58,6 +61,8 @@ class Candidate:
         Accept it although it looks like another person; a photo of poor quality is refused all the same.
     face : int or None
         Which of its faces, counted from the left, beginning with 1; None: it has one.
+    content : bytes or None
+        Of an upload, which is never written to a disk; `path` only names it (see `upload_name`).
     """
 
     name: str
@@ -65,11 +70,18 @@ class Candidate:
     folder: str | None = None
     force: bool = False
     face: int | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 def person_name(text: str) -> str:
     """Normalise a person's name to NFC, so that it is found however it was typed."""
     return to_text(unicodedata.normalize("NFC", text))
+
+
+def upload_name(text: str) -> Path:
+    """What an upload is called, from the name that a browser sends, which may be any text."""
+    safe = sanitize_filename(text.replace("\\", "/").rpartition("/")[2], platform="universal")
+    return Path(safe.lstrip(" .") or "photo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,7 @@ class SeedReport:
     Parameters
     ----------
     analysis : Analysis
-        With a JPEG of the photo if it could be decoded, even without a face.
+        With a JPEG of the photo if it could be decoded, even without a face: the user wants to see why it was refused.
     refused : RefusedReferenceError or None
         None: it was added to the gallery.
     likeness : Likeness or None
@@ -99,6 +111,7 @@ def seed(
     executor: Executor | None = None,
     *,
     clock: Clock = utc_now,
+    turn: AbstractContextManager[object] = nullcontext(),  # noqa: B008  # has no state
 ) -> Iterator[SeedReport]:
     """Analyse candidates and add the accepted ones to the gallery, one by one.
 
@@ -109,6 +122,8 @@ def seed(
         Runs the analyses, and is closed by the caller; default: processes on this machine.
     clock : Clock
         For the journal.
+    turn : context manager
+        Entered whenever the database is opened: a lock, where other threads of this process open it too.
 
     Yields
     ------
@@ -120,16 +135,20 @@ def seed(
     PackMismatchError
         If the gallery was embedded with another pack.
     """
-    with workspace.open_store() as store:
+    with turn, workspace.open_store() as store:
         refuse_other_pack(store, pack)
     settings, analyser = workspace.settings, _analyser(workspace, pack)
-    photos = [PhotoRef(i, to_text(str(c.path.absolute()))) for i, c in enumerate(candidates)]
-    tasks = min(len(candidates), settings.run.workers or 2)
-    with executor_or_local(executor, settings, tasks) as pool:
-        analyses = analyse_in_order(analyser, map(Task, photos), pool)
-        for candidate, photo, analysis in zip(candidates, photos, analyses, strict=True):
-            shown = _with_picture(analysis, analyser, photo, pool)
-            yield _enrol(workspace, pack, candidate, shown, clock)
+    tasks = [
+        Task(PhotoRef(i, to_text(str(c.path.absolute()))), content=c.content)
+        for i, c in enumerate(candidates)
+    ]
+    workers = min(len(candidates), settings.run.workers or 2)
+    with executor_or_local(executor, settings, workers) as pool:
+        analyses = analyse_in_order(analyser, tasks, pool)
+        for candidate, analysis in zip(candidates, analyses, strict=True):
+            with turn:
+                report = _enrol(workspace, pack, candidate, analysis, clock)
+            yield report
 
 
 def prepare(workspace: Workspace, pack: ModelPack, executor: Executor) -> None:
@@ -144,19 +163,7 @@ def _analyser(workspace: Workspace, pack: ModelPack) -> Analyser:
     as_it_lies = workspace.settings.photos.model_copy(
         update={"auto_upright": False}
     )  # for its boxes
-    return Analyser({"": Path("/")}, pack, as_it_lies, crop=_REFERENCE_CROP)
-
-
-def _with_picture(
-    analysis: Analysis, analyser: Analyser, photo: PhotoRef, executor: Executor
-) -> Analysis:
-    """Add the JPEG that an analysis without faces lacks: the user wants to see why it was refused."""
-    if analysis.failure is not None or analysis.jpeg:
-        return analysis
-    try:
-        return replace(analysis, jpeg=render_again(analyser, photo, executor))
-    except ImageError:
-        return analysis  # the file is gone since
+    return Analyser({"": Path("/")}, pack, as_it_lies, crop=_REFERENCE_CROP, without_faces=True)
 
 
 def _enrol(

@@ -8,39 +8,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, tee
 
 from facesort.core.gallery import Gallery
 from facesort.core.records import Analysis, File, PhotoRef
-from facesort.core.routing import UNKNOWN_FOLDER, PlannedWrite
+from facesort.core.routing import UNKNOWN_FOLDER, Jpeg, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser
-from facesort.engine.analysis.in_order import analyse_in_order, render_again
+from facesort.engine.analysis.clip_threads import ClipThreads
+from facesort.engine.analysis.in_order import analyse_in_order
+from facesort.engine.analysis.parts import KeptParts, remove_parts
+from facesort.engine.analysis.reading import read_parts
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.derivatives import Deriving
 from facesort.engine.delivery.renderer import Renderer
-from facesort.engine.job.commit import Committer, mark_of
+from facesort.engine.job.changes import Change, RematchReport, recorded
+from facesort.engine.job.commit import Committer, logged
 from facesort.engine.job.decide import (
     AskStandings,
+    Share,
     decide_batch,
     learn,
     plan_batch,
+    plan_whole_clips,
     results_of,
+    shares_of,
     standings_of,
 )
 from facesort.engine.job.progress import Progress
 from facesort.engine.job.reading import Reading
-from facesort.engine.job.rematch import (
-    Change,
-    Rematch,
-    RematchReport,
-    find_changes,
-    fingerprint,
-    recorded,
-)
+from facesort.engine.job.rematch import Rematch, find_changes, fingerprint
 from facesort.engine.job.staging import Staging, remove_abandoned
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.sources.monitor import SourceMonitor, SourceMonitors
@@ -51,7 +52,7 @@ from facesort.store.job import commits, files, photos, rematches, runs
 from facesort.store.job.files import BatchState
 from facesort.store.job.photos import BatchRecord, Known
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import planned_writes
+from facesort.store.queries.commit_log import LoggedWrite, planned_writes
 from facesort.store.queries.gallery import everyone, load_gallery
 from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
@@ -108,7 +109,6 @@ class Run:
         self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
-        self.known = photos.known_photos(self.store)
         self.names = everyone(self.store)
         self.first_rules = self.rules.before_groups()
         self.ask = partial(
@@ -123,20 +123,36 @@ class Run:
 
     def sort(self, executor: Executor) -> None:
         """Finish interrupted commits, sort the pending batches, and match doubtful faces again."""
+        renderer = self._renderer(executor)
         self.finish_commits(executor)
         pending = files.pending_batches(self.store, self.sources)
+        if pending:  # else, none of a million photos need be known
+            self._sort_pending(pending, renderer, executor)
+        remove_parts(self.workspace)
+        if self.workspace.settings.matching.rematch:
+            self.rematch(executor)
+
+    def _sort_pending(self, pending: Sequence[int], renderer: Renderer, executor: Executor) -> None:
+        self.known = photos.known_photos(self.store)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead, read = tee((files.batch_files(self.store, b) for b in pending), 3)
         reading = Reading(self.store, self.known, self.workspace.settings.photos.pairs)
         tasks = reading.tasks(zip(pending, ahead, strict=True))
-        analyses = self._monitored(
-            analyse_in_order(self.analyser, tasks, executor, failed=reading.failed),
-            chain.from_iterable(read),
+        clips = ClipThreads(
+            self.analyser,
+            executor,
+            lambda sha256, key: KeptParts.of(self.workspace, sha256, key),
+            self._part_done,
         )
-        for batch_id, batch in zip(pending, batches, strict=True):
-            self._sort_batch(batch_id, batch, analyses, executor)
-        if self.workspace.settings.matching.rematch:
-            self.rematch(executor)
+        found = analyse_in_order(self.analyser, tasks, executor, failed=reading.failed, clips=clips)
+        with closing(found):
+            analyses = self._monitored(found, chain.from_iterable(read))
+            for batch_id, batch in zip(pending, batches, strict=True):
+                self._sort_batch(batch_id, batch, analyses, renderer)
+
+    def _part_done(self) -> None:
+        self.progress.alive()
+        self.options.at("part")
 
     def finish_commits(self, executor: Executor) -> None:
         """Complete the batches that an interrupted run was committing."""
@@ -145,7 +161,11 @@ class Run:
         committing = files.batches_in(self.store, BatchState.COMMITTING)
         remove_abandoned(self.workspace, committing)
         for batch_id in committing:
-            self._commit(batch_id, executor)
+            writes = planned_writes(self.store, batch_id)
+            self._commit(batch_id, writes, self._renderer(executor))
+
+    def _renderer(self, executor: Executor) -> Renderer:
+        return Renderer(self.analyser, executor, self.output.path, self.monitors.check)
 
     def rematch(self, executor: Executor, *, everything: bool = False) -> RematchReport:
         """Match stored faces again and add the copies that are missing.
@@ -173,12 +193,9 @@ class Run:
                 runs.record_groups(self.store, self.run_id, None)
             return RematchReport()
         rematch = Rematch.of(self.store, self.gallery, self.rules, self.analyser.pack.pack_id)
-        renderer = Renderer(
-            self.analyser,
-            executor,
-            self.output.path,
-            _ignore if everything else self.monitors.check,
-        )
+        renderer = self._renderer(executor)
+        if everything:
+            renderer = replace(renderer, on_result=_ignore)
         all_faces = everything or rematch.groups is not None
         changes = find_changes(self.store, rematch, everything=all_faces)
         report = RematchReport()
@@ -197,10 +214,13 @@ class Run:
     def _rematch_batch(self, changes: Sequence[Change], renderer: Renderer) -> RematchReport:
         """Record some changes as one batch, and take it to COMMITTED."""
         at, started = self.options.at, time.perf_counter()
-        undelivered = [change.stored for change in changes if change.targets]
+        undelivered = [p for change in changes for p in change.pictures if not p.is_whole_clip]
         found = zip(undelivered, renderer.jpegs(undelivered), strict=True)
-        jpegs = {stored.photo.photo_id: jpeg for stored, jpeg in found if jpeg is not None}
-        ready = [c for c in changes if not c.targets or c.stored.photo.photo_id in jpegs]
+        jpegs = {picture.key: Jpeg.of(jpeg) for picture, jpeg in found if jpeg is not None}
+        there = jpegs.keys() | {
+            p.key for c in changes for p in c.pictures if p.is_whole_clip and renderer.has(p)
+        }
+        ready = [c for c in changes if all(p.key in there for p in c.pictures)]
         report = sum(
             (change.report() for change in ready),
             RematchReport(not_rendered=len(changes) - len(ready)),
@@ -210,15 +230,18 @@ class Run:
         batch_id = files.next_batch_id(self.store)
         Staging.of(self.workspace, batch_id).write(jpegs.values())
         at("rematch_staged")
+        records = [recorded(change, jpegs) for change in ready]
         with self.store.transaction():
-            rematches.record_rematch(self.store, batch_id, [recorded(c, jpegs) for c in ready])
+            ids = rematches.record_rematch(self.store, batch_id, records)
             at("rematch_recording")
         at("rematch_recorded")
         self.progress.counts.batches["COMMITTING"] += 1
-        failed = self._commit(batch_id, renderer.executor)
+        plans = chain.from_iterable(record.writes for record in records)
+        writes = logged(ids, plans, (p for c in ready for p in c.pictures))
+        timer = partial(self._record_times, batch_id, started)
+        failed = self._commit(batch_id, writes, renderer, jpegs.values(), timer)
         report += RematchReport(files=-failed, failed=failed)
-        seconds = self._record_times(batch_id, started)
-        log.info("re-match batch %d: %s, %.1f s", batch_id, report, seconds)
+        log.info("re-match batch %d: %s", batch_id, report)
         return report
 
     def derive(self, executor: Executor) -> None:
@@ -252,7 +275,7 @@ class Run:
         batch_id: int,
         batch: Sequence[File],
         analyses: Iterator[Analysis],
-        executor: Executor,
+        renderer: Renderer,
     ) -> None:
         """Take one batch from PENDING to COMMITTED."""
         at, started = self.options.at, time.perf_counter()
@@ -265,26 +288,32 @@ class Run:
         decided = decide_batch(found, self.gallery, self.first_rules, self.known)
         stand = standings_of(decided, self.ask)
         results = results_of(decided, stand)
-        writes = plan_batch(decided, batch, stand)
-        wanted = {w.photo_id: w.sha256 for w in writes}
-        copied = [d for d in decided if d.decided and d.photo_id in wanted]
-        Staging.of(self.workspace, batch_id).write(d.analysis.jpeg for d in copied)
-        derived = {wanted[d.photo_id]: d.analysis.derivatives for d in copied}
+        wanted = shares_of(decided, batch, stand, self.workspace.settings.photos.clips)
+        whole = [picture for picture in wanted if picture.is_whole_clip]
+        pictures, jpegs = _rendered([p for p in wanted if not p.is_whole_clip], renderer)
+        plans = plan_batch(pictures, jpegs) + plan_whole_clips(whole)
+        Staging.of(self.workspace, batch_id).write(jpegs)
+        derived = {
+            jpeg.sha256: picture.decided.analysis.derivatives
+            for picture, jpeg in zip(pictures, jpegs, strict=True)
+            if picture.photo.at_ms is None  # those of frames are made at the end
+        }
         DerivativeFolder.of(self.workspace).write(chain.from_iterable(derived.values()))
         at("staged")
         with self.store.transaction():
-            record = BatchRecord(batch_id, results, writes, derived)
-            photos.record_batch(self.store, record, self.analyser.pack.pack_id)
+            record = BatchRecord(batch_id, results, plans, derived)
+            ids = photos.record_batch(self.store, record, self.analyser.pack.pack_id)
             at("recording")
         at("recorded")
+        for one in found:
+            if one.clip is not None:
+                KeptParts.of(self.workspace, one.sha256).remove()
         self.gallery = learn(self.gallery, decided)
         self.progress.batch_moved("PROCESSING", "COMMITTING")
         self.progress.batch_recorded(batch, results)
-        self._commit(batch_id, executor)
-        seconds = self._record_times(batch_id, started, found, waited)
-        log.info(
-            "batch %d: %d photos, %d files, %.1f s", batch_id, len(batch), len(writes), seconds
-        )
+        timer = partial(self._record_times, batch_id, started, found, waited)
+        self._commit(batch_id, logged(ids, plans, wanted), renderer, jpegs, timer)
+        log.info("batch %d: %d photos, %d files", batch_id, len(batch), len(plans))
 
     def _record_times(
         self,
@@ -292,33 +321,45 @@ class Run:
         started: float,
         found: Sequence[Analysis] = (),
         waited: float = 0.0,
-    ) -> float:
-        """Store how long a batch took; returns its seconds."""
-        seconds = time.perf_counter() - started
-        own = seconds - waited
-        with self.store.transaction():
-            runs.record_run_batch(
-                self.store, self.run_id, batch_id, found, waited=waited, worked=own
-            )
+    ) -> None:
+        """Store how long a batch took; inside a transaction."""
+        own = time.perf_counter() - started - waited
+        runs.record_run_batch(self.store, self.run_id, batch_id, found, waited=waited, worked=own)
         analysis = sum(analysis.seconds for analysis in found)
         self.progress.batch_timed(analysis=analysis, wait=waited, own=own)
-        return seconds
 
-    def _commit(self, batch_id: int, executor: Executor) -> int:
-        """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed."""
+    def _commit(
+        self,
+        batch_id: int,
+        writes: Sequence[LoggedWrite],
+        renderer: Renderer,
+        jpegs: Collection[Jpeg] = (),
+        timer: Callable[[], None] = _ignore,
+    ) -> int:
+        """Take one batch from COMMITTING to COMMITTED; returns how many of its writes failed.
+
+        Parameters
+        ----------
+        jpegs : collection of Jpeg
+            Of its staged JPEGs, those that are in memory still.
+        timer : callable
+            Stores how long it took, with the end of the batch.
+        """
         at, staging = self.options.at, Staging.of(self.workspace, batch_id)
-        writes = planned_writes(self.store, batch_id)
         committer = Committer(
             self.output,
             staging,
-            lambda write: self._render(executor, write.photo),
+            lambda write: renderer.again([(write.photo, None)])[0],
+            lambda write: self._parts(write.photo),
             at,
-            mark=mark_of(self.workspace),
+            mark=self.workspace.mark,
+            held=dict(jpegs),
         )
         failures = committer.carry_out(writes)
         at("written")
         with self.store.transaction():
             commits.finish_batch(self.store, batch_id, failures)
+            timer()
             at("finishing")
         at("committed")
         staging.remove()
@@ -329,17 +370,28 @@ class Run:
         self.progress.write("running")
         return len(failures)
 
+    def _parts(self, clip: PhotoRef) -> Iterator[bytes]:
+        """Read a whole clip from its source."""
+        try:
+            yield from read_parts(self.analyser.path_of(clip))
+        except ImageError as error:
+            self.monitors.check(clip, error.reason)
+            raise
+
     def _count_files(self, batch_id: int, written: Sequence[PlannedWrite]) -> None:
         self.progress.batch_committed(
             batch_id,
             [UNKNOWN_FOLDER if w.person_id is None else self.names[w.person_id] for w in written],
         )
 
-    def _render(self, executor: Executor, photo: PhotoRef) -> bytes | None:
-        """Render a lost staged JPEG again; None if that is not possible any more."""
-        try:
-            return render_again(self.analyser, photo, executor)
-        except ImageError as error:
-            self.monitors.check(photo, error.reason)
-            log.warning("%s cannot be rendered again: %s", photo.path, error)
-            return None
+
+def _rendered(pictures: Sequence[Share], renderer: Renderer) -> tuple[list[Share], list[Jpeg]]:
+    """The pictures that can be had, and their JPEGs; a re-match tries again those of clips that cannot."""
+    frames = [p for p in pictures if p.photo.at_ms is not None]
+    found = iter(renderer.again([(p.photo, p.decided.analysis.sha256) for p in frames]))
+    jpegs = [
+        picture.decided.analysis.jpeg if picture.photo.at_ms is None else next(found)
+        for picture in pictures
+    ]
+    had = [(p, Jpeg.of(jpeg)) for p, jpeg in zip(pictures, jpegs, strict=True) if jpeg]
+    return [picture for picture, _ in had], [jpeg for _, jpeg in had]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facesort.core.gallery import Gallery
-from facesort.core.matching import Decision, decide_photo, distances_to_persons
-from facesort.core.records import Analysis, File
-from facesort.core.routing import PlannedWrite, output_name, plan_writes
+from facesort.core.matching import Decision, Distances, decide_photo, distances_to_persons
+from facesort.core.posters import Clips, Seen, awaits_yes, shares
+from facesort.core.records import Analysis, File, PhotoRef
+from facesort.core.routing import Jpeg, PlannedWrite, clip_name, output_name, plan_writes
+from facesort.core.sightings import Sightings
 from facesort.engine.rules import Rules
-from facesort.reasons import Outcome, PhotoStatus, Reason
+from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
 from facesort.store.job.photos import Known, PhotoResult
-from facesort.store.what_counts import Standing
+from facesort.store.what_counts import Proposal, Standing
 
-AskStandings = Callable[[Iterable[tuple[int, int, int | None]]], Mapping[int, Standing]]
+AskStandings = Callable[[Iterable[Proposal]], Mapping[int, Standing]]
 """`facesort.store.what_counts.standings`, bound to a store."""
 
 
@@ -70,17 +72,19 @@ def decide_batch(
         All photos so far; the batch's own are added.  Default: none.
     """
     known = Known() if known is None else known
-    person_ids, centroids = gallery.person_ids, gallery.centroids()
-    decided = []
-    for analysis in analyses:
-        one = _recognised(analysis, known)
-        if one.decided and analysis.faces:
-            embeddings = np.stack([face.embedding for face in analysis.faces])
-            distances = distances_to_persons(embeddings, centroids)
-            decisions = decide_photo(distances, person_ids, rules.thresholds)
+    decided = [_recognised(analysis, known) for analysis in analyses]
+    shown = [one for one in decided if one.decided and one.analysis.faces]
+    distances = iter(_distances(shown, gallery))
+    person_ids = gallery.person_ids
+    for index, one in enumerate(decided):
+        if one.decided and one.analysis.faces:
+            analysis = one.analysis
+            sightings = Sightings.in_one([face.track for face in analysis.faces])
+            decisions = decide_photo(
+                next(distances), person_ids, rules.thresholds, sightings=sightings
+            )
             learned = _learned(analysis, decisions, rules)
-            one = replace(one, decisions=decisions, learned=learned)
-        decided.append(one)
+            decided[index] = replace(one, decisions=decisions, learned=learned)
     # Only now: another file of the batch that holds one of these is a duplicate, as any other is.
     known.failed |= {
         one.photo_id
@@ -88,6 +92,15 @@ def decide_batch(
         if one.decided and one.analysis.sha256 and one.analysis.failure is not None
     }
     return tuple(decided)
+
+
+def _distances(photos: Sequence[Decided], gallery: Gallery) -> list[Distances]:
+    """Of the faces of each photo to the persons of the gallery; in one go, as the gallery is the same for all."""
+    faces = [face.embedding for photo in photos for face in photo.analysis.faces]
+    if not faces:
+        return []
+    ends = np.cumsum([len(photo.analysis.faces) for photo in photos])
+    return np.split(distances_to_persons(np.stack(faces), gallery.centroids()), ends[:-1])
 
 
 def _recognised(analysis: Analysis, known: Known) -> Decided:
@@ -106,7 +119,8 @@ def _recognised(analysis: Analysis, known: Known) -> Decided:
         return Decided(analysis, known_as)
     lead = known.decided_for(analysis.shot_of)
     is_newer = lead in known.gone or lead == known.replaces.get(analysis.photo_id)
-    if is_newer and not analysis.is_linked:
+    # The movie of a Live Photo never stands for it.
+    if is_newer and not analysis.is_linked and analysis.clip is None:
         known.decided_as |= {key: photo_id for key, of in known.decided_as.items() if of == lead}
         return Decided(analysis, known_as, leads_instead_of=lead)
     shot = known.shot_of[photo_id] = known.shot_of.get(lead, lead)
@@ -142,9 +156,24 @@ def learn(gallery: Gallery, batch: Sequence[Decided]) -> Gallery:
 
 def standings_of(batch: Sequence[Decided], ask: AskStandings) -> Mapping[int, Standing]:
     """Where the photos with faces stand, by photo_id."""
-    faces = [(d.photo_id, one.person_id) for d in batch for one in d.decisions]
-    # They have no ids yet: negative ones keep their order.
-    return ask((key, i - len(faces), person_id) for i, (key, person_id) in enumerate(faces))
+    faces = [
+        (decided, face, decision)
+        for decided in batch
+        if decided.decisions
+        for face, decision in zip(decided.analysis.faces, decided.decisions, strict=True)
+    ]
+    return ask(
+        Proposal(
+            of.photo_id,
+            i - len(faces),  # it has no id yet: negative ones keep their order
+            decision.person_id,
+            decision.outcome,
+            of.photo_id if of.shot_of is None else of.shot_of,
+            of.analysis.clip is not None,
+            face.track is not None,
+        )
+        for i, (of, face, decision) in enumerate(faces)
+    )
 
 
 def results_of(
@@ -181,15 +210,83 @@ def _result(decided: Decided, standing: Standing | None) -> PhotoResult:
     return became(standing.status, standing.reason)
 
 
-def plan_batch(
-    batch: Sequence[Decided], files: Sequence[File], standings: Mapping[int, Standing]
-) -> tuple[PlannedWrite, ...]:
-    """Plan the copies of a batch: compressed once, one copy for everyone in the photo."""
-    writes: list[PlannedWrite] = []
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An output JPEG of a batch, and who gets it; a photo has one, a clip may have one for each person.
+
+    Parameters
+    ----------
+    photo : PhotoRef
+        With the frame, of a clip.
+    targets : tuple of (person_id or None, folder)
+    file_size : int
+        Of the source file, in bytes.
+    """
+
+    decided: Decided
+    photo: PhotoRef
+    targets: tuple[tuple[int | None, str], ...]
+    file_size: int
+
+    @property
+    def is_whole_clip(self) -> bool:
+        """Whether the source file itself is what is delivered."""
+        return self.decided.analysis.clip is not None and self.photo.at_ms is None
+
+
+def shares_of(
+    batch: Sequence[Decided],
+    files: Sequence[File],
+    standings: Mapping[int, Standing],
+    clips: Clips = "poster",
+) -> tuple[Share, ...]:
+    """The output JPEGs that a batch delivers; see `core.posters.shares`."""
+    found: list[Share] = []
     for decided, file in zip(batch, files, strict=True):
         standing = standings.get(decided.photo_id) if decided.decided else None
-        if standing is not None and standing.targets:
-            analysis = decided.analysis
-            name = output_name(file.path, analysis.sha256)
-            writes += plan_writes(decided.photo_id, name, standing.targets, analysis.jpeg)
+        if standing is None or not standing.targets:
+            continue
+        is_clip, folders = decided.analysis.clip is not None, dict(standing.targets)
+        theirs = shares(list(_seen(decided)), list(folders), clips, is_clip=is_clip)
+        photo = _as_stored(decided, file)
+        for at_ms in dict.fromkeys(theirs.values()):
+            who = tuple((key, folders[key]) for key, ms in theirs.items() if ms == at_ms)
+            found.append(Share(decided, replace(photo, at_ms=at_ms), who, file.size))
+    return tuple(found)
+
+
+def _as_stored(decided: Decided, file: File) -> PhotoRef:
+    """The photo that a file holds, as it is rendered again."""
+    analysis = decided.analysis
+    upright = analysis.info is not None and Remark.UPRIGHT in analysis.info.remarks
+    return replace(file.ref, photo_id=decided.photo_id, turn=analysis.turn, upright=upright)
+
+
+def _seen(decided: Decided) -> Iterator[Seen]:
+    for face, decision in zip(decided.analysis.faces, decided.decisions, strict=True):
+        if face.track is None:
+            yield decision.person_id, face.quality, None
+        else:  # one that awaits a yes is nobody's
+            awaits = awaits_yes(decision.outcome, is_track=True)
+            yield None if awaits else decision.person_id, face.quality, face.track.best_ms
+
+
+def plan_batch(pictures: Sequence[Share], jpegs: Sequence[Jpeg]) -> tuple[PlannedWrite, ...]:
+    """Plan the copies of a batch: compressed once, one copy for everyone who gets the picture."""
+    writes: list[PlannedWrite] = []
+    for picture, jpeg in zip(pictures, jpegs, strict=True):
+        photo, decided = picture.photo, picture.decided
+        name = output_name(photo.path, decided.analysis.sha256, at_ms=photo.at_ms)
+        content = jpeg.sha256, len(jpeg.data)
+        writes += plan_writes(decided.photo_id, name, picture.targets, *content, photo.at_ms)
+    return tuple(writes)
+
+
+def plan_whole_clips(pictures: Sequence[Share]) -> tuple[PlannedWrite, ...]:
+    """Plan copies of clips as they are; nothing is staged for them."""
+    writes: list[PlannedWrite] = []
+    for picture in pictures:
+        decided, sha256 = picture.decided, picture.decided.analysis.sha256
+        name = clip_name(picture.photo.path, sha256)
+        writes += plan_writes(decided.photo_id, name, picture.targets, sha256, picture.file_size)
     return tuple(writes)

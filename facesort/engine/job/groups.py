@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,14 +19,16 @@ from facesort.core.groups.threshold import (
     event_threshold,
     given_threshold,
 )
-from facesort.core.matching import Thresholds
-from facesort.core.stored import StoredFace
+from facesort.core.matching import Distances, Thresholds
+from facesort.core.records import Embeddings
+from facesort.core.sightings import Ids
 from facesort.engine.rules import Rules
 from facesort.store import Store
 from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
 from facesort.store.queries.gallery import faces_of_other_packs
 
+_AT_ONCE = 4096  # faces compared with their references together
 _LEAST_COSINE = 0.05  # of a LOOSE near 1.41, where embeddings say nothing any more
 
 
@@ -46,12 +48,17 @@ class EventGroups:
     linkage: Linkage
     threshold: EventThreshold
     proposals: Proposals
-    _row: Mapping[int, int]
     other_packs: int = 0
 
-    def of(self, faces: Sequence[StoredFace]) -> Proposals:
-        """What they say of the faces of one photo, all of which are comparable."""
-        return self.proposals.of([self._row[face.face_id] for face in faces])
+    def of(self, face_ids: Sequence[int] | NDArray[np.int64]) -> Proposals:
+        """What they say of some faces, all of which are comparable."""
+        return self.proposals.of(np.searchsorted(self.faces.face_ids, face_ids))
+
+    def knows(self, face_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which faces are among theirs."""
+        rows = np.searchsorted(self.faces.face_ids, face_ids)
+        known: NDArray[np.bool_] = np.append(self.faces.face_ids, -1)[rows] == face_ids
+        return known
 
     def thresholds(self, thresholds: Thresholds) -> Thresholds:
         """With the event's LOOSE; STRICT is never above it."""
@@ -128,16 +135,17 @@ def groups_of(
     faces = replace(faces, embeddings=faces.embeddings.reshape(-1, dim))
     linkage = link(
         faces.embeddings,
-        faces.photo_ids,
+        faces.sightings,
         references,
         order=faces.order,
         lowest=_lowest(rules, widest, is_given=is_given),
         together=_rows(together, faces, gallery.person_ids),
         apart=_rows(apart, faces, gallery.person_ids),
+        room=faces.room,
     )
     threshold = event_threshold(
         faces.embeddings,
-        faces.photo_ids,
+        faces.sightings,
         references,
         linkage,
         order=faces.order,
@@ -148,15 +156,18 @@ def groups_of(
     )
     if is_given:
         threshold = given_threshold(threshold, rules.thresholds.loose)
-    own = np.concatenate([references, np.zeros((1, dim), np.float32)])[linkage.person]
-    alone = np.sqrt(((faces.embeddings - own) ** 2).sum(axis=1))
-    return EventGroups(
-        faces,
-        linkage,
-        threshold,
-        proposals(linkage, threshold, alone),
-        {face_id: row for row, face_id in enumerate(faces.face_ids.tolist())},
-    )
+    alone = _distances(faces.embeddings, references, linkage.person)
+    return EventGroups(faces, linkage, threshold, proposals(linkage, threshold, alone))
+
+
+def _distances(embeddings: Embeddings, references: Embeddings, person: Ids) -> Distances:
+    """Of each face to the reference of a person, or, where there is none, to nothing."""
+    references = np.concatenate([references, np.zeros((1, references.shape[1]), np.float32)])
+    found = np.empty(len(embeddings), np.float32)
+    for start in range(0, len(embeddings), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        found[some] = np.sqrt(((embeddings[some] - references[person[some]]) ** 2).sum(axis=1))
+    return found
 
 
 def _lowest(rules: Rules, widest: float, *, is_given: bool) -> float:
@@ -171,6 +182,10 @@ def _rows(
     pairs: Iterable[tuple[int, int]], faces: ComparableFaces, person_ids: NDArray[np.int64]
 ) -> list[tuple[int, int]]:
     """Pairs of face and person as rows and columns; those of others are left out."""
-    row = {face_id: number for number, face_id in enumerate(faces.face_ids.tolist())}
     column = {person_id: number for number, person_id in enumerate(person_ids.tolist())}
-    return [(row[f], column[p]) for f, p in pairs if f in row and p in column]
+    known = [(face_id, column[person_id]) for face_id, person_id in pairs if person_id in column]
+    face_ids = np.array([face_id for face_id, _ in known], np.int64)
+    rows = np.searchsorted(faces.face_ids, face_ids)
+    is_there = np.append(faces.face_ids, -1)[rows] == face_ids
+    found = zip(rows.tolist(), known, is_there.tolist(), strict=True)
+    return [(row, person) for row, (_, person), there in found if there]

@@ -13,7 +13,9 @@ from facesort.core.shots import Pairs, companions, kind_by_name, rank, shot_name
 from facesort.engine.job.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.images import RAW_SUFFIXES, PhotoKind
+from facesort.images.clips.clip_file import which_decoder
 from facesort.reasons import Reason
+from facesort.settings import PhotoSettings
 from facesort.store import Store
 from facesort.store.job import files
 
@@ -53,7 +55,7 @@ def take_in(
     store: Store,
     places: Mapping[str, Path],
     apart: Sequence[RootFolder],
-    pairs: Pairs,
+    photos: PhotoSettings,
     *,
     everything: bool = False,
     on_checked: Callable[[int, int], None] | None = None,
@@ -66,6 +68,8 @@ def take_in(
         Name of each source to its folder; files of other sources stay as they are.
     apart : sequence of RootFolder
         Folders that must not be inside a source.
+    photos : PhotoSettings
+        Say whether clips are taken, too, and in which order the files of a shot are read.
     everything : bool
         Compare the content of all files that look unchanged, too.
     on_checked : callable of (done, total), optional
@@ -77,9 +81,19 @@ def take_in(
         As `scan`.
     """
     known, skipped = _known(store)
-    found = scan(places, known, skipped, apart, everything=everything, on_checked=on_checked)
+    found = scan(
+        places,
+        known,
+        skipped,
+        apart,
+        videos=photos.videos,
+        everything=everything,
+        on_checked=on_checked,
+    )
     first = files.next_file_id(store)
-    new = [File(first + i, *file) for i, file in enumerate(in_reading_order(found.new, pairs))]
+    new = [
+        File(first + i, *file) for i, file in enumerate(in_reading_order(found.new, photos.pairs))
+    ]
     with store.transaction():
         files.set_state(store, found.gone, FileState.GONE)
         files.set_state(store, found.replaced, FileState.REPLACED)
@@ -97,6 +111,8 @@ def take_in(
         found.checked,
     )
     log.info("scan: %s, %d other files", done, len(found.skipped))
+    if photos.videos:
+        log.info("clips are decoded by %s", which_decoder())
     return done
 
 

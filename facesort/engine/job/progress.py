@@ -6,26 +6,31 @@ import json
 import logging
 import os
 import re
+import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from facesort.clock import utc_text
 from facesort.core.records import File
+from facesort.engine.cluster.members import Member
 from facesort.errors import StoreLockedError, because
 from facesort.files import Kind, expect, make_own_folder, read_own, remove_own, replace_json
-from facesort.reasons import PhotoStatus
+from facesort.reasons import PhotoStatus, Reason
+from facesort.store import stamp_of
 from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
 from facesort.store.queries import reports
 from facesort.store.queries.reports import Counts
+from facesort.version import __version__
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -33,6 +38,7 @@ log = logging.getLogger(__name__)
 _HEARTBEAT_S = 1.0
 # Rate and ETA use the last photos only, since folders differ in speed.
 _RATE_WINDOW = 500
+_MANY = 50_000  # files that take longer to count than somebody likes to wait
 _OF_A_KILLED_RUN = re.compile(r"\.[0-9]{6,}\.json\.new")
 
 
@@ -62,6 +68,7 @@ def status_report(
         "skipped": dict(counts.skipped),
         "absent": dict(counts.absent),
         "remarks": dict(counts.remarks),
+        "clips": dict(counts.clips),
         "same_shot": counts.same_shot,
         "sources": {name: dict(of) for name, of in counts.sources.items()},
         "by_group": dict(counts.by_group),
@@ -72,11 +79,12 @@ def status_report(
         "derivatives": dict(counts.derivatives),
         "published": dict(counts.published),
         "dead_objects": dict(counts.dead_objects),
+        "workers": [],
     }
 
 
-class _Written(BaseModel):
-    """The shape of ``progress.json``; older ones lack what has a default."""
+class _Report(BaseModel):
+    """The shape of `status_report`; older ones lack what has a default."""
 
     model_config = ConfigDict(strict=True)
 
@@ -88,6 +96,7 @@ class _Written(BaseModel):
     skipped: dict[str, int] = Field(default_factory=dict)
     absent: dict[str, int] = Field(default_factory=dict)
     remarks: dict[str, int] = Field(default_factory=dict)
+    clips: dict[str, int] = Field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = Field(default_factory=dict)
     by_group: dict[str, int] = Field(default_factory=dict)
@@ -98,10 +107,9 @@ class _Written(BaseModel):
     derivatives: dict[str, int] = Field(default_factory=dict)
     published: dict[str, int] = Field(default_factory=dict)
     dead_objects: dict[str, int] = Field(default_factory=dict)
+    workers: list[Member] = Field(default_factory=list)
     images_per_second: float | None
     eta_seconds: float | None
-    pid: int = Field(gt=0, lt=2**31)
-    process_started: float
 
     @field_validator("photos")
     @classmethod
@@ -109,6 +117,49 @@ class _Written(BaseModel):
         if missing := {"total", *PhotoStatus} - photos.keys():
             raise ValueError(f"without {', '.join(sorted(missing))}")
         return photos
+
+
+class _Written(_Report):
+    """The shape of ``progress.json``."""
+
+    pid: int = Field(gt=0, lt=2**31)
+    process_started: float
+
+
+class _Counted(BaseModel):
+    """The shape of ``counted.json``: what was counted in a database, which has not changed since.
+
+    Parameters
+    ----------
+    version : str
+        Of the facesort that counted.
+    database : list of int
+        As `facesort.store.stamp_of` tells it.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    version: str
+    database: list[int]
+    report: _Report
+
+
+class Heartbeat(BaseModel):
+    """The shape of ``heartbeat.json``.
+
+    Parameters
+    ----------
+    analysed : int
+        Photos, since that sort began.
+    at : datetime
+        UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int = Field(gt=0, lt=2**31)
+    analysed: int = Field(ge=0)
+    at: AwareDatetime
 
 
 def read_progress(folder: Path) -> dict[str, Any] | None:
@@ -131,15 +182,19 @@ class Progress:
         ``state/`` of the workspace.
     counts : Counts
         As stored at the start; updated batch by batch, so that the cost per batch does not grow with the job.
+    workers : callable
+        Gives the workers of a cluster as they are now.
     """
 
     folder: Path
     counts: Counts
     run_id: int
+    workers: Callable[[], Sequence[Member]] = tuple
     # A PID alone could be another process after a reboot.
     _process_started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
     _analysed: int = 0
     _beat: float = 0.0
+    _turn: Lock = field(default_factory=Lock)
     _failed: set[Path] = field(default_factory=set)
     _times: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
 
@@ -165,6 +220,13 @@ class Progress:
             self._write_heartbeat()
             self.write("running")
 
+    def alive(self) -> None:
+        """Say that a part of a clip is done, as one clip may take an hour; from any thread, at most once a second."""
+        now = time.monotonic()
+        if now - self._beat >= _HEARTBEAT_S:
+            self._beat = now
+            self._write_heartbeat()
+
     def batch_moved(self, old: str, new: str) -> None:
         """Count a batch that changed its state."""
         self.counts.batches[old] -= 1
@@ -186,6 +248,15 @@ class Progress:
             if result.is_decided and result.analysis.info is not None:
                 for code in map(str, result.analysis.info.remarks):
                     self.counts.remarks[code] = self.counts.remarks.get(code, 0) + 1
+            if result.is_decided and result.analysis.clip is not None:
+                self._count_clip(result)
+
+    def _count_clip(self, result: PhotoResult) -> None:
+        of_clip = {"total": 1, result.status.value: 1, "tracks": len(result.decisions)}
+        if result.reason is Reason.AWAITS_REVIEW:
+            of_clip[result.reason.value] = 1
+        for name, number in of_clip.items():
+            self.counts.clips[name] = self.counts.clips.get(name, 0) + number
 
     def batch_committed(self, batch_id: int, names: Sequence[str]) -> None:
         """Count the files of a batch that are in the output.
@@ -213,6 +284,7 @@ class Progress:
             "pid": os.getpid(),
             "process_started": self._process_started,
             "updated_at": utc_text(),
+            "workers": [asdict(member) for member in self.workers()],
         }
         self._write(self.folder / "progress.json", report)
         return report
@@ -235,7 +307,7 @@ class Progress:
         Windows refuses while another process reads the file, and a full disk always: the next update will do, and the
         run reports a full disk itself.
         """
-        with self._logged(path):
+        with self._turn, self._logged(path):
             expect(path.parent, Kind.FOLDER)
             replace_json(path, value, durable=False)
 
@@ -248,6 +320,24 @@ class Progress:
             if self._failed.isdisjoint({path, path.parent}):
                 log.warning("%s cannot be written %s", path, because(error))
             self._failed.add(path)
+
+
+def read_heartbeat(folder: Path) -> Heartbeat | None:
+    """Read the last sign of life of a sort; None before the first one, and if something else lies there."""
+    try:
+        return Heartbeat.model_validate_json(
+            read_own(folder / "heartbeat.json", below=folder.parent, limit=1000)
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def interrupt(progress: Mapping[str, Any]) -> None:
+    """Stop the sort that wrote a progress file, as Ctrl-C does; nothing happens if it has ended."""
+    with suppress(psutil.Error):
+        process = psutil.Process(progress["pid"])
+        if is_running(progress):
+            process.send_signal(signal.SIGINT)  # psutil refuses if another process has the PID now
 
 
 def is_running(progress: Mapping[str, Any]) -> bool:
@@ -275,14 +365,18 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
     progress = read_progress(workspace.state)
     if progress is not None and is_running(progress):
         return progress
+    stamp = stamp_of(workspace.database)
+    counted = _counted_before(workspace, stamp)
+    if counted is not None:
+        return counted
     try:
         with workspace.open_store(read_only=True) as store:
             run_id = runs.latest_run_id(store)
             state = "idle" if run_id is None else reports.run_record(store, run_id).state
             # A run recorded as running was killed: its process is gone.
-            return status_report(
-                "interrupted" if state == "running" else state, reports.counts(store)
-            )
+            state = "interrupted" if state == "running" else state
+            with reports.evaluated_once(store):
+                report = status_report(state, reports.counts(store))
     except StoreLockedError as error:
         if progress is None:
             raise StoreLockedError(
@@ -293,3 +387,20 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             return progress
         # That sort was killed: its process is gone.
         return progress | {"state": "interrupted", "images_per_second": None, "eta_seconds": None}
+    if report["photos"]["total"] >= _MANY and stamp is not None:
+        kept = {"version": __version__, "database": stamp, "report": report}
+        with suppress(OSError):  # it only saves time
+            replace_json(workspace.state / "counted.json", kept, durable=False)
+    return report
+
+
+def _counted_before(workspace: Workspace, stamp: tuple[int, ...] | None) -> dict[str, Any] | None:
+    """What was counted when the database was as it is now; None if that is not known."""
+    try:
+        data = read_own(workspace.state / "counted.json", below=workspace.root)
+        found = _Counted.model_validate_json(data)
+    except (OSError, ValueError):
+        return None
+    if stamp is None or (found.version, tuple(found.database)) != (__version__, stamp):
+        return None
+    return dict(json.loads(data)["report"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from facesort.core.records import File, PhotoRef
 from facesort.core.shots import Pairs, candidates, kind_by_name, rank
 from facesort.engine.analysis.analyse import Partner, Task
-from facesort.images import RAW_SUFFIXES
+from facesort.images import RAW_SUFFIXES, PhotoKind, photo_kind
 from facesort.store import Store
 from facesort.store.job import files, photos
 from facesort.store.job.photos import Known
@@ -84,7 +84,11 @@ class Reading:
     def _find_partners(self) -> dict[int, tuple[Partner, ...]]:
         """The photos that may be of one shot with each file that waits."""
         waiting, read = photos.refs_by_reading(self.store)
-        nearest = candidates(waiting, read, RAW_SUFFIXES.__contains__)
+        # A movie belongs to its picture, and not the other way round.
+        nearest = {
+            key: tuple(ref for ref in refs if photo_kind(ref.path) is not PhotoKind.VIDEO)
+            for key, refs in candidates(waiting, read, RAW_SUFFIXES.__contains__).items()
+        }
         wanted = {ref.photo_id for refs in nearest.values() for ref in refs}
         infos = photos.infos_of(self.store, sorted(wanted))
 

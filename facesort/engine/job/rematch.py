@@ -6,8 +6,9 @@ Nothing is learned, so that a second re-match changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,93 +16,27 @@ from numpy.typing import NDArray
 from facesort.core.gallery import Centroids, Gallery
 from facesort.core.groups.decision import decide_in_groups
 from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
-from facesort.core.routing import PlannedWrite, output_name, plan_writes
+from facesort.core.posters import Clips, awaits_yes, stored_shares
+from facesort.core.settled import DecidedFaces, settled
+from facesort.core.sightings import Sightings
 from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.engine.job.changes import Change
 from facesort.engine.job.groups import EventGroups, event_groups
 from facesort.engine.rules import Rules
-from facesort.reasons import FaceReason, PhotoStatus, Reason
+from facesort.reasons import FaceReason, Outcome
 from facesort.store import Store
 from facesort.store.job import rematches
-from facesort.store.job.rematches import Rematched
+from facesort.store.job.rematches import Candidates
 from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.face_sets import decided_faces
 from facesort.store.queries.stored import stored_photos
-from facesort.store.what_counts import Standing, standings
+from facesort.store.what_counts import Proposal, Standing, standings
+
+T = TypeVar("T")
 
 _AT_ONCE = 256  # photos whose distances are computed together
-
-
-@dataclass(frozen=True, slots=True)
-class RematchReport:
-    """What came and what went; reports of parts add up.
-
-    Parameters
-    ----------
-    photos : int
-        That changed: a decision, a copy, or both.
-    named, renamed, unnamed : int
-        Faces that were unknown and are somebody now, that are somebody else, and that are unknown now.
-    regraded : int
-        Faces that stay who they were, with another outcome or reason.
-    files : int
-        Copies added to the output.
-    failed : int
-        Copies that could not be written, as another file has their name; they wait for a retry.
-    not_rendered : int
-        Photos that wait for the next re-match, because their copy cannot be had.
-
-    Examples
-    --------
-    >>> (facesort.RematchReport(photos=2, files=3) + facesort.RematchReport(photos=1)).photos
-    3
-    """
-
-    photos: int = 0
-    named: int = 0
-    renamed: int = 0
-    unnamed: int = 0
-    regraded: int = 0
-    files: int = 0
-    failed: int = 0
-    not_rendered: int = 0
-
-    def __add__(self, other: RematchReport) -> RematchReport:
-        """Add the figures up."""
-        sums = (getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
-        return RematchReport(*sums)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """What a re-match has to do for one photo.
-
-    Parameters
-    ----------
-    decisions : mapping of int to Decision
-        Those that changed, by index of the face.
-    targets : tuple of (person_id or None, folder)
-        Where a copy is missing.
-    """
-
-    stored: StoredPhoto
-    decisions: Mapping[int, Decision]
-    status: PhotoStatus
-    reason: Reason | None
-    targets: tuple[tuple[int | None, str], ...]
-
-    def report(self) -> RematchReport:
-        """Share of this photo in the figures, once it is done."""
-        moves = [
-            (self.stored.faces[index].decided[2], decision.person_id)
-            for index, decision in self.decisions.items()
-        ]
-        return RematchReport(
-            photos=1,
-            named=sum(old is None and new is not None for old, new in moves),
-            renamed=sum(None not in (old, new) and old != new for old, new in moves),
-            unnamed=sum(old is not None and new is None for old, new in moves),
-            regraded=sum(old == new for old, new in moves),
-            files=len(self.targets),
-        )
+_AT_A_LOOK = 4_000  # photos that are looked at together, to see whether they are settled
+_TIMES_PERSONS = 1_000_000  # these times the persons, at most: some 100 MB of distances
 
 
 @dataclass(slots=True)
@@ -127,9 +62,12 @@ class Rematch:
     groups: EventGroups | None = None
     person_ids: NDArray[np.int64] = field(init=False)
     centroids: Centroids = field(init=False)
+    _special: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.person_ids, self.centroids = self.gallery.person_ids, self.gallery.centroids()
+        special = [*self.own, *self.rejected, *self.confirmed]
+        self._special = np.array(special, np.int64)
 
     @classmethod
     def of(cls, store: Store, gallery: Gallery, rules: Rules, pack_id: str) -> Rematch:
@@ -145,6 +83,19 @@ class Rematch:
         for face_id, person_id in rejected_pairs(store):
             rejected.setdefault(face_id, []).append(person_id)
         return cls(gallery, rules, pack_id, own, rejected, confirmed(store), groups)
+
+    def settled(self, faces: DecidedFaces) -> set[int]:
+        """Photos that `decide` surely leaves as they are."""
+        special = faces.special | np.isin(faces.face_ids, self._special)
+        groups = None
+        if self.groups is not None:
+            known = self.groups.knows(faces.face_ids)
+            if not known.any():
+                return set()
+            groups = self.groups.of(np.where(known, faces.face_ids, 0)), self.groups.threshold
+            special |= ~known
+        faces, thresholds = replace(faces, special=special), self.rules.thresholds
+        return set(settled(faces, self.centroids, self.person_ids, thresholds, groups).tolist())
 
     def decide(self, photos: Sequence[StoredPhoto]) -> list[dict[int, Decision]]:
         """Decisions that differ from the stored ones, by index of the face, one dict per photo."""
@@ -166,11 +117,13 @@ class Rematch:
     ) -> dict[int, Decision]:
         for row, face in zip(distances, faces, strict=True):
             self._leave_out(face, row)
-        rules = (distances, self.person_ids, self.rules.thresholds, self._forbidden(photo, faces))
+        rules = (distances, self.person_ids, self.rules.thresholds, self._forbidden(photo))
+        sightings = Sightings.in_one([face.track for face in faces])
         if self.groups is None:
-            decisions = decide_photo(*rules)
+            decisions = decide_photo(*rules, sightings=sightings)
         else:
-            decisions = decide_in_groups(*rules, self.groups.of(faces), self.groups.threshold)
+            own = self.groups.of([face.face_id for face in faces])
+            decisions = decide_in_groups(*rules, own, self.groups.threshold, sightings)
         index = {face.face_id: position for position, face in enumerate(photo.faces)}
         return {
             index[face.face_id]: decision
@@ -196,12 +149,10 @@ class Rematch:
                     one = np.asarray(face.embedding)[None]
                     row[column] = distances_to_persons(one, rest)[0, 0]
 
-    def _forbidden(
-        self, photo: StoredPhoto, faces: Sequence[StoredFace]
-    ) -> NDArray[np.bool_] | None:
-        """Pairs that a user has ruled out, shape (n_faces, n_persons); None if there are none.
+    def _forbidden(self, photo: StoredPhoto) -> NDArray[np.bool_] | None:
+        """Pairs that a user has ruled out, of comparable faces and persons; None if there are none.
 
-        A confirmed face is its person's alone, and nobody else in the photo is that person.
+        A confirmed face is its person's alone, and nobody whom it meets is that person.
         """
         pinned = {
             f.face_id: self.confirmed[f.face_id] for f in photo.faces if f.face_id in self.confirmed
@@ -210,36 +161,19 @@ class Rematch:
         pinned |= {
             f.face_id: f.person_id for f in photo.faces if f.embedding is None and f.person_id
         }
-        if not pinned and not any(face.face_id in self.rejected for face in faces):
+        if not pinned and not any(face.face_id in self.rejected for face in photo.faces):
             return None
-        taken = np.isin(self.person_ids, list(pinned.values()))
-        forbidden = np.tile(taken, (len(faces), 1))
-        for row, face in zip(forbidden, faces, strict=True):
+        sightings = Sightings.in_one([face.track for face in photo.faces])
+        forbidden = np.zeros((len(photo.faces), len(self.person_ids)), np.bool_)
+        for row, face in enumerate(photo.faces):
             if face.face_id in pinned:
-                row[:] = self.person_ids != pinned[face.face_id]
-            row |= np.isin(self.person_ids, self.rejected.get(face.face_id, []))
-        return forbidden
-
-
-def recorded(change: Change, jpegs: Mapping[int, bytes]) -> Rematched:
-    """A change as it is stored, with its copies planned.
-
-    Parameters
-    ----------
-    jpegs : mapping of photo_id to bytes
-        Of the photos of which a copy is missing.
-    """
-    stored = change.stored
-    key = stored.photo.photo_id
-    decisions = tuple(
-        (stored.faces[index].face_id, stored.faces[index].round + 1, decision)
-        for index, decision in change.decisions.items()
-    )
-    writes: tuple[PlannedWrite, ...] = ()
-    if change.targets:
-        name = output_name(stored.photo.path, stored.sha256)
-        writes = plan_writes(key, name, change.targets, jpegs[key])
-    return Rematched(key, change.status, change.reason, decisions, writes)
+                is_theirs = self.person_ids == pinned[face.face_id]
+                forbidden |= sightings.met_by(row)[:, None] & is_theirs
+        for ruled_out, face in zip(forbidden, photo.faces, strict=True):
+            if face.face_id in pinned:
+                ruled_out[:] = self.person_ids != pinned[face.face_id]
+            ruled_out |= np.isin(self.person_ids, self.rejected.get(face.face_id, []))
+        return forbidden[[face.embedding is not None for face in photo.faces]]
 
 
 def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterator[Change]:
@@ -256,42 +190,78 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
     found = rematches.candidates(
         store, everything=everything, unknown_folder=rematch.rules.unknown_folder
     )
-    photos = stored_photos(store, sorted(found.again | found.undelivered), pack_id=rematch.pack_id)
+    photos = stored_photos(store, _to_look_at(store, rematch, found), pack_id=rematch.pack_id)
+    # A movie is judged after its picture, whose change may not be recorded yet.
+    with_movies = rematches.shots_with_movies(store)
+    pictures: dict[int, list[Proposal]] = {}
     for some in _by(_AT_ONCE, photos):
         again = [photo for photo in some if photo.photo.photo_id in found.again]
         decided = dict(zip((p.photo.photo_id for p in again), rematch.decide(again), strict=True))
         changed = [decided.get(photo.photo.photo_id, {}) for photo in some]
-        faces = chain.from_iterable(map(_proposed, some, changed))
-        there = standings(store, faces, unknown_folder=rematch.rules.unknown_folder)
+        faces = list(chain.from_iterable(map(_proposed, some, changed)))
+        movies = {photo.shot_id for photo in some if photo.clip is not None}
+        before = chain.from_iterable(pictures.pop(shot_id, ()) for shot_id in sorted(movies))
+        there = standings(store, [*before, *faces], unknown_folder=rematch.rules.unknown_folder)
+        for face in faces:
+            if face.shot_id in with_movies and not face.in_clip:
+                pictures.setdefault(face.shot_id, []).append(face)
         for photo, decisions in zip(some, changed, strict=True):
-            change = _change(photo, decisions, there[photo.photo.photo_id])
+            change = _change(photo, decisions, there[photo.photo.photo_id], rematch.rules.clips)
             if change is not None:
                 yield change
 
 
-def _proposed(
-    photo: StoredPhoto, decisions: Mapping[int, Decision]
-) -> Iterator[tuple[int, int, int | None]]:
+def _to_look_at(store: Store, rematch: Rematch, found: Candidates) -> Iterator[int]:
+    """Photos of which something may have to be done, in order."""
+    ids = sorted(found.again | found.undelivered)
+    few = _TIMES_PERSONS // max(len(rematch.person_ids), 1)
+    for some in _by(max(_AT_ONCE, min(_AT_A_LOOK, few)), ids):
+        settled = rematch.settled(decided_faces(store, some, rematch.pack_id))
+        yield from (key for key in some if key not in settled or key in found.undelivered)
+
+
+def _proposed(photo: StoredPhoto, decisions: Mapping[int, Decision]) -> Iterator[Proposal]:
     """Whom the machine gives each face to, after the re-match."""
     for index, face in enumerate(photo.faces):
-        again = decisions.get(index)
-        person_id = face.decided[2] if again is None else again.person_id
-        yield photo.photo.photo_id, face.face_id, person_id
+        outcome, _, person_id = face.decided
+        if (again := decisions.get(index)) is not None:
+            outcome, person_id = again.outcome, again.person_id
+        yield Proposal(
+            photo.photo.photo_id,
+            face.face_id,
+            person_id,
+            Outcome(outcome),
+            photo.shot_id,
+            photo.clip is not None,
+            face.track is not None,
+        )
 
 
 def _change(
-    photo: StoredPhoto, decisions: Mapping[int, Decision], standing: Standing
+    photo: StoredPhoto, decisions: Mapping[int, Decision], standing: Standing, clips: Clips
 ) -> Change | None:
     """What has to be done for a photo; None if nothing has."""
-    there = {copy.person_id for copy in photo.copies}
-    missing = tuple(target for target in standing.targets if target[0] not in there)
+    folders = dict(standing.targets)
+    theirs = stored_shares(_as_decided(photo, decisions), list(folders), clips)
+    there = {(copy.person_id, copy.at_ms) for copy in photo.copies}
+    missing = {(key, folders[key]): ms for key, ms in theirs.items() if (key, ms) not in there}
     if not decisions and not missing:
         return None
     return Change(photo, decisions, standing.status, standing.reason, missing)
 
 
-def _by(count: int, photos: Iterable[StoredPhoto]) -> Iterator[list[StoredPhoto]]:
-    iterator = iter(photos)
+def _as_decided(photo: StoredPhoto, decisions: Mapping[int, Decision]) -> StoredPhoto:
+    """A photo with the faces as they are after the re-match: what a user confirmed stays."""
+    faces = list(photo.faces)
+    for index, decision in decisions.items():
+        if faces[index].reason != FaceReason.CONFIRMED_BY_USER:
+            awaits = awaits_yes(decision.outcome, is_track=faces[index].track is not None)
+            faces[index] = replace(faces[index], person_id=decision.person_id, awaits=awaits)
+    return replace(photo, faces=tuple(faces))
+
+
+def _by(count: int, items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
     while some := list(islice(iterator, count)):
         yield some
 

@@ -7,15 +7,17 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from facesort.core.posters import as_still, at_frame
+from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
 from facesort.engine.delivery.renderer import Renderer
 from facesort.engine.delivery.verify import Verification, verify_output
-from facesort.engine.job.commit import Committer, mark_of
+from facesort.engine.job.commit import Committer
 from facesort.engine.job.output import open_output, written
 from facesort.engine.sources.root_folder import RootFolder
-from facesort.errors import resources_explained
+from facesort.errors import ImageError, resources_explained
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries.commit_log import LoggedWrite
 from facesort.store.queries.stored import stored_photos
@@ -131,30 +133,35 @@ def _write_again(
     at: Callable[[str], None],
 ) -> dict[str, str]:
     """Write some copies; returns the targets that cannot be written, and why."""
-    wanted = {
-        (write.plan.photo_id, write.plan.sha256): photos[write.plan.photo_id] for write in writes
-    }
-    some = [
-        replace(photo, copies=tuple(copy for copy in photo.copies if copy.sha256 == sha256))
-        for (_, sha256), photo in wanted.items()
-    ]
-    found = dict(zip(wanted, renderer.results(some), strict=True))
+    shown = {_key(write): _shown(photos[write.plan.photo_id], write.plan) for write in writes}
+    some = {key: photo for key, photo in shown.items() if not photo.is_whole_clip}
+    found = dict(zip(some, renderer.results(list(some.values())), strict=True))
     jpegs = {key: result for key, result in found.items() if isinstance(result, bytes)}
     committer = Committer(
         root,
         None,
-        lambda write: jpegs.get((write.plan.photo_id, write.plan.sha256)),
+        lambda write: jpegs.get(_key(write)),
+        lambda write: renderer.parts(shown[_key(write)]),
         at,
-        mark_of(workspace),
+        workspace.mark,
     )
-    failures = committer.carry_out(
-        [write for write in writes if (write.plan.photo_id, write.plan.sha256) in jpegs]
-    )
+    failures = committer.carry_out([w for w in writes if w.is_whole_clip or _key(w) in jpegs])
     failed = {}
     for write in writes:
-        result = found[write.plan.photo_id, write.plan.sha256]
-        if not isinstance(result, bytes):
+        result = found.get(_key(write))
+        if isinstance(result, ImageError):
             failed[write.plan.target] = str(result)
         elif write.write_id in failures:
             failed[write.plan.target] = failures[write.write_id].value
     return failed
+
+
+def _key(write: LoggedWrite) -> tuple[int, str]:
+    """What a copy is of, and its content: two copies with one key are the same."""
+    return write.plan.photo_id, write.plan.sha256
+
+
+def _shown(photo: StoredPhoto, plan: PlannedWrite) -> StoredPhoto:
+    """What a copy shows, with the other copies of this content."""
+    shown = as_still(photo) if plan.at_ms is None else at_frame(photo, plan.at_ms)
+    return replace(shown, copies=tuple(c for c in photo.copies if c.sha256 == plan.sha256))

@@ -42,7 +42,7 @@ def rescan(
             store,
             {name: root.path for name, root in there.items()},
             apart,
-            settings.photos.pairs,
+            settings.photos,
             everything=everything,
             on_checked=on_checked,
         )

@@ -28,6 +28,7 @@ def scan(
     skipped: Mapping[Place, SkippedFile] = MappingProxyType({}),
     apart: Sequence[RootFolder] = (),
     *,
+    videos: bool = False,
     everything: bool = False,
     order: Callable[[FoundFile], Any] | None = None,
     on_checked: Callable[[int, int], None] | None = None,
@@ -44,6 +45,8 @@ def scan(
         What the last scan left out: not opened again as long as its size and time are the same.
     apart : sequence of RootFolder
         Folders that must not be inside a source.
+    videos : bool
+        Whether clips are taken, too.
     everything : bool
         Compare the content of all files that look unchanged, too.
     order : callable, optional
@@ -65,7 +68,7 @@ def scan(
     def key(found: FoundFile) -> tuple[int, Any, str]:
         return rank[found.source], order(found) if order else None, found.path
 
-    listing = Walk(roots, known_at, skipped, apart).run()
+    listing = Walk(roots, known_at, skipped, apart, videos).run()
     result = compare(
         listing,
         known_at,

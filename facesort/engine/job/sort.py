@@ -6,30 +6,32 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from facesort.core.calibration import gallery_fingerprint
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
+from facesort.engine.cluster.extra import need_extra
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.job.batches import Run, SortOptions
+from facesort.engine.job.changes import RematchReport
 from facesort.engine.job.intake import Intake, take_in
 from facesort.engine.job.output import open_output
-from facesort.engine.job.rematch import RematchReport
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
-from facesort.engine.setup import refuse_other_pack
+from facesort.engine.setup import refuse_gallery
 from facesort.engine.sources.changes import find_sources
 from facesort.engine.sources.root_folder import RootFolder
-from facesort.errors import FacesortError, GalleryError, resources_explained
+from facesort.errors import FacesortError, resources_explained
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend, Settings
 from facesort.store import Store
 from facesort.store.job import files, runs
-from facesort.store.queries.gallery import load_gallery, pack_ids, person_summaries
+from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.version import __version__
 from facesort.workspace import Workspace
 
@@ -100,30 +102,6 @@ def retry_failed(workspace: Workspace) -> int:
         return files.add_retry_batches(store)
 
 
-def check_gallery(workspace: Workspace, pack: ModelPack) -> None:
-    """Raise if nobody could be matched, before anything is started.
-
-    Raises
-    ------
-    GalleryError
-        If nobody is in the gallery.
-    PackMismatchError
-        If the gallery was embedded with another pack.
-    StoreLockedError
-        While a sort is running.
-    """
-    with workspace.open_store() as store:  # migrates an older database
-        _refuse_gallery(store, pack)
-
-
-def _refuse_gallery(store: Store, pack: ModelPack) -> None:
-    refuse_other_pack(store, pack)
-    if not pack_ids(store):
-        raise GalleryError(
-            "nobody is in the gallery: add someone first with `facesort seed NAME PHOTO...`"
-        )
-
-
 @contextmanager
 def _running(
     workspace: Workspace, pack: ModelPack, options: SortOptions, kind: str
@@ -142,7 +120,7 @@ def _run_in(
     """The part of a run that has the database open."""
     settings = workspace.settings
     workspace.refuse_foreign_corrections()
-    _refuse_gallery(store, pack)
+    refuse_gallery(store, pack)
     runs.close_abandoned_runs(store)
     sources = (
         find_sources(workspace, store).there
@@ -154,7 +132,7 @@ def _run_in(
     intake = Intake()
     if kind == "sort":
         apart = (output, RootFolder.of(workspace.root))
-        intake = take_in(store, places, apart, settings.photos.pairs)
+        intake = take_in(store, places, apart, settings.photos)
     # A re-match does not embed, so it is not worth the seconds of a parity check.
     backend = choose_backend(pack, settings.run.backend) if kind == "sort" else "onnxruntime"
     variants = variants_of(settings.derivatives) if settings.derivatives.enabled else ()
@@ -172,7 +150,7 @@ def _run_in(
     )
     run = Run(workspace, store, analyser, options, sources, output, run_id)
     try:
-        with executor_or_local(options.executor, settings) as executor:
+        with _executor(run, kind) as executor:
             yield run, executor
     except BaseException as error:
         stopped = isinstance(error, (KeyboardInterrupt, FacesortError))
@@ -180,6 +158,32 @@ def _run_in(
         raise
     run.finish("finished")
     write_corrections(workspace, store)
+
+
+@contextmanager
+def _executor(run: Run, kind: str) -> Iterator[Executor]:
+    """What the run's calls are made by: given, the cluster of a sort, or this machine's processes."""
+    settings = run.workspace.settings
+    address = settings.run.cluster if kind == "sort" else None
+    if run.options.executor is not None or address is None:
+        with executor_or_local(run.options.executor, settings) as executor:
+            yield executor
+        return
+    need_extra()
+    from facesort.engine.cluster.executor import ClusterExecutor
+
+    certificates, sending = settings.run.cluster_certificates, settings.run.send_files
+    # Of a source that is not there the machines make no use either.
+    seen = replace(run.analyser, roots={name: root.path for name, root in run.sources.items()})
+    samples = run.monitors.samples()
+    progress = run.progress
+    with ClusterExecutor(
+        *(address, certificates, seen, samples),
+        sending=sending,
+        changed=partial(progress.write, "running"),
+    ) as cluster:
+        progress.workers = cluster.members
+        yield cluster
 
 
 def _recorded_settings(settings: Settings, rules: Rules, backend: Backend) -> dict[str, object]:

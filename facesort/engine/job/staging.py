@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from facesort.core.routing import Jpeg
 from facesort.files import (
     NotOursError,
+    at_once,
     make_own_folder,
     read_own,
-    remove_own,
     remove_own_folder,
     sync_folder,
-    write_synced,
+    write_anew,
 )
 from facesort.workspace import Workspace, leave_alone, unwritable
 
@@ -44,7 +45,7 @@ class Staging:
         """Of a batch, whether it is there or not."""
         return cls(workspace.staging / f"{batch_id:06d}", workspace.root)
 
-    def write(self, jpegs: Iterable[bytes]) -> None:
+    def write(self, jpegs: Collection[Jpeg]) -> None:
         """Write a batch's output JPEGs durably, before the transaction that plans them.
 
         Raises
@@ -54,10 +55,7 @@ class Staging:
         """
         try:
             make_own_folder(self.folder, below=self.below)
-            for jpeg in jpegs:
-                path = self._path(hashlib.sha256(jpeg).hexdigest())
-                remove_own(path, below=self.below)  # by an interrupted sort, and maybe half written
-                write_synced(path, jpeg, private=True)
+            at_once(self._write, dict(jpegs).items())  # two photos may give one JPEG
             sync_folder(self.folder)
         except OSError as error:
             raise unwritable(self.folder, error) from error
@@ -84,6 +82,10 @@ class Staging:
             log.warning("%s cannot be removed (%s)", self.folder, error.strerror)
         else:
             leave_alone(left)
+
+    def _write(self, jpeg: tuple[str, bytes]) -> None:
+        sha256, data = jpeg
+        write_anew(self._path(sha256), data, below=self.below, private=True)
 
     def _path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.jpg"

@@ -59,12 +59,15 @@ class Walk:
         What the last scan left out: not opened again as long as its size and time are the same.
     apart : sequence of RootFolder
         Folders that must not be inside a source.
+    videos : bool
+        Whether clips are taken, too.
     """
 
     roots: Sequence[SourceRoot]
     known: Mapping[Place, KnownFile]
     skipped: Mapping[Place, SkippedFile]
     apart: Sequence[RootFolder]
+    videos: bool = False
     listing: Listing = field(default_factory=Listing)
     _links: list[_Link] = field(default_factory=list)
     _listed: set[str] = field(default_factory=set)  # plain folders, without links
@@ -206,7 +209,7 @@ class Walk:
         now = found.st_size, in_64_bits(found.st_mtime_ns)
         if kind in TOLD_BY_CONTENT:
             kind = self._by_content(place, kind, found, reach)
-        if kind is PhotoKind.PHOTO:
+        if kind is PhotoKind.PHOTO or (kind is PhotoKind.VIDEO and self.videos):
             self.listing.files.append(FoundFile(*place, *now))
         else:
             self.listing.skipped[place] = SkippedFile(kind.value, *now)

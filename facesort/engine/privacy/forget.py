@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facesort.core.routing import is_target, partial_name
 from facesort.engine.delivery.corrections import update_corrections
 from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.known_backups import KnownBackup
 from facesort.engine.privacy.own_files import erase_derivatives, erase_files, overwrite
-from facesort.errors import StoreError, StoreLockedError, because
-from facesort.files import sync_folder
+from facesort.errors import OutputError, StoreError, StoreLockedError, because
+from facesort.files import NotOursError, remove_own, sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
 from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_unknown, traces_of
@@ -94,7 +95,7 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
 
     The commit log keeps the paths of delivered files that are still in the output, folder included: `verify` checks
     them.  Once they are deleted, forgetting the same name again erases their paths.  Nothing outside of the workspace
-    is touched but backups that were never finished.
+    is touched but backups and copies that were never finished.
 
     Parameters
     ----------
@@ -109,12 +110,12 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
         If nobody is known under that name.
     StoreLockedError
         If another program has the workspace open.
-    StoreError, WorkspaceError
+    StoreError, WorkspaceError, OutputError
         If the disk is full or fails; nothing is lost then.
     """
     with workspace.sorting_lock(), workspace.publishing_lock():
         with workspace.open_store() as store:
-            traces = traces_of(store, _chosen(store, name))
+            traces = _without_half_copies(workspace, traces_of(store, _chosen(store, name)))
             deleted = _no_longer_there(workspace, store, traces) if name is not None else ()
         backups = known_backups.settle(workspace.root)
         files, left = erase_files(workspace)
@@ -126,6 +127,29 @@ def forget(workspace: Workspace, name: str | None) -> Forgotten:
             update_pointer(workspace, store)
         files += derivatives
         return Forgotten(traces, deleted, rows, tuple(files), tuple(left), tuple(backups))
+
+
+def _without_half_copies(workspace: Workspace, traces: Traces) -> Traces:
+    """Remove what an interrupted sort began to copy for the person; what is complete counts as delivered.
+
+    No later sort would: the database forgets what was planned.
+    """
+    output, there = workspace.settings.output, []
+    for file in filter(is_target, traces.begun):
+        target = output / file
+        half = target.with_name(partial_name(target.name, workspace.mark))
+        try:
+            remove_own(half, below=output)
+        except NotOursError:
+            log.warning("%s is something else, or its folder is a link: it stays", half)
+        except OSError as error:
+            raise OutputError(
+                f"{half}, an unfinished copy, cannot be removed {because(error)}, and run the command again; nothing "
+                "is erased yet"
+            ) from error
+        if not output.is_dir() or os.path.lexists(target):
+            there.append(file)
+    return replace(traces, delivered=(*traces.delivered, *there))
 
 
 def drop_unknown(workspace: Workspace) -> int:

@@ -23,10 +23,11 @@ _ERASED = tuple(
     tuple(map(re.compile, parts))
     for parts in (
         ("staging", r"\d{6,}", r"[0-9a-f]{64}\.jpg"),
-        ("state", r"(progress|heartbeat)\.json|\.(progress|heartbeat)\.json\.new"),
+        ("clips", r"[0-9a-f]{64}", r"\d{6,}\.npz|\.\d{6,}\.npz\.new"),
+        ("state", r"(progress|heartbeat|counted)\.json|\.(progress|heartbeat|counted)\.json\.new"),
         ("state", r"index\.(parquet|jsonl)"),
         ("state", "batches", r"\d{6,}\.json|\.\d{6,}\.json\.new"),
-        (r"upload-\w{8}", r"\d+", r"[^/]+"),
+        (r"upload-\w{8}", r"\d+", r"[^/]+"),  # of an older facesort
         (r"facesort\.duckdb\.tmp", r"duckdb_temp_[^/]+"),
         (r"corrections\.csv|\.corrections\.csv\.new",),
         ("derivatives", r"persons\.json|\.persons\.json\.new"),
@@ -36,6 +37,8 @@ _EMPTY = tuple(
     tuple(map(re.compile, parts))
     for parts in (
         ("staging", r"\d{6,}"),
+        ("clips", r"[0-9a-f]{64}"),
+        ("clips",),
         (r"upload-\w{8}", r"\d+"),
         (r"upload-\w{8}",),
         (r"facesort\.duckdb\.tmp",),

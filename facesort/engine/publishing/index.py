@@ -34,7 +34,7 @@ from facesort.engine.publishing.send import has_content
 from facesort.files import open_own
 from facesort.images import jpeg_size
 from facesort.images.output import OUTPUT_EDGE
-from facesort.images.resize import fitted_size
+from facesort.pixels import fitted_size
 from facesort.reasons import Reason
 from facesort.store.queries.derivatives import derived_files
 from facesort.store.queries.published import LedgerEntry, entries_at
@@ -128,15 +128,17 @@ def _is_sent(entries: Sent, target: str) -> bool:
 
 
 def _sent_files(workspace: Workspace, delivery: Delivery, entries: Sent) -> Iterator[DeliveredFile]:
-    for key in sorted(delivery.folders):
-        targets = [target for target in delivery.files(key) if _is_sent(entries, target)]
-        if targets and (shape := _shape(workspace, delivery.photos[key])) is not None:
+    for picture in delivery.pictures.values():
+        targets = [target for target in picture.files if _is_sent(entries, target)]
+        if targets and (shape := _shape(workspace, picture.photo)) is not None:
             for told in (entries[target].planned for target in targets):
-                yield DeliveredFile(key, told.folder, told.target, told.sha256, told.size, *shape)
+                yield DeliveredFile.of(picture.photo, told.target, told.sha256, told.size, shape)
 
 
 def _shape(workspace: Workspace, photo: StoredPhoto) -> tuple[int, int] | None:
     """Width and height of a photo's copies, by the first bytes of one; if all are lost, as they must have been."""
+    if photo.is_whole_clip:
+        return photo.size
     output = workspace.settings.output
     for copy in photo.copies:
         try:

@@ -12,6 +12,7 @@ from facesort.core.derivatives import DerivedFile
 from facesort.core.foreign_text import checksum_entry
 from facesort.core.objects import Planned
 from facesort.core.paths import from_text
+from facesort.core.routing import clip_name
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.export_files import LEFT_OUT
@@ -19,6 +20,7 @@ from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED
 from facesort.engine.delivery.gallery_pages import GALLERY
 from facesort.engine.delivery.index import is_index
 from facesort.engine.delivery.plan import plan_delivery
+from facesort.engine.delivery.videos import VIDEOS
 from facesort.engine.publishing.content import Item
 from facesort.errors import PublishError, because
 from facesort.files import kind_of, read_own
@@ -81,7 +83,10 @@ def originals(workspace: Workspace, store: Store) -> PublishPlan:
             plan.left_out[Reason.MISSING] += 1
             continue
         folder, _, name = copy.rpartition("/")
-        target = f"{folder}/originals/{name.removesuffix('.jpg')}{place.suffix.lower()}"
+        stem = name.removesuffix(".jpg")
+        if photo.clip is not None:
+            stem = clip_name(photo.photo.path, photo.sha256).rpartition(".")[0]
+        target = f"{folder}/originals/{stem}{place.suffix.lower()}"
         planned = Planned(target, photo.sha256, size, photo.photo.photo_id, owner)
         plan.items.append(Item(planned, (place,), None))
     return plan
@@ -94,6 +99,8 @@ def derivatives(workspace: Workspace, store: Store) -> PublishPlan:
     """
     plan, made, folder = PublishPlan(), derived_files(store), DerivativeFolder.of(workspace)
     for photo, copy, owner in _copies(workspace, store):
+        if photo.is_whole_clip:
+            continue
         files = made.get(photo.copies[0].sha256, ()) if photo.copies else ()
         if not files:
             plan.left_out[Reason.MISSING] += 1
@@ -112,9 +119,9 @@ def _each_once(items: list[Item]) -> list[Item]:
 def _copies(workspace: Workspace, store: Store) -> Iterator[tuple[StoredPhoto, str, int | None]]:
     """Photo, path and person of every copy that is delivered."""
     delivery, owners = plan_delivery(store, workspace.settings), _owners(store)
-    for key in sorted(delivery.folders):
-        for target in delivery.files(key):
-            yield delivery.photos[key], target, owners.get(target.partition("/")[0])
+    for picture in delivery.pictures.values():
+        for target in picture.files:
+            yield picture.photo, target, owners.get(target.partition("/")[0])
 
 
 def derivative_target(folder: str, file: DerivedFile) -> str:
@@ -154,7 +161,7 @@ def exported(folder: Path) -> Callable[[Workspace, Store], PublishPlan]:
             if entry is None or not _stays_below(entry[1]):
                 raise PublishError(f"{folder / MANIFEST} is not one that facesort writes")
             sha256, file = entry
-            if file == LEFT_OUT or file.startswith("_results."):
+            if file in (LEFT_OUT, VIDEOS) or file.startswith("_results."):
                 continue
             if is_index(file):
                 index[file] = _verified(folder, file, sha256)

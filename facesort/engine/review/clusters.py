@@ -259,12 +259,12 @@ def _may_be(
     own, rows = groups
     ids = gallery.person_ids.tolist()
     names = {person.person_id: person.name for person in gallery.persons}
-    persons = [
+    persons = (
         np.concatenate([gallery.references[person_id], faces.embeddings[found]])
         for person_id, found in zip(ids, own, strict=True)
-    ]
-    photos = [faces.photo_ids[found] for found in own], [faces.photo_ids[found] for found in rows]
-    for found in suggestions(persons, [faces.embeddings[each] for each in rows], photos, loose):
+    )
+    seen = [faces.sightings.of(each) for each in own], [faces.sightings.of(each) for each in rows]
+    for found in suggestions(persons, (faces.embeddings[each] for each in rows), seen, loose):
         who = None if found.person < 0 else ids[found.person]
         name = "" if who is None else names[who]
         yield MayBeOne(who, name, tuple(clusters[i] for i in found.groups), found.distance)

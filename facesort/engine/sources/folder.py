@@ -13,7 +13,7 @@ from stat import S_ISREG
 from facesort.core.paths import from_text, is_of_the_system, to_text
 from facesort.core.recognition import Stamp
 from facesort.core.records import in_64_bits
-from facesort.engine.analysis.analyse import read_photo
+from facesort.engine.analysis.reading import read_photo
 from facesort.errors import ImageError, short_of
 from facesort.files import file_sha256
 from facesort.images import look_at

@@ -12,6 +12,7 @@ from facesort.core.paths import from_text
 from facesort.core.records import PhotoRef
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SourceGoneError
+from facesort.images import PhotoKind, photo_kind
 from facesort.reasons import Reason
 
 _SUSPICIOUS = {Reason.MISSING, Reason.UNREADABLE}
@@ -35,6 +36,14 @@ class SourceMonitors:
         """
         if monitor := self.by_source.get(photo.source):
             monitor.check(failure)
+
+    def samples(self) -> tuple[PhotoRef, ...]:
+        """A few photos or clips of each source, by which another machine can tell that it has the same."""
+        return tuple(
+            PhotoRef(0, path, source=source)
+            for source, monitor in self.by_source.items()
+            for path in monitor.samples()
+        )
 
 
 @dataclass(slots=True)
@@ -77,6 +86,15 @@ class SourceMonitor:
                 f"source {self.name} ({self.root.path}) is gone: plug in the disk and run `facesort sort` again. "
                 "What is committed stays; the batch in work starts again"
             )
+
+    def samples(self) -> Sequence[str]:
+        """The first photo that waits, the last one, and one between them; else of those done, or of clips."""
+        photos = [
+            [path for path in paths if photo_kind(path) is PhotoKind.PHOTO]
+            for paths in (self.pending, self.done)
+        ]
+        some = next(filter(None, (*photos, self.pending, self.done)), ())
+        return [*dict.fromkeys(some[at] for at in (0, len(some) // 2, -1) if some)]
 
     def _any_exists(self, paths: Sequence[str]) -> bool:
         return any(os.path.lexists(self.root.path / from_text(path)) for path in _spread(paths))

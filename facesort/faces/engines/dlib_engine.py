@@ -55,6 +55,10 @@ class DlibEngine:
         """It finds no faces that are turned, so each is upright."""
         return 0.0
 
+    @property
+    def edge(self) -> None:
+        """It does not average."""
+
     def detect(self, pixels: Pixels, *, quick: bool = False) -> Detections:  # noqa: ARG002
         """Find the faces in one image.
 

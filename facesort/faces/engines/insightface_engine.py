@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.errors import PackError
-from facesort.faces.look import averaged
 from facesort.faces.protocol import ModelPack
+from facesort.pixels import averaged
 from facesort.settings import Backend
 
 
@@ -82,6 +82,11 @@ class InsightFaceEngine:
     def sure(self) -> float:
         """The best face of 1 % of upright photos has less (of 83 labelled ones), of 97 % of those that are not."""
         return _SURE
+
+    @property
+    def edge(self) -> int:
+        """640 px."""
+        return _DETECT_SIDES[-1]
 
     @property
     def sessions(self) -> tuple[InferenceSession, InferenceSession]:

@@ -62,6 +62,10 @@ class SyntheticEngine:
         """It finds no faces that are turned, so each is upright."""
         return 0.0
 
+    @property
+    def edge(self) -> None:
+        """It does not average."""
+
     def detect(self, pixels: Pixels, *, quick: bool = False) -> Detections:  # noqa: ARG002
         """Find the squares in one image, from left to right; all have the same score."""
         boxes = [box for box in _candidates(pixels) if _read(_cut(pixels, box)) is not None]

@@ -30,8 +30,19 @@ def decode_scaled(
         With the first warning of libjpeg-turbo, or its error.
     """
     width, height = (max(1, side // divisor) for side in size)
-    pixels = simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height, strict=strict)
+    buffer = None if strict else _black(data, width, height)
+    pixels = simplejpeg.decode_jpeg(
+        data, "RGB", min_width=width, min_height=height, buffer=buffer, strict=strict
+    )
     return np.asarray(pixels, dtype=np.uint8)
+
+
+def _black(data: bytes, width: int, height: int) -> Pixels:
+    """What a decoder that gives up leaves as it is: else that is memory, which shows pictures decoded before."""
+    rows, columns, *_ = simplejpeg.decode_jpeg_header(
+        data, min_width=width, min_height=height, strict=False
+    )
+    return np.zeros((rows, columns, 3), dtype=np.uint8)
 
 
 def decode_smallest(data: bytes, *, strict: bool = True) -> Pixels:

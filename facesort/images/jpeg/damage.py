@@ -25,7 +25,16 @@ import numpy as np
 
 from facesort.images.damage import Damage
 from facesort.images.jpeg.codec import decode_scaled, decode_smallest
-from facesort.images.jpeg.head import END, HUFFMAN, RESTART, SEQUENTIAL, START, Head, read_head
+from facesort.images.jpeg.head import (
+    END,
+    FILL,
+    HUFFMAN,
+    RESTART,
+    SEQUENTIAL,
+    START,
+    Head,
+    read_head,
+)
 from facesort.images.jpeg.huffman import coded_damage
 from facesort.images.jpeg.zeros import ZEROS, has_erased_data, has_erased_tables
 from facesort.reasons import Reason
@@ -33,7 +42,7 @@ from facesort.reasons import Reason
 # What stands for damage in compressed data: erased bytes, and markers that do not belong there.
 _ERASED = re.compile(rb"\0{16,}|\xff{8,}")
 _SCAN_START = re.compile(rb"\xff\xda(..)", re.DOTALL)
-_STRANGE = re.compile(rb"\xff+[^\0\xff\xc4\xda\xd0-\xd7]|\xff+[\xc4\xda](?!\0)", re.DOTALL)
+_STRANGE = re.compile(rb"\xff{1,8}(?:[^\0\xff\xc4\xda\xd0-\xd7]|[\xc4\xda](?!\0))", re.DOTALL)
 # Where the end of a thumbnail is taken for that of the picture, because its segment lost its beginning.
 _TABLES_BEHIND = re.compile(rb"\0*\xff[\xc0-\xc7\xdb\xdd]")
 _ALIKE = 2  # levels
@@ -204,7 +213,7 @@ def _sound_intervals(head: Head, body: bytes) -> tuple[float, bytes]:
     """Keep what stands between two restart markers and is sound, in its place; and the share of all else."""
     marks = [*RESTART.finditer(body)]
     pieces = [
-        body[start:end]
+        body[start:end].rstrip(FILL)
         for start, end in zip(
             (0, *(m.end() for m in marks)), (*(m.start() for m in marks), len(body)), strict=True
         )

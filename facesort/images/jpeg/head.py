@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 START, END = b"\xff\xd8", b"\xff\xd9"
-MARKER = re.compile(rb"\xff+([^\0\xff])", re.DOTALL)
-RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
+# Any number of these may stand before a marker; searching for `\xff+` would take the square of their number.
+FILL = b"\xff"
+MARKER = re.compile(rb"\xff([^\0\xff])", re.DOTALL)
+RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
@@ -115,7 +117,7 @@ def read_head(data: bytes) -> tuple[Head, int]:
     head, at = Head(), 2
     while match := MARKER.search(data, at):
         marker, at = match[1][0], match.end()
-        if marker == START[1] and match.start() > len(START):  # of a thumbnail
+        if marker == START[1] and data[len(START) : match.start()].strip(FILL):  # of a thumbnail
             raise ValueError("another picture begins before the data of this one")
         if marker in ALONE:
             continue

@@ -16,6 +16,7 @@ from facesort.images.jpeg.codec import decode_smallest
 from facesort.images.jpeg.head import (
     ALONE,
     END,
+    FILL,
     MARKER,
     PROGRESSIVE,
     RESTART,
@@ -29,7 +30,7 @@ from facesort.reasons import Reason
 
 _TABLE, _QUANTISATION = 0xC4, 0xDB
 _IS_AC = 0x10
-_OTHER_MARKER = re.compile(rb"\xff+[^\0\xff\xd0-\xd7]", re.DOTALL)
+_OTHER_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]", re.DOTALL)
 _COEFFICIENTS = 64
 _END_OF_BLOCK, _SIXTEEN_ZEROS = 0, 0xF0
 _LONGEST_VALUE = 16  # bits
@@ -84,7 +85,8 @@ def coded_damage(head: Head, body: bytes, reason: Reason) -> Damage | None:
 
 def _damage(head: Head, scan: _Scan, reason: Reason) -> Damage | None:
     blocks, total = _blocks(head, scan)
-    split = [b"", *RESTART.split(scan.data)]
+    *ended, last = RESTART.split(scan.data)
+    split = [b"", *(part.rstrip(FILL) for part in ended), last]
     pieces = list(zip(split[::2], split[1::2], strict=True))  # each with the marker before it
     interval = scan.interval or total
     starts = range(0, total, interval)
@@ -115,7 +117,8 @@ def _scans(head: Head, body: bytes) -> Iterator[_Scan]:
     while header:
         match = _OTHER_MARKER.search(body, at)
         end = match.start() if match else len(body)
-        yield _Scan(header, written, tables, interval, body[at:end])
+        data = body[at:end].rstrip(FILL) if match else body[at:]
+        yield _Scan(header, written, tables, interval, data)
         header, at = b"", end
         while not header:
             match = MARKER.search(body, at)

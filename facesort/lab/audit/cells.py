@@ -10,19 +10,19 @@ from ipywidgets import Widget
 from PIL import Image as Pillow
 
 from facesort.core.foreign_text import markdown_text
+from facesort.core.meanings import explain
 from facesort.core.records import PhotoRef, Pixels
-from facesort.core.words import several
+from facesort.core.words import duration, several
 from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections
 from facesort.lab.audit.plots import plot_coverage, plot_photos
-from facesort.lab.audit.report import LISTED, AuditReport
+from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.runs import runs_sections
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.face_pictures import NOT_REQUESTED, faces_picture, plot_contact_sheet
 from facesort.lab.shared.plots import Plot, chart, picture
 from facesort.lab.shared.tables import Table
-from facesort.lab.shared.words import duration, explain
 from facesort.reasons import PhotoStatus
 
 _THUMBNAIL = 360  # px
@@ -155,7 +155,7 @@ def _slowest(report: AuditReport) -> Table | str:
 
 def show_left_out(report: AuditReport) -> Sections | Markdown:
     """Photos that are not delivered although they could be: with whom, and in place of which."""
-    alike = report.near_duplicates.copies
+    alike = report.near_duplicates.number
     if not report.withheld and not alike:
         return Markdown("Nobody is withheld, and nobody is in two photos of one burst.")
     withheld = _withheld(report) if report.withheld else "Nobody is withheld."
@@ -174,9 +174,9 @@ def _withheld(report: AuditReport) -> Table:
 
 def _near_duplicates(report: AuditReport) -> Table:
     found = report.near_duplicates
-    rest = len(found.copies) - LISTED
+    rest = found.number - len(found.copies)
     said = (
-        f"{several(len(found.copies), 'copy', 'copies')} of {several(found.bursts, 'burst')}. "
+        f"{several(found.number, 'copy', 'copies')} of {several(found.bursts, 'burst')}. "
         + (
             'All are delivered: near_duplicates = "best" under [photos] in facesort.toml, or `facesort export DIR '
             "--near-duplicates best` for once, leaves these out."
@@ -190,7 +190,7 @@ def _near_duplicates(report: AuditReport) -> Table:
             else ""
         )
     )
-    return Table(("Photo", "Folder", "Delivered instead"), found.copies[:LISTED], note=said)
+    return Table(("Photo", "Folder", "Delivered instead"), found.copies, note=said)
 
 
 def show_changes(report: AuditReport) -> Sections | Markdown:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from facesort.core.changes import (
     Circumstances,
     PhotoThen,
-    causes,
     different_settings,
     setting,
 )
 from facesort.core.words import several, thresholds_apart
 from facesort.lab.audit.comparison import Comparison
-from facesort.lab.audit.report import LISTED, AuditReport
+from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import timestamp
 
 # Settings that do not change any decision.
-_HARMLESS = ("run.workers", "photos.timeout_s", "output")
+_HARMLESS = (
+    "run.workers",
+    "run.cluster",
+    "run.cluster_certificates",
+    "run.send_files",
+    "photos.timeout_s",
+    "output",
+)
 
 
 def comparison_sections(report: AuditReport, compared: Comparison) -> Sections:
     """Which settings changed, why photos changed, and which."""
-    why = [causes(photo, compared.circumstances, report.names) for photo in compared.changes]
     return Sections(
         (
             (f"From {_before(compared)} to {_after(compared)}", _circumstances(report, compared)),
-            ("Why photos changed", _causes(compared, why)),
-            ("Which photos changed", _changes(report, compared, why)),
+            ("Why photos changed", _causes(compared)),
+            ("Which photos changed", _changes(report, compared)),
         )
     )
 
@@ -105,27 +109,23 @@ def _gallery(
     return rows
 
 
-def _causes(compared: Comparison, why: Sequence[tuple[str, ...]]) -> Table | str:
+def _causes(compared: Comparison) -> Table | str:
     """How many photos changed for each cause, or combination of causes."""
     new = f" {compared.new:,} others were decided for the first time." if compared.new else ""
-    if not compared.changes:
+    if not compared.changed:
         return f"No photo changed.{new}"
-    counted = Counter("; ".join(because) for because in why)
     return Table(
         ("Because of", "Photos"),
-        counted.most_common(),
-        ("changed", len(compared.changes)),
+        compared.causes.most_common(),
+        ("changed", compared.changed),
         new.strip(),
     )
 
 
-def _changes(
-    report: AuditReport, compared: Comparison, why: Sequence[tuple[str, ...]]
-) -> Table | str:
-    if not compared.changes:
+def _changes(report: AuditReport, compared: Comparison) -> Table | str:
+    if not compared.changed:
         return "None."
-    shown = compared.changes[:LISTED]
-    rest = len(compared.changes) - len(shown)
+    rest = compared.changed - len(compared.first)
     return Table(
         ("Photo", "Before", "After", "Because of"),
         [
@@ -133,9 +133,9 @@ def _changes(
                 change.path,
                 _answer(change.before, report.names),
                 _answer(change.after, report.names),
-                "; ".join(because),
+                because,
             )
-            for change, because in zip(shown, why, strict=False)
+            for change, because in compared.first
         ],
         note=f"{rest:,} more are not shown." if rest else "",
     )

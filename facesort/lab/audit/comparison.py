@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facesort.core.changes import ChangedPhoto, Circumstances, Moment
+from facesort.core.changes import ChangedPhoto, Circumstances, Moment, causes
 from facesort.errors import SettingsError
+from facesort.lab.audit.tables import LISTED
 from facesort.store.queries import Store
 from facesort.store.queries.history import changed_photos
 from facesort.store.queries.reports import RunRecord
@@ -23,14 +25,24 @@ class Comparison:
         Whether what users answered since the later run counts as well.
     new : int
         Photos that were decided after the first moment only.
+    causes : Counter of str
+        How many photos changed for each cause, or combination of causes.
+    first : sequence of (ChangedPhoto, causes)
+        The first `LISTED` photos that changed.
     """
 
     before: RunRecord
     after: RunRecord
     until_now: bool
     circumstances: tuple[Circumstances, Circumstances]
-    changes: Sequence[ChangedPhoto]
     new: int
+    causes: Counter[str]
+    first: Sequence[tuple[ChangedPhoto, str]]
+
+    @property
+    def changed(self) -> int:
+        """How many photos changed."""
+        return self.causes.total()
 
 
 def refuse_unknown_runs(runs: Sequence[RunRecord], *asked: int | None) -> None:
@@ -51,6 +63,7 @@ def refuse_unknown_runs(runs: Sequence[RunRecord], *asked: int | None) -> None:
 def compare_runs(
     store: Store,
     runs: Sequence[RunRecord],
+    names: Mapping[int, str],
     before: int | None,
     after: int | None,
 ) -> Comparison:
@@ -58,6 +71,7 @@ def compare_runs(
 
     Parameters
     ----------
+    names : mapping of person_id to str
     before, after : int or None
         Their numbers; None: the run before the last, and as it stands now.
 
@@ -70,9 +84,18 @@ def compare_runs(
     by_id = {run.run_id: run for run in runs}
     first = runs[max(len(runs) - 2, 0)] if before is None else by_id[before]
     last = runs[-1] if after is None else by_id[after]
-    changes, new = changed_photos(store, _end(first), Moment() if after is None else _end(last))
     pair = (_circumstances(first), _circumstances(last))
-    return Comparison(first, last, after is None, pair, changes, new)
+    counted, shown = Counter[str](), list[tuple[ChangedPhoto, str]]()
+
+    def count(photo: ChangedPhoto) -> None:
+        why = "; ".join(causes(photo, pair, names))
+        counted[why] += 1
+        if len(shown) < LISTED:
+            shown.append((photo, why))
+
+    later = Moment() if after is None else _end(last)
+    new = changed_photos(store, _end(first), later, count)
+    return Comparison(first, last, after is None, pair, new, counted, shown)
 
 
 def _end(run: RunRecord) -> Moment:

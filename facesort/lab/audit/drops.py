@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
+from facesort.core.meanings import explain
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import INDEPENDENCE, Sections, interval, rate_table
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.event import group_sentences
 from facesort.lab.shared.tables import Table, percent
-from facesort.lab.shared.words import decimals, explain
+from facesort.lab.shared.words import decimals
 from facesort.reasons import PhotoStatus
 
 _NOTHING = "No photo has been decided yet."

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
+from facesort.core.bursts import bursts_of, not_best
 from facesort.core.clocks import CameraPhotos
 from facesort.core.records import PhotoRef, Position
 from facesort.core.stored import StoredFace
-from facesort.engine.delivery.plan import plan_delivery
 from facesort.errors import SettingsError
 from facesort.lab.audit.comparison import Comparison, compare_runs
-from facesort.lab.audit.tables import MAX_ROWS
+from facesort.lab.audit.tables import LISTED, MAX_ROWS
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.face_pictures import face_limit
 from facesort.lab.shared.log_lines import log_lines
@@ -26,12 +27,12 @@ from facesort.reasons import Reason
 from facesort.settings import Settings
 from facesort.store.queries import Store, audit, cameras, reports
 from facesort.store.queries.audit import DropRow, SourceRow
+from facesort.store.queries.bursts import delivered_shots
 from facesort.store.queries.cameras import Camera, CameraClock
 from facesort.store.queries.gallery import everyone
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace, open_workspace
 
-LISTED = 100  # rows of a list of files
 _SLOWEST = 20
 _PLACES = ("Run", "Source", "Folder", "Camera", "Format")
 _MAX_HOURS = 48
@@ -47,11 +48,15 @@ class NearDuplicates:
         Whether they are delivered all the same, as `photos.near_duplicates` says.
     bursts : int
         Of two or more photos that are delivered.
+    number : int
+        Of these copies.
     copies : sequence of (photo, folder, photo that is delivered instead)
+        The first `LISTED`.
     """
 
     kept: bool
     bursts: int
+    number: int
     copies: Sequence[tuple[str, str, str]]
 
 
@@ -173,7 +178,7 @@ class AuditReport:
             "near_duplicates": {
                 "kept": self.near_duplicates.kept,
                 "bursts": self.near_duplicates.bursts,
-                "copies": len(self.near_duplicates.copies),
+                "copies": self.near_duplicates.number,
             },
             "withheld": {name: photos for name, photos, _ in self.withheld},
             "fewer_than": {"minimum": self.minimum, "persons": self.short},
@@ -182,7 +187,7 @@ class AuditReport:
                 "before": compared.before.run_id,
                 "after": compared.after.run_id,
                 "until_now": compared.until_now,
-                "photos": len(compared.changes),
+                "photos": compared.changed,
             },
         }
 
@@ -237,61 +242,67 @@ def open_audit(
     opened = open_workspace(find_folder(workspace))
     saved = saved_runs(find_folder(runs), opened.root)
     with opened.open_store(read_only=True) as store:
-        known = reports.run_records(store)
-        names = everyone(store)
-        held = audit.sources(store)
-        places = {
-            by: audit.drops(store, by.lower(), MAX_ROWS)
-            for by in _PLACES
-            if by != "Source" or len(held) > 1
-        }
-        return AuditReport(
-            workspace=opened,
-            minimum=minimum,
-            names=names,
-            runs=known,
-            sources=held,
-            drops_by_run={key: DropRate(*drop) for key, drop in audit.drops_by_run(store).items()},
-            groups_by_run=audit.groups_by_run(store),
-            saved=saved,
-            counts=reports.counts(store),
-            reasons=reports.drop_reasons(store),
-            total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0)),
-            drops=places | drops_by_time(store),
-            persons=audit.drops_by_person(store),
-            failed=reports.failed_photos(store, LISTED),
-            remarked=reports.remarked_photos(store, LISTED),
-            skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
-            slowest=audit.slowest_photos(store, _SLOWEST),
-            seconds=audit.seconds_per_photo(store),
-            withheld=audit.withheld_persons(store),
-            coverage=audit.coverage(store, opened.settings.matching.learn_quality),
-            coverage_by_hour=audit.coverage_by_hour(store),
-            dropped_faces=audit.dropped_faces(store, faces) if faces else None,
-            faceless=audit.faceless_photos(store, faces),
-            comparison=compare_runs(store, known, before, after) if known else None,
-            near_duplicates=_near_duplicates(store, opened.settings),
-            clocks=cameras.camera_clocks(store),
-            sightings=cameras.sightings(store),
-            positions=cameras.positions(store),
-        )
+        known, names = reports.run_records(store), everyone(store)
+        compared = compare_runs(store, known, names, before, after) if known else None
+        with reports.evaluated_once(store):
+            held = audit.sources(store)
+            places = {
+                by: audit.drops(store, by.lower(), MAX_ROWS)
+                for by in _PLACES
+                if by != "Source" or len(held) > 1
+            }
+            return AuditReport(
+                workspace=opened,
+                minimum=minimum,
+                names=names,
+                runs=known,
+                sources=held,
+                drops_by_run={
+                    run: DropRate(*drop) for run, drop in audit.drops_by_run(store).items()
+                },
+                groups_by_run=audit.groups_by_run(store),
+                saved=saved,
+                counts=reports.counts(store),
+                reasons=reports.drop_reasons(store),
+                total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0, 0)),
+                drops=places | drops_by_time(store),
+                persons=audit.drops_by_person(store),
+                failed=reports.failed_photos(store, LISTED),
+                remarked=reports.remarked_photos(store, LISTED),
+                skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
+                slowest=audit.slowest_photos(store, _SLOWEST),
+                seconds=audit.seconds_per_photo(store),
+                withheld=audit.withheld_persons(store),
+                coverage=audit.coverage(store, opened.settings.matching.learn_quality),
+                coverage_by_hour=audit.coverage_by_hour(store),
+                dropped_faces=audit.dropped_faces(store, faces) if faces else None,
+                faceless=audit.faceless_photos(store, faces),
+                comparison=compared,
+                near_duplicates=_near_duplicates(store, opened.settings),
+                clocks=cameras.camera_clocks(store),
+                sightings=cameras.sightings(store),
+                positions=cameras.positions(store),
+            )
 
 
 def _near_duplicates(store: Store, settings: Settings) -> NearDuplicates:
-    best = plan_delivery(store, settings, "best")
-    return NearDuplicates(
-        settings.photos.near_duplicates == "keep",
-        len(best.bursts),
-        [
-            (
-                best.photos[left.photo_id].photo.shown,
-                left.folder,
-                best.photos[left.instead].photo.shown,
-            )
-            for left in best.left_out
-            if left.instead is not None
-        ],
-    )
+    bursts, copies = 0, 0
+
+    def left_out() -> Iterator[tuple[tuple[int, int], tuple[str, str, str]]]:
+        """Copies that are not the best, with their place among all."""
+        nonlocal bursts, copies
+        shots = delivered_shots(store, unknown_folder=settings.run.unknown_folder)
+        for burst in bursts_of(shots):
+            bursts += 1
+            shown = {photo.photo_id: photo.shown for photo in burst}
+            for place, left in enumerate(not_best(burst)):
+                copies += 1
+                instead = shown.get(left.instead or 0, "")
+                yield (burst[0].photo_id, place), (shown[left.photo_id], left.folder, instead)
+
+    first = [copy for _, copy in nsmallest(LISTED, left_out())]
+    kept = settings.photos.near_duplicates == "keep"
+    return NearDuplicates(kept, bursts, copies, first)
 
 
 def drops_by_time(store: Store) -> dict[str, list[DropRow]]:

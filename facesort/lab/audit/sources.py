@@ -8,8 +8,9 @@ from datetime import datetime
 
 from IPython.display import Markdown
 
-from facesort.core.clocks import Suggestion, offset_text, suggest_offsets
+from facesort.core.clocks import Suggestion, suggest_offsets
 from facesort.core.correlogram import WINDOW
+from facesort.core.offsets import offset_text
 from facesort.core.places import RADIUS, Place, find_places
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import MAX_ROWS, Sections
@@ -43,6 +44,7 @@ def show_sources(report: AuditReport) -> Sections | Markdown:
 def _files(report: AuditReport) -> Table:
     counts = report.counts
     status = {
+        "clips": counts.clips,
         "same_shot": counts.same_shot,
         "absent": counts.absent,
         "skipped": counts.skipped,

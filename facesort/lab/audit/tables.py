@@ -16,8 +16,16 @@ INDEPENDENCE = (
     "where there are many, the real uncertainty is larger than the bar."
 )
 MAX_ROWS = 40  # of a table that can be read on one page
+LISTED = 100  # rows of a list of files
 _WIDTH, _HEIGHT, _EDGE = 120, 16, 4  # px
-_KINDS = ("unknown", "withheld", "no face", "duplicate", "failed")  # of drops, as in DropRow
+_KINDS = (
+    "unknown",
+    "awaits review",
+    "withheld",
+    "no face",
+    "duplicate",
+    "failed",
+)  # of drops, as in DropRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from facesort.core.bursts import Burst, find_bursts
-from facesort.core.stored import StoredPhoto
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+
+from facesort.core.bursts import Taken, best_of, bursts_of
 from facesort.core.words import several
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
-from facesort.reasons import PhotoStatus
-from facesort.store.queries.stored import photos_with_sharpness
+from facesort.store.queries import Store
+from facesort.store.queries.bursts import every_shot
+from facesort.store.queries.face_sets import any_face
+from facesort.store.queries.stored import count_photos
 
 _MAX_ROWS = 50
 
 
 def bursts_table(session: ReviewSession) -> Table:
     """The bursts of a job, without duplicates, the largest first."""
-    photos = {
-        photo.photo.photo_id: photo
-        for photo in session.read(photos_with_sharpness)
-        if photo.status != PhotoStatus.DUPLICATE
-    }
-    bursts = find_bursts(photos.values())
-    largest = sorted(bursts, key=lambda burst: -len(burst.photo_ids))[:_MAX_ROWS]
-    return Table(
-        ("Photos", "Best", "Sharpness of its faces", "The others"),
-        [_row(burst, photos) for burst in largest],
-        note=_note(len(photos), bursts) if session.is_sorted() else NOT_SORTED,
-    )
+
+    def read(store: Store) -> Table:
+        bursts, photos = 0, 0
+
+        def counted() -> Iterator[list[Taken]]:
+            nonlocal bursts, photos
+            with store.materialized("face_state"), store.materialized("photo_state"):
+                for burst in bursts_of(every_shot(store)):
+                    bursts, photos = bursts + 1, photos + len(burst)
+                    yield burst
+
+        largest = nsmallest(
+            _MAX_ROWS, counted(), key=lambda burst: (-len(burst), burst[0].photo_id)
+        )
+        note = _note(count_photos(store), bursts, photos)
+        return Table(
+            ("Photos", "Best", "Sharpness of its faces", "The others"),
+            [_row(burst) for burst in largest],
+            note=note if any_face(store) else NOT_SORTED,
+        )
+
+    return session.read(read)
 
 
-def _row(burst: Burst, photos: dict[int, StoredPhoto]) -> tuple[int, str, str, str]:
-    best = photos[burst.best]
-    others = [photos[key].photo.shown for key in burst.photo_ids if key != burst.best]
-    return len(burst.photo_ids), best.photo.shown, f"{best.sharpness:.0f}", ", ".join(others)
+def _row(burst: Sequence[Taken]) -> tuple[int, str, str, str]:
+    best = best_of(burst)
+    others = [photo.shown for photo in burst if photo != best]
+    return len(burst), best.shown, f"{best.sharpness:.0f}", ", ".join(others)
 
 
-def _note(photos: int, bursts: tuple[Burst, ...]) -> str:
-    in_bursts = sum(len(burst.photo_ids) for burst in bursts)
-    shown = f"; the {_MAX_ROWS} largest are shown" if len(bursts) > _MAX_ROWS else ""
+def _note(photos: int, bursts: int, in_bursts: int) -> str:
+    shown = f"; the {_MAX_ROWS} largest are shown" if bursts > _MAX_ROWS else ""
     return (
-        f"{several(len(bursts), 'burst')} with {in_bursts} of {photos} photos{shown}. All of them are delivered; "
+        f"{several(bursts, 'burst')} with {in_bursts} of {photos} photos{shown}. All of them are delivered; "
         "`facesort export --best-of-burst` takes only the best of each, the sharpest that is "
         "not damaged, and lists the others."
     )

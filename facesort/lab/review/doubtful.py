@@ -12,6 +12,7 @@ from typing import cast
 
 import ipywidgets as widgets
 
+from facesort.core.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox
@@ -31,6 +32,7 @@ from facesort.lab.review.sheet import (
 )
 from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
 from facesort.lab.shared.html import progress_html
+from facesort.settings import Clips
 from facesort.store.queries import Store
 from facesort.store.queries.review import (
     DoubtfulGroup,
@@ -42,7 +44,7 @@ from facesort.store.queries.review import (
     groups_that_fit,
     progress,
 )
-from facesort.store.queries.review_filter import FaceFilter
+from facesort.store.queries.review_filter import FaceFilter, fitting
 
 _LABELS = MappingProxyType({"yes": "Yes", "no": "No", "unsure": "Not sure"})
 _ANSWERS = (
@@ -56,6 +58,10 @@ _GROUP_ACTIONS = (
     _ANSWERS[2],
     OPEN,
     UNDO,
+)
+
+_DUE: Mapping[Clips, str] = MappingProxyType(
+    {"poster": "the posters of those in clips", "copy": "copies of their clips", "none": ""}
 )
 
 
@@ -94,7 +100,7 @@ class DoubtfulPanel(Panel):
 
     def update(self) -> str:
         """Show the pages of groups and of matches that have no answer yet."""
-        every, found, stands, shown = self.session.read(self._show)
+        every, found, stands, shown, waiting = self.session.read(self._show)
         self.chain.refresh()
         self.opened_chain.refresh()
         said = [of_all(found, every, "group")] if every else []
@@ -104,10 +110,10 @@ class DoubtfulPanel(Panel):
         chosen = self.filter.chosen()
         if chosen.is_all:
             first = "" if chosen.order else ", the most doubtful first"
-            return f"{' and '.join(said)} to check{first}."
+            return f"{' and '.join(said)} to check{first}.{_waiting(waiting)}"
         return f"{' and '.join(said)} to check shown."
 
-    def _show(self, store: Store) -> tuple[int, int, Progress, int]:
+    def _show(self, store: Store) -> tuple[int, int, Progress, int, int]:
         with store.materialized("face_shown"):
             stands = progress(store, low_quality=LOW_QUALITY)
             # Before the rest is read and drawn: a browser shows it meanwhile.
@@ -124,7 +130,8 @@ class DoubtfulPanel(Panel):
             if not chosen.is_all:
                 shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
             self._show_faces(store, chosen, loose, shown)
-        return len(every), len(found), stands, shown
+            waiting = count_doubtful(store, FaceFilter(clips=True))
+        return len(every), len(found), stands, shown, waiting
 
     def first_pages(self) -> None:
         """Show the first pages of what is chosen."""
@@ -221,5 +228,21 @@ class DoubtfulPanel(Panel):
             lambda: answers.answer_faces(
                 self.session.workspace, persons, cast(Answer, name), seen=self.seen
             ),
-            lambda _: f"{_LABELS[name]}: {faces(len(persons))}.",
+            lambda _: f"{_LABELS[name]}: {faces(len(persons))}.{self._due(name, persons)}",
         )
+
+    def _due(self, name: str, persons: Mapping[int, str]) -> str:
+        """What a yes brings of clips, which nobody got before."""
+        what = _DUE[self.session.workspace.settings.photos.clips]
+        if name != "yes" or not what:
+            return ""
+        in_clips = partial(fitting, face_ids=persons, chosen=FaceFilter(clips=True))
+        return f" A re-match delivers {what}." if self.session.read(in_clips) else ""
+
+
+def _waiting(tracks: int) -> str:
+    """That nobody gets what is doubtful in clips."""
+    if not tracks:
+        return ""
+    them = several(tracks, "of them is in a clip", "of them are in clips")
+    return f" {them}: delivered only after a yes."

@@ -22,6 +22,7 @@ _ORDERS: tuple[tuple[str, Order], ...] = (
 )
 _EVERYBODY, _ALL_CAMERAS = ("everybody", ""), ("all cameras", "")
 _ALL_FOLDERS = ("all folders", ("", ""))
+_KINDS = (("photos and clips", False), ("clips only", True))
 _DAY = len("2026-05-04")
 _LABEL = {"description_width": "70px"}
 _FIELD = {
@@ -61,7 +62,7 @@ def point_in_time(text: str, *, end: bool = False) -> datetime | None:
 
 
 class FilterBar:
-    """Fields for person, folder, camera, time span and order.
+    """Fields for person, folder, camera, time span and order; and for clips, if there are any.
 
     Parameters
     ----------
@@ -81,12 +82,13 @@ class FilterBar:
         self.person = _choice("Person", [_EVERYBODY])
         self.folder = _choice("Photos in", [_ALL_FOLDERS])
         self.camera = _choice("Camera", [_ALL_CAMERAS])
+        self.clips = _choice("Show", _KINDS)
         self.since, self.until = _time("From"), _time("Until")
         self.order = _choice("Sort by", [(usual, ""), *_ORDERS])
         self.clear = widgets.Button(description="Show all", layout={"width": "90px"})
         self.clear.on_click(lambda _: self.reset())
         self.message = widgets.HTML()
-        choices = [self.folder, self.camera, *([self.order] if usual else [])]
+        choices = [self.folder, self.camera, self.clips, *([self.order] if usual else [])]
         choices = [*([self.person] if persons else []), *choices]
         for field in (*choices, self.since, self.until):
             field.observe(self._changed, "value")
@@ -101,7 +103,9 @@ class FilterBar:
         """What the fields say; if a time is none, neither counts, and it is told."""
         source, folder = self.folder.value
         found = FaceFilter(
-            self.person.value, source, folder, self.camera.value, order=self.order.value
+            *(self.person.value, source, folder, self.camera.value),
+            clips=self.clips.value,
+            order=self.order.value,
         )
         self.message.value = ""
         try:
@@ -119,13 +123,14 @@ class FilterBar:
             set_options(self.person, [_EVERYBODY, *((name, name) for name in persons)])
             set_options(self.folder, [_ALL_FOLDERS, *folders])
             set_options(self.camera, [_ALL_CAMERAS, *((name, name) for name in origins.cameras)])
+            self.clips.layout.display = "" if origins.clips else "none"
 
     def reset(self) -> None:
         """Choose all, in the usual order."""
         with self._quietly():
             for field in (self.person, self.camera, self.since, self.until, self.order):
                 field.value = ""
-            self.folder.value = ("", "")
+            self.folder.value, self.clips.value = ("", ""), False
         self._on_change()
 
     @contextmanager

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from facesort.core.words import several
 from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.action import redo
-from facesort.engine.job.rematch import RematchReport
+from facesort.engine.job.changes import RematchReport
 from facesort.engine.job.sort import run_rematch
 from facesort.errors import FacesortError
 from facesort.lab.review.panel import Panel, faces

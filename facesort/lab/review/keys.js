@@ -8,7 +8,11 @@ const KEYS = [
   ["Page Up, Page Down", "another page"],
   ["?", "these keys"],
 ];
-const PHOTO_KEYS = [["Enter, double click", "the whole photo; arrows go on, all keys work there, Escape closes"]];
+const PHOTO_KEYS = [
+  ["Enter, double click", "the whole photo, or the clip; arrows go on, all keys work there, Escape closes"],
+  ["Space", "in a clip: play, and stop"],
+  [", and .", "in a clip: the frame before, and the next"],
+];
 
 function keyHelp(closed) {
   const dialog = make("dialog", "facesort-keys");

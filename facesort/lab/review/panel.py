@@ -6,15 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import ipywidgets as widgets
 
 from facesort.core.words import several
 from facesort.errors import FacesortError
 from facesort.lab.review.session import ReviewSession
-from facesort.lab.review.sheet import FaceSheet, SheetAction
-from facesort.lab.review.whole_photo import whole_photo
+from facesort.lab.review.sheet import FaceSheet, SheetAction, ShowPhoto
+from facesort.lab.review.whole_photo import whole_photo, without_picture
 from facesort.lab.shared.html import notice
 from facesort.store.queries.answers import Said, said
 from facesort.store.queries.journal import Action, standing_actions
@@ -103,11 +103,11 @@ class Panel:
         on_photo = None if of_groups else self._whole_photo
         return FaceSheet(label, actions, on_action, on_page, self.together, on_photo)
 
-    def _whole_photo(self, face_id: int) -> tuple[dict[str, Any], bytes]:
+    def _whole_photo(self, face_id: int, show: ShowPhoto) -> None:
         try:
-            return whole_photo(self.session, face_id)
+            whole_photo(self.session, face_id, show)
         except FacesortError as error:
-            return {"title": "", "note": str(error), "faces": []}, b""
+            show(without_picture(str(error)), [])
 
     @contextmanager
     def together(self, number: int) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,7 @@ from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.reports import Counts
+from facesort.store.queries.review import DoubtfulGroup
 from facesort.store.queries.review_filter import Origins, origins
 from facesort.workspace import Workspace
 
@@ -71,6 +73,8 @@ class ReviewSession(Session):
         self.unknown_groups = Kept()
         self.finding: asyncio.Future[Kept] | None = None
         self.history_line = HistoryLine(self)
+        self._reader = ThreadPoolExecutor(1)
+        self._wanted: Callable[[], object] | None = None
         self._seconds = 0.0  # that the figures take
         self._figures = Live(self.table)
         self.follow("figures", self._session_changed, deferred=True)
@@ -100,6 +104,31 @@ class ReviewSession(Session):
         """
         with self.lock, self.workspace.open_store(read_only=True) as store:
             return query(store)
+
+    def in_background(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Do slow work while the page is used, unless more is asked for before it begins; without a page, at once.
+
+        Parameters
+        ----------
+        work : callable
+            Asks the database for nothing.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # not in a notebook
+            then(work())
+            return
+        self._wanted = work
+
+        def finish(done: asyncio.Future[T | None]) -> None:
+            found = done.result()
+            if found is not None:
+                then(found)
+
+        future = loop.run_in_executor(
+            self._reader, lambda: work() if self._wanted is work else None
+        )
+        future.add_done_callback(finish)
 
     @contextmanager
     def one_opening(self) -> Iterator[None]:
@@ -159,9 +188,8 @@ class ReviewSession(Session):
         """Figures of the sort."""
         started = time.perf_counter()
         with self.one_opening():
-            counts, persons = self.read(reports.counts), self.read(person_summaries)
-            matches = self.read(partial(review.count_doubtful, low_quality=LOW_QUALITY))
-            groups = self.read(review.doubtful_groups)
+            counts, matches, groups = self.read(_figures)
+            persons = self.read(person_summaries)
             thresholds, said = self.thresholds, self._said(counts)
         self._seconds = time.perf_counter() - started
         if self._seconds >= _FIGURES_S:
@@ -209,3 +237,10 @@ class ReviewSession(Session):
 
     def __repr__(self) -> str:
         return repr(self.table())
+
+
+def _figures(store: Store) -> tuple[Counts, int, list[DoubtfulGroup]]:
+    """Counts, doubtful matches, and groups in doubt."""
+    with reports.evaluated_once(store):
+        matches = review.count_doubtful(store, low_quality=LOW_QUALITY)
+        return reports.counts(store), matches, review.doubtful_groups(store)

@@ -14,16 +14,16 @@ function make(tag, name, text = "") {
 function keyButton(tone, label, key) {
   const button = make("button", `facesort-action ${tone}`, label);
   if (!key) return button;
-  const hint = make("kbd", "", key === "Escape" ? "ESC" : key.toUpperCase());
+  const hint = make("kbd", "", { Escape: "ESC", " ": "SPACE" }[key] ?? key.toUpperCase());
   hint.setAttribute("aria-hidden", "true");
   button.append(hint);
-  button.setAttribute("aria-keyshortcuts", key.length === 1 ? key.toUpperCase() : key);
+  button.setAttribute("aria-keyshortcuts", key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key);
   return button;
 }
 
-function objectUrl(bytes) {
+function objectUrl(bytes, type = "image/jpeg") {
   const view = bytes instanceof DataView ? bytes : new DataView(bytes.buffer ?? bytes);
-  return URL.createObjectURL(new Blob([view], { type: "image/jpeg" }));
+  return URL.createObjectURL(new Blob([view], { type }));
 }
 
 // The pictures of the tiles, each sent once: object URLs by key.
@@ -188,6 +188,7 @@ function render({ model, el }) {
     if (key === "?") help.open(model.get("actions"), model.get("photos"));
     else if (photo.isOpen() && (key === "Escape" || key === "Enter")) photo.close();
     else if (action) act(action);
+    else if (photo.isOpen() && !held && photo.press(key)) paint();
     else if (key === "Enter" && !held) openPhoto();
     else if (held && key === "a") (open().forEach((tile) => selected.add(tile.id)), paint());
     else if (held || event.altKey) return; // a shortcut of the browser
@@ -318,7 +319,7 @@ function render({ model, el }) {
   }
 
   function hear(message, buffers) {
-    if ("photo" in message) return photo.show(message, buffers[0]);
+    if ("photo" in message) return photo.show(message, buffers);
     if (message.focus) return takeKeyboard(message.move);
     message.pictures?.forEach((key, index) => pictures.add(key, buffers[index]));
     drawPictures();

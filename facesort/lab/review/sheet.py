@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import traitlets
 
 from facesort.core.foreign_text import printable
 
-OnPhoto = Callable[[int], tuple[dict[str, Any], bytes]]
+ShowPhoto = Callable[[dict[str, Any], list[bytes]], object]
+OnPhoto = Callable[[int, ShowPhoto], object]
 
 PAGE = 48
 """Faces on one page."""
@@ -147,11 +149,12 @@ class FaceSheet(anywidget.AnyWidget):
     on_page : callable of (page), optional
     together : callable of (number), optional
         Returns a context in which that many acts of one message are carried out.
-    on_photo : callable of (id), optional
-        Returns what to show of the whole photo of a tile, and its JPEG: Enter or a double click opens it.
+    on_photo : callable of (id, show), optional
+        Shows the whole photo of a tile, at once or later: `show` takes what to say of it, and its pictures.  Enter or a
+        double click opens it.
     """
 
-    _esm = _scripts("exchange.js", "photo.js", "keys.js", "sheet.js")
+    _esm = _scripts("exchange.js", "clip.js", "photo.js", "keys.js", "sheet.js")
     _css = Path(__file__).with_suffix(".css")
     label = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Any()).tag(sync=True)
@@ -223,11 +226,13 @@ class FaceSheet(anywidget.AnyWidget):
         elif act["action"] == "photo":
             if self._on_photo is not None:
                 (face_id,) = act["ids"]
-                about, jpeg = self._on_photo(int(face_id))
-                self.send({"photo": face_id} | about, [jpeg] if jpeg else [])
+                self._on_photo(int(face_id), partial(self._show_photo, face_id))
         elif act["action"] == "page":
             if self._on_page is not None:
                 self._on_page(int(act["page"]))
         elif self._on_action is not None:
             return self._on_action(act["action"], [int(key) for key in act["ids"]])
         return None
+
+    def _show_photo(self, face_id: int, about: dict[str, Any], pictures: list[bytes]) -> None:
+        self.send({"photo": face_id} | about, pictures)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from facesort.core.stored import StoredFace
+from facesort.core.clips import span
+from facesort.core.stored import StoredFace, StoredTrack
 from facesort.core.words import several
 from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.sheet import ON_TILE, Tile
 from facesort.lab.shared.words import shorten
 from facesort.reasons import FaceReason, Outcome
+from facesort.store.queries.face_sets import Crop
 from facesort.store.queries.review import DoubtfulGroup, LookAlikes
 
 _BADGES = MappingProxyType(
@@ -29,6 +31,13 @@ _FILE = 30  # characters of a file name
 
 REFERENCE = -1
 """Id of a tile that is no face of the event."""
+
+
+def _seen_at(track: StoredTrack | None) -> str:
+    """When a face is seen in a clip, as a mark on its picture; empty for one of a photo."""
+    if track is None:
+        return ""
+    return f"\N{BLACK RIGHT-POINTING POINTER} {span(track.start_ms, track.end_ms)}"
 
 
 def _file(face: StoredFace) -> str:
@@ -80,7 +89,7 @@ def pair_tile(face: StoredFace, near: Neighbour | None = None, *, low_quality: f
         f"may be {face.nearest}" if in_doubt else face.person or "nobody",
         (_distance(face), _file(face), *_group(face, near)),
         badges,
-        ("", "reference" if face.person or in_doubt else ""),
+        (_seen_at(face.track), "reference" if face.person or in_doubt else ""),
         "pair",
         face.photo.shown,
     )
@@ -95,6 +104,7 @@ def face_tile(face: StoredFace, near: Neighbour | None = None) -> Tile:
         _file(face),
         lines,
         _badges(face),
+        (_seen_at(face.track),),
         tooltip=face.photo.shown,
     )
 
@@ -104,13 +114,14 @@ def _filled(crops: Sequence[bytes]) -> list[bytes]:
     return [*crops, *[b""] * (ON_TILE - len(crops))]
 
 
-def cluster_tile(key: int, crops: Sequence[bytes], size: int, spread: float) -> Tile:
+def cluster_tile(key: int, faces: Sequence[Crop], size: int, spread: float) -> Tile:
     """A group of unknown faces, as four of them."""
     return Tile(
         key,
-        _filled(crops),
+        _filled([face.jpeg for face in faces]),
         f"{size:,} faces",
         (f"spread {spread:.2f}",),
+        captions=[_seen_at(face.track) for face in faces],
         layout="many",
     )
 
@@ -126,7 +137,7 @@ def doubtful_group_tile(group: DoubtfulGroup, faces: Sequence[StoredFace]) -> Ti
         [faces[0].reference_crop, *_filled(crops)],
         f"{several(group.photos, 'photo')} may be {group.person}: confirm",
         lines,
-        captions=(group.person,),
+        captions=(group.person, *(_seen_at(face.track) for face in faces)),
         layout="group",
         tooltip=", ".join(face.photo.shown for face in faces),
     )
@@ -143,7 +154,8 @@ def suggestion_tile(
         count = several(len(asked.clusters[0]), "unknown face")
         pictures = [reference, *_filled(crops)]
         title = f"{count} may be {asked.person}"
-        return Tile(number, pictures, title, (line,), (), (asked.person,), "group", tooltip)
+        on_them = (asked.person, *(_seen_at(face.track) for face in some))
+        return Tile(number, pictures, title, (line,), (), on_them, "group", tooltip)
     sizes = [several(len(cluster), "face") for cluster in asked.clusters]
     captions = ("", sizes[0], "", sizes[-1]) if len(crops) == ON_TILE else ()
     title = "Two groups may be one person"
@@ -165,6 +177,7 @@ def chain_tiles(chain: Chain) -> list[Tile]:
         tiles.append(
             Tile(
                 *(face.face_id, (face.crop,), _file(face), lines, _badges(face)),
+                (_seen_at(face.track),),
                 tooltip=face.photo.shown,
             )
         )
@@ -192,7 +205,7 @@ def between_tile(face: StoredFace, names: tuple[str, str], references: Mapping[s
         f"given to {face.person}" if face.person else "given to nobody",
         (_distance(face), _file(face)),
         _badges(face),
-        (first, "who is this?", second),
+        (first, f"who is this? {_seen_at(face.track)}".strip(), second),
         "trio",
         face.photo.shown,
     )

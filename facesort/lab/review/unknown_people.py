@@ -141,7 +141,7 @@ class UnknownPeoplePanel(Panel):
         face_ids = np.concatenate([*typical, np.empty(0, dtype=np.int64)])
         crops = self.session.read(lambda store: face_sets.crops_of(store, face_ids))
         tiles = [
-            cluster_tile(key, [crops[i][1] for i in ids.tolist()], len(cluster), cluster.spread)
+            cluster_tile(key, [crops[i] for i in ids.tolist()], len(cluster), cluster.spread)
             for (key, cluster), ids in zip(shown, typical, strict=True)
         ]
         self.groups.show(tiles, page, pages)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from facesort.core.matching import Thresholds
 from facesort.engine.analysis.pool import LocalPool
-from facesort.engine.gallery.seed import Candidate, SeedReport, prepare, seed
-from facesort.engine.gallery.uploads import private_files
+from facesort.engine.gallery.seed import Candidate, SeedReport, prepare, seed, upload_name
 from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
@@ -93,21 +92,9 @@ class SeedSession(Session):
     def add(
         self, name: str, offers: Sequence[Offer], *, folder: str | None = None
     ) -> Iterator[SeedReport]:
-        """Seed a person (see `facesort.engine.gallery.seed.seed`); uploads are on disk only while this runs."""
-        uploads = [(o.file_name, o.photo) for o in offers if isinstance(o.photo, bytes)]
-        with private_files(self.workspace, uploads) as files:
-            written = iter(files)
-            candidates = [
-                Candidate(
-                    name,
-                    offer.photo if isinstance(offer.photo, Path) else next(written),
-                    folder,
-                    offer.force,
-                    offer.face,
-                )
-                for offer in offers
-            ]
-            yield from seed(self.workspace, self.pack, candidates, self._pool())
+        """Seed a person (see `facesort.engine.gallery.seed.seed`)."""
+        candidates = [_candidate(name, offer, folder) for offer in offers]
+        yield from seed(self.workspace, self.pack, candidates, self._pool())
 
     def catch_up(self) -> None:
         """Show what was done in other windows since."""
@@ -157,3 +144,15 @@ class SeedSession(Session):
 
     def __repr__(self) -> str:
         return repr(self.table())
+
+
+def _candidate(name: str, offer: Offer, folder: str | None) -> Candidate:
+    photo = offer.photo
+    return Candidate(
+        name,
+        photo if isinstance(photo, Path) else upload_name(offer.file_name),
+        folder,
+        offer.force,
+        offer.face,
+        None if isinstance(photo, Path) else photo,
+    )

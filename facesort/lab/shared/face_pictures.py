@@ -14,6 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from facesort.core.clips import span
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError
 from facesort.lab.shared.front_end import is_interactive
@@ -101,10 +102,18 @@ def _draw_pair(cell: SubFigure, face: StoredFace) -> None:
     lines = [
         (f"{shorten(face.person or face.nearest or 'nobody', 22)}{distance}", "bold"),
         (runner_up, "normal"),
-        (shorten(face.photo.shown_name, 28), "normal"),
+        (_where(face), "normal"),
     ]
     for number, (text, weight) in enumerate(lines):
         cell.text(0.03, 0.32 - 0.098 * number, text, va="top", fontweight=weight)
+
+
+def _where(face: StoredFace) -> str:
+    """The file of a face, and when it is seen in a clip."""
+    if face.track is None:
+        return shorten(face.photo.shown_name, 28)
+    time = span(face.track.start_ms, face.track.end_ms)
+    return f"{shorten(face.photo.shown_name, 27 - len(time))} {time}"
 
 
 def _draw_crop(ax: Axes, jpeg: bytes) -> None:

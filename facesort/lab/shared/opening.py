@@ -11,12 +11,12 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, Markdown, display
 
+from facesort.core.words import duration
 from facesort.engine.job.progress import is_running, read_progress
 from facesort.errors import FacesortError, StoreLockedError
 from facesort.lab.shared.front_end import is_interactive, serialize_widget_events
 from facesort.lab.shared.html import notice
 from facesort.lab.shared.notebooks import find_folder
-from facesort.lab.shared.words import duration
 
 P = ParamSpec("P")
 T = TypeVar("T")

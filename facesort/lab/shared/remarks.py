@@ -7,18 +7,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from facesort.core.meanings import explain
 from facesort.core.records import Analysis
 from facesort.core.words import several
 from facesort.lab.shared.event import group_sentences
-from facesort.lab.shared.words import explain
-from facesort.reasons import Remark
+from facesort.reasons import PhotoStatus, Reason, Remark
 
 _UNTAGGED = "photo without an orientation tag", "photos without an orientation tag"
+_MOVIES = "movie of a Live Photo", "movies of Live Photos"
 # The noun, and what is said of one and of several photos.
 _OF_PHOTOS: Mapping[Remark, tuple[Sequence[str], str, str]] = MappingProxyType(
     {
         Remark.DAMAGED: (
-            ("photo",),
+            ("file",),
             "is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card",
             "are damaged and were sorted all the same (`photos.accept_damaged`): copy them again from the card",
         ),
@@ -72,8 +73,42 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             f"{what} of the source could not be read, and may contain photos: give this user access (`facesort audit` "
             "lists them), then run `facesort sort` again"
         )
+    said += _of_clips(report.get("clips", {}))
     said += _of_photos(report.get("remarks", {}))
     return said + group_sentences(report.get("by_group", {}), report.get("in_doubt", {}))
+
+
+def clips_remark(clips: Mapping[str, int]) -> str:
+    """How many of the files are clips, and what became of them; empty for none."""
+    if not (total := clips.get("total", 0)):
+        return ""
+    parts = [f"{n:,} {status}" for status in PhotoStatus if (n := clips.get(status, 0))]
+    them = several(total, "of the files is a clip", "of the files are clips")
+    followed = several(clips.get("tracks", 0), "face was", "faces were")
+    return f"{them} ({' + '.join(parts)}), in which {followed} followed"
+
+
+def _of_clips(clips: Mapping[str, int]) -> list[str]:
+    """Clips that were sorted, those of them that wait for an answer, and those that were left out."""
+    said = [sorted_clips] if (sorted_clips := clips_remark(clips)) else []
+    if awaiting := clips.get(Reason.AWAITS_REVIEW, 0):
+        them = "it" if awaiting == 1 else "them"
+        said.append(
+            f"{several(awaiting, 'clip')} {'awaits' if awaiting == 1 else 'await'} your review: somebody in {them} is "
+            f"likely, and nobody certain; nobody gets {them} before you say who it is"
+        )
+    parts = [
+        several(number, *noun)
+        for code, noun in (("left_out", ("clip",)), ("left_out_movies", _MOVIES))
+        if (number := clips.get(code, 0))
+    ]
+    if parts:
+        one = sum(clips.get(code, 0) for code in ("left_out", "left_out_movies")) == 1
+        said.append(
+            f"{' and '.join(parts)} {'was' if one else 'were'} left out: with `photos.videos = true` in facesort.toml "
+            f"the next sort takes {'it' if one else 'them'}"
+        )
+    return said
 
 
 def _of_photos(remarks: Mapping[str, int]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from IPython.display import Markdown, display
 from ipywidgets import Widget
 
+from facesort.core.meanings import explain
 from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.core.words import several
 from facesort.engine.job.batches import SortOptions
@@ -22,12 +23,13 @@ from facesort.lab.shared.face_pictures import (
     faces_picture,
     plot_contact_sheet,
 )
+from facesort.lab.shared.members import member_sentences
 from facesort.lab.shared.plots import Plot, chart, picture
 from facesort.lab.shared.progress_bar import progress_bar
 from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import Table, percent
-from facesort.lab.shared.words import decimals, explain
+from facesort.lab.shared.words import decimals
 from facesort.lab.sort.filling import filling
 from facesort.lab.sort.job import SortJob
 from facesort.lab.sort.plots import plot_distances, plot_person_files, plot_rate
@@ -94,7 +96,7 @@ def _unfinished(job: SortJob) -> Summary:
     """Summarise a run that ended early from its progress files: the database may be in use."""
     progress = read_progress(job.workspace.state) or {}
     counts: dict[str, Any] = {
-        k: progress[k] for k in ("photos", "faces", "batches", "persons") if k in progress
+        k: progress[k] for k in ("photos", "clips", "faces", "batches", "persons") if k in progress
     }
     if not counts:
         return Summary({}, "The run ended before anything was sorted.")
@@ -181,7 +183,7 @@ def show_speed(report: SortReport) -> Plot | Markdown:
     figure = chart(lambda ax: plot_rate(ax, report.batch_edges, photos), height=3.2)
     waiting = percent(report.waiting_share, 1)
     text = f"{speed:.2f} images per second; {waiting} of the time spent waiting for the workers"
-    return picture(figure, text, above=f"{text}.")
+    return picture(figure, text, above="\n".join([f"{text}.", *member_sentences(report.workers)]))
 
 
 def show_files(report: SortReport) -> Plot | Markdown:

@@ -11,6 +11,9 @@ from IPython.display import HTML, display
 from facesort.core.foreign_text import html_text
 from facesort.engine.job.progress import read_progress
 from facesort.lab.shared.front_end import is_interactive
+from facesort.lab.shared.html import paragraph
+from facesort.lab.shared.members import member_sentences
+from facesort.lab.shared.remarks import clips_remark
 from facesort.workspace import Workspace
 
 _EVERY_S = 1.0
@@ -44,7 +47,9 @@ def filling(
         last = clock()
         progress = read_progress(workspace.state)
         if progress is not None:
-            place.update(HTML(persons_html(progress["persons"])))
+            clips = paragraph(clips_remark(progress.get("clips", {})))
+            workers = "".join(map(paragraph, member_sentences(progress.get("workers", ()))))
+            place.update(HTML(persons_html(progress["persons"]) + clips + workers))
 
     try:
         yield photo_done

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from facesort.engine.calibration.in_force import changes_since
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack
+from facesort.images.clips.clip_file import which_decoder
 from facesort.lab.shared.log_lines import log_lines
 from facesort.lab.shared.notebooks import find_folder
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals, timestamp
-from facesort.settings import given_for_run, override
+from facesort.settings import Clips, given_for_run, override
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+_GIVEN: Mapping[Clips, str] = MappingProxyType(
+    {"poster": "their best frame", "copy": "a copy", "none": "nothing"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class SortJob:
     def table(self) -> Table:
         """The settings that decide, and where they come from."""
         settings, rules = self.workspace.settings, rules_of(self.workspace.settings, self.pack)
-        thresholds, workers = rules.thresholds, settings.run.workers
+        thresholds = rules.thresholds
         return Table(
             ("Setting", "Value", "Comes from"),
             (
@@ -68,7 +75,8 @@ class SortJob:
                     _yes(rules.unknown_folder),
                     self._origin("unknown_folder"),
                 ),
-                ("Worker processes", workers or "one per core", self._origin("workers")),
+                self._clips(),
+                self._workers(),
             ),
             note=f"{timestamp(self.opened_at)}. Licence of the model pack: {self.pack.licence}",
         )
@@ -82,6 +90,29 @@ class SortJob:
                 "its own faces, at the end of the sort (`matching.groups`); until then only STRICT faces are delivered",
             )
         return "LOOSE", decimals(rules.thresholds.loose), self._threshold_origin("loose")
+
+    def _clips(self) -> tuple[str, str, str]:
+        """The row that says whether clips are sorted, how, and what everybody gets of them."""
+        photos = self.workspace.settings.photos
+        if not photos.videos:
+            return "Clips", "left out", "`photos.videos = true` in facesort.toml takes them"
+        often = (
+            "key frames"
+            if photos.key_frames_only
+            else f"{photos.samples_per_second:g} frames per second"
+        )
+        return (
+            "Clips",
+            f"{often}, by {which_decoder()}; everybody gets {_GIVEN[photos.clips]}",
+            "facesort.toml",
+        )
+
+    def _workers(self) -> tuple[str, str | int, str]:
+        """The row that says who looks for faces."""
+        run = self.workspace.settings.run
+        if run.cluster is not None:
+            return "Workers", f"those of the cluster {run.cluster}", self._origin("cluster")
+        return "Worker processes", run.workers or "one per core", self._origin("workers")
 
     def _origin(self, name: str) -> str:
         return "parameter of this run" if name in self.given else "facesort.toml"
@@ -126,8 +157,8 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     ----------
     workspace : str or Path
     **overrides
-        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``groups``, ``unknown_folder``; None, or 0 workers,
-        mean: as in the workspace's ``facesort.toml``.
+        ``workers``, ``strict``, ``loose``, ``margin``, ``learn``, ``groups``, ``unknown_folder``, ``cluster``,
+        ``cluster_certificates``, ``send_files``; None, or 0 workers, mean: as in the workspace's ``facesort.toml``.
 
     Raises
     ------

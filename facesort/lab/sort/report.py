@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from facesort.core.matching import Thresholds
 from facesort.core.stored import StoredFace
+from facesort.core.words import duration
 from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.alike import Alike, find_alike
-from facesort.engine.job.progress import status_report
+from facesort.engine.job.progress import read_progress, status_report
 from facesort.faces.engines.backends import describe_backend
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.remarks import wrong_files_remark
 from facesort.lab.shared.summary import Summary
-from facesort.lab.shared.words import duration
 from facesort.reasons import Outcome
 from facesort.store.queries import reports, review
 from facesort.store.queries.reports import Counts, RunRecord
@@ -52,6 +52,8 @@ class SortReport:
         Persons who look like one.
     wrong : str
         What of the output is not right any more; empty for nothing.
+    workers : sequence of mapping
+        Of a cluster, as in `status_report`; none if there was none.
     """
 
     run: RunRecord
@@ -66,6 +68,7 @@ class SortReport:
     backend: str
     alike: Sequence[Alike] = ()
     wrong: str = ""
+    workers: Sequence[Mapping[str, Any]] = ()
 
     @property
     def thresholds(self) -> Thresholds:
@@ -133,6 +136,7 @@ class SortReport:
             "alike": [asdict(pair) for pair in self.alike],
             "wrong": self.wrong,
             "backend": self.backend,
+            "workers": list(self.workers),
             "settings": run.settings,
         }
 
@@ -161,6 +165,7 @@ def read_report(
     contact_sheet : int
         How many doubtful faces to load with their pictures.
     """
+    progress = read_progress(workspace.state) or {}
     with workspace.open_store(read_only=True) as store:
         run = reports.run_record(store, run_id)
         return SortReport(
@@ -182,4 +187,5 @@ def read_report(
             backend=describe_backend(pack, run.settings["run"]["backend"]),
             alike=find_alike(workspace, pack, store),
             wrong=wrong_files_remark(len(listed(workspace, store)), workspace.corrections),
+            workers=progress.get("workers", ()),
         )

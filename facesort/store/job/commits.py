@@ -9,22 +9,25 @@ from facesort.reasons import Reason
 from facesort.store.store import Store
 
 
-def insert_writes(store: Store, batch_id: int, writes: Sequence[PlannedWrite]) -> None:
-    """Plan copies, in this order; inside a transaction."""
+def insert_writes(store: Store, batch_id: int, writes: Sequence[PlannedWrite]) -> range:
+    """Plan copies, in this order; inside a transaction.  Returns their ids."""
     first = store.next_id("write", "write_id")
+    ids = range(first, first + len(writes))
     store.insert(
         "write",
         {
-            "write_id": list(range(first, first + len(writes))),
+            "write_id": ids,
             "batch_id": [batch_id] * len(writes),
             "photo_id": [w.photo_id for w in writes],
             "person_id": [w.person_id for w in writes],
             "target": [w.target for w in writes],
             "sha256": [w.sha256 for w in writes],
             "size": [w.size for w in writes],
+            "at_ms": [w.at_ms for w in writes],
             "status": ["planned"] * len(writes),
         },
     )
+    return ids
 
 
 def finish_batch(store: Store, batch_id: int, failures: Mapping[int, Reason]) -> None:

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facesort.core.derivatives import DerivedFile
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, PhotoInfo, PhotoRef
 from facesort.core.routing import PlannedWrite
 from facesort.reasons import PhotoStatus, Reason
+from facesort.store.job.clips import record_clips, record_tracks
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.derivatives import record_derivatives
 from facesort.store.job.faces import insert_decisions
@@ -191,8 +195,14 @@ def sizes_of(store: Store) -> dict[int, frozenset[str]]:
     return {size: frozenset(found) for size, found in rows}
 
 
-def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
-    """Store all that a batch found and plans, and move it to COMMITTING; inside one transaction."""
+def record_batch(store: Store, record: BatchRecord, pack_id: str) -> range:
+    """Store all that a batch found and plans, and move it to COMMITTING; inside one transaction.
+
+    Returns
+    -------
+    range
+        Ids of its writes.
+    """
     _insert_readings(store, record)
     _insert_photos(store, record)
     _lead_shots(store, record)
@@ -208,9 +218,10 @@ def record_batch(store: Store, record: BatchRecord, pack_id: str) -> None:
         ],
     )
     _insert_learned(store, record, face_ids)
-    insert_writes(store, record.batch_id, record.writes)
+    write_ids = insert_writes(store, record.batch_id, record.writes)
     record_derivatives(store, record.derivatives)
     store.execute("UPDATE batch SET state = 'COMMITTING' WHERE batch_id = ?", [record.batch_id])
+    return write_ids
 
 
 def _insert_readings(store: Store, record: BatchRecord) -> None:
@@ -262,6 +273,7 @@ def _insert_photos(store: Store, record: BatchRecord) -> None:
             "turn": [r.analysis.turn for r in found],
         },
     )
+    record_clips(store, {r.photo_id: r.analysis.clip for r in found})
 
 
 def _lead_shots(store: Store, record: BatchRecord) -> None:
@@ -298,8 +310,9 @@ def _insert_faces(store: Store, record: BatchRecord, pack_id: str) -> dict[tuple
     ]
     first = store.next_id("face", "face_id")
     faces = [face for _, _, face in kept]
-    columns: dict[str, Sequence[Any]] = {
-        "face_id": list(range(first, first + len(kept))),
+    ids = range(first, first + len(kept))
+    columns: dict[str, Sequence[Any] | NDArray[Any]] = {
+        "face_id": ids,
         "photo_id": [photo_id for photo_id, _, _ in kept],
         "batch_id": [record.batch_id] * len(kept),
         "landmarks": [blob(f.landmarks) for f in faces],
@@ -307,11 +320,12 @@ def _insert_faces(store: Store, record: BatchRecord, pack_id: str) -> dict[tuple
         "embedding": [blob(f.embedding) for f in faces],
         "crop": [f.crop for f in faces],
     }
-    for position, name in enumerate(("x_min", "y_min", "x_max", "y_max")):
-        columns[name] = [float(f.box[position]) for f in faces]
+    boxes = np.reshape([f.box for f in faces], (-1, 4)).T.copy()
+    columns |= dict(zip(("x_min", "y_min", "x_max", "y_max"), boxes, strict=True))
     for name in ("score", "sharpness", "yaw", "quality"):
-        columns[name] = [float(getattr(f, name)) for f in faces]
+        columns[name] = np.array([float(getattr(f, name)) for f in faces])
     store.insert("face", columns)
+    record_tracks(store, dict(zip(ids, (f.track for f in faces), strict=True)))
     return {(photo_id, index): first + i for i, (photo_id, index, _) in enumerate(kept)}
 
 

@@ -68,10 +68,13 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
     )
     undelivered = store.rows(
         "SELECT DISTINCT c.photo_id FROM wanted_copy c JOIN photo_state s USING (photo_id) "
-        "WHERE s.status IN ('matched', 'unknown') AND NOT c.removed AND (? OR c.person_id IS NOT NULL) "
+        "WHERE s.status IN ('matched', 'unknown') AND NOT c.removed AND NOT c.doubled "
+        "AND (? OR c.person_id IS NOT NULL) "
         "AND EXISTS (FROM face f WHERE f.photo_id = c.photo_id) "
-        "AND NOT EXISTS (FROM write w WHERE w.photo_id = c.photo_id AND w.status <> 'failed' "
-        "AND w.person_id IS NOT DISTINCT FROM c.person_id)",
+        # Of a clip, they may have another frame than that of now.
+        "AND (c.photo_id IN (SELECT f.photo_id FROM face f JOIN track USING (face_id)) "
+        "OR NOT EXISTS (FROM write w WHERE w.photo_id = c.photo_id AND w.status <> 'failed' "
+        "AND w.person_id IS NOT DISTINCT FROM c.person_id))",
         [unknown_folder],
     )
     return Candidates(frozenset(r[0] for r in again), frozenset(r[0] for r in undelivered))
@@ -97,14 +100,14 @@ def gallery_faces(store: Store, pack_id: str, max_learned: int) -> dict[int, set
     return found
 
 
-def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> None:
-    """Store a new batch that is COMMITTING from the start; inside a transaction."""
+def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> range:
+    """Store a new batch that is COMMITTING from the start; inside a transaction.  Returns the ids of its writes."""
     ids = [photo.photo_id for photo in photos]
     store.execute(
         "INSERT INTO result SELECT r.* REPLACE (? AS batch_id, c.status AS status, c.reason AS reason) "
         "FROM (SELECT unnest(?::INTEGER[]) AS photo_id, unnest(?::VARCHAR[]) AS status, "
-        "unnest(?::VARCHAR[]) AS reason) c JOIN photo_state s USING (photo_id) "
-        "JOIN result r ON r.photo_id = s.photo_id AND r.batch_id = s.batch_id",
+        "unnest(?::VARCHAR[]) AS reason) c JOIN result r USING (photo_id) "
+        "QUALIFY r.batch_id = max(r.batch_id) OVER (PARTITION BY r.photo_id)",
         [
             batch_id,
             ids,
@@ -114,7 +117,13 @@ def record_rematch(store: Store, batch_id: int, photos: Sequence[Rematched]) -> 
     )
     store.insert("batch", {"batch_id": [batch_id], "kind": ["rematch"], "state": ["COMMITTING"]})
     insert_decisions(store, batch_id, [d for photo in photos for d in photo.decisions])
-    insert_writes(store, batch_id, [write for photo in photos for write in photo.writes])
+    return insert_writes(store, batch_id, [write for photo in photos for write in photo.writes])
+
+
+def shots_with_movies(store: Store) -> frozenset[int]:
+    """Shots to which a clip belongs, as to that of a Live Photo; and those of clips alone."""
+    rows = store.rows("SELECT DISTINCT shot_id FROM in_shot WHERE is_clip")
+    return frozenset(shot_id for (shot_id,) in rows)
 
 
 def state_of_matching(store: Store) -> str:

@@ -14,10 +14,11 @@ def plan_failed_writes(store: Store, photo_ids: Sequence[int]) -> None:
     batch_id = store.next_id("batch", "batch_id")
     # Before the new results, which are the newest then: what failed belongs to those of now.
     store.execute(
-        "INSERT INTO write SELECT ? + row_number() OVER (ORDER BY w.write_id) - 1, ?, w.photo_id, w.person_id, "
+        "INSERT INTO write SELECT w.* REPLACE ("
+        "? + row_number() OVER (ORDER BY w.write_id) - 1 AS write_id, ? AS batch_id, "
         # What was no place in the output gets one in the folder that the person has now.
         "if(w.reason = ?, coalesce((SELECT folder FROM person p WHERE p.person_id = w.person_id), ?) || '/' || "
-        "regexp_extract(w.target, '[^/]*$'), w.target), w.sha256, w.size, 'planned', NULL FROM write w "
+        "regexp_extract(w.target, '[^/]*$'), w.target) AS target, 'planned' AS status, NULL AS reason) FROM write w "
         "JOIN photo_state s ON s.photo_id = w.photo_id AND s.batch_id = w.batch_id "
         "WHERE w.status = 'failed' AND list_contains(?, w.photo_id) "
         "AND EXISTS (FROM wanted_copy c "

@@ -47,6 +47,8 @@ class Traces:
         Files in the output that were written for them; POSIX paths relative to its root.
     elsewhere : tuple of str
         Files of the same photos in the folders of others.
+    begun : tuple of str
+        Files that an interrupted sort was to write for the person, and may have begun.
     published : dict of str to int
         Objects that were published for them, and may be there, by destination.
     """
@@ -57,6 +59,7 @@ class Traces:
     photos: int
     delivered: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    begun: tuple[str, ...]
     published: dict[str, int]
 
 
@@ -180,6 +183,10 @@ def traces_of(store: Store, erasure: Erasure) -> Traces:
         [persons, faces],
     )
     references, learned, found, photos = counted[0]
+    begun = store.rows(
+        "SELECT DISTINCT target FROM write WHERE status = 'planned' AND list_contains(?, person_id) ORDER BY target",
+        [persons],
+    )
     return Traces(
         references,
         learned,
@@ -187,6 +194,7 @@ def traces_of(store: Store, erasure: Erasure) -> Traces:
         photos,
         delivered=tuple(target for target, own in files if own),
         elsewhere=tuple(target for target, own in files if not own),
+        begun=tuple(row[0] for row in begun),
         published=_published(store, erasure),
     )
 

@@ -87,6 +87,8 @@ SELECT * REPLACE (if(face_id IN (FROM gone_face), ''::BLOB, embedding) AS embedd
                   if(face_id IN (FROM gone_face), ''::BLOB, crop) AS crop)
 FROM old.face WHERE $1 OR face_id NOT IN (FROM gone_face)
 """,
+        "track": "SELECT * FROM old.track WHERE $1 OR face_id NOT IN (FROM gone_face)",
+        "strip": "SELECT * FROM old.strip WHERE face_id NOT IN (FROM gone_face)",
         # A face stays although it was once given to the person: a user said no, or a later round another name.
         "decision": """
 SELECT d.* REPLACE (
@@ -112,11 +114,13 @@ AND NOT coalesce(person_id IN (FROM gone_person) AND target IN (FROM deleted), f
 SELECT * FROM old.published
 WHERE NOT coalesce(person_id IN (FROM gone_person) AND state = 'dead' AND reason = 'name_taken', false)
 """,
-        # Of photos that belong to somebody who stays.
+        # Of photos that belong to somebody who stays; of a clip, or a motion photo, of what they got of it themselves.
         "derivative": """
 SELECT * FROM old.derivative WHERE jpeg_sha256 IN (
     SELECT w.sha256 FROM old.write w JOIN old.wanted_copy c USING (photo_id)
     WHERE w.status <> 'failed' AND NOT c.removed
+    AND (c.person_id IS NOT DISTINCT FROM w.person_id
+         OR w.photo_id NOT IN (SELECT photo_id FROM old.face JOIN old.track USING (face_id)))
     AND if(c.person_id IS NULL, w.photo_id NOT IN (FROM changed_photo), c.person_id NOT IN (FROM gone_person)))
 """,
         "thumbnail": """
@@ -173,7 +177,8 @@ _SETTLED = """
 UPDATE result SET status = s.status, reason = s.reason FROM (
     SELECT c.photo_id, c.batch_id, coalesce(t.status, none.status) AS status,
            if(t.photo_id IS NULL, none.reason, t.reason) AS reason
-    FROM changed_result c LEFT JOIN photo_standing t USING (photo_id), (SELECT unnest(standing(false, false))) none
+    FROM changed_result c LEFT JOIN photo_standing t USING (photo_id),
+         (SELECT unnest(standing(false, false, false))) none
     WHERE c.settled
 ) s WHERE result.photo_id = s.photo_id AND result.batch_id = s.batch_id
 """

@@ -10,8 +10,8 @@ from facesort.core.stored import StoredFace
 from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store
 
-# Name, photos, dropped; of the dropped: unknown faces only, withheld, no face, duplicate, failed.
-DropRow = tuple[str, int, int, int, int, int, int, int]
+# Name, photos, dropped; of the dropped: unknown faces only, awaiting a review, withheld, no face, duplicate, failed.
+DropRow = tuple[str, int, int, int, int, int, int, int, int]
 # Name, files, photos, pending, gone, replaced, first and last time, cameras.
 SourceRow = tuple[str, int, int, int, int, int, datetime | None, datetime | None, list[str]]
 
@@ -39,10 +39,11 @@ WITH was_read AS (                          -- the run that read each file last
     SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
            count(*) FILTER (status <> 'matched') AS dropped,
            count(*) FILTER (reason = 'only_unknown_faces') AS unknown,
+           count(*) FILTER (reason = 'awaits_review') AS awaiting,
            count(*) FILTER (reason = 'do_not_deliver') AS withheld,
            count(*) FILTER (reason = 'no_face') AS no_face,
            count(*) FILTER (reason = 'duplicate') AS duplicate,
-           dropped - unknown - withheld - no_face - duplicate AS failed
+           dropped - unknown - awaiting - withheld - no_face - duplicate AS failed
     FROM decided GROUP BY ALL
 ), ranked AS (
     SELECT *, row_number() OVER (ORDER BY dropped DESC, photos DESC, name) AS place FROM counted
@@ -73,7 +74,7 @@ appearance AS (                             -- one row per delivered photo and p
            any_value(n.faces) AS faces
     FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.person_id
     JOIN (SELECT photo_id, count(*) AS faces FROM face GROUP BY photo_id) n ON n.photo_id = p.photo_id
-    WHERE p.status = 'matched' AND p.present GROUP BY e.name, p.photo_id
+    WHERE p.status = 'matched' AND p.present AND NOT f.awaits GROUP BY e.name, p.photo_id
 ), somebody AS (                            -- the same, and a row for everyone in the gallery who is in no photo
     FROM (SELECT name FROM person UNION SELECT name FROM appearance) LEFT JOIN appearance USING (name)
 )
@@ -259,9 +260,10 @@ def withheld_persons(store: Store) -> list[tuple[str, int, int]]:
 
 
 def faceless_photos(store: Store, limit: int) -> list[PhotoRef]:
-    """Photos in which no face was found."""
+    """Photos in which no face was found; clips are none."""
     rows = store.rows(
         "SELECT decided_as, path, source, shown_path(source, path) FROM file_state WHERE status = 'no_face' "
+        "AND decided_as NOT IN (SELECT photo_id FROM clip) "
         "ORDER BY file_id LIMIT ?",
         [limit],
     )

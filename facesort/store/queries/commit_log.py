@@ -13,25 +13,37 @@ from facesort.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class LoggedWrite:
-    """A planned write with its place in the commit log, and the photo it comes from."""
+    """A planned write with its place in the commit log, and the photo it comes from.
+
+    Parameters
+    ----------
+    photo : PhotoRef
+        Of a clip, with the frame that is written.
+    is_whole_clip : bool
+        Whether it is the source file itself that is copied.
+    """
 
     write_id: int
     plan: PlannedWrite
     photo: PhotoRef
+    is_whole_clip: bool = False
 
 
 _SELECT = (
-    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, p.path, p.source, "
-    "coalesce(c.turn, 0), coalesce(c.remarks, []) "
-    "FROM write w JOIN place p USING (photo_id) JOIN photo c USING (photo_id) "
+    "SELECT w.write_id, w.photo_id, w.person_id, w.target, w.sha256, w.size, w.at_ms, p.path, p.source, "
+    "coalesce(c.turn, 0), coalesce(c.remarks, []), v.photo_id IS NOT NULL AND w.at_ms IS NULL "
+    "FROM write w JOIN place p USING (photo_id) JOIN photo c USING (photo_id) LEFT JOIN clip v USING (photo_id) "
 )
 
 
 def _logged(row: tuple[Any, ...]) -> LoggedWrite:
-    write_id, *plan, path, source, turn, remarks = row
+    write_id, *plan, path, source, turn, remarks, whole = row
     upright = Remark.UPRIGHT in remarks
-    photo = PhotoRef(plan[0], path, source=source, turn=turn, upright=upright)
-    return LoggedWrite(write_id, PlannedWrite(*plan), photo)
+    write = PlannedWrite(*plan)
+    photo = PhotoRef(
+        write.photo_id, path, source=source, turn=turn, at_ms=write.at_ms, upright=upright
+    )
+    return LoggedWrite(write_id, write, photo, whole)
 
 
 def planned_writes(store: Store, batch_id: int) -> list[LoggedWrite]:

@@ -38,16 +38,23 @@ class Correction:
 def corrections(store: Store) -> list[Correction]:
     """Every verified file that what counts now does not want there, in the order of the names.
 
-    A file is right as long as anybody whose copy it is is still in the photo, and the photo may be delivered.
+    A file is right as long as anybody whose copy it is is still in the photo, and the photo may be delivered; a frame
+    of a clip, as long as it is the best of one of their tracks.
     """
     if not store.value("SELECT EXISTS (FROM write WHERE status = 'verified')"):
         return []
     rows = store.rows(
         # This runs after every action of a user, so the view is evaluated only once.
-        "WITH wanted AS MATERIALIZED (FROM wanted_copy), wrong AS MATERIALIZED ("
+        "WITH wanted AS MATERIALIZED (FROM wanted_copy), seen AS ("
+        "  SELECT s.photo_id, if(s.awaits, NULL, s.person_id) AS person_id, t.best_ms "
+        "  FROM face_state s JOIN track t USING (face_id)"
+        "), shown AS (FROM seen UNION SELECT photo_id, NULL, best_ms FROM seen), wrong AS MATERIALIZED ("
         "  SELECT w.target, w.photo_id, max(w.person_id) AS person_id FROM write w "
         "  LEFT JOIN wanted c ON c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id "
-        "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id HAVING count(c.photo_id) = 0"
+        "  LEFT JOIN shown v ON v.photo_id = w.photo_id AND v.person_id IS NOT DISTINCT FROM w.person_id "
+        "  AND v.best_ms = w.at_ms "
+        "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id "
+        "  HAVING count(c.photo_id) FILTER (w.at_ms IS NULL OR v.photo_id IS NOT NULL) = 0"
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
         "), matched_once AS ("
@@ -66,7 +73,7 @@ def corrections(store: Store) -> list[Correction]:
         "WHEN x.target IN (FROM matched_once) THEN 'no_longer_matched' "
         "ELSE 'not_in_photo' END, "
         "(SELECT list(DISTINCT c.folder ORDER BY c.folder) FROM wanted c "
-        " WHERE c.photo_id = coalesce(u.by_id, x.photo_id) AND c.folder IS NOT NULL) "
+        " WHERE c.photo_id = coalesce(u.by_id, x.photo_id) AND c.folder IS NOT NULL AND NOT c.doubled) "
         "FROM wrong x JOIN place s USING (photo_id) LEFT JOIN superseded u USING (photo_id) "
         "LEFT JOIN person p ON p.person_id = x.person_id "
         "LEFT JOIN former_person f ON f.person_id = x.person_id "

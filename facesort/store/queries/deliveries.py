@@ -8,6 +8,14 @@ from pathlib import Path
 from facesort.core.routing import UNKNOWN_FOLDER
 from facesort.store.store import Store
 
+WANTED_FOLDERS = (
+    "SELECT photo_id, list(coalesce(folder, $1) ORDER BY first_face_id) AS folders FROM wanted_copy "
+    "WHERE NOT removed AND NOT doubled AND ($2 OR person_id IS NOT NULL) "
+    "AND photo_id IN (SELECT photo_id FROM face) "
+    "GROUP BY photo_id"
+)
+"""Where the photos with faces belong; $1 is the folder of unknown faces, $2 whether they are delivered to it."""
+
 
 def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str, ...]]:
     """Where the photos with faces belong, in the order of the faces.
@@ -20,14 +28,9 @@ def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str
     Returns
     -------
     dict of photo_id to tuple of folder
-        A person who was removed has no folder any more.
+        A person who was removed has no folder any more; the movie of a Live Photo goes to nobody who gets its picture.
     """
-    rows = store.rows(
-        "SELECT photo_id, list(coalesce(folder, ?) ORDER BY first_face_id) FROM wanted_copy "
-        "WHERE NOT removed AND (? OR person_id IS NOT NULL) AND photo_id IN (SELECT photo_id FROM face) "
-        "GROUP BY photo_id",
-        [UNKNOWN_FOLDER, unknown_folder],
-    )
+    rows = store.rows(WANTED_FOLDERS, [UNKNOWN_FOLDER, unknown_folder])
     return {photo_id: tuple(folders) for photo_id, folders in rows}
 
 
@@ -39,14 +42,17 @@ def left_out_files(store: Store) -> list[tuple[str, str, str, int | None]]:
     list of (source, path, why, photo_id or None)
         The photo that stands for the file.  Photos of which no file is there any more come last.
     """
-    return store.rows(
-        "SELECT f.source, f.path, if(f.status IN ('pending', 'failed', 'duplicate') OR t.photo_id IS NULL, "
-        "coalesce(f.reason, f.status), coalesce(t.reason, 'removed_person')), "
-        "if(f.status IN ('pending', 'duplicate'), NULL, f.decided_as) "
-        "FROM file_state f LEFT JOIN photo_standing t ON t.photo_id = f.decided_as "
-        "UNION ALL SELECT s.source, s.path, if(x.photo_id IS NOT NULL, 'superseded', 'gone'), s.photo_id "
-        "FROM photo_state s LEFT JOIN superseded x USING (photo_id) WHERE NOT s.present "
-    )
+    # In one question the joins need more than the database's cache, also for a few thousand photos.
+    with store.materialized("face_state"), store.materialized("photo_state"):
+        return store.rows(
+            "SELECT f.source, f.path, if(f.status IN ('pending', 'failed', 'duplicate') OR t.photo_id IS NULL, "
+            "coalesce(f.reason, f.status), coalesce(t.reason, if(f.decided_as IN (SELECT photo_id FROM wanted_copy "
+            "WHERE doubled), 'live_photo', 'removed_person'))), "
+            "if(f.status IN ('pending', 'duplicate'), NULL, f.decided_as) "
+            "FROM file_state f LEFT JOIN photo_standing t ON t.photo_id = f.decided_as "
+            "UNION ALL SELECT s.source, s.path, if(x.photo_id IS NOT NULL, 'superseded', 'gone'), s.photo_id "
+            "FROM photo_state s LEFT JOIN superseded x USING (photo_id) WHERE NOT s.present "
+        )
 
 
 def write_results(
@@ -84,10 +90,11 @@ def write_results(
         "SELECT s.source, s.path, s.status, s.reason, s.detail, s.sha256, s.format, s.width, s.height, s.captured_at, "
         "s.taken_at, s.camera, latitude, longitude, altitude, "
         "coalesce(who.faces, 0) AS faces, persons, distances, outcomes, files, "
-        "b.path AS best_of_burst, s.remarks FROM file_state s "
+        "b.path AS best_of_burst, s.remarks, c.duration_ms FROM file_state s "
         "LEFT JOIN (SELECT photo_id, latitude, longitude, altitude FROM photo) g ON g.photo_id = s.photo_id "
         "LEFT JOIN decided d ON d.photo_id = s.decided_as AND s.status <> 'duplicate' "
         "LEFT JOIN who ON who.photo_id = d.photo_id LEFT JOIN file ON file.photo_id = d.photo_id "
+        "LEFT JOIN clip c ON c.photo_id = s.photo_id "
         "LEFT JOIN burst ON burst.photo_id = d.photo_id LEFT JOIN place b ON b.photo_id = burst.best_id "
         "ORDER BY s.file_id"
     )

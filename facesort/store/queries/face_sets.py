@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.records import Embeddings
+from facesort.core.records import Embeddings, Room, in_memory
+from facesort.core.settled import DecidedFaces
+from facesort.core.sightings import Ids, Sightings
+from facesort.core.stored import StoredTrack
 from facesort.store.store import Store, vectors
 
-Ids = NDArray[np.int64]
+_IN_MEMORY = 100_000  # embeddings; those of more are on the disk
+_AT_ONCE = 20_000  # read from the database together
+
+_COMPARABLE = (
+    "f.pack_id = ? AND octet_length(f.embedding) > 0 "
+    "AND NOT EXISTS (FROM superseded x WHERE x.photo_id = f.photo_id)"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,37 +29,85 @@ class ComparableFaces:
 
     Parameters
     ----------
-    face_ids, photo_ids : ndarray of int64
+    face_ids : ndarray of int64
+    sightings : Sightings
     order : ndarray of int64
         Rank by the content of the photo, whatever the order in which photos were sorted.
     quality : ndarray of float64
     embeddings : ndarray of shape (n_faces, dim), float32
+    room : Room
+        Makes arrays as large as `embeddings`, where these are.
     """
 
     face_ids: Ids
-    photo_ids: Ids
+    sightings: Sightings
     order: Ids
     quality: NDArray[np.float64]
     embeddings: Embeddings
+    room: Room = in_memory
 
 
 def comparable_faces(store: Store, pack_id: str) -> ComparableFaces:
-    """All faces of a pack that can be compared, but for those of earlier versions of photos."""
-    rows = store.rows(
-        "SELECT f.face_id, f.photo_id, row_number() OVER (ORDER BY p.sha256, f.photo_id, f.face_id) - 1, f.quality, "
-        "f.embedding FROM face f JOIN photo p USING (photo_id) "
-        "WHERE f.pack_id = ? AND octet_length(f.embedding) > 0 "
-        "AND NOT EXISTS (FROM superseded x WHERE x.photo_id = f.photo_id) ORDER BY f.face_id",
+    """All faces of a pack that can be compared, but for those of earlier versions of photos.
+
+    Raises
+    ------
+    StoreError
+        If there are so many that their embeddings are on the disk, and it has no room for them.
+    """
+    face_ids, order, *seen, quality = store.columns(
+        "SELECT f.face_id, row_number() OVER (ORDER BY p.sha256, f.photo_id, f.face_id) - 1 AS place, f.photo_id, "  # noqa: S608
+        "coalesce(t.first_ms, -1) AS first_ms, coalesce(t.last_ms, -1) AS last_ms, f.quality "
+        f"FROM face f JOIN photo p USING (photo_id) LEFT JOIN track t USING (face_id) WHERE {_COMPARABLE} "
+        "ORDER BY f.face_id",
         [pack_id],
     )
-    face_ids, photo_ids, order = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3).T
+    room = in_memory if len(face_ids) <= _IN_MEMORY else store.room
     return ComparableFaces(
-        face_ids,
-        photo_ids,
-        order,
-        np.array([row[3] for row in rows], dtype=np.float64),
-        vectors([row[4] for row in rows]),
+        face_ids.astype(np.int64),
+        Sightings(*(each.astype(np.int64) for each in seen)),
+        order.astype(np.int64),
+        quality.astype(np.float64),
+        _embeddings(store, pack_id, face_ids, room),
+        room,
     )
+
+
+def _embeddings(store: Store, pack_id: str, face_ids: Ids, room: Room) -> Embeddings:
+    """The embeddings of faces in ascending order, a part of them at a time."""
+    found = None
+    for start in range(0, len(face_ids), _AT_ONCE):
+        part = face_ids[start : start + _AT_ONCE]
+        rows = store.rows(
+            f"SELECT f.embedding FROM face f WHERE {_COMPARABLE} AND f.face_id BETWEEN ? AND ? ORDER BY f.face_id",  # noqa: S608
+            [pack_id, int(part[0]), int(part[-1])],
+        )
+        some = vectors(
+            [embedding for (embedding,) in rows], None if found is None else found.shape[1]
+        )
+        found = room(len(face_ids), some.shape[1]) if found is None else found
+        found[start : start + _AT_ONCE] = some
+    return np.empty((0, 0), np.float32) if found is None else found
+
+
+def decided_faces(store: Store, photo_ids: Sequence[int], pack_id: str) -> DecidedFaces:
+    """All faces of some photos, given in ascending order, as they are decided; of a pack those that can be compared."""
+    rows = store.rows(
+        # By the photo twice: of both tables, only their rows are read.  There may be many others between them.
+        "SELECT f.photo_id, f.face_id, if(f.pack_id = ?, f.embedding, ''::BLOB), d.outcome, d.reason, "
+        "if(d.person_id IS NULL, 0, coalesce(e.current_id, d.person_id)), t.face_id IS NOT NULL "
+        "FROM face_decision d JOIN face f USING (face_id) LEFT JOIN everyone e ON e.person_id = d.person_id "
+        "LEFT JOIN track t USING (face_id) WHERE d.photo_id BETWEEN ? AND ? AND f.photo_id BETWEEN ? AND ? "
+        "AND f.photo_id IN (SELECT unnest(?::INTEGER[])) ORDER BY f.photo_id, f.face_id",
+        [pack_id, *2 * [photo_ids[0], photo_ids[-1]], list(photo_ids)],
+    )
+    there = [bool(row[2]) for row in rows]
+    found = vectors([row[2] for row in rows if row[2]])
+    embeddings = np.zeros((len(rows), found.shape[1]), np.float32)
+    embeddings[there] = found
+    photo, face, person = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 5))
+    special = np.array([not one or row[6] for one, row in zip(there, rows, strict=True)], np.bool_)
+    return DecidedFaces(photo, face, embeddings, [row[3:5] for row in rows], person, special)
 
 
 def best_faces(store: Store, pack_id: str, most: int) -> dict[int, Embeddings]:
@@ -96,12 +154,35 @@ def count_by_person(store: Store) -> dict[int, int]:
     )
 
 
-def crops_of(store: Store, face_ids: Ids) -> dict[int, tuple[str, bytes]]:
-    """Path of the photo and crop of each face; the crop is empty if it was erased."""
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The picture of a face.
+
+    Parameters
+    ----------
+    path : str
+        Of the photo.
+    jpeg : bytes
+        Empty if it was erased.
+    track : StoredTrack or None
+        As in `StoredFace`.
+    """
+
+    path: str
+    jpeg: bytes
+    track: StoredTrack | None
+
+
+def crops_of(store: Store, face_ids: Ids) -> dict[int, Crop]:
+    """The pictures of some faces, by face_id."""
     rows = store.rows(
-        "SELECT f.face_id, p.path, f.crop FROM face f JOIN place p USING (photo_id) "
+        "SELECT f.face_id, p.path, f.crop, t.start_ms, t.end_ms, t.best_ms, t.first_ms, t.last_ms "
+        "FROM face f JOIN place p USING (photo_id) LEFT JOIN track t USING (face_id) "
         # As a join: else every crop is read.
         "WHERE f.face_id IN (SELECT unnest(?::BIGINT[]))",
         [face_ids.tolist()],
     )
-    return {face_id: (path, bytes(crop)) for face_id, path, crop in rows}
+    return {
+        face_id: Crop(path, bytes(crop), None if track[0] is None else StoredTrack(*track))
+        for face_id, path, crop, *track in rows
+    }

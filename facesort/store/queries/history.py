@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from facesort.core.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
@@ -13,60 +13,68 @@ from facesort.store.store import Store
 # both moments the joins need more than the database's cache, whatever the number of photos.
 _WHO = (
     """{name}_face AS
-    SELECT face_id, photo_id, round, person_id, by_user FROM face_state_until($1::INTEGER, $2::TIMESTAMP)""",
+    SELECT face_id, photo_id, round, person_id, by_user, awaits FROM face_state_until($1::INTEGER, $2::TIMESTAMP)""",
     """{name} AS
     SELECT s.photo_id, shown_path(s.source, s.path) AS path, s.status, s.reason,
-           coalesce(list_sort(list_distinct(list(f.person_id) FILTER (f.person_id IS NOT NULL))), []) AS persons,
+           coalesce(list_sort(list_distinct(list(f.person_id) FILTER (f.person_id IS NOT NULL AND NOT f.awaits))), [])
+               AS persons,
            coalesce(list_sort(list_distinct(list(w.person_id) FILTER (w.person_id IS NOT NULL))), []) AS withheld
     FROM photo_state_until($1::INTEGER, $2::TIMESTAMP) s
     LEFT JOIN {name}_face f ON f.photo_id = s.photo_id AND s.status IN ('matched', 'unknown')
     LEFT JOIN withheld_until($2::TIMESTAMP) w ON w.person_id = f.person_id
     WHERE s.status <> 'pending' GROUP BY s.photo_id, s.source, s.path, s.status, s.reason""",
 )
-_PHOTOS = """
-SELECT photo_id, l.path, b.status, b.reason, b.persons, b.withheld, l.status, l.reason, l.persons, l.withheld
-FROM before b JOIN later l USING (photo_id)
-WHERE (b.status, b.reason, b.persons) IS DISTINCT FROM (l.status, l.reason, l.persons) ORDER BY photo_id
-"""
 _NEW = "SELECT count(*) FROM later ANTI JOIN before USING (photo_id)"
-_FACES = """
+_CHANGED = """
 WITH machine AS (                           -- what the machine said, under the answers
     SELECT d.face_id, d.round, r.kind, d.reason, coalesce(e.current_id, d.person_id) AS person_id, d.distance,
            coalesce(n.current_id, d.nearest_id) AS nearest_id, d.group_distance
     FROM decision d JOIN batch_run r USING (batch_id) LEFT JOIN everyone e ON e.person_id = d.person_id
     LEFT JOIN everyone n ON n.person_id = d.nearest_id
+), face AS (
+    SELECT l.photo_id, list((b.person_id, b.by_user, m.kind, m.reason, m.person_id, m.distance, m.nearest_id,
+                             m.group_distance, l.person_id, l.by_user, n.kind, n.reason, n.person_id, n.distance,
+                             n.nearest_id, n.group_distance) ORDER BY l.face_id) AS faces
+    FROM before_face b JOIN later_face l USING (face_id)
+    JOIN machine m ON m.face_id = b.face_id AND m.round = b.round
+    JOIN machine n ON n.face_id = l.face_id AND n.round = l.round
+    WHERE b.person_id IS DISTINCT FROM l.person_id GROUP BY l.photo_id
 )
-SELECT l.photo_id, b.person_id, b.by_user, m.* EXCLUDE (face_id, round), l.person_id, l.by_user,
-       n.* EXCLUDE (face_id, round)
-FROM before_face b JOIN later_face l USING (face_id)
-JOIN machine m ON m.face_id = b.face_id AND m.round = b.round
-JOIN machine n ON n.face_id = l.face_id AND n.round = l.round
-WHERE b.person_id IS DISTINCT FROM l.person_id ORDER BY l.photo_id, l.face_id
+SELECT photo_id, l.path, b.status, b.reason, b.persons, b.withheld, l.status, l.reason, l.persons, l.withheld,
+       coalesce(f.faces, [])
+FROM before b JOIN later l USING (photo_id) LEFT JOIN face f USING (photo_id)
+WHERE (b.status, b.reason, b.persons) IS DISTINCT FROM (l.status, l.reason, l.persons) ORDER BY photo_id
 """
 
 
 def changed_photos(
-    store: Store, before: Moment, after: Moment
-) -> tuple[tuple[ChangedPhoto, ...], int]:
-    """Photos that were decided at both moments and not alike, in order, and how many were decided later only."""
+    store: Store, before: Moment, after: Moment, each: Callable[[ChangedPhoto], object]
+) -> int:
+    """Find photos that were decided at both moments and not alike.
+
+    Parameters
+    ----------
+    each : callable
+        Called for each of them, in order: there may be very many.  It asks the database for nothing.
+
+    Returns
+    -------
+    int
+        How many photos were decided later only.
+    """
     for name, moment in (("before", before), ("later", after)):
         for kept in _WHO:
             sql = f"CREATE OR REPLACE TEMP TABLE {kept.format(name=name)}"
             store.execute(sql, [moment.run_id, moment.time])
-    faces = {
-        photo_id: tuple((FaceThen(*row[1:9]), FaceThen(*row[9:])) for row in rows)
-        for photo_id, rows in groupby(store.rows(_FACES), key=lambda row: row[0])
-    }
-    changed = tuple(
-        ChangedPhoto(row[0], row[1], _photo(row[2:6]), _photo(row[6:]), faces.get(row[0], ()))
-        for row in store.rows(_PHOTOS)
-    )
+    for photo_id, path, *then, faces in store.stream(_CHANGED):
+        pairs = tuple((FaceThen(*face[:8]), FaceThen(*face[8:])) for face in faces)
+        each(ChangedPhoto(photo_id, path, _photo(then[:4]), _photo(then[4:]), pairs))
     new = int(store.value(_NEW))
     for name in ("before", "later"):
         store.execute(f"DROP TABLE {name}; DROP TABLE {name}_face")
-    return changed, new
+    return new
 
 
-def _photo(row: tuple[Any, ...]) -> PhotoThen:
+def _photo(row: Sequence[Any]) -> PhotoThen:
     status, reason, persons, withheld = row
     return PhotoThen(PhotoStatus(status), reason, frozenset(persons), frozenset(withheld))

@@ -32,6 +32,9 @@ _COLUMNS = {
     "faces": f'STRUCT("person" VARCHAR, {_REGION})[]',
     "derivatives": 'STRUCT("file" VARCHAR, "format" VARCHAR, "width" INTEGER, "height" INTEGER, "size" BIGINT, '
     '"sha256" VARCHAR)[]',
+    "at_ms": "INTEGER",
+    "duration_ms": "INTEGER",
+    "segments": 'STRUCT("start_ms" INTEGER, "end_ms" INTEGER, "best_ms" INTEGER)[]',
     "damaged": "BOOLEAN",
     "location": 'STRUCT("latitude" DOUBLE, "longitude" DOUBLE, "altitude" DOUBLE)',
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,14 @@ GROUP BY may_be ORDER BY 3 DESC, may_be
 """
 
 
+_CLIP_STATUSES = (
+    PhotoStatus.MATCHED,
+    PhotoStatus.UNKNOWN,
+    PhotoStatus.NO_FACE,
+    PhotoStatus.FAILED,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Everything that is counted, and adds up.
@@ -51,6 +60,10 @@ class Counts:
         Photos that are in no source any more: their files are ``gone``, or have been ``replaced``.  They are in no sum.
     remarks : dict of str to int
         Photos of the sources that have a `Remark`, by its code; duplicates do not count.
+    clips : dict of str to int
+        Photos that are clips, as far as they could be read: ``total``, the same by status, and those of the unknown
+        ones that wait for an answer (``awaits_review``); their ``tracks``.  What the scan left out: clips
+        (``left_out``) and movies of Live Photos (``left_out_movies``).
     same_shot : int
         Duplicates that are another file of a shot: the RAW of a JPEG, for example.
     sources : dict of str to dict
@@ -79,6 +92,7 @@ class Counts:
     skipped: dict[str, int] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)
     remarks: dict[str, int] = field(default_factory=dict)
+    clips: dict[str, int] = field(default_factory=dict)
     same_shot: int = 0
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
     by_group: dict[str, int] = field(default_factory=dict)
@@ -134,6 +148,17 @@ class RunRecord:
         return found
 
 
+@contextmanager
+def evaluated_once(store: Store) -> Iterator[None]:
+    """Evaluate where everything stands once, for all questions inside; nothing may be written there."""
+    with (
+        store.materialized("face_state"),
+        store.materialized("photo_state", "* EXCLUDE (sha256, size, turn, utc_offset)"),
+        store.materialized("file_state", "* EXCLUDE (sha256)"),
+    ):
+        yield
+
+
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
     photos, sources, reasons = _files(store)
@@ -151,6 +176,7 @@ def counts(store: Store) -> Counts:
         skipped=skipped_reasons(store),
         absent=absent_photos(store),
         remarks=photos_by_remark(store),
+        clips=_clips(store),
         same_shot=same_shot,
         sources=sources,
         by_group=by_group,
@@ -254,6 +280,28 @@ def remarked_photos(store: Store, limit: int) -> tuple[int, list[tuple[str, list
         [Remark.DAMAGED.value, limit],
     )
     return (rows[0][0] if rows else 0), [row[1:] for row in rows]
+
+
+def _clips(store: Store) -> dict[str, int]:
+    """`Counts.clips`; only what a job with clips has."""
+    left_out = store.rows(
+        "SELECT if(file_id IS NULL, 'left_out', 'left_out_movies') AS what, count(*) FROM skipped "
+        "WHERE reason = 'video' GROUP BY what ORDER BY what"
+    )
+    if not store.value("SELECT EXISTS (FROM clip)"):
+        return dict(left_out)
+    found = store.rows(
+        "SELECT f.status, count(*), count(*) FILTER (f.reason = 'awaits_review') FROM file_state f "
+        "JOIN clip c ON c.photo_id = f.decided_as WHERE f.status NOT IN ('pending', 'duplicate') GROUP BY f.status"
+    )
+    by_status = {status: clips for status, clips, _ in found}
+    return {
+        "total": sum(by_status.values()),
+        **{s.value: by_status.get(s, 0) for s in _CLIP_STATUSES},
+        Reason.AWAITS_REVIEW.value: sum(awaiting for *_, awaiting in found),
+        "tracks": store.value("SELECT count(*) FROM track"),
+        **dict(left_out),
+    }
 
 
 def drop_reasons(store: Store) -> dict[str, int]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
-from facesort.store.queries.review_filter import EVERY_FACE, FaceFilter, fitting
+from facesort.store.queries.review_filter import EVERY_FACE, IN_CLIP, FaceFilter, fitting
 from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store, vectors
 
@@ -114,9 +114,10 @@ def doubtful_faces(
 ) -> list[StoredFace]:
     """Matches without a yes or no, the most doubtful first.
 
-    LOOSE matches come first, in the order of their distance to LOOSE or to the runner-up, whichever is nearer; of a
-    face that was matched by its group, of the group's distance to LOOSE.  Then STRICT matches of low quality, the
-    lowest first; last, matches that were answered with *unsure*.
+    LOOSE matches come first: those in clips, of which nobody gets anything before a yes, then those in photos; in the
+    order of their distance to LOOSE or to the runner-up, whichever is nearer; of a face that was matched by its group,
+    of the group's distance to LOOSE.  Then STRICT matches of low quality, the lowest first; last, matches that were
+    answered with *unsure*.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def doubtful_faces(
         STRICT matches below this quality are doubtful too.
     """
     first = (
-        "s.outcome = 'strict', CASE WHEN s.outcome = 'strict' THEN s.quality "
+        f"s.outcome = 'strict', s.outcome = 'loose' AND NOT ({IN_CLIP}), CASE WHEN s.outcome = 'strict' THEN s.quality "
         "WHEN s.reason = 'within_group' THEN ?::DOUBLE - s.group_distance "
         "ELSE least(?::DOUBLE - s.distance, coalesce(s.runner_up_distance - s.distance, 2)) END, s.face_id"
     )

@@ -12,6 +12,9 @@ from facesort.store.store import Store
 
 Order = Literal["", "distance", "margin", "quality", "time"]
 
+IN_CLIP = "s.face_id IN (SELECT face_id FROM track)"
+"""Whether a face of ``face_shown s`` is in a clip."""
+
 _TAKEN = "(SELECT t.taken_at FROM photo_state t WHERE t.photo_id = s.photo_id)"
 _ORDERS: Mapping[Order, str] = MappingProxyType(
     {
@@ -39,6 +42,8 @@ class FaceFilter:
         As the photos name it.
     since, until : datetime or None
         When the photos were taken, by the corrected clock of the camera; `until` itself is left out.
+    clips : bool
+        Only faces in clips.
     order : str
         The most distant, the closest call, the poorest, or the earliest first; empty: as the panel has them.
     """
@@ -49,6 +54,7 @@ class FaceFilter:
     camera: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    clips: bool = False
     order: Order = ""
 
     @property
@@ -65,6 +71,8 @@ class FaceFilter:
             parts.append(("s.source = ?", [self.source]))
         if self.folder:
             parts.append(("starts_with(s.path, ? || '/')", [self.folder]))
+        if self.clips:
+            parts.append((IN_CLIP, []))
         of_photo: list[tuple[str, Any]] = [
             ("t.camera = ?", self.camera or None),
             ("t.taken_at >= ?", self.since),
@@ -94,10 +102,13 @@ class Origins:
     folders : tuple of (source, folder)
         That hold photos; the folder is empty for the source itself.
     cameras : tuple of str
+    clips : bool
+        Whether some are clips.
     """
 
     folders: tuple[tuple[str, str], ...] = ()
     cameras: tuple[str, ...] = ()
+    clips: bool = False
 
 
 def origins(store: Store) -> Origins:
@@ -107,7 +118,9 @@ def origins(store: Store) -> Origins:
         "FROM place l JOIN photo p USING (photo_id) WHERE l.photo_id IN (SELECT photo_id FROM face)"
     )
     folders = {(source, folder) for source, folder, _ in rows} | {(row[0], "") for row in rows}
-    return Origins(tuple(sorted(folders)), tuple(sorted({row[2] for row in rows} - {""})))
+    cameras = {row[2] for row in rows} - {""}
+    clips = bool(store.value("SELECT count(*) > 0 FROM track"))
+    return Origins(tuple(sorted(folders)), tuple(sorted(cameras)), clips)
 
 
 def fitting(store: Store, face_ids: Collection[int], chosen: FaceFilter) -> set[int]:

@@ -5,15 +5,15 @@ Crops and embeddings make up nearly all of the database: they are read only when
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
-from statistics import fmean
+from itertools import groupby, islice
 from typing import Any
 
+from facesort.core.clips import ClipInfo
 from facesort.core.records import PhotoRef
 from facesort.core.routing import PlannedWrite
-from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.core.stored import StoredFace, StoredPhoto, StoredTrack
 from facesort.reasons import Remark
 from facesort.store.store import Store, vectors
 
@@ -24,17 +24,19 @@ SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), f.
        f.sharpness, f.yaw, f.quality, f.pack_id, s.round, s.decided_outcome, s.decided_reason, s.decided_id,
        s.outcome, s.reason, s.effective_id,
        s.person, s.distance, s.nearest, s.runner_up, s.runner_up_distance, s.answer, s.learned, s.reference,
-       s.group_distance, s.group_faces, {embedding}
-FROM face_shown s JOIN face f USING (face_id) {where}
+       s.group_distance, s.group_faces, {embedding}, t.start_ms, t.end_ms, t.best_ms, t.first_ms, t.last_ms,
+       s.awaits
+FROM face_shown s JOIN face f USING (face_id) LEFT JOIN track t USING (face_id) {where}
 """
 _COPIES = """
-SELECT photo_id, person_id, target, sha256, size FROM write w
+SELECT photo_id, person_id, target, sha256, size, at_ms FROM write w
 WHERE status <> 'failed' AND {} ORDER BY photo_id, write_id
 """
 _PHOTOS = """
-SELECT photo_id, path, source, shown_path(source, path), status, reason, sha256, width, height, phash, taken_at,
-       coalesce(camera, ''), shot_id, present, turn, remarks
-FROM photo_state p WHERE {} ORDER BY photo_id
+SELECT p.photo_id, path, source, shown_path(source, path), status, reason, sha256, width, height, phash, taken_at,
+       coalesce(camera, ''), shot_id, present, turn, remarks, c.duration_ms, c.codec, c.decoder, c.every_ms, c.samples,
+       p.size
+FROM photo_state p LEFT JOIN clip c USING (photo_id) WHERE {} ORDER BY p.photo_id
 """
 
 
@@ -71,6 +73,8 @@ def _face(row: tuple[Any, ...]) -> StoredFace:
             tuple(rest[9:12]),
             *rest[12:25],
             embedding,
+            None if rest[26] is None else StoredTrack(*rest[26:31]),
+            rest[31],
         )
     )
 
@@ -104,7 +108,7 @@ def with_crops(store: Store, faces: Sequence[StoredFace]) -> list[StoredFace]:
 
 
 def stored_photos(
-    store: Store, photo_ids: Sequence[int] | None = None, *, pack_id: str | None = None
+    store: Store, photo_ids: Iterable[int] | None = None, *, pack_id: str | None = None
 ) -> Iterator[StoredPhoto]:
     """Photos with all that is known of their faces, in order; a thousand at a time.
 
@@ -112,15 +116,16 @@ def stored_photos(
     ----------
     store : Store
         May be written to between two photos.
-    photo_ids : sequence of int, optional
-        Ascending; default: all.
+    photo_ids : iterable of int, optional
+        Ascending; asked for as they are needed.  Default: all.
     pack_id : str or None
         As in `stored_faces`.
     """
     if photo_ids is None:
         photo_ids = [row[0] for row in store.rows("SELECT photo_id FROM photo ORDER BY photo_id")]
-    for start in range(0, len(photo_ids), _CHUNK):
-        yield from _some(store, list(photo_ids[start : start + _CHUNK]), pack_id)
+    ids = iter(photo_ids)
+    while some := list(islice(ids, _CHUNK)):
+        yield from _some(store, some, pack_id)
 
 
 def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[StoredPhoto]:
@@ -141,23 +146,16 @@ def _some(store: Store, photo_ids: list[int], pack_id: str | None) -> Iterator[S
         yield _photo(row, faces.get(row[0], ()), copies.get(row[0], ()))
 
 
-def photos_with_sharpness(store: Store) -> list[StoredPhoto]:
-    """All photos, in order, without copies; with one face, as sharp as all of theirs: what bursts go by."""
-    rows = store.rows(
-        "SELECT photo_id, list(sharpness ORDER BY face_id) FROM face GROUP BY photo_id"
-    )
-    faces = {
-        key: (StoredFace(0, PhotoRef(key, ""), sharpness=fmean(sharpness)),)
-        for key, sharpness in rows
-    }
-    return [_photo(row, faces.get(row[0], ())) for row in store.rows(_PHOTOS.format("true"))]
+def count_photos(store: Store) -> int:
+    """Number of photos that were decided themselves."""
+    return int(store.value("SELECT count(*) FROM place"))
 
 
 def _photo(
     row: tuple[Any, ...], faces: tuple[StoredFace, ...], copies: tuple[PlannedWrite, ...] = ()
 ) -> StoredPhoto:
     key, path, source, shown, status, reason, sha256, width, height, *rest = row
-    phash, taken_at, camera, shot_id, present, turn, remarks = rest
+    phash, taken_at, camera, shot_id, present, turn, remarks, *clip, size = rest
     upright = Remark.UPRIGHT in remarks
     return StoredPhoto(
         PhotoRef(key, path, source=source, shown=shown, turn=turn, upright=upright),
@@ -173,4 +171,6 @@ def _photo(
         shot_id,
         present,
         tuple(remarks),
+        None if clip[0] is None else ClipInfo(*clip),
+        size,
     )

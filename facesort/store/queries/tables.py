@@ -13,13 +13,15 @@ _TABLES = {
         WITH who AS (
             SELECT a.photo_id, count(*) AS faces,
                    coalesce(list(DISTINCT p.name ORDER BY p.name) FILTER (p.name IS NOT NULL), []) AS persons
-            FROM face_state a LEFT JOIN person p USING (person_id) GROUP BY a.photo_id
+            FROM face_state a LEFT JOIN person p ON p.person_id = a.person_id AND NOT a.awaits GROUP BY a.photo_id
         )
         SELECT s.photo_id, s.source, s.path, s.status, s.reason, s.detail,
                coalesce(who.faces, 0) AS faces, coalesce(who.persons, []) AS persons,
                s.captured_at, s.utc_offset, s.taken_at, s.camera, s.format, s.width, s.height, s.size, s.sha256,
-               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded, s.remarks, s.turn
+               s.shot_id, s.present, x.photo_id IS NOT NULL AS superseded, s.remarks, s.turn,
+               c.duration_ms
         FROM photo_state s LEFT JOIN who USING (photo_id) LEFT JOIN superseded x USING (photo_id)
+        LEFT JOIN clip c ON c.photo_id = s.photo_id
         ORDER BY s.photo_id""",
     "files": """
         SELECT h.file_id, h.source, h.path, h.state, h.size, make_timestamp_ns(h.mtime_ns) AS modified_at,
@@ -44,11 +46,16 @@ _TABLES = {
     "faces": """
         SELECT s.face_id, s.photo_id, s.source, s.path, s.person, s.outcome, s.reason, s.distance,
                c.name AS candidate, s.runner_up, s.runner_up_distance, s.group_distance, s.group_faces,
-               s.by_user, s.answer, s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
+               s.by_user, s.answer, s.awaits, s.learned, s.reference, f.quality, f.score, f.sharpness, f.yaw,
                f.x_min, f.y_min, f.x_max, f.y_max
         FROM face_shown s JOIN face f USING (face_id)
         LEFT JOIN everyone c ON c.person_id = s.candidate_id
         ORDER BY s.face_id""",
+    "tracks": """
+        SELECT t.face_id, s.photo_id, s.source, s.path, s.person, s.outcome, s.awaits,
+               t.start_ms, t.end_ms, t.best_ms, (octet_length(t.times) / 4)::INTEGER AS samples
+        FROM track t JOIN face_shown s USING (face_id)
+        ORDER BY s.photo_id, t.start_ms, t.face_id""",
     "decisions": """
         SELECT d.face_id, d.round, b.run_id, b.kind, p.source, p.path, d.outcome, d.reason,
                m.name AS person, d.distance, n.name AS nearest, u.name AS runner_up, d.runner_up_distance,
@@ -61,7 +68,7 @@ _TABLES = {
         ORDER BY d.face_id, d.round""",
     "persons": """
         WITH seen AS (
-            SELECT person_id, count(DISTINCT photo_id) AS photos FROM face_state GROUP BY person_id
+            SELECT person_id, count(DISTINCT photo_id) AS photos FROM face_state WHERE NOT awaits GROUP BY person_id
         ), delivered AS (
             SELECT e.current_id AS person_id, count(DISTINCT w.target) AS files
             FROM write w JOIN everyone e USING (person_id) WHERE w.status = 'verified' GROUP BY ALL

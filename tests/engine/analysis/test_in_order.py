@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from images.synthetic_photos import dng, encoded, exif
-from pebble import ProcessExpired
 from PIL import Image
 from synthetic_event import write_photo
 
 from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Partner, Task, analyse_file, hash_file
 from facesort.engine.analysis.in_order import analyse_in_order
+from facesort.engine.analysis.lost import WorkerLost
 from facesort.engine.analysis.pool import LocalPool
 from facesort.faces.packs.find import resolve_pack
 from facesort.images import encode_output, load_photo
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_when_it_is_hashed_fails_alone(card: Path) ->
     [
         (TimeoutError(), Reason.TIMEOUT, 1),
         (MemoryError(), Reason.TOO_LARGE, 1),
-        (ProcessExpired("killed", code=11), Reason.WORKER_DIED, 2),
+        (WorkerLost(11), Reason.WORKER_DIED, 2),
     ],
 )
 @pytest.mark.parametrize("work", ["hash_file", "analyse_file"])
@@ -198,7 +198,7 @@ def test_a_worker_that_dies_or_hangs_fails_one_file(
 
 
 def test_a_worker_that_was_killed_because_of_another_file_hashes_again(card: Path) -> None:
-    killed = iter([ProcessExpired("killed", code=-9)])
+    killed = iter([WorkerLost(-9)])
 
     def fail(started: str, key: int) -> None:
         if (started, key) == ("hash_file", 1):
@@ -329,7 +329,7 @@ def test_a_partner_that_kills_the_worker_costs_only_itself(tmp_path: Path) -> No
     class Deadly(Recorder):
         def _run(self, fn: Callable[..., Any], analyser: Analyser, task: Task) -> Any:
             if task.ref.photo_id == 1 or task.partners:
-                raise ProcessExpired("killed", code=11)
+                raise WorkerLost(11)
             return super()._run(fn, analyser, task)
 
     found = run(tmp_path, Deadly(2), tasks)

@@ -25,8 +25,7 @@ from facesort.engine.gallery.reference_check import (
     check_reference,
     likeness,
 )
-from facesort.engine.gallery.seed import Candidate, SeedReport, seed
-from facesort.engine.gallery.uploads import private_files
+from facesort.engine.gallery.seed import Candidate, SeedReport, seed, upload_name
 from facesort.engine.gallery.view import read_gallery
 from facesort.engine.setup import set_up
 from facesort.errors import RefusedReferenceError
@@ -313,40 +312,23 @@ def test_when_a_reference_was_taken_is_kept(job: Job, tmp_path: Path) -> None:
         ("a\0b.jpg", "ab.jpg"),
     ],
 )
-def test_names_of_uploads_are_never_paths(job: Job, name: str, kept: str) -> None:
-    root = job[0].root
-    with private_files(job[0], [(name, b"x")]) as (path,):
-        assert path.name == kept
-        assert path.is_relative_to(root)
-        assert ".." not in path.parts
+def test_names_of_uploads_are_never_paths(name: str, kept: str) -> None:
+    assert upload_name(name) == Path(kept)
 
 
-def test_uploads_are_gone_afterwards_whatever_happens(job: Job) -> None:
-    before = set(job[0].root.iterdir())
-
-    def fail() -> None:
-        with private_files(job[0], [("a.jpg", b"one"), ("a.jpg", b"two")]) as paths:
-            assert [path.read_bytes() for path in paths] == [b"one", b"two"]
-            (made,) = set(job[0].root.iterdir()) - before
-            assert made.stat().st_mode & 0o077 == 0
-            raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError, match="stop"):
-        fail()
-    assert set(job[0].root.iterdir()) == before
-
-
-def test_what_is_put_beside_an_upload_is_left_alone(job: Job, tmp_path: Path) -> None:
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(b"precious")
-    with private_files(job[0], [("a.jpg", b"one"), ("b.jpg", b"two")]) as (first, second):
-        (first.parent / "@eaDir").mkdir()
-        second.unlink()
-        second.symlink_to(photo)
-    assert not first.exists()
-    assert (first.parent / "@eaDir").is_dir()
-    assert second.is_symlink()
-    assert photo.read_bytes() == b"precious"
+def test_uploads_are_in_no_file(job: Job, tmp_path: Path) -> None:
+    one, two = (photo(tmp_path, *of).read_bytes() for of in (("a.jpg", [1]), ("none.jpg", [])))
+    before = {path for path in job[0].root.rglob("*") if path.is_file()}
+    uploads = [
+        Candidate("Ada", upload_name("../a.jpg"), content=one),
+        Candidate("Ada", upload_name("none.jpg"), content=two),
+        Candidate("Ada", upload_name("empty.jpg"), content=b""),
+    ]
+    reports = offer(job, *uploads)
+    assert verdicts(reports) == [None, Reason.NO_FACE, Reason.EMPTY_FILE]
+    assert [bool(report.analysis.jpeg) for report in reports] == [True, True, False]
+    assert known(job) == {"Ada": ["a.jpg"]}
+    assert {path for path in job[0].root.rglob("*") if path.is_file()} == before
 
 
 def test_a_damaged_reference_is_refused_unless_the_user_takes_damaged_photos(

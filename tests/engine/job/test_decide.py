@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from facesort.core.clips import ClipInfo, Track
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds
 from facesort.core.records import Analysis, Face, File, PhotoInfo
-from facesort.core.routing import PlannedWrite
+from facesort.core.routing import Jpeg, PlannedWrite
+from facesort.engine.calibration.forecast import faces_by_photo
 from facesort.engine.job.decide import (
     decide_batch,
     learn,
     plan_batch,
     results_of,
+    shares_of,
     standings_of,
 )
 from facesort.engine.rules import Rules
@@ -31,7 +34,7 @@ from facesort.store.job import files, photos, sources
 from facesort.store.job.files import BatchState
 from facesort.store.job.photos import BatchRecord, Known, PhotoResult
 from facesort.store.queries.gallery import load_gallery
-from facesort.store.what_counts import Standing, standings
+from facesort.store.what_counts import Proposal, Standing, standings
 
 Settle = Callable[..., tuple[tuple[PhotoResult, ...], tuple[PlannedWrite, ...]]]
 
@@ -119,7 +122,9 @@ def settle(people_stored: Store) -> Settle:
             decided, partial(standings, people_stored, unknown_folder=rules.unknown_folder)
         )
         originals = [File(a.photo_id, "card-1", "d/IMG.ARW", 1, 1) for a in found]
-        return results_of(decided, stand), plan_batch(decided, originals, stand)
+        pictures = shares_of(decided, originals, stand)
+        jpegs = [Jpeg.of(picture.decided.analysis.jpeg) for picture in pictures]
+        return results_of(decided, stand), plan_batch(pictures, jpegs)
 
     return settled
 
@@ -193,14 +198,14 @@ def test_the_gallery_is_frozen_for_the_length_of_a_batch() -> None:
 def test_new_faces_never_have_the_ids_of_stored_ones() -> None:
     """A user's answer about a stored face must not count for a new one."""
     batch = decide_batch([analysis(1, A_STRICT, STRANGER), analysis(2, A_STRICT)], GALLERY, RULES)
-    asked: list[tuple[int, int, int | None]] = []
+    asked: list[Proposal] = []
 
-    def ask(faces: Iterable[tuple[int, int, int | None]]) -> dict[int, Standing]:
+    def ask(faces: Iterable[Proposal]) -> dict[int, Standing]:
         asked.extend(faces)
         return {}
 
     assert standings_of(batch, ask) == {}
-    assert asked == [(1, -3, 1), (1, -2, None), (2, -1, 1)]
+    assert [one[:3] for one in asked] == [(1, -3, 1), (1, -2, None), (2, -1, 1)]
 
 
 def test_the_same_bytes_are_one_photo(settle: Settle) -> None:
@@ -375,7 +380,7 @@ def test_every_copy_is_of_the_same_bytes(settle: Settle) -> None:
 def test_photos_and_results_must_belong_together() -> None:
     results = decide_batch([analysis(1, A_STRICT)], GALLERY, RULES)
     with pytest.raises(ValueError, match="zip"):
-        plan_batch(results, [], {})
+        shares_of(results, [], {})
 
 
 # --- the gallery in memory and in the store -----------------------------------------------------
@@ -451,3 +456,30 @@ def test_the_gallery_in_memory_is_the_one_that_a_resumed_sort_loads(
         }
         known.next_id = files.next_file_id(store)
         assert photos.known_photos(store) == known
+
+
+def track(first_ms: int, last_ms: int) -> Track:
+    times = np.array([first_ms, last_ms], np.int32)
+    return Track(first_ms, last_ms, first_ms, times, np.zeros((2, 4), np.float32), ())
+
+
+def test_a_person_is_learned_from_each_track_of_a_clip_that_is_certain_and_good() -> None:
+    """Anna twice, and between them a face that is too poor to learn from; beside her first track somebody like her."""
+    seen = [(0, 2000), (3000, 5000), (8000, 9000), (1000, 1800)]
+    embeddings = [A_STRICT, A_STRICT, axis(1, turned(0.6)), A_LOOSE]
+    clip = analysis(1, *embeddings)
+    faces = tuple(replace(f, track=track(*t)) for f, t in zip(clip.faces, seen, strict=True))
+    faces = (faces[0], replace(faces[1], quality=0.25), *faces[2:])
+    (decided,) = decide_batch([replace(clip, faces=faces)], GALLERY, RULES)
+    assert [(d.outcome, d.person_id) for d in decided.decisions] == [
+        *[(Outcome.STRICT, 1)] * 3,
+        (Outcome.UNKNOWN, None),
+    ]
+    assert decided.learned == (0, 2)
+
+
+def test_faces_of_a_photo_are_compared_as_two_people_and_tracks_of_a_clip_are_not() -> None:
+    """Two tracks of one clip may be one person, who came back."""
+    photo, clip = analysis(1, A_STRICT, B_STRICT), analysis(2, A_STRICT, A_LOOSE)
+    clip = replace(clip, clip=ClipInfo(9000, "h264", "PyAV", 200, 45))
+    assert [len(boxes) for boxes, _ in faces_by_photo([photo, clip])] == [2]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from synthetic_event import make_gallery, sort_in_threads, tree, write_photo
 
+from facesort.core.groups.decision import Proposals
+from facesort.core.groups.linkage import link
 from facesort.core.groups.threshold import FLOOR
-from facesort.engine.job.rematch import RematchReport
+from facesort.engine.job.changes import RematchReport
+from facesort.engine.job.groups import EventGroups, event_groups
 from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.engine.review.answers import answer_faces
+from facesort.engine.rules import rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import FaceReason
 from facesort.settings import save_settings
-from facesort.store.queries import reports
+from facesort.store.queries import face_sets, reports
+from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace
 
 KNOWN, STRANGERS = (1, 2, 3, 4), (11, 12, 13)
@@ -226,3 +232,27 @@ def test_a_yes_for_the_wrong_person_changes_nobody_else(tmp_path: Path) -> None:
     assert dict(job.rows(of_anybody)) == named | {face_id: 2}
     with job.workspace.open_store(read_only=True) as store:
         assert reports.run_record(store, run_id).groups["loose"] == pytest.approx(FLOOR)
+
+
+def test_groups_of_more_faces_than_memory_holds_are_the_same(
+    sorted_job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> EventGroups:
+        with sorted_job.workspace.open_store(read_only=True) as store:
+            gallery = load_gallery(store, sorted_job.pack.pack_id, max_learned=0)
+            rules = rules_of(sorted_job.workspace.settings, sorted_job.pack)
+            return event_groups(store, gallery, rules, sorted_job.pack.pack_id)
+
+    usual, files = found(), tree(sorted_job.workspace.root)
+    monkeypatch.setattr(face_sets, "_IN_MEMORY", 10)
+    monkeypatch.setattr(face_sets, "_AT_ONCE", 7)
+    monkeypatch.setitem(link.__kwdefaults__, "exact", 10)
+    many = found()
+    assert isinstance(many.faces.embeddings, np.memmap)
+    assert not isinstance(usual.faces.embeddings, np.memmap)
+    assert tree(sorted_job.workspace.root) == files, "nobody finds the faces there"
+    assert np.array_equal(many.faces.embeddings, usual.faces.embeddings)
+    assert many.record() == usual.record()
+    for proposal in fields(Proposals):
+        expected = getattr(usual.proposals, proposal.name)
+        assert getattr(many.proposals, proposal.name) == pytest.approx(expected, abs=1e-6)

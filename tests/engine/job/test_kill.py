@@ -115,7 +115,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uninterr
     assert [kind for _, kind, _ in rows["batch"]] == ["sort"] * 3 + ["rematch"] * 2
     assert len(rows["learned"]) > 20
     assert len(rows["write"]) > 80
-    copied = {sha256 for *_, sha256, _, _, _ in rows["write"]}
+    copied = {sha256 for *_, sha256, _, _, _, _ in rows["write"]}
     assert {jpeg for jpeg, *_ in rows["derivative"]} == copied
     assert len(rows["thumbnail"]) == 4
     yield Uninterrupted(prepared, tree(calm / "out"), rows, tree(workspace.derivatives), before)

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from store_rows import CLIP
 
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, File, PhotoInfo
@@ -63,6 +65,7 @@ def test_an_empty_report_has_every_key() -> None:
         "skipped": {},
         "absent": {},
         "remarks": {},
+        "clips": {},
         "same_shot": 0,
         "sources": {"card-1": {"files": 0, "pending": 0}},
         "by_group": {},
@@ -73,6 +76,7 @@ def test_an_empty_report_has_every_key() -> None:
         "derivatives": {},
         "published": {},
         "dead_objects": {},
+        "workers": [],
     }  # fmt: skip
 
 
@@ -95,6 +99,12 @@ def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
         PhotoResult(
             Analysis(4, "d", info=told_of), PhotoStatus.DUPLICATE, Reason.SAME_SHOT, decided_as=1
         ),
+        PhotoResult(
+            Analysis(5, "e", clip=CLIP),
+            PhotoStatus.UNKNOWN,
+            Reason.AWAITS_REVIEW,
+            decisions=(replace(given, outcome=Outcome.LOOSE),),
+        ),
     ]
     batch = [File(r.analysis.photo_id, "card-1", "x.jpg", 1, 1) for r in results]
     for old, new in (("PENDING", "PROCESSING"), ("PROCESSING", "COMMITTING")):
@@ -104,13 +114,14 @@ def test_counts_add_up_while_a_batch_is_worked_on(progress: Progress) -> None:
     progress.batch_committed(1, ["Anna", "_unknown", "Anna"])
     told = progress.write("running")
     assert told["photos"] == {
-        "total": 5, "pending": 1, "matched": 1, "unknown": 0, "no_face": 1, "duplicate": 1, "failed": 1,
+        "total": 5, "pending": 0, "matched": 1, "unknown": 1, "no_face": 1, "duplicate": 1, "failed": 1,
     }  # fmt: skip
     assert told["failures"] == {"missing": 1}
     assert told["same_shot"] == 1
     assert told["remarks"] == {"pages": 2}, "as in the table of photos, without linked files"
-    assert told["sources"] == {"card-1": {"files": 5, "pending": 1}}
-    assert told["faces"] == {"total": 2, "strict": 1, "loose": 0, "unknown": 1}
+    assert told["sources"] == {"card-1": {"files": 5, "pending": 0}}
+    assert told["clips"] == {"total": 1, "unknown": 1, "tracks": 1, "awaits_review": 1}
+    assert told["faces"] == {"total": 3, "strict": 1, "loose": 1, "unknown": 1}
     assert told["batches"] == {"pending": 0, "processing": 0, "committing": 0, "committed": 1}
     assert told["persons"] == {"Anna": 2, "_unknown": 1}
     summary = json.loads((progress.folder / "batches" / "000001.json").read_text())
@@ -180,6 +191,25 @@ def test_the_status_is_the_state_of_the_last_run(workspace: Workspace, ended: st
     with workspace.open_store() as store:
         runs.finish_run(store, run_id, ended)
     assert current_status(workspace)["state"] == ended
+
+
+def test_a_large_job_is_counted_again_only_when_its_database_has_changed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = workspace.state / "counted.json"
+    before = current_status(workspace)
+    assert not kept.exists(), "a small one is counted whenever somebody asks"
+    monkeypatch.setattr("facesort.engine.job.progress._MANY", 0)
+    assert current_status(workspace) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "open_store", None)
+        assert current_status(workspace) == before
+    replace_json(kept, json.loads(kept.read_text()) | {"version": "0.0"})
+    with workspace.open_store() as store:
+        runs.start_run(store, "sort", version="1", pack_name="p", pack_id="p", settings={})
+    assert current_status(workspace)["state"] == "interrupted"
+    kept.write_text("{")
+    assert current_status(workspace)["state"] == "interrupted"
 
 
 def test_the_status_is_the_progress_while_its_process_runs(workspace: Workspace) -> None:

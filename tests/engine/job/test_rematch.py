@@ -16,12 +16,13 @@ from synthetic_event import content, sort_in_threads, tree, write_photo
 from facesort.core.gallery import Gallery, Person
 from facesort.core.matching import Thresholds, decide_photo, distances_to_persons
 from facesort.core.records import PhotoRef
-from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.core.stored import StoredFace, StoredPhoto, StoredTrack
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.seed import Candidate, seed
-from facesort.engine.job.rematch import Rematch, RematchReport
+from facesort.engine.job.changes import RematchReport
+from facesort.engine.job.rematch import Rematch
 from facesort.engine.job.sort import SortOptions, retry_failed, run_rematch
 from facesort.engine.review import answers as review
 from facesort.engine.rules import Rules
@@ -32,6 +33,8 @@ from facesort.reasons import FaceReason, Outcome, PhotoStatus
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import verified_writes
 from facesort.workspace import Workspace
+
+pytestmark = pytest.mark.usefixtures("plans_as_stored")
 
 Job = tuple[Workspace, ModelPack]
 ADA, BO, EVE = 1, 2, 3
@@ -345,8 +348,9 @@ def test_a_write_that_failed_waits_for_a_retry(job: Job) -> None:
 # --- the decisions
 
 
-def stored(identities: list[tuple[int, int]]) -> StoredPhoto:
-    """A photo with faces nobody has decided about."""
+def stored(identities: list[tuple[int, int]], seen: Sequence[tuple[int, int]] = ()) -> StoredPhoto:
+    """A photo, or a clip, with faces nobody has decided about."""
+    tracks = [StoredTrack(first, last, first, first, last) for first, last in seen]
     ref = PhotoRef(1, "a.jpg")
     found = tuple(
         StoredFace(
@@ -354,6 +358,7 @@ def stored(identities: list[tuple[int, int]]) -> StoredPhoto:
             ref,
             decided=(Outcome.UNKNOWN.value, FaceReason.EMPTY_GALLERY.value, None),
             embedding=synthetic_embedding(*code),
+            track=tracks[number] if tracks else None,
         )
         for number, code in enumerate(identities)
     )
@@ -403,6 +408,27 @@ def test_a_face_that_is_the_only_reference_of_a_person_stays_theirs(
 
     assert decided[0].person_id == 1
     assert (decided[0].distance == 0.0) is (not learned)
+
+
+def test_in_a_clip_a_person_has_all_tracks_that_do_not_meet() -> None:
+    """The third is like person 1 too, but seen beside the first."""
+    rematch = rematch_with({1: [(1, 200)], 2: [(2, 200)]})
+    clip = stored([(1, 0), (1, 20), (1, 180)], [(0, 2000), (4000, 6000), (1000, 3000)])
+    (decided,) = rematch.decide([clip])
+    assert [decided[i].person_id for i in range(3)] == [1, 1, None]
+    assert decided[2].reason is FaceReason.PERSON_TAKEN
+    (of_photo,) = rematch.decide([stored([(1, 0), (1, 20), (1, 180)])])
+    assert [of_photo[i].person_id for i in range(3)].count(1) == 1
+
+
+def test_a_yes_in_a_clip_keeps_the_person_only_from_whom_the_track_meets() -> None:
+    """The user says of the one who looks less like person 1 that it is person 1."""
+    rematch = rematch_with({1: [(1, 200)], 2: [(2, 200)]})
+    rematch.confirmed = {3: 1}
+    clip = stored([(1, 0), (1, 20), (1, 180)], [(0, 2000), (4000, 6000), (1000, 3000)])
+    (decided,) = rematch.decide([clip])
+    assert [decided[i].person_id for i in range(3)] == [None, 1, 1]
+    assert decided[0].reason is FaceReason.REJECTED_BY_USER
 
 
 code = st.tuples(st.integers(1, 5), st.integers(0, 255))

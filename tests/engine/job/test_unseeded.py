@@ -44,8 +44,8 @@ def test_unknown_faces_are_grouped_largest_first(job: Job) -> None:
     assert (found.grouped, found.alone, found.total) == (6, 1, 7)
     with job[0].open_store(read_only=True) as store:
         shown = face_sets.crops_of(store, found.clusters[0].face_ids)
-    assert sorted(path for path, _ in shown.values()) == ["b.png", "c.png", "d.png", "e.png"]
-    assert all(crop.startswith(b"\xff\xd8") for _, crop in shown.values())
+    assert sorted(crop.path for crop in shown.values()) == ["b.png", "c.png", "d.png", "e.png"]
+    assert all(crop.jpeg.startswith(b"\xff\xd8") for crop in shown.values())
 
 
 def test_who_is_ignored_is_in_no_cluster(job: Job) -> None:

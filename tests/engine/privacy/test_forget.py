@@ -70,11 +70,15 @@ def photos_of(workspace: Workspace) -> dict[str, str]:
 def test_no_byte_of_a_forgotten_person_is_left(workspace: Workspace) -> None:
     (workspace.staging / "000009").mkdir()
     (workspace.root / "upload-abcdefgh" / "0").mkdir(parents=True)
+    parts = workspace.clips / ("c" * 64)
+    parts.mkdir(parents=True)
     with workspace.open_store() as store:
         rows = faces_of(store, "Ada")
         others = needles(faces_of(store, "Ben") + faces_of(store, "Cleo") + faces_of_nobody(store))
     (workspace.staging / "000009" / f"{'0' * 64}.jpg").write_bytes(rows[0][1])
     (workspace.root / "upload-abcdefgh" / "0" / "ada.png").write_bytes(rows[-1][1])
+    for name in ("000000.npz", ".000001.npz.new"):
+        (parts / name).write_bytes(rows[1][1])
     wanted = needles(rows)
     assert len(rows) == 5  # four photos and a reference
     assert seen(workspace.root, wanted) == len(wanted)

@@ -16,6 +16,7 @@ from disks import mounted, needs_mount, remount
 from private_event import copy_of, faces_of, needles, seen
 from synthetic_event import content
 
+from facesort.core.routing import partial_name
 from facesort.engine.privacy.forget import forget, what_is_known
 from facesort.errors import FacesortError, WorkspaceBusyError, WorkspaceError
 from facesort.workspace import Workspace, open_workspace
@@ -145,3 +146,35 @@ def test_killed_at_any_time_the_person_is_there_or_gone_and_the_rest_is_whole(
             forget(workspace, "Ada")
         assert seen(workspace.root, wanted) == 0
     assert ends == {True, False} or not whole_campaign
+
+
+def test_what_a_killed_sort_began_to_copy_for_them_goes_or_is_named(workspace: Workspace) -> None:
+    first, second, *others = what_is_known(workspace, "Ada").delivered
+    with workspace.open_store() as store, store.transaction():
+        store.execute("UPDATE write SET status = 'planned' WHERE target IN (?, ?)", [first, second])
+    output = workspace.settings.output
+    half = output / Path(first).with_name(partial_name(Path(first).name, workspace.mark))
+    (output / first).rename(half)
+
+    done = forget(workspace, "Ada")
+
+    assert not half.exists()
+    assert sorted(done.delivered) == sorted([second, *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a link")
+def test_a_half_copy_is_looked_for_in_no_folder_of_somebody_else(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, *_ = what_is_known(workspace, "Ada").delivered
+    with workspace.open_store() as store, store.transaction():
+        store.execute("UPDATE write SET status = 'planned' WHERE target = ?", [first])
+    folder = (workspace.settings.output / first).parent
+    half = folder.rename(tmp_path / "theirs") / partial_name(Path(first).name, workspace.mark)
+    folder.symlink_to(half.parent)
+    half.write_bytes(b"theirs")
+
+    forget(workspace, "Ada")
+
+    assert half.read_bytes() == b"theirs"
+    assert "is something else, or its folder is a link: it stays" in caplog.text

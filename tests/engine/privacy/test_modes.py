@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from private_event import sorted_event
 
-from facesort.engine.gallery.uploads import private_files
 from facesort.engine.privacy.backup import backup
 from facesort.engine.privacy.forget import forget
 from facesort.engine.privacy.restore import restore
@@ -29,7 +28,7 @@ def test_every_file_of_a_workspace_is_its_owner_s_alone(tmp_path: Path, umask: i
     before = os.umask(umask)
     try:
         workspace, _ = sorted_event(tmp_path)
-        with workspace.sorting_lock(), private_files(workspace, [("x.jpg", b"x")]):
+        with workspace.sorting_lock():
             assert open_to_others(workspace.root) == {}
         backup(workspace, tmp_path / "saved")
         restore(tmp_path / "saved", tmp_path / "restored")

@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -37,8 +36,22 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def kill_after(seconds: float, workspace: Workspace, destination: Destination, large: Path) -> bool:
-    """Start a publish and kill it so many seconds after it began; whether it was still at work."""
+def in_parts(destination: Destination) -> bool:
+    """Whether the server has an upload in parts that is not complete."""
+    try:
+        found = client(destination.endpoint).list_multipart_uploads(Bucket=destination.bucket)
+    except ClientError:  # what rclone says when there is none
+        return False
+    return "Uploads" in found
+
+
+def kill_after(
+    seconds: float | None, workspace: Workspace, destination: Destination, large: Path
+) -> bool:
+    """Start a publish and kill it; whether it was still at work.
+
+    So many seconds after it began; None: when the server has an upload in parts.
+    """
     url = f"s3://{destination.bucket}/{destination.prefix}"
     command = [sys.executable, str(PROGRAM), str(workspace.root), url, destination.endpoint]
     process = subprocess.Popen(
@@ -49,7 +62,9 @@ def kill_after(seconds: float, workspace: Workspace, destination: Destination, l
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        time.sleep(seconds)
+        while seconds is None and process.poll() is None and not in_parts(destination):
+            time.sleep(0.005)
+        time.sleep(seconds or 0)
         alive = process.poll() is None
         process.kill()
     return alive
@@ -64,17 +79,15 @@ class Kills:
 
 
 def kill_and_finish(
-    event: Workspace, large: Path, endpoint: str, folder: Path, moments: list[float]
+    event: Workspace, large: Path, endpoint: str, folder: Path, moments: list[float | None]
 ) -> Kills:
     """Kill a publish into a new bucket once at each moment, let another one end, and look at what is there."""
     kills, bucket = Kills(), f"bucket-{uuid4().hex[:12]}"
-    server = client(endpoint)
-    server.create_bucket(Bucket=bucket)
+    client(endpoint).create_bucket(Bucket=bucket)
     destination = Destination.parse(f"s3://{bucket}/gala", endpoint)
     for moment in moments:
         kills.at_work += kill_after(moment, event, destination, large)
-        with suppress(ClientError):  # what rclone says when there is none
-            kills.in_parts += "Uploads" in server.list_multipart_uploads(Bucket=bucket)
+        kills.in_parts += in_parts(destination)
     with proxy(endpoint) as between:
         last = publish(event, destination, all_and(large), FAST)
         again = publish(
@@ -105,7 +118,7 @@ def test_a_publish_that_is_killed_50_times_loses_and_doubles_nothing(
     total = Kills()
     wanted = 50 if whole_campaign else 6
     while total.at_work < wanted:
-        moments = [chance.uniform(0.02, 1.5) for _ in range(3)]
+        moments = [chance.uniform(0.02, 1.5), chance.uniform(0.02, 1.5), None]
         kills = kill_and_finish(event, large, rclone_endpoint, rclone_folder, moments)
         total.at_work += kills.at_work
         total.in_parts += kills.in_parts

@@ -386,9 +386,9 @@ def test_without_saved_runs_the_workspace_still_knows_its_own(job: Job) -> None:
 
 
 def test_a_table_of_rates_shows_counts_and_intervals() -> None:
-    found: list[DropRow] = [("A", 20, 0, 0, 0, 0, 0, 0), ("B", 29, 1, 0, 0, 1, 0, 0)]
+    found: list[DropRow] = [("A", 20, 0, 0, 0, 0, 0, 0, 0), ("B", 29, 1, 0, 0, 0, 1, 0, 0)]
 
-    table = rate_table("Camera", found, total=("all", 49, 1, 0, 0, 1, 0, 0))
+    table = rate_table("Camera", found, total=("all", 49, 1, 0, 0, 0, 1, 0, 0))
 
     assert table.columns == ("Camera", "Photos", "Dropped", "Rate", "", "95 % interval", "no face")
     assert column(table, "Rate") == ["0.0 %", "3.4 %"]
@@ -551,6 +551,7 @@ def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path:
 
     assert left_out
     assert set(found.copies) == left_out
+    assert found.number == len(left_out)
     assert isinstance(shown, Table)
     assert set(shown.rows) == left_out
     assert "All are delivered" in repr(shown)
@@ -561,5 +562,5 @@ def test_near_duplicates_are_those_that_an_export_leaves_out(job: Job, tmp_path:
         "copies": len(left_out),
     }
     assert several(len(left_out), "copy", "copies") in repr(shown)
-    nothing = replace(report, near_duplicates=replace(found, copies=[]))
+    nothing = replace(report, near_duplicates=replace(found, number=0, copies=[]))
     assert "Nobody is in two photos" in repr(audit.show_left_out(nothing))

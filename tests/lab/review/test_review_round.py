@@ -60,7 +60,7 @@ def score(event: DemoEvent, workspace: Workspace) -> DemoScore:
 def who(event: DemoEvent, workspace: Workspace, face_ids: NDArray[np.int64]) -> str:
     """The one of the unseeded who is in most of these photos: what a user sees at one look."""
     with workspace.open_store(read_only=True) as store:
-        found = [path for path, _ in face_sets.crops_of(store, face_ids).values()]
+        found = [crop.path for crop in face_sets.crops_of(store, face_ids).values()]
     return max(sorted(OTHERS), key=lambda name: sum(name in event.truth[path] for path in found))
 
 

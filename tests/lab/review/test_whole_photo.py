@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from review_messages import send
+from review_messages import photo_of, send
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.lab import review
@@ -17,7 +17,6 @@ from facesort.lab.review.doubtful import DoubtfulPanel
 from facesort.lab.review.person import PersonPanel
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet
-from facesort.lab.review.whole_photo import whole_photo
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_all_faces_of_the_photo_are_framed_and_named(session: ReviewSession) -> 
 def test_a_photo_without_a_copy_comes_from_its_source(session: ReviewSession) -> None:
     rows = "SELECT face_id FROM face JOIN photo_state USING (photo_id) WHERE path = 'b.png'"
     face_id = session.read(lambda store: store.value(rows))
-    _, jpeg = whole_photo(session, face_id)
+    _, (jpeg,) = photo_of(session, face_id)
     with Image.open(io.BytesIO(jpeg)) as image:
         assert image.size == (640, 240)
 
@@ -65,9 +64,9 @@ def test_without_its_disk_the_copy_is_shown_or_a_sentence(session: ReviewSession
     faces = dict(session.read(lambda store: store.rows(rows)))
     (source,) = session.workspace.settings.sources.values()
     shutil.move(source, source.with_name("unplugged"))
-    assert whole_photo(session, faces["<b>a.png"])[1]
-    about, jpeg = whole_photo(session, faces["b.png"])
-    assert jpeg == b""
+    assert photo_of(session, faces["<b>a.png"])[1]
+    about, jpegs = photo_of(session, faces["b.png"])
+    assert jpegs == []
     assert "No copy of this photo is in the output" in about["note"]
     assert "connect the disk of card-1" in about["note"]
     assert len(about["faces"]) == 2
@@ -77,7 +76,7 @@ def test_a_copy_that_somebody_changed_is_not_shown(session: ReviewSession) -> No
     (copy,) = (session.workspace.settings.output / "Person 1").iterdir()
     copy.write_bytes(b"another picture")
     (face_id,) = (tile["id"] for tile in PersonPanel(session).sheet.tiles)
-    _, jpeg = whole_photo(session, face_id)
+    _, (jpeg,) = photo_of(session, face_id)
     with Image.open(io.BytesIO(jpeg)) as image:
         assert image.size == (640, 240)
 

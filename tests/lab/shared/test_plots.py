@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facesort.core.foreign_text import printable
+from facesort.core.meanings import explain
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
+from facesort.core.words import duration
 from facesort.lab.shared.colours import BLUE, DARK, GREEN, GREY, ORANGE, PAPER, RED
 from facesort.lab.shared.face_pictures import plot_contact_sheet
 from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.tables import Table, percent
-from facesort.lab.shared.words import decimals, duration, explain, shorten
+from facesort.lab.shared.words import decimals, shorten
 from facesort.reasons import Reason
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from facesort.core.meanings import explain
 from facesort.lab.shared.remarks import remarks, shifted_remark
-from facesort.lab.shared.words import explain
 from facesort.reasons import Remark
 
 
@@ -16,6 +16,27 @@ from facesort.reasons import Remark
     [
         ({}, []),
         ({"same_shot": 0, "absent": {"gone": 0, "replaced": 0}, "skipped": {"other": 3}}, []),
+        (
+            {"clips": {"awaits_review": 2, "left_out": 1, "left_out_movies": 3}},
+            [
+                "2 clips await your review: somebody in them is likely, and nobody certain; nobody gets them before "
+                "you say who it is",
+                "1 clip and 3 movies of Live Photos were left out: with `photos.videos = true` in facesort.toml the "
+                "next sort takes them",
+            ],
+        ),
+        (
+            {"clips": {"awaits_review": 1, "left_out": 1}},
+            [
+                "1 clip awaits your review: somebody in it is likely, and nobody certain; nobody gets it before you "
+                "say who it is",
+                "1 clip was left out: with `photos.videos = true` in facesort.toml the next sort takes it",
+            ],
+        ),
+        (
+            {"clips": {"total": 3, "matched": 2, "unknown": 0, "no_face": 1, "tracks": 1}},
+            ["3 of the files are clips (2 matched + 1 no_face), in which 1 face was followed"],
+        ),
         (
             {"same_shot": 12},
             ["12 of the duplicates are the RAW of a JPEG (or another file of the same shot)"],
@@ -36,7 +57,7 @@ from facesort.reasons import Remark
         (
             {"remarks": {"damaged": 1}},
             [
-                "1 photo is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card"
+                "1 file is damaged and was sorted all the same (`photos.accept_damaged`): copy it again from the card"
             ],
         ),
         (
@@ -68,7 +89,7 @@ from facesort.reasons import Remark
         (
             {"remarks": {"tone_mapped": 5, "pages": 2, "damaged": 3000}},
             [
-                "3,000 photos are damaged and were sorted all the same (`photos.accept_damaged`): "
+                "3,000 files are damaged and were sorted all the same (`photos.accept_damaged`): "
                 "copy them again from the card",
                 "2 files hold further pages; only the first picture of each was read: "
                 "save the others as files of their own",

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+from filmed_event import with_photos
 from hypothesis import given, strategies as st
 from IPython.display import Markdown
 from nbformat import NotebookNode
@@ -193,6 +194,17 @@ def test_where_thresholds_come_from_is_said(unseeded: Workspace) -> None:
     assert rows["STRICT"] == ("0.80", "the model pack's recommendation (calibrated)")
     assert rows["LOOSE"] == ("1.10", "parameter of this run")
     assert rows["Margin to the runner-up"] == ("0.05", "facesort.toml")
+
+
+def test_whether_clips_are_sorted_is_said_before(unseeded: Workspace) -> None:
+    def said() -> tuple[object, ...]:
+        (row,) = [row for row in sort.open_sort(unseeded.root).table().rows if row[0] == "Clips"]
+        return tuple(row[1:])
+
+    assert said() == ("left out", "`photos.videos = true` in facesort.toml takes them")
+    with_photos(unseeded, videos=True)
+    assert str(said()[0]).startswith("5 frames per second, by PyAV")
+    assert str(said()[0]).endswith("; everybody gets their best frame")
 
 
 @pytest.mark.parametrize("contact_sheet", [-1, 401, 2.5, "all"])
@@ -415,7 +427,7 @@ def test_what_was_found_in_photos_is_below_the_first_table() -> None:
 
     _, damaged, mapped = sort.show_counts(report).note.split("\n")
 
-    assert damaged.startswith("2 photos are damaged and were sorted all the same")
+    assert damaged.startswith("2 files are damaged and were sorted all the same")
     assert mapped == "1 HDR photo was tone-mapped to SDR."
     assert report.summary()["remarks"] == {"damaged": 2, "tone_mapped": 1}
 

@@ -1,0 +1,366 @@
+"""The processors of several machines as one executor."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import itertools
+import logging
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from distributed import Client
+
+from facesort.core.records import Analysis, PhotoRef
+from facesort.engine.analysis.analyse import Analyser
+from facesort.engine.analysis.lost import WORKER_FAILURES
+from facesort.engine.analysis.reading import read_photo, sha256_of
+from facesort.engine.cluster.calls import Call, Peer
+from facesort.engine.cluster.dask_settings import as_facesort_needs_it
+from facesort.engine.cluster.introduction import introduced_here, why_refused
+from facesort.engine.cluster.machine import (
+    MORE_CALLS,
+    Outcome,
+    carry_out,
+    introduce_machine,
+    unpack_and_run,
+)
+from facesort.engine.cluster.members import Member
+from facesort.engine.cluster.reach import check_scheduler
+from facesort.engine.cluster.sent_files import SentFiles, files_of
+from facesort.errors import ClusterError, ImageError, ResourceError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LOOK_S = 0.5  # between two looks at who is there
+_PASS_S = 0.05  # before a machine takes a call again that it leaves to others
+_ONCE_MORE = (*WORKER_FAILURES, concurrent.futures.CancelledError)
+_MOST_DOUBTS = 3  # files that another machine saw, before a machine is not asked any more
+
+
+class ClusterExecutor(concurrent.futures.Executor):
+    """Runs calls on the machines of a cluster that would find exactly what this one finds.
+
+    Dask carries calls and results, and tells who is there.  Which machine gets which call is decided here: a machine
+    that was refused never gets one, and a call whose machine is lost goes to another one, first of all.  So Dask's
+    blame for tasks whose workers died is of no account.  While there is no machine, calls wait.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, as `facesort.settings.checked_address` gives it.
+    certificates : Path or None
+        Folder of ``ca.pem`` and ``client.pem``; None on this machine only.
+    analyser : Analyser
+        Of the run, with the sources that are there.
+    samples : sequence of PhotoRef
+        Photos that each machine must have, with the same content.
+    sending : bool
+        Whether machines without a source are sent the photos.
+    changed : callable
+        Called when a machine was taken in or refused, or has left; from another thread.
+
+    Raises
+    ------
+    ClusterError
+        If the certificates cannot be used, or no scheduler answers.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        certificates: Path | None,
+        analyser: Analyser,
+        samples: Sequence[PhotoRef],
+        *,
+        sending: bool = False,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._sending, self._changed = sending, changed
+        self._address, self._here, self._samples = address, analyser, tuple(samples)
+        self._numbers = itertools.count()
+        self._calls: asyncio.PriorityQueue[Call] = asyncio.PriorityQueue()
+        self._open: set[Call] = set()
+        self._machines: dict[tuple[str, str], Peer] = {}
+        self._broken: BaseException | None = None
+        self._client = _connected(address, certificates)
+        self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
+        self._watching = asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
+
+    @property
+    def slots(self) -> int:
+        """How many calls the machines have at a time."""
+        return sum(m.processes + MORE_CALLS for m in list(self._machines.values()) if m.works)
+
+    def members(self) -> list[Member]:
+        """The machines that are or were in the cluster during this run."""
+        return [machine.member() for machine in list(self._machines.values())]
+
+    def submit(
+        self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> concurrent.futures.Future[T]:
+        """Run a function, whose first argument is the analyser, on one of the machines."""
+        analyser, *others = args
+        call = Call(
+            next(self._numbers),
+            partial(fn, **kwargs) if kwargs else fn,
+            analyser,
+            tuple(others),
+        )
+        self._loop.call_soon_threadsafe(self._enter, call)
+        return call.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, whose machines go on; with `cancel_futures`, abandon the calls under way."""
+        if wait and not cancel_futures:
+            awaited = [call.future for call in list(self._open)]
+            concurrent.futures.wait([future for future in awaited if not future.cancelled()])
+        self._watching.cancel()
+        with suppress(OSError, RuntimeError, TimeoutError):  # it is gone
+            self._client.close(timeout=5)
+
+    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+        """Stop at once after an error, otherwise when all calls are done."""
+        self.shutdown(cancel_futures=kind is not None)
+
+    # --- all below runs in the thread of Dask's event loop -------------------------------------
+
+    def _enter(self, call: Call) -> None:
+        if self._broken is not None:
+            call.future.set_exception(self._broken)
+            return
+        self._open.add(call)
+        self._calls.put_nowait(call)
+
+    async def _watch(self) -> None:
+        """Look who is there, until the scheduler is gone."""
+        self._ours = asyncio.create_task(
+            asyncio.to_thread(introduced_here, self._here, self._samples)
+        )
+        self._ours.add_done_callback(self._break_after)
+        waits = False
+        try:
+            while True:
+                told = await asyncio.wait_for(self._client.scheduler.identity(), 30)
+                there = {(address, str(of["name"])) for address, of in told["workers"].items()}
+                for key in there - self._machines.keys():
+                    self._machines[key] = machine = Peer(*key)
+                    machine.tasks.append(asyncio.create_task(self._greet(machine)))
+                for key, machine in self._machines.items():
+                    if key not in there and not machine.left:
+                        self._lose(machine)
+                nobody = all(m.left or m.refused for m in self._machines.values())
+                if waits != (waits := bool(self._open) and nobody) and waits:
+                    log.warning(
+                        "no machine of the cluster %s works for this job, which waits for one: start `facesort worker` "
+                        "on it; `facesort status` says who was refused",
+                        self._address,
+                    )
+                await asyncio.sleep(_LOOK_S)
+        except (OSError, ValueError) as error:
+            why = str(error) or type(error).__name__
+            self._break(
+                ClusterError(
+                    f"the scheduler at {self._address} is gone ({why}): start it again with `facesort cluster start`, "
+                    "and run the same command again, which goes on where this one stopped"
+                )
+            )
+        finally:
+            for machine in self._machines.values():
+                machine.stop()
+
+    def _break_after(self, task: asyncio.Task[Any]) -> None:
+        """Nothing goes on without one of our own tasks: without what is right, say, no machine can be checked."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """Fail all calls, those to come too."""
+        self._broken = error
+        for call in self._open:
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(error)
+        self._open.clear()
+
+    def _working(self) -> list[Peer]:
+        return [machine for machine in self._machines.values() if machine.works]
+
+    def _lose(self, machine: Peer) -> None:
+        """A machine is gone; its calls go elsewhere."""
+        machine.left = True
+        if machine.processes and not machine.refused:
+            log.warning("%s has left the cluster: its photos go elsewhere", machine.name)
+        self._changed()
+        machine.stop()
+
+    def _refuse(self, machine: Peer, why: str) -> None:
+        machine.refused = why
+        log.warning("%s gets no photo: %s", machine.name, why)
+        self._changed()
+        machine.stop()
+
+    async def _greet(self, machine: Peer) -> None:
+        """Let a machine introduce itself; if it is as this one, let it take calls."""
+        asked = (introduce_machine, self._abroad(self._here), self._samples, self._sending)
+        try:
+            try:
+                theirs, processes, machine.receives = await self._on(machine, *asked)
+            except _ONCE_MORE:  # it was busy, or short of memory
+                theirs, processes, machine.receives = await self._on(machine, *asked)
+        except ClusterError as error:
+            return self._refuse(machine, str(error))
+        except Exception as error:  # noqa: BLE001 - it may have any other code
+            return self._refuse(machine, _unchecked(error))
+        ours = await self._ours
+        if machine.receives:
+            ours = replace(ours, files=())
+        try:
+            why = why_refused(ours, theirs, () if machine.receives else self._samples)
+        except Exception as error:  # noqa: BLE001 - as above: what it says of itself may have another form
+            why = _unchecked(error)
+        if why:
+            return self._refuse(machine, why)
+        machine.processes, machine.began = processes, time.monotonic()
+        log.info("%s takes part with %d processes", machine.name, processes)
+        self._changed()
+        for _ in range(processes + MORE_CALLS):
+            machine.tasks.append(asyncio.create_task(self._serve(machine)))
+            machine.tasks[-1].add_done_callback(self._break_after)
+        return None
+
+    async def _serve(self, machine: Peer) -> None:
+        """Give one call after the other to a machine."""
+        while machine.works:
+            call = await self._calls.get()
+            if call not in self._open:
+                continue
+            if call.future.cancelled():
+                self._open.remove(call)
+                call.future.set_running_or_notify_cancel()  # whoever waits for it hears of it
+            elif machine in call.unseen_by:
+                await self._leave_to_others(call)
+            else:
+                await self._make(machine, call)
+
+    async def _make(self, machine: Peer, call: Call) -> None:
+        """Make a call on a machine; it goes back to the queue if the machine cannot."""
+        args = (call.fn, self._abroad(call.analyser), call.args)
+        try:
+            files: SentFiles = {}
+            if machine.receives:
+                files = await asyncio.to_thread(files_of, call.analyser, call.args)
+            outcome: Outcome = await self._on(machine, carry_out, *args, files)
+            is_here = outcome.is_unseen and await asyncio.to_thread(
+                _is_readable, self._here, call.photo
+            )
+        except ResourceError as error:  # of this machine
+            return self._break(error)
+        except concurrent.futures.CancelledError:  # Dask has lost the scheduler, and found it again
+            self._calls.put_nowait(call)
+            return await asyncio.sleep(2 * _LOOK_S)
+        except Exception as error:  # noqa: BLE001 - Dask's: the machine, or the way to it
+            self._calls.put_nowait(call)
+            await asyncio.sleep(2 * _LOOK_S)  # if it has left, this ends here
+            return self._refuse(machine, f"it was lost ({type(error).__name__}: {error})")
+        except BaseException:  # it has left
+            self._calls.put_nowait(call)
+            raise
+        if outcome.unable:
+            self._calls.put_nowait(call)
+            return self._refuse(machine, outcome.unable)
+        if is_here:
+            call.unseen_by[machine] = outcome
+            self._calls.put_nowait(call)
+            return None
+        machine.photos += isinstance(outcome.value, Analysis)
+        machine.latest = time.monotonic()
+        self._settle(call, outcome)
+        for other in call.unseen_by:
+            other.doubts += 1
+            if other.doubts == _MOST_DOUBTS:
+                seen = f"it does not see {other.doubts} files that others see"
+                self._refuse(
+                    other, f"{seen}, at last {call.photo and call.photo.path}: check its mount"
+                )
+        return None
+
+    async def _leave_to_others(self, call: Call) -> None:
+        """Of a photo that this machine sees and another one did not: it is missing if none does."""
+        if not all(machine in call.unseen_by for machine in self._working()):
+            self._calls.put_nowait(call)
+            return await asyncio.sleep(_PASS_S)
+        try:
+            is_here = await asyncio.to_thread(_is_readable, self._here, call.photo, whole=True)
+        except BaseException:
+            self._calls.put_nowait(call)
+            raise
+        if not is_here:
+            return self._settle(call, next(iter(call.unseen_by.values())))
+        self._calls.put_nowait(call)
+        for machine in filter(call.unseen_by.__contains__, self._working()):
+            seen = f"it does not see {call.photo and call.photo.path}, which this machine sees"
+            self._refuse(machine, f"{seen}: check its mount")
+        return None
+
+    def _settle(self, call: Call, outcome: Outcome) -> None:
+        if call not in self._open or not call.future.set_running_or_notify_cancel():
+            self._open.discard(call)
+            return
+        self._open.remove(call)
+        if outcome.error is not None:
+            call.future.set_exception(outcome.error)
+        else:
+            call.future.set_result(outcome.value)
+
+    def _abroad(self, analyser: Analyser) -> Analyser:
+        """As a machine gets it: it puts in where its sources and its pack are."""
+        roots = dict.fromkeys(self._here.roots, Path())
+        return replace(analyser, roots=roots, pack=replace(analyser.pack, path=None))
+
+    async def _on(self, machine: Peer, fn: Callable[..., Any], *args: Any) -> Any:
+        future = self._client.submit(
+            unpack_and_run,
+            pickle.dumps((fn, args)),
+            workers=[machine.address],
+            allow_other_workers=False,
+            pure=False,
+        )
+        try:
+            return await future
+        finally:
+            future.release()
+
+
+def _unchecked(error: Exception) -> str:
+    return f"it could not be checked ({type(error).__name__}: {error})"
+
+
+def _connected(address: str, certificates: Path | None) -> Any:
+    """Dask's client."""
+    security = check_scheduler(address, certificates)
+    with as_facesort_needs_it():
+        try:
+            return Client(address, security=security, set_as_default=False, direct_to_workers=True)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"the scheduler at {address} does not answer any more ({error.__cause__ or error}): run the same "
+                "command again"
+            ) from error
+
+
+def _is_readable(here: Analyser, photo: PhotoRef | None, *, whole: bool = False) -> bool:
+    """Whether this machine sees a photo, or can read the whole of it."""
+    if photo is None:
+        return False
+    try:
+        path = here.path_of(photo)
+        return bool(sha256_of(path) if whole else read_photo(path, float("inf"), limit=1))
+    except ImageError:
+        return False

@@ -1,0 +1,33 @@
+"""The workers of a cluster, as a user sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A worker that has joined a cluster, or tried to.
+
+    Parameters
+    ----------
+    name : str
+        Of its machine, with its address.
+    processes : int
+        That look for faces.
+    photos : int
+        Analysed in this run.
+    images_per_second : float or None
+        From when it was taken in to its last photo; None before its first.
+    left : bool
+        Whether it is gone.
+    refused : str
+        Why it gets no photo; empty if it does.
+    """
+
+    name: str
+    processes: int = 0
+    photos: int = 0
+    images_per_second: float | None = None
+    left: bool = False
+    refused: str = ""

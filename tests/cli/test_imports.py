@@ -1,0 +1,87 @@
+"""What a command loads: no library that it has no use for, as that is most of the time of a short one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from synthetic_event import write_photo
+
+import facesort
+from facesort.cli import cli
+
+ANALYSIS = set(
+    "cv2 dlib imagehash insightface onnxruntime pebble pi_heif PIL pywt rawpy scipy simplejpeg skimage sklearn".split()
+)
+LAB = set(
+    "ipykernel IPython ipywidgets jsonschema matplotlib nbconvert nbformat papermill zmq".split()
+)
+OTHERS = set("asyncio boto3 fastapi multiprocessing pandas pyarrow tqdm unittest".split())
+DATA = set("duckdb filelock numpy psutil pydantic tomlkit".split())
+PARSERS = {"lark"}  # what `rfc3987_syntax` is made with
+
+
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sorted workspace."""
+    root = tmp_path_factory.mktemp("event")
+    write_photo(root / "source" / "a.jpg", [1])
+    write_photo(root / "ada.png", [1], variation=30)
+    hot = root / "hot"
+    for command in (
+        f"init -w {hot} --source {root}/source --output {root}/out --pack synthetic",
+        f"seed -w {hot} Ada {root}/ada.png",
+    ):
+        done = CliRunner().invoke(cli, command.split())
+        assert done.exit_code == 0, done.output
+    with ThreadPoolExecutor(1) as executor:
+        facesort.sort(hot, executor=executor)
+    return hot
+
+
+def loaded(command: str, hot: Path) -> set[str]:
+    """Names of all modules that the process of a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "facesort", *command.format(hot=hot).split()],
+        cwd=hot.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout
+    return set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "sort --help", "source --help"])
+def test_help_loads_only_what_reads_a_command_line(command: str, hot: Path) -> None:
+    assert loaded(command, hot) & (ANALYSIS | LAB | OTHERS | DATA | PARSERS) == set()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status -w {hot}",
+        "status --json -w {hot}",
+        "history -w {hot}",
+        "history --json -w {hot}",
+        "persons -w {hot}",
+        "persons --json -w {hot}",
+        "packs list -w {hot}",
+    ],
+)
+def test_what_only_looks_things_up_loads_nothing_that_computes_or_draws(
+    command: str, hot: Path
+) -> None:
+    assert loaded(command, hot) & (ANALYSIS | LAB | OTHERS | PARSERS) == set()
+
+
+def test_what_starts_a_notebook_analyses_nothing_itself(hot: Path) -> None:
+    modules = loaded("sort -w {hot}", hot)
+
+    assert {"jsonschema", "papermill"} <= modules
+    assert modules & (ANALYSIS | PARSERS) == set()
