@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from distributed import Security
+from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.comm.core import connect
 
 from facesort.engine.cluster.certificates import Role, read_certificates
@@ -65,9 +66,22 @@ async def why_unreachable(address: str, security: Security, role: Role) -> str:
     try:
         comm = await connect(address, timeout=_WAIT_S, **security.get_connection_args(str(role)))
     except (OSError, ValueError, MemoryError) as error:
-        return _in_words(error)
+        # Its last attempt may have run out of time where each one before it was refused.
+        return _in_words(await _what_refuses(address) or error)
     await comm.close()
     return ""
+
+
+async def _what_refuses(address: str) -> ConnectionRefusedError | None:
+    try:
+        host, port = parse_host_port(parse_address(address)[1])
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _WAIT_S)
+    except ConnectionRefusedError as error:
+        return error
+    except (OSError, ValueError):
+        return None
+    writer.close()
+    return None
 
 
 def _in_words(error: BaseException) -> str:
