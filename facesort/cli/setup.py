@@ -10,6 +10,7 @@ from facesort.cli.terminal import (
     ExplainingGroup,
     command,
     pack_places,
+    progress_of_files,
     say,
     say_next,
     say_next_notebook,
@@ -94,18 +95,31 @@ def packs_list(root: Path) -> None:
 @packs.command("fetch")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Accept the licence without asking.")
-def packs_fetch(name: str, yes: bool) -> None:
-    """Download the model pack NAME from InsightFace.
+@click.option(
+    "--from",
+    "origin",
+    metavar="DIR|URL",
+    help="Take the files from a folder, or from the address of one, instead of from their publishers; the same SHA-256 "
+    "are expected.",
+)
+def packs_fetch(name: str, yes: bool, origin: str | None) -> None:
+    """Download the model pack NAME from its publishers.
 
-    This is the only command that uses the network.
+    This is the only command of `packs` that uses the network; proxies are taken from HTTPS_PROXY. An interrupted
+    download goes on where it stopped.
     """
     from facesort.faces.packs.fetch import fetch_pack
     from facesort.faces.packs.known import INSIGHTFACE_LICENCE
+    from facesort.faces.packs.published import published
 
+    wanted = published(name)
     say(INSIGHTFACE_LICENCE)
     if not yes:
         click.confirm("Download it under these terms?", abort=True)
-    pack = fetch_pack(name, Path.home() / ".insightface")
+    with progress_of_files(wanted.size) as progress:
+        pack = fetch_pack(
+            wanted, Path.home() / ".insightface" / "models", origin=origin, progress=progress
+        )
     say(f"{pack.name} is in {pack.path}")
     for file, digest in pack.files:
         say(f"{digest}  {file}")

@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,25 @@ def cluster_address(text: str) -> str:
         return checked_address(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+@contextmanager
+def progress_of_files(size: int) -> Iterator[Callable[[str, int, int], None]]:
+    """Show on stderr how much of some files has arrived; only on a terminal.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of all of them.
+    """
+    here: dict[str, int] = {}
+    with click.progressbar(length=size, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def tell(name: str, bytes_here: int, _: int) -> None:
+            bar.update(bytes_here - here.get(name, 0))
+            here[name] = bytes_here
+
+        yield tell
 
 
 def pack_places(workspace: Path | None) -> list[Path]:

@@ -11,7 +11,6 @@ from foreign_things import patience
 
 from facesort.errors import PackError
 from facesort.faces.engines.load import load_engine
-from facesort.faces.packs.fetch import fetch_pack
 from facesort.faces.packs.find import find_packs, pack_roots, resolve_pack
 from facesort.faces.packs.onnx_graph import read_graph
 from facesort.faces.protocol import FaceEngine
@@ -208,54 +207,6 @@ def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
         load_engine(pack, threads=1)
 
 
-def copying(source: Path) -> object:
-    return lambda name, folder: shutil.copytree(source, folder / name) and None
-
-
-def test_a_fetched_pack_is_found_and_its_hashes_are_kept(tmp_path: Path) -> None:
-    write_pack(tmp_path / "zip")
-    pack = fetch_pack("buffalo_s", tmp_path / "root", download=copying(tmp_path / "zip"))
-    assert pack.path == tmp_path / "root" / "models" / "buffalo_s"
-    assert resolve_pack(None, [tmp_path / "root" / "models"]) == pack
-    assert [p.name for p in (tmp_path / "root" / "models").iterdir()] == ["buffalo_s"]
-    write_model(pack.path / "w_tiny.onnx", 1, side=112, tag="tampered")
-    with pytest.raises(PackError, match=r"w_tiny\.onnx has changed since it was fetched"):
-        resolve_pack("buffalo_s", [tmp_path / "root" / "models"])
-
-
-def test_an_existing_pack_is_not_downloaded_again(tmp_path: Path) -> None:
-    write_pack(tmp_path / "models" / "buffalo_s")
-
-    def download(name: str, folder: Path) -> None:
-        raise AssertionError("must not be called")
-
-    assert fetch_pack("buffalo_s", tmp_path, download=download).name == "buffalo_s"
-
-
-def test_a_published_file_with_other_content_is_refused(tmp_path: Path) -> None:
-    write_pack(tmp_path / "zip")
-    (tmp_path / "zip" / "w_tiny.onnx").rename(tmp_path / "zip" / "w600k_mbf.onnx")
-    with pytest.raises(PackError, match=r"w600k_mbf\.onnx of buffalo_s is not the file"):
-        fetch_pack("buffalo_s", tmp_path / "root", download=copying(tmp_path / "zip"))
-    assert list((tmp_path / "root" / "models").iterdir()) == []
-
-
-def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
-    def download(name: str, folder: Path) -> None:
-        (folder / name).mkdir()
-        raise RuntimeError("Failed downloading url")
-
-    with pytest.raises(PackError, match=r"buffalo_l could not be downloaded \(Failed"):
-        fetch_pack("buffalo_l", tmp_path, download=download)
-    assert list((tmp_path / "models").iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["", "facenet", "../buffalo_l"])
-def test_only_published_names_are_fetched(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PackError, match="to fetch; choose one of antelopev2, buffalo_l"):
-        fetch_pack(name, tmp_path)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
 @pytest.mark.parametrize("file", ["det_tiny.onnx", "a.onnx", "pack.json"])
 def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(tmp_path: Path, file: str) -> None:
@@ -264,17 +215,6 @@ def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(tmp_path: Path, file: st
     os.mkfifo(tmp_path / "tiny" / file)
     with patience(20), pytest.raises(PackError, match=file):
         resolve_pack(str(tmp_path / "tiny"), [])
-
-
-@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
-def test_a_pack_is_fetched_through_no_link(tmp_path: Path) -> None:
-    write_pack(tmp_path / "zip")
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "buffalo_s").symlink_to(tmp_path / "not there")
-    with pytest.raises(PackError):
-        fetch_pack("buffalo_s", tmp_path, download=copying(tmp_path / "zip"))
-    assert not (tmp_path / "not there").exists()
-    assert [path.name for path in (tmp_path / "models").iterdir()] == ["buffalo_s"]
 
 
 def varint(number: int) -> bytes:
