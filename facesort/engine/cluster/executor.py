@@ -9,7 +9,7 @@ import logging
 import pickle
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from facesort.engine.cluster.machine import (
 )
 from facesort.engine.cluster.members import Member
 from facesort.engine.cluster.reach import check_scheduler
-from facesort.engine.cluster.sent_files import SentFiles, files_of
+from facesort.engine.cluster.sent_files import Room, files_of, size_of
 from facesort.errors import ClusterError, ImageError, ResourceError
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ T = TypeVar("T")
 _LOOK_S = 0.5  # between two looks at who is there
 _PASS_S = 0.05  # before a machine takes a call again that it leaves to others
 _ONCE_MORE = (*WORKER_FAILURES, concurrent.futures.CancelledError)
+_MOST_SENT = 256_000_000  # bytes of photos on their way or being looked at; 10 Gbit/s need no more
 _MOST_DOUBTS = 3  # files that another machine saw, before a machine is not asked any more
 
 
@@ -90,6 +91,7 @@ class ClusterExecutor(concurrent.futures.Executor):
         self._open: set[Call] = set()
         self._machines: dict[tuple[str, str], Peer] = {}
         self._broken: BaseException | None = None
+        self._sent = Room(_MOST_SENT)
         self._client = _connected(address, certificates)
         self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
         self._watching = asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
@@ -208,7 +210,10 @@ class ClusterExecutor(concurrent.futures.Executor):
 
     async def _greet(self, machine: Peer) -> None:
         """Let a machine introduce itself; if it is as this one, let it take calls."""
-        asked = (introduce_machine, self._abroad(self._here), self._samples, self._sending)
+        asked = (
+            introduce_machine,
+            lambda: (self._abroad(self._here), self._samples, self._sending),
+        )
         try:
             try:
                 theirs, processes, machine.receives = await self._on(machine, *asked)
@@ -251,12 +256,18 @@ class ClusterExecutor(concurrent.futures.Executor):
 
     async def _make(self, machine: Peer, call: Call) -> None:
         """Make a call on a machine; it goes back to the queue if the machine cannot."""
-        args = (call.fn, self._abroad(call.analyser), call.args)
+
+        def arguments() -> tuple[Any, ...]:
+            files = files_of(call.analyser, call.args) if machine.receives else {}
+            return call.fn, self._abroad(call.analyser), call.args, files
+
         try:
-            files: SentFiles = {}
+            room: AbstractAsyncContextManager[None] = nullcontext()
             if machine.receives:
-                files = await asyncio.to_thread(files_of, call.analyser, call.args)
-            outcome: Outcome = await self._on(machine, carry_out, *args, files)
+                size = await asyncio.to_thread(size_of, call.analyser, call.args)
+                room = self._sent.for_(size)
+            async with room:
+                outcome: Outcome = await self._on(machine, carry_out, arguments)
             is_here = outcome.is_unseen and await asyncio.to_thread(
                 _is_readable, self._here, call.photo
             )
@@ -279,7 +290,8 @@ class ClusterExecutor(concurrent.futures.Executor):
             call.unseen_by[machine] = outcome
             self._calls.put_nowait(call)
             return None
-        machine.photos += isinstance(outcome.value, Analysis)
+        # What is known was only hashed: by itself, or before it is analysed.
+        machine.photos += isinstance(outcome.value, Analysis) and not outcome.value.known
         machine.latest = time.monotonic()
         self._settle(call, outcome)
         for other in call.unseen_by:
@@ -324,18 +336,26 @@ class ClusterExecutor(concurrent.futures.Executor):
         roots = dict.fromkeys(self._here.roots, Path())
         return replace(analyser, roots=roots, pack=replace(analyser.pack, path=None))
 
-    async def _on(self, machine: Peer, fn: Callable[..., Any], *args: Any) -> Any:
-        future = self._client.submit(
-            unpack_and_run,
-            pickle.dumps((fn, args)),
-            workers=[machine.address],
-            allow_other_workers=False,
-            pure=False,
-        )
+    async def _on(
+        self, machine: Peer, fn: Callable[..., Any], arguments: Callable[[], tuple[Any, ...]]
+    ) -> Any:
+        future = await asyncio.to_thread(self._handed_over, machine, fn, arguments)
         try:
             return await future
         finally:
             future.release()
+
+    def _handed_over(
+        self, machine: Peer, fn: Callable[..., Any], arguments: Callable[[], tuple[Any, ...]]
+    ) -> Any:
+        """Read, pack and hand over what a call needs, and keep nothing of it; in a thread, as it may be large."""
+        return self._client.submit(
+            unpack_and_run,
+            pickle.dumps((fn, arguments())),
+            workers=[machine.address],
+            allow_other_workers=False,
+            pure=False,
+        )
 
 
 def _unchecked(error: Exception) -> str:

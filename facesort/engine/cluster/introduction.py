@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.core.records import Detections, Embeddings, PhotoRef, Pixels
+from facesort.core.records import Embeddings, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, engine_of
 from facesort.engine.analysis.lost import WORKER_FAILURES
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.analysis.reading import read_parts
+from facesort.engine.cluster.drawing import claimed_faces, drawing
 from facesort.errors import ClusterError, ImageError
 from facesort.images import derive, encode_output, load_photo, perceptual_hash
 from facesort.version import __version__
@@ -52,6 +53,8 @@ class Introduction:
         Size and SHA-256 of each file that was asked for, of a long one of its start, or why it cannot be read.
     pixels : str
         Hash of what its libraries make of a drawn picture.
+    detections : str
+        Hash of the faces that its detector finds in it.
     embeddings : ndarray
         Of drawn crops.
     """
@@ -59,6 +62,7 @@ class Introduction:
     versions: tuple[tuple[str, str], ...]
     files: tuple[str, ...]
     pixels: str
+    detections: str
     embeddings: Embeddings
 
 
@@ -70,9 +74,9 @@ def introduce(analyser: Analyser, samples: Sequence[PhotoRef]) -> Introduction:
     PackError
         If the models cannot be loaded.
     """
-    pixels, embeddings = _made_of_drawing(analyser)
+    pixels, detections, embeddings = _made_of_drawing(analyser)
     files = tuple(_described(analyser, photo) for photo in samples)
-    return Introduction(tuple(_versions(analyser)), files, pixels, embeddings)
+    return Introduction(tuple(_versions(analyser)), files, pixels, detections, embeddings)
 
 
 def introduced_here(analyser: Analyser, samples: Sequence[PhotoRef]) -> Introduction:
@@ -110,6 +114,11 @@ def why_refused(ours: Introduction, theirs: Introduction, samples: Sequence[Phot
     if ours.pixels != theirs.pixels:
         return (
             "its libraries decode or encode a JPEG otherwise, although they say the same versions"
+        )
+    if ours.detections != theirs.detections:
+        return (
+            "its processor finds other faces in a drawing (another place or score), so that results would depend on "
+            "which machine did what: take machines whose processors have the same instructions"
         )
     apart = np.abs(ours.embeddings - theirs.embeddings).max()
     if apart > 0:
@@ -162,27 +171,20 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _made_of_drawing(analyser: Analyser) -> tuple[str, Embeddings]:
-    jpeg = encode_output(_drawing())
+def _made_of_drawing(analyser: Analyser) -> tuple[str, str, Embeddings]:
+    jpeg = encode_output(drawing())
     loaded = load_photo(jpeg, "drawing.jpg", max_megapixels=analyser.photos.max_megapixels)
     engine = engine_of(analyser)
     made = [jpeg, loaded.pixels.tobytes(), repr(perceptual_hash(loaded.image)).encode()]
     made += [derived.data for derived in derive(jpeg, analyser.variants)]
-    crops = engine.align(loaded.pixels, _claimed())
+    crops = engine.align(loaded.pixels, claimed_faces())
     made.append(crops.tobytes())
-    return hashlib.sha256(b"".join(made)).hexdigest(), engine.embed(crops)
+    found = [engine.detect(loaded.pixels, quick=quick) for quick in (False, True)]
+    detected = [
+        part.tobytes() for each in found for part in (each.boxes, each.landmarks, each.scores)
+    ]
+    return _hash(made), _hash(detected), engine.embed(crops)
 
 
-def _drawing() -> Pixels:
-    """A picture of 1000 x 800 px with edges, slopes and colours."""
-    y, x = np.mgrid[0:800, 0:1000]
-    channels = (x * 7 + y * 3, (x // 8) * (y // 8) * 31, (x * x + y * y) // 97)
-    return np.stack([channel % 256 for channel in channels], axis=-1).astype(np.uint8)
-
-
-def _claimed() -> Detections:
-    """Two faces where none are: what is embedded need not be one."""
-    corners = np.array([[100, 100], [500, 300]], np.float32)
-    boxes = np.concatenate([corners, corners + 240], axis=1)
-    points = np.array([[70, 90], [170, 85], [120, 140], [80, 190], [165, 185]], np.float32)
-    return Detections(boxes, corners[:, None] + points, np.full(2, 0.9, np.float32))
+def _hash(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -8,10 +8,11 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
+from tempfile import gettempdir
 from threading import Lock
 from typing import Any, cast
 
@@ -26,10 +27,11 @@ from facesort.engine.cluster.certificates import Role
 from facesort.engine.cluster.dask_settings import PAGES, as_facesort_needs_it
 from facesort.engine.cluster.introduction import Introduction, introduce
 from facesort.engine.cluster.reach import security_for, why_unreachable
-from facesort.engine.cluster.sent_files import SentFiles, unpacked
+from facesort.engine.cluster.sent_files import SentFiles, cannot_unpack, unpacked
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import ClusterError, FacesortError, ImageError
 from facesort.faces.protocol import ModelPack
+from facesort.files import scratch_folder, sweep_scratch
 from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
 
@@ -37,6 +39,7 @@ MORE_CALLS = 2
 """Calls that a machine has besides those in its processes, so that none of these waits for the network."""
 
 _PLUGIN = "facesort"
+_SENT = "facesort-sent-"
 _AGAIN_S = 1.0
 _UNSEEN = {Reason.MISSING, Reason.UNREADABLE}
 
@@ -83,7 +86,8 @@ class Machine(WorkerPlugin):
         self._lock = Lock()
         self._pool: LocalPool | None = None
         self._limits: PhotoSettings | None = None
-        self._roots: Sequence[RootFolder] = ()
+        self._roots: dict[str, RootFolder] = {}
+        self.scratch = Path()
 
     @property
     def receives(self) -> bool:
@@ -109,7 +113,6 @@ class Machine(WorkerPlugin):
             )
         if not self._sources:
             self._check_sending(analyser, sending)
-            self._roots = ()
             found: Introduction = self._submit(introduce, analyser, ((),), {})
             return found
         for name in analyser.roots:
@@ -119,7 +122,7 @@ class Machine(WorkerPlugin):
                 raise ClusterError(
                     f"its source {name} ({self._sources[name]}) is no folder: mount it, or give another one"
                 )
-        self._roots = [RootFolder.of(self._sources[name]) for name in analyser.roots]
+        self._roots |= {name: RootFolder.of(self._sources[name]) for name in analyser.roots}
         found = self._submit(introduce, analyser, (samples,), self._sources)
         return found
 
@@ -140,7 +143,9 @@ class Machine(WorkerPlugin):
     ) -> Outcome:
         """Make a call of the coordinator in one of the processes, with what this machine has, or was sent."""
         sent = (
-            unpacked(files, list(analyser.roots)) if self.receives else nullcontext(self._sources)
+            unpacked(files, list(analyser.roots), self.scratch)
+            if self.receives
+            else nullcontext(self._sources)
         )
         try:
             with sent as roots:
@@ -151,7 +156,7 @@ class Machine(WorkerPlugin):
             return Outcome(unable=str(error))
         except Exception as error:  # noqa: BLE001 - the coordinator's caller gets it
             outcome = Outcome(error=error)
-        for root in self._roots:
+        for root in (root for name, root in self._roots.items() if name in analyser.roots):
             if not root.is_there():
                 return Outcome(
                     unable=f"its folder {root.path} is gone: mount it, and start the worker again"
@@ -235,14 +240,19 @@ def run_worker(
     Raises
     ------
     ClusterError
-        If the certificates cannot be used.
+        If the certificates cannot be used, or there is no room for photos that are sent.
     """
     security = security_for(address, certificates, Role.WORKER)
-    try:
+    sweep_scratch(_SENT)
+    with ExitStack() as stack:
+        if machine.receives:
+            try:
+                machine.scratch = stack.enter_context(scratch_folder(_SENT))
+            except OSError as error:
+                raise cannot_unpack(Path(gettempdir()), error) from error
+        stack.callback(machine.close)
         with as_facesort_needs_it():
             asyncio.run(_lend(address, machine, security, told))
-    finally:
-        machine.close()
 
 
 def _listens_at(address: str) -> str | None:

@@ -30,8 +30,11 @@ def security_for(address: str, certificates: Path | None, role: Role) -> Securit
     """
     if not address.startswith("tls:"):
         if certificates is not None:
+            given = "--certificates"
+            if role is Role.CLIENT:
+                given += ", or `run.cluster_certificates` in facesort.toml"
             raise ClusterError(
-                f"{address} uses no certificates: leave them out, or write tls:// as `facesort cluster start` does"
+                f"{address} uses no certificates: leave out {given}; or write tls:// as `facesort cluster start` does"
             )
         return Security()
     if certificates is None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from facesort.core.records import PhotoRef
-from facesort.engine.analysis.analyse import Analyser, Task, analyse_file
+from facesort.core.records import Analysis, PhotoRef
+from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file
 from facesort.engine.cluster import executor as module, machine, sent_files
 from facesort.engine.cluster.calls import Call, Peer
 from facesort.engine.cluster.executor import ClusterExecutor
 from facesort.engine.cluster.machine import Outcome
+from facesort.engine.cluster.sent_files import Room
 from facesort.engine.sources.monitor import SourceMonitor
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import ClusterError, ImageError
@@ -32,19 +35,20 @@ class Books(ClusterExecutor):
         self._here = Analyser({"card-1": source}, synthetic_pack(), PhotoSettings())
         self._calls, self._open, self._machines = asyncio.PriorityQueue(), set(), {}
         self._broken, self._changed, self._answer = None, lambda: None, answer
+        self._sent = Room(10_000)
 
-    async def _on(self, machine: Peer, fn: Callable[..., Any], *args: Any) -> Any:
+    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
         return self._answer()
 
-    def join(self, name: str) -> Peer:
-        peer = Peer(f"tcp://{name}:1", name, processes=1)
+    def join(self, name: str, *, receives: bool = False) -> Peer:
+        peer = Peer(f"tcp://{name}:1", name, processes=1, receives=receives)
         self._machines[peer.address, name] = peer
         peer.tasks.append(asyncio.create_task(self._serve(peer)))
         return peer
 
-    def enter(self, name: str) -> Call:
+    def enter(self, name: str, number: int = 0, fn: Callable[..., Any] = analyse_file) -> Call:
         task = Task(PhotoRef(1, name, source="card-1"))
-        call = Call(0, analyse_file, self._here, (task,))
+        call = Call(number, fn, self._here, (task,))
         self._enter(call)
         return call
 
@@ -131,14 +135,14 @@ def test_without_certificates_a_worker_is_for_this_machine_only(
     assert machine._listens_at(address) == host
 
 
-def test_a_full_disk_is_its_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_its_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sent_files, "_unpack", full)
     with (
         pytest.raises(ClusterError, match="cannot be written"),
-        sent_files.unpacked({("card-1", "a.jpg"): b"photo"}, ["card-1"]),
+        sent_files.unpacked({("card-1", "a.jpg"): b"photo"}, ["card-1"], tmp_path),
     ):
         raise AssertionError
 
@@ -148,3 +152,82 @@ def test_a_source_is_known_by_what_it_has(tmp_path: Path) -> None:
     of = [(["a.mp4", "b.jpg"], ["c.jpg"]), (["a.mp4"], ["c.jpg"]), (["a.mp4"], []), ([], ["d.mp4"])]
     known = [list(SourceMonitor("card-1", root, *files).samples()) for files in (*of, ([], []))]
     assert known == [["b.jpg"], ["c.jpg"], ["a.mp4"], ["d.mp4"], []]
+
+
+class Scales(Books):
+    """Machines that are sent photos and take a moment for each; how many bytes they have is weighed."""
+
+    held = most = 0
+
+    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
+        *_, files = arguments()
+        size = sum(map(len, files.values()))
+        self.held += size
+        self.most = max(self.most, self.held)
+        await asyncio.sleep(0.02)
+        self.held -= size
+        return Outcome(7)
+
+
+def test_only_so_much_is_on_its_way_at_a_time_also_where_one_photo_is_larger(
+    tmp_path: Path,
+) -> None:
+    sizes = [4000, 3000, 9000, 25_000, 1, 4000, 5000, 2000]
+    for number, size in enumerate(sizes):
+        (tmp_path / f"{number}.arw").write_bytes(bytes(size))
+
+    async def run() -> None:
+        books = Scales(tmp_path, unseen)
+        calls = [books.enter(f"{number}.arw", number) for number in range(len(sizes))]
+        for name in "abcdefgh":
+            books.join(name, receives=True)
+        for call in calls:
+            assert await asyncio.wrap_future(call.future) == 7
+        assert books.most == 25_000
+        (tmp_path / "3.arw").write_bytes(b"small")
+        books.most = 0
+        for call in [books.enter(f"{number}.arw", number) for number in range(len(sizes))]:
+            assert await asyncio.wrap_future(call.future) == 7
+        assert 9000 <= books.most <= 10_000
+
+    seconds(run)
+
+
+def test_what_is_sent_is_read_and_packed_beside_the_event_loop(tmp_path: Path) -> None:
+    threads = []
+
+    class Packed:
+        def __reduce__(self) -> tuple[Any, ...]:
+            threads.append(threading.current_thread())
+            return str, ()
+
+    async def answer() -> int:
+        return 7
+
+    class Handed:
+        release = staticmethod(lambda: None)
+
+        def __await__(self) -> Any:
+            return answer().__await__()
+
+    async def run() -> None:
+        books = Books(tmp_path, unseen)
+        books._client = SimpleNamespace(submit=lambda *_, **__: Handed())
+        peer = Peer("tcp://a:1", "a")
+        assert await ClusterExecutor._on(books, peer, print, lambda: (Packed(),)) == 7
+
+    seconds(run)
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+def test_a_photo_that_is_hashed_before_it_is_analysed_counts_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        books = Books(tmp_path, lambda: Outcome(Analysis(1, "00", known=True)))
+        peer = books.join("a")
+        await asyncio.wrap_future(books.enter("a.jpg", 0, hash_file).future)
+        books._answer = lambda: Outcome(Analysis(1, "00"))
+        await asyncio.wrap_future(books.enter("a.jpg", 1).future)
+        assert peer.photos == 1
+
+    seconds(run)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from clusters import cluster
+from clusters import cluster, kill
 from synthetic_event import make_event
 from torture.campaign import Ledger
 from torture.event import Calm, copy_of
@@ -15,7 +14,7 @@ from torture.event import Calm, copy_of
 from facesort.core.records import PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Partner, Task
 from facesort.engine.cluster.executor import ClusterExecutor
-from facesort.engine.cluster.sent_files import files_of, unpacked
+from facesort.engine.cluster.sent_files import files_of, size_of, unpacked
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import open_with_pack
@@ -32,18 +31,32 @@ def make_odd_event(root: Path, photos: int) -> None:
     (root / "card-0" / "large.JPG").write_bytes(bytes(300_000))
 
 
-def test_a_machine_without_the_source_finds_the_same(tmp_path: Path) -> None:
+def test_a_machine_without_the_source_finds_the_same_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     calm = Calm.of(tmp_path / "calm", 30, make_odd_event, max_file_mb=0.2)
     with cluster(tmp_path, calm.prepared / "source") as machines:
-        machines.add(blind=True)
+        worker = machines.add(blind=True)
         root = copy_of(
             calm.prepared, tmp_path, run=RunSettings(cluster=machines.address, send_files=True)
         )
         run_sort(*open_with_pack(root))
-        [worker] = (read_progress(root / "state") or {})["workers"]
-        assert worker["photos"] >= 30
+        done = read_progress(root / "state") or {}
+        [member] = done["workers"]
+        analysed = done["photos"]["total"] - done["photos"]["duplicate"]
+        assert member["photos"] == analysed >= 30
         calm.check(root, Ledger())
-    assert not list(Path(tempfile.gettempdir()).glob("facesort-sent-*"))
+        [folder] = temporary.glob("facesort-sent-*")
+        assert [path.name for path in folder.iterdir()] == ["in-use.lock"]
+        (folder / "photo.jpg").write_bytes(b"it was killed while it looked at this")
+        kill(worker.pid)
+        again = machines.add(blind=True)
+        assert again.stdout is not None
+        assert again.stdout.readline().startswith("joined ")
+        assert not folder.exists()
 
 
 def test_nothing_is_sent_that_was_not_asked_for(tmp_path: Path) -> None:
@@ -69,7 +82,9 @@ def test_a_call_takes_along_what_it_reads(tmp_path: Path) -> None:
 
     names = {name: content for (_, name), content in files.items()}
     assert names == {"a.jpg": bytes(3), "b.jpg": 2_000_001, "c.jpg": 0}
-    with unpacked(files, ["card-1"]) as roots:
+    assert size_of(analyser, (task,)) == 3
+    with unpacked(files, ["card-1"], tmp_path) as roots:
+        assert not files  # what is on the disk need not be in memory too
         sizes = {path.name: path.stat().st_size for path in roots["card-1"].iterdir()}
         assert sizes == {"a.jpg": 3, "b.jpg": 2_000_001, "c.jpg": 0}
     assert not roots["card-1"].exists()
