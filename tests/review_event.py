@@ -25,7 +25,7 @@ from facesort.engine.job.decide import (
 )
 from facesort.engine.job.rematch import Rematch, find_changes
 from facesort.engine.rules import Rules, rules_of
-from facesort.faces.protocol import ModelPack
+from facesort.faces.packs.files import synthetic_pack
 from facesort.settings import Settings
 from facesort.store import Store
 from facesort.store.gallery import people
@@ -38,7 +38,7 @@ from facesort.store.queries.journal import Action, history
 from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
 
-PACK = ModelPack("drawn", "synthetic", None, "pack-1", (), 0.8, 1.0, True, "free")
+PACK = replace(synthetic_pack(), name="drawn", pack_id="pack-1")
 DIM = 8
 _FOLDER = tempfile.TemporaryDirectory(
     prefix="facesort-in-memory-"

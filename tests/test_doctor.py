@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,9 +12,10 @@ import pytest
 
 from facesort.doctor import Finding, State, examine
 from facesort.errors import PackError
+from facesort.faces.packs.files import synthetic_pack
 from facesort.faces.protocol import ModelPack
 
-PACK = ModelPack("tiny", "synthetic", None, "0" * 64, (), 0.8, 1.0, True, "free to use")
+PACK = replace(synthetic_pack(), name="tiny")
 
 
 def loading(**broken: Exception):
@@ -216,7 +218,7 @@ def test_packs_are_searched_where_asked(tmp_path: Path) -> None:
 
     assert asked == [[Path("packs")]]
     assert [each.state for each in found] == [State.OK, State.OK]
-    assert all("tiny" in each.detail and "free to use" in each.detail for each in found)
+    assert all("tiny" in each.detail and "also for paid work" in each.detail for each in found)
 
 
 def test_no_pack_says_where_it_looked_and_what_to_do(tmp_path: Path) -> None:

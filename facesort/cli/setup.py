@@ -109,11 +109,11 @@ def packs_fetch(name: str, yes: bool, origin: str | None) -> None:
     download goes on where it stopped.
     """
     from facesort.faces.packs.fetch import fetch_pack
-    from facesort.faces.packs.known import INSIGHTFACE_LICENCE
+    from facesort.faces.packs.known import INSIGHTFACE
     from facesort.faces.packs.published import published
 
     wanted = published(name)
-    say(INSIGHTFACE_LICENCE)
+    say(f"Licence of the weights: {INSIGHTFACE}.")
     if not yes:
         click.confirm("Download it under these terms?", abort=True)
     with progress_of_files(wanted.size) as progress:

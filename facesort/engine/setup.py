@@ -45,7 +45,7 @@ def set_up(
     values = {
         "sources": sources if isinstance(sources, Mapping) else numbered(sources),
         "output": output,
-        "pack": str(chosen.path) if chosen.kind == "insightface" else chosen.name,
+        "pack": str(chosen.path) if chosen.is_folder else chosen.name,
     }
     settings = parse_settings(values, "the new workspace")
     return create_workspace(root, settings), chosen

@@ -163,6 +163,7 @@ def test_one_person_is_nearer_than_another(engine: FaceEngine, assets: Path) -> 
 
 
 def test_a_pack_of_an_unknown_kind_is_refused() -> None:
-    pack = replace(resolve_pack("synthetic", []), kind="telepathy")
-    with pytest.raises(PackError, match="unknown kind 'telepathy'"):
+    pack = resolve_pack("synthetic", [])
+    pack = replace(pack, recogniser=replace(pack.recogniser, kind="telepathy"))
+    with pytest.raises(PackError, match=r"unknown kind \(synthetic and telepathy\)"):
         load_engine(pack, threads=1)

@@ -8,12 +8,19 @@ import onnx
 from onnx import TensorProto, helper
 
 
-def write_model(path: Path, outputs: int, *, side: int | str = "side", tag: str = "") -> None:
-    """An identity graph with one (1, 3, side, side) input and some outputs."""
+def write_model(
+    path: Path,
+    outputs: int,
+    *,
+    side: int | str = "side",
+    length: int | str = "length",
+    tag: str = "",
+) -> None:
+    """An identity graph with one (1, 3, side, side) input and some outputs, which claim another length."""
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, side, side])
     names = [f"out{n}" for n in range(outputs)]
     results = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, side, side]) for n in names
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, side, length]) for n in names
     ]
     nodes = [helper.make_node("Identity", ["image"], [name]) for name in names]
     weights = [helper.make_tensor("unused", TensorProto.FLOAT, [3], [1.0, 2.0, 3.0])]

@@ -29,13 +29,8 @@ _LIBRARIES = (
     *(("numpy",), ("opencv-python", "opencv-python-headless"), ("simplejpeg",), ("pillow",)),
     *(("rawpy",), ("pi-heif-decoder",), ("av",), ("imagehash",), ("scipy",)),
 )
-_ENGINES = {
-    "insightface": (
-        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
-        ("insightface",),
-    ),
-    "dlib": (("dlib-bin", "dlib"),),
-}
+_ONNX = (("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"), ("insightface",))
+_DLIB = (("dlib-bin", "dlib"),)
 _NONE = "none"
 _PARTS = 16  # that are read of a file, of 4 MB each: clips are too long to be read whole
 _OWN_CHECK_S = 600.0  # a busy machine, with its models on a cold disk
@@ -147,7 +142,11 @@ def _versions(analyser: Analyser) -> Iterator[tuple[str, str]]:
         "Python",
         ".".join(platform.python_version_tuple()[:2]),
     )  # what is pickled by one is read by the other
-    engines = _ENGINES.get(analyser.pack.kind, ())
+    kinds = {analyser.pack.detector.kind, analyser.pack.recogniser.kind}
+    engines = (
+        *(_ONNX if kinds - {"dlib", "synthetic"} else ()),
+        *(_DLIB if "dlib" in kinds else ()),
+    )
     runs_it = ((analyser.backend,),) if analyser.backend == "openvino" else ()
     for names in (*_LIBRARIES, *engines, *runs_it):
         yield names[0], next(filter(None, map(_version, names)), _NONE)

@@ -180,7 +180,7 @@ class Machine(WorkerPlugin):
         own = replace(
             analyser,
             roots={name: roots[name] for name in analyser.roots if name in roots},
-            pack=replace(analyser.pack, path=self._pack.path, files=self._pack.files),
+            pack=analyser.pack.lying_as(self._pack),
         )
         with self._lock:
             if self._pool is None or self._limits != analyser.photos:

@@ -83,7 +83,7 @@ def choose_backend(
     PackError
         If the requested backend cannot run this pack, or an accelerator's embeddings differ.
     """
-    if pack.kind != "insightface":
+    if not pack.recogniser.runs_in_onnx:
         if wanted not in {"auto", "onnxruntime"}:
             raise PackError(
                 f"model pack {pack.name} has no ONNX files for {wanted} to run: set run.backend to auto"
@@ -133,8 +133,8 @@ def _faster(pack: ModelPack, threads: int, load: Load) -> Backend:
 
 def describe_backend(pack: ModelPack, backend: Backend) -> str:
     """Describe the backend for users: libraries, versions and, where known, precision."""
-    if pack.kind != "insightface":
-        return f"the {pack.kind} engine (CPU)"
+    if not pack.recogniser.runs_in_onnx:
+        return f"the {pack.recogniser.kind} engine (CPU)"
     # Imported here: other packs do not need it.
     import onnxruntime
 

@@ -39,8 +39,8 @@ class DlibEngine:
     """
 
     def __init__(self, pack: ModelPack) -> None:
-        if pack.path is None or len(pack.files) != 2:
-            raise ValueError(f"{pack.name} is not a dlib pack: it needs a folder and two files")
+        if pack.path is None:
+            raise ValueError(f"{pack.name} is not a dlib pack: it needs a folder")
         predictor, descriptor = (str(pack.path / name) for name, _ in pack.files)
         self.pack = pack
         self._detector = dlib.get_frontal_face_detector()

@@ -12,20 +12,21 @@ from facesort.settings import Backend
 
 def _load(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
     # Imported here: the libraries take up to a second to import and are not all installed everywhere.
-    if pack.kind == "insightface":
+    kinds = (pack.detector.kind, pack.recogniser.kind)
+    if kinds == ("scrfd", "arcface") and pack.recogniser.mean is None:
         from facesort.faces.engines.insightface_engine import InsightFaceEngine
 
         return InsightFaceEngine(pack, threads=threads, backend=backend)
-    if pack.kind == "dlib":
+    if kinds == ("dlib", "dlib"):
         from facesort.faces.engines.dlib_engine import DlibEngine
 
         return DlibEngine(pack)
-    if pack.kind == "synthetic":
+    if kinds == ("synthetic", "synthetic"):
         from facesort.faces.engines.synthetic import SyntheticEngine
 
         return SyntheticEngine(pack)
     raise PackError(
-        f"model pack {pack.name} is of unknown kind {pack.kind!r}: upgrade facesort, or use another pack"
+        f"model pack {pack.name} is of unknown kind ({' and '.join(kinds)}): upgrade facesort, or use another pack"
     )
 
 

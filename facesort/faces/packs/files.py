@@ -11,14 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from facesort.errors import PackError, because
-from facesort.faces.packs.known import (
-    UNCALIBRATED,
-    Recommendation,
-    licence_of,
-    recommended_thresholds,
-)
-from facesort.faces.packs.onnx_graph import read_graph
-from facesort.faces.protocol import ModelPack
+from facesort.faces.packs.description import DESCRIPTION, read_description
+from facesort.faces.packs.known import FREE, UNKNOWN, licence_of, recommended_thresholds
+from facesort.faces.packs.onnx_graph import LARGEST_MODEL, read_graph
+from facesort.faces.protocol import Detector, Licence, ModelPack, Recogniser
 from facesort.files import file_sha256, kind_of, open_regular
 
 MANIFEST = "pack.json"
@@ -27,19 +23,32 @@ MANIFEST = "pack.json"
 _MANIFEST_LIMIT = 1 << 20
 _MOST_MODELS = 100
 # Increment a version when the same files start to give different embeddings.
-_PREPROCESSING = {"insightface": 3, "dlib": 2, "synthetic": 2}
+_DESCRIBED = 1
+_FORMER_NAMES = {
+    ("scrfd", "arcface"): ("insightface", 3),
+    ("dlib", "dlib"): ("dlib", 2),
+    ("synthetic", "synthetic"): ("synthetic", 2),
+}
 _DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 
 
 def read_pack(folder: Path) -> ModelPack:
-    """Read an InsightFace folder; its first detector and first recogniser by name are used.
+    """Read a folder as its ``pack.toml`` describes it; without one, as InsightFace's.
 
     Raises
     ------
     PackError
-        If one of the two is missing, a file is not ONNX, or a hash is not the one in ``pack.json``.
+        If the folder is not as described; without a description, if a detector or a recogniser is missing, a file is
+        not ONNX, or a hash is not the one in ``pack.json``.
     """
     folder = folder.absolute()  # workers may have another working directory
+    if kind_of(folder / DESCRIPTION) is not None:
+        return _described(folder)
+    return _insightface(folder)
+
+
+def _insightface(folder: Path) -> ModelPack:
+    """Read an InsightFace folder; its first detector and first recogniser by name are used."""
     detector = recogniser = None
     models = sorted(islice(folder.glob("*.onnx"), _MOST_MODELS + 1))
     if len(models) > _MOST_MODELS:
@@ -58,12 +67,83 @@ def read_pack(folder: Path) -> ModelPack:
         )
         raise PackError(
             f"{folder} has no {lacks} among its .onnx files; a model pack needs both: an SCRFD detector "
-            f"with landmarks and an ArcFace recogniser"
+            f"with landmarks and an ArcFace recogniser, or a {DESCRIPTION} that says what is there"
         )
     files = tuple((path.name, model_sha256(path)) for path in (detector, recogniser))
     _check_manifest(folder, files)
-    hashes = [sha256 for _, sha256 in files]
-    return _pack("insightface", folder, files, recommended_thresholds(hashes[1:]))
+    (found, found_sha256), (told, told_sha256) = files
+    return _pack(
+        "insightface",
+        folder,
+        Detector("scrfd", found, found_sha256, licence_of(found_sha256)),
+        Recogniser("arcface", told, told_sha256, licence_of(told_sha256)),
+    )
+
+
+def _described(folder: Path) -> ModelPack:
+    """Read a folder with a ``pack.toml``; what facesort knows of a file goes before what is said of it."""
+    said = read_description(folder / DESCRIPTION)
+    found, told = said.detector, said.recogniser
+    for half in (found, told):
+        _check_file(folder / half.file, half.sha256)
+    if found.kind != "dlib":
+        graph = read_graph(folder / found.file)
+        if not (graph.is_yunet if found.kind == "yunet" else graph.is_detector):
+            raise PackError(f"{folder / found.file} is no {found.kind} detector with landmarks")
+    if told.kind != "dlib":
+        graph = read_graph(folder / told.file)
+        if not graph.is_recogniser or graph.inputs[0][2] != told.side:
+            raise PackError(
+                f"{folder / told.file} does not take one picture of {told.side} x {told.side} px"
+            )
+        if graph.lengths[0] not in (0, told.dim):
+            raise PackError(
+                f"{folder / told.file} gives {graph.lengths[0]} numbers per face, not {told.dim} as {DESCRIPTION} says"
+            )
+    plain = told.kind == "sface"
+    pack = _pack(
+        "described",
+        folder,
+        Detector(found.kind, found.file, found.sha256, _licence(found.sha256, found.stated)),
+        Recogniser(
+            told.kind,
+            told.file,
+            told.sha256,
+            _licence(told.sha256, told.stated),
+            colour=told.colour,
+            mean=0.0 if plain else told.mean,
+            scale=1.0 if plain else told.scale,
+            dim=told.dim,
+        ),
+    )
+    if (given := said.thresholds) is None:
+        return pack
+    return replace(
+        pack,
+        strict=given.strict,
+        loose=given.loose,
+        calibrated=True,
+        widest_loose=given.widest_loose,
+        measured_on=given.measured_on,
+    )
+
+
+def _licence(sha256: str, stated: Licence) -> Licence:
+    known = licence_of(sha256)
+    return stated if known is UNKNOWN else known
+
+
+def _check_file(path: Path, sha256: str) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise PackError(f"{path} of a model pack cannot be read {because(error)}") from error
+    if size > LARGEST_MODEL:  # it would be read for ever
+        raise PackError(f"{path} is larger than a model can be")
+    if model_sha256(path) != sha256:
+        raise PackError(
+            f"{path} is not the file that {DESCRIPTION} beside it describes: get the pack again, or describe this file"
+        )
 
 
 def dlib_pack() -> ModelPack | None:
@@ -77,13 +157,25 @@ def dlib_pack() -> ModelPack | None:
     folder = Path(models.origin).parent / "models"
     if not all((folder / name).is_file() for name in _DLIB_FILES):
         return None
-    files = tuple((name, model_sha256(folder / name)) for name in _DLIB_FILES)
-    return _pack("dlib", folder, files, recommended_thresholds([sha256 for _, sha256 in files]))
+    (points, points_sha256), (resnet, resnet_sha256) = (
+        (name, model_sha256(folder / name)) for name in _DLIB_FILES
+    )
+    return _pack(
+        "dlib",
+        folder,
+        Detector("dlib", points, points_sha256, licence_of(points_sha256)),
+        Recogniser("dlib", resnet, resnet_sha256, licence_of(resnet_sha256)),
+    )
 
 
 def synthetic_pack() -> ModelPack:
     """Describe the synthetic pack, which needs no files."""
-    return _pack("synthetic", None, (), replace(UNCALIBRATED, calibrated=True))
+    return _pack(
+        "synthetic",
+        None,
+        Detector("synthetic", None, None, FREE),
+        Recogniser("synthetic", None, None, FREE),
+    )
 
 
 def model_sha256(path: Path) -> str:
@@ -121,31 +213,43 @@ def _check_manifest(folder: Path, files: Sequence[tuple[str, str]]) -> None:
 
 def is_former(pack: ModelPack, pack_id: str) -> bool:
     """Whether an id is of the same files as an older facesort prepared pictures for them."""
-    hashes = [sha256 for _, sha256 in pack.files]
-    earlier = range(1, _PREPROCESSING[pack.kind])
-    return pack_id in {_identity(hashes, pack.kind, version) for version in earlier}
+    scheme, version = _scheme(pack.detector, pack.recogniser)
+    earlier = range(1, version)
+    return pack_id in {_identity(pack.files, f"{scheme}-{former}") for former in earlier}
 
 
-def _identity(hashes: Sequence[str], kind: str, version: int) -> str:
-    return hashlib.sha256("\n".join([*sorted(hashes), f"{kind}-{version}"]).encode()).hexdigest()
+def _scheme(detector: Detector, recogniser: Recogniser) -> tuple[str, int]:
+    """How pictures are prepared, as far as embeddings depend on it, and the version of the code that does it.
+
+    Packs that were there before ``pack.toml`` have the names that they had then, described or not: what was embedded
+    stays comparable.
+    """
+    kinds = (detector.kind, recogniser.kind)
+    prepared = (recogniser.colour, recogniser.mean, recogniser.scale)
+    if kinds in _FORMER_NAMES and prepared == ("RGB", None, None):
+        return _FORMER_NAMES[kinds]
+    return f"described {kinds} {prepared}", _DESCRIBED
 
 
-def _pack(
-    kind: str, path: Path | None, files: tuple[tuple[str, str], ...], thresholds: Recommendation
-) -> ModelPack:
-    hashes = [sha256 for _, sha256 in files]
-    name = path.name if kind == "insightface" and path is not None else kind
-    return ModelPack(
-        name=name,
+def _identity(files: Sequence[tuple[str, str]], scheme: str) -> str:
+    hashes = sorted(sha256 for _, sha256 in files)
+    return hashlib.sha256("\n".join([*hashes, scheme]).encode()).hexdigest()
+
+
+def _pack(kind: str, path: Path | None, detector: Detector, recogniser: Recogniser) -> ModelPack:
+    known = recommended_thresholds(recogniser.sha256 or "")
+    scheme, version = _scheme(detector, recogniser)
+    pack = ModelPack(
+        name=kind if path is None or kind == "dlib" else path.name,
         kind=kind,
         path=path,
-        pack_id=_identity(hashes, kind, _PREPROCESSING[kind]),
-        files=files,
-        strict=thresholds.strict,
-        loose=thresholds.loose,
-        calibrated=thresholds.calibrated,
-        widest_loose=thresholds.widest_loose,
-        licence="Drawn by facesort itself; free."
-        if kind == "synthetic"
-        else licence_of(name, hashes),
+        pack_id="",
+        detector=detector,
+        recogniser=recogniser,
+        strict=known.strict,
+        loose=known.loose,
+        calibrated=known.calibrated or kind == "synthetic",
+        widest_loose=known.widest_loose,
+        measured_on=known.measured_on,
     )
+    return replace(pack, pack_id=_identity(pack.files, f"{scheme}-{version}"))

@@ -1,8 +1,8 @@
 """Find installed model packs, and resolve a name or folder to one.
 
-A pack of kind ``insightface`` is a folder with a detector and a recogniser as ``*.onnx``; its other models (landmarks,
-age) are not used.  ``dlib`` consists of the installed packages dlib and face_recognition_models; ``synthetic`` needs
-no files.
+A pack of kind ``described`` is a folder with a ``pack.toml``.  One of kind ``insightface`` is a folder with a detector
+and a recogniser as ``*.onnx``; its other models (landmarks, age) are not used.  ``dlib`` consists of the installed
+packages dlib and face_recognition_models; ``synthetic`` needs no files.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from facesort.errors import PackError
+from facesort.faces.packs.description import DESCRIPTION
 from facesort.faces.packs.files import dlib_pack, read_pack, synthetic_pack
 from facesort.faces.protocol import ModelPack
+from facesort.files import kind_of
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +113,16 @@ def _folders(roots: Sequence[Path]) -> dict[str, Path]:
     for root in roots:
         for folder in _subfolders(root):
             nested = (folder, folder / folder.name)
-            holding = next((path for path in nested if next(path.glob("*.onnx"), None)), None)
+            holding = next((path for path in nested if _may_be_pack(path)), None)
             if holding is not None:
                 found.setdefault(folder.name, holding)
     return found
+
+
+def _may_be_pack(folder: Path) -> bool:
+    return (
+        kind_of(folder / DESCRIPTION) is not None or next(folder.glob("*.onnx"), None) is not None
+    )
 
 
 def _subfolders(root: Path) -> Iterator[Path]:

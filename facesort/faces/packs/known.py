@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from facesort.faces.protocol import Licence
+
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
@@ -15,6 +17,7 @@ class Recommendation:
     loose: float
     calibrated: bool = True
     widest_loose: float | None = None
+    measured_on: str = ""
 
 
 UNCALIBRATED = Recommendation(0.80, 1.00, calibrated=False)
@@ -25,10 +28,13 @@ FETCHABLE = ("antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc")
 
 _DET_10G = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
 _DET_500M = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
+_SCRFD_2500M = "bc24bb349491481c3ca793cf89306723162c280cb284c5a5e49df3760bf5c2ce"
+_YUNET_2026 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
 _W600K_R50 = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
 _W600K_MBF = "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"
 _W600K_MBF_INT8 = "7caa7fb0ad6c37b33e6c59f6411084b487aaabd596bba645d2cce391a5871120"
 _MOBILEFACENET_128 = "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507"
+_DLIB_POINTS = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
 _DLIB_RESNET = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
 # By recogniser.  Measured on LFW: 150 persons with one reference each, about 1,330 faces of others, 20 draws.
@@ -61,26 +67,45 @@ _EXPECTED: Mapping[str, str] = MappingProxyType(
     }
 )
 
-INSIGHTFACE_LICENCE = "InsightFace's weights are for non-commercial research only."
+_ZOO = "https://github.com/opencv/opencv_zoo/tree/main/models"
+_INSIGHTFACE_SAYS = "https://github.com/deepinsight/insightface#license"
+
+INSIGHTFACE = Licence("InsightFace's, for non-commercial research only", False, _INSIGHTFACE_SAYS)
 """For everything in `FETCHABLE`."""
 
-_UNKNOWN_LICENCE = "The licence of these weights is unknown to facesort: ask where you got them."
-_DLIB_LICENCE = "dlib's weights are in the public domain (CC0)."
+UNKNOWN = Licence("unknown")
+"""For files that nobody describes and facesort does not know."""
+
+FREE = Licence("drawn by facesort itself", True)
+
+_DLIB = Licence("public domain (CC0)", True, "https://github.com/davisking/dlib-models")
+_YUNET = Licence("MIT", True, f"{_ZOO}/face_detection_yunet", "WIDER FACE")
+_FOAMLIU = Licence("Apache-2.0", True, "https://github.com/foamliu/MobileFaceNet")
+
+_LICENCES: Mapping[str, Licence] = MappingProxyType(
+    {
+        _DET_10G: INSIGHTFACE,
+        _DET_500M: INSIGHTFACE,
+        _SCRFD_2500M: INSIGHTFACE,
+        _W600K_R50: INSIGHTFACE,
+        _W600K_MBF: INSIGHTFACE,
+        _W600K_MBF_INT8: INSIGHTFACE,
+        _MOBILEFACENET_128: _FOAMLIU,
+        _YUNET_2026: _YUNET,
+        _DLIB_POINTS: _DLIB,
+        _DLIB_RESNET: _DLIB,
+    }
+)
 
 
-def recommended_thresholds(hashes: Sequence[str]) -> Recommendation:
-    """Thresholds for the recogniser among files with these SHA-256."""
-    return next((_THRESHOLDS[h] for h in hashes if h in _THRESHOLDS), UNCALIBRATED)
+def recommended_thresholds(sha256: str) -> Recommendation:
+    """Thresholds for a recogniser."""
+    return _THRESHOLDS.get(sha256, UNCALIBRATED)
 
 
-def licence_of(name: str, hashes: Sequence[str]) -> str:
-    """One sentence on what files with these SHA-256 may be used for.
-
-    The most restricted file decides: a free recogniser beside InsightFace's detector is not free.
-    """
-    if name in FETCHABLE or set(hashes) & (set(_EXPECTED.values()) | {_W600K_MBF_INT8}):
-        return INSIGHTFACE_LICENCE
-    return _DLIB_LICENCE if _DLIB_RESNET in hashes else _UNKNOWN_LICENCE
+def licence_of(sha256: str) -> Licence:
+    """What a file may be used for."""
+    return _LICENCES.get(sha256, UNKNOWN)
 
 
 def expected_hashes(names: Sequence[str]) -> dict[str, str]:

@@ -40,28 +40,43 @@ _WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
 
 # A pack may come from anybody. Real models have some thousands of fields that are looked at, and shapes of a few bytes;
 # no ONNX file is larger than 2 GB.
-_LARGEST = 2**31
+LARGEST_MODEL = 2**31
+"""Bytes of a file."""
+
 _MOST_FIELDS = 200_000
 _LARGEST_SHAPE = 1 << 16
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
+_YUNET_OUTPUTS = 12  # class, object, box and landmarks over 3 strides
 _DETECTOR_OUTPUTS = (9, 15)  # SCRFD with landmarks, over 3 or 5 strides
 _TEMPLATE_SIDES = (112, 128)  # what InsightFace's alignment template is defined for
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Input shapes and number of outputs of a model.
+    """Inputs and outputs of a model.
 
     Parameters
     ----------
     inputs : tuple of tuple of int
         Shape of every input; 0 for a dynamic dimension.
+    lengths : tuple of int
+        Of every output's last dimension; 0 if it is dynamic.
     """
 
     inputs: tuple[tuple[int, ...], ...]
-    outputs: int
+    lengths: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.lengths)
+
+    @property
+    def is_yunet(self) -> bool:
+        """Whether it is YuNet, of 2022 or younger."""
+        return self.outputs == _YUNET_OUTPUTS
 
     @property
     def is_detector(self) -> bool:
@@ -91,7 +106,8 @@ def read_graph(path: Path) -> Graph:
     from google.protobuf.message import DecodeError
     from onnx import ValueInfoProto
 
-    inputs, outputs = [], 0
+    inputs: list[tuple[int, ...]] = []
+    outputs: list[tuple[int, ...]] = []
     budget = iter(range(_MOST_FIELDS))
     try:
         with open_regular(path) as file, _mapped(file) as data:
@@ -101,11 +117,12 @@ def read_graph(path: Path) -> Graph:
                 if field == _MODEL_GRAPH
             )
             for field, first, last in _fields(data, start, end, budget):
-                if field == _GRAPH_INPUT:
-                    inputs.append(
-                        ValueInfoProto.FromString(data[first : min(last, first + _LARGEST_SHAPE)])
+                if field in (_GRAPH_INPUT, _GRAPH_OUTPUT):
+                    value = ValueInfoProto.FromString(
+                        data[first : min(last, first + _LARGEST_SHAPE)]
                     )
-                outputs += field == _GRAPH_OUTPUT
+                    shape = tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
+                    (inputs if field == _GRAPH_INPUT else outputs).append(shape)
             external = _has_external_data(data, 0, len(data), "model", budget)
     except OSError as error:
         raise PackError(f"{path} of a model pack cannot be read {because(error)}") from error
@@ -115,12 +132,11 @@ def read_graph(path: Path) -> Graph:
         raise PackError(
             f"{path} stores weights in another file: save it as a single file (onnx.save does so)"
         )
-    shapes = (value.type.tensor_type.shape.dim for value in inputs)
-    return Graph(tuple(tuple(int(d.dim_value) for d in dims) for dims in shapes), outputs)
+    return Graph(tuple(inputs), tuple(shape[-1] if shape else 0 for shape in outputs))
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap:
-    if os.fstat(file.fileno()).st_size > _LARGEST:
+    if os.fstat(file.fileno()).st_size > LARGEST_MODEL:
         raise ValueError("it is larger than ONNX can be")
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from facesort.errors import (
     SourceGoneError,
     WorkspaceBusyError,
 )
+from facesort.faces.packs.files import synthetic_pack
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.settings import RunSettings
@@ -360,7 +362,7 @@ def test_nobody_in_the_gallery(tmp_path: Path, source: Path) -> None:
 def test_another_pack_is_refused(source: Path, job: Job) -> None:
     workspace, _ = job
     write_photo(source / "a.jpg", [1])
-    other = ModelPack("other", "synthetic", None, "f" * 64, (), 0.8, 1.0, False, "")
+    other = replace(synthetic_pack(), name="other", pack_id="f" * 64)
 
     with pytest.raises(PackMismatchError, match="--reembed"):
         sort_in_threads(workspace, other)
