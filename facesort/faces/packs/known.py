@@ -23,9 +23,6 @@ class Recommendation:
 UNCALIBRATED = Recommendation(0.80, 1.00, calibrated=False)
 """For weights that have not been measured."""
 
-FETCHABLE = ("antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc")
-"""Packs that InsightFace publishes in its model zoo."""
-
 _DET_10G = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
 _DET_500M = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
 _SCRFD_2500M = "bc24bb349491481c3ca793cf89306723162c280cb284c5a5e49df3760bf5c2ce"
@@ -71,7 +68,7 @@ _ZOO = "https://github.com/opencv/opencv_zoo/tree/main/models"
 _INSIGHTFACE_SAYS = "https://github.com/deepinsight/insightface#license"
 
 INSIGHTFACE = Licence("InsightFace's, for non-commercial research only", False, _INSIGHTFACE_SAYS)
-"""For everything in `FETCHABLE`."""
+"""For everything in its model zoo."""
 
 UNKNOWN = Licence("unknown")
 """For files that nobody describes and facesort does not know."""
