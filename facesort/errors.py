@@ -79,7 +79,17 @@ class StoreError(FacesortError):
 
 
 class StoreLockedError(StoreError):
-    """Another process holds the database."""
+    """Another process holds the database.
+
+    Parameters
+    ----------
+    by_another : bool
+        False: this process itself has it open in another way.
+    """
+
+    def __init__(self, message: str, *, by_another: bool = True) -> None:
+        super().__init__(message)
+        self.by_another = by_another
 
 
 class OldSchemaError(StoreError):

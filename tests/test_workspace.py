@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -388,6 +389,37 @@ def test_whoever_writes_does_not_wait_for_ever(
     monkeypatch.setattr("facesort.workspace.workspace._READERS_S", 0.2)
     with pytest.raises(StoreLockedError, match="is in use by process"):
         workspace.open_store()
+
+
+def test_a_job_waits_longer_for_a_reader_and_says_for_whom(
+    tmp_path: Path,
+    other_process: Callable[[str], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    workspace = make(tmp_path)
+    reader = other_process(
+        f"from facesort.store import Store; from pathlib import Path\n"
+        f"store = Store.open(Path({str(workspace.database)!r}), read_only=True)"
+    )
+    monkeypatch.setattr("facesort.workspace.workspace._READERS_S", 0.1)
+    waited = threading.Timer(0.6, reader.kill)
+    waited.start()
+    workspace.open_store(patience_s=30).close()
+    assert waited.finished.is_set()
+    (said,) = caplog.messages
+    assert f"is in use by process {reader.pid}" in said
+    assert said.endswith("Waiting for it, 30 s at most.")
+
+
+def test_nobody_waits_long_for_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = make(tmp_path)
+    monkeypatch.setattr("facesort.workspace.workspace._READERS_S", 0.1)
+    with workspace.open_store(read_only=True):
+        began = time.monotonic()
+        with pytest.raises(StoreLockedError, match="open in this process"):
+            workspace.open_store(patience_s=60)
+    assert time.monotonic() - began < 30
 
 
 def test_runs_with_an_impossible_name_are_refused(tmp_path: Path) -> None:

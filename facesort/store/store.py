@@ -265,8 +265,12 @@ class Store:
             self._connection.execute(sql)
         try:
             yield
-        finally:
-            self._connection.execute(f"DROP TABLE temp.{view}")
+        except BaseException:
+            # An error that aborted a transaction is the one to be told; the rollback drops the table.
+            with suppress(duckdb.Error):
+                self._connection.execute(f"DROP TABLE temp.{view}")
+            raise
+        self._connection.execute(f"DROP TABLE temp.{view}")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement whose result nobody needs."""

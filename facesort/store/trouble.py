@@ -121,7 +121,8 @@ def explained(error: duckdb.Error, path: Path | None) -> StoreError:
     if re.search(_HELD_BY_OURSELVES, text):
         return StoreLockedError(
             f"{path} is open in this process: leave the `with facesort.open(...)` block, or close what was opened, "
-            "and try again"
+            "and try again",
+            by_another=False,
         )
     if is_damage(error):
         return StoreError(f"{path} cannot be opened as a database: {first_line(error)} {_RESTORE}")

@@ -241,13 +241,18 @@ def _opened(database: Path, read_only: bool, patience_s: float | None = None) ->
     """Open the database; wait for others that need it only for a moment."""
     if patience_s is None:
         patience_s = _WRITERS_S if read_only else _READERS_S
-    deadline = time.monotonic() + patience_s
+    began, said = time.monotonic(), False
     while True:
         try:
             return Store.open(database, read_only=read_only)
-        except StoreLockedError:
-            if time.monotonic() > deadline:
+        except StoreLockedError as error:
+            waited = time.monotonic() - began
+            # This process would wait for itself.
+            if waited > (patience_s if error.by_another else min(patience_s, _READERS_S)):
                 raise
+            if waited > _READERS_S and not said:
+                log.warning("%s Waiting for it, %.0f s at most.", error, patience_s)
+                said = True
             time.sleep(0.05)
 
 

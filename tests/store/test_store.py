@@ -424,6 +424,19 @@ def test_a_materialized_view_answers_as_the_view_does_and_is_gone_afterwards(sto
     assert (store.rows(kind), store.rows(columns), store.rows("FROM face_shown")) == before
 
 
+def test_an_error_beside_a_materialized_view_in_a_transaction_is_the_one_that_is_told(
+    store: Store,
+) -> None:
+    with (
+        pytest.raises(duckdb.CatalogException, match="no_such_table"),
+        store.transaction(),
+        store.materialized("face_shown"),
+    ):
+        store.rows("FROM no_such_table")
+    kind = "SELECT table_type FROM information_schema.tables WHERE table_name = 'face_shown'"
+    assert store.rows(kind) == [("VIEW",)]
+
+
 def test_views_of_a_materialized_view_go_by_it(store: Store) -> None:
     with store.materialized("file_state", "* EXCLUDE (sha256)"):
         store.execute(

@@ -37,6 +37,8 @@ from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
+_READERS_S = 30.0  # counting a million photos takes that long on a busy machine
+
 
 def run_sort(workspace: Workspace, pack: ModelPack, options: SortOptions | None = None) -> int:
     """Sort what is not sorted yet; resumes automatically after any interruption.
@@ -108,7 +110,7 @@ def _running(
 ) -> Iterator[tuple[Run, Executor]]:
     """Check, record and clean up one run, with its workers."""
     with resources_explained(), workspace.sorting_lock():
-        with workspace.open_store() as store:
+        with workspace.open_store(patience_s=_READERS_S) as store:
             yield from _run_in(store, workspace, pack, options, kind)
         if not workspace.settings.privacy.keep_unknown:
             drop_unknown(workspace)  # rewrites the database, so it must be closed

@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import re
+import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -334,6 +336,26 @@ def test_a_source_that_disappears_stops_the_job_and_is_taken_up_again(
     sort_in_threads(workspace, pack)
 
     assert counts(workspace).photos[PhotoStatus.MATCHED] == 80
+
+
+def test_a_sort_waits_for_somebody_who_looks_at_the_workspace(
+    source: Path,
+    job: Job,
+    other_process: Callable[[str], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_event(source, 3)
+    workspace, pack = job
+    reader = other_process(
+        f"from facesort.store import Store; from pathlib import Path\n"
+        f"store = Store.open(Path({str(workspace.database)!r}), read_only=True)"
+    )
+    monkeypatch.setattr("facesort.workspace.workspace._READERS_S", 0.1)
+    waited = threading.Timer(0.6, reader.kill)
+    waited.start()
+    sort_in_threads(workspace, pack)
+    assert waited.finished.is_set()
+    assert counts(workspace).photos[PhotoStatus.PENDING] == 0
 
 
 def test_one_missing_file_is_only_a_failed_photo(source: Path, job: Job) -> None:
