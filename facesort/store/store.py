@@ -203,6 +203,19 @@ class Store:
         if self._path is not None:
             _looked_at[self._path] = stamp_of(self._path)
 
+    def settled(self) -> tuple[int, ...] | None:
+        """Write what is in the log into the file; its stamp, which stays until something is changed.
+
+        Raises
+        ------
+        StoreError
+            If the disk fails or is full; nothing is lost.
+        """
+        if self._path is None:
+            return None
+        self.execute("CHECKPOINT")
+        return stamp_of(self._path)
+
     def __enter__(self) -> Self:
         """Return the store itself, which stays open until the outermost block ends."""
         self._entered += 1

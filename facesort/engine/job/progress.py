@@ -22,10 +22,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from facesort.clock import utc_text
 from facesort.core.records import File
 from facesort.engine.cluster.members import Member
-from facesort.errors import StoreLockedError, because
+from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import Kind, expect, make_own_folder, read_own, remove_own, replace_json
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store import stamp_of
+from facesort.store import Store, stamp_of
 from facesort.store.job import runs
 from facesort.store.job.photos import PhotoResult
 from facesort.store.queries import reports
@@ -375,8 +375,7 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             state = "idle" if run_id is None else reports.run_record(store, run_id).state
             # A run recorded as running was killed: its process is gone.
             state = "interrupted" if state == "running" else state
-            with reports.evaluated_once(store):
-                report = status_report(state, reports.counts(store))
+            report = status_report(state, reports.counts(store))
     except StoreLockedError as error:
         if progress is None:
             raise StoreLockedError(
@@ -387,11 +386,29 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             return progress
         # That sort was killed: its process is gone.
         return progress | {"state": "interrupted", "images_per_second": None, "eta_seconds": None}
-    if report["photos"]["total"] >= _MANY and stamp is not None:
+    if report["photos"]["total"] >= _MANY:
+        _keep(workspace, stamp, report)
+    return report
+
+
+def keep_counts(workspace: Workspace, store: Store, state: str, counts: Counts) -> None:
+    """Keep what a job counted at its end, so that nobody has to count after it.
+
+    Parameters
+    ----------
+    store : Store
+        Of the workspace; nothing is written to it any more.
+    """
+    if counts.total >= _MANY:
+        with suppress(StoreError):  # it only saves time
+            _keep(workspace, store.settled(), status_report(state, counts))
+
+
+def _keep(workspace: Workspace, stamp: tuple[int, ...] | None, report: dict[str, Any]) -> None:
+    if stamp is not None:
         kept = {"version": __version__, "database": stamp, "report": report}
         with suppress(OSError):  # it only saves time
             replace_json(workspace.state / "counted.json", kept, durable=False)
-    return report
 
 
 def _counted_before(workspace: Workspace, stamp: tuple[int, ...] | None) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.changes import RematchReport
 from facesort.engine.job.intake import Intake, take_in
 from facesort.engine.job.output import open_output
+from facesort.engine.job.progress import keep_counts
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import refuse_gallery
@@ -160,6 +161,7 @@ def _run_in(
         raise
     run.finish("finished")
     write_corrections(workspace, store)
+    keep_counts(workspace, store, "finished", run.progress.counts)
 
 
 @contextmanager
