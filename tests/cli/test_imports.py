@@ -85,3 +85,4 @@ def test_what_starts_a_notebook_analyses_nothing_itself(hot: Path) -> None:
 
     assert {"jsonschema", "papermill"} <= modules
     assert modules & (ANALYSIS | PARSERS) == set()
+    assert not {name for name in modules if name.partition(".")[0] in {"arrow", "botocore"}}

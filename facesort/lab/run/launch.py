@@ -26,6 +26,7 @@ from facesort.clock import utc_text
 from facesort.errors import FREE_MEMORY, NotebookError, because, resources_explained, short_of
 from facesort.files import create_own, need_handles, replace_json
 from facesort.import_path import safe_environment
+from facesort.lab.run.engine import ENGINE
 from facesort.lab.run.page import save_page
 from facesort.lab.run.parameters import check_parameters
 from facesort.lab.shared.log_lines import Echo
@@ -82,8 +83,9 @@ def launch(
 ) -> Path:
     """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page beside it.
 
-    The page shows faces only if the parameters request a ``contact_sheet``.  The notebook is saved after every cell,
-    and kept if it fails.  This process must not hold the database open: the notebook's process needs it.
+    The page shows faces only if the parameters request a ``contact_sheet``.  The notebook is saved before every cell
+    of code and at its end, and kept if it fails.  This process must not hold the database open: the notebook's process
+    needs it.
 
     Parameters
     ----------
@@ -189,6 +191,7 @@ def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> Non
             _literal(path),
             _literal(saved),
             parameters=values,
+            engine_name=ENGINE,
             kernel_name="python3",
             language="python",
             progress_bar=False,

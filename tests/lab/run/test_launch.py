@@ -15,10 +15,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import nbformat
+import papermill.engines
 import pytest
 from disks import file_handles, mounted, needs_mount
 from jupyter_client.kernelspec import KernelSpecManager
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.iorw import write_ipynb
 
 from facesort.errors import NotebookError, ResourceError
 from facesort.lab.run.launch import launch
@@ -322,3 +324,32 @@ def test_a_template_in_the_current_folder_is_not_used_for_the_page(
     text = page.read_text(encoding="utf-8")
     assert "evil" not in text
     assert "cell" in text
+
+
+def test_it_is_saved_before_each_cell_that_runs_and_at_its_end_but_not_for_every_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done when a cell starts, also one that takes hours or is killed, is in the saved notebook."""
+    look = (
+        "import pathlib\n(saved,) = pathlib.Path(runs).glob('*/*.ipynb')\n"
+        "print('it has' if '{0}' + '{1}' in saved.read_text() else 'it lacks')"
+    )
+    cells = [
+        new_code_cell("runs = ''", metadata={"tags": ["parameters"]}),
+        *(new_markdown_cell("text") for _ in range(20)),
+        new_code_cell("print('so' + 'me output')"),
+        *(new_markdown_cell("text") for _ in range(20)),
+        new_code_cell(look.format("so", "me output")),
+    ]
+    path, runs = tmp_path / "book.ipynb", tmp_path / "runs"
+    nbformat.write(new_notebook(cells=cells), path)
+    saves = []
+    monkeypatch.setattr(
+        papermill.engines, "write_ipynb", lambda *to: (saves.append(to), write_ipynb(*to))
+    )
+
+    saved = launch(path, {"runs": str(runs)}, runs=runs, job="x", echo=io.StringIO())
+
+    outputs = nbformat.read(saved, 4).cells[-1].outputs
+    assert [output.text for output in outputs] == ["it has\n"]
+    assert len(saves) == 6  # as it begins and ends, and before four cells: papermill adds one

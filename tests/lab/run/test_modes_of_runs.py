@@ -29,7 +29,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize(("umask", "cell"), [(0, "1 + 0"), (0o022, "1 / 0")], indirect=["umask"])
 def test_every_file_of_a_run_is_its_owner_s_alone(tmp_path: Path, cell: str) -> None:
-    """Also while it runs: the notebook is saved after every cell."""
+    """Also while it runs: the notebook is saved before every cell of code."""
     look = (
         "import os, pathlib\nprint([oct(p.stat().st_mode) for p in pathlib.Path(runs).glob('*/*')])"
     )
