@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facesort.faces.engines.insightface_engine import InsightFaceEngine, detector_sizes
+from facesort.faces.engines.detector_input import detector_sizes
 from facesort.faces.engines.load import load_engine
-from facesort.faces.protocol import ModelPack
+from facesort.faces.protocol import FaceEngine, ModelPack
 from facesort.images import load_photo
 from facesort.settings import Backend
 
@@ -44,13 +44,14 @@ def tensors_of(pack: ModelPack, paths: Sequence[Path]) -> list[Tensors]:
 
 
 @lru_cache(maxsize=1)
-def _engine(pack: ModelPack, backend: Backend) -> InsightFaceEngine:
-    return InsightFaceEngine(pack, threads=1, backend=backend)
+def _engine(pack: ModelPack, backend: Backend) -> FaceEngine:
+    return load_engine(pack, threads=1, backend=backend)
 
 
 def run_networks(pack: ModelPack, photos: Sequence[Tensors], backend: Backend) -> None:
     """Run detector and recogniser, with facesort's own sessions, in one worker."""
-    detector, recogniser = _engine(pack, backend).sessions
+    engine = _engine(pack, backend)
+    detector, recogniser = engine.detector.session, engine.recogniser.session
     random = np.random.default_rng(1)
     side = recogniser.get_inputs()[0].shape[2]
     crop = random.uniform(-1, 1, (1, 3, side, side)).astype(np.float32)

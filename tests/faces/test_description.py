@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from faces.composed_packs import composed
 from faces.tiny_packs import write_model
 from foreign_things import patience
 
@@ -290,3 +291,16 @@ def test_weights_that_nobody_knows_have_no_known_licence(tmp_path: Path) -> None
     pack = read_pack(tmp_path / "buffalo_l")
     assert pack.paid_work is None
     assert pack.licence == "Licence of the weights: unknown: ask its publisher."
+
+
+@pytest.mark.models
+def test_thresholds_are_measured_only_for_the_kind_of_detector_they_were_measured_with(
+    assets: Path, tmp_path: Path
+) -> None:
+    """Behind YuNet two faces of a person that were 1.0 apart at most are further apart."""
+    packs = [
+        read_pack(composed(tmp_path / detector, assets / "models", detector, "arcface"))
+        for detector in ("scrfd", "scrfd_2.5g", "yunet")
+    ]
+    assert [(pack.strict, pack.loose) for pack in packs] == [(0.8, 1.0)] * 3
+    assert [pack.calibrated for pack in packs] == [True, True, False]

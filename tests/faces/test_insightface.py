@@ -13,7 +13,8 @@ from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
 from facesort.faces.analysis import find_faces
-from facesort.faces.engines.insightface_engine import missing_library, similarity
+from facesort.faces.engines.alignment import similarity
+from facesort.faces.engines.insightface_models import missing_library
 from facesort.faces.engines.load import load_engine
 from facesort.faces.packs.find import resolve_pack
 from facesort.images import load_photo
@@ -58,7 +59,7 @@ def test_importing_the_packs_imports_no_engine() -> None:
 
 
 def test_importing_the_engine_prints_nothing() -> None:
-    code = "import facesort.faces.engines.insightface_engine"
+    code = "import facesort.faces.engines.insightface_models"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
@@ -115,7 +116,7 @@ def test_halves_and_turns_of_them_give_the_same_bits(
         return [(*f.box, *f.landmarks.flat, f.score, f.turn, *f.embedding) for f in faces]
 
     by_halves = found()
-    monkeypatch.setattr(type(engine), "edge", None)
+    monkeypatch.setattr(type(engine.detector), "edge", None)  # type: ignore[attr-defined]
     assert by_halves
     assert by_halves == found()
 
@@ -123,7 +124,7 @@ def test_halves_and_turns_of_them_give_the_same_bits(
 def test_a_quick_look_does_not_enlarge(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = load_engine(resolve_pack(str(assets / "models/mbf128"), []), threads=1)
     sizes = []
-    detect = engine._detector.detect  # type: ignore[attr-defined]
+    detect = engine.detector._scrfd.detect  # type: ignore[attr-defined]
 
     def recorded(
         image: np.ndarray, *, input_size: list[tuple[int, int]], det_thresh: float
@@ -131,7 +132,7 @@ def test_a_quick_look_does_not_enlarge(assets: Path, monkeypatch: pytest.MonkeyP
         sizes.append(input_size)
         return detect(image, input_size=input_size, det_thresh=det_thresh)
 
-    monkeypatch.setattr(engine._detector, "detect", recorded)  # type: ignore[attr-defined]
+    monkeypatch.setattr(engine.detector._scrfd, "detect", recorded)  # type: ignore[attr-defined]
     pixels = np.full((2000, 3000, 3), 90, np.uint8)
     find_faces(engine, Pyramid(pixels), scale=2.0, crop=lambda *_: b"", told=True)
     whole, *turned = sizes

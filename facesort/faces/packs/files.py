@@ -237,7 +237,7 @@ def _identity(files: Sequence[tuple[str, str]], scheme: str) -> str:
 
 
 def _pack(kind: str, path: Path | None, detector: Detector, recogniser: Recogniser) -> ModelPack:
-    known = recommended_thresholds(recogniser.sha256 or "")
+    known = recommended_thresholds(recogniser.sha256 or "", detector.kind)
     scheme, version = _scheme(detector, recogniser)
     pack = ModelPack(
         name=kind if path is None or kind == "dlib" else path.name,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from facesort.faces.protocol import Licence
+from facesort.faces.protocol import DetectorKind, Licence
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,14 @@ _LICENCES: Mapping[str, Licence] = MappingProxyType(
 )
 
 
-def recommended_thresholds(sha256: str) -> Recommendation:
-    """Thresholds for a recogniser."""
-    return _THRESHOLDS.get(sha256, UNCALIBRATED)
+def recommended_thresholds(sha256: str, detector: DetectorKind) -> Recommendation:
+    """Thresholds for a recogniser; behind another kind of detector than they were measured with, only to start from.
+
+    Another detector puts the eyes and the mouth elsewhere, so that two faces of a person are further apart or nearer.
+    """
+    known = _THRESHOLDS.get(sha256, UNCALIBRATED)
+    measured_with = "dlib" if sha256 == _DLIB_RESNET else "scrfd"
+    return known if detector == measured_with else replace(known, calibrated=False)
 
 
 def licence_of(sha256: str) -> Licence:
