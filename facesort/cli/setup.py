@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from facesort.cli.terminal import (
     say_next_notebook,
     workspace_option,
 )
+
+if TYPE_CHECKING:
+    from facesort.faces.protocol import ModelPack
 
 
 @click.command()
@@ -94,7 +98,7 @@ def packs_list(root: Path) -> None:
 
 @packs.command("fetch")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Accept the licence without asking.")
+@click.option("--yes", is_flag=True, help="Accept the licences without asking.")
 @click.option(
     "--from",
     "origin",
@@ -105,21 +109,49 @@ def packs_list(root: Path) -> None:
 def packs_fetch(name: str, yes: bool, origin: str | None) -> None:
     """Download the model pack NAME from its publishers.
 
-    This is the only command of `packs` that uses the network; proxies are taken from HTTPS_PROXY. An interrupted
-    download goes on where it stopped.
+    NAME is auraface, sface, or one of InsightFace's: antelopev2, buffalo_l, buffalo_m, buffalo_s, buffalo_sc. No other
+    command for packs uses the network; proxies are taken from HTTPS_PROXY. An interrupted download goes on where it
+    stopped.
     """
     from facesort.faces.packs.fetch import fetch_pack
-    from facesort.faces.packs.known import INSIGHTFACE
+    from facesort.faces.packs.find import own_packs
     from facesort.faces.packs.published import published
 
     wanted = published(name)
-    say(f"Licence of the weights: {INSIGHTFACE}.")
+    for file, licence in wanted.licences:
+        say(f"{file.name} ({file.size / 1e6:,.1f} MB): {licence}.")
+        say(f"  {licence.source}")
+        if licence.trained_on:
+            say(f"  Trained on {licence.trained_on}, as its publisher says.")
     if not yes:
         click.confirm("Download it under these terms?", abort=True)
     with progress_of_files(wanted.size) as progress:
-        pack = fetch_pack(
-            wanted, Path.home() / ".insightface" / "models", origin=origin, progress=progress
-        )
+        pack = fetch_pack(wanted, own_packs(Path.home()), origin=origin, progress=progress)
+    _say_where(pack)
+
+
+@packs.command("add")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def packs_add(folder: Path) -> None:
+    """Add the model packs in DIR, such as one on a stick.
+
+    DIR holds a pack.toml with its files, or models as InsightFace lays them out, or the files that `packs fetch` knows,
+    whatever they are called. They are copied.
+    """
+    from facesort.faces.packs.add import add_packs
+    from facesort.faces.packs.find import own_packs, resolve_pack
+
+    for added in add_packs(folder, own_packs(Path.home())):
+        if added.was_there:
+            say(f"{added.pack.name} was there before")
+        _say_where(added.pack)
+        say(added.pack.licence)
+        used = resolve_pack(added.pack.name, pack_places(None)).path
+        if used != added.pack.path:
+            say(f"but {added.pack.name} means {used}, which is looked at first")
+
+
+def _say_where(pack: ModelPack) -> None:
     say(f"{pack.name} is in {pack.path}")
     for file, digest in pack.files:
         say(f"{digest}  {file}")

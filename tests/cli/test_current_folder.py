@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, int]] = {
     "init": ("init -w {new} --source {source} --output {out} --pack synthetic", 0),
     "packs list": ("packs list -w {hot}", 0),
     "packs fetch": ("packs fetch nothing --yes", 1),
+    "packs add": ("packs add {labelled}", 1),  # photos are no pack
     "doctor": ("doctor -w {hot}", 0),
     "source add": ("source add {labelled} -w {hot}", 0),
     "source list": ("source list -w {hot}", 0),

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _PREFERRED = "buffalo_l"
 _HOW = (
-    "`facesort packs fetch buffalo_l` downloads InsightFace's; "
+    "`facesort packs fetch buffalo_l` downloads InsightFace's, `facesort packs fetch sface` one for paid work; "
     "pip install dlib-bin face_recognition_models gives dlib's"
 )
 
@@ -41,7 +41,12 @@ def pack_roots(workspace: Path | None, env: Mapping[str, str], home: Path) -> li
     """
     named = [Path(part) for part in env.get("FACESORT_PACKS", "").split(os.pathsep) if part]
     own = [] if workspace is None else [workspace / "packs"]
-    return [*own, *named, home / ".insightface" / "models"]
+    return [*own, *named, own_packs(home)]
+
+
+def own_packs(home: Path) -> Path:
+    """Folder into which packs are fetched and added: InsightFace's own, whose packs other programs use as well."""
+    return home / ".insightface" / "models"
 
 
 def find_packs(roots: Sequence[Path]) -> list[ModelPack]:

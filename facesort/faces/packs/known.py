@@ -25,8 +25,12 @@ UNCALIBRATED = Recommendation(0.80, 1.00, calibrated=False)
 
 _DET_10G = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
 _DET_500M = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
+_DET_2500M = "041f73f47371333d1d17a6fee6c8ab4e6aecabefe398ff32cca4e2d5eaee0af9"
 _SCRFD_2500M = "bc24bb349491481c3ca793cf89306723162c280cb284c5a5e49df3760bf5c2ce"
 _YUNET_2026 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
+_GLINTR100 = "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf"
+_AURAFACE = "a7933ea5330113b01c9b60351d8f4c33003f145d8470ac5f0e52ee2effe25c60"
+_SFACE = "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79"
 _W600K_R50 = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
 _W600K_MBF = "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"
 _W600K_MBF_INT8 = "7caa7fb0ad6c37b33e6c59f6411084b487aaabd596bba645d2cce391a5871120"
@@ -57,6 +61,7 @@ _THRESHOLDS: Mapping[str, Recommendation] = MappingProxyType(
 _EXPECTED: Mapping[str, str] = MappingProxyType(
     {
         "det_10g.onnx": _DET_10G,
+        "det_2.5g.onnx": _DET_2500M,
         "det_500m.onnx": _DET_500M,
         "scrfd_10g_bnkps.onnx": _DET_10G,
         "w600k_r50.onnx": _W600K_R50,
@@ -75,20 +80,46 @@ UNKNOWN = Licence("unknown")
 
 FREE = Licence("drawn by facesort itself", True)
 
-_DLIB = Licence("public domain (CC0)", True, "https://github.com/davisking/dlib-models")
+_DLIB = Licence(
+    "public domain (CC0)",
+    True,
+    "https://github.com/davisking/dlib-models",
+    "FaceScrub, VGG Face and images from the web",
+)
 _YUNET = Licence("MIT", True, f"{_ZOO}/face_detection_yunet", "WIDER FACE")
-_FOAMLIU = Licence("Apache-2.0", True, "https://github.com/foamliu/MobileFaceNet")
+_SFACE_LICENCE = Licence(
+    "Apache-2.0",
+    True,
+    f"{_ZOO}/face_recognition_sface",
+    "one or more of CASIA-WebFace, VGGFace2 and MS-Celeb-1M; not said which",
+)
+_AURAFACE_LICENCE = Licence(
+    "Apache-2.0",
+    True,
+    "https://huggingface.co/fal/AuraFace-v1",
+    "a commercial dataset from various sources, which are not named",
+)
+_FOAMLIU = Licence(
+    "Apache-2.0",
+    True,
+    "https://github.com/foamliu/MobileFaceNet",
+    "a refined MS-Celeb-1M of 85,164 people",
+)
 
 _LICENCES: Mapping[str, Licence] = MappingProxyType(
     {
         _DET_10G: INSIGHTFACE,
         _DET_500M: INSIGHTFACE,
+        _DET_2500M: INSIGHTFACE,
         _SCRFD_2500M: INSIGHTFACE,
+        _GLINTR100: INSIGHTFACE,
         _W600K_R50: INSIGHTFACE,
         _W600K_MBF: INSIGHTFACE,
         _W600K_MBF_INT8: INSIGHTFACE,
         _MOBILEFACENET_128: _FOAMLIU,
         _YUNET_2026: _YUNET,
+        _SFACE: _SFACE_LICENCE,
+        _AURAFACE: _AURAFACE_LICENCE,
         _DLIB_POINTS: _DLIB,
         _DLIB_RESNET: _DLIB,
     }

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from facesort.errors import PackError
+from facesort.faces.packs.description import Description, read_description
 from facesort.faces.packs.download import PublishedFile
+from facesort.faces.packs.known import INSIGHTFACE
+from facesort.faces.protocol import Licence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +29,62 @@ class PublishedPack:
         Of the pack, and of its folder.
     files : tuple of PublishedFile
         What is downloaded; a single ``.zip`` holds the pack.
+    description : Description or None
+        Its ``pack.toml``; None for a pack in InsightFace's layout.
     """
 
     name: str
     files: tuple[PublishedFile, ...]
+    description: Description | None = None
 
     @property
     def size(self) -> int:
         """Bytes to download."""
         return sum(file.size for file in self.files)
 
+    @property
+    def licences(self) -> tuple[tuple[PublishedFile, Licence], ...]:
+        """What each file may be used for."""
+        if self.description is None:
+            return tuple((file, INSIGHTFACE) for file in self.files)
+        halves = (self.description.detector, self.description.recogniser)
+        return tuple((file, half.stated) for file, half in zip(self.files, halves, strict=True))
 
-_ZOO = "https://github.com/deepinsight/insightface/releases/download/model-zoo"
+
+_INSIGHTFACE = "https://github.com/deepinsight/insightface/releases/download/model-zoo"
+_OPENCV = "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/models"
+_FAL = "https://huggingface.co/fal/AuraFace-v1/resolve/af6d057c9b0ec4071d4c49c80e3539258798b609"
+
+# Folder and bytes, by SHA-256.
+_WHERE: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {
+        "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0": (
+            f"{_OPENCV}/face_detection_yunet",
+            229_738,
+        ),
+        "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79": (
+            f"{_OPENCV}/face_recognition_sface",
+            38_696_353,
+        ),
+        "a7933ea5330113b01c9b60351d8f4c33003f145d8470ac5f0e52ee2effe25c60": (_FAL, 260_694_151),
+    }
+)
 
 
 def _archive(name: str, size: int, sha256: str) -> PublishedPack:
-    return PublishedPack(name, (PublishedFile(f"{_ZOO}/{name}.zip", sha256, size),))
+    return PublishedPack(name, (PublishedFile(f"{_INSIGHTFACE}/{name}.zip", sha256, size),))
+
+
+def _described(name: str) -> PublishedPack:
+    """A pack whose ``pack.toml`` lies here."""
+    description = read_description(Path(__file__).with_name(f"{name}.toml"))
+    halves = (description.detector, description.recogniser)
+    places = [_WHERE[half.sha256] for half in halves]
+    files = (
+        PublishedFile(f"{folder}/{half.file}", half.sha256, size)
+        for half, (folder, size) in zip(halves, places, strict=True)
+    )
+    return PublishedPack(name, tuple(files), description)
 
 
 PUBLISHED: Mapping[str, PublishedPack] = MappingProxyType(
@@ -72,6 +116,8 @@ PUBLISHED: Mapping[str, PublishedPack] = MappingProxyType(
                 14_969_382,
                 "57d31b56b6ffa911c8a73cfc1707c73cab76efe7f13b675a05223bf42de47c72",
             ),
+            _described("auraface"),
+            _described("sface"),
         )
     }
 )
