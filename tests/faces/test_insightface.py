@@ -13,7 +13,7 @@ from insightface.utils.face_align import arcface_dst, estimate_norm
 
 from facesort.errors import PackError
 from facesort.faces.analysis import find_faces
-from facesort.faces.engines.alignment import similarity
+from facesort.faces.engines.alignment import similarity, template
 from facesort.faces.engines.insightface_models import missing_library
 from facesort.faces.engines.load import load_engine
 from facesort.faces.packs.find import resolve_pack
@@ -64,6 +64,24 @@ def test_importing_the_engine_prints_nothing() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_the_template_is_insightfaces() -> None:
+    np.testing.assert_array_equal(template(112), arcface_dst, strict=True)
+
+
+def test_the_engine_loads_no_more_of_insightface_than_it_uses() -> None:
+    """The rest takes a third of the start of a worker; whoever wants it still gets all of it."""
+    code = (
+        "import sys, facesort.faces.engines.insightface_models as engine;"
+        "print(sorted({'insightface', 'requests', 'scipy', 'skimage'} & set(sys.modules)));"
+        "import insightface.app, inspect;"
+        "from insightface.model_zoo import ArcFaceONNX, SCRFD;"
+        "print([inspect.getsource(o) == inspect.getsource(t) and inspect.getfile(o) == inspect.getfile(t)"
+        " for o, t in ((engine.SCRFD, SCRFD), (engine.ArcFaceONNX, ArcFaceONNX))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "[True, True]"]
 
 
 @pytest.mark.models

@@ -43,6 +43,8 @@ _FILES_PER_WORKER = 2000
 # Exit codes of a worker that may have held the workers' shared pipe: killed from outside, or timed out waiting for
 # the pipe.  (A file that crashes its decoder, hangs or takes too much memory does so while the pipe is free.)
 _SUSPICIOUS_EXITS = {-9, 1}
+FILES_WORTH_A_WORKER = 8
+"""The start of a worker takes about as much CPU time as eight large photos, or fifty small ones."""
 _STALL_GRACE_S = 60.0  # on top of the time limit of a file: workers may start on a cold disk
 _TICK_S = 0.25
 _LONGEST_TICK_S = 1.0  # what is more was spent stopped, or asleep with the whole machine
@@ -260,14 +262,15 @@ def executor_or_local(
     Parameters
     ----------
     tasks : int, optional
-        No more processes than this are started; else as many as `run.workers` says, where 0 is one per core.
+        How many files there are: no more processes are started than are worth it.  Else there are as many as
+        `run.workers` says, where 0 is one per core.
     """
     if executor is not None:
         yield executor
         return
     workers = settings.run.workers or os.cpu_count() or 1
     if tasks is not None:
-        workers = max(min(workers, tasks), 1)
+        workers = max(min(workers, -(-tasks // FILES_WORTH_A_WORKER)), 1)
     with LocalPool.of(workers, settings.photos) as pool:
         yield pool
 

@@ -142,8 +142,7 @@ def seed(
         Task(PhotoRef(i, to_text(str(c.path.absolute()))), content=c.content)
         for i, c in enumerate(candidates)
     ]
-    workers = min(len(candidates), settings.run.workers or 2)
-    with executor_or_local(executor, settings, workers) as pool:
+    with executor_or_local(executor, settings, len(candidates)) as pool:
         analyses = analyse_in_order(analyser, tasks, pool)
         for candidate, analysis in zip(candidates, analyses, strict=True):
             with turn:

@@ -28,8 +28,8 @@ def missing_library(error: ImportError) -> PackError:
 
 try:
     import cv2
-    from insightface.model_zoo import SCRFD, ArcFaceONNX
 
+    from facesort.faces.engines.insightface_parts import SCRFD, ArcFaceONNX
     from facesort.faces.engines.onnx_session import InferenceSession, open_session
 except ImportError as error:
     raise missing_library(error) from error

@@ -116,7 +116,7 @@ def test_an_executor_that_is_given_stays_open() -> None:
 
 @pytest.mark.parametrize(
     ("workers", "tasks", "expected"),
-    [(3, None, 3), (3, 2, 2), (3, 0, 1), (0, None, 5), (0, 2, 2), (0, 9, 5)],
+    [(3, None, 3), (3, 8, 1), (3, 9, 2), (3, 0, 1), (0, None, 5), (0, 16, 2), (0, 99, 5)],
 )
 def test_a_local_pool_has_as_many_workers_as_set_and_is_closed(
     monkeypatch: pytest.MonkeyPatch, workers: int, tasks: int | None, expected: int
