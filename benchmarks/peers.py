@@ -92,12 +92,13 @@ class Score:
         return f"| {name} | {right}/{len(known)} | {wrong} | {seconds} |"
 
 
-def command(*words: object, home: Path) -> str:
-    """Run a command in a home of its own; its output."""
+def command(*words: object, home: Path, checkout: Path | None = None) -> str:
+    """Run a command in a home of its own, with another facesort if a checkout is given; its output."""
+    other = {} if checkout is None else {"PYTHONPATH": str(checkout)}
     done = subprocess.run(
         list(map(str, words)),
         cwd=home,
-        env=os.environ | {"HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"},
+        env=os.environ | {"HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"} | other,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -108,8 +109,9 @@ def command(*words: object, home: Path) -> str:
     return done.stdout
 
 
-def run_facesort(event: Event, home: Path, *, pack: Path) -> Placed:
-    facesort = partial(command, sys.executable, "-P", "-m", "facesort", home=home)
+def run_facesort(event: Event, home: Path, *, pack: Path, checkout: Path | None = None) -> Placed:
+    words = (sys.executable, "-P", "-m", "facesort")
+    facesort = partial(command, *words, home=home, checkout=checkout)
     facesort("init", "--source", event.photos, "--output", home / "out", "--pack", pack)
     facesort("seed", "--from", event.references)
     facesort("sort")
@@ -169,30 +171,38 @@ def give_models(home: Path, pack: Path, name: str) -> None:
     shutil.copytree(pack, home / ".insightface" / "models" / name)
 
 
-def programs(root: Path, models: Path) -> dict[str, Callable[[Event, Path], Placed]]:
-    """Install the peers; each program that can be run here, by its name in the table."""
+def programs(
+    root: Path, models: Path, only: tuple[str, ...], before: Path | None
+) -> dict[str, Callable[[Event, Path], Placed]]:
+    """Install the peers; each program that is asked for and can be run here, by its name in the table."""
     found: dict[str, Callable[[Event, Path], Placed]] = {}
     for name in ("mbf128", "buffalo_sc_int8"):
         found[f"facesort, `{name}`"] = partial(run_facesort, pack=models / name)
-    try:
-        bin = install(root / "face_recognition", *_DLIB, *_COMMON)
-        found["face_recognition"] = partial(run_face_recognition, bin=bin)
-    except RuntimeError as error:
-        print(f"face_recognition cannot be installed: {error}", file=sys.stderr)
-    try:
-        bin = install(root / "face-grouper", "face-grouper", *_DLIB, *_ONNX, *_COMMON)
-        found["face-grouper"] = partial(run_face_grouper, bin=bin, backend="dlib")
-        arcface = partial(run_face_grouper, bin=bin, backend="arcface")
-        found["face-grouper `--backend arcface`, `buffalo_sc_int8`"] = arcface
-    except RuntimeError as error:
-        print(f"face-grouper cannot be installed: {error}", file=sys.stderr)
-    try:
-        more = ["pydantic", "pydantic-settings", "typer"]
-        bin = install(root / "face-cluster", "face-cluster", *_ONNX, *_COMMON, *more)
-        found["face-cluster, `buffalo_sc_int8`"] = partial(run_face_cluster, bin=bin)
-    except RuntimeError as error:
-        print(f"face-cluster cannot be installed: {error}", file=sys.stderr)
-    return found
+        if before is not None:
+            older = partial(run_facesort, pack=models / name, checkout=before.resolve())
+            found[f"facesort, `{name}`, before"] = older
+    if "face_recognition".startswith(only):
+        try:
+            bin = install(root / "face_recognition", *_DLIB, *_COMMON)
+            found["face_recognition"] = partial(run_face_recognition, bin=bin)
+        except RuntimeError as error:
+            print(f"face_recognition cannot be installed: {error}", file=sys.stderr)
+    if "face-grouper".startswith(only):
+        try:
+            bin = install(root / "face-grouper", "face-grouper", *_DLIB, *_ONNX, *_COMMON)
+            found["face-grouper"] = partial(run_face_grouper, bin=bin, backend="dlib")
+            arcface = partial(run_face_grouper, bin=bin, backend="arcface")
+            found["face-grouper `--backend arcface`, `buffalo_sc_int8`"] = arcface
+        except RuntimeError as error:
+            print(f"face-grouper cannot be installed: {error}", file=sys.stderr)
+    if "face-cluster".startswith(only):
+        try:
+            more = ["pydantic", "pydantic-settings", "typer"]
+            bin = install(root / "face-cluster", "face-cluster", *_ONNX, *_COMMON, *more)
+            found["face-cluster, `buffalo_sc_int8`"] = partial(run_face_cluster, bin=bin)
+        except RuntimeError as error:
+            print(f"face-cluster cannot be installed: {error}", file=sys.stderr)
+    return {name: run for name, run in found.items() if name.startswith(only)}
 
 
 def main() -> None:
@@ -203,12 +213,14 @@ def main() -> None:
         "--side", type=int, default=250, help="of the photos, in px; LFW's own is 250"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names in the table")
+    parser.add_argument("--before", type=Path, help="another checkout of facesort, to compare with")
     asked = parser.parse_args()
     assets = asked.assets.resolve()
     with tempfile.TemporaryDirectory(prefix="facesort-peers-") as folder:
         root = Path(folder)
         event = Event.of_lfw(assets / "photos" / "lfw", root / "event", asked.photos, asked.side)
-        runs = programs(root, assets / "models")
+        runs = programs(root, assets / "models", tuple(asked.only), asked.before)
         scores: dict[str, Score] = {name: Score() for name in runs}
         for turn in range(asked.rounds):
             for number, (name, run) in enumerate(runs.items()):

@@ -252,3 +252,33 @@ def test_a_duplicate_of_a_replaced_version_stands_for_it_now(
     found = of_schema_5.execute("SELECT status, decided_as FROM file_state WHERE path = 'kept'")
     assert found.fetchall() == [("matched", 7)]
     assert of_schema_5.execute("FROM superseded").fetchall() == []
+
+
+def test_the_fingerprint_in_the_package_is_that_of_the_newest_schema(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it nothing is made to compare with; if this fails after a change of the SQL, write the new one down."""
+    migrate(connection, read_only=False)
+    monkeypatch.setattr("facesort.store.migrate._ours", pytest.fail)
+
+    assert migrate(connection, read_only=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE more (x INTEGER)",
+        "CREATE MACRO more(x) AS x",
+        "ALTER TABLE person ADD COLUMN more INTEGER",
+        "DELETE FROM schema_migration WHERE version = 3",
+        "INSERT INTO schema_migration VALUES (0, 'more')",
+    ],
+)
+def test_a_changed_database_has_another_fingerprint_or_record(
+    connection: duckdb.DuckDBPyConnection, change: str
+) -> None:
+    migrate(connection, read_only=False)
+    connection.execute(change)
+
+    with pytest.raises(StoreError):
+        migrate(connection, read_only=True)
