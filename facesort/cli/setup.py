@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,15 +86,32 @@ def packs() -> None:
 @packs.command("list")
 @workspace_option
 def packs_list(root: Path) -> None:
-    """List the model packs on this machine."""
+    """List the model packs on this machine.
+
+    With each pack: whether its publishers let one earn money with it, the size of the files in use, and STRICT and
+    LOOSE with where they come from.
+    """
     from facesort.faces.packs.find import find_packs
 
+    say(_ROW.format("pack", "paid work", "MB", "STRICT", "LOOSE", "thresholds"))
     for pack in find_packs(pack_places(root)):
-        note = "" if pack.calibrated else " (uncalibrated)"
-        say(
-            f"{pack.name:20} STRICT {pack.strict:.2f} LOOSE {pack.loose:.2f}{note}  {pack.path or 'built in'}"
-        )
-        say(f"{'':20} {pack.licence}")
+        paid = {True: "yes", False: "no", None: "unknown"}[pack.paid_work]
+        origin = "not measured"
+        if pack.calibrated:
+            origin = "measured" if pack.measured_on else "recommended"
+        numbers = f"{pack.strict:.2f}", f"{pack.loose:.2f}"
+        say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, origin))
+        on = f"Thresholds measured on {pack.measured_on}." if pack.measured_on else ""
+        for text in filter(None, (pack.licence, on)):
+            say(*textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="  "))
+        say(f"  {pack.path or 'built in'}")
+
+
+_ROW = "{:24} {:9} {:>8} {:>7} {:>6}  {}"
+
+
+def _bytes_of(pack: ModelPack) -> int:
+    return sum((pack.path / name).stat().st_size for name, _ in pack.files if pack.path)
 
 
 @packs.command("fetch")

@@ -240,6 +240,24 @@ def test_the_command_says_where_it_went_and_what_hides_it(
     assert f"mine means {tmp_path / 'first' / 'mine'}, which is looked at first" in result.output
 
 
+def test_the_list_says_what_one_may_do_with_a_pack_in_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("FACESORT_PACKS", str(tmp_path / "p"))
+    write_described(tmp_path / "p" / "free")
+    write_pack(tmp_path / "p" / "mine")
+    lines = CliRunner().invoke(cli, ["packs", "list"]).output.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines if not line.startswith(" ")}
+    assert rows["free"] == ["free", "yes", "0.0", "0.80", "1.00", "not", "measured"]
+    assert rows["mine"][1] == "unknown"
+    assert rows["dlib"][1:3] == ["yes", "31.6"]
+    assert "  Licence of the weights: MIT, also for paid work." in lines
+    assert f"  {tmp_path / 'p' / 'free'}" in lines
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line and "/" not in line)
+
+
 # --- what facesort brings itself --------------------------------------------------------------
 
 
