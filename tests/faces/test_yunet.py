@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def test_the_same_faces_as_opencvs(assets: Path, name: str) -> None:
     ours = YuNetDetector(assets / FILE, 1).detect(small, quick=True)
 
     size = (small.shape[1], small.shape[0])
-    theirs = cv2.FaceDetectorYN.create(str(assets / FILE), "", size, 0.5, 0.3, 5000)
+    theirs = cv2.FaceDetectorYN.create(str(assets / FILE), "", size, 0.6, 0.3, 5000)
     found = theirs.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
     found = found[np.argsort(-found[:, 14], kind="stable")]
 
@@ -56,6 +57,20 @@ def test_a_face_that_fills_the_frame_is_found(assets: Path) -> None:
     left, top, right, bottom = found.boxes[0]
     assert right - left > 0.6 * close.shape[1]
     assert bottom - top > 0.6 * close.shape[0]
+
+
+@pytest.mark.parametrize("name", ["000_5.jpg", "013_4.jpg", "015_6.jpg"])
+def test_two_faces_beside_each_other_are_no_third(assets: Path, name: str) -> None:
+    """The smaller of the two inputs shows one between them."""
+    photo = assets / "photos/compreface" / name
+    pixels = load_photo(photo.read_bytes(), photo.name, max_megapixels=50).pixels
+    found = YuNetDetector(assets / FILE, 1).detect(pixels)
+    noses = json.loads((photo.parent / "noses.json").read_text())[name]
+    sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
+    at_the_edge = (found.boxes[:, 0] < sizes / 2) | (
+        found.boxes[:, 2] > pixels.shape[1] - sizes / 2
+    )
+    assert len(noses) <= len(found) <= len(noses) + at_the_edge.sum()
 
 
 def test_another_network_of_twelve_outputs_is_refused(tmp_path: Path) -> None:
