@@ -227,7 +227,9 @@ def _accelerators(load: Load) -> Finding:
 
 
 def _openvino(load: Load, flags: frozenset[str] | None) -> Finding:
-    subject, extra = "OpenVINO", "pip install 'facesort[openvino]'"
+    # By its own name: for an extra pip looks at all that facesort asks for, and would put OpenCV with windows over the
+    # one without that `make demo` installs.
+    subject, install = "OpenVINO", "pip install openvino"
     if _is_installed("openvino"):
         version = metadata.version("openvino")
         if failure := _failure("openvino", load):
@@ -237,12 +239,12 @@ def _openvino(load: Load, flags: frozenset[str] | None) -> Finding:
         return Finding(subject, State.OK, detail)
     if flags is None:
         detail = "is not installed; it is faster on processors that compute in bfloat16"
-        return Finding(subject, State.OK, detail, f"{extra}, if this one does")
+        return Finding(subject, State.OK, detail, f"{install}, if this one does")
     if able := sorted(flags & BFLOAT16):
         detail = (
             f"is not installed; it may embed faces 1.5 to 5 times as fast here ({', '.join(able)})"
         )
-        remedy = f"{extra}: recommended; a sort measures it first, and uses it if it is faster"
+        remedy = f"{install}: recommended; a sort measures it first, and uses it if it is faster"
         return Finding(subject, State.OK, detail, remedy)
     detail = "is not installed, and not needed: this processor does not compute in bfloat16"
     return Finding(subject, State.OK, detail)

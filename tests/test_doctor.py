@@ -99,7 +99,7 @@ def test_openvino_is_recommended_where_the_processor_computes_in_bfloat16(
     names = ", ".join(sorted(flags - {"amx_tile"}))
     assert found.state is State.OK
     assert found.detail.endswith(f"1.5 to 5 times as fast here ({names})")
-    assert found.remedy.startswith("pip install 'facesort[openvino]': recommended")
+    assert found.remedy.startswith("pip install openvino: recommended")
 
 
 def test_openvino_is_not_recommended_elsewhere(tmp_path: Path, without_openvino: None) -> None:
@@ -109,7 +109,7 @@ def test_openvino_is_not_recommended_elsewhere(tmp_path: Path, without_openvino:
 
     found = finding("OpenVINO", tmp_path, cpu_flags=lambda: None)
     assert (found.state, found.detail[:16]) == (State.OK, "is not installed")
-    assert found.remedy == "pip install 'facesort[openvino]', if this one does"
+    assert found.remedy == "pip install openvino, if this one does"
 
 
 def test_openvino_that_is_there_has_its_version(

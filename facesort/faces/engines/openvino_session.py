@@ -16,7 +16,7 @@ try:
     import openvino
 except ImportError as error:
     raise PackError(
-        f"OpenVINO is not installed; pip install 'facesort[openvino]' ({error})"
+        f"OpenVINO is not installed; pip install openvino ({error})"
     ) from error
 
 
