@@ -140,7 +140,7 @@ def packs_fetch(name: str, yes: bool, origin: str | None) -> None:
         say(f"{file.name} ({file.size / 1e6:,.1f} MB): {licence}.")
         say(f"  {licence.source}")
         if licence.trained_on:
-            say(f"  Trained on {licence.trained_on}, as its publisher says.")
+            say(f"  Trained on, as far as its publisher says: {licence.trained_on}.")
     if not yes:
         click.confirm("Download it under these terms?", abort=True)
     with progress_of_files(wanted.size) as progress:
