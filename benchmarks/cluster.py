@@ -6,6 +6,9 @@ All share this machine's cores, so nothing becomes faster here: what is measured
 coordinator, the scheduler and the workers, and how many bytes travel (in a network of its own, so that nobody else's
 are counted).  The photos have 24 MP, and are made first.  A job of all of them is compared with one of a fifth: so what
 a start costs, such as loading models, is told from what a photo costs.
+
+With `--pack synthetic` small drawn photos take their place, of which a worker does hundreds a second: what is left is
+what each call costs the coordinator and the scheduler, whatever the load of the machine.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from engine_scale import PEOPLE, draw, make_photos
 from speed_photos import make_jpegs
 
 from facesort.engine.gallery.seed import Candidate, seed
@@ -106,6 +110,17 @@ def measure(
         return Cost(wall, own, *spent, (travelled() - sent) / 1e6)
 
 
+def drawn(folder: Path, count: int) -> tuple[Path, dict[str, Path]]:
+    """Small photos of people, some of whom are in the gallery."""
+    make_photos(folder / "source", count)
+    references = {
+        f"Person {number}": folder / "seeds" / f"{number}.png" for number in range(PEOPLE)
+    }
+    for number, path in enumerate(references.values()):
+        draw(path, [number], 200)
+    return folder / "source", references
+
+
 def travelled() -> int:
     return int(psutil.net_io_counters(pernic=True)["lo"].bytes_recv)
 
@@ -123,17 +138,19 @@ def main() -> None:
     }
     few = options.photos // 5
     with tempfile.TemporaryDirectory(prefix="facesort-24-") as place:
-        photos = make_jpegs(options.assets, options.folder or Path(place) / "all", options.photos)
+        folder = options.folder or Path(place) / "all"
+        if options.pack == "synthetic":
+            source, references = drawn(folder, options.photos)
+        else:
+            made = make_jpegs(options.assets, folder, options.photos)
+            source, references = made.source, made.references
         fifth = Path(place) / "fifth"
         fifth.mkdir()
-        for path in sorted(photos.source.rglob("*.JPG"))[:few]:
+        for path in sorted(source.rglob("*.JPG"))[:few]:
             os.link(path, fifth / path.name)
         for _ in range(options.rounds):
             for line_up in LINE_UPS:
-                pair = [
-                    measure(source, photos.references, options.pack, line_up)
-                    for source in (fifth, photos.source)
-                ]
+                pair = [measure(of, references, options.pack, line_up) for of in (fifth, source)]
                 found[line_up].append((pair[0], pair[1]))
                 print(line_up, *pair, f"load {os.getloadavg()[0]:.1f}", flush=True)
     for (workers, processes, sent_files), pairs in found.items():

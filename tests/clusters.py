@@ -27,12 +27,12 @@ from dataclasses import replace
 from pathlib import Path
 from facesort.engine.cluster.machine import Machine, run_worker
 from facesort.faces.packs.find import resolve_pack
-address, processes, sources, prelude, tests = sys.argv[1:]
+address, least, processes, sources, prelude, tests = sys.argv[1:]
 sys.path.append(tests)
 pack = resolve_pack("synthetic", [])
 exec(prelude)
 places = {name: Path(place) for name, place in json.loads(sources).items()}
-machine = Machine(places, pack, int(processes))
+machine = Machine(places, pack, int(processes), least=int(least))
 run_worker(address, machine, None, lambda said: print(said, flush=True))
 """
 _TESTS = str(Path(__file__).parent)
@@ -78,6 +78,7 @@ class Cluster:
         self,
         processes: int = 1,
         *,
+        least: int | None = None,
         prelude: str = "",
         source: Path | None = None,
         blind: bool = False,
@@ -85,7 +86,13 @@ class Cluster:
         """Start a worker; `prelude` is run in it before, with its `pack`; one that is blind sees no source."""
         sources = {} if blind else {"card-1": str(source or self.place(len(self.workers)))}
         worker = _started(
-            _WORKER, self.address, str(processes), json.dumps(sources), prelude, _TESTS
+            _WORKER,
+            self.address,
+            str(least or processes),
+            str(processes),
+            json.dumps(sources),
+            prelude,
+            _TESTS,
         )
         self.workers.append(worker)
         return worker

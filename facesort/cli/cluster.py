@@ -12,6 +12,7 @@ import click
 
 from facesort.cli.terminal import (
     FOLDER,
+    PROCESSES,
     ExplainingGroup,
     certificates_option,
     cluster_address,
@@ -39,9 +40,9 @@ def certificates(folder: Path, days: int) -> None:
 
     With them the machines trust each other. None can be added or renewed later: make all of them again.
     """
-    from facesort.engine.cluster.extra import need_extra
+    from facesort.extras import need_extra
 
-    need_extra()
+    need_extra("dask")
     from facesort.engine.cluster.certificates import AUTHORITY, Role, make_certificates
 
     end = make_certificates(folder, days)
@@ -77,9 +78,9 @@ def start(bind: str, port: int, certificates: Path | None) -> None:
 
     It needs no photos, no model pack and hardly any memory; with --send-files, that of the photos on their way.
     """
-    from facesort.engine.cluster.extra import need_extra
+    from facesort.extras import need_extra
 
-    need_extra()
+    need_extra("dask")
     from facesort.engine.cluster.scheduler import run_scheduler
 
     option = () if certificates is None else ("--certificates", "DIR")
@@ -116,27 +117,33 @@ def start(bind: str, port: int, certificates: Path | None) -> None:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(0, 256),
-    default=0,
+    metavar="N|MIN-MAX",
+    default="0",
     show_default=True,
-    help="Processes that look for faces; 0 is one per core.",
+    callback=lambda context, option, given: _processes(context, option, given),
+    help="Processes that look for faces; 0 is one per core. MIN-MAX: more while photos wait, MIN when none do.",
 )
 @certificates_option
 def worker(
-    address: str, sources: dict[str, Path], pack: str, workers: int, certificates: Path | None
+    address: str,
+    sources: dict[str, Path],
+    pack: str,
+    workers: tuple[int, int],
+    certificates: Path | None,
 ) -> None:
     """Lend this machine's processors to the cluster at ADDRESS, until it is stopped with Ctrl-C.
 
     It reads photos and keeps nothing. If the scheduler goes, it waits and joins again.
     """
-    from facesort.engine.cluster.extra import need_extra
+    from facesort.extras import need_extra
 
-    need_extra()
+    need_extra("dask")
     from facesort.engine.cluster.machine import Machine, run_worker
     from facesort.faces.packs.find import resolve_pack
 
     found = resolve_pack(pack, pack_places(None))
-    machine = Machine(sources, found, workers or os.cpu_count() or 1)
+    least, most = workers
+    machine = Machine(sources, found, most, least=least)
     # `systemctl stop`, or a terminal that is closed: nothing that was sent stays behind.
     for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         if signal.getsignal(number) is signal.SIG_DFL:  # it is not started by `nohup`
@@ -145,6 +152,16 @@ def worker(
         run_worker(address, machine, certificates, say)
     except KeyboardInterrupt:
         say("stopped; if it had photos, they go to other workers")
+
+
+def _processes(context: click.Context, option: click.Parameter, given: str) -> tuple[int, int]:
+    """How many processes there are at least and at most."""
+    fewest, sign, _ = given.rpartition("-")
+    most = PROCESSES(given[len(fewest + sign) :], option, context) or os.cpu_count() or 1
+    least = PROCESSES(fewest, option, context) if sign else most
+    if not 1 <= least <= most:
+        raise click.BadParameter(f"{given}: MIN is from 1 to MAX, which is {most}")
+    return least, most
 
 
 def _sources(given: Sequence[str]) -> dict[str, Path]:

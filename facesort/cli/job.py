@@ -16,6 +16,7 @@ import click
 from facesort.cli.terminal import (
     EXIT_SOME_FAILED,
     FOLDER,
+    PROCESSES,
     certificates_option,
     cluster_address,
     json_option,
@@ -48,9 +49,7 @@ _LISTED = 20  # missing files, where none is there; `--json` lists all
 @click.command()
 @workspace_option
 @parameter_option
-@click.option(
-    "--workers", type=click.IntRange(min=0), help="Number of worker processes; 0 is one per core."
-)
+@click.option("--workers", type=PROCESSES, help="Number of worker processes; 0 is one per core.")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -141,9 +140,9 @@ def sort(
 
 def _check_cluster(run: RunSettings) -> None:
     """Raise if no sort could begin on the cluster, before a notebook is started."""
-    from facesort.engine.cluster.extra import need_extra
+    from facesort.extras import need_extra
 
-    need_extra()
+    need_extra("dask")
     from facesort.engine.cluster.reach import check_scheduler
 
     check_scheduler(str(run.cluster), run.cluster_certificates)

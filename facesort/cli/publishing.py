@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ from facesort.cli.terminal import (
     workspace_option,
 )
 from facesort.core.words import several
-from facesort.errors import PublishError
+from facesort.extras import need_extra
 
 if TYPE_CHECKING:
     from facesort.core.objects import Destination
@@ -32,19 +30,6 @@ endpoint_option = click.option(
 plain_http_option = click.option(
     "--plain-http", is_flag=True, help="Allow a server without encryption on another machine."
 )
-
-
-@contextmanager
-def _extra_explained() -> Iterator[None]:
-    """Say what to install where the extra is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"boto3", "botocore", "tenacity"}:
-            raise
-        raise PublishError(
-            f"publishing needs {error.name}, which is not installed: pip install 'facesort[publish]'"
-        ) from error
 
 
 @click.command()
@@ -104,14 +89,15 @@ def publish(
 
     if (folder is not None) + originals + derivatives > 1:
         raise click.UsageError("give one of --from, --originals and --derivatives")
-    with _extra_explained():
-        from facesort.engine.publishing import plan
-        from facesort.engine.publishing.publish import (
-            PublishOptions,
-            dry_run as look,
-            publish as send,
-        )
-        from facesort.engine.publishing.publisher import Progress
+    need_extra("publish")
+    from facesort.engine.publishing import plan
+    from facesort.engine.publishing.publish import (
+        PublishOptions,
+        dry_run as look,
+        publish as send,
+    )
+    from facesort.engine.publishing.publisher import Progress
+
     workspace, destination = open_workspace(root), Destination.parse(url, endpoint)
     planning: Planning = plan.delivered
     if originals or derivatives:
@@ -195,8 +181,9 @@ def unpublish(
     from facesort.core.objects import Destination
     from facesort.workspace import open_workspace
 
-    with _extra_explained():
-        from facesort.engine.publishing.unpublish import unpublish as remove, what_is_published
+    need_extra("publish")
+    from facesort.engine.publishing.unpublish import unpublish as remove, what_is_published
+
     workspace = open_workspace(root)
     known = what_is_published(workspace, name)
     named = {Destination.parse(url) for url in gone}

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,26 +18,15 @@ from facesort.cli.terminal import (
     postgres_option,
     runs_option,
     say,
+    workers_option,
     workspace_option,
 )
-from facesort.errors import ServiceError
+from facesort.extras import need_extra
 
 if TYPE_CHECKING:
     from facesort.serve.service import Service
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_EXTRA = ("botocore", "fastapi", "jinja2", "python_multipart", "uvicorn")
-
-
-def _need_extra(postgres: str | None) -> None:
-    """Say what to install where an extra is missing."""
-    for extra, modules in (("serve", _EXTRA), ("postgres", ("psycopg",) if postgres else ())):
-        for module in modules:
-            if find_spec(module) is None:
-                name = module.replace("_", "-")
-                raise ServiceError(
-                    f"the service needs {name}, which is not installed: pip install 'facesort[{extra}]'"
-                )
 
 
 @click.command()
@@ -95,13 +83,7 @@ def _need_extra(postgres: str | None) -> None:
 @click.option("--tls-key", "key", type=_FILE, metavar="FILE", help="Its key (PEM).")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front speaks TLS with the clients.")
 @postgres_option
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Processes that look for faces; 0 is one per core.",
-)
+@workers_option
 @click.option(
     "--most-waiting",
     type=click.IntRange(1, 256),
@@ -133,7 +115,9 @@ def serve(
 
     Only programs on this machine can reach it, unless it is told otherwise. The token is shown at the first start.
     """
-    _need_extra(postgres)
+    need_extra("serve")
+    if postgres:
+        need_extra("postgres")
     from facesort.engine.collections.folder import state_folder
     from facesort.serve.server import Address, listen, opened, run
     from facesort.serve.service import ServiceOptions

@@ -130,6 +130,7 @@ def _choose_workspace(context: click.Context, option: click.Parameter, path: Pat
 
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+PROCESSES = click.IntRange(0, 256)  # as `run.workers` in facesort.toml
 
 workspace_option = click.option(
     "-w",
@@ -165,6 +166,13 @@ certificates_option = click.option(
     type=FOLDER,
     metavar="DIR",
     help="Folder of `facesort cluster certificates`, or what of it belongs on this machine.",
+)
+workers_option = click.option(
+    "--workers",
+    type=PROCESSES,
+    default=0,
+    show_default=True,
+    help="Processes that look for faces; 0 is one per core.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

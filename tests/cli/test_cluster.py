@@ -72,6 +72,11 @@ def test_certificates_are_made_once(tmp_path: Path) -> None:
         ("worker tcp://[::1] --source {source} --pack synthetic --certificates {made}", "leave out --certificates; or"),
         ("sort -w {hot} --cluster tcp://[::1] --certificates {made}", "or `run.cluster_certificates` in"),
         ("worker tcp://[::1] --source {source}/a.jpg --pack synthetic", "a.jpg is no folder"),
+        ("worker tcp://[::1] --pack synthetic --workers 4-2", "4-2: MIN is from 1 to MAX, which is 2"),
+        ("worker tcp://[::1] --pack synthetic --workers 0-3", "0-3: MIN is from 1 to MAX, which is 3"),
+        ("worker tcp://[::1] --pack synthetic --workers 1-300", "300 is not in the range 0<=x<=256"),
+        ("worker tcp://[::1] --pack synthetic --workers few", "'few' is not a valid integer"),
+        ("serve --workers 300", "300 is not in the range 0<=x<=256"),
         ("worker tcp://[::1] --source -x={source} --pack synthetic", "it begins with '-'"),
         ("worker tcp://[::1] --source a={source} --source a={source} --pack synthetic", "a is given twice"),
         ("worker tcp://[::1] --source {source} --pack nothing", "there is no model pack 'nothing' here"),
@@ -114,7 +119,7 @@ def test_where_the_extra_is_missing_it_is_said_what_to_install(
 ) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "facesort.engine.cluster.extra.find_spec",
+        "facesort.extras.find_spec",
         lambda name: None if name == "distributed" else found(name),
     )
     places = {"new": tmp_path / "new", "hot": workspace, "source": workspace.with_name("source")}

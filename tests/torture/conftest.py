@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 from torture.campaign import WHOLE, Ledger, Record, records, table
+from torture.event import Calm
 
 _LEDGER = pytest.StashKey[Ledger]()
 _HERE = Path(__file__).parent
@@ -95,6 +96,12 @@ def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
 def ledger(pytestconfig: pytest.Config) -> Ledger:
     """Where the campaign's figures are added up."""
     return pytestconfig.stash[_LEDGER]
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """An event of 400 photos, which nobody changes; modules that need another one have their own."""
+    return Calm.of(tmp_path_factory.mktemp("event"), 400)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from clusters import Cluster, cluster, kill, processes_of
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
+from torture.killer import Killer
 from torture.test_kill_workers import assert_retried
 
 from facesort.engine.job.sort import SortOptions, run_sort
@@ -28,23 +28,13 @@ MACHINES = 3
 KILLS = "kills survived: "
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
-    return Calm.of(tmp_path_factory.mktemp("event"), 400)
-
-
-class Killer:
-    """Kills something of a cluster a moment after every 15th photo, and starts another in its place."""
+class ClusterKiller(Killer):
+    """Kills something of a cluster, and starts another in its place."""
 
     def __init__(self, machines: Cluster, chance: random.Random, ledger: Ledger) -> None:
-        self.machines, self.chance, self.ledger = machines, chance, ledger
+        super().__init__(chance, 15)
+        self.machines, self.ledger = machines, ledger
         self.processes = 0
-        self.timers: list[threading.Timer] = []
-
-    def on_photo(self, done: int, total: int) -> None:
-        if done % 15 == 0:
-            self.timers.append(threading.Timer(self.chance.uniform(0, 0.3), self.kill))
-            self.timers[-1].start()
 
     def kill(self) -> None:
         victim = self.chance.choice(["machine", "machine", "process", "process", "scheduler"])
@@ -63,11 +53,6 @@ class Killer:
             self.ledger.count(KILLS + "processes of a cluster's machines", killed)
             self.processes += killed
 
-    def rest(self) -> None:
-        for timer in self.timers:
-            timer.join()
-        self.timers.clear()
-
 
 @pytest.mark.parametrize("round_", range(share(1, 10)))
 def test_a_cluster_is_killed_part_by_part(
@@ -75,7 +60,7 @@ def test_a_cluster_is_killed_part_by_part(
 ) -> None:
     with cluster(tmp_path, calm.prepared / "source", workers=MACHINES) as machines:
         root = copy_of(calm.prepared, tmp_path, run=RunSettings(cluster=machines.address))
-        killer = Killer(machines, chance("cluster", round_), ledger)
+        killer = ClusterKiller(machines, chance("cluster", round_), ledger)
         while True:
             try:
                 run_sort(*open_with_pack(root), SortOptions(on_photo=killer.on_photo))

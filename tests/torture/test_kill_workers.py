@@ -7,13 +7,13 @@ import os
 import random
 import signal
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
+from torture.killer import Killer
 
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.job.sort import SortOptions, retry_failed, run_sort
@@ -29,23 +29,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
-    return Calm.of(tmp_path_factory.mktemp("event"), 400)
-
-
-class Killer:
-    """Kills workers of this process, a moment after every 20th photo, which another one may be in by then."""
+class WorkerKiller(Killer):
+    """Kills workers of this process."""
 
     def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+        super().__init__(chance, 20)
         self.kills = 0
-        self.timers: list[threading.Timer] = []
-
-    def on_photo(self, done: int, total: int) -> None:
-        if done % 20 == 0:
-            self.timers.append(threading.Timer(self.chance.uniform(0, 0.3), self.kill))
-            self.timers[-1].start()
 
     def kill(self) -> None:
         workers = multiprocessing.active_children()
@@ -60,13 +49,12 @@ class Killer:
 def test_workers_are_killed(round_: int, calm: Calm, ledger: Ledger, tmp_path: Path) -> None:
     root = copy_of(calm.prepared, tmp_path)
     workspace, pack = open_with_pack(root)
-    killer = Killer(chance("workers", round_))
+    killer = WorkerKiller(chance("workers", round_))
 
     with LocalPool(2, 60) as pool:
         run_sort(workspace, pack, SortOptions(pool, killer.on_photo))
 
-    for timer in killer.timers:
-        timer.join()
+    killer.rest()
     ledger.count("kills survived: worker processes", killer.kills)
     with workspace.open_store(read_only=True) as store:
         failed = reports.failed_photos(store, limit=1000)

@@ -34,11 +34,6 @@ IN_A_NOTEBOOK = ("kernel", "launcher", "worker", "everything") if WHOLE else ("k
 WITHOUT = ("coordinator", "worker")
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
-    return Calm.of(tmp_path_factory.mktemp("event"), 400)
-
-
 @dataclass
 class Job:
     """A sort that is under way, through the notebook or not, and which of its processes are stopped."""

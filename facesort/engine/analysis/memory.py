@@ -8,6 +8,7 @@ import platform
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import psutil
@@ -37,6 +38,7 @@ def run_within(limit_mb: float, fn: Callable[..., T], *args: object, **kwargs: o
     *args, **kwargs
         For `fn`.
     """
+    limit_memory(limit_mb)
     done = threading.Event()
     threading.Thread(target=_watch, args=(limit_mb * 1e6, done), daemon=True).start()
     try:
@@ -55,19 +57,24 @@ def _watch(limit: float, done: threading.Event) -> None:
 
 
 def limit_memory(limit_mb: float) -> None:
-    """Let Linux refuse this process more than `limit_mb` MB beyond what it holds now, with a ``MemoryError``.
+    """Let Linux refuse this process more than `limit_mb` MB beyond what it held at first, with a ``MemoryError``.
 
     It works where `run_within` is late: a decoder may allocate gigabytes in one call that lets no other thread run.
     """
     if sys.platform == "linux":
         import resource
 
-        most = psutil.Process().memory_info().data + int(limit_mb * 1e6)
+        most = _held_at_first() + int(limit_mb * 1e6)
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(
             resource.RLIMIT_DATA,
             (most if hard == resource.RLIM_INFINITY else min(most, hard), hard),
         )
+
+
+@cache
+def _held_at_first() -> int:
+    return int(psutil.Process().memory_info().data)
 
 
 def disable_core_dumps() -> None:

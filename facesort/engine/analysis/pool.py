@@ -60,6 +60,7 @@ class _Task:
 
     call: tuple[Any, ...]
     kwargs: dict[str, Any]
+    timeout_s: float
     future: concurrent.futures.Future[Any] = field(default_factory=concurrent.futures.Future)
     ran_s: float = 0.0
 
@@ -115,7 +116,19 @@ class LocalPool(concurrent.futures.Executor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Run a function in a worker."""
-        task = _Task((self._max_worker_mb, fn, *args), kwargs)
+        return self._submit(
+            _Task((self._max_worker_mb, fn, *args), kwargs, timeout_s=self._timeout_s)
+        )
+
+    def submit_within(
+        self, limits: PhotoSettings, fn: Callable[..., T], /, *args: Any
+    ) -> concurrent.futures.Future[T]:
+        """Run a function in a worker, with limits of time and memory of its own."""
+        return self._submit(
+            _Task((limits.max_worker_mb, fn, *args), {}, timeout_s=limits.timeout_s)
+        )
+
+    def _submit(self, task: _Task) -> concurrent.futures.Future[Any]:
         with self._lock:
             if not self._tasks:
                 self._silent_s = 0.0
@@ -221,13 +234,14 @@ class LocalPool(concurrent.futures.Executor):
         """End calls that take too long, and restart workers that are deadlocked on the pipe; the lock is held."""
         for inner, task in list(self._tasks.items()):
             task.ran_s += passed if inner.running() else 0.0
-            if task.ran_s > self._timeout_s:
+            if task.ran_s > task.timeout_s:
                 inner.cancel()
                 self._ends_told += 1  # Pebble stops its worker
         ended = sum(worker.exitcode not in {None, 0} for worker in self._spawn.workers)
         before, self._ends_unexplained = self._ends_unexplained, ended - self._ends_told
         self._silent_s += passed
-        if self._tasks and self._silent_s > self._timeout_s + _STALL_GRACE_S:
+        longest = max((task.timeout_s for task in self._tasks.values()), default=self._timeout_s)
+        if self._tasks and self._silent_s > longest + _STALL_GRACE_S:
             self._restart(f"no result for {self._silent_s:.0f} s")
         elif self._tasks and not self._pool.active:
             self._restart("it broke")  # Pebble forgets a call that it got at the same moment

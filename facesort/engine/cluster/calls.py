@@ -44,6 +44,7 @@ class Peer:
     address: str
     name: str
     processes: int = 0
+    processes_now: int = 0
     receives: bool = False
     refused: str = ""
     left: bool = False
@@ -63,7 +64,8 @@ class Peer:
         seconds = max(self.latest - self.began, 0.1)
         return Member(
             name=f"{self.name.partition(':')[0]} ({self.address.rpartition('/')[2]})",
-            processes=self.processes,
+            processes=self.processes_now,
+            most_processes=self.processes,
             photos=self.photos,
             images_per_second=round(self.photos / seconds, 2) if self.photos else None,
             left=self.left,

@@ -216,9 +216,9 @@ class ClusterExecutor(concurrent.futures.Executor):
         )
         try:
             try:
-                theirs, processes, machine.receives = await self._on(machine, *asked)
+                theirs, processes, now, machine.receives = await self._on(machine, *asked)
             except _ONCE_MORE:  # it was busy, or short of memory
-                theirs, processes, machine.receives = await self._on(machine, *asked)
+                theirs, processes, now, machine.receives = await self._on(machine, *asked)
         except ClusterError as error:
             return self._refuse(machine, str(error))
         except Exception as error:  # noqa: BLE001 - it may have any other code
@@ -232,7 +232,8 @@ class ClusterExecutor(concurrent.futures.Executor):
             why = _unchecked(error)
         if why:
             return self._refuse(machine, why)
-        machine.processes, machine.began = processes, time.monotonic()
+        machine.processes, machine.processes_now = processes, now
+        machine.began = time.monotonic()
         log.info("%s takes part with %d processes", machine.name, processes)
         self._changed()
         for _ in range(processes + MORE_CALLS):
@@ -292,7 +293,7 @@ class ClusterExecutor(concurrent.futures.Executor):
             return None
         # What is known was only hashed: by itself, or before it is analysed.
         machine.photos += isinstance(outcome.value, Analysis) and not outcome.value.known
-        machine.latest = time.monotonic()
+        machine.latest, machine.processes_now = time.monotonic(), outcome.processes
         self._settle(call, outcome)
         for other in call.unseen_by:
             other.doubts += 1

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
-from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from distributed import Security, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -22,9 +21,9 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from facesort.core.records import Analysis, PhotoRef
 from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser
-from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.cluster.certificates import Role
 from facesort.engine.cluster.dask_settings import PAGES, as_facesort_needs_it
+from facesort.engine.cluster.growing_pool import GrowingPool
 from facesort.engine.cluster.introduction import Introduction, introduce
 from facesort.engine.cluster.reach import security_for, why_unreachable
 from facesort.engine.cluster.sent_files import SentFiles, cannot_unpack, unpacked
@@ -33,7 +32,8 @@ from facesort.errors import ClusterError, FacesortError, ImageError
 from facesort.faces.protocol import ModelPack
 from facesort.files import scratch_folder, sweep_scratch
 from facesort.reasons import Reason
-from facesort.settings import PhotoSettings
+
+T = TypeVar("T")
 
 MORE_CALLS = 2
 """Calls that a machine has besides those in its processes, so that none of these waits for the network."""
@@ -52,11 +52,14 @@ class Outcome:
     ----------
     unable : str
         Why the machine cannot go on, as the end of a sentence; empty: `value` or `error` is the call's own.
+    processes : int
+        That the machine has now.
     """
 
     value: Any = None
     error: Exception | None = None
     unable: str = ""
+    processes: int = 0
 
     @property
     def is_unseen(self) -> bool:
@@ -76,18 +79,31 @@ class Machine(WorkerPlugin):
     pack : ModelPack
         This machine's copy.
     processes : int
-        That look for faces.
+        That look for faces, at most.
+    least : int, optional
+        So many of them stay when nothing is to be done; by default all.
     """
 
     name = _PLUGIN
 
-    def __init__(self, sources: Mapping[str, Path], pack: ModelPack, processes: int) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Path],
+        pack: ModelPack,
+        processes: int,
+        *,
+        least: int | None = None,
+    ) -> None:
         self._sources, self._pack, self.processes = sources, pack, processes
-        self._lock = Lock()
-        self._pool: LocalPool | None = None
-        self._limits: PhotoSettings | None = None
+        self.least = processes if least is None else least
+        self._pool = GrowingPool(self.least, processes)
         self._roots: dict[str, RootFolder] = {}
         self.scratch = Path()
+
+    @property
+    def processes_now(self) -> int:
+        """How many there are at the moment."""
+        return self._pool.processes
 
     @property
     def receives(self) -> bool:
@@ -113,8 +129,7 @@ class Machine(WorkerPlugin):
             )
         if not self._sources:
             self._check_sending(analyser, sending)
-            found: Introduction = self._submit(introduce, analyser, ((),), {})
-            return found
+            return self._run(introduce, analyser, ((),), {})
         for name in analyser.roots:
             if name not in self._sources:
                 raise ClusterError(f"it has no source {name}: give it with --source {name}=DIR")
@@ -123,8 +138,7 @@ class Machine(WorkerPlugin):
                     f"its source {name} ({self._sources[name]}) is no folder: mount it, or give another one"
                 )
         self._roots |= {name: RootFolder.of(self._sources[name]) for name in analyser.roots}
-        found = self._submit(introduce, analyser, (samples,), self._sources)
-        return found
+        return self._run(introduce, analyser, (samples,), self._sources)
 
     def _check_sending(self, analyser: Analyser, sending: bool) -> None:
         if not sending:
@@ -142,6 +156,16 @@ class Machine(WorkerPlugin):
         files: SentFiles,
     ) -> Outcome:
         """Make a call of the coordinator in one of the processes, with what this machine has, or was sent."""
+        outcome = self._carried_out(fn, analyser, args, files)
+        return replace(outcome, processes=self.processes_now)
+
+    def _carried_out(
+        self,
+        fn: Callable[..., Any],
+        analyser: Analyser,
+        args: Sequence[object],
+        files: SentFiles,
+    ) -> Outcome:
         sent = (
             unpacked(files, list(analyser.roots), self.scratch)
             if self.receives
@@ -149,7 +173,7 @@ class Machine(WorkerPlugin):
         )
         try:
             with sent as roots:
-                outcome = Outcome(self._submit(fn, analyser, args, roots))
+                outcome = Outcome(self._run(fn, analyser, args, roots))
         except ImageError as error:
             outcome = Outcome(error=error)
         except FacesortError as error:  # its models, its memory ...
@@ -165,31 +189,21 @@ class Machine(WorkerPlugin):
 
     def close(self) -> None:
         """End the processes."""
-        with self._lock:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        self._pool.close()
 
-    def _submit(
+    def _run(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., T],
         analyser: Analyser,
         args: Sequence[object],
         roots: Mapping[str, Path],
-    ) -> Any:
+    ) -> T:
         own = replace(
             analyser,
             roots={name: roots[name] for name in analyser.roots if name in roots},
             pack=analyser.pack.lying_as(self._pack),
         )
-        with self._lock:
-            if self._pool is None or self._limits != analyser.photos:
-                if self._pool is not None:
-                    self._pool.shutdown(wait=False)
-                self._pool = LocalPool.of(self.processes, analyser.photos)
-                self._limits = analyser.photos
-            future = self._pool.submit(fn, own, *args)
-        return future.result()
+        return self._pool.run(analyser.photos, fn, own, *args)
 
 
 def unpack_and_run(call: bytes) -> Any:
@@ -200,8 +214,10 @@ def unpack_and_run(call: bytes) -> Any:
 
 def introduce_machine(
     analyser: Analyser, samples: Sequence[PhotoRef], sending: bool
-) -> tuple[Introduction, int, bool]:
-    """As `Machine.introduce`, how many processes it has, and whether it is sent its photos; runs in Dask's worker.
+) -> tuple[Introduction, int, int, bool]:
+    """As `Machine.introduce`; how many processes it has at most, and now, and whether it is sent its photos.
+
+    It runs in Dask's worker.
 
     Raises
     ------
@@ -211,7 +227,8 @@ def introduce_machine(
     machine = get_worker().plugins.get(_PLUGIN)
     if not isinstance(machine, Machine):
         raise ClusterError("it is a worker of Dask's own: start it with `facesort worker`")
-    return machine.introduce(analyser, samples, sending), machine.processes, machine.receives
+    introduction = machine.introduce(analyser, samples, sending)
+    return introduction, machine.processes, machine.processes_now, machine.receives
 
 
 def carry_out(
@@ -283,7 +300,10 @@ async def _lend(
                 security=security,
                 plugins=(machine,),
             ) as worker:
-                told(f"joined {address} with {several(machine.processes, 'process', 'processes')}")
+                few = f"{machine.least} to " if machine.least < machine.processes else ""
+                told(
+                    f"joined {address} with {few}{several(machine.processes, 'process', 'processes')}"
+                )
                 await worker.finished()
         except (OSError, RuntimeError) as error:  # it was gone again
             told(f"could not join {address} ({error}): tries again")

@@ -14,7 +14,9 @@ class Member:
     name : str
         Of its machine, with its address.
     processes : int
-        That look for faces.
+        That looked for faces when it answered last.
+    most_processes : int
+        How many it starts if enough photos wait.
     photos : int
         Analysed in this run.
     images_per_second : float or None
@@ -27,6 +29,7 @@ class Member:
 
     name: str
     processes: int = 0
+    most_processes: int = 0
     photos: int = 0
     images_per_second: float | None = None
     left: bool = False

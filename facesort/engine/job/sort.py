@@ -13,7 +13,6 @@ from typing import Any
 from facesort.core.calibration import gallery_fingerprint
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
-from facesort.engine.cluster.extra import need_extra
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.job.batches import Run, SortOptions
@@ -27,6 +26,7 @@ from facesort.engine.setup import refuse_gallery
 from facesort.engine.sources.changes import find_sources
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import FacesortError, resources_explained
+from facesort.extras import need_extra
 from facesort.faces.engines.backends import choose_backend
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Backend, Settings
@@ -173,7 +173,7 @@ def _executor(run: Run, kind: str) -> Iterator[Executor]:
         with executor_or_local(run.options.executor, settings) as executor:
             yield executor
         return
-    need_extra()
+    need_extra("dask")
     from facesort.engine.cluster.executor import ClusterExecutor
 
     certificates, sending = settings.run.cluster_certificates, settings.run.send_files

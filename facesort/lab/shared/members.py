@@ -14,7 +14,9 @@ def member_sentences(members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if member["refused"]:
             yield f"{member['name']} was refused: {member['refused']}"
             continue
-        said = [several(member["processes"], "process", "processes")]
+        now, most = member["processes"], member.get("most_processes", 0)
+        of = f"{now} of up to " if now < most else ""
+        said = [of + several(max(now, most), "process", "processes")]
         if member["photos"]:
             said.append(several(member["photos"], "photo"))
         if rate := member["images_per_second"]:

@@ -19,10 +19,11 @@ from disks import needs_mount
 from pebble import ProcessPool
 from pebble.pool.process import TaskManager
 
+from facesort.engine.analysis import memory
 from facesort.engine.analysis.lost import WorkerLost
 from facesort.engine.analysis.pool import LocalPool, executor_or_local
 from facesort.engine.analysis.spawn import SafeSpawn
-from facesort.settings import Settings
+from facesort.settings import PhotoSettings, Settings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
@@ -47,6 +48,16 @@ def swell() -> None:
     kept = []
     while True:
         kept.append(bytearray(b"x") * 10_000_000)
+
+
+def allowed_mb() -> float:
+    import resource  # not on Windows
+
+    return (resource.getrlimit(resource.RLIMIT_DATA)[0] - memory._held_at_first()) / 1e6
+
+
+def take(megabytes: int) -> int:
+    return len(bytearray(megabytes * 1_000_000)) // 1_000_000
 
 
 def page_faults_of_the_third_photo() -> int:
@@ -135,6 +146,20 @@ def test_a_call_that_is_cancelled_disturbs_no_other(caplog: pytest.LogCaptureFix
         assert calls[2].cancel()
         assert [call.result() for call in calls if not call.cancelled()] == [0, 2, 6, 8]
     assert not caplog.records
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_a_call_may_have_limits_of_its_own() -> None:
+    small, large = (PhotoSettings(max_worker_mb=mb, timeout_s=60) for mb in (500, 2000))
+    with LocalPool(1, 60, 1000) as pool:
+        for limits, most in ((small, 500), (large, 2000), (small, 500)):
+            assert pool.submit_within(limits, allowed_mb).result() == pytest.approx(most, abs=5)
+            with pytest.raises(MemoryError):
+                pool.submit_within(limits, take, most + 50).result()
+        assert pool.submit_within(large, take, 1500).result() == 1500
+        with pytest.raises(TimeoutError):
+            pool.submit_within(PhotoSettings(timeout_s=1), time.sleep, 30).result()
+        assert pool.submit(allowed_mb).result() == pytest.approx(1000, abs=5)
 
 
 @posix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from facesort.core.records import PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file
 from facesort.engine.analysis.lost import WorkerLost
 from facesort.engine.cluster.executor import ClusterExecutor
+from facesort.engine.cluster.members import Member
 from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.errors import ClusterError
 from facesort.faces.packs.files import synthetic_pack
+from facesort.lab.shared.members import member_sentences
 from facesort.reasons import Reason
 from facesort.settings import PhotoSettings, RunSettings
 
@@ -75,7 +78,7 @@ def executor_at(machines: Cluster, *, sample: str = "", **limits: object) -> Clu
     return ClusterExecutor(machines.address, None, analyser, samples)
 
 
-def until(true: Callable[[], Any], seconds: float = 60) -> None:
+def until(true: Callable[[], Any], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -119,6 +122,20 @@ def test_a_photo_that_kills_or_hangs_fails_alone(machines: Cluster) -> None:
                 call.result(120)
         assert [call.result(60) for call in good] == [2 * n for n in range(20)]
         assert not [m for m in executor.members() if m.left]
+
+
+def test_a_machine_says_how_many_processes_it_has_now(machines: Cluster) -> None:
+    worker = machines.add(least=1, processes=4)
+    with executor_at(machines) as executor:
+
+        def it() -> list[Member]:
+            return [m for m in executor.members() if m.most_processes == 4 and m.processes]
+
+        until(it)
+        [member] = it()
+    kill(worker.pid)
+    assert member.processes == 1
+    assert list(member_sentences([asdict(member)])) == [f"{member.name}: 1 of up to 4 processes"]
 
 
 def test_a_file_that_no_machine_can_read_is_missing(machines: Cluster) -> None:
