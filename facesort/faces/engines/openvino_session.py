@@ -15,9 +15,7 @@ from facesort.errors import PackError
 try:
     import openvino
 except ImportError as error:
-    raise PackError(
-        f"OpenVINO is not installed; pip install openvino ({error})"
-    ) from error
+    raise PackError(f"OpenVINO is not installed; pip install openvino ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
