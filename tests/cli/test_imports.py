@@ -86,3 +86,13 @@ def test_what_starts_a_notebook_analyses_nothing_itself(hot: Path) -> None:
     assert {"jsonschema", "papermill"} <= modules
     assert modules & (ANALYSIS | PARSERS) == set()
     assert not {name for name in modules if name.partition(".")[0] in {"arrow", "botocore"}}
+
+
+def test_a_sort_loads_of_scipy_what_it_shows_a_rate_with() -> None:
+    code = (
+        "import sys; from facesort.lab import sort;"
+        "print({name.split('.')[1] for name in sys.modules if name.startswith('scipy.')}"
+        " & {'cluster', 'ndimage', 'optimize', 'sparse', 'spatial', 'stats'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

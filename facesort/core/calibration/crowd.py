@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
-from scipy.sparse.csgraph import connected_components
 
 from facesort.core.calibration.intervals import difference
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
@@ -158,6 +156,10 @@ def photo_pairs(
 
 def _people(photos: Sequence[Embeddings], strict: float) -> NDArray[np.int64]:
     """Number the person that each face seems to belong to: connected components of faces within STRICT."""
+    # Imported here: every sort imports this room, for the fingerprint of a gallery alone.
+    from scipy.sparse import csr_array, vstack
+    from scipy.sparse.csgraph import connected_components
+
     if not photos:
         return np.empty(0, np.int64)
     faces = np.concatenate(photos)
