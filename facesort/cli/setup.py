@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesort.cli.measuring import packs_measure, packs_quantise
 from facesort.cli.terminal import (
     ExplainingGroup,
     command,
@@ -80,7 +81,11 @@ def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) 
 
 @click.group(cls=ExplainingGroup)
 def packs() -> None:
-    """List or download model packs, which detect and recognise faces."""
+    """List, download, measure or quantise model packs, which detect and recognise faces."""
+
+
+packs.add_command(packs_measure)
+packs.add_command(packs_quantise)
 
 
 @packs.command("list")

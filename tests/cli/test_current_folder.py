@@ -34,6 +34,11 @@ VERBS: dict[str, tuple[str, int]] = {
     "demo": ("demo {new} --pack synthetic", 1),  # it finds none of the demo's faces
     "init": ("init -w {new} --source {source} --output {out} --pack synthetic", 0),
     "packs list": ("packs list -w {hot}", 0),
+    "packs measure": (
+        "packs measure synthetic --labelled {labelled} --workers 1",
+        1,
+    ),  # too few people
+    "packs quantise": ("packs quantise synthetic --calibrate-with {labelled} --to {new}", 1),
     "packs fetch": ("packs fetch nothing --yes", 1),
     "packs add": ("packs add {labelled}", 1),  # photos are no pack
     "doctor": ("doctor -w {hot}", 0),

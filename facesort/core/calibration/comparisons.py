@@ -13,8 +13,9 @@ from facesort.core.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 
-# Smaller than the distance of any two photos: such faces are copies of one picture, which prove nothing.
-_SAME_PICTURE = 1e-3
+SAME_PICTURE = 1e-3
+"""Smaller than the distance of any two photos: such faces are copies of one picture, which prove nothing."""
+
 _MIN_GENUINE = 2  # people; what one of them says is of one
 
 
@@ -233,7 +234,7 @@ def _refuse_two_names(
     references, owners = known
     faces, persons = labelled
     names = [p.name for p in gallery.persons if p.person_id in set(gallery.person_ids.tolist())]
-    same = centroid_distances(references, references) < _SAME_PICTURE
+    same = centroid_distances(references, references) < SAME_PICTURE
     clash = np.argwhere(same & (owners[:, None] != owners))
     if len(clash):
         one, other = (names[owners[row]] for row in clash[0])
@@ -242,7 +243,7 @@ def _refuse_two_names(
         )
     if not len(faces):
         return np.zeros(0, dtype=bool)
-    copies = centroid_distances(faces, references) < _SAME_PICTURE
+    copies = centroid_distances(faces, references) < SAME_PICTURE
     clash = np.argwhere(copies & (persons[:, None] != owners))
     if len(clash):
         raise GalleryError(
@@ -256,6 +257,6 @@ def _without(gallery: Gallery, reference: NDArray[np.float32], person_id: int) -
     """Distance of a reference to its person without it; NaN if there is none."""
     known = centroid_distances(reference[None], gallery.embeddings(person_id))
     rest = gallery.centroids_without(person_id, reference)
-    if rest is None or np.count_nonzero(known < _SAME_PICTURE) > 1:
+    if rest is None or np.count_nonzero(known < SAME_PICTURE) > 1:
         return np.float32(np.nan)
     return np.float32(distances_to_persons(reference[None], rest)[0, 0])

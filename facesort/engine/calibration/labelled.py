@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -82,10 +82,33 @@ def analyse_labelled(
         If usable photos are of fewer than two people.
     """
     folders = person_folders(root)
-    files = _files(folders.candidates)
+    files = files_of(folders)
+    analyses = analyse_files(workspace, pack, {"": Path("/")}, files, executor, on_photo=on_photo)
+    return labelled_faces(root, folders, analyses)
+
+
+def files_of(folders: PersonFolders) -> list[PhotoRef]:
+    """The photos of some people, as they are analysed: of no source, by their whole paths."""
+    return _files(folders.candidates)
+
+
+def labelled_faces(root: Path, folders: PersonFolders, analyses: Iterable[Analysis]) -> Labelled:
+    """Faces of photos that have exactly one.
+
+    Parameters
+    ----------
+    root : Path
+        Of the folders.
+    analyses : iterable of Analysis
+        Of `files_of` the folders, in order.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If usable photos are of fewer than two people.
+    """
     names, faces, refused = list[str](), list[Face](), Counter[Reason]()
     seen: set[tuple[str, str]] = set()
-    analyses = analyse_files(workspace, pack, {"": Path("/")}, files, executor, on_photo=on_photo)
     for candidate, analysis in zip(folders.candidates, analyses, strict=True):
         reason = _refusal(analysis)
         if (candidate.name, analysis.sha256) in seen:
@@ -173,12 +196,22 @@ def analyse_files(
     settings = workspace.settings
     analyser = Analyser(roots, pack, settings.photos)
     with executor_or_local(executor, settings, tasks=len(files)) as pool:
-        for done, analysis in enumerate(
-            analyse_in_order(analyser, map(Task, files), pool), start=1
-        ):
-            if on_photo is not None:
-                on_photo(done, len(files))
-            yield analysis
+        yield from analysed(analyser, files, pool, on_photo=on_photo)
+
+
+def analysed(
+    analyser: Analyser,
+    files: Sequence[PhotoRef],
+    executor: Executor,
+    *,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Generator[Analysis]:
+    """Analyse files in their order."""
+    found = analyse_in_order(analyser, map(Task, files), executor)
+    for done, analysis in enumerate(found, start=1):
+        if on_photo is not None:
+            on_photo(done, len(files))
+        yield analysis
 
 
 def person_numbers(gallery: Gallery, names: Sequence[str]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@
     licence_source = "https://..."
     paid_work = true          # whether one may earn money with it; left out: its publisher does not say
     trained_on = "WIDER FACE" # as far as its publisher says
+    origin = ""               # of a file that was made from another: from which
 
     [recogniser]
     kind = "arcface"          # arcface, sface or dlib
@@ -83,6 +84,7 @@ class _Half(_Table):
     licence_source: Said
     paid_work: bool | None = None
     trained_on: Text = ""
+    origin: Text = ""
 
     @property
     def stated(self) -> Licence:

@@ -15,6 +15,7 @@ from pathlib import Path
 from facesort.errors import PackError
 from facesort.faces.packs.description import DESCRIPTION
 from facesort.faces.packs.files import dlib_pack, read_pack, synthetic_pack
+from facesort.faces.packs.measured import as_measured
 from facesort.faces.protocol import ModelPack
 from facesort.files import kind_of
 
@@ -61,11 +62,12 @@ def find_packs(roots: Sequence[Path]) -> list[ModelPack]:
         except PackError as error:
             log.info("not a usable model pack: %s", error)
     dlib = dlib_pack()
-    return [*packs, *([] if dlib is None else [dlib]), synthetic_pack()]
+    found = [*packs, *([] if dlib is None else [dlib]), synthetic_pack()]
+    return [as_measured(pack) for pack in found]
 
 
 def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
-    """Find a pack by name or folder.
+    """Find a pack by name or folder; it has the thresholds that were measured of it here, if any were.
 
     Parameters
     ----------
@@ -79,6 +81,10 @@ def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     PackError
         If there is no such pack, it lacks a detector or a recogniser, or a file has changed since it was downloaded.
     """
+    return as_measured(_resolved(name_or_path, roots))
+
+
+def _resolved(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     if name_or_path is None:
         return _default_pack(roots)
     if name_or_path == "synthetic":

@@ -1,0 +1,343 @@
+"""Thresholds to start from with a model pack, and what they give, from photos of other people than the event's.
+
+LOOSE is the distance within which a gallery of `PERSONS`, with one reference each, names `NAMED` of strangers' faces.
+A stranger's face meets every person, so that is the distance within which ``NAMED / PERSONS`` of the impostor pairs lie
+(the union bound).  Pairs of impostors come from people whose names are known, or from photos with several faces, which
+are of different people.
+
+Hardly any sample has so many pairs that some lie within a LOOSE.  So the tail of their cosines is continued: beyond a
+high quantile the excess is taken for exponential (peaks over threshold: Pickands, "Statistical inference using extreme
+order statistics", Annals of Statistics 1975; Balkema and de Haan, Annals of Probability 1974).  Cosines are bounded,
+and their tails lighter than that, so the rate is rather over- than underestimated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesort.core.calibration.comparisons import SAME_PICTURE, Comparisons
+from facesort.core.calibration.intervals import binomial
+from facesort.core.calibration.rates import NOBODY, Rate, Trials
+from facesort.core.gallery import centroid
+from facesort.core.groups.linkage import link, mean_cosine, rms_distance
+from facesort.core.groups.threshold import event_threshold
+from facesort.core.records import Embeddings
+from facesort.core.sightings import Ids, Sightings
+from facesort.core.words import several
+from facesort.errors import GalleryError, InsufficientTrialsError
+
+PERSONS = 150
+"""In the gallery that the rates are for."""
+
+NAMED = 0.001
+"""Share of strangers' faces that LOOSE may name."""
+
+NAMED_STRICT = 0.00001
+"""Share that STRICT may name."""
+
+_STRICT = 0.81  # of LOOSE, as with the packs whose thresholds were chosen by hand; no sample tells rates so small
+_IN_TAIL, _FEWEST_IN_TAIL = (
+    100,
+    30,
+)  # pairs that the tail is fitted to: the further out, the less is continued
+_LARGEST_TAIL = 0.05  # of all pairs
+_FEWEST_PAIRS = round(_FEWEST_IN_TAIL / _LARGEST_TAIL)
+_FEWEST_UNITS = 20  # persons, or photos
+_PARTS = 20  # of the jackknife
+_T = 2.093  # Student's t with 19 degrees of freedom, 95 %
+_MOST_FACES = 2000  # 2 million pairs
+_DRAWS = 10
+_REFERENCE_QUALITY = 0.2  # about what seeding asks for
+_WIDE_PERSONS, _WIDE_DRAWS, _WIDEST = 100, 3, 1.15  # see `groups.threshold.FLOOR`
+_HUNDREDTHS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """Thresholds to start from, and their rates.
+
+    Parameters
+    ----------
+    strict, loose : float
+        Rounded down to hundredths.
+    widest_loose : float or None
+        As of a model pack; None with fewer than 100 people who have two photos.
+    exact : Estimate
+        LOOSE before it was rounded.
+    fpir : Estimate
+        Share of strangers' faces that `PERSONS` with one reference each would name at `loose`.
+    pairs, units : int
+        Impostor pairs, and the persons, or photos, that they are of.
+    counted : Rate or None
+        FPIR as it was counted with galleries of labelled people; None without labels.
+    fnir : Rate or None
+        Faces of known people missed at `loose`; None without labels.
+    gallery : int
+        Persons in the galleries of `counted` and `fnir`; 0 without labels.
+    """
+
+    strict: float
+    loose: float
+    widest_loose: float | None
+    exact: Estimate
+    fpir: Estimate
+    pairs: int
+    units: int
+    counted: Rate | None = None
+    fnir: Rate | None = None
+    gallery: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFaces:
+    """Faces of people whose names are known, one per photo.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, dim), float32
+    persons : ndarray of shape (n,), int64
+        Numbers from 0.
+    quality : ndarray of shape (n,), float64
+    """
+
+    embeddings: Embeddings
+    persons: Ids
+    quality: NDArray[np.float64]
+
+
+def from_labels(faces: LabelledFaces) -> Starting:
+    """Thresholds from labelled photos, with all rates.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If there are too few people, or nobody with two photos.
+    GalleryError
+        If one picture is labelled as two people.
+    """
+    found = from_pairs(_pairs_of_persons(faces))
+    draws = [_draw(faces, seed) for seed in range(_DRAWS)]
+    return Starting(
+        found.strict,
+        found.loose,
+        _widest(faces, found),
+        found.exact,
+        found.fpir,
+        found.pairs,
+        found.units,
+        counted=_over_draws([draw.fpir().at(found.loose) for draw in draws]),
+        fnir=_over_draws([draw.fnir().at(found.loose) for draw in draws]),
+        gallery=draws[0].gallery,
+    )
+
+
+def from_pairs(pairs: Trials, also: Trials | None = None) -> Starting:
+    """Thresholds from impostor pairs, without labels: how many known faces are missed is not known then.
+
+    Parameters
+    ----------
+    pairs : Trials
+        Their `persons` and `others` are what is independent of each other: people, or photos.
+    also : Trials, optional
+        The same pairs with another notion of that; the wider intervals are taken.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If there are too few.
+    """
+    tails = [_Tail.of(trials) for trials in (pairs, *([] if also is None else [also]))]
+    rate = NAMED / PERSONS
+    exact = max((tail.threshold(rate) for tail in tails), key=lambda e: e.high - e.low)
+    loose = _rounded(exact.value)
+    strict = _rounded(min(_STRICT * loose, tails[0].threshold(NAMED_STRICT / PERSONS).value))
+    rates = [tail.rate(loose) for tail in tails]
+    fpir = max(rates, key=lambda e: e.high - e.low)
+    fpir = Estimate(*(min(PERSONS * value, 1.0) for value in (fpir.value, fpir.low, fpir.high)))
+    return Starting(strict, loose, None, exact, fpir, len(pairs), pairs.independent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The largest cosines of impostor pairs: above `start`, of which there is `share`, their excess has mean `scale`.
+
+    `shares` and `scales` are without each of the parts of a jackknife.
+    """
+
+    start: float
+    share: float
+    scale: float
+    shares: NDArray[np.float64]
+    scales: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pairs: Trials) -> _Tail:
+        cosines = 1 - pairs.scores.astype(np.float64) ** 2 / 2
+        wanted = min(int(_LARGEST_TAIL * len(cosines)), _IN_TAIL)
+        units = np.unique(np.concatenate([pairs.persons, pairs.others[pairs.others != NOBODY]]))
+        if len(units) < _FEWEST_UNITS or wanted < _FEWEST_IN_TAIL:
+            of = several(len(units), "person or photo", "people or photos")
+            raise InsufficientTrialsError(
+                f"{several(len(cosines), 'pair')} of different people, of {of}, are too few to find thresholds: at "
+                f"least {_FEWEST_PAIRS} and {_FEWEST_UNITS} are needed; add photos"
+            )
+        start = float(np.partition(cosines, -wanted - 1)[-wanted - 1])
+        excess = np.clip(cosines - start, 0, None)
+        # A pair goes with each of its two people: the jackknife leaves out parts of the people, not of the pairs.
+        part = np.random.default_rng(0).permutation(len(units)) % _PARTS
+        ends = [
+            np.where(
+                side == NOBODY, -1, part[np.searchsorted(units, side).clip(max=len(units) - 1)]
+            )
+            for side in (pairs.persons, pairs.others)
+        ]
+        inside = cosines > start
+        number, above, total = (
+            _without_parts(ends, w) for w in (np.ones(len(cosines)), inside, excess)
+        )
+        return cls(
+            start,
+            float(inside.mean()),
+            float(excess.sum() / inside.sum()),
+            above / np.maximum(number, 1),
+            total / np.maximum(above, 1),
+        )
+
+    def threshold(self, rate: float) -> Estimate:
+        """Distance within which a share of the pairs lies."""
+        value = self.start + self.scale * math.log(self.share / rate)
+        parts = self.start + self.scales * np.log(np.maximum(self.shares, 1e-12) / rate)
+        spread = _T * _jackknife(parts)
+        near, far = (float(rms_distance(min(value + side * spread, 1.0))) for side in (1, -1))
+        return Estimate(float(rms_distance(min(value, 1.0))), near, far)
+
+    def rate(self, distance: float) -> Estimate:
+        """Share of the pairs within a distance."""
+        beyond = mean_cosine(distance) - self.start
+        value = math.log(self.share) - beyond / self.scale
+        parts = np.log(np.maximum(self.shares, 1e-12)) - beyond / np.maximum(self.scales, 1e-12)
+        spread = _T * _jackknife(parts)
+        return Estimate(*(math.exp(v) for v in (value, value - spread, value + spread)))
+
+
+def _without_parts(
+    ends: list[NDArray[np.int64]], weights: NDArray[np.generic]
+) -> NDArray[np.float64]:
+    """Sums of weights over the pairs that have no end in each part."""
+    one, other = ends
+    weights = weights.astype(np.float64)
+    lost = np.bincount(one, weights, minlength=_PARTS)
+    elsewhere = (other >= 0) & (other != one)
+    lost += np.bincount(other[elsewhere], weights[elsewhere], minlength=_PARTS)
+    return np.asarray(weights.sum() - lost, np.float64)
+
+
+def _jackknife(parts: NDArray[np.float64]) -> float:
+    """Standard error from estimates without a part each (Tukey, Annals of Mathematical Statistics 1958)."""
+    n = len(parts)
+    return math.sqrt((n - 1) / n * float(((parts - parts.mean()) ** 2).sum()))
+
+
+def _pairs_of_persons(faces: LabelledFaces) -> Trials:
+    """All pairs of faces of different people; of many faces, those of a random part."""
+    rows = np.random.default_rng(0).permutation(len(faces.persons))[:_MOST_FACES]
+    persons = faces.persons[rows]
+    embeddings = faces.embeddings[rows]
+    one, other = np.triu_indices(len(rows), k=1)
+    apart = persons[one] != persons[other]
+    one, other = one[apart], other[apart]
+    distances = rms_distance((embeddings @ embeddings.T)[one, other])
+    if (distances < SAME_PICTURE).any():
+        raise GalleryError(
+            "one picture is in the folders of two people: remove it from one of them, and measure again"
+        )
+    return Trials(
+        "pairs of faces of different persons",
+        distances,
+        persons[one],
+        persons[other],
+        int(persons.max(initial=-1)) + 1,
+        np.ones(len(one)),
+        every_pair=True,
+    )
+
+
+def _draw(faces: LabelledFaces, seed: int) -> Comparisons:
+    """Compare all faces with a gallery of some of the people, each by one good photo."""
+    enrolled, references = _enrol(faces, PERSONS, np.random.default_rng(seed))
+    rest = np.setdiff1d(np.arange(len(faces.persons)), references)
+    distances = rms_distance(faces.embeddings[rest] @ faces.embeddings[references].T)
+    strangers = np.setdiff1d(np.arange(faces.persons.max() + 1), enrolled)
+    numbers = np.argsort(np.concatenate([enrolled, strangers]))  # the gallery's come first
+    return Comparisons(distances, numbers[faces.persons[rest]], np.zeros(len(rest), np.bool_))
+
+
+def _enrol(faces: LabelledFaces, most: int, rng: np.random.Generator) -> tuple[Ids, Ids]:
+    """Some of the people with two photos or more, in order, and a reference of each."""
+    good = faces.quality >= _REFERENCE_QUALITY
+    number = np.bincount(faces.persons)
+    able = np.intersect1d(np.flatnonzero(number > 1), faces.persons[good])
+    if len(able) < 2:
+        raise InsufficientTrialsError(
+            f"{several(len(able), 'person')} has two usable photos; at least two are needed to say how many known "
+            "faces are missed"
+        )
+    enrolled = np.sort(rng.permutation(able)[:most])
+    references = [rng.choice(np.flatnonzero((faces.persons == p) & good)) for p in enrolled]
+    return enrolled, np.array(references, np.int64)
+
+
+def _widest(faces: LabelledFaces, found: Starting) -> float | None:
+    """LOOSE that events of 100 people with groups find from their own strangers; see `groups.threshold`."""
+    loose = []
+    for seed in range(_WIDE_DRAWS):
+        enrolled, references = _enrol(faces, _WIDE_PERSONS, np.random.default_rng(seed))
+        if len(enrolled) < _WIDE_PERSONS:
+            return None
+        rest = np.setdiff1d(np.arange(len(faces.persons)), references)
+        embeddings, order = faces.embeddings[rest], np.arange(len(rest))
+        seen = Sightings.of_photos(order)
+        centroids = np.stack([centroid(faces.embeddings[[row]]) for row in references])
+        lowest = max(mean_cosine(_WIDEST * found.loose), 0.01)
+        linkage = link(embeddings, seen, centroids, order=order, lowest=lowest)
+        loose.append(
+            event_threshold(
+                embeddings,
+                seen,
+                centroids,
+                linkage,
+                order=order,
+                quality=faces.quality[rest],
+                strict=found.strict,
+                loose=found.loose,
+                floor=_WIDEST * found.loose,
+            ).loose
+        )
+    return max(_rounded(float(np.median(loose))), found.loose)
+
+
+def _over_draws(rates: list[Rate]) -> Rate:
+    """The mean of draws of the same people, which tell no more about the rate than one of them, apart from luck."""
+    value = float(np.mean([rate.value for rate in rates]))
+    effective = float(np.median([rate.effective for rate in rates]))
+    errors, trials = (sum(getattr(r, what) for r in rates) for what in ("errors", "trials"))
+    low, high = binomial(value * effective, effective)
+    return Rate(value, errors, trials, rates[0].persons, effective, low, high)
+
+
+def _rounded(threshold: float) -> float:
+    return max(floor(threshold * _HUNDREDTHS + 1e-9) / _HUNDREDTHS, 0.0)

@@ -1,0 +1,252 @@
+"""Measures a model pack on a user's photos: thresholds to start from, error rates, speed and memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from facesort.core.calibration.crowd import photo_pairs
+from facesort.core.calibration.starting import (
+    PERSONS,
+    Estimate,
+    LabelledFaces,
+    Starting,
+    from_labels,
+    from_pairs,
+)
+from facesort.core.records import Analysis, PhotoRef
+from facesort.core.words import several
+from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, load_models
+from facesort.engine.analysis.pool import LocalPool
+from facesort.engine.calibration.labelled import analysed, files_of, labelled_faces
+from facesort.engine.gallery.left_out import LeftOut
+from facesort.engine.gallery.person_folders import person_folders
+from facesort.engine.job.places import find_roots
+from facesort.engine.job.walk import Walk
+from facesort.errors import InsufficientTrialsError
+from facesort.faces.packs.measured import MeasuredRate, Measurement
+from facesort.faces.protocol import ModelPack
+from facesort.settings import PhotoSettings
+
+SPEED_S = 20.0
+"""Seconds for which speed and memory are measured."""
+
+_EVERY_S = 0.02
+_SPEED_PHOTOS = 200
+_SMALLEST_QUALITY = 0.3  # as in `groups.threshold`: tiny faces in the background look alike
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What one worker did, its models loaded and one photo analysed before.
+
+    Parameters
+    ----------
+    photos, faces : int
+    cpu_s : float
+        CPU time in seconds.
+    peak_mb : float
+        Largest resident memory, in MB.
+    """
+
+    photos: int
+    faces: int
+    cpu_s: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement, as it is stored, and what it comes from."""
+
+    measurement: Measurement
+    found: Starting
+    speed: Speed
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def measure_pack(
+    pack: ModelPack,
+    date: datetime,
+    *,
+    labelled: Path | None = None,
+    photos: Path | None = None,
+    workers: int = 1,
+    limits: PhotoSettings | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Measured:
+    """Measure a pack by the analysis of a sort; stores nothing.
+
+    Parameters
+    ----------
+    labelled : Path, optional
+        One folder per person.
+    photos : Path, optional
+        Photos of which some show several people; used without `labelled`.
+    workers : int
+        Processes for the analysis; speed is measured in one.
+    limits : PhotoSettings, optional
+        As of a workspace; default: the usual ones.
+    on_photo : callable of (done, total), optional
+        Called after every photo.
+
+    Raises
+    ------
+    GalleryError, SourceGoneError
+        If the folder has no photos.
+    InsufficientTrialsError
+        If there are too few people.
+    """
+    limits = limits or PhotoSettings()
+    with LocalPool.of(workers, limits) as pool:
+        if labelled is not None:
+            return _by_labels(pack, date, labelled, limits, pool, on_photo)
+        if photos is not None:
+            return _by_photos(pack, date, photos, limits, pool, on_photo)
+    raise ValueError("give labelled photos, or photos")
+
+
+def _by_labels(
+    pack: ModelPack,
+    date: datetime,
+    root: Path,
+    limits: PhotoSettings,
+    pool: Executor,
+    on_photo: Callable[[int, int], None] | None,
+) -> Measured:
+    folders = person_folders(root)
+    analyser, files = Analyser({"": Path("/")}, pack, limits), files_of(folders)
+    speed = measure_speed(analyser, files, pool)
+    seen = labelled_faces(root, folders, analysed(analyser, files, pool, on_photo=on_photo))
+    _, persons = np.unique(seen.names, return_inverse=True)
+    faces = LabelledFaces(
+        np.stack([face.embedding for face in seen.faces]),
+        persons.astype(np.int64),
+        np.array([face.quality for face in seen.faces]),
+    )
+    found = from_labels(faces)
+    people = len(set(seen.names))
+    on = f"{several(len(seen.faces), 'labelled photo')} of {several(people, 'person', 'people')}"
+    return Measured(_record(pack, date, on, found, speed), found, speed, folders.left_out)
+
+
+def _by_photos(
+    pack: ModelPack,
+    date: datetime,
+    root: Path,
+    limits: PhotoSettings,
+    pool: Executor,
+    on_photo: Callable[[int, int], None] | None,
+) -> Measured:
+    listing = Walk(find_roots({"photos": root.absolute()}), {}, {}, ()).run()
+    paths = sorted(file.path for file in listing.files)
+    files = [PhotoRef(i, path, source="photos") for i, path in enumerate(paths)]
+    if not files:
+        raise InsufficientTrialsError(f"there is no photo in {root}")
+    analyser = Analyser({"photos": root.absolute()}, pack, limits)
+    speed = measure_speed(analyser, files, pool)
+    several_faces = _several(analysed(analyser, files, pool, on_photo=on_photo))
+    found = _from_photos(several_faces)
+    on = f"{several(found.pairs, 'pair')} of faces in {several(len(several_faces), 'photo')}"
+    return Measured(_record(pack, date, on, found, speed), found, speed)
+
+
+def _several(analyses: Iterable[Analysis]) -> list[Analysis]:
+    """Photos with several good faces, each content once."""
+    kept: dict[str, Analysis] = {}
+    for analysis in analyses:
+        good = tuple(
+            face for face in analysis.faces if face.quality >= _SMALLEST_QUALITY and not face.track
+        )
+        if analysis.failure is None and len(good) > 1:
+            kept.setdefault(analysis.sha256, replace(analysis, faces=good, jpeg=b""))
+    return list(kept.values())
+
+
+def _from_photos(photos: Sequence[Analysis]) -> Starting:
+    """Thresholds from faces of one photo; the same people in many photos are no new evidence."""
+    arrays = [
+        (
+            np.stack([face.box for face in photo.faces]),
+            np.stack([face.embedding for face in photo.faces]),
+        )
+        for photo in photos
+    ]
+    by_photo = from_pairs(photo_pairs(arrays, 0.0).by_photo)
+    people = photo_pairs(arrays, by_photo.strict)
+    return from_pairs(people.by_photo, people.by_people)
+
+
+def _record(pack: ModelPack, date: datetime, on: str, found: Starting, speed: Speed) -> Measurement:
+    fnir = found.fnir
+    return Measurement(
+        pack_id=pack.pack_id,
+        pack=pack.name,
+        date=date.isoformat(timespec="seconds"),
+        measured_on=on,
+        strict=found.strict,
+        loose=found.loose,
+        widest_loose=found.widest_loose,
+        persons=PERSONS,
+        fpir=_rate(found.fpir),
+        fnir=None if fnir is None else _rate(Estimate(fnir.value, fnir.low, fnir.high)),
+        faces_per_cpu_second=speed.faces / speed.cpu_s,
+        photos_per_cpu_second=speed.photos / speed.cpu_s,
+        peak_mb=speed.peak_mb,
+    )
+
+
+def _rate(estimate: Estimate) -> MeasuredRate:
+    return MeasuredRate(value=estimate.value, low=estimate.low, high=estimate.high)
+
+
+def measure_speed(analyser: Analyser, files: Sequence[PhotoRef], pool: Executor) -> Speed:
+    """Analyse some photos, evenly chosen, in one worker, until `SPEED_S` are over."""
+    some = files[:: len(files) // _SPEED_PHOTOS + 1]
+    return pool.submit(_analyse_some, analyser, [Task(ref) for ref in some]).result()
+
+
+def _analyse_some(analyser: Analyser, tasks: Sequence[Task]) -> Speed:
+    """Of a worker: what it takes once it is warm."""
+    load_models(analyser)
+    analyse_file(analyser, tasks[0])
+    with _Peak() as peak:
+        started, before, photos, faces = time.monotonic(), time.process_time(), 0, 0
+        for task in tasks:
+            faces += len(analyse_file(analyser, task).faces)
+            photos += 1
+            if time.monotonic() - started > SPEED_S:
+                break
+        cpu_s = time.process_time() - before
+    return Speed(photos, faces, max(cpu_s, 1e-6), peak.found / 1e6)
+
+
+class _Peak(threading.Thread):
+    """Largest resident memory of this process while the block runs, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.found, self._done = 0, threading.Event()
+
+    def run(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.found = max(self.found, process.memory_info().rss)
+            if self._done.wait(_EVERY_S):
+                return
+
+    def __enter__(self) -> _Peak:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()

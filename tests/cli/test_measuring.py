@@ -1,0 +1,108 @@
+"""`facesort packs measure`: what it prints, stores and recommends from then on, and for which pack only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from synthetic_event import write_photo
+
+from facesort.cli import cli
+from facesort.faces.packs.files import synthetic_pack
+from facesort.faces.packs.find import resolve_pack
+from facesort.faces.packs.measured import measurement_path, read_measurement
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own: what is measured here is nobody's."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    return tmp_path / "home"
+
+
+def measure(*arguments: str | Path) -> Result:
+    words = ["packs", "measure", "synthetic", "--workers", "1", *arguments]
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def labelled(folder: Path, people: int = 26) -> Path:
+    for identity in range(people):
+        for variation in (40, 90):
+            path = folder / f"Person {identity}" / f"{variation}.png"
+            write_photo(path, [identity], variation=variation + identity)
+    return folder
+
+
+def test_labelled_photos_give_thresholds_that_are_recommended_from_then_on(
+    tmp_path: Path, home: Path
+) -> None:
+    before = resolve_pack("synthetic", [])
+
+    done = measure("--labelled", labelled(tmp_path / "photos"))
+
+    assert done.exit_code == 0, done.output
+    after = resolve_pack("synthetic", [])
+    stored = read_measurement(after.pack_id)
+    assert stored is not None
+    assert (after.strict, after.loose) == (stored.strict, stored.loose)
+    assert (after.strict, after.loose) != (before.strict, before.loose)
+    assert after.pack_id == before.pack_id
+    assert after.measured_on == "52 labelled photos of 26 people"
+    assert stored.fnir is not None
+    assert stored.photos_per_cpu_second > 0
+    assert stored.peak_mb > 10
+    assert f"STRICT {after.strict:.2f}, LOOSE {after.loose:.2f} (95 %: " in done.stdout
+    assert "known faces missed at LOOSE, one reference each of 26 people" in done.stdout
+    assert str(home) in done.stdout
+    listed = CliRunner().invoke(cli, ["packs", "list"]).stdout
+    assert f"STRICT {after.strict:.2f} LOOSE {after.loose:.2f}" in listed
+
+
+def test_photos_with_several_faces_do_without_labels(tmp_path: Path) -> None:
+    for number in range(60):
+        write_photo(
+            tmp_path / "photos" / f"{number}.png", [5 * number + i for i in range(5)], variation=30
+        )
+
+    done = measure("--photos", tmp_path / "photos")
+
+    assert done.exit_code == 0, done.output
+    assert "measured on 600 pairs of faces in 60 photos" in done.stdout
+    assert "FNIR  not known" in done.stdout
+    stored = read_measurement(synthetic_pack().pack_id)
+    assert stored is not None
+    assert stored.fnir is None
+
+
+def test_a_measurement_of_another_pack_is_not_taken(tmp_path: Path) -> None:
+    assert measure("--labelled", labelled(tmp_path / "photos")).exit_code == 0
+    path, other = measurement_path(synthetic_pack().pack_id), "0" * 64
+    path.rename(measurement_path(other))
+
+    assert read_measurement(other) is None
+    assert resolve_pack("synthetic", []) == synthetic_pack()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "loose = 1.0", 'loose = "x', "a = " + "[" * 9000, "x" * 40_000]
+)
+def test_what_is_no_measurement_is_not_used(text: str) -> None:
+    path = measurement_path(synthetic_pack().pack_id)
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+    assert resolve_pack("synthetic", []) == synthetic_pack()
+
+
+def test_too_few_people_store_nothing(tmp_path: Path) -> None:
+    done = measure("--labelled", labelled(tmp_path / "photos", people=5))
+
+    assert done.exit_code == 1
+    assert "are too few to find thresholds" in done.stderr
+    assert not measurement_path(synthetic_pack().pack_id).exists()
+
+
+def test_one_kind_of_photos_is_asked_for(tmp_path: Path) -> None:
+    assert measure().exit_code == 2
+    assert measure("--labelled", tmp_path, "--photos", tmp_path).exit_code == 2
