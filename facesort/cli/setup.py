@@ -94,9 +94,10 @@ def packs_list(root: Path) -> None:
     """List the model packs on this machine.
 
     With each pack: whether its publishers let one earn money with it, the size of the files in use, and STRICT and
-    LOOSE with where they come from.
+    LOOSE with where they come from; its speed, if `packs measure` has found it.
     """
     from facesort.faces.packs.find import find_packs
+    from facesort.faces.packs.measured import read_measurement
 
     say(_ROW.format("pack", "paid work", "MB", "STRICT", "LOOSE", "thresholds"))
     for pack in find_packs(pack_places(root)):
@@ -107,7 +108,10 @@ def packs_list(root: Path) -> None:
         numbers = f"{pack.strict:.2f}", f"{pack.loose:.2f}"
         say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, origin))
         on = f"Thresholds measured on {pack.measured_on}." if pack.measured_on else ""
-        for text in filter(None, (pack.licence, on)):
+        speed = ""
+        if told := read_measurement(pack.pack_id):
+            speed = f"{told.photos_per_cpu_second:.1f} photos per CPU second, {told.peak_mb:.0f} MB of memory."
+        for text in filter(None, (pack.licence, on, speed)):
             say(*textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="  "))
         say(f"  {pack.path or 'built in'}")
 
