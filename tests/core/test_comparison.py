@@ -12,6 +12,7 @@ from facesort.core.comparison import (
     FileState,
     FoundFile,
     KnownFile,
+    KnownFiles,
     Listing,
     Place,
     ScanResult,
@@ -68,7 +69,7 @@ def compared(
 ) -> ScanResult:
     return compare(
         Listing(files, {}, unreadable or set()),
-        {(k.file.source, k.file.path): k for k in before},
+        KnownFiles.of(before),
         lambda found: found.path,
         disk or Disk(),
         everything=everything,
@@ -224,10 +225,10 @@ def test_other_folders_and_files_of_another_size_say_nothing_about_a_shift() -> 
 
 
 def test_folders_of_two_sources_are_two_folders() -> None:
-    before = {
-        (source, "a.jpg"): KnownFile(File(i, source, "a.jpg", 10, NOON), FileState.PRESENT, "a.jpg")
+    before = KnownFiles.of(
+        KnownFile(File(i, source, "a.jpg", 10, NOON), FileState.PRESENT, "a.jpg")
         for i, source in enumerate(("card-1", "card-2"), start=1)
-    }
+    )
     files = [FoundFile("card-1", "a.jpg", 10, NOON), FoundFile("card-2", "a.jpg", 10, NOON + HOUR)]
     result = compare(Listing(files), before, lambda f: f, Disk())
     assert result == ScanResult(shifted={2: NOON + HOUR})
@@ -291,7 +292,7 @@ def test_a_check_tells_how_far_it_is() -> None:
     names = ("a.jpg", "b.jpg", "c.jpg")
     compare(
         Listing(found(*names)),
-        {("card-1", k.file.path): k for k in known(*names)},
+        KnownFiles.of(known(*names)),
         lambda f: f,
         Disk({"b.jpg": "unreadable"}),
         everything=True,
@@ -351,13 +352,14 @@ def scan_and_store(
 ) -> None:
     """Do what the store does with a result, and compare with the disk."""
     newest = {("card-1", row.file.path): row for row in rows.values()}
+    before = KnownFiles.of(newest.values())
     files = [FoundFile("card-1", name, len(held), time) for name, (held, time) in disk.items()]
 
     def sha256_of(place: Place) -> str:
         return hashlib.sha256(disk[place[1]][0].encode()).hexdigest()
 
     def scan() -> ScanResult:
-        return compare(Listing(files), newest, lambda f: f, sha256_of, everything=everything)
+        return compare(Listing(files), before, lambda f: f, sha256_of, everything=everything)
 
     result = scan()
     groups = [result.gone, result.replaced, result.back, list(result.shifted)]
@@ -387,12 +389,13 @@ def scan_and_store(
         key = (row.file.path, row.file.size, row.file.mtime_ns)
         if everything or key not in looked_unchanged:
             assert row.sha256 == sha256_of(("card-1", row.file.path)), "another photo is lost"
-    newest.clear()
-    newest.update({("card-1", row.file.path): row for row in rows.values()})
+    before = KnownFiles.of(rows.values())
     again = scan()
     assert (again.new, again.gone, again.replaced, again.back) == ((), (), (), ())
 
 
 def test_what_was_skipped_is_handed_on() -> None:
     skipped = {("card-1", "a.mov"): SkippedFile("video", 1, 2)}
-    assert compare(Listing([], skipped, set()), {}, lambda f: f, Disk()).skipped == skipped
+    assert (
+        compare(Listing([], skipped, set()), KnownFiles(), lambda f: f, Disk()).skipped == skipped
+    )

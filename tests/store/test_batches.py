@@ -133,7 +133,8 @@ def test_the_newest_version_of_a_path_is_the_known_one(store: Store) -> None:
     add(store, [photo(1, "a.jpg"), photo(2, "b.jpg")])
     add(store, [photo(3, "a.jpg"), photo(4, "a.jpg", "card-2")])
     record(store, 1, [result(1, *NO_FACE), result(2, *NO_FACE)])
-    assert files.known_files(store) == [
+    known = files.known_files(store)
+    assert [(known.file(row), known.state(row), known.sha256(row)) for row in known.rows()] == [
         (photo(2, "b.jpg"), "present", "sha-2"),
         (photo(3, "a.jpg"), "present", ""),
         (photo(4, "a.jpg", "card-2"), "present", ""),
@@ -249,7 +250,7 @@ def test_a_photo_with_a_failed_write_has_failed(store: Store) -> None:
 def test_no_photo_no_known_contents(store: Store) -> None:
     add(store, [photo(1)])
     assert photos.known_photos(store) == Known(next_id=2)
-    assert photos.sizes_of(store) == {}
+    assert photos.contents_by_size(store) == {}
 
 
 def test_known_contents_are_photos_and_not_files(store: Store) -> None:
@@ -273,9 +274,10 @@ def test_known_contents_are_photos_and_not_files(store: Store) -> None:
     assert known.decided_as == {7: 3}
     assert known.by_file == {1: 1, 2: 1, 3: 3, 4: 4, 5: 5, 7: 7}
     assert known.next_id == 8
-    assert photos.sizes_of(store) == {
-        101: {"a"}, 102: {"a"}, 103: {"b"}, 104: {"c"}, 105: {"d"}, 107: {"e"},
-    }  # fmt: skip
+    assert photos.held_by(store, known.failed) == ({5}, {"d"})
+    assert photos.contents_by_size(store) == {}, "no file waits"
+    add(store, [photo(9), replace(photo(10), size=102), replace(photo(11), size=101)])
+    assert photos.contents_by_size(store) == {101: {"a"}, 102: {"a"}}
 
 
 def test_a_photo_that_waits_for_its_retry_is_decided_again(store: Store) -> None:

@@ -54,6 +54,7 @@ from facesort.store.job.photos import BatchRecord, Known
 from facesort.store.queries import reports
 from facesort.store.queries.commit_log import LoggedWrite, planned_writes
 from facesort.store.queries.gallery import everyone, load_gallery
+from facesort.store.queries.reports import Counts
 from facesort.store.what_counts import standings
 from facesort.workspace import Workspace
 
@@ -102,11 +103,12 @@ class Run:
     names: dict[int, str] = field(init=False)
     ask: AskStandings = field(init=False)
     monitors: SourceMonitors = field(init=False)
+    _is_counted: bool = False
 
     def __post_init__(self) -> None:
         settings, pack = self.workspace.settings, self.analyser.pack
         files.reset_processing(self.store)
-        self.progress = Progress(self.workspace.state, reports.counts(self.store), self.run_id)
+        self.progress = Progress(self.workspace.state, self._counted(), self.run_id)
         self.rules = rules_of(settings, pack)
         self.gallery = load_gallery(self.store, pack.pack_id, settings.matching.max_learned)
         self.names = everyone(self.store)
@@ -116,7 +118,7 @@ class Run:
         )
         self.monitors = SourceMonitors(
             {
-                name: SourceMonitor(name, root, *files.pending_and_done(self.store, name))
+                name: SourceMonitor(name, root, partial(files.pending_and_done, self.store, name))
                 for name, root in self.sources.items()
             }
         )
@@ -133,10 +135,11 @@ class Run:
             self.rematch(executor)
 
     def _sort_pending(self, pending: Sequence[int], renderer: Renderer, executor: Executor) -> None:
-        self.known = photos.known_photos(self.store)
+        with self.store.materialized("held", "* EXCLUDE (reason, detail)"):
+            self.known = photos.known_photos(self.store)
+            reading = Reading(self.store, self.known, self.workspace.settings.photos.pairs)
         # Loaded lazily: `tee` holds only the photos that the workers are ahead of the current batch.
         batches, ahead, read = tee((files.batch_files(self.store, b) for b in pending), 3)
-        reading = Reading(self.store, self.known, self.workspace.settings.photos.pairs)
         tasks = reading.tasks(zip(pending, ahead, strict=True))
         clips = ClipThreads(
             self.analyser,
@@ -203,8 +206,7 @@ class Run:
             report += self._rematch_batch(some, renderer)
         if rematch.groups is not None:
             runs.record_groups(self.store, self.run_id, rematch.groups.record())
-        # Not per batch: counting takes as long as a batch.
-        self.progress.counts = reports.counts(self.store)
+        self._count_again()  # not per batch: counting takes as long as a batch
         if not report.not_rendered:
             with self.store.transaction():
                 rematches.remember(self.store, state())
@@ -249,6 +251,7 @@ class Run:
         if self.workspace.settings.derivatives.enabled:
             renderer = Renderer(self.analyser, executor, self.output.path, _ignore)
             report = Deriving.of(self.workspace, self.store, renderer).run(iter, check=False)
+            self._is_counted = False
             for path, why in report.failed.items():
                 log.warning("no derivatives of %s: %s", path, why)
             self.options.at("derived")
@@ -256,9 +259,20 @@ class Run:
     def finish(self, state: str) -> None:
         """Record how the run ended."""
         if state == "finished":  # of several files with one content, another one may stand for it
-            self.progress.counts = reports.counts(self.store)
+            self._count_again()
         runs.finish_run(self.store, self.run_id, state)
         self.progress.write(state)
+
+    def _counted(self) -> Counts:
+        """Count what is stored; for a million photos that takes ten seconds of CPU."""
+        self._is_counted = True
+        with self.store.materialized("held"):
+            return reports.counts(self.store)
+
+    def _count_again(self) -> None:
+        """Count again, unless nothing was stored since."""
+        if not self._is_counted:
+            self.progress.counts = self._counted()
 
     def _monitored(self, analyses: Iterator[Analysis], read: Iterator[File]) -> Iterator[Analysis]:
         """Report progress after each analysis, and stop the run if the source has disappeared."""
@@ -365,8 +379,9 @@ class Run:
         staging.remove()
         self.progress.batch_moved("COMMITTING", "COMMITTED")
         self._count_files(batch_id, [w.plan for w in writes if w.write_id not in failures])
+        self._is_counted = False
         if failures:
-            self.progress.counts = reports.counts(self.store)
+            self._count_again()
         self.progress.write("running")
         return len(failures)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from facesort.core.comparison import FileState, FoundFile, KnownFile, ScanResult, SkippedFile
+from facesort.core.comparison import FileState, FoundFile, KnownFiles, ScanResult, SkippedFile
 from facesort.core.records import File, PhotoRef
 from facesort.core.shots import Pairs, companions, kind_by_name, rank, shot_name
 from facesort.engine.job.scan import scan
@@ -101,7 +102,7 @@ def take_in(
         files.set_times(store, found.shifted)
         files.read_again(store, found.back)
         files.add_files(store, new)
-        _record_skipped(store, places, found, [*_present(known, found), *new])
+        _record_skipped(store, places, found, chain(_present(known, found), new))
     done = Intake(
         len(new),
         len(found.gone),
@@ -139,27 +140,21 @@ def in_reading_order(found: Iterable[FoundFile], pairs: Pairs) -> list[FoundFile
     return [file for _, file in ranked]
 
 
-def _known(store: Store) -> tuple[list[KnownFile], dict[tuple[str, str], SkippedFile]]:
-    known = [
-        KnownFile(file, FileState(state), sha256)
-        for file, state, sha256 in files.known_files(store)
-    ]
+def _known(store: Store) -> tuple[KnownFiles, dict[tuple[str, str], SkippedFile]]:
     skipped = {
         (source, path): SkippedFile(reason, size, mtime_ns)
         for source, path, reason, size, mtime_ns in files.skipped_files(store)
     }
-    return known, skipped
+    return files.known_files(store), skipped
 
 
-def _present(known: Iterable[KnownFile], found: ScanResult) -> list[File]:
+def _present(known: KnownFiles, found: ScanResult) -> Iterator[File]:
     """Known files that are there after a scan."""
     back, away = set(found.back), {*found.gone, *found.replaced}
-    return [
-        one.file
-        for one in known
-        if one.file.file_id in back
-        or (one.state is FileState.PRESENT and one.file.file_id not in away)
-    ]
+    for row in known.rows():
+        file_id, was_there = known.ids[row], known.state(row) is FileState.PRESENT
+        if file_id in back or (was_there and file_id not in away):
+            yield known.file(row)
 
 
 def _record_skipped(

@@ -39,10 +39,8 @@ class Reading:
     _partners: dict[int, tuple[Partner, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        known = self.known
-        self.failed = frozenset(f for f, photo in known.by_file.items() if photo in known.failed)
-        self._failed = frozenset(s for s, photo in known.by_sha256.items() if photo in known.failed)
-        self._by_size = photos.sizes_of(self.store)
+        self.failed, self._failed = photos.held_by(self.store, self.known.failed)
+        self._by_size = photos.contents_by_size(self.store)
         self._shared = files.shared_sizes(self.store)
         self._retries = files.retries(self.store)
         self._partners = self._find_partners()
@@ -83,7 +81,7 @@ class Reading:
 
     def _find_partners(self) -> dict[int, tuple[Partner, ...]]:
         """The photos that may be of one shot with each file that waits."""
-        waiting, read = photos.refs_by_reading(self.store)
+        waiting, read = photos.refs_that_wait(self.store), photos.refs_that_were_read(self.store)
         # A movie belongs to its picture, and not the other way round.
         nearest = {
             key: tuple(ref for ref in refs if photo_kind(ref.path) is not PhotoKind.VIDEO)

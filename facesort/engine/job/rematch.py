@@ -195,7 +195,8 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
     with_movies = rematches.shots_with_movies(store)
     pictures: dict[int, list[Proposal]] = {}
     for some in _by(_AT_ONCE, photos):
-        again = [photo for photo in some if photo.photo.photo_id in found.again]
+        ids = rematches.among([photo.photo.photo_id for photo in some], found.again)
+        again = [photo for photo in some if photo.photo.photo_id in ids]
         decided = dict(zip((p.photo.photo_id for p in again), rematch.decide(again), strict=True))
         changed = [decided.get(photo.photo.photo_id, {}) for photo in some]
         faces = list(chain.from_iterable(map(_proposed, some, changed)))
@@ -213,11 +214,13 @@ def find_changes(store: Store, rematch: Rematch, *, everything: bool) -> Iterato
 
 def _to_look_at(store: Store, rematch: Rematch, found: Candidates) -> Iterator[int]:
     """Photos of which something may have to be done, in order."""
-    ids = sorted(found.again | found.undelivered)
-    few = _TIMES_PERSONS // max(len(rematch.person_ids), 1)
-    for some in _by(max(_AT_ONCE, min(_AT_A_LOOK, few)), ids):
+    ids = np.union1d(found.again, found.undelivered)
+    few = max(_AT_ONCE, min(_AT_A_LOOK, _TIMES_PERSONS // max(len(rematch.person_ids), 1)))
+    for start in range(0, len(ids), few):
+        some = ids[start : start + few].tolist()
         settled = rematch.settled(decided_faces(store, some, rematch.pack_id))
-        yield from (key for key in some if key not in settled or key in found.undelivered)
+        undelivered = rematches.among(some, found.undelivered)
+        yield from (key for key in some if key not in settled or key in undelivered)
 
 
 def _proposed(photo: StoredPhoto, decisions: Mapping[int, Decision]) -> Iterator[Proposal]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from facesort.core.comparison import FoundFile, KnownFile, Place, ScanResult, SkippedFile, compare
+from facesort.core.comparison import FoundFile, KnownFiles, Place, ScanResult, SkippedFile, compare
 from facesort.core.paths import from_text
 from facesort.engine.job.places import SourceRoot, find_roots, refuse_gone
 from facesort.engine.job.walk import Walk
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def scan(
     places: Mapping[str, Path],
-    known: Iterable[KnownFile],
+    known: KnownFiles,
     skipped: Mapping[Place, SkippedFile] = MappingProxyType({}),
     apart: Sequence[RootFolder] = (),
     *,
@@ -39,8 +39,7 @@ def scan(
     ----------
     places : mapping of str to Path
         Name of each source to its folder.  Files of other sources stay as they are.
-    known : iterable of KnownFile
-        The newest version of each path.
+    known : KnownFiles
     skipped : mapping of Place to SkippedFile
         What the last scan left out: not opened again as long as its size and time are the same.
     apart : sequence of RootFolder
@@ -63,17 +62,17 @@ def scan(
     """
     roots = find_roots(places)
     rank = {source: number for number, source in enumerate(places)}
-    known_at = {(k.file.source, k.file.path): k for k in known if k.file.source in rank}
 
     def key(found: FoundFile) -> tuple[int, Any, str]:
         return rank[found.source], order(found) if order else None, found.path
 
-    listing = Walk(roots, known_at, skipped, apart, videos).run()
+    listing = Walk(roots, known, skipped, apart, videos).run()
     result = compare(
         listing,
-        known_at,
+        known,
         key,
         partial(_sha256, roots),
+        sources=rank,
         everything=everything,
         on_checked=on_checked,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from facesort.core.comparison import FoundFile, KnownFile, Listing, Place, SkippedFile
+from facesort.core.comparison import FoundFile, KnownFiles, Listing, Place, SkippedFile
 from facesort.core.paths import from_text, to_text
 from facesort.core.records import in_64_bits
 from facesort.engine.job.folders import (
@@ -53,7 +53,7 @@ class Walk:
 
     Parameters
     ----------
-    known : mapping of Place to KnownFile
+    known : KnownFiles
         Photos whatever they are called, as long as their size and time are the same.
     skipped : mapping of Place to SkippedFile
         What the last scan left out: not opened again as long as its size and time are the same.
@@ -64,7 +64,7 @@ class Walk:
     """
 
     roots: Sequence[SourceRoot]
-    known: Mapping[Place, KnownFile]
+    known: KnownFiles
     skipped: Mapping[Place, SkippedFile]
     apart: Sequence[RootFolder]
     videos: bool = False
@@ -209,18 +209,20 @@ class Walk:
         now = found.st_size, in_64_bits(found.st_mtime_ns)
         if kind in TOLD_BY_CONTENT:
             kind = self._by_content(place, kind, found, reach)
-        if kind is PhotoKind.PHOTO or (kind is PhotoKind.VIDEO and self.videos):
-            self.listing.files.append(FoundFile(*place, *now))
-        else:
+        if not (kind is PhotoKind.PHOTO or (kind is PhotoKind.VIDEO and self.videos)):
             self.listing.skipped[place] = SkippedFile(kind.value, *now)
+        elif (row := self.known.unchanged(*place, *now)) is not None:
+            self.listing.unchanged.append(row)
+        else:
+            self.listing.files.append(FoundFile(*place, *now))
 
     def _by_content(
         self, place: Place, kind: PhotoKind, found: os.stat_result, reach: Reach
     ) -> PhotoKind:
         """Kind of a file that may be a photo under a strange name; opened once only, as long as it does not change."""
         now = found.st_size, in_64_bits(found.st_mtime_ns)
-        before, last = self.known.get(place), self.skipped.get(place)
-        if before and (before.file.size, before.file.mtime_ns) == now:
+        before, last = self.known.row_of(*place), self.skipped.get(place)
+        if before is not None and self.known.looks_as(before, *now):
             return PhotoKind.PHOTO
         if last and last[1:] == now and last.reason in TOLD_BY_CONTENT:
             return PhotoKind(last.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +54,15 @@ class SourceMonitor:
     ----------
     name : str
         Of the source.
-    pending, done : sequence of str
-        Photos of the source, relative to its root; a few of each are tried before the disk is considered gone.
+    files : callable
+        Gives the photos of the source that wait, and those that do not, relative to its root; asked once, before the
+        disk is considered gone, when a few of each are tried.
     """
 
     name: str
     root: RootFolder
-    pending: Sequence[str]
-    done: Sequence[str]
+    files: Callable[[], tuple[Sequence[str], Sequence[str]]]
+    _found: tuple[Sequence[str], Sequence[str]] | None = None
     _in_a_row: int = 0
 
     def check(self, failure: Reason | None) -> None:
@@ -77,10 +78,7 @@ class SourceMonitor:
             return
         # A lost disk can remain as an empty folder, or as one whose files give input/output errors. If the user only
         # deleted photos, those that were read before are still there.
-        lost = self._in_a_row >= _IN_A_ROW and not (
-            self._readable(self.pending)
-            or (failure is Reason.MISSING and self._any_exists(self.done))
-        )
+        lost = self._in_a_row >= _IN_A_ROW and not self._any_left(failure)
         if lost or not self.root.is_there():
             raise SourceGoneError(
                 f"source {self.name} ({self.root.path}) is gone: plug in the disk and run `facesort sort` again. "
@@ -91,10 +89,19 @@ class SourceMonitor:
         """The first photo that waits, the last one, and one between them; else of those done, or of clips."""
         photos = [
             [path for path in paths if photo_kind(path) is PhotoKind.PHOTO]
-            for paths in (self.pending, self.done)
+            for paths in self._pending_and_done()
         ]
-        some = next(filter(None, (*photos, self.pending, self.done)), ())
+        some = next(filter(None, (*photos, *self._pending_and_done())), ())
         return [*dict.fromkeys(some[at] for at in (0, len(some) // 2, -1) if some)]
+
+    def _pending_and_done(self) -> tuple[Sequence[str], Sequence[str]]:
+        if self._found is None:
+            self._found = self.files()
+        return self._found
+
+    def _any_left(self, failure: Reason | None) -> bool:
+        pending, done = self._pending_and_done()
+        return self._readable(pending) or (failure is Reason.MISSING and self._any_exists(done))
 
     def _any_exists(self, paths: Sequence[str]) -> bool:
         return any(os.path.lexists(self.root.path / from_text(path)) for path in _spread(paths))

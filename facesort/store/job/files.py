@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from itertools import groupby, islice
 
+import numpy as np
+
+from facesort.core.compact import Compact
+from facesort.core.comparison import KnownFiles
 from facesort.core.records import File
 from facesort.store.job.retries import plan_failed_writes
 from facesort.store.store import Store
@@ -23,14 +28,23 @@ class BatchState(StrEnum):
     COMMITTED = "COMMITTED"
 
 
-def known_files(store: Store) -> list[tuple[File, str, str]]:
-    """The newest version of every path that the scan has seen, with its state, and its SHA-256 or an empty text."""
-    rows = store.rows(
-        "SELECT file_id, source, path, size, mtime_ns, state, coalesce(sha256, '') FROM held "
-        "LEFT JOIN photo USING (photo_id) "
-        "QUALIFY file_id = max(file_id) OVER (PARTITION BY source_id, path) ORDER BY file_id"
+def known_files(store: Store) -> KnownFiles:
+    """The newest version of every path that the scan has seen."""
+    known = KnownFiles(partial(_contents, store))
+    rows = store.stream(
+        "SELECT file_id, name, path, size, mtime_ns, file.state FROM file JOIN source USING (source_id) "
+        "ORDER BY file_id"
     )
-    return [(File(*row[:5]), row[5], row[6]) for row in rows]
+    for row in rows:
+        known.add(*row)
+    return known
+
+
+def _contents(store: Store) -> Compact[int, str]:
+    """SHA-256 of the content of every file that was read, by file_id."""
+    rows = store.stream("SELECT file_id, sha256 FROM held JOIN photo USING (photo_id)")
+    found = np.fromiter(rows, [("file_id", np.int64), ("sha256", "S64")])
+    return Compact(found["file_id"], found["sha256"])
 
 
 def next_file_id(store: Store) -> int:
@@ -226,7 +240,7 @@ def batch_files(store: Store, batch_id: int) -> list[File]:
 def pending_and_done(store: Store, source: str) -> tuple[list[str], list[str]]:
     """Paths of the files of a source that wait, and of those that do not, in order."""
     rows = store.rows(
-        "SELECT path, status = 'pending' FROM file_state WHERE source = ? ORDER BY file_id",
+        "SELECT path, waits OR batch_id IS NULL FROM held WHERE state = 'present' AND source = ? ORDER BY file_id",
         [source],
     )
     return [path for path, waits in rows if waits], [path for path, waits in rows if not waits]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.compact import Compact
 from facesort.core.derivatives import DerivedFile
 from facesort.core.matching import Decision
 from facesort.core.records import Analysis, PhotoInfo, PhotoRef
@@ -99,14 +100,14 @@ class Known:
 
     Parameters
     ----------
-    by_sha256 : dict of str to int
+    by_sha256 : mapping of str to int
     decided_as : dict of int to int
         The photo that was decided for each photo that was not itself.
     shot_of : dict of int to int
         The first photo of the shot, of each photo that is not the first.
     failed : set of int
         Photos whose analysis failed.
-    by_file : dict of int to int
+    by_file : mapping of int to int
         The photo that each file holds.
     replaces : dict of int to int
         The photo that the last version of a waiting file held, of those that did not fail.
@@ -116,11 +117,11 @@ class Known:
         No file and no photo has this id or a higher one.
     """
 
-    by_sha256: dict[str, int] = field(default_factory=dict)
+    by_sha256: MutableMapping[str, int] = field(default_factory=dict)
     decided_as: dict[int, int] = field(default_factory=dict)
     shot_of: dict[int, int] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
-    by_file: dict[int, int] = field(default_factory=dict)
+    by_file: MutableMapping[int, int] = field(default_factory=dict)
     replaces: dict[int, int] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     next_id: int = 1 << 30
@@ -142,7 +143,6 @@ class Known:
 
 def known_photos(store: Store) -> Known:
     """All photos by content."""
-    rows = store.rows("SELECT sha256, photo_id, decided_as, shot_id FROM photo")
     failed = store.rows(
         "SELECT photo_id FROM result_until(NULL) WHERE status = 'failed' "
         "AND photo_id NOT IN (SELECT photo_id FROM write)"
@@ -154,27 +154,51 @@ def known_photos(store: Store) -> Known:
         "AND NOT list_contains(?, o.photo_id) GROUP BY n.file_id",
         [[photo_id for (photo_id,) in failed]],
     )
-    held = store.rows("SELECT file_id, photo_id, state FROM held WHERE photo_id IS NOT NULL")
-    there = {photo_id for _, photo_id, state in held if state == "present"}
+    gone = store.rows(
+        "SELECT photo_id FROM held WHERE photo_id IS NOT NULL GROUP BY photo_id HAVING bool_and(state <> 'present')"
+    )
+    leads = store.rows("SELECT photo_id, decided_as FROM photo WHERE decided_as <> photo_id")
+    shots = store.rows("SELECT photo_id, shot_id FROM photo WHERE shot_id <> photo_id")
+    contents = store.stream("SELECT sha256, photo_id FROM photo")
+    by_sha256 = np.fromiter(contents, [("sha256", "S64"), ("photo_id", np.int64)])
+    by_file = store.columns("SELECT file_id, photo_id FROM held WHERE photo_id IS NOT NULL")
     return Known(
-        by_sha256={sha256: photo_id for sha256, photo_id, *_ in rows},
-        decided_as={photo_id: lead for _, photo_id, lead, _ in rows if lead != photo_id},
-        shot_of={photo_id: shot for _, photo_id, _, shot in rows if shot != photo_id},
+        by_sha256=Compact(by_sha256["sha256"], by_sha256["photo_id"]),
+        decided_as=dict(leads),
+        shot_of=dict(shots),
         failed={photo_id for (photo_id,) in failed},
-        by_file={file_id: photo_id for file_id, photo_id, _ in held},
+        by_file=Compact(*by_file),
         replaces=dict(replaces),
-        gone={photo_id for _, photo_id, _ in held} - there,
+        gone={photo_id for (photo_id,) in gone},
         next_id=next_file_id(store),
     )
 
 
-def refs_by_reading(store: Store) -> tuple[list[PhotoRef], list[PhotoRef]]:
-    """Present files that wait, and those that were read, in order; each stands for the photo that it holds."""
+def held_by(store: Store, photo_ids: Collection[int]) -> tuple[frozenset[int], frozenset[str]]:
+    """Ids of the files that hold some photos, and the SHA-256 of these."""
     rows = store.rows(
-        "SELECT file_id, path, source, waits OR batch_id IS NULL FROM held WHERE state = 'present' ORDER BY file_id"
+        "SELECT file_id, sha256 FROM held JOIN photo USING (photo_id) WHERE list_contains(?, photo_id)",
+        [list(photo_ids)],
     )
-    refs = [(PhotoRef(key, path, source=source), waits) for key, path, source, waits in rows]
-    return [ref for ref, waits in refs if waits], [ref for ref, waits in refs if not waits]
+    return frozenset(file_id for file_id, _ in rows), frozenset(sha256 for _, sha256 in rows)
+
+
+def refs_that_wait(store: Store) -> list[PhotoRef]:
+    """Present files that wait, in order; each stands for the photo that it holds."""
+    rows = store.rows(
+        "SELECT file_id, path, source FROM held WHERE state = 'present' AND (waits OR batch_id IS NULL) "
+        "ORDER BY file_id"
+    )
+    return [PhotoRef(key, path, source=source) for key, path, source in rows]
+
+
+def refs_that_were_read(store: Store) -> Iterator[PhotoRef]:
+    """The other present files, in order; nothing else may be asked before the last one."""
+    rows = store.stream(
+        "SELECT file_id, path, source FROM held WHERE state = 'present' AND NOT (waits OR batch_id IS NULL) "
+        "ORDER BY file_id"
+    )
+    return (PhotoRef(key, path, source=source) for key, path, source in rows)
 
 
 def infos_of(store: Store, file_ids: Sequence[int]) -> dict[int, PhotoInfo]:
@@ -187,10 +211,12 @@ def infos_of(store: Store, file_ids: Sequence[int]) -> dict[int, PhotoInfo]:
     return {key: PhotoInfo(*info) for key, *info in rows}
 
 
-def sizes_of(store: Store) -> dict[int, frozenset[str]]:
-    """SHA-256 of all photos, by the size of their files in bytes."""
+def contents_by_size(store: Store) -> dict[int, frozenset[str]]:
+    """SHA-256 of photos by the size of their files in bytes, of the sizes that files of waiting batches have."""
     rows = store.rows(
-        "SELECT size, list(DISTINCT sha256) FROM held JOIN photo USING (photo_id) GROUP BY size"
+        "SELECT size, list(DISTINCT sha256) FROM held JOIN photo USING (photo_id) WHERE size IN ("
+        " SELECT size FROM file JOIN batch_file USING (file_id) JOIN batch USING (batch_id) "
+        " WHERE batch.state IN ('PENDING', 'PROCESSING')) GROUP BY size"
     )
     return {size: frozenset(found) for size, found in rows}
 

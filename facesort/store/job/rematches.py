@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from facesort.core.matching import Decision
 from facesort.core.routing import PlannedWrite
+from facesort.core.sightings import Ids
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions
 from facesort.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Ids of the photos that a re-match looks at; those that failed wait for a retry.
+    """Ids of the photos that a re-match looks at, ascending; those that failed wait for a retry.
 
     Parameters
     ----------
-    again : frozenset of int
+    again : ndarray of shape (n_photos,), int64
         Photos whose faces are decided again.
-    undelivered : frozenset of int
+    undelivered : ndarray of shape (n_photos,), int64
         Photos of which, by what counts now, a copy is missing.
     """
 
-    again: frozenset[int]
-    undelivered: frozenset[int]
+    again: Ids
+    undelivered: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,14 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
     unknown_folder : bool
         Whether photos with only unknown faces are delivered to ``_unknown``.
     """
-    again = store.rows(
+    (again,) = store.columns(
         "SELECT DISTINCT d.photo_id FROM face_decision d JOIN photo_state s USING (photo_id) "
         "WHERE s.status IN ('matched', 'unknown') AND NOT EXISTS (FROM superseded x WHERE x.photo_id = d.photo_id) "
         "AND (? OR d.outcome <> 'strict' "
         "OR EXISTS (FROM answer v WHERE v.face_id = d.face_id))",
         [everything],
     )
-    undelivered = store.rows(
+    (undelivered,) = store.columns(
         "SELECT DISTINCT c.photo_id FROM wanted_copy c JOIN photo_state s USING (photo_id) "
         "WHERE s.status IN ('matched', 'unknown') AND NOT c.removed AND NOT c.doubled "
         "AND (? OR c.person_id IS NOT NULL) "
@@ -77,7 +80,13 @@ def candidates(store: Store, *, everything: bool, unknown_folder: bool) -> Candi
         "AND w.person_id IS NOT DISTINCT FROM c.person_id))",
         [unknown_folder],
     )
-    return Candidates(frozenset(r[0] for r in again), frozenset(r[0] for r in undelivered))
+    return Candidates(np.sort(again.astype(np.int64)), np.sort(undelivered.astype(np.int64)))
+
+
+def among(ids: Sequence[int], many: Ids) -> set[int]:
+    """Which of some ids, in ascending order, are in a much longer array of such."""
+    start, end = np.searchsorted(many, [ids[0], ids[-1] + 1])
+    return set(ids).intersection(many[start:end].tolist())
 
 
 def gallery_faces(store: Store, pack_id: str, max_learned: int) -> dict[int, set[int]]:

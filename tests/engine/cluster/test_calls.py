@@ -7,6 +7,7 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +151,10 @@ def test_a_full_disk_is_its_machines_fault(tmp_path: Path, monkeypatch: pytest.M
 def test_a_source_is_known_by_what_it_has(tmp_path: Path) -> None:
     root = RootFolder.of(tmp_path)
     of = [(["a.mp4", "b.jpg"], ["c.jpg"]), (["a.mp4"], ["c.jpg"]), (["a.mp4"], []), ([], ["d.mp4"])]
-    known = [list(SourceMonitor("card-1", root, *files).samples()) for files in (*of, ([], []))]
+    known = [
+        list(SourceMonitor("card-1", root, partial(tuple, files)).samples())
+        for files in (*of, ([], []))
+    ]
     assert known == [["b.jpg"], ["c.jpg"], ["a.mp4"], ["d.mp4"], []]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from disks import unprivileged
 
-from facesort.core.comparison import FileState, FoundFile, KnownFile, ScanResult
+from facesort.core.comparison import FileState, FoundFile, KnownFile, KnownFiles, ScanResult
 from facesort.core.paths import from_text
 from facesort.core.records import File
 from facesort.engine.job.scan import scan
@@ -55,7 +55,7 @@ def known(root: Path) -> list[KnownFile]:
 def scan_source(
     root: Path, before: Sequence[KnownFile] = (), apart: Sequence[RootFolder] = ()
 ) -> ScanResult:
-    return scan({"card": root}, before, apart=apart)
+    return scan({"card": root}, KnownFiles.of(before), apart=apart)
 
 
 # --- a second scan ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from facesort.core.comparison import FileState, KnownFile, ScanResult
+from facesort.core.comparison import FileState, KnownFile, KnownFiles, ScanResult
 from facesort.core.records import File
 from facesort.engine.job import walk
 from facesort.engine.job.folders import OpenFolder, Reach
@@ -37,7 +37,7 @@ def link(root: Path, **targets: str) -> None:
 def looked(*sources: Path) -> tuple[list[str], dict[str, str]]:
     """Paths of the photos, and the reasons for other files; those of all but the first source with its name."""
     places = {path.name if number else "": path for number, path in enumerate(sources)}
-    result = scan(places, [])
+    result = scan(places, KnownFiles())
 
     def shown(source: str, path: str) -> str:
         return f"{source}:{path}" if source else path
@@ -68,7 +68,10 @@ def test_a_link_is_as_large_and_as_old_as_its_file(source: Path) -> None:
     put(source, "a.jpg")
     os.utime(source / "a.jpg", ns=(5, 7))
     link(source, l_jpg="a.jpg")
-    assert [new[1:] for new in scan({"": source}, []).new] == [("a.jpg", 11, 7), ("l.jpg", 11, 7)]
+    assert [new[1:] for new in scan({"": source}, KnownFiles()).new] == [
+        ("a.jpg", 11, 7),
+        ("l.jpg", 11, 7),
+    ]
 
 
 def test_an_absolute_link_to_a_file_inside_counts(source: Path) -> None:
@@ -204,11 +207,12 @@ def test_a_known_file_that_became_a_link_outside_is_gone(source: Path) -> None:
     put(source, "a.jpg")
     put(source.parent, "outside.jpg")
     known = [
-        KnownFile(File(1, *new), FileState.PRESENT, "aa") for new in scan({"": source}, []).new
+        KnownFile(File(1, *new), FileState.PRESENT, "aa")
+        for new in scan({"": source}, KnownFiles()).new
     ]
     (source / "a.jpg").unlink()
     (source / "a.jpg").symlink_to("../outside.jpg")
-    result = scan({"": source}, known)
+    result = scan({"": source}, KnownFiles.of(known))
     assert (result.new, result.gone) == ((), (1,))
     assert result.skipped["", "a.jpg"].reason == "symbolic_link"
 
@@ -235,7 +239,7 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(
         return found
 
     monkeypatch.setattr(walk.Walk, "_look", exchanging)
-    result = scan({"": source}, [])
+    result = scan({"": source}, KnownFiles())
     assert exchanged
     assert result.new == ()
     assert result.unreadable == (("", "d"), ("", "e/d"))
@@ -254,14 +258,14 @@ def test_a_file_that_becomes_a_link_meanwhile_is_not_opened(
         return head(reach, expected)
 
     monkeypatch.setattr(walk, "read_head", exchanging)
-    assert scan({"": source}, []) == ScanResult(unreadable=(("", "photo"),))
+    assert scan({"": source}, KnownFiles()) == ScanResult(unreadable=(("", "photo"),))
 
 
 def test_a_check_does_not_read_what_a_link_outside_leads_to(source: Path) -> None:
     """Between its listing and its reading, the file has become a link."""
     put(source, "a.jpg")
     put(source.parent, "outside.jpg")
-    (new,) = scan({"": source}, []).new
+    (new,) = scan({"": source}, KnownFiles()).new
     known = [KnownFile(File(1, *new), FileState.PRESENT, "aa")]
     calls = []
     run = walk.Walk.run
@@ -275,7 +279,7 @@ def test_a_check_does_not_read_what_a_link_outside_leads_to(source: Path) -> Non
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk.Walk, "run", exchanging)
-        result = scan({"": source}, known, everything=True)
+        result = scan({"": source}, KnownFiles.of(known), everything=True)
     assert (calls, result.unreadable, result.new) == ([1], (("", "a.jpg"),), ())
 
 
@@ -325,7 +329,7 @@ def test_in_any_tree_each_file_is_named_once_and_none_is_outside(
             to = top / target / last
             (top / folder / name_).symlink_to(to if absolute else os.path.relpath(to, top / folder))
         roots = {"s": top / "s", "s2": top / "s2"}
-        check(roots, scan(roots, []))
+        check(roots, scan(roots, KnownFiles()))
 
 
 def check(roots: dict[str, Path], result: ScanResult) -> None:

@@ -18,6 +18,7 @@ from facesort.core.comparison import (
     FileState,
     FoundFile,
     KnownFile,
+    KnownFiles,
     ScanResult,
     SkippedFile,
 )
@@ -52,7 +53,7 @@ def scan_one(root: Path, before: ScanResult | None = None, **options: object) ->
     """Scan one source that was scanned and read before, or not yet."""
     known = known_from(before, {"card-1": root}) if before else []
     skipped = before.skipped if before else {}
-    return scan({"card-1": root}, known, skipped, **options)  # type: ignore[arg-type]
+    return scan({"card-1": root}, KnownFiles.of(known), skipped, **options)  # type: ignore[arg-type]
 
 
 def known_from(result: ScanResult, places: dict[str, Path]) -> list[KnownFile]:
@@ -86,7 +87,7 @@ def test_an_empty_source_has_no_photos(tmp_path: Path) -> None:
     assert scan_one(tmp_path) == ScanResult()
     (tmp_path / "empty" / "folder").mkdir(parents=True)
     assert scan_one(tmp_path) == ScanResult()
-    assert scan({}, []) == ScanResult()
+    assert scan({}, KnownFiles()) == ScanResult()
 
 
 def test_photos_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_photos_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
 def test_sources_are_in_the_order_in_which_they_are_given(tmp_path: Path) -> None:
     put(tmp_path, "z/a.jpg", "y/b.jpg", "x/0.jpg")
     places = {name: tmp_path / name for name in "zyx"}
-    assert [new.source for new in scan(places, []).new] == ["z", "y", "x"]
+    assert [new.source for new in scan(places, KnownFiles()).new] == ["z", "y", "x"]
 
 
 def test_another_order_is_kept_within_each_source(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_another_order_is_kept_within_each_source(tmp_path: Path) -> None:
         return stem, suffix == "ARW"
 
     places = {card: tmp_path / card for card in "ab"}
-    assert [new[:2] for new in scan(places, [], order=jpeg_first).new] == [
+    assert [new[:2] for new in scan(places, KnownFiles(), order=jpeg_first).new] == [
         (card, f"DSC{i}.{kind}") for card in "ab" for i in (1, 2) for kind in ("JPG", "ARW")
     ]
 
@@ -314,10 +315,10 @@ def test_a_renamed_file_is_new_and_gone(tmp_path: Path) -> None:
 def test_sources_that_are_not_there_stay_as_they_are(tmp_path: Path) -> None:
     put(tmp_path, "one/a.jpg", "two/a.jpg", "two/b.txt")
     places = {"one": tmp_path / "one", "two": tmp_path / "two"}
-    first = scan(places, [])
+    first = scan(places, KnownFiles())
     known = known_from(first, places)
     shutil.rmtree(tmp_path / "two")
-    assert scan({"one": places["one"]}, known, first.skipped) == ScanResult()
+    assert scan({"one": places["one"]}, KnownFiles.of(known), first.skipped) == ScanResult()
 
 
 def test_another_card_with_the_same_names_and_sizes_is_told_by_content(
@@ -334,10 +335,10 @@ def test_another_card_with_the_same_names_and_sizes_is_told_by_content(
     known = known_from(scan_one(source), {"card-1": source})
     later = 1_700_002_701 * SECOND
     put(source, name, content=one, mtime_ns=later)
-    assert scan({"card-1": source}, known) == ScanResult(shifted={1: later})
+    assert scan({"card-1": source}, KnownFiles.of(known)) == ScanResult(shifted={1: later})
     put(source, name, content=other, mtime_ns=later)
     new = FoundFile("card-1", name, len(other), later)
-    assert scan({"card-1": source}, known) == ScanResult(new=(new,), replaced=(1,))
+    assert scan({"card-1": source}, KnownFiles.of(known)) == ScanResult(new=(new,), replaced=(1,))
 
 
 def test_a_silent_change_is_found_by_a_check_of_everything(tmp_path: Path) -> None:
@@ -348,7 +349,7 @@ def test_a_silent_change_is_found_by_a_check_of_everything(tmp_path: Path) -> No
     calls: list[tuple[int, int]] = []
     result = scan(
         {"card-1": tmp_path},
-        known,
+        KnownFiles.of(known),
         everything=True,
         on_checked=lambda done, total: calls.append((done, total)),
     )
@@ -368,12 +369,12 @@ def test_sources_that_contain_each_other_are_refused_by_name(
     put(tmp_path, "a/b/c/x.jpg")
     places = {"first": tmp_path / one, "second": tmp_path / other}
     with pytest.raises(SettingsError, match=r"(?s)first \(.*second \(.*source remove"):
-        scan(places, [])
+        scan(places, KnownFiles())
 
 
 def test_folders_whose_names_begin_alike_are_two_sources(tmp_path: Path) -> None:
     put(tmp_path, "card/a.jpg", "card-2/b.jpg")
-    found = scan({"1": tmp_path / "card", "2": tmp_path / "card-2"}, []).new
+    found = scan({"1": tmp_path / "card", "2": tmp_path / "card-2"}, KnownFiles()).new
     assert [new[:2] for new in found] == [("1", "a.jpg"), ("2", "b.jpg")]
 
 
@@ -382,7 +383,7 @@ def test_a_source_that_is_a_link_into_another_is_refused(tmp_path: Path) -> None
     put(tmp_path, "a/b/x.jpg")
     (tmp_path / "link").symlink_to("a/b", target_is_directory=True)
     with pytest.raises(SettingsError, match="in the other"):
-        scan({"first": tmp_path / "a", "second": tmp_path / "link"}, [])
+        scan({"first": tmp_path / "a", "second": tmp_path / "link"}, KnownFiles())
 
 
 @needs_mount
@@ -395,7 +396,7 @@ def test_a_source_that_is_mounted_in_another_is_refused(tmp_path: Path) -> None:
             bound(tmp_path / other, tmp_path / folder),
             pytest.raises(SettingsError, match=r"(first|second) \(.*(first|second) \("),
         ):
-            scan(places, [])
+            scan(places, KnownFiles())
 
 
 @needs_mount
@@ -444,7 +445,7 @@ def test_a_source_that_disappears_meanwhile_is_told(
     monkeypatch.setattr(walk.Walk, "_look", unplug)
     known = known_from(first, {"card-1": source})
     with pytest.raises(SourceGoneError, match=r"source \(card-1\) is gone: plug in"):
-        scan({"card-1": source}, known)
+        scan({"card-1": source}, KnownFiles.of(known))
 
 
 @posix
@@ -457,7 +458,7 @@ def test_a_folder_that_must_not_be_read_is_told_and_its_files_stay(
         known = known_from(first, {"card-1": root})
         (root / "z.jpg").unlink()
         (root / "closed").chmod(0)
-        result = scan({"card-1": root}, known)
+        result = scan({"card-1": root}, KnownFiles.of(known))
         (root / "closed").chmod(0o755)
         assert result == ScanResult(gone=(4,), unreadable=places_of("closed"))
         assert "closed cannot be read (Permission denied): give this user access" in caplog.text
@@ -471,7 +472,7 @@ def test_a_folder_that_can_be_listed_but_not_entered_is_told_and_its_files_stay(
         first = scan_one(root)
         known = known_from(first, {"card-1": root})
         (root / "closed").chmod(0o444)
-        result = scan({"card-1": root}, known)
+        result = scan({"card-1": root}, KnownFiles.of(known))
         (root / "closed").chmod(0o755)
         assert (result.new, result.gone) == ((), ())
         assert result.unreadable == places_of("closed/b.jpg", "closed/c.xmp")

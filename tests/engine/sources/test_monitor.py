@@ -24,7 +24,7 @@ def test_photos_that_became_pipes_are_not_waited_for(tmp_path: Path, there: bool
     if there:
         (tmp_path / "b.jpg").write_bytes(b"")
     (tmp_path / "a.jpg").touch()
-    watch = SourceMonitor("card-1", RootFolder.of(tmp_path), ["b.jpg", "a.jpg"], [])
+    watch = SourceMonitor("card-1", RootFolder.of(tmp_path), lambda: (["b.jpg", "a.jpg"], []))
     with pipe(tmp_path / "a.jpg") as opened:
         watch.check(Reason.UNREADABLE)
         watch.check(Reason.UNREADABLE)
@@ -34,7 +34,7 @@ def test_photos_that_became_pipes_are_not_waited_for(tmp_path: Path, there: bool
 
 
 def monitor(folder: Path) -> SourceMonitor:
-    return SourceMonitor("card-1", RootFolder.of(folder), ["pending.jpg"], ["done.jpg"])
+    return SourceMonitor("card-1", RootFolder.of(folder), lambda: (["pending.jpg"], ["done.jpg"]))
 
 
 def test_photos_that_fail_in_a_row_are_no_lost_disk_while_another_can_be_read(
@@ -91,7 +91,7 @@ def test_a_folder_that_is_gone_is_noticed_at_the_first_failure(tmp_path: Path) -
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that cannot be read")
 def test_a_photo_that_opens_and_gives_an_input_output_error_cannot_be_read() -> None:
-    watch = SourceMonitor("card-1", RootFolder.of(Path("/proc/self")), ["mem"], [])
+    watch = SourceMonitor("card-1", RootFolder.of(Path("/proc/self")), lambda: (["mem"], []))
     watch.check(Reason.UNREADABLE)
     watch.check(Reason.UNREADABLE)
     with pytest.raises(SourceGoneError):
@@ -114,7 +114,7 @@ def test_a_disk_that_is_gone_stops_the_job_even_if_the_others_can_be_read(tmp_pa
         (tmp_path / name / "pending.jpg").write_bytes(b"x")
     monitors = SourceMonitors(
         {
-            name: SourceMonitor(name, RootFolder.of(tmp_path / name), ["pending.jpg"], [])
+            name: SourceMonitor(name, RootFolder.of(tmp_path / name), lambda: (["pending.jpg"], []))
             for name in ("one", "two")
         }
     )
