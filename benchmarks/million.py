@@ -191,7 +191,7 @@ def plot(memory: dict[str, list[tuple[float, float]]], path: Path) -> None:
 
     figure = Figure(figsize=(3 * len(memory), 3), layout="constrained")
     for axes, (part, points) in zip(
-        figure.subplots(1, len(memory), sharey=True), memory.items(), strict=True
+        figure.subplots(1, len(memory), sharey=True, squeeze=False)[0], memory.items(), strict=True
     ):
         axes.plot(*np.array(points).T)
         axes.set(title=part, xlabel="s", ylim=(0, None))

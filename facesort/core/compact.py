@@ -37,7 +37,8 @@ class Compact(MutableMapping[K, V]):
         row = self._row(key)
         if row is None:
             raise KeyError(key)
-        return _plain(self._values[row])
+        value: V = _plain(self._values[row])
+        return value
 
     def __setitem__(self, key: K, value: V) -> None:
         """Add a key, or give another value to one."""

@@ -36,6 +36,8 @@ from facesort.faces.packs.files import synthetic_pack
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Outcome, PhotoStatus
 from facesort.settings import RunSettings
+from facesort.store import Store
+from facesort.store.job import files, photos
 from facesort.store.queries import reports, tables
 from facesort.store.queries.commit_log import verified_writes
 from facesort.store.queries.gallery import load_gallery
@@ -119,6 +121,33 @@ def test_nobody_has_to_count_after_a_large_job(
         (workspace.state / "counted.json").unlink()
         assert current_status(workspace) == kept
         assert kept["state"] == "finished"
+
+
+def test_a_finished_job_is_counted_once_and_no_photo_of_it_is_loaded(
+    source: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million photos, each of these takes seconds, and some hundred MB."""
+    make_event(source, 10)
+    workspace, pack = job
+    sort_in_threads(workspace, pack)
+    counted: list[reports.Counts] = []
+    count = reports.counts
+
+    def counting(store: Store) -> reports.Counts:
+        counted.append(count(store))
+        return counted[-1]
+
+    def never(*_: object) -> None:
+        raise AssertionError("nobody needs it")
+
+    monkeypatch.setattr(reports, "counts", counting)
+    monkeypatch.setattr(photos, "known_photos", never)
+    monkeypatch.setattr(files, "pending_and_done", never)
+    sort_in_threads(workspace, pack)
+    assert len(counted) == 1
+    written = json.loads((workspace.state / "progress.json").read_text())
+    photo_counts = {status.value: n for status, n in counted[0].photos.items()}
+    assert written["photos"] == {"total": counted[0].total} | photo_counts
 
 
 def test_a_group_photo_goes_to_everyone_in_it_as_the_same_bytes(
