@@ -264,18 +264,22 @@ class Store:
             self._connection.execute("ROLLBACK")
 
     @contextmanager
-    def materialized(self, view: str, columns: str = "*") -> Iterator[None]:
+    def materialized(
+        self, view: str, columns: str = "*", where: str = "true", parameters: Sequence[Any] = ()
+    ) -> Iterator[None]:
         """Evaluate a view once, for all questions inside and views that are made of it; nothing may be written there.
 
         Parameters
         ----------
         columns : str
             Those that are asked for, as after ``SELECT``.
+        where : str
+            Rows that are asked for, of the view as ``s``.
         """
         # What is temporary is found before what is stored.
-        sql = f"CREATE TEMP TABLE {view} AS SELECT {columns} FROM {view}"  # noqa: S608
+        sql = f"CREATE TEMP TABLE {view} AS SELECT {columns} FROM {view} s WHERE {where}"  # noqa: S608
         with trouble_explained():
-            self._connection.execute(sql)
+            self._connection.execute(sql, list(parameters))
         try:
             yield
         except BaseException:

@@ -20,6 +20,7 @@ from hypothesis import example, given, settings, strategies as st
 from facesort.core.records import File
 from facesort.errors import StoreError, StoreLockedError
 from facesort.store import Store, migrate
+from facesort.store.gallery.people import add_person
 from facesort.store.job import files, sources
 from facesort.store.store import blob, vector
 
@@ -443,6 +444,13 @@ def test_views_of_a_materialized_view_go_by_it(store: Store) -> None:
             "INSERT INTO temp.file_state (file_id, status, reason) VALUES (7, 'failed', 'damaged')"
         )
         assert store.rows("SELECT file_id, reason FROM decided_file") == [(7, "damaged")]
+
+
+def test_only_the_rows_that_are_asked_for_are_materialized(store: Store) -> None:
+    for name in ("Ada", "Bo"):
+        add_person(store, name, name)
+    with store.materialized("everyone", where="s.name = ?", parameters=["Ada"]):
+        assert store.rows("SELECT name FROM everyone") == [("Ada",)]
 
 
 def test_rows_that_are_streamed_are_all_of_them(store: Store) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,12 @@ from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store import Store
 from facesort.store.queries.answers import confirmed, rejected_pairs
-from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
+from facesort.store.queries.face_sets import (
+    ComparableFaces,
+    Read,
+    count_of_pack,
+    read_comparable_faces,
+)
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.review_unknown import LeftOut, state_of_groups, unknown_faces
 from facesort.workspace import Workspace
@@ -170,6 +177,7 @@ def find_unknown(
     later: Callable[[Work, int], bool] = lambda *_: False,
     *,
     finding: bool = False,
+    read: Read | None = None,
 ) -> tuple[UnknownPeople, Kept]:
     """The groups of a job that have no reference: the same ones that name faces, so that naming one agrees with that.
 
@@ -178,9 +186,11 @@ def find_unknown(
     kept : Kept, optional
         Used until a sort or a re-match has changed decisions, or a face is unknown that was not.
     later : callable of (work, faces)
-        Asked whether it takes over the work of finding groups among so many faces, which needs no database.
+        Asked whether it takes over the work of finding groups among so many faces.
     finding : bool
-        Whether it has taken over such work, and is not done: then no face is read for it again.
+        Whether it has taken over such work, and is not done: then there is none.
+    read : callable of query
+        By which that work asks the database, for a moment each time; by default it opens the workspace's.
 
     Returns
     -------
@@ -202,12 +212,14 @@ def find_unknown(
         refused = rejected_pairs(store)
         stale = kept.state != state or not np.isin(asked, kept.asked).all()
         stale = stale and len(asked) > 0
-        work = _work(store, rules, pack, asked, refused, state) if stale and not finding else None
-    if stale and (work is None or later(*work)):
-        return UnknownPeople((), {}, 0, 0, unknown.left_out, len(asked)), kept
-    if work is not None:
-        find, _ = work
-        kept = find()
+        faces = count_of_pack(store, pack.pack_id) if stale and not finding else 0
+        gallery, together = load_gallery(store, pack.pack_id, max_learned=0), confirmed(store)
+    if stale:
+        given = _Given(rules, pack, asked, refused, state, gallery, together)
+        work = partial(_find, read or _reading(workspace), given)
+        if finding or later(work, faces):
+            return UnknownPeople((), {}, 0, 0, unknown.left_out, len(asked)), kept
+        kept = work()
     found = (cluster.of(asked) for cluster in kept.clusters)
     clusters = sorted((c for c in found if len(c) > 1), key=len, reverse=True)
     waiting = int(np.isin(asked, kept.waiting).sum())
@@ -216,30 +228,39 @@ def find_unknown(
     return UnknownPeople(clusters, may_be, alone, waiting, unknown.left_out), kept
 
 
-def _work(
-    store: Store,
-    rules: Rules,
-    pack: ModelPack,
-    asked: Ids,
-    refused: set[tuple[int, int]],
-    state: tuple[object, ...],
-) -> tuple[Work, int]:
-    """What is left to do once the database is read, and among how many faces."""
-    gallery = load_gallery(store, pack.pack_id, max_learned=0)
-    faces = comparable_faces(store, pack.pack_id)
-    together = confirmed(store).items()
+def _reading(workspace: Workspace) -> Read:
+    def read(query: Callable[[Store], Any]) -> Any:
+        with workspace.open_store(read_only=True) as store:
+            return query(store)
 
-    def find() -> Kept:
-        groups = groups_of(faces, gallery, rules, together, refused)
-        good = [rows[faces.quality[rows] >= _MIN_QUALITY] for rows in groups.nobodys()]
-        good = [rows for rows in good if len(rows) > 1]
-        clusters = tuple(_cluster(faces.face_ids[rows], faces.embeddings[rows]) for rows in good)
-        own = groups.somebodys()
-        waiting = np.concatenate([np.empty(0, np.int64), *own])
-        may_be = tuple(_may_be(faces, gallery, (own, good), clusters, pack.loose))
-        return Kept(state, asked, clusters, faces.face_ids[waiting], may_be)
+    return read
 
-    return find, len(faces.face_ids)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What groups are found by, besides the faces, as it was when they were asked for."""
+
+    rules: Rules
+    pack: ModelPack
+    asked: Ids
+    refused: set[tuple[int, int]]
+    state: tuple[object, ...]
+    gallery: Gallery
+    together: Mapping[int, int]
+
+
+def _find(read: Read, given: _Given) -> Kept:
+    """Read all faces that can be compared, and find their groups."""
+    faces = read_comparable_faces(read, given.pack.pack_id)
+    together = given.together.items()
+    groups = groups_of(faces, given.gallery, given.rules, together, given.refused)
+    good = [rows[faces.quality[rows] >= _MIN_QUALITY] for rows in groups.nobodys()]
+    good = [rows for rows in good if len(rows) > 1]
+    clusters = tuple(_cluster(faces.face_ids[rows], faces.embeddings[rows]) for rows in good)
+    own = groups.somebodys()
+    waiting = np.concatenate([np.empty(0, np.int64), *own])
+    may_be = tuple(_may_be(faces, given.gallery, (own, good), clusters, given.pack.loose))
+    return Kept(given.state, given.asked, clusters, faces.face_ids[waiting], may_be)
 
 
 def _cluster(face_ids: Ids, embeddings: Embeddings) -> Cluster:

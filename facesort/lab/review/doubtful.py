@@ -40,6 +40,7 @@ from facesort.store.queries.review import (
     count_doubtful,
     doubtful_faces,
     doubtful_groups,
+    doubtful_once,
     faces_with_crops,
     groups_that_fit,
     progress,
@@ -114,7 +115,7 @@ class DoubtfulPanel(Panel):
         return f"{' and '.join(said)} to check shown."
 
     def _show(self, store: Store) -> tuple[int, int, Progress, int, int]:
-        with store.materialized("face_shown"):
+        with doubtful_once(store, low_quality=LOW_QUALITY):
             stands = progress(store, low_quality=LOW_QUALITY)
             # Before the rest is read and drawn: a browser shows it meanwhile.
             self.progress.value = progress_html(stands.looked_at, stands.total, "looked at")
@@ -125,12 +126,19 @@ class DoubtfulPanel(Panel):
             self._groups = {min(group.face_ids): group for group in found}
             self._persons = {i: group.person for group in found for i in group.face_ids}
             self._show_groups(store)
-            self._show_opened(store)
             shown = stands.to_check
             if not chosen.is_all:
                 shown = count_doubtful(store, chosen, low_quality=LOW_QUALITY)
-            self._show_faces(store, chosen, loose, shown)
+            page, pages, part = paginate(self.sheet.page, shown)
+            some = doubtful_faces(
+                store, chosen, loose=loose, low_quality=LOW_QUALITY, limit=PAGE, offset=part.start
+            )
             waiting = count_doubtful(store, FaceFilter(clips=True))
+        # Beside them are faces that are not doubtful.
+        self._show_opened(store)
+        self._persons |= {f.face_id: f.person for f in some if f.person is not None}
+        draw = partial(pair_tile, low_quality=LOW_QUALITY)
+        self.sheet.show(self.session.tiles(store, some, draw), page, pages)
         return len(every), len(found), stands, shown, waiting
 
     def first_pages(self) -> None:
@@ -160,20 +168,6 @@ class DoubtfulPanel(Panel):
         found = faces_with_crops(store, group.face_ids[part])
         self.opened_layer.title(f"{faces(len(group.face_ids))} that may be {group.person}.")
         self.opened.show(self.session.tiles(store, found, pair_tile), page, pages)
-
-    def _show_faces(self, store: Store, chosen: FaceFilter, loose: float, total: int) -> None:
-        page, pages, part = paginate(self.sheet.page, total)
-        found = doubtful_faces(
-            store,
-            chosen,
-            loose=loose,
-            low_quality=LOW_QUALITY,
-            limit=PAGE,
-            offset=part.start,
-        )
-        self._persons |= {f.face_id: f.person for f in found if f.person is not None}
-        draw = partial(pair_tile, low_quality=LOW_QUALITY)
-        self.sheet.show(self.session.tiles(store, found, draw), page, pages)
 
     def turn(self, page: int) -> None:
         """Show another page of matches."""

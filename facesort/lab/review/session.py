@@ -30,7 +30,7 @@ from facesort.lab.shared.session import Live, Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome, PhotoStatus
-from facesort.store.queries import Store, face_sets, reports, review
+from facesort.store.queries import Store, face_sets, reports, review, stamp_of
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.reports import Counts
 from facesort.store.queries.review import DoubtfulGroup
@@ -75,6 +75,8 @@ class ReviewSession(Session):
         self.history_line = HistoryLine(self)
         self._reader = ThreadPoolExecutor(1)
         self._wanted: Callable[[], object] | None = None
+        self._origins = Origins()
+        self._origins_at: tuple[int, ...] | None = None
         self._seconds = 0.0  # that the figures take
         self._figures = Live(self.table)
         self.follow("figures", self._session_changed, deferred=True)
@@ -152,8 +154,12 @@ class ReviewSession(Session):
         return [draw(face, near.get(face.face_id)) for face in found]
 
     def origins(self) -> Origins:
-        """Where the photos come from."""
-        return self.read(origins)
+        """Where the photos come from; asked once for all panels, as long as nothing changes."""
+        with self.lock:
+            stamp = stamp_of(self.workspace.database)
+            if stamp is None or stamp != self._origins_at:
+                self._origins, self._origins_at = self.read(origins), stamp
+            return self._origins
 
     def best_references(self, names: Iterable[str]) -> dict[str, bytes]:
         """Crop of the best reference of each person; empty if there is none."""
@@ -241,6 +247,7 @@ class ReviewSession(Session):
 
 def _figures(store: Store) -> tuple[Counts, int, list[DoubtfulGroup]]:
     """Counts, doubtful matches, and groups in doubt."""
-    with reports.evaluated_once(store):
+    with review.doubtful_once(store, low_quality=LOW_QUALITY):
         matches = review.count_doubtful(store, low_quality=LOW_QUALITY)
-        return reports.counts(store), matches, review.doubtful_groups(store)
+        groups = review.doubtful_groups(store)
+    return reports.counts(store), matches, groups

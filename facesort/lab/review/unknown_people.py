@@ -92,6 +92,7 @@ class UnknownPeoplePanel(Panel):
         found, session.unknown_groups = find_unknown(
             *(session.workspace, session.pack, session.unknown_groups, self._later),
             finding=session.finding is not None,
+            read=session.read,
         )
         self.filter.offer(session.origins())
         chosen = self.filter.chosen()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +14,25 @@ from facesort.core.records import Embeddings, Room, in_memory
 from facesort.core.settled import DecidedFaces
 from facesort.core.sightings import Ids, Sightings
 from facesort.core.stored import StoredTrack
+from facesort.errors import StoreError
 from facesort.store.store import Store, vectors
 
 _IN_MEMORY = 100_000  # embeddings; those of more are on the disk
 _AT_ONCE = 20_000  # read from the database together
 
+Read = Callable[[Callable[[Store], Any]], Any]
+
 _COMPARABLE = (
     "f.pack_id = ? AND octet_length(f.embedding) > 0 "
     "AND NOT EXISTS (FROM superseded x WHERE x.photo_id = f.photo_id)"
 )
+
+_BEST = """
+WITH best AS (SELECT a.person_id, f.face_id FROM face_state a JOIN face f USING (face_id)
+    WHERE a.person_id IS NOT NULL AND f.pack_id = ? {}
+    QUALIFY row_number() OVER (PARTITION BY a.person_id ORDER BY f.quality DESC, f.face_id) <= ?)
+SELECT b.person_id, f.embedding FROM best b JOIN face f USING (face_id) ORDER BY b.person_id, f.face_id
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,39 +67,82 @@ def comparable_faces(store: Store, pack_id: str) -> ComparableFaces:
     StoreError
         If there are so many that their embeddings are on the disk, and it has no room for them.
     """
-    face_ids, order, *seen, quality = store.columns(
-        "SELECT f.face_id, row_number() OVER (ORDER BY p.sha256, f.photo_id, f.face_id) - 1 AS place, f.photo_id, "  # noqa: S608
-        "coalesce(t.first_ms, -1) AS first_ms, coalesce(t.last_ms, -1) AS last_ms, f.quality "
-        f"FROM face f JOIN photo p USING (photo_id) LEFT JOIN track t USING (face_id) WHERE {_COMPARABLE} "
-        "ORDER BY f.face_id",
-        [pack_id],
-    )
-    room = in_memory if len(face_ids) <= _IN_MEMORY else store.room
+    return read_comparable_faces(lambda query: query(store), pack_id)
+
+
+def count_of_pack(store: Store, pack_id: str) -> int:
+    """Number of faces of a pack, also of those that cannot be compared: to tell these, all embeddings are read."""
+    return int(store.value("SELECT count(*) FROM face WHERE pack_id = ?", [pack_id]))
+
+
+def read_comparable_faces(read: Read, pack_id: str) -> ComparableFaces:
+    """As `comparable_faces`, in short openings of the database.
+
+    Parameters
+    ----------
+    read : callable of query
+        Opens the database for one query of it.
+
+    Raises
+    ------
+    StoreError
+        Also if faces were erased between two openings.
+    """
+    (face_ids, *seen, quality), photos = read(lambda store: _without_embeddings(store, pack_id))
+    face_ids, seen = face_ids.astype(np.int64), [each.astype(np.int64) for each in seen]
+    room = in_memory
+    if len(face_ids) > _IN_MEMORY:
+        room = read(lambda store: store.room)
     return ComparableFaces(
-        face_ids.astype(np.int64),
-        Sightings(*(each.astype(np.int64) for each in seen)),
-        order.astype(np.int64),
+        face_ids,
+        Sightings(*seen),
+        _ranks(photos.astype(np.int64), seen[0], face_ids),
         quality.astype(np.float64),
-        _embeddings(store, pack_id, face_ids, room),
+        _embeddings(read, pack_id, face_ids, room),
         room,
     )
 
 
-def _embeddings(store: Store, pack_id: str, face_ids: Ids, room: Room) -> Embeddings:
+def _without_embeddings(store: Store, pack_id: str) -> tuple[list[NDArray[Any]], NDArray[Any]]:
+    """Faces in ascending order, and their photos by content."""
+    faces = store.columns(
+        "SELECT f.face_id, f.photo_id, coalesce(t.first_ms, -1) AS first_ms, coalesce(t.last_ms, -1) AS last_ms, "  # noqa: S608
+        f"f.quality FROM face f LEFT JOIN track t USING (face_id) WHERE {_COMPARABLE} ORDER BY f.face_id",
+        [pack_id],
+    )
+    (photos,) = store.columns("SELECT photo_id FROM photo ORDER BY sha256, photo_id")
+    return faces, photos
+
+
+def _ranks(photos: Ids, photo_of: Ids, face_ids: Ids) -> Ids:
+    """The rank of each face by its photo, in the order of these, and its id."""
+    place = np.zeros(int(photos.max(initial=0)) + 1, np.int64)
+    place[photos] = np.arange(len(photos))
+    ranks = np.empty(len(face_ids), np.int64)
+    ranks[np.lexsort((face_ids, place[photo_of]))] = np.arange(len(face_ids))
+    return ranks
+
+
+def _embeddings(read: Read, pack_id: str, face_ids: Ids, room: Room) -> Embeddings:
     """The embeddings of faces in ascending order, a part of them at a time."""
     found = None
     for start in range(0, len(face_ids), _AT_ONCE):
         part = face_ids[start : start + _AT_ONCE]
-        rows = store.rows(
-            f"SELECT f.embedding FROM face f WHERE {_COMPARABLE} AND f.face_id BETWEEN ? AND ? ORDER BY f.face_id",  # noqa: S608
-            [pack_id, int(part[0]), int(part[-1])],
-        )
-        some = vectors(
-            [embedding for (embedding,) in rows], None if found is None else found.shape[1]
-        )
+        dim = None if found is None else found.shape[1]
+        some = read(partial(_some_embeddings, pack_id=pack_id, part=part, dim=dim))
         found = room(len(face_ids), some.shape[1]) if found is None else found
         found[start : start + _AT_ONCE] = some
     return np.empty((0, 0), np.float32) if found is None else found
+
+
+def _some_embeddings(store: Store, *, pack_id: str, part: Ids, dim: int | None) -> Embeddings:
+    rows = store.rows(
+        f"SELECT f.embedding FROM face f WHERE {_COMPARABLE} AND f.face_id BETWEEN ? AND ? ORDER BY f.face_id",  # noqa: S608
+        [pack_id, int(part[0]), int(part[-1])],
+    )
+    if len(rows) != len(part):
+        raise StoreError("faces were added or erased while they were read: ask again")
+    return vectors([embedding for (embedding,) in rows], dim)
 
 
 def decided_faces(store: Store, photo_ids: Sequence[int], pack_id: str) -> DecidedFaces:
@@ -112,13 +167,9 @@ def decided_faces(store: Store, photo_ids: Sequence[int], pack_id: str) -> Decid
 
 def best_faces(store: Store, pack_id: str, most: int) -> dict[int, Embeddings]:
     """Embeddings of the faces of the best quality of each effective person; of shape (at most `most`, dim)."""
-    rows = store.rows(
-        "WITH best AS (SELECT a.person_id, f.face_id FROM face_state a JOIN face f USING (face_id) "
-        "  WHERE a.person_id IS NOT NULL AND f.pack_id = ? AND octet_length(f.embedding) > 0 "
-        "  QUALIFY row_number() OVER (PARTITION BY a.person_id ORDER BY f.quality DESC, f.face_id) <= ?) "
-        "SELECT b.person_id, f.embedding FROM best b JOIN face f USING (face_id) ORDER BY b.person_id, f.face_id",
-        [pack_id, most],
-    )
+    rows = store.rows(_BEST.format(""), [pack_id, most])
+    if not all(embedding for _, embedding in rows):  # some were erased; to tell which, all are read
+        rows = store.rows(_BEST.format("AND octet_length(f.embedding) > 0"), [pack_id, most])
     found = vectors([embedding for _, embedding in rows])
     persons = np.array([person_id for person_id, _ in rows], dtype=np.int64)
     return {int(person): found[persons == person] for person in np.unique(persons)}

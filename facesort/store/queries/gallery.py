@@ -146,11 +146,15 @@ def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
         "SELECT person_id, embedding FROM reference WHERE pack_id = ? ORDER BY reference_id",
         [pack_id],
     )
-    learned = store.rows(  # a few of very many: only of these, the embedding is read
-        "WITH newest AS (SELECT l.* FROM learned l JOIN face f USING (face_id) WHERE f.pack_id = ? "
-        "  QUALIFY row_number() OVER (PARTITION BY l.person_id ORDER BY l.learned_id DESC) <= ?) "
-        "SELECT n.person_id, f.embedding FROM newest n JOIN face f USING (face_id) ORDER BY n.learned_id",
-        [pack_id, max_learned],
+    learned = (
+        []
+        if not max_learned
+        else store.rows(  # a few of very many: only of these, the embedding is read
+            "WITH newest AS (SELECT l.* FROM learned l JOIN face f USING (face_id) WHERE f.pack_id = ? "
+            "  QUALIFY row_number() OVER (PARTITION BY l.person_id ORDER BY l.learned_id DESC) <= ?) "
+            "SELECT n.person_id, f.embedding FROM newest n JOIN face f USING (face_id) ORDER BY n.learned_id",
+            [pack_id, max_learned],
+        )
     )
     found = vectors([data for _, data in (*references, *learned)])
     return Gallery(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +98,24 @@ class GroupFace:
 
 
 _DOUBTFUL = (
-    "WHERE s.person_id IS NOT NULL AND NOT s.by_user AND s.face_id NOT IN (SELECT face_id FROM ignored) "
-    "AND (s.outcome = 'loose' OR s.quality < ?::FLOAT) "
+    "s.person_id IS NOT NULL AND NOT s.by_user AND s.face_id NOT IN (SELECT face_id FROM ignored) "
+    "AND (s.outcome = 'loose' OR s.quality < ?::FLOAT)"
 )
 _IN_DOUBT = "s.reason = 'group_in_doubt' AND s.face_id NOT IN (SELECT face_id FROM ignored)"
+
+
+@contextmanager
+def doubtful_once(store: Store, *, low_quality: float) -> Iterator[None]:
+    """Find doubtful faces and those of groups in doubt once, for all questions inside, which are about no others.
+
+    Parameters
+    ----------
+    low_quality : float
+        The highest that is asked for.
+    """
+    where = f"{_DOUBTFUL} OR {_IN_DOUBT}"
+    with store.materialized("face_shown", where=where, parameters=[low_quality]):
+        yield
 
 
 def doubtful_faces(
@@ -134,7 +149,7 @@ def doubtful_faces(
     asked = [] if chosen.order else [loose, loose]
     where, parameters = chosen.condition()
     order = f"ORDER BY s.answer IS NOT NULL, {chosen.ordered(first)} LIMIT ? OFFSET ?"
-    sql = f"{_DOUBTFUL} AND {where} {order}"
+    sql = f"WHERE {_DOUBTFUL} AND {where} {order}"
     found = stored_faces(store, sql, [low_quality, *parameters, *asked, limit, offset])
     return with_crops(store, found)
 
@@ -144,14 +159,14 @@ def count_doubtful(
 ) -> int:
     """Number of doubtful faces."""
     where, parameters = chosen.condition()
-    sql = f"SELECT count(*) FROM face_shown s {_DOUBTFUL} AND {where}"  # noqa: S608
+    sql = f"SELECT count(*) FROM face_shown s WHERE {_DOUBTFUL} AND {where}"  # noqa: S608
     return int(store.value(sql, [low_quality, *parameters]))
 
 
 def progress(store: Store, *, low_quality: float = 0.0) -> Progress:
     """How far the review of doubtful faces is, by what is stored."""
     to_check, left = store.rows(
-        "SELECT count(*), count(*) FILTER (s.answer IS NULL) FROM face_shown s " + _DOUBTFUL,  # noqa: S608
+        "SELECT count(*), count(*) FILTER (s.answer IS NULL) FROM face_shown s WHERE " + _DOUBTFUL,  # noqa: S608
         [low_quality],
     )[0]
     # A face that a re-match has settled since was doubtful in an earlier round.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from facesort.store.store import Store
 
 LeftOut = Literal["in_doubt", "ignored", "poor", "not_comparable"]
+
+_WHY: tuple[LeftOut, ...] = ("in_doubt", "ignored", "not_comparable", "poor")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,17 +43,16 @@ def unknown_faces(store: Store, pack_id: str, min_quality: float) -> UnknownFace
     min_quality : float
         Below it a face is poor.
     """
-    rows = store.rows(
-        "SELECT f.face_id, CASE WHEN a.reason = 'group_in_doubt' THEN 'in_doubt' "
-        "WHEN i.face_id IS NOT NULL THEN 'ignored' "
-        "WHEN f.pack_id <> ? OR octet_length(f.embedding) = 0 THEN 'not_comparable' "
-        "WHEN f.quality < ? THEN 'poor' END "
+    face_ids, why = store.columns(
+        "SELECT f.face_id, CASE WHEN a.reason = 'group_in_doubt' THEN 1 WHEN i.face_id IS NOT NULL THEN 2 "
+        "WHEN f.pack_id <> ? OR octet_length(f.embedding) = 0 THEN 3 WHEN f.quality < ? THEN 4 ELSE 0 END AS why "
         "FROM face_state a JOIN face f USING (face_id) LEFT JOIN ignored i USING (face_id) "
         "WHERE a.person_id IS NULL ORDER BY f.face_id",
         [pack_id, min_quality],
     )
-    asked = np.array([face_id for face_id, why in rows if why is None], dtype=np.int64)
-    return UnknownFaces(asked, Counter(why for _, why in rows if why is not None))
+    counts = np.bincount(why.astype(np.int64), minlength=len(_WHY) + 1).tolist()
+    left_out = {name: count for name, count in zip(_WHY, counts[1:], strict=True) if count}
+    return UnknownFaces(face_ids[why == 0].astype(np.int64), left_out)
 
 
 def state_of_groups(store: Store) -> str:

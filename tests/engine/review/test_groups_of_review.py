@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from review_event import PACK, InMemory, actions, rematch, seed, sort
@@ -12,8 +13,14 @@ from facesort.engine.gallery.persons import remove_person
 from facesort.engine.review.answers import answer_faces, ignore, name_faces
 from facesort.engine.review.chains import Chain, chain_of, neighbours
 from facesort.engine.review.clusters import Work, find_unknown
+from facesort.errors import StoreError
 from facesort.store import Store
 from facesort.store.queries import review as shown
+from facesort.store.queries.face_sets import (
+    best_faces,
+    comparable_faces,
+    read_comparable_faces,
+)
 from facesort.store.queries.review_unknown import unknown_faces
 from facesort.store.queries.stored import stored_faces
 
@@ -229,3 +236,57 @@ def test_the_groups_of_many_faces_are_found_later(job: InMemory) -> None:
     assert kept.clusters == ()
     found, _ = find_unknown(job, PACK, work[0]())
     assert ([len(c) for c in found.clusters], found.finding) == ([3], 0)
+
+
+def test_faces_are_read_for_groups_only_when_these_are_found_and_in_parts(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facesort.store.queries.face_sets._AT_ONCE", 2)
+    sort(job, [[(5, 0.0)], [(5, 0.1)], [(5, 0.2)]])
+    openings: list[object] = []
+
+    def read(query: Callable[[Store], Any]) -> Any:
+        openings.append(query)
+        with job.open_store(read_only=True) as store:
+            return query(store)
+
+    work: list[Work] = []
+    find_unknown(job, PACK, later=lambda *asked: not work.append(asked[0]), read=read)
+    assert openings == []
+    found, _ = find_unknown(job, PACK, work[0]())
+    assert [len(c) for c in found.clusters] == [3]
+    with job.open_store() as store:
+        assert len(openings) == 1 + -(-store.value("SELECT count(*) FROM face") // 2)
+        store.execute("UPDATE face SET embedding = '' WHERE face_id = 1")
+
+        def erased(query: Callable[[Store], Any]) -> Any:
+            found = query(store)
+            store.execute("UPDATE face SET embedding = '' WHERE face_id = 3")
+            return found
+
+        with pytest.raises(StoreError, match="erased while they were read"):
+            read_comparable_faces(erased, PACK.pack_id)
+
+
+def test_faces_are_ranked_by_the_content_of_their_photos(job: InMemory) -> None:
+    sort(job, [[(5, 0.0), (6, 0.0)], [(5, 0.1)]])
+    with job.open_store() as store:
+        ranked = store.rows(
+            "SELECT f.face_id, row_number() OVER (ORDER BY p.sha256, f.photo_id, f.face_id) - 1 "
+            "FROM face f JOIN photo p USING (photo_id) ORDER BY f.face_id"
+        )
+        found = comparable_faces(store, PACK.pack_id)
+        assert list(zip(found.face_ids.tolist(), found.order.tolist(), strict=True)) == ranked
+
+
+def test_the_best_faces_of_somebody_are_those_that_are_still_there(job: InMemory) -> None:
+    with job.open_store() as store:
+        before = best_faces(store, PACK.pack_id, 1)
+        best = store.value(
+            "SELECT f.face_id FROM face_state a JOIN face f USING (face_id) WHERE a.person_id = 1 "
+            "ORDER BY f.quality DESC, f.face_id"
+        )
+        store.execute("UPDATE face SET embedding = '' WHERE face_id = ?", [best])
+        after = best_faces(store, PACK.pack_id, 1)
+    assert after[1].shape == before[1].shape
+    assert (after[1] != before[1]).any()
