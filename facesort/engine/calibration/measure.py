@@ -22,6 +22,7 @@ from facesort.core.calibration.starting import (
     from_labels,
     from_pairs,
 )
+from facesort.core.comparison import KnownFiles
 from facesort.core.records import Analysis, PhotoRef
 from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, load_models
@@ -146,7 +147,7 @@ def _by_photos(
     pool: Executor,
     on_photo: Callable[[int, int], None] | None,
 ) -> Measured:
-    listing = Walk(find_roots({"photos": root.absolute()}), {}, {}, ()).run()
+    listing = Walk(find_roots({"photos": root.absolute()}), KnownFiles(), {}, ()).run()
     paths = sorted(file.path for file in listing.files)
     files = [PhotoRef(i, path, source="photos") for i, path in enumerate(paths)]
     if not files:
