@@ -162,6 +162,28 @@ def test_a_call_may_have_limits_of_its_own() -> None:
         assert pool.submit(allowed_mb).result() == pytest.approx(1000, abs=5)
 
 
+KEPT: list[bytearray] = []
+
+
+def keep_and_tell_pid(megabytes: int) -> int:
+    """As the models of another sort, which stay for its next photo."""
+    KEPT.append(bytearray(b"x") * (megabytes * 1_000_000))
+    return os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_what_a_call_with_a_greater_limit_left_is_not_counted_against_the_next() -> None:
+    """It was refused for want of memory, or hung until its time was over."""
+    small, large = (PhotoSettings(max_worker_mb=mb, timeout_s=20) for mb in (500, 4000))
+    with LocalPool(1, 60, 4000) as pool:
+        pid = pool.submit_within(large, keep_and_tell_pid, 600).result()
+        assert pool.submit_within(small, take, 200).result() == 200
+        assert pool.submit_within(small, os.getpid).result() == pid
+        with pytest.raises(MemoryError):  # it has a limit still
+            pool.submit_within(small, take, 1000).result()
+        assert pool.submit_within(small, allowed_mb).result() == pytest.approx(500, abs=5)
+
+
 @posix
 def test_workers_that_are_all_lost_before_they_began_are_replaced() -> None:
     with LocalPool(2, 60) as pool:
