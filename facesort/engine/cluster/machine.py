@@ -137,7 +137,10 @@ class Machine(WorkerPlugin):
                 raise ClusterError(
                     f"its source {name} ({self._sources[name]}) is no folder: mount it, or give another one"
                 )
-        self._roots |= {name: RootFolder.of(self._sources[name]) for name in analyser.roots}
+        # Replaced, not changed: calls of another sort go through it meanwhile.
+        self._roots = self._roots | {
+            name: RootFolder.of(self._sources[name]) for name in analyser.roots
+        }
         return self._run(introduce, analyser, (samples,), self._sources)
 
     def _check_sending(self, analyser: Analyser, sending: bool) -> None:

@@ -235,3 +235,25 @@ def test_a_photo_that_is_hashed_before_it_is_analysed_counts_once(tmp_path: Path
         assert peer.photos == 1
 
     seconds(run)
+
+
+def test_a_sort_that_begins_while_a_photo_of_another_ends_disturbs_it_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The photo's machine was taken for lost."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    lending = machine.Machine({n: tmp_path / n for n in "ab"}, synthetic_pack(), 1)
+    monkeypatch.setattr(lending, "_run", lambda *_: 7)
+    one, other = (
+        Analyser({name: tmp_path / name}, synthetic_pack(), PhotoSettings()) for name in "ab"
+    )
+    lending.introduce(one, (), sending=False)
+    is_there = RootFolder.is_there
+
+    def meanwhile(root: RootFolder) -> bool:
+        lending.introduce(other, (), sending=False)
+        return is_there(root)
+
+    monkeypatch.setattr(RootFolder, "is_there", meanwhile)
+    assert lending.carry_out(print, one, (), {}).value == 7
