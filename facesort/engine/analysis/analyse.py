@@ -35,7 +35,7 @@ from facesort.engine.analysis.sampling import faces_in
 from facesort.errors import ImageError
 from facesort.faces.analysis import CropEncoder, find_faces
 from facesort.faces.engines.load import load_engine
-from facesort.faces.protocol import FaceEngine, ModelPack
+from facesort.faces.protocol import Detector, FaceEngine, ModelPack, Recogniser
 from facesort.images import (
     WORKING_EDGE,
     LoadedPhoto,
@@ -148,15 +148,28 @@ class Task:
     content: bytes | None = field(default=None, repr=False)
 
 
-@lru_cache(maxsize=1)
-def _engine(pack: ModelPack, threads: int, backend: Backend) -> FaceEngine:
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """What an engine is loaded from; sorts may know the same by other names and thresholds."""
+
+    path: Path | None
+    detector: Detector
+    recogniser: Recogniser
+    threads: int
+    backend: Backend
+    pack: ModelPack = field(compare=False)
+
+
+@lru_cache(maxsize=2)  # a process of a shared worker may have calls of two sorts in turns
+def _engine(models: _Models) -> FaceEngine:
     """Load the models once per worker process, so that executors need not know about them."""
-    return load_engine(pack, threads=threads, backend=backend)
+    return load_engine(models.pack, threads=models.threads, backend=models.backend)
 
 
 def engine_of(analyser: Analyser) -> FaceEngine:
-    """The engine of this worker process, loaded when it is first asked for."""
-    return _engine(analyser.pack, analyser.threads, analyser.backend)
+    """The engine of this worker process, loaded when it is first asked for; its pack may have another name there."""
+    pack, threads, backend = analyser.pack, analyser.threads, analyser.backend
+    return _engine(_Models(pack.path, pack.detector, pack.recogniser, threads, backend, pack))
 
 
 def load_models(analyser: Analyser) -> None:
