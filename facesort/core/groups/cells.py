@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from facesort.core.groups.neighbours import Indices, KeptPairs, Pairs
 from facesort.core.records import Embeddings
@@ -16,6 +21,11 @@ _KEPT = 8  # nearest of each: one that is missed is met again as a group's
 _PER_CELL = 8  # nodes that a centre is learned from
 _TURNS = 6  # of k-means
 _ROWS, _COLUMNS = 2048, 4096  # of one matrix product: 32 MB of cosines
+_MOST_THREADS = 4  # each has two such products at most
+
+S = TypeVar("S")
+T = TypeVar("T")
+Tile = tuple[Indices, Indices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,21 +75,55 @@ def pairs_in_cells(nodes: Nodes, lowest: float, probes: int) -> Pairs:
     videos*, 2003.  Its centres come from spherical k-means, without anything random.  With ``sqrt(probes * n)`` cells,
     finding the cells takes as long as comparing the nodes in them: O(n^1.5).
     """
-    cells = _Cells.of(nodes, probes)
     found = KeptPairs(len(nodes.size), lowest, _KEPT)
-    for looking, at_home in cells.tiles():
-        rows, columns = nodes.chosen[looking], nodes.chosen[at_home]
-        cosines = nodes.cosines(rows, columns)
-        bar, other_bar = found.bar[rows], found.bar[columns]
-        row, column = np.nonzero(cosines >= min(bar.min(), other_bar.min()))
-        cosine = cosines[row, column]
-        near = cosine >= np.minimum(bar[row], other_bar[column])
-        near[near] = cells.are_first(looking[row[near]], at_home[column[near]])
-        one, other = rows[row[near]], columns[column[near]]
-        first, second = np.minimum(one, other), np.maximum(one, other)
-        pairs = Pairs(first.astype(np.int32), second.astype(np.int32), cosine[near])
-        found.add(pairs.of(~nodes.sightings.meet(first, second)))
+    with _threads() as threads:
+        cells = _Cells.of(nodes, probes, threads)
+
+        def cosines_of(tile: Tile) -> tuple[Tile, NDArray[np.float32]]:
+            return tile, nodes.cosines(*(nodes.chosen[side] for side in tile))
+
+        for (looking, at_home), cosines in threads.in_order(cosines_of, cells.tiles()):
+            rows, columns = nodes.chosen[looking], nodes.chosen[at_home]
+            bar, other_bar = found.bar[rows], found.bar[columns]
+            row, column = np.nonzero(cosines >= min(bar.min(), other_bar.min()))
+            cosine = cosines[row, column]
+            near = cosine >= np.minimum(bar[row], other_bar[column])
+            near[near] = cells.are_first(looking[row[near]], at_home[column[near]])
+            one, other = rows[row[near]], columns[column[near]]
+            first, second = np.minimum(one, other), np.maximum(one, other)
+            pairs = Pairs(first.astype(np.int32), second.astype(np.int32), cosine[near])
+            found.add(pairs.of(~nodes.sightings.meet(first, second)))
     return found.thinned()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Threads:
+    """As many as NumPy would use for one matrix product, each with a product of its own.
+
+    The last bits of a product that several threads share depend on their number.
+    """
+
+    pool: ThreadPoolExecutor
+    number: int
+
+    def in_order(self, work: Callable[[S], T], of: Iterable[S]) -> Iterator[T]:
+        """What becomes of each, in their order; a few are ahead."""
+        waiting = deque[Future[T]]()
+        for each in of:
+            waiting.append(self.pool.submit(work, each))
+            if len(waiting) > self.number:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def _threads() -> Iterator[_Threads]:
+    blas = ThreadpoolController().select(user_api="blas")
+    number = max((library.num_threads for library in blas.lib_controllers), default=1)
+    number = min(number, _MOST_THREADS)
+    with blas.limit(limits=1), ThreadPoolExecutor(number) as pool:
+        yield _Threads(pool, number)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,20 +142,24 @@ class _Cells:
     number: int
 
     @classmethod
-    def of(cls, nodes: Nodes, probes: int) -> _Cells:
+    def of(cls, nodes: Nodes, probes: int, threads: _Threads) -> _Cells:
         n = len(nodes.chosen)
         number = int((probes * n) ** 0.5)
         near = np.empty((n, min(probes, number)), np.int32)
-        centres = _centres(nodes, number).T
-        for start in range(0, n, _ROWS):
+        centres = _centres(nodes, number, threads).T
+
+        def look(start: int) -> None:
             alike = nodes.total[nodes.chosen[start : start + _ROWS]] @ centres
             rows = np.arange(len(alike))
             for column in near[start : start + _ROWS].T:  # many times as fast as one partition
                 column[:] = alike.argmax(axis=1)
                 alike[rows, column] = -np.inf
+
+        for _ in threads.in_order(look, range(0, n, _ROWS)):
+            pass
         return cls(near, number)
 
-    def tiles(self) -> Iterator[tuple[Indices, Indices]]:
+    def tiles(self) -> Iterator[Tile]:
         """Nodes that look into a cell, and nodes whose own it is, in parts."""
         own = _by_cell(self.near[:, :1], self.number)
         for looking, at_home in zip(_by_cell(self.near, self.number), own, strict=True):
@@ -125,7 +173,7 @@ class _Cells:
         return np.asarray((looking < at_home) | (looking > at_home) & ~both, np.bool_)
 
 
-def _centres(nodes: Nodes, number: int) -> Embeddings:
+def _centres(nodes: Nodes, number: int, threads: _Threads) -> Embeddings:
     """Directions around which nodes are; shape (number, dim)."""
     from scipy.sparse import coo_array
 
@@ -133,9 +181,13 @@ def _centres(nodes: Nodes, number: int) -> Embeddings:
     sample = nodes.total[nodes.chosen[_evenly(n, min(number * _PER_CELL, n))]]
     sample /= np.linalg.norm(sample, axis=1, keepdims=True)
     centres = sample[_evenly(len(sample), number)]
+
+    def nearest_to(row: int) -> NDArray[np.int64]:
+        return np.asarray((sample[row : row + _ROWS] @ centres.T).argmax(axis=1), np.int64)
+
     for _ in range(_TURNS):
-        parts = (sample[row : row + _ROWS] for row in range(0, len(sample), _ROWS))
-        nearest = np.concatenate([(part @ centres.T).argmax(axis=1) for part in parts])
+        rows = range(0, len(sample), _ROWS)
+        nearest = np.concatenate(list(threads.in_order(nearest_to, rows)))
         ones = np.ones(len(sample), np.float32)
         of = coo_array((ones, (nearest, np.arange(len(sample)))), (number, len(sample)))
         total = of.tocsr() @ sample
