@@ -77,6 +77,11 @@ def _lines(measured: Measured) -> list[str]:
             f"FNIR  {share(found.fnir.value)} (95 %: {share(found.fnir.low)} to {share(found.fnir.high)})  known faces "
             f"missed at LOOSE, one reference each of {several(found.gallery, 'person', 'people')}"
         )
+    if found.twice:
+        lines.append(
+            f"left out  {several(found.twice, 'pair')} in one photo within the pack's STRICT: one person twice, or "
+            "look-alikes"
+        )
     if found.widest_loose is not None:
         lines.append(f"widest LOOSE of an event with groups  {found.widest_loose:.2f}")
     lines.append(

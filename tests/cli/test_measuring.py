@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def measure(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, [str(word) for word in words])
 
 
-def labelled(folder: Path, people: int = 26) -> Path:
+def labelled(folder: Path, people: int = 100) -> Path:
     for identity in range(people):
         for variation in (40, 90):
             path = folder / f"Person {identity}" / f"{variation}.png"
@@ -48,30 +49,29 @@ def test_labelled_photos_give_thresholds_that_are_recommended_from_then_on(
     assert (after.strict, after.loose) == (stored.strict, stored.loose)
     assert (after.strict, after.loose) != (before.strict, before.loose)
     assert after.pack_id == before.pack_id
-    assert after.measured_on == "52 labelled photos of 26 people"
+    assert after.measured_on == "200 labelled photos of 100 people"
     assert stored.fnir is not None
     assert stored.photos_per_cpu_second > 0
     assert stored.peak_mb > 10
     assert f"STRICT {after.strict:.2f}, LOOSE {after.loose:.2f} (95 %: " in done.stdout
-    assert "known faces missed at LOOSE, one reference each of 26 people" in done.stdout
+    assert "known faces missed at LOOSE, one reference each of 100 people" in done.stdout
     assert str(home) in done.stdout
     listed = CliRunner().invoke(cli, ["packs", "list"]).stdout
     row = next(line for line in listed.splitlines() if line.startswith("synthetic"))
     assert row.split()[-3:] == [f"{after.strict:.2f}", f"{after.loose:.2f}", "measured"]
-    assert "Thresholds measured on 52 labelled photos of 26 people." in listed
+    assert "Thresholds measured on 200 labelled photos of 100 people." in listed
     assert "photos per CPU second" in listed
 
 
 def test_photos_with_several_faces_do_without_labels(tmp_path: Path) -> None:
-    for number in range(60):
-        write_photo(
-            tmp_path / "photos" / f"{number}.png", [5 * number + i for i in range(5)], variation=30
-        )
+    for number in range(180):
+        people = [450 + 5 * number + i for i in range(5)]
+        write_photo(tmp_path / "photos" / f"{number}.png", people, variation=37 * number % 120)
 
     done = measure("--photos", tmp_path / "photos")
 
     assert done.exit_code == 0, done.output
-    assert "measured on 600 pairs of faces in 60 photos" in done.stdout
+    assert "measured on 1,800 pairs of faces in 180 photos" in done.stdout
     assert "FNIR  not known" in done.stdout
     stored = read_measurement(synthetic_pack().pack_id)
     assert stored is not None
@@ -94,6 +94,22 @@ def test_what_is_no_measurement_is_not_used(text: str) -> None:
     path = measurement_path(synthetic_pack().pack_id)
     path.parent.mkdir(parents=True)
     path.write_text(text)
+
+    assert resolve_pack("synthetic", []) == synthetic_pack()
+
+
+def test_too_few_people_to_be_sure_store_nothing(tmp_path: Path) -> None:
+    done = measure("--labelled", labelled(tmp_path / "photos", people=26))
+
+    assert done.exit_code == 1
+    assert "26 people are too few to be sure of LOOSE" in done.stderr
+    assert not measurement_path(synthetic_pack().pack_id).exists()
+
+
+def test_a_measurement_of_zero_is_none(tmp_path: Path) -> None:
+    assert measure("--labelled", labelled(tmp_path / "photos")).exit_code == 0
+    path = measurement_path(synthetic_pack().pack_id)
+    path.write_text(re.sub(r"(?m)^strict = .*", "strict = 0.0", path.read_text()))
 
     assert resolve_pack("synthetic", []) == synthetic_pack()
 

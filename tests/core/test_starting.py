@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from facesort.core.calibration.crowd import photo_pairs
+from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.starting import (
     NAMED,
     PERSONS,
+    Estimate,
     LabelledFaces,
     from_labels,
     from_pairs,
+    from_photos,
+    refuse_unsure,
 )
 from facesort.core.groups.linkage import rms_distance
-from facesort.errors import InsufficientTrialsError
+from facesort.core.records import Embeddings
+from facesort.errors import GalleryError, InsufficientTrialsError
 
 DIM = 128
 
@@ -96,6 +104,61 @@ def test_few_people_in_many_photos_are_no_more_evidence() -> None:
     alone, both = from_pairs(pairs.by_photo), from_pairs(pairs.by_photo, pairs.by_people)
 
     assert both.exact.high - both.exact.low > 1.5 * (alone.exact.high - alone.exact.low)
+
+
+def in_photos(
+    photos: int, seed: int = 3, dim: int = DIM
+) -> list[tuple[NDArray[np.float32], Embeddings]]:
+    rng = np.random.default_rng(seed)
+    faces = rng.normal(size=(photos, 4, dim))
+    faces /= np.linalg.norm(faces, axis=2)[:, :, None]
+    apart = np.array([[100 * i, 0, 100 * i + 50, 50] for i in range(4)], np.float32)
+    return [(apart, four) for four in faces.astype(np.float32)]
+
+
+def test_people_who_are_in_a_photo_twice_change_nothing() -> None:
+    photos = in_photos(300)
+    for _, faces in photos[:6]:  # a mirror, a poster
+        faces[1] = faces[0]
+
+    found, undisturbed = from_photos(photos, 0.8), from_photos(in_photos(300), 0.8)
+
+    assert found.twice == 6
+    assert undisturbed.twice == 0
+    assert found.loose == pytest.approx(undisturbed.loose, abs=0.02)
+
+
+def test_strangers_within_strict_are_not_taken_for_mirrors() -> None:
+    """With 6 dimensions, strangers are as near as that, and leaving them out would hide it."""
+    with pytest.raises(GalleryError, match=r"within STRICT 0\.80, and others nearly are"):
+        from_photos(in_photos(300, dim=6), 0.8)
+
+
+def test_a_sample_that_says_too_little_is_refused() -> None:
+    with pytest.raises(InsufficientTrialsError, match=r"26 people are too few .* about \d+ are"):
+        refuse_unsure(from_labels(drawn(26, 2)))
+    refuse_unsure(from_labels(drawn(160, 3)))
+
+
+def test_galleries_count_for_a_tail_that_says_little() -> None:
+    found = from_labels(drawn(250, 3))
+    tail = Estimate(0.001, 0.00001, 0.9)
+    counted = Rate(0.0, 0, 1000, 500, 500.0, 0.0, 0.0074)
+
+    refuse_unsure(replace(found, fpir=tail, counted=counted, gallery=150))
+    with pytest.raises(InsufficientTrialsError, match=r"up to 2\.2 %"):
+        refuse_unsure(replace(found, fpir=tail, counted=counted, gallery=50))
+
+
+def test_a_network_that_tells_nobody_apart_is_refused() -> None:
+    alike = drawn(200, 3)
+    same = alike.embeddings + np.float32(0.9) * np.eye(1, DIM, dtype=np.float32)
+    same[:, 0] += 40
+    same += np.random.default_rng(4).normal(size=same.shape).astype(np.float32)
+    same /= np.linalg.norm(same, axis=1)[:, None]
+
+    with pytest.raises(GalleryError, match="does not tell these people apart"):
+        refuse_unsure(from_labels(replace(alike, embeddings=same)))
 
 
 @pytest.mark.parametrize("people", [2, 10])

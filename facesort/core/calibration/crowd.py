@@ -108,11 +108,13 @@ class CrowdPairs:
         InsufficientTrialsError
             If there are none.
         """
-        rates = [
-            _beyond(side, thresholds.strict).at(thresholds.loose)
-            for side in (self.by_photo, self.by_people)
-        ]
+        beyond = self.beyond(thresholds.strict)
+        rates = [side.at(thresholds.loose) for side in (beyond.by_photo, beyond.by_people)]
         return min(rates, key=lambda rate: rate.effective)
+
+    def beyond(self, strict: float) -> CrowdPairs:
+        """The pairs that are not within STRICT, which may be of one person."""
+        return CrowdPairs(_beyond(self.by_photo, strict), _beyond(self.by_people, strict))
 
 
 def photo_pairs(

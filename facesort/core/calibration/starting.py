@@ -14,13 +14,15 @@ and their tails lighter than that, so the rate is rather over- than underestimat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.calibration.comparisons import SAME_PICTURE, Comparisons
+from facesort.core.calibration.crowd import photo_pairs
 from facesort.core.calibration.intervals import binomial
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
 from facesort.core.gallery import centroid
@@ -28,7 +30,7 @@ from facesort.core.groups.linkage import link, mean_cosine, rms_distance
 from facesort.core.groups.threshold import event_threshold
 from facesort.core.records import Embeddings
 from facesort.core.sightings import Ids, Sightings
-from facesort.core.words import several
+from facesort.core.words import several, share
 from facesort.errors import GalleryError, InsufficientTrialsError
 
 PERSONS = 150
@@ -39,6 +41,9 @@ NAMED = 0.001
 
 NAMED_STRICT = 0.00001
 """Share that STRICT may name."""
+
+MOST_NAMED = 0.01
+"""Upper end of the interval of FPIR beyond which a sample says too little about LOOSE."""
 
 _STRICT = 0.81  # of LOOSE, as with the packs whose thresholds were chosen by hand; no sample tells rates so small
 _IN_TAIL, _FEWEST_IN_TAIL = (
@@ -54,6 +59,7 @@ _MOST_FACES = 2000  # 2 million pairs
 _DRAWS = 10
 _REFERENCE_QUALITY = 0.2  # about what seeding asks for
 _WIDE_PERSONS, _WIDE_DRAWS, _WIDEST = 100, 3, 1.15  # see `groups.threshold.FLOOR`
+_MOST_MISSED = 0.5  # lower end: no network that tells people apart misses so many
 _HUNDREDTHS = 100
 
 
@@ -88,6 +94,8 @@ class Starting:
         Faces of known people missed at `loose`; None without labels.
     gallery : int
         Persons in the galleries of `counted` and `fnir`; 0 without labels.
+    twice : int
+        Pairs in one photo that were left out, because they may be one person twice.
     """
 
     strict: float
@@ -100,6 +108,15 @@ class Starting:
     counted: Rate | None = None
     fnir: Rate | None = None
     gallery: int = 0
+    twice: int = 0
+
+    @property
+    def most_named(self) -> float:
+        """Upper end for FPIR with `PERSONS`: that of the tail, or that of what was counted if it is lower."""
+        if self.counted is None:
+            return self.fpir.high
+        missing = max(PERSONS / self.gallery, 1.0)  # union bound, as of `Comparisons.fpir`
+        return min(self.fpir.high, missing * self.counted.high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +186,87 @@ def from_pairs(pairs: Trials, also: Trials | None = None) -> Starting:
     fpir = max(rates, key=lambda e: e.high - e.low)
     fpir = Estimate(*(min(PERSONS * value, 1.0) for value in (fpir.value, fpir.low, fpir.high)))
     return Starting(strict, loose, None, exact, fpir, len(pairs), pairs.independent)
+
+
+def refuse_unsure(found: Starting) -> None:
+    """Refuse thresholds that a sample says too little about, or with which nobody is found.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If FPIR may be above `MOST_NAMED`; it says how many people or photos would do.
+    GalleryError
+        If different people are so near to each other that the photos, or the pack, cannot be right.
+    """
+    mixed = (
+        "see whether a person is in two folders or two people in one; if not, this model pack does not tell these "
+        "people apart"
+        if found.gallery
+        else "see whether people are in one photo twice (mirrors, posters, collages); if not, this model pack does not "
+        "tell these people apart"
+    )
+    at = f"STRICT {found.strict:.2f}, LOOSE {found.loose:.2f}"
+    if found.strict <= 0:
+        raise GalleryError(f"different people are too near to each other ({at}): {mixed}")
+    if found.fnir is not None and found.fnir.low > _MOST_MISSED:
+        raise GalleryError(
+            f"{share(found.fnir.value)} of known faces would be missed ({at}): {mixed}"
+        )
+    if found.counted is not None and found.counted.low > NAMED:
+        raise GalleryError(
+            f"{share(found.counted.value)} of strangers' faces were named, and {share(NAMED)} are meant to be ({at}): "
+            f"{mixed}"
+        )
+    if found.most_named > MOST_NAMED:
+        what = "people" if found.gallery else "photos that show several people"
+        raise InsufficientTrialsError(
+            f"{found.units:,} {what} are too few to be sure of LOOSE {found.loose:.2f} (95 %: {found.exact.low:.2f} to "
+            f"{found.exact.high:.2f}): up to {share(found.most_named)} of strangers might be named, and at most "
+            f"{share(MOST_NAMED)} may be; about {_enough(found):,} are needed"
+        )
+
+
+def _enough(found: Starting) -> int:
+    """How many people or photos would bring FPIR's interval below `MOST_NAMED`: its log shrinks with their root."""
+    value = min(max(found.fpir.value, 1e-9), NAMED)
+    wide, narrow = (math.log(end / value) for end in (found.fpir.high, MOST_NAMED))
+    wanted = found.units * max((wide / narrow) ** 2, 1.0)
+    tens = int(10 ** max(len(str(round(wanted))) - 2, 0))
+    return math.ceil(wanted / tens) * tens
+
+
+def from_photos(
+    photos: Sequence[tuple[NDArray[np.float32], Embeddings]], strict: float
+) -> Starting:
+    """Thresholds from faces of one photo; the same people in many photos are no new evidence.
+
+    Parameters
+    ----------
+    photos : sequence of (boxes of shape (n, 4), embeddings of shape (n, dim))
+    strict : float
+        The pack's own: pairs within it are left out, as one person can be in a photo twice.
+
+    Raises
+    ------
+    InsufficientTrialsError
+        If there are too few pairs.
+    GalleryError
+        If those that were left out may be of two people: others are nearly as near.
+    """
+    pairs = photo_pairs(photos, 0.0).by_photo
+    apart = pairs.scores > np.float32(strict)
+    by_photo = from_pairs(pairs.only(apart))
+    people = photo_pairs(photos, by_photo.strict).beyond(strict)
+    found = from_pairs(people.by_photo, people.by_people)
+    twice = int((~apart).sum())
+    # A tail that was cut off at STRICT goes on from there: continued, it gives a LOOSE that is not beyond it.
+    if twice and found.loose <= strict:
+        raise GalleryError(
+            f"{several(twice, 'pair')} of faces in one photo are within STRICT {strict:.2f}, and others nearly are "
+            f"(LOOSE {found.loose:.2f}): nobody can say whether they are one person twice (mirrors, posters, collages) "
+            "or two; measure labelled photos (--labelled)"
+        )
+    return replace(found, twice=twice)
 
 
 @dataclass(frozen=True, slots=True)

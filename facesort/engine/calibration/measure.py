@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from facesort.core.calibration.crowd import photo_pairs
 from facesort.core.calibration.starting import (
     PERSONS,
     Estimate,
     LabelledFaces,
     Starting,
     from_labels,
-    from_pairs,
+    from_photos,
+    refuse_unsure,
 )
 from facesort.core.comparison import KnownFiles
 from facesort.core.records import Analysis, PhotoRef
@@ -102,9 +102,9 @@ def measure_pack(
     Raises
     ------
     GalleryError, SourceGoneError
-        If the folder has no photos.
+        If the folder has no photos, or these cannot be what they are taken for, see `refuse_unsure`.
     InsufficientTrialsError
-        If there are too few people.
+        If there are too few people to be sure of LOOSE.
     """
     limits = limits or PhotoSettings()
     with LocalPool.of(workers, limits) as pool:
@@ -134,6 +134,7 @@ def _by_labels(
         np.array([face.quality for face in seen.faces]),
     )
     found = from_labels(faces)
+    refuse_unsure(found)
     people = len(set(seen.names))
     on = f"{several(len(seen.faces), 'labelled photo')} of {several(people, 'person', 'people')}"
     return Measured(_record(pack, date, on, found, speed), found, speed, folders.left_out)
@@ -155,7 +156,12 @@ def _by_photos(
     analyser = Analyser({"photos": root.absolute()}, pack, limits)
     speed = measure_speed(analyser, files, pool)
     several_faces = _several(analysed(analyser, files, pool, on_photo=on_photo))
-    found = _from_photos(several_faces)
+    boxes_and_embeddings = [
+        (np.stack([f.box for f in photo.faces]), np.stack([f.embedding for f in photo.faces]))
+        for photo in several_faces
+    ]
+    found = from_photos(boxes_and_embeddings, pack.strict)
+    refuse_unsure(found)
     on = f"{several(found.pairs, 'pair')} of faces in {several(len(several_faces), 'photo')}"
     return Measured(_record(pack, date, on, found, speed), found, speed)
 
@@ -170,20 +176,6 @@ def _several(analyses: Iterable[Analysis]) -> list[Analysis]:
         if analysis.failure is None and len(good) > 1:
             kept.setdefault(analysis.sha256, replace(analysis, faces=good, jpeg=b""))
     return list(kept.values())
-
-
-def _from_photos(photos: Sequence[Analysis]) -> Starting:
-    """Thresholds from faces of one photo; the same people in many photos are no new evidence."""
-    arrays = [
-        (
-            np.stack([face.box for face in photo.faces]),
-            np.stack([face.embedding for face in photo.faces]),
-        )
-        for photo in photos
-    ]
-    by_photo = from_pairs(photo_pairs(arrays, 0.0).by_photo)
-    people = photo_pairs(arrays, by_photo.strict)
-    return from_pairs(people.by_photo, people.by_people)
 
 
 def _record(pack: ModelPack, date: datetime, on: str, found: Starting, speed: Speed) -> Measurement:

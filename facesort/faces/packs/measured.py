@@ -27,6 +27,7 @@ _DIGITS = 16
 _FOLDERS = (".facesort", "measured")
 
 Positive = Annotated[float, Field(gt=0)]
+Threshold = Annotated[Distance, Field(gt=0)]  # at 0 nobody is found: that is no measurement
 
 
 class _Table(BaseModel):
@@ -70,9 +71,9 @@ class Measurement(_Table):
     pack: Annotated[str, Field(max_length=300)]
     date: Annotated[str, Field(max_length=40)]
     measured_on: Annotated[str, Field(min_length=1, max_length=300)]
-    strict: Distance
-    loose: Distance
-    widest_loose: Distance | None = None
+    strict: Threshold
+    loose: Threshold
+    widest_loose: Threshold | None = None
     persons: Annotated[int, Field(gt=0)]
     fpir: MeasuredRate
     fnir: MeasuredRate | None = None
