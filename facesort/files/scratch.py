@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from facesort.files.own import Kind, kind_of
 log = logging.getLogger(__name__)
 
 _LOCK = "in-use.lock"
+_TRIES, _AGAIN_S = 20, 0.02  # while others still write into a folder that is removed
 _HAS_USERS = hasattr(os, "getuid")  # on Windows each has a temporary folder of their own
 
 
@@ -67,10 +69,30 @@ def _lock_of(folder: Path) -> FileLock:
 
 
 def _remove(folder: Path, lock: FileLock) -> None:
-    """Remove a folder whose lock is held."""
+    """Remove a folder whose lock is held, and that last: by it the next process knows what one left that was killed."""
     if os.name == "nt":  # there nothing is removed that is open
         lock.release()
     try:
-        shutil.rmtree(folder)
+        for is_last in (*[False] * _TRIES, True):
+            try:
+                _empty(folder)
+                (folder / _LOCK).unlink(missing_ok=True)
+                folder.rmdir()
+                return
+            except FileNotFoundError:  # a call that still unpacks has removed its own meanwhile
+                if not folder.exists():
+                    return
+            except OSError:  # or has written more
+                if is_last:
+                    raise
+            time.sleep(_AGAIN_S)
     finally:
         lock.release()
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if kind_of(path) is Kind.FOLDER:
+            shutil.rmtree(path)
+        elif path.name != _LOCK:
+            path.unlink(missing_ok=True)

@@ -79,3 +79,51 @@ def test_nothing_else_is_swept(temporary: Path, monkeypatch: pytest.MonkeyPatch)
         temporary / f"{PREFIX}theirs" / "in-use.lock",
         temporary / f"{PREFIX}theirs" / "photo.jpg",
     }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="renames what is open")
+def test_the_lock_goes_last_since_without_it_no_sweep_finds_the_photos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed, unlink = [], os.unlink
+
+    def note(path: str, **where: int) -> None:
+        removed.append(os.path.basename(path))
+        unlink(path, **where)
+
+    with scratch_folder(PREFIX) as folder:
+        for number in range(20):
+            (folder / f"{number}.jpg").write_bytes(b"somebody")
+        # Some file systems list the newest first.
+        (folder / "in-use.lock").rename(folder / "other").rename(folder / "in-use.lock")
+        monkeypatch.setattr(os, "unlink", note)
+    assert removed.index("in-use.lock") == 20
+    assert not folder.exists()
+
+
+def test_calls_that_still_unpack_at_the_end_leave_nothing(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, rmdir = os.unlink, os.rmdir
+    seen: set[str] = set()
+
+    def gone_already(path: str, **where: int) -> None:
+        unlink(path, **where)
+        if os.path.basename(path) == "photo.jpg" and "photo.jpg" not in seen:
+            seen.add("photo.jpg")
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    def one_more(path: str, **where: int) -> None:
+        if os.path.basename(path) == "card" and "card" not in seen:
+            seen.add("card")
+            (folder / "late").mkdir()
+            (folder / "late" / "photo.jpg").write_bytes(b"somebody else")
+        rmdir(path, **where)
+
+    with scratch_folder(PREFIX) as folder:
+        (folder / "card").mkdir()
+        (folder / "card" / "photo.jpg").write_bytes(b"somebody")
+        monkeypatch.setattr(os, "unlink", gone_already)
+        monkeypatch.setattr(os, "rmdir", one_more)
+    assert seen == {"photo.jpg", "card"}
+    assert not list(temporary.iterdir())
