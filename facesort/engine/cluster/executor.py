@@ -34,7 +34,7 @@ from facesort.engine.cluster.machine import (
 from facesort.engine.cluster.members import Member
 from facesort.engine.cluster.reach import check_scheduler
 from facesort.engine.cluster.sent_files import Room, files_of, size_of
-from facesort.errors import ClusterError, ImageError, ResourceError
+from facesort.errors import ClusterError, ImageError, short_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -185,7 +185,9 @@ class ClusterExecutor(concurrent.futures.Executor):
 
     def _break(self, error: BaseException) -> None:
         """Fail all calls, those to come too."""
-        self._broken = error
+        if isinstance(error, _OwnError):
+            error = error.error
+        self._broken = error = short_of(error) or error
         for call in self._open:
             if call.future.set_running_or_notify_cancel():
                 call.future.set_exception(error)
@@ -219,6 +221,8 @@ class ClusterExecutor(concurrent.futures.Executor):
                 theirs, processes, now, machine.receives = await self._on(machine, *asked)
             except _ONCE_MORE:  # it was busy, or short of memory
                 theirs, processes, now, machine.receives = await self._on(machine, *asked)
+        except _OwnError as error:
+            return self._break(error)
         except ClusterError as error:
             return self._refuse(machine, str(error))
         except Exception as error:  # noqa: BLE001 - it may have any other code
@@ -265,14 +269,12 @@ class ClusterExecutor(concurrent.futures.Executor):
         try:
             room: AbstractAsyncContextManager[None] = nullcontext()
             if machine.receives:
-                size = await asyncio.to_thread(size_of, call.analyser, call.args)
+                size = await _of_ours(size_of, call.analyser, call.args)
                 room = self._sent.for_(size)
             async with room:
                 outcome: Outcome = await self._on(machine, carry_out, arguments)
-            is_here = outcome.is_unseen and await asyncio.to_thread(
-                _is_readable, self._here, call.photo
-            )
-        except ResourceError as error:  # of this machine
+            is_here = outcome.is_unseen and await _of_ours(_is_readable, self._here, call.photo)
+        except _OwnError as error:
             return self._break(error)
         except concurrent.futures.CancelledError:  # Dask has lost the scheduler, and found it again
             self._calls.put_nowait(call)
@@ -350,13 +352,39 @@ class ClusterExecutor(concurrent.futures.Executor):
         self, machine: Peer, fn: Callable[..., Any], arguments: Callable[[], tuple[Any, ...]]
     ) -> Any:
         """Read, pack and hand over what a call needs, and keep nothing of it; in a thread, as it may be large."""
+        try:
+            call = pickle.dumps((fn, arguments()))
+        except Exception as error:
+            raise _OwnError(error) from error
         return self._client.submit(
             unpack_and_run,
-            pickle.dumps((fn, arguments())),
+            call,
             workers=[machine.address],
             allow_other_workers=False,
             pure=False,
         )
+
+
+class _OwnError(Exception):
+    """What this machine could not do, for want of memory, say: no other machine is to blame.
+
+    Parameters
+    ----------
+    error : Exception
+        What became of it.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _of_ours(fn: Callable[..., T], *args: object) -> T:
+    """Do in a thread what is this machine's own part of a call."""
+    try:
+        return await asyncio.to_thread(fn, *args)
+    except Exception as error:
+        raise _OwnError(error) from error
 
 
 def _unchecked(error: Exception) -> str:

@@ -74,7 +74,8 @@ def files_of(analyser: Analyser, args: Sequence[object]) -> SentFiles:
             found[key] = read_photo(path, analyser.photos.max_file_mb)
         except ImageError as error:
             if error.reason in {Reason.TOO_LARGE, Reason.EMPTY_FILE}:
-                found[key] = path.stat().st_size
+                with suppress(ImageError):
+                    found[key], _ = version_of(path)
     return found
 
 

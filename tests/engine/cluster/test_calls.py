@@ -23,7 +23,7 @@ from facesort.engine.cluster.machine import Outcome
 from facesort.engine.cluster.sent_files import Room
 from facesort.engine.sources.monitor import SourceMonitor
 from facesort.engine.sources.root_folder import RootFolder
-from facesort.errors import ClusterError, ImageError
+from facesort.errors import ClusterError, ImageError, ResourceError
 from facesort.faces.packs.files import synthetic_pack
 from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
@@ -223,6 +223,60 @@ def test_what_is_sent_is_read_and_packed_beside_the_event_loop(tmp_path: Path) -
     seconds(run)
     assert threads
     assert threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "words"),
+    [
+        ("size_of", MemoryError(), "out of memory"),
+        ("files_of", OSError(24, "Too many open files"), "Too many open files"),
+        ("files_of", MemoryError(), "out of memory"),
+    ],
+)
+def test_what_this_machine_lacks_is_no_other_ones_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception, words: str
+) -> None:
+    """One after the other was refused."""
+
+    class Sending(Books):
+        _client = SimpleNamespace(submit=None)
+        _on = ClusterExecutor._on
+
+    def lack(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, where, lack)
+    monkeypatch.setattr(module, "_LOOK_S", 0.01)
+
+    async def run() -> None:
+        books = Sending(tmp_path, unseen)
+        calls = [books.enter("a.jpg", number) for number in range(2)]
+        peers = [books.join(name, receives=True) for name in "ab"]
+        for call in calls:
+            with pytest.raises(ResourceError, match=words):
+                await asyncio.wait_for(asyncio.wrap_future(call.future), 5)
+        assert [peer.refused for peer in peers] == ["", ""]
+
+    seconds(run)
+
+
+def test_a_machine_is_not_refused_because_this_one_could_not_ask_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        books = Books(tmp_path, unseen)
+        books._on = partial(ClusterExecutor._on, books)  # type: ignore[method-assign]
+        books._abroad = lack_memory  # type: ignore[method-assign]
+        books._samples, books._sending, books._client = (), True, SimpleNamespace(submit=None)
+        call, peer = books.enter("a.jpg"), Peer("tcp://a:1", "a")
+        await books._greet(peer)
+        with pytest.raises(ResourceError, match="out of memory"):
+            call.future.result(0)
+        assert not peer.refused
+
+    seconds(run)
+
+
+def lack_memory(*_: object) -> Analyser:
+    raise MemoryError
 
 
 def test_a_photo_that_is_hashed_before_it_is_analysed_counts_once(tmp_path: Path) -> None:
