@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facesort.core.foreign_text import csv_text
 from facesort.core.records import in_memory
-from facesort.errors import StoreError, because
+from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import Kind, array_on_disk, kind_of
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
 from facesort.store.trouble import (
@@ -76,6 +76,14 @@ _NO_EMBEDDINGS = (
 _looked_at: dict[Path, tuple[int, ...] | None] = {}
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        at = path.stat()
+    except OSError:
+        return None
+    return at.st_dev, at.st_ino
+
+
 def stamp_of(path: Path) -> tuple[int, ...] | None:
     """What changes whenever a database does; None while there is a log beside it, or no database."""
     if os.path.exists(f"{path}.wal") or not path.exists():
@@ -125,9 +133,15 @@ class Store:
     database holds, it reaches no other file: its connection may open none.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path | None = None,
+        file: tuple[int, int] | None = None,
+    ) -> None:
         self._connection = connection
         self._path = path
+        self._file = file
         self._in_transaction = False
         self._entered = 0
         self._outside: duckdb.DuckDBPyConnection | None = None
@@ -157,8 +171,9 @@ class Store:
         StoreError
             If it cannot be opened, is damaged, or holds anything that facesort does not put there.
         """
-        unchanged = False
+        unchanged, file = False, None
         if path is not None:
+            file = _file_at(path)
             _refuse_what_is_no_file(path)
             refuse_without_handles()
             unchanged = stamp_of(path) is not None and stamp_of(path) == _looked_at.get(path)
@@ -180,7 +195,7 @@ class Store:
                 _attach(connection, beside)
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET arrow_lossless_conversion = true")  # `relation` keeps its types
-            store = cls(connection, path)
+            store = cls(connection, path, file)
             store.make_room()
         except duckdb.Error as error:
             connection.close()
@@ -227,10 +242,25 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close, whatever happened, unless it was open before this block."""
+        """Close, whatever happened, unless it was open before this block.
+
+        Raises
+        ------
+        StoreLockedError
+            In place of the error of a file that was replaced, and overwritten, while it was read.
+        """
         self._entered -= 1
         if not self._entered:
             self.close()
+        if isinstance(error, StoreError) and self._is_replaced():
+            raise StoreLockedError(
+                f"{self._path} was replaced while it was read, as `facesort forget` does: ask again"
+            ) from error
+
+    def _is_replaced(self) -> bool:
+        if self._path is None or self._file is None:
+            return False
+        return _file_at(self._path) not in (None, self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

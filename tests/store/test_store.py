@@ -257,6 +257,29 @@ def test_a_database_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
+def test_a_database_that_is_replaced_while_it_is_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path, new = tmp_path / "job.duckdb", tmp_path / "new.duckdb"
+    with Store.open(path) as store, store.transaction():
+        sources.add_sources(store, ["photos"])
+        add_skipped(store, *(f"{number:06} {os.urandom(200).hex()}" for number in range(5_000)))
+    new.write_bytes(path.read_bytes())
+
+    def read_beside_a_forget() -> None:
+        with Store.open(path, read_only=True) as store, path.open("rb+") as former:
+            new.replace(path)  # what forget does
+            former.write(bytes(path.stat().st_size))
+            former.flush()
+            skip_names(store)
+
+    with pytest.raises(
+        StoreLockedError, match="was replaced while it was read, as `facesort forget`"
+    ):
+        read_beside_a_forget()
+    with Store.open(path, read_only=True) as store:
+        assert len(skip_names(store)) == 5_000
+
+
 # --- values -----------------------------------------------------------------------------------
 
 
