@@ -116,7 +116,7 @@ def why_refused(ours: Introduction, theirs: Introduction, samples: Sequence[Phot
             "which machine did what: take machines whose processors have the same instructions"
         )
     apart = np.abs(ours.embeddings - theirs.embeddings).max()
-    if apart > 0:
+    if not apart <= 0:  # it may be NaN
         return (
             f"its processor computes other embeddings (by {apart:.1e}), so that results would depend on which machine "
             "did what: take machines whose processors have the same instructions"

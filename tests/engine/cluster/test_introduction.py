@@ -49,6 +49,12 @@ def test_one_whose_detector_differs_in_the_last_bit_is_refused(
     assert "its processor finds other faces in a drawing" in why_refused(ours, theirs, [])
 
 
+def test_one_that_computes_no_numbers_is_refused(ours: Introduction) -> None:
+    theirs = replace(ours, embeddings=np.full_like(ours.embeddings, np.nan))
+
+    assert "its processor computes other embeddings (by nan)" in why_refused(ours, theirs, [])
+
+
 @pytest.mark.parametrize("pack", ["mbf128", "dlib"])
 def test_the_drawing_has_a_face_for_the_detectors(pack: str, assets: Path) -> None:
     found = resolve_pack(pack, [assets / "models"])
