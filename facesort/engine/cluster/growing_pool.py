@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from facesort.engine.analysis.pool import LocalPool
 from facesort.settings import PhotoSettings
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _GROW_S = 2.0  # that a call waits, and that lie between two steps up
@@ -51,6 +53,7 @@ class GrowingPool:
         self._freed = threading.Condition()
         self._grown = 0.0
         self._closed = False
+        self._shrinks = False
 
     @property
     def processes(self) -> int:
@@ -102,8 +105,9 @@ class GrowingPool:
         size = self._sizes[len(self._steps)]
         self._steps.append(_Step(LocalPool.of(size, limits), size))
         self._grown = time.monotonic()
-        if len(self._steps) == 2:
+        if len(self._steps) > 1 and not self._shrinks:
             threading.Thread(target=self._shrink, daemon=True).start()
+            self._shrinks = True
 
     def _shrink(self) -> None:
         """End processes that idle, until only those are left that stay."""
@@ -111,12 +115,16 @@ class GrowingPool:
             time.sleep(_LOOK_S)
             with self._freed:
                 if len(self._steps) < 2:
+                    self._shrinks = False
                     return
                 last = self._steps[-1]
                 if last.calls or time.monotonic() - last.idle_since < _IDLE_S:
                     continue
                 self._steps.pop()
-            last.pool.shutdown()
+            try:
+                last.pool.shutdown()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others are to be ended too
+                log.warning("processes that had nothing to do did not end cleanly: %s", error)
 
 
 def _sizes(least: int, most: int) -> Iterator[int]:

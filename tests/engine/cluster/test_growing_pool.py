@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -77,6 +78,38 @@ def test_it_grows_while_calls_wait_and_shrinks_when_it_idles(drawn: list[int]) -
     assert pool.run(LIMITS, pow, 2, 3) == 8
     pool.close()
     assert drawn == []
+
+
+def test_one_thread_ends_what_idles_and_goes_on_if_that_fails(
+    drawn: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There were up to three, and the one that failed left its processes for ever."""
+    shrinking: list[threading.Thread] = []
+    shrink, shutdown = GrowingPool._shrink, Processes.shutdown
+
+    def noted(pool: GrowingPool) -> None:
+        shrinking.append(threading.current_thread())
+        shrink(pool)
+
+    def slow(processes: Processes, wait: bool = True, **options: bool) -> None:
+        shutdown(processes, wait, **options)
+        time.sleep(0.3)  # meanwhile it grows again
+        raise OSError(32, "Broken pipe")
+
+    monkeypatch.setattr(GrowingPool, "_shrink", noted)
+    monkeypatch.setattr(Processes, "shutdown", slow)
+    pool = GrowingPool(1, 2)
+    with ThreadPoolExecutor(4) as callers:
+        for _ in range(2):
+            calls = [callers.submit(pool.run, LIMITS, time.sleep, 0.2) for _ in range(8)]
+            until(lambda: pool.processes == 2)
+            for call in calls:
+                call.result(20)
+            assert len([thread for thread in shrinking if thread.is_alive()]) <= 1
+            until(lambda: pool.processes == 1)
+    until(lambda: drawn == [1])
+    until(lambda: not any(thread.is_alive() for thread in shrinking))
+    assert caplog.text.count("did not end cleanly: [Errno 32] Broken pipe") == 2
 
 
 def test_it_stays_small_where_nothing_waits(drawn: list[int]) -> None:
