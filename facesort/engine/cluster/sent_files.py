@@ -95,7 +95,7 @@ def unpacked(files: SentFiles, sources: Sequence[str], scratch: Path) -> Iterato
     Parameters
     ----------
     files : dict
-        Emptied: what is on the disk need not be in memory too.
+        Emptied, so that they are in memory once, not twice: Dask keeps the packed call until it has ended.
     scratch : Path
         Folder in which they are made.
 
