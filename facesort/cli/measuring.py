@@ -14,6 +14,7 @@ from facesort.core.words import several, share
 
 if TYPE_CHECKING:
     from facesort.engine.calibration.measure import Measured
+    from facesort.engine.calibration.quantise import Quantised
 
 
 @click.command("measure")
@@ -54,9 +55,15 @@ def packs_measure(
             workers=workers or os.cpu_count() or 1,
             on_photo=on_photo,
         )
-    say(*map(str, found.left_out), err=True)
+    say(*_not_used(found), err=True)
     say(*_lines(found))
     say(f"stored in {save_measurement(found.measurement)}")
+
+
+def _not_used(found: Measured | Quantised) -> list[str]:
+    """What of the folder was not used, and why."""
+    refused = [f"{several(n, 'photo')} not used: {reason}" for reason, n in found.refused.items()]
+    return [*map(str, found.left_out), *refused]
 
 
 def _lines(measured: Measured) -> list[str]:
@@ -119,7 +126,8 @@ def packs_quantise(
 ) -> None:
     """Make a copy of PACK whose recogniser computes in 8 bits.
 
-    It is written only if its decisions about other people's faces are the original's, but for one in 200.
+    It is written only if its decisions about other people's faces are the original's, but for one in 200, and so are
+    those about the faces that the original names.
     """
     from facesort.engine.calibration.quantise import quantise_pack, refusal
     from facesort.errors import PackError
@@ -140,9 +148,10 @@ def packs_quantise(
             on_photo=on_photo,
         )
     gain, agreed = sorted(found.speed_ups), found.agreement
+    say(*_not_used(found), err=True)
     say(
         f"calibrated with {several(found.calibrated, 'face')}; of {several(agreed.faces, 'face')} of other people, "
-        f"{agreed.same:,} are decided as before",
+        f"{agreed.same:,} are decided as before; of {agreed.named:,} that {chosen.name} names, {agreed.same_named:,}",
         f"size   {found.bytes_before / 1e6:.1f} MB before, {found.bytes_after / 1e6:.1f} MB after",
         f"speed  {found.ms_before:.1f} ms per face before, {found.ms_after:.1f} ms after: "
         f"{gain[len(gain) // 2]:.2f} times as fast ({gain[0]:.2f} to {gain[-1]:.2f})",

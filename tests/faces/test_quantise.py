@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +14,19 @@ import onnxruntime
 import pytest
 from faces.tiny_packs import write_model
 from onnx import TensorProto, helper, numpy_helper
+from synthetic_event import write_photo
 
 from facesort.core.calibration.agreement import Agreement, agreement, decisions
-from facesort.core.records import Crops
+from facesort.core.records import Crops, Embeddings
+from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.lost import WorkerLost
 from facesort.engine.calibration import quantise
 from facesort.errors import InsufficientTrialsError, PackError
 from facesort.faces.engines.quantise import network_inputs, quantise_recogniser
 from facesort.faces.packs.files import read_pack, synthetic_pack
 from facesort.faces.protocol import ModelPack
+from facesort.reasons import Reason
+from facesort.settings import PhotoSettings
 
 SIDE = 112
 
@@ -77,7 +86,7 @@ def make(pack: ModelPack, folder: Path) -> quantise.Quantised:
 def test_a_pack_that_decides_alike_is_written(
     pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantise, "_aligned", lambda *_: drawn(60, 9))
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
 
     found = make(pack, tmp_path)
 
@@ -97,13 +106,13 @@ def test_a_pack_that_decides_alike_is_written(
 def test_a_pack_that_decides_otherwise_is_refused(
     pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantise, "_aligned", lambda *_: drawn(60, 9))
-    monkeypatch.setattr(quantise, "agreement", lambda *_: Agreement(238, 240))
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
+    monkeypatch.setattr(quantise, "agreement", lambda *_: Agreement(238, 240, 238, 240))
 
     found = make(pack, tmp_path)
 
     assert found.pack is None
-    assert list((tmp_path / "new").iterdir()) == []
+    assert not (tmp_path / "new").exists()
     assert quantise.refusal(found).startswith(
         "nothing was written: 238 of 240 decisions (99.2 %) are those of the original"
     )
@@ -112,7 +121,7 @@ def test_a_pack_that_decides_otherwise_is_refused(
 def test_too_few_faces_are_refused(
     pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantise, "_aligned", lambda *_: drawn(10, 9))
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(10, 9)))
 
     with pytest.raises(InsufficientTrialsError, match="too few: at least 50 and 200"):
         make(pack, tmp_path)
@@ -163,6 +172,173 @@ def test_a_decision_is_who_gets_the_face_and_how_surely() -> None:
     found = decisions(points[2:], points[:2], strict=0.2, loose=0.6)
 
     assert found.tolist() == [1, 0, -1, 3]
-    assert agreement(found, np.array([1, 1, -1, 3])) == Agreement(3, 4)
-    assert Agreement(199, 200).accepted
-    assert not Agreement(198, 200).accepted
+    assert agreement(found, np.array([1, 1, -1, 3])) == Agreement(3, 4, 2, 3)
+    assert Agreement(199, 200, 199, 200).accepted
+    assert not Agreement(198, 200, 198, 200).accepted
+
+
+def test_noise_is_refused_although_it_names_no_stranger() -> None:
+    """To find nobody is right about strangers, however many there are."""
+    rng = np.random.default_rng(2)
+
+    def directions(number: int) -> Embeddings:
+        rows = rng.normal(size=(number, 512)).astype(np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1)[:, None])
+
+    for known in (5, 150):
+        references, strangers = directions(known), directions(200 * known)
+        before = decisions(np.concatenate([references, strangers]), references, 0.8, 1.0)
+        after = decisions(directions(201 * known), directions(known), 0.8, 1.0)
+
+        found = agreement(before, after)
+
+        assert found.same >= 0.995 * found.faces
+        assert (found.same_named, found.named) == (0, known)
+        assert not found.accepted
+
+
+def test_few_named_faces_prove_nothing() -> None:
+    assert not Agreement(1000, 1000, 99, 99).accepted
+    assert Agreement(1000, 1000, 100, 100).accepted
+
+
+def test_too_few_named_faces_are_refused(
+    pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
+    stranger = replace(pack, strict=0.0, loose=0.0)
+
+    with pytest.raises(InsufficientTrialsError, match="at least 100 are needed; add second photos"):
+        make(stranger, tmp_path)
+
+
+def test_thresholds_that_nobody_measured_are_not_handed_on(
+    pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
+    assert not pack.calibrated
+
+    found = make(pack, tmp_path)
+
+    assert found.pack is not None
+    assert not found.pack.calibrated
+    assert found.pack.measured_on == ""
+
+
+def test_measured_thresholds_are_handed_on_with_their_origin(
+    pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
+    measured = replace(pack, strict=0.82, loose=1.02, calibrated=True, measured_on="1,940 photos")
+
+    found = make(measured, tmp_path)
+
+    assert found.pack is not None
+    assert (found.pack.strict, found.pack.loose) == (0.82, 1.02)
+    assert found.pack.measured_on.startswith("1,940 photos (those of the pack")
+
+
+def test_others_read_a_quantised_pack_if_they_read_the_folder(
+    pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(60, 9)))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new").chmod(0o775)
+
+    make(pack, tmp_path)
+
+    assert (tmp_path / "new" / "random-int8").stat().st_mode & 0o777 == 0o755
+
+
+def test_names_that_facesort_has_taken_are_refused(pack: ModelPack, tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="cannot be called 'dlib': give another folder"):
+        quantise.quantise_pack(pack, tmp_path, tmp_path / "new" / "dlib")
+
+
+def test_a_killed_one_leaves_nothing_for_ever(
+    pack: ModelPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    left = temporary / "facesort-quantise-killed"
+    left.mkdir(parents=True)
+    (left / "in-use.lock").touch()
+    monkeypatch.setattr(quantise, "_aligned", lambda *_: quantise.Aligned(drawn(10, 9)))
+
+    with pytest.raises(InsufficientTrialsError):
+        make(pack, tmp_path)
+
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("half", ["det_tiny.onnx", "w_random.onnx"])
+def test_a_file_that_was_swapped_is_not_vouched_for(
+    pack: ModelPack, tmp_path: Path, half: str
+) -> None:
+    assert pack.path is not None
+    for name in ("new", "scratch"):
+        (tmp_path / name).mkdir()
+    crops = np.stack([crops[0] for crops in drawn(3, 1).values()])
+    with (pack.path / half).open("ab") as stream:
+        stream.write(b"x")
+
+    with pytest.raises(PackError, match=f"{half} has changed meanwhile"):
+        quantise._write(pack, crops, tmp_path / "new", tmp_path / "scratch")
+
+
+class Inline:
+    """A pool without processes, in which one photo kills its worker."""
+
+    def __init__(self, killer: str) -> None:
+        self.killer, self.tries = killer, 0
+
+    def submit_within(
+        self, _: PhotoSettings, work: Callable[..., object], analyser: Analyser, task: Task
+    ) -> Future[object]:
+        future = Future[object]()
+        if Path(task.ref.path).name == self.killer:
+            self.tries += 1
+            future.set_exception(WorkerLost(-9))
+        else:
+            future.set_result(work(analyser, task))
+        return future
+
+
+def test_a_photo_that_kills_its_worker_is_counted_and_a_copy_is_not_used(tmp_path: Path) -> None:
+    for identity in range(3):
+        for variation in (40, 90):
+            path = tmp_path / f"Person {identity}" / f"{identity}-{variation}.png"
+            write_photo(path, [identity], variation=variation)
+    shutil.copyfile(tmp_path / "Person 2" / "2-40.png", tmp_path / "Person 2" / "copy.png")
+    write_photo(tmp_path / "Person 2" / "two.png", [2, 3])
+    (tmp_path / "lying about.txt").touch()
+    pool = Inline("1-90.png")
+
+    found = quantise._aligned(synthetic_pack(), tmp_path, pool, None)  # type: ignore[arg-type]
+
+    assert pool.tries == 2
+    assert {name: len(crops) for name, crops in found.crops.items()} == {
+        "Person 0": 2,
+        "Person 1": 1,
+        "Person 2": 2,
+    }
+    assert found.refused == {
+        Reason.WORKER_DIED: 1,
+        Reason.DUPLICATE: 1,
+        Reason.SEVERAL_FACES: 1,
+    }
+    assert len(found.left_out) == 1
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photo(tmp_path / "Person 1" / "1.png", [1], variation=40)
+
+    def mistaken(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(quantise, "look_for_faces", mistaken)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        quantise._aligned(synthetic_pack(), tmp_path, Inline(""), None)  # type: ignore[arg-type]

@@ -13,18 +13,35 @@ from facesort.core.records import Embeddings
 NEEDED = 0.995
 """Share of faces about which a quantised recogniser must decide as the original does."""
 
+FEWEST_NAMED = 100
+"""Faces that the original must give to somebody: about strangers, a network that finds nobody is right too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of how many faces the decision is the same."""
+    """Of how many faces the decision is the same.
+
+    Parameters
+    ----------
+    same, faces : int
+        Of all.
+    same_named, named : int
+        Of those that the original gives to somebody.
+    """
 
     same: int
     faces: int
+    same_named: int
+    named: int
 
     @property
     def accepted(self) -> bool:
-        """Whether they are enough."""
-        return self.same >= NEEDED * self.faces
+        """Whether they are enough, of all and of those that the original names."""
+        return (
+            self.named >= FEWEST_NAMED
+            and self.same >= NEEDED * self.faces
+            and self.same_named >= NEEDED * self.named
+        )
 
 
 def decisions(
@@ -53,5 +70,6 @@ def decisions(
 
 
 def agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> Agreement:
-    """Compare `decisions` about the same faces."""
-    return Agreement(int((one == other).sum()), len(one))
+    """Compare `decisions` about the same faces; those of the original come first."""
+    same, named = one == other, one >= 0
+    return Agreement(int(same.sum()), len(one), int((same & named).sum()), int(named.sum()))

@@ -45,12 +45,15 @@ class Labelled:
         Numbers of photos without a usable face, by reason.
     left_out : tuple of LeftOut
         What else is in the folder.
+    photos : tuple of int
+        Which of the folders' candidates each face is of.
     """
 
     names: tuple[str, ...] = ()
     faces: tuple[Face, ...] = ()
     refused: Mapping[Reason, int] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    photos: tuple[int, ...] = ()
 
 
 def analyse_labelled(
@@ -108,8 +111,9 @@ def labelled_faces(root: Path, folders: PersonFolders, analyses: Iterable[Analys
         If usable photos are of fewer than two people.
     """
     names, faces, refused = list[str](), list[Face](), Counter[Reason]()
+    photos = list[int]()
     seen: set[tuple[str, str]] = set()
-    for candidate, analysis in zip(folders.candidates, analyses, strict=True):
+    for number, (candidate, analysis) in enumerate(zip(folders.candidates, analyses, strict=True)):
         reason = _refusal(analysis)
         if (candidate.name, analysis.sha256) in seen:
             reason = reason or Reason.DUPLICATE
@@ -117,12 +121,13 @@ def labelled_faces(root: Path, folders: PersonFolders, analyses: Iterable[Analys
         if reason is None:
             names.append(candidate.name)
             faces.append(analysis.faces[0])
+            photos.append(number)
         else:
             refused[reason] += 1
             log.info("%s is not used: %s", candidate.path.name, reason.value)
     if len(set(names)) < 2:
         raise _one_person(root, set(names), refused, folders)
-    return Labelled(tuple(names), tuple(faces), dict(refused), folders.left_out)
+    return Labelled(tuple(names), tuple(faces), dict(refused), folders.left_out, tuple(photos))
 
 
 def refuse_one_person(
@@ -240,6 +245,6 @@ def _one_person(
     return InsufficientTrialsError(
         f"{root} has usable photos of {several(len(persons), 'person')}"
         f"{f' (not used: {reasons})' if refused else ''}, but at least two people are needed, each in their own "
-        "folder with photos of one face; without --labelled only the references are used"
+        "folder with photos of one face; without labelled photos, `calibrate` uses only the references"
         + after_a_sentence(folders.left_out)
     )

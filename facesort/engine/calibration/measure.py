@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from facesort.engine.job.walk import Walk
 from facesort.errors import InsufficientTrialsError
 from facesort.faces.packs.measured import MeasuredRate, Measurement
 from facesort.faces.protocol import ModelPack
+from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
 
 SPEED_S = 20.0
@@ -72,6 +73,7 @@ class Measured:
     found: Starting
     speed: Speed
     left_out: tuple[LeftOut, ...] = ()
+    refused: Mapping[Reason, int] = field(default_factory=dict)
 
 
 def measure_pack(
@@ -137,7 +139,9 @@ def _by_labels(
     refuse_unsure(found)
     people = len(set(seen.names))
     on = f"{several(len(seen.faces), 'labelled photo')} of {several(people, 'person', 'people')}"
-    return Measured(_record(pack, date, on, found, speed), found, speed, folders.left_out)
+    return Measured(
+        _record(pack, date, on, found, speed), found, speed, seen.left_out, seen.refused
+    )
 
 
 def _by_photos(

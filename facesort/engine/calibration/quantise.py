@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import os
 import statistics
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facesort.core.calibration.agreement import NEEDED, Agreement, agreement, decisions
-from facesort.core.records import Crops, Detections, Embeddings
+from facesort.core.calibration.agreement import (
+    FEWEST_NAMED,
+    NEEDED,
+    Agreement,
+    agreement,
+    decisions,
+)
+from facesort.core.records import Analysis, Crops, Detections, Embeddings
 from facesort.core.words import several, share
 from facesort.engine.analysis.analyse import Analyser, Task, engine_of, look_for_faces
+from facesort.engine.analysis.lost import WORKER_FAILURES, WorkerLost, reason_of
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.analysis.reading import read_photo
-from facesort.engine.calibration.labelled import files_of
+from facesort.engine.calibration.labelled import files_of, labelled_faces
+from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.gallery.person_folders import person_folders
 from facesort.errors import ImageError, InsufficientTrialsError, PackError, because
 from facesort.faces.engines.load import load_engine
+from facesort.faces.packs.add import add_packs, refuse_name
+from facesort.faces.packs.assemble import copy_in
 from facesort.faces.packs.description import (
     DESCRIPTION,
     DescribedDetector,
@@ -33,13 +43,20 @@ from facesort.faces.packs.description import (
     Description,
 )
 from facesort.faces.packs.files import model_sha256, read_pack
-from facesort.faces.protocol import Licence, ModelPack
-from facesort.files import publish, write_synced
+from facesort.faces.packs.onnx_graph import LARGEST_MODEL
+from facesort.faces.protocol import Detector, Licence, ModelPack, Recogniser
+from facesort.files import scratch_folder, sweep_scratch, write_synced
+from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
 
 _MOST_CALIBRATED, _FEWEST_CALIBRATED, _FEWEST_CHECKED = 300, 50, 200
 _ROUNDS, _TIMED = 5, 40
 _LONGEST_S = 3600.0
+_SCRATCH = "facesort-quantise-"
+_MOST_ABOUT = 240  # characters of what thresholds were measured on
+
+
+_Cut = tuple[Analysis, Crops | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,10 @@ class Quantised:
         Times as fast, in CPU time, round by round; both took turns on the same faces.
     ms_before, ms_after : float
         CPU time per face, median.
+    refused : mapping of Reason to int
+        Numbers of photos that were not used, by reason.
+    left_out : tuple of LeftOut
+        What else is in the folder.
     """
 
     pack: ModelPack | None
@@ -68,6 +89,17 @@ class Quantised:
     speed_ups: tuple[float, ...]
     ms_before: float
     ms_after: float
+    refused: Mapping[Reason, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Aligned faces of each person; `refused` and `left_out` are as of `Labelled`."""
+
+    crops: Mapping[str, Sequence[Crops]]
+    refused: Mapping[Reason, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def quantise_pack(
@@ -98,16 +130,21 @@ def quantise_pack(
     """
     if not pack.recogniser.runs_in_onnx or pack.path is None:
         raise PackError(f"model pack {pack.name} has no ONNX recogniser to quantise")
-    if target.exists():
+    if os.path.lexists(target):
         raise PackError(f"{target} is there already: give another folder with --to")
-    limits = PhotoSettings()
+    refuse_name(target.name, "give another folder with --to")
+    sweep_scratch(_SCRATCH)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         with (
-            LocalPool(workers, _LONGEST_S, limits.max_worker_mb) as pool,
-            tempfile.TemporaryDirectory(prefix=".quantising-", dir=target.parent) as scratch,
+            scratch_folder(_SCRATCH) as scratch,
+            LocalPool(workers, _LONGEST_S, PhotoSettings().max_worker_mb) as pool,
         ):
-            return _quantise(pack, photos, target, Path(scratch), pool, on_photo)
+            made = scratch / "new" / target.name
+            made.mkdir(parents=True)
+            found = _quantise(pack, photos, made, scratch, pool, on_photo)
+            if not found.agreement.accepted:
+                return found
+            return replace(found, pack=add_packs(made, target.parent)[0].pack)
     except OSError as error:
         raise PackError(f"{target} cannot be written {because(error)}, and try again") from error
 
@@ -115,12 +152,14 @@ def quantise_pack(
 def _quantise(
     pack: ModelPack,
     photos: Path,
-    target: Path,
+    made: Path,
     scratch: Path,
-    pool: Executor,
+    pool: LocalPool,
     on_photo: Callable[[int, int], None] | None,
 ) -> Quantised:
-    faces = _aligned(pack, photos, pool, on_photo)
+    """Write a pack into `made`, and compare it with the original."""
+    aligned = _aligned(pack, photos, pool, on_photo)
+    faces = aligned.crops
     names = sorted(faces)
     calibrating = [crop for name in names[::2] for crop in faces[name]]
     checked = {name: faces[name] for name in names[1::2]}
@@ -133,8 +172,6 @@ def _quantise(
         )
     step = len(calibrating) // _MOST_CALIBRATED + 1
     calibrating = calibrating[::step]
-    made = scratch / target.name
-    made.mkdir()
     pool.submit(_write, pack, np.stack(calibrating), made, scratch).result()
     new = read_pack(made)
     stacks = np.stack(references), np.stack(others)
@@ -143,12 +180,15 @@ def _quantise(
         decisions(before[1], before[0], pack.strict, pack.loose),
         decisions(after[1], after[0], pack.strict, pack.loose),
     )
+    if found.named < FEWEST_NAMED:
+        raise InsufficientTrialsError(
+            f"{pack.name} names {found.named:,} of the {several(found.faces, 'face')} to check: at least "
+            f"{FEWEST_NAMED} are needed; add second photos of more people"
+        )
     sizes = [_size(one) for one in (pack, new)]
-    if found.accepted:
-        publish(made, target)
     per_face = [1000 * statistics.median(side) / min(_TIMED, len(others)) for side in times]
     return Quantised(
-        read_pack(target) if found.accepted else None,
+        None,
         found,
         len(calibrating),
         sizes[0],
@@ -156,72 +196,96 @@ def _quantise(
         tuple(one / other for one, other in zip(*times, strict=True)),
         per_face[0],
         per_face[1],
+        aligned.refused,
+        aligned.left_out,
     )
 
 
 def refusal(found: Quantised) -> str:
     """Why no pack was written, in a sentence."""
-    agreed = share(found.agreement.same / found.agreement.faces)
+    told = found.agreement
+    agreed = share(told.same / told.faces)
     return (
-        f"nothing was written: {found.agreement.same:,} of {found.agreement.faces:,} decisions ({agreed}) are those of "
-        f"the original, and {share(NEEDED)} are needed; keep the original"
+        f"nothing was written: {told.same:,} of {told.faces:,} decisions ({agreed}) are those of the original, "
+        f"{told.same_named:,} of {told.named:,} where it names somebody, and {share(NEEDED)} of both are "
+        "needed; keep the original"
     )
 
 
 def _aligned(
     pack: ModelPack,
     root: Path,
-    pool: Executor,
+    pool: LocalPool,
     on_photo: Callable[[int, int], None] | None,
-) -> dict[str, list[Crops]]:
-    """Aligned faces of each person, from photos with exactly one face."""
+) -> Aligned:
+    """Aligned faces of each person, from the photos that `labelled_faces` uses."""
     folders = person_folders(root)
     analyser = Analyser({"": Path("/")}, pack, PhotoSettings())
-    files = files_of(folders)
-    running = [pool.submit(_cut_out, analyser, Task(ref)) for ref in files]
+    crops = dict[int, Crops]()
+
+    def analyses() -> Iterator[Analysis]:
+        tasks = [Task(ref) for ref in files_of(folders)]
+        running = [pool.submit_within(analyser.photos, _cut_out, analyser, task) for task in tasks]
+        for number, (task, future) in enumerate(zip(tasks, running, strict=True)):
+            analysis, crop = _result(future, pool, analyser, task)
+            if crop is not None:
+                crops[number] = crop
+            yield analysis
+            if on_photo is not None:
+                on_photo(number + 1, len(tasks))
+
+    seen = labelled_faces(root, folders, analyses())
     found: dict[str, list[Crops]] = defaultdict(list)
-    for done, (candidate, future) in enumerate(zip(folders.candidates, running, strict=True), 1):
+    for name, number in zip(seen.names, seen.photos, strict=True):
+        found[name].append(crops[number])
+    return Aligned(dict(found), seen.refused, seen.left_out)
+
+
+def _result(future: Future[_Cut], pool: LocalPool, analyser: Analyser, task: Task) -> _Cut:
+    """Wait for a photo, which fails alone, as in a sort."""
+    try:
         try:
-            crop = future.result()
-        except (MemoryError, TimeoutError, RuntimeError):  # this photo's, as in a sort
-            crop = None
-        if crop is not None:
-            found[candidate.name].append(crop)
-        if on_photo is not None:
-            on_photo(done, len(files))
-    return dict(found)
+            return future.result()
+        except WorkerLost:  # perhaps because of another one
+            return pool.submit_within(analyser.photos, _cut_out, analyser, task).result()
+    except WORKER_FAILURES as error:
+        return Analysis(task.ref.photo_id, "", failure=reason_of(error)), None
 
 
-def _cut_out(analyser: Analyser, task: Task) -> Crops | None:
-    """Of a worker: the aligned face of a photo; None unless it has exactly one, upright."""
+def _cut_out(analyser: Analyser, task: Task) -> _Cut:
+    """Of a worker: what is in a photo, and its face aligned, if there is exactly one, upright."""
+    number, sha256 = task.ref.photo_id, ""
     try:
         data = read_photo(analyser.path_of(task.ref), analyser.photos.max_file_mb)
+        sha256 = hashlib.sha256(data).hexdigest()
         loaded, faces = look_for_faces(analyser, data, task.ref.path)
-    except ImageError:
-        return None
-    if len(faces) != 1 or faces[0].turn:
-        return None
+    except ImageError as error:
+        return Analysis(number, sha256, failure=error.reason, detail=error.detail), None
+    if len(faces) != 1:
+        return Analysis(number, sha256, faces=faces), None
+    if faces[0].turn:
+        return Analysis(number, sha256, failure=Reason.EXTREME_POSE), None
     shrink = np.float32(1 / loaded.scale)
     one = Detections(
         faces[0].box[None] * shrink,
         faces[0].landmarks[None] * shrink,
         np.array([faces[0].score], np.float32),
     )
-    return np.asarray(engine_of(analyser).align(loaded.pixels, one)[0])
+    crop = np.asarray(engine_of(analyser).align(loaded.pixels, one)[0])
+    return Analysis(number, sha256, faces=faces), crop
 
 
 def _write(pack: ModelPack, crops: Crops, folder: Path, scratch: Path) -> None:
     """Of a worker: the files of the new pack."""
     from facesort.faces.engines.quantise import quantise_recogniser  # needs onnx
 
-    (found, _), (known, _) = pack.files
-    home = pack.path or Path()
+    told, original = pack.recogniser, scratch / "original"
+    original.mkdir()
+    detector = _copied(pack, pack.detector, folder)
+    known = _copied(pack, told, original)
+    recogniser = folder / f"{known.stem}_int8.onnx"
     dim = int(load_engine(pack, threads=1).embed(crops[:1]).shape[1])
-    recogniser = folder / f"{Path(known).stem}_int8.onnx"
-    detector = folder / found
-    shutil.copyfile(home / found, detector)
-    quantise_recogniser(pack, crops, recogniser, scratch)
-    told = pack.recogniser
+    quantise_recogniser(replace(pack, path=original), crops, recogniser, scratch)
     said = Description(
         detector=DescribedDetector(
             kind=pack.detector.kind,  # type: ignore[arg-type]
@@ -241,14 +305,27 @@ def _write(pack: ModelPack, crops: Crops, folder: Path, scratch: Path) -> None:
             scale=told.scale,
             dim=dim,
         ),
-        thresholds=DescribedThresholds(
-            strict=pack.strict,
-            loose=pack.loose,
-            widest_loose=pack.widest_loose,
-            measured_on=f"those of {pack.name}, from which it was quantised",
-        ),
+        thresholds=_thresholds(pack) if pack.calibrated else None,
     )
     write_synced(folder / DESCRIPTION, said.toml().encode())
+
+
+def _copied(pack: ModelPack, half: Detector | Recogniser, folder: Path) -> Path:
+    """Copy a file of a pack, and see that it is the one that the pack was read with."""
+    name, source = half.file or "", (pack.path or Path()) / (half.file or "")
+    if copy_in(source, folder, name, most=LARGEST_MODEL) != half.sha256:
+        raise PackError(f"{source} has changed meanwhile: run the same command again")
+    return folder / name
+
+
+def _thresholds(pack: ModelPack) -> DescribedThresholds:
+    on = pack.measured_on[:_MOST_ABOUT] or "nothing, but recommended for another pack"
+    return DescribedThresholds(
+        strict=pack.strict,
+        loose=pack.loose,
+        widest_loose=pack.widest_loose,
+        measured_on=f"{on} (those of the pack that this was quantised from)",
+    )
 
 
 def _stated(licence: Licence) -> dict[str, Any]:

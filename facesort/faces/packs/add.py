@@ -113,12 +113,23 @@ def _is_pack(folder: Path) -> bool:
     return True
 
 
+def refuse_name(name: str, what_to_do: str) -> None:
+    """Refuse what no folder of a pack can be called.
+
+    Raises
+    ------
+    PackError
+        If it is empty or hidden, or the name of a pack that needs no folder.
+    """
+    if not name or name.startswith(".") or name in _TAKEN:
+        raise PackError(f"a pack cannot be called {name!r}: {what_to_do}")
+
+
 def _folder(folder: Path, packs: Path) -> Added:
     """Copy a described folder, or one in InsightFace's layout: only what belongs to the pack."""
     pack = read_pack(folder)
     name = folder.resolve().name
-    if not name or name.startswith(".") or name in _TAKEN:
-        raise PackError(f"a pack cannot be called {name!r}: rename {folder}")
+    refuse_name(name, f"rename {folder}")
     target = packs / name
     if os.path.lexists(target):
         if read_pack(target).pack_id != pack.pack_id:

@@ -69,6 +69,7 @@ def building(target: Path, *, goes_on: bool) -> Iterator[Path]:
         if kind_of(hidden / DESCRIPTION) is None:
             _record(hidden, name)
         read_pack(hidden)
+        hidden.chmod(packs.stat().st_mode & 0o755 | 0o700)  # whoever reads other packs reads this
         sync_folder(hidden)
         publish(hidden, target)
         sync_folder(packs)
