@@ -46,6 +46,8 @@ class Peer:
     processes: int = 0
     processes_now: int = 0
     receives: bool = False
+    calls: int = 0
+    is_far: bool = False
     refused: str = ""
     left: bool = False
     photos: int = 0

@@ -45,6 +45,11 @@ _ONCE_MORE = (*WORKER_FAILURES, concurrent.futures.CancelledError)
 # Bytes of photos on their way or being looked at; the scheduler and the machines hold them until then.  35 photos of
 # 24 MP, which are looked at by three to four machines of eight cores; more than these wait for one another.
 _MOST_SENT = 256_000_000
+_FIRST_SENT = 2  # calls that a machine has at first which is sent its photos
+_FAR_S, _FAR = (
+    0.5,
+    3,
+)  # a photo's way to a machine is long from so many seconds on, and so many times those it is there
 _MOST_DOUBTS = 3  # files that another machine saw, before a machine is not asked any more
 
 
@@ -242,10 +247,30 @@ class ClusterExecutor(concurrent.futures.Executor):
         machine.began = time.monotonic()
         log.info("%s takes part with %d processes", machine.name, processes)
         self._changed()
-        for _ in range(processes + MORE_CALLS):
-            machine.tasks.append(asyncio.create_task(self._serve(machine)))
-            machine.tasks[-1].add_done_callback(self._break_after)
+        for _ in range(_FIRST_SENT if machine.receives else processes + MORE_CALLS):
+            self._call_more(machine)
         return None
+
+    def _call_more(self, machine: Peer) -> None:
+        """Let a machine have one more call at a time."""
+        machine.calls += 1
+        machine.tasks = [task for task in machine.tasks if not task.done()]
+        machine.tasks.append(asyncio.create_task(self._serve(machine)))
+        machine.tasks[-1].add_done_callback(self._break_after)
+
+    def _has_too_many(self, machine: Peer) -> bool:
+        """Whether a machine shall have one call less, as photos reach it slowly; it has one more if they reach it fast.
+
+        Calls that share a slow line only make each other slower, and results are taken in order: all wait for them.
+        """
+        if not machine.receives or not machine.works:
+            return False
+        if machine.is_far and machine.calls > _FIRST_SENT:
+            machine.calls -= 1
+            return True
+        if not machine.is_far and machine.calls < machine.processes + MORE_CALLS:
+            self._call_more(machine)
+        return False
 
     async def _serve(self, machine: Peer) -> None:
         """Give one call after the other to a machine."""
@@ -260,6 +285,8 @@ class ClusterExecutor(concurrent.futures.Executor):
                 await self._leave_to_others(call)
             else:
                 await self._make(machine, call)
+                if self._has_too_many(machine):
+                    return
 
     async def _make(self, machine: Peer, call: Call) -> None:
         """Make a call on a machine; it goes back to the queue if the machine cannot."""
@@ -274,7 +301,10 @@ class ClusterExecutor(concurrent.futures.Executor):
                 size = await _of_ours(size_of, call.analyser, call.args)
                 room = self._sent.for_(size)
             async with room:
+                began = time.monotonic()
                 outcome: Outcome = await self._on(machine, carry_out, arguments)
+                way = time.monotonic() - began - outcome.seconds
+                machine.is_far = way > max(_FAR_S, _FAR * outcome.seconds)
             is_here = outcome.is_unseen and await _of_ours(_is_readable, self._here, call.photo)
         except _OwnError as error:
             return self._break(error)

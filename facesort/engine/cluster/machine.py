@@ -7,6 +7,7 @@ import itertools
 import os
 import pickle
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -54,12 +55,15 @@ class Outcome:
         Why the machine cannot go on, as the end of a sentence; empty: `value` or `error` is the call's own.
     processes : int
         That the machine has now.
+    seconds : float
+        That it had the call, without its way there and back.
     """
 
     value: Any = None
     error: Exception | None = None
     unable: str = ""
     processes: int = 0
+    seconds: float = 0.0
 
     @property
     def is_unseen(self) -> bool:
@@ -159,8 +163,10 @@ class Machine(WorkerPlugin):
         files: SentFiles,
     ) -> Outcome:
         """Make a call of the coordinator in one of the processes, with what this machine has, or was sent."""
+        began = time.monotonic()
         outcome = self._carried_out(fn, analyser, args, files)
-        return replace(outcome, processes=self.processes_now)
+        seconds = time.monotonic() - began
+        return replace(outcome, processes=self.processes_now, seconds=seconds)
 
     def _carried_out(
         self,

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from facesort.core.records import Analysis, PhotoRef
@@ -19,7 +20,8 @@ from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_
 from facesort.engine.cluster import executor as module, machine, sent_files
 from facesort.engine.cluster.calls import Call, Peer
 from facesort.engine.cluster.executor import ClusterExecutor
-from facesort.engine.cluster.machine import Outcome
+from facesort.engine.cluster.introduction import Introduction
+from facesort.engine.cluster.machine import Outcome, introduce_machine
 from facesort.engine.cluster.sent_files import Room
 from facesort.engine.sources.monitor import SourceMonitor
 from facesort.engine.sources.root_folder import RootFolder
@@ -193,6 +195,65 @@ def test_only_so_much_is_on_its_way_at_a_time_also_where_one_photo_is_larger(
         for call in [books.enter(f"{number}.arw", number) for number in range(len(sizes))]:
             assert await asyncio.wrap_future(call.future) == 7
         assert 9000 <= books.most <= 10_000
+
+    seconds(run)
+
+
+class Line(Books):
+    """One machine that is sent photos, over a line that takes a while for each."""
+
+    under_way = most = 0
+
+    def __init__(self, source: Path, way: float) -> None:
+        super().__init__(source, unseen)
+        self._way, self._line = way, asyncio.Lock()
+        self._samples, self._sending = (), True
+        self._said = Introduction((), (), "", "", np.zeros((1, 2), np.float32))
+        self._ours = asyncio.ensure_future(asyncio.sleep(0, self._said))
+
+    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
+        if fn is introduce_machine:
+            return self._said, 8, 8, True
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        async with self._line:
+            await asyncio.sleep(self._way)
+        await asyncio.sleep(0.01)
+        self.under_way -= 1
+        return Outcome(7, seconds=0.01)
+
+
+@pytest.mark.parametrize(("way", "most"), [(0.2, 2), (0.0, 10)])
+def test_a_machine_behind_a_slow_line_has_few_photos_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: float, most: int
+) -> None:
+    """All others waited for the first of ten that shared its line."""
+    monkeypatch.setattr(module, "_FAR_S", 0.1)
+
+    async def run() -> None:
+        books, peer = Line(tmp_path, way), Peer("tcp://a:1", "a")
+        calls = [books.enter(f"{number}.jpg", number) for number in range(12 if way else 200)]
+        await books._greet(peer)
+        for call in calls:
+            assert await asyncio.wrap_future(call.future) == 7
+        assert not peer.refused
+        assert books.most == most
+
+    seconds(run)
+
+
+def test_a_machine_whose_line_becomes_slow_has_fewer_photos(tmp_path: Path) -> None:
+    async def run() -> None:
+        books, peer = Line(tmp_path, 0.0), Peer("tcp://a:1", "a")
+        calls = [books.enter(f"{number}.jpg", number) for number in range(200)]
+        await books._greet(peer)
+        for call in calls:
+            await asyncio.wrap_future(call.future)
+        assert peer.calls == 10
+        peer.is_far = True
+        while books._has_too_many(peer):
+            pass
+        assert peer.calls == 2
 
     seconds(run)
 
