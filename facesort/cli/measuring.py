@@ -34,7 +34,8 @@ def packs_measure(
 ) -> None:
     """Find thresholds, error rates, speed and memory of the model pack PACK.
 
-    They are stored for this user, and new sorts with PACK start from them.
+    They are stored for this user, and the next sorts with PACK start from them, also in workspaces that are there
+    already, unless facesort.toml sets others.
     """
     from facesort.engine.calibration.measure import measure_pack
     from facesort.faces.packs.find import resolve_pack
@@ -57,7 +58,14 @@ def packs_measure(
         )
     say(*_not_used(found), err=True)
     say(*_lines(found))
-    say(f"stored in {save_measurement(found.measurement)}")
+    path, told = save_measurement(found.measurement), found.measurement
+    say(
+        f"stored in {path}",
+        f"STRICT {chosen.strict:.2f} -> {told.strict:.2f}, LOOSE {chosen.loose:.2f} -> {told.loose:.2f} "
+        f"from the next sort on, in every workspace with {chosen.name},",
+        "those that are there too, unless its facesort.toml sets strict and loose; delete that file to go back to the "
+        "pack's own",
+    )
 
 
 def _not_used(found: Measured | Quantised) -> list[str]:
@@ -75,6 +83,11 @@ def _lines(measured: Measured) -> list[str]:
         f"FPIR  {share(fpir.value)} (95 %: {share(fpir.low)} to {share(fpir.high)})  strangers named at LOOSE, "
         f"{told.persons} people in the gallery",
     ]
+    if found.counted is not None:
+        lines.append(
+            f"      {share(found.counted.value)} (95 %: {share(found.counted.low)} to {share(found.counted.high)})  as "
+            f"counted in galleries of {several(found.gallery, 'person', 'people')}"
+        )
     if found.fnir is None:
         lines.append(
             "FNIR  not known: without labels nobody can say how many known faces are missed (--labelled)"

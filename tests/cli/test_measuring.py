@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,15 @@ from click.testing import CliRunner, Result
 from synthetic_event import write_photo
 
 from facesort.cli import cli
+from facesort.core.records import PhotoRef
+from facesort.engine.analysis.analyse import Analyser, Task
+from facesort.engine.analysis.lost import WorkerLost
+from facesort.engine.calibration.measure import measure_speed
+from facesort.errors import ResourceError
 from facesort.faces.packs.files import synthetic_pack
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.packs.measured import measurement_path, read_measurement
+from facesort.settings import PhotoSettings
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +47,11 @@ def test_labelled_photos_give_thresholds_that_are_recommended_from_then_on(
 ) -> None:
     before = resolve_pack("synthetic", [])
 
-    done = measure("--labelled", labelled(tmp_path / "photos"))
+    photos = labelled(tmp_path / "photos")
+    for number in (1, 2):
+        (photos / "Person 1" / f"broken {number}.jpg").write_bytes(b"no photo %d" % number)
+
+    done = measure("--labelled", photos)
 
     assert done.exit_code == 0, done.output
     after = resolve_pack("synthetic", [])
@@ -54,6 +65,16 @@ def test_labelled_photos_give_thresholds_that_are_recommended_from_then_on(
     assert stored.photos_per_cpu_second > 0
     assert stored.peak_mb > 10
     assert f"STRICT {after.strict:.2f}, LOOSE {after.loose:.2f} (95 %: " in done.stdout
+    assert stored.counted is not None
+    assert stored.gallery == 100
+    assert "as counted in galleries of 100 people" in done.stdout
+    path = measurement_path(after.pack_id)
+    changed = (
+        f"STRICT 0.80 -> {after.strict:.2f}, LOOSE 1.00 -> {after.loose:.2f} from the next sort on, in every workspace "
+        "with synthetic,\nthose that are there too, unless its facesort.toml sets strict and loose; delete that file"
+    )
+    assert f"stored in {path}\n{changed}" in done.stdout
+    assert "2 photos not used: not_an_image" in done.stderr
     assert "known faces missed at LOOSE, one reference each of 100 people" in done.stdout
     assert str(home) in done.stdout
     listed = CliRunner().invoke(cli, ["packs", "list"]).stdout
@@ -125,3 +146,25 @@ def test_too_few_people_store_nothing(tmp_path: Path) -> None:
 def test_one_kind_of_photos_is_asked_for(tmp_path: Path) -> None:
     assert measure().exit_code == 2
     assert measure("--labelled", tmp_path, "--photos", tmp_path).exit_code == 2
+
+
+def test_speed_is_measured_without_the_photo_that_killed_a_worker() -> None:
+    class Pool:
+        tries = 0
+
+        def submit(self, _: object, __: object, tasks: list[Task]) -> Future[int]:
+            self.tries += 1
+            future = Future[int]()
+            if any(task.ref.photo_id == 3 for task in tasks):
+                future.set_exception(WorkerLost(-9))
+            else:
+                future.set_result(len(tasks))
+            return future
+
+    pool, analyser = Pool(), Analyser({}, synthetic_pack(), PhotoSettings())
+    files = [PhotoRef(number, f"{number}.png") for number in range(8)]
+
+    assert measure_speed(analyser, files, pool) == 4  # type: ignore[arg-type,comparison-overlap]
+    assert pool.tries == 2
+    with pytest.raises(ResourceError, match="died or hung three times"):
+        measure_speed(analyser, [files[3]] * 4, pool)  # type: ignore[arg-type]

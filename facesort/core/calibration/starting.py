@@ -129,11 +129,14 @@ class LabelledFaces:
     persons : ndarray of shape (n,), int64
         Numbers from 0.
     quality : ndarray of shape (n,), float64
+    photos : tuple of str
+        What a message calls each photo: its folder and name.
     """
 
     embeddings: Embeddings
     persons: Ids
     quality: NDArray[np.float64]
+    photos: tuple[str, ...]
 
 
 def from_labels(faces: LabelledFaces) -> Starting:
@@ -359,9 +362,12 @@ def _pairs_of_persons(faces: LabelledFaces) -> Trials:
     apart = persons[one] != persons[other]
     one, other = one[apart], other[apart]
     distances = rms_distance((embeddings @ embeddings.T)[one, other])
-    if (distances < SAME_PICTURE).any():
+    same = np.flatnonzero(distances < SAME_PICTURE)
+    if len(same):
+        first, second = (faces.photos[rows[end[same[0]]]] for end in (one, other))
         raise GalleryError(
-            "one picture is in the folders of two people: remove it from one of them, and measure again"
+            f"one picture is in the folders of two people, {first!r} and {second!r}: remove it from one of them, and "
+            "measure again"
         )
     return Trials(
         "pairs of faces of different persons",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.starting import (
     PERSONS,
     Estimate,
@@ -26,17 +29,20 @@ from facesort.core.comparison import KnownFiles
 from facesort.core.records import Analysis, PhotoRef
 from facesort.core.words import several
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, load_models
+from facesort.engine.analysis.lost import WORKER_FAILURES, reason_of
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.calibration.labelled import analysed, files_of, labelled_faces
 from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.gallery.person_folders import person_folders
 from facesort.engine.job.places import find_roots
 from facesort.engine.job.walk import Walk
-from facesort.errors import InsufficientTrialsError
+from facesort.errors import InsufficientTrialsError, ResourceError
 from facesort.faces.packs.measured import MeasuredRate, Measurement
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
+
+log = logging.getLogger(__name__)
 
 SPEED_S = 20.0
 """Seconds for which speed and memory are measured."""
@@ -74,6 +80,7 @@ class Measured:
     speed: Speed
     left_out: tuple[LeftOut, ...] = ()
     refused: Mapping[Reason, int] = field(default_factory=dict)
+    """Numbers of photos that were not used, by reason."""
 
 
 def measure_pack(
@@ -127,16 +134,18 @@ def _by_labels(
 ) -> Measured:
     folders = person_folders(root)
     analyser, files = Analyser({"": Path("/")}, pack, limits), files_of(folders)
-    speed = measure_speed(analyser, files, pool)
     seen = labelled_faces(root, folders, analysed(analyser, files, pool, on_photo=on_photo))
+    used = [folders.candidates[number] for number in seen.photos]
     _, persons = np.unique(seen.names, return_inverse=True)
     faces = LabelledFaces(
         np.stack([face.embedding for face in seen.faces]),
         persons.astype(np.int64),
         np.array([face.quality for face in seen.faces]),
+        tuple(f"{candidate.name}/{candidate.path.name}" for candidate in used),
     )
     found = from_labels(faces)
     refuse_unsure(found)
+    speed = measure_speed(analyser, [files[number] for number in seen.photos], pool)
     people = len(set(seen.names))
     on = f"{several(len(seen.faces), 'labelled photo')} of {several(people, 'person', 'people')}"
     return Measured(
@@ -158,16 +167,22 @@ def _by_photos(
     if not files:
         raise InsufficientTrialsError(f"there is no photo in {root}")
     analyser = Analyser({"photos": root.absolute()}, pack, limits)
-    speed = measure_speed(analyser, files, pool)
-    several_faces = _several(analysed(analyser, files, pool, on_photo=on_photo))
+    analyses = [
+        replace(analysis, jpeg=b"")
+        for analysis in analysed(analyser, files, pool, on_photo=on_photo)
+    ]
+    several_faces = _several(analyses)
     boxes_and_embeddings = [
         (np.stack([f.box for f in photo.faces]), np.stack([f.embedding for f in photo.faces]))
         for photo in several_faces
     ]
     found = from_photos(boxes_and_embeddings, pack.strict)
     refuse_unsure(found)
+    readable = [ref for ref, a in zip(files, analyses, strict=True) if a.failure is None]
+    speed = measure_speed(analyser, readable, pool)
+    refused = Counter(a.failure for a in analyses if a.failure is not None)
     on = f"{several(found.pairs, 'pair')} of faces in {several(len(several_faces), 'photo')}"
-    return Measured(_record(pack, date, on, found, speed), found, speed)
+    return Measured(_record(pack, date, on, found, speed), found, speed, refused=refused)
 
 
 def _several(analyses: Iterable[Analysis]) -> list[Analysis]:
@@ -178,12 +193,11 @@ def _several(analyses: Iterable[Analysis]) -> list[Analysis]:
             face for face in analysis.faces if face.quality >= _SMALLEST_QUALITY and not face.track
         )
         if analysis.failure is None and len(good) > 1:
-            kept.setdefault(analysis.sha256, replace(analysis, faces=good, jpeg=b""))
+            kept.setdefault(analysis.sha256, replace(analysis, faces=good))
     return list(kept.values())
 
 
 def _record(pack: ModelPack, date: datetime, on: str, found: Starting, speed: Speed) -> Measurement:
-    fnir = found.fnir
     return Measurement(
         pack_id=pack.pack_id,
         pack=pack.name,
@@ -194,21 +208,44 @@ def _record(pack: ModelPack, date: datetime, on: str, found: Starting, speed: Sp
         widest_loose=found.widest_loose,
         persons=PERSONS,
         fpir=_rate(found.fpir),
-        fnir=None if fnir is None else _rate(Estimate(fnir.value, fnir.low, fnir.high)),
+        counted=None if found.counted is None else _rate(found.counted),
+        gallery=found.gallery,
+        fnir=None if found.fnir is None else _rate(found.fnir),
         faces_per_cpu_second=speed.faces / speed.cpu_s,
         photos_per_cpu_second=speed.photos / speed.cpu_s,
         peak_mb=speed.peak_mb,
     )
 
 
-def _rate(estimate: Estimate) -> MeasuredRate:
+def _rate(estimate: Estimate | Rate) -> MeasuredRate:
     return MeasuredRate(value=estimate.value, low=estimate.low, high=estimate.high)
 
 
 def measure_speed(analyser: Analyser, files: Sequence[PhotoRef], pool: Executor) -> Speed:
-    """Analyse some photos, evenly chosen, in one worker, until `SPEED_S` are over."""
+    """Analyse some photos, evenly chosen, in one worker, until `SPEED_S` are over.
+
+    Parameters
+    ----------
+    files : sequence of PhotoRef
+        Some that could be analysed before.
+
+    Raises
+    ------
+    ResourceError
+        If the worker died or hung again and again.
+    """
     some = files[:: len(files) // _SPEED_PHOTOS + 1]
-    return pool.submit(_analyse_some, analyser, [Task(ref) for ref in some]).result()
+    why: Exception | None = None
+    for chosen in filter(None, (some, some[::2], some[1::2])):  # one of them may be too much
+        try:
+            return pool.submit(_analyse_some, analyser, [Task(ref) for ref in chosen]).result()
+        except WORKER_FAILURES as error:
+            why = error
+            log.warning("speed is measured again, with other photos: %s", reason_of(error).value)
+    raise ResourceError(
+        "speed cannot be measured, as the worker process died or hung three times: close other programs, and measure "
+        "again"
+    ) from why
 
 
 def _analyse_some(analyser: Analyser, tasks: Sequence[Task]) -> Speed:

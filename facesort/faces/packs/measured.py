@@ -59,6 +59,10 @@ class Measurement(_Table):
         In the gallery that `fpir` is for.
     fpir : MeasuredRate
         Share of strangers' faces that are named at LOOSE.
+    counted : MeasuredRate or None
+        The same share as it was counted, in galleries of `gallery` of the labelled people; None: nobody was labelled.
+    gallery : int
+        0: nobody was labelled.
     fnir : MeasuredRate or None
         Share of known faces that are missed there; None: nobody was labelled.
     faces_per_cpu_second, photos_per_cpu_second : float
@@ -76,6 +80,8 @@ class Measurement(_Table):
     widest_loose: Threshold | None = None
     persons: Annotated[int, Field(gt=0)]
     fpir: MeasuredRate
+    counted: MeasuredRate | None = None
+    gallery: Annotated[int, Field(ge=0)] = 0
     fnir: MeasuredRate | None = None
     faces_per_cpu_second: Annotated[float, Field(ge=0)]
     photos_per_cpu_second: Positive
