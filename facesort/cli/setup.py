@@ -64,7 +64,8 @@ def demo(folder: Path, pack: str | None) -> None:
 )
 @click.option(
     "--pack",
-    help="Model pack: a name or a folder.  [default: an InsightFace pack if one is installed, else dlib]",
+    help="Model pack: a name or a folder.  [default: an InsightFace pack if one is installed, else one "
+    "with a pack.toml, else dlib]",
 )
 def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) -> None:
     """Make a workspace for one output and one or more sources, which are named card-1, card-2 ..."""

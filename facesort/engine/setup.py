@@ -31,7 +31,7 @@ def set_up(
     sources : mapping of str to Path, or sequence of Path
         Absolute; those without a name are called ``card-1``, ``card-2`` ...
     pack : str or None
-        Name or folder of a model pack; None: an InsightFace pack if one is installed, else dlib.
+        Name or folder of a model pack; None: the default of `resolve_pack`.
     roots : sequence of Path
         Folders that are searched for packs.
 

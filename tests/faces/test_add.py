@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,7 +16,7 @@ from foreign_things import patience
 
 from facesort.cli import cli
 from facesort.errors import PackError
-from facesort.faces.packs import add as adding
+from facesort.faces.packs import add as adding, assemble
 from facesort.faces.packs.add import add_packs
 from facesort.faces.packs.description import Description
 from facesort.faces.packs.download import PublishedFile
@@ -151,6 +152,48 @@ def test_another_pack_of_a_published_name_is_said(
     write_described(packs / "free", tag="another")
     with pytest.raises(PackError, match="free is another pack of that name"):
         add_packs(tmp_path / "publisher", packs)
+
+
+def test_fetching_says_that_another_pack_has_the_name(
+    tmp_path: Path, packs: Path, free: PublishedPack
+) -> None:
+    other = write_described(packs / "free", tag="another")
+    with pytest.raises(PackError, match="free is another pack of that name: move it away"):
+        fetch_pack(free, packs, origin=str(tmp_path / "publisher"))
+    assert sha256(packs / "free" / "rec.onnx") == other.recogniser.sha256
+
+
+def test_what_an_interrupted_download_left_is_not_published(
+    tmp_path: Path, packs: Path, free: PublishedPack
+) -> None:
+    hidden = packs / ".fetching-free"
+    hidden.mkdir(parents=True)
+    for stray in ("rec.onnx.part", "other.onnx", "pack.json", "notes.txt"):
+        (hidden / stray).write_bytes(b"of an earlier command")
+    add_packs(tmp_path / "publisher", packs)
+    assert sorted(os.listdir(packs / "free")) == ["pack.toml", "rec.onnx", "yunet.onnx"]
+    assert os.listdir(packs) == ["free"]
+
+
+def test_a_file_of_any_name_is_taken_back_when_adding_fails(
+    tmp_path: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    write_described(mine)
+    (mine / "rec.onnx").rename(mine / "weights.bin")
+    (mine / "pack.toml").write_text(
+        (mine / "pack.toml").read_text().replace("rec.onnx", "weights.bin")
+    )
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(PackError, match="cannot be written"):
+        patched.setattr(assemble, "publish", full)
+        add_packs(mine, packs)
+    assert os.listdir(packs) == []
+    add_packs(mine, packs)
+    assert sorted(os.listdir(packs / "mine")) == ["pack.toml", "weights.bin", "yunet.onnx"]
 
 
 @pytest.mark.parametrize("name", ["dlib", "synthetic", ".hidden"])

@@ -503,3 +503,28 @@ def test_nothing_is_written_through_a_link(folder: Path, tmp_path: Path, name: s
     with serving(lambda *_: whole(CONTENT)) as server, pytest.raises(PackError, match="is a link"):
         download(FILE, folder, mirror=server.url)
     assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("status", [200, 206])
+def test_numbers_of_thousands_of_digits_are_refused(folder: Path, status: int) -> None:
+    """Python raises ValueError for them."""
+    many = "9" * 5_000
+    if status == 200:
+        with serving(lambda *_: Answer(200, CONTENT, {"Content-Length": many})) as server:
+            refused(folder, server, "offers far too many bytes")
+        return
+    (folder / "model.onnx.part").write_bytes(CONTENT[:HALF])
+    said = {"Content-Range": f"bytes {many}-{many}/{many}"}
+
+    def answer(_: int, __: str, headers: Mapping[str, str]) -> Answer:
+        return Answer(206, CONTENT, said) if begin_of(headers) else whole(CONTENT)
+
+    with serving(answer) as server:
+        assert got(folder, server) == CONTENT
+
+
+@pytest.mark.parametrize("mirror", ["http://[bad", "https://user:secret@[bad/x"])
+def test_brackets_that_hold_no_address_are_a_sentence(folder: Path, mirror: str) -> None:
+    with pytest.raises(PackError, match=r"'\[bad' is no address that can be asked") as caught:
+        download(FILE, folder, mirror=mirror, wait=lambda _: None)
+    assert "secret" not in str(caught.value)

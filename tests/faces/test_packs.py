@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from faces.test_description import described
 from faces.tiny_packs import write_model, write_pack
 from foreign_things import patience
 
@@ -90,6 +91,17 @@ def test_the_default_pack(tmp_path: Path, names: list[str], expected: str) -> No
     for name in names:
         write_pack(tmp_path / name)
     assert resolve_pack(None, [tmp_path]).name == expected
+
+
+def test_a_pack_with_a_description_is_the_default_only_without_an_insightface_pack(
+    tmp_path: Path,
+) -> None:
+    write_pack(tmp_path / "buffalo_s")
+    described(tmp_path / "auraface")
+    described(tmp_path / "buffalo_l")
+    assert resolve_pack(None, [tmp_path]).name == "buffalo_s"
+    shutil.rmtree(tmp_path / "buffalo_s")
+    assert resolve_pack(None, [tmp_path]).kind == "described"
 
 
 def test_the_default_skips_folders_that_are_no_packs(tmp_path: Path) -> None:

@@ -62,11 +62,7 @@ def add_packs(folder: Path, packs: Path) -> list[Added]:
 
 def _published(pack: PublishedPack, packs: Path, brought: Mapping[str, Path]) -> Added:
     was_there = os.path.lexists(packs / pack.name)
-    added = fetch_pack(pack, packs, brought=brought)
-    wanted = {file.sha256 for file in pack.files}
-    if was_there and pack.description and {sha256 for _, sha256 in added.files} != wanted:
-        raise _taken(packs / pack.name)
-    return Added(added, was_there)
+    return Added(fetch_pack(pack, packs, brought=brought), was_there)
 
 
 def _published_files(folder: Path) -> dict[str, Path]:

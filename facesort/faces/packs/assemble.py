@@ -16,6 +16,7 @@ from facesort.errors import PackError, because
 from facesort.faces.packs.description import DESCRIPTION
 from facesort.faces.packs.files import MANIFEST, model_sha256, read_pack
 from facesort.faces.packs.known import expected_hashes
+from facesort.faces.protocol import ModelPack
 from facesort.files import (
     Kind,
     kind_of,
@@ -33,6 +34,7 @@ _MOST_IN_ARCHIVE = 100
 _LARGEST_UNPACKED = 1 << 30  # bytes of one model
 _CHUNK = 1 << 20
 _OF_A_PACK = re.compile(r".*\.onnx|.*\.dat|pack\.json|pack\.toml")
+_ANY_BUT_A_PART = re.compile(r"(?s:.*)(?<!\.part)")  # a described file may have any name
 
 
 @contextmanager
@@ -68,7 +70,7 @@ def building(target: Path, *, goes_on: bool) -> Iterator[Path]:
         yield hidden
         if kind_of(hidden / DESCRIPTION) is None:
             _record(hidden, name)
-        read_pack(hidden)
+        _keep_only(hidden, read_pack(hidden))
         hidden.chmod(packs.stat().st_mode & 0o755 | 0o700)  # whoever reads other packs reads this
         sync_folder(hidden)
         publish(hidden, target)
@@ -81,7 +83,7 @@ def building(target: Path, *, goes_on: bool) -> Iterator[Path]:
         ) from error
     finally:
         with suppress(OSError):  # it may be a link, which is not ours
-            remove_own_folder(hidden, None if goes_on else _OF_A_PACK, below=packs)
+            remove_own_folder(hidden, None if goes_on else _ANY_BUT_A_PART, below=packs)
         with suppress(OSError):  # Windows removes it with its release
             remove_own(lock_path, below=packs)
         lock.release()
@@ -91,6 +93,15 @@ def clear(folder: Path) -> None:
     """Remove what belongs to a pack from a folder of facesort's own; downloads stay."""
     for path in folder.iterdir():
         if _OF_A_PACK.fullmatch(path.name):
+            remove_own(path, below=folder)
+
+
+def _keep_only(folder: Path, pack: ModelPack) -> None:
+    """Remove what an earlier command left that is no part of the pack: a download that broke off, another's model."""
+    models = pack.kind == "insightface"  # all of InsightFace's stay: other programs use them
+    named = {MANIFEST if models else DESCRIPTION} | {file for file, _ in pack.files}
+    for path in folder.iterdir():
+        if path.name not in named and not (models and path.suffix == ".onnx"):
             remove_own(path, below=folder)
 
 

@@ -35,6 +35,7 @@ _LONGEST_WAIT_S = 30.0
 _CHUNK = 1 << 16
 _PATIENCE_S = 60.0
 _SLOWEST = 500  # bytes per second, on average
+_MOST_DIGITS = 18  # of a number of bytes
 _BUSY = {429, 500, 502, 503, 504}
 _REDIRECTING = {301, 302, 303, 307, 308}
 _BY_HAND = "or bring the file on a stick: `facesort packs add DIR`"
@@ -108,7 +109,7 @@ def download(
                 return target
             remove_own(target, below=folder)
         for begun in (transfer.here > 0, False):
-            transfer.run(url, plain=urlsplit(mirror or "").scheme == "http", wait=wait)
+            transfer.run(url, plain=(mirror or "").startswith("http://"), wait=wait)
             found = file_sha256(part, below=folder)
             if found == file.sha256:
                 part.replace(target)
@@ -210,7 +211,8 @@ class _Transfer:
             )
         if status == 206:
             given = re.fullmatch(
-                r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "")
+                r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)",
+                response.headers.get("Content-Range", ""),
             )
             if not begin or given is None or int(given[1]) != begin:
                 raise _AnewError
@@ -218,9 +220,11 @@ class _Transfer:
                 raise _AnewError
         length = response.headers.get("Content-Length", "")
         expected = file.size - (begin if status == 206 else 0)
-        if length.isdecimal() and int(length) != expected:
+        # Python refuses to read a number of thousands of digits.
+        if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) != expected):
+            offered = f"{int(length):,}" if len(length) <= _MOST_DIGITS else "far too many"
             raise PackError(
-                f"{host} offers {int(length):,} bytes for {file.name}, where {expected:,} are missing: it is another "
+                f"{host} offers {offered} bytes for {file.name}, where {expected:,} are missing: it is another "
                 f"file. Try another --from, {_BY_HAND}"
             )
 
@@ -285,10 +289,11 @@ def _followed(
     import requests
     from requests.utils import get_auth_from_url
 
-    first, auth = url, get_auth_from_url(url)
+    first = url
     for _ in range(1 + _REDIRECTS):
-        known = any(auth) and not session.should_strip_auth(first, url)
         try:
+            auth = get_auth_from_url(first)
+            known = any(auth) and not session.should_strip_auth(first, url)
             response = session.get(
                 url,
                 headers=headers,
@@ -300,12 +305,14 @@ def _followed(
         except requests.RequestException as error:
             raise _unreachable(url, error, plain) from error
         except ValueError as error:  # of urllib3 and idna: no address at all
-            raise PackError(f"{_host(url)!r} is no address that can be asked") from error
+            raise PackError(
+                f"{_host(url)!r} is no address that can be asked; try another --from, {_BY_HAND}"
+            ) from error
         goal = response.headers.get("Location")
         if response.status_code not in _REDIRECTING or not goal:
             return response
         response.close()
-        url = urljoin(url, goal)
+        url = urljoin(url, goal)  # requests has joined them before: they make an address
     raise PackError(
         f"{_host(first)} redirects more than {_REDIRECTS} times; try another --from, {_BY_HAND}"
     )
@@ -349,4 +356,7 @@ def _unreachable(
 
 def _host(url: str) -> str:
     """Who is asked: without a name, a password or a query."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:  # brackets that hold no address
+        return re.sub(r"^\w+://|[/?#].*$", "", url).rpartition("@")[2]

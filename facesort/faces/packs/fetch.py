@@ -32,7 +32,8 @@ def fetch_pack(
     """Put a pack into ``packs / NAME``, verified; it appears there only when it is complete.
 
     Until then its files are in the hidden folder ``.fetching-NAME`` beside it, which an interrupted download leaves for
-    the next one.  An existing pack is only read again.
+    the next one.  An existing pack is only read again.  Of models in an archive only the archive's hash is known:
+    any folder in InsightFace's layout passes for one of InsightFace's packs.
 
     Parameters
     ----------
@@ -46,11 +47,12 @@ def fetch_pack(
     Raises
     ------
     PackError
-        If the download fails, a file is not the published one, or the folder cannot be written.
+        If the download fails, a file is not the published one, the folder cannot be written, or another pack has the
+        name.
     """
     target = packs / pack.name
     if os.path.lexists(target):
-        return read_pack(target)
+        return _already_there(pack, target)
     with building(target, goes_on=True) as folder:
         for file in pack.files:
             if file.sha256 in brought:
@@ -63,6 +65,19 @@ def fetch_pack(
             write_anew(folder / DESCRIPTION, pack.description.toml().encode(), below=folder)
     log.info("fetched %s into %s", pack.name, target)
     return read_pack(target)
+
+
+def _already_there(pack: PublishedPack, target: Path) -> ModelPack:
+    found = read_pack(target)
+    if pack.description is None:
+        same = found.kind == "insightface"
+    else:
+        same = {sha256 for _, sha256 in found.files} == {file.sha256 for file in pack.files}
+    if not same:
+        raise PackError(
+            f"{target} is another pack of that name: move it away, and run the same command again"
+        )
+    return found
 
 
 def _bring(file: PublishedFile, folder: Path, origin: str | None, progress: Progress) -> None:

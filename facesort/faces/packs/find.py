@@ -72,7 +72,8 @@ def resolve_pack(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
     Parameters
     ----------
     name_or_path : str or None
-        A pack's name or folder.  None: an installed InsightFace pack (preferably buffalo_l), else dlib.
+        A pack's name or folder.  None: an installed InsightFace pack (preferably buffalo_l), else one with a
+        ``pack.toml``, else dlib.
     roots : sequence of Path
         See `pack_roots`.
 
@@ -106,7 +107,8 @@ def _resolved(name_or_path: str | None, roots: Sequence[Path]) -> ModelPack:
 
 def _default_pack(roots: Sequence[Path]) -> ModelPack:
     folders = _folders(roots)
-    for name in sorted(folders, key=lambda name: (name != _PREFERRED, name)):
+    described = {name: kind_of(path / DESCRIPTION) is not None for name, path in folders.items()}
+    for name in sorted(folders, key=lambda name: (described[name], name != _PREFERRED, name)):
         try:
             return read_pack(folders[name])
         except PackError as error:
