@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facesort.core.calibration import Basis, Calibration, gallery_fingerprint
 from facesort.core.matching import Thresholds
+from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.settings import (
     CalibrationSettings,
@@ -13,6 +14,7 @@ from facesort.settings import (
     save_settings,
 )
 from facesort.store.queries.gallery import load_gallery
+from facesort.store.queries.reports import run_records
 from facesort.workspace import Workspace
 
 _TOO_FEW_PEOPLE = {
@@ -130,6 +132,30 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
             f"wrong learning was counted with a margin of {then} to the runner-up, which is {now} now"
         )
     return tuple(changes)
+
+
+def moved_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    """List in words which thresholds the pack gives that differ from the last sort's with it.
+
+    A workspace without thresholds of its own takes the pack's, which `packs measure` and a new facesort change.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be read.
+    """
+    matching, now = workspace.settings.matching, rules_of(workspace.settings, pack).thresholds
+    with workspace.open_store(read_only=True) as store:
+        runs = [run for run in run_records(store) if run.pack_id == pack.pack_id]
+    if not runs:
+        return ()
+    then = runs[-1].settings["matching"]
+    sides = (("strict", matching.strict, now.strict), ("loose", matching.loose, now.loose))
+    return tuple(
+        f"{name.upper()} {then[name]:.2f} -> {value:.2f}"
+        for name, own, value in sides
+        if own is None and then[name] != value
+    )
 
 
 def _data(calibration: Calibration, chosen: Thresholds) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from facesort.engine.calibration.in_force import changes_since
+from facesort.engine.calibration.in_force import changes_since, moved_since
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
@@ -178,7 +178,22 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
             "`facesort calibrate` makes a new one",
             "; ".join(outdated),
         )
+    if moved := _moved(job, pack):
+        log.warning(
+            "%s since the last sort: %s recommends other thresholds now (%s); `matching` in facesort.toml keeps others",
+            ", ".join(moved),
+            pack.name,
+            pack.measured_on or "not measured here",
+        )
     return SortJob(job, pack, frozenset(given), datetime.now(UTC), outdated)
+
+
+def _moved(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    try:
+        return moved_since(workspace, pack)
+    except StoreError as error:  # the sort itself says what is to be done about it
+        log.info("it is not known which thresholds the last sort had: %s", error)
+        return ()
 
 
 def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:

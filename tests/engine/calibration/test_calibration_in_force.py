@@ -12,12 +12,18 @@ from synthetic_event import add_references, make_gallery
 from facesort.core.calibration import Basis, Calibration
 from facesort.core.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
-from facesort.engine.calibration.in_force import apply_calibration, changes_since, take_back
+from facesort.engine.calibration.in_force import (
+    apply_calibration,
+    changes_since,
+    moved_since,
+    take_back,
+)
 from facesort.engine.gallery.persons import rename_person
 from facesort.engine.rules import rules_of
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.settings import load_settings
+from facesort.store.job.runs import start_run
 from facesort.workspace import Workspace, open_workspace
 
 DATE = datetime(2026, 10, 1, tzinfo=UTC)
@@ -138,6 +144,25 @@ def test_settings_that_have_become_invalid_are_left_alone(
     with pytest.raises(SettingsError, match="matchin"):
         apply_calibration(seeded[0], calibration)
     assert file.read_bytes() == before
+
+
+def test_thresholds_that_a_pack_changed_since_the_last_sort_are_told(
+    seeded: tuple[Workspace, ModelPack],
+) -> None:
+    workspace, pack = seeded
+    assert moved_since(workspace, pack) == ()  # nothing was sorted
+    settings = workspace.settings.model_dump(mode="json")
+    settings["matching"] |= {"strict": pack.strict, "loose": pack.loose}
+    with workspace.open_store() as store:
+        start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
+    assert moved_since(workspace, pack) == ()
+
+    measured = replace(pack, strict=0.5, loose=0.6, measured_on="100 people")
+    assert moved_since(workspace, measured) == ("STRICT 0.80 -> 0.50", "LOOSE 1.00 -> 0.60")
+
+    matching = workspace.settings.matching.model_copy(update={"strict": 0.4, "loose": 1.0})
+    own = workspace.settings.model_copy(update={"matching": matching})
+    assert moved_since(replace(workspace, settings=own), measured) == ()
 
 
 def test_a_calibration_is_out_of_date_when_the_margin_changed(

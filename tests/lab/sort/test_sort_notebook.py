@@ -37,6 +37,7 @@ from facesort.lab.shared.summary import SUMMARY_MIME
 from facesort.lab.shared.tables import Table
 from facesort.lab.sort.report import DropRate, SortReport, read_report
 from facesort.reasons import Outcome, PhotoStatus
+from facesort.store.job.runs import start_run
 from facesort.store.queries import reports
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace, open_workspace
@@ -194,6 +195,18 @@ def test_where_thresholds_come_from_is_said(unseeded: Workspace) -> None:
     assert rows["STRICT"] == ("0.80", "the model pack's recommendation (calibrated)")
     assert rows["LOOSE"] == ("1.10", "parameter of this run")
     assert rows["Margin to the runner-up"] == ("0.05", "facesort.toml")
+
+
+def test_thresholds_that_moved_since_the_last_sort_are_logged(
+    unseeded: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = unseeded.settings.model_dump(mode="json")
+    settings["matching"] |= {"strict": 0.7, "loose": 1.0}
+    pack = resolve_pack("synthetic", [])
+    with unseeded.open_store() as store:
+        start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
+    sort.open_sort(unseeded.root)
+    assert "STRICT 0.70 -> 0.80 since the last sort: synthetic recommends other" in caplog.text
 
 
 def test_whether_clips_are_sorted_is_said_before(unseeded: Workspace) -> None:
