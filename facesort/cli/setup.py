@@ -75,8 +75,7 @@ def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) 
     _, chosen = set_up(root, places, output.absolute(), pack, pack_places(root))
     say(f"workspace {root.absolute()}")
     say(f"model pack {chosen.name}: {chosen.licence}")
-    origin = "recommended for this pack" if chosen.calibrated else "uncalibrated, using 0.80 / 1.00"
-    say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {origin}")
+    say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {_origin(chosen)}")
     say_next(root, "seed", "NAME", "PHOTO...", why="or --from DIR: a folder per person")
 
 
@@ -103,18 +102,28 @@ def packs_list(root: Path) -> None:
     say(_ROW.format("pack", "paid work", "MB", "STRICT", "LOOSE", "thresholds"))
     for pack in find_packs(pack_places(root)):
         paid = {True: "yes", False: "no", None: "unknown"}[pack.paid_work]
-        origin = "not measured"
-        if pack.calibrated:
-            origin = "measured" if pack.measured_on else "recommended"
         numbers = f"{pack.strict:.2f}", f"{pack.loose:.2f}"
-        say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, origin))
-        on = f"Thresholds measured on {pack.measured_on}." if pack.measured_on else ""
+        say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, _origin(pack)))
+        told = read_measurement(pack.pack_id)
+        says = "" if told else ", says its pack.toml"
+        on = f"Thresholds measured on {pack.measured_on}{says}." if pack.measured_on else ""
         speed = ""
-        if told := read_measurement(pack.pack_id):
+        if told:
             speed = f"{told.photos_per_cpu_second:.1f} photos per CPU second, {told.peak_mb:.0f} MB of memory."
         for text in filter(None, (pack.licence, on, speed)):
             say(*textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="  "))
         say(f"  {pack.path or 'built in'}")
+
+
+def _origin(pack: ModelPack) -> str:
+    """Who says that a pack's thresholds are good: who packed it may claim anything."""
+    from facesort.faces.packs.measured import read_measurement
+
+    if not pack.calibrated:
+        return "not measured"
+    if not pack.measured_on:
+        return "recommended"
+    return "measured" if read_measurement(pack.pack_id) else "says its pack.toml"
 
 
 _ROW = "{:24} {:9} {:>8} {:>7} {:>6}  {}"

@@ -114,7 +114,7 @@ class ModelPack:
     strict, loose : float
         Recommended thresholds (Euclidean distance between L2-normalised vectors).
     calibrated : bool
-        False if the thresholds are just the defaults, 0.80 and 1.00.
+        False if the thresholds are only to start from: nobody measured them with this recogniser and kind of detector.
     widest_loose : float or None
         RMS distance that LOOSE of an event never exceeds; None: not known, see `core.groups.threshold`.
     measured_on : str

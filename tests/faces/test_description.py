@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from faces.composed_packs import composed
 from faces.tiny_packs import write_model
 from foreign_things import patience
 
+from facesort.cli.setup import _origin as origin_of
 from facesort.errors import PackError
+from facesort.faces.packs import known
 from facesort.faces.packs.description import DESCRIPTION, Description, read_description
 from facesort.faces.packs.files import is_former, read_pack
 from facesort.faces.packs.find import find_packs, resolve_pack
+from facesort.faces.packs.known import licence_of
 from facesort.faces.protocol import Licence, ModelPack
 
 DETECTOR = {
@@ -304,3 +308,28 @@ def test_thresholds_are_measured_only_for_the_kind_of_detector_they_were_measure
     ]
     assert [(pack.strict, pack.loose) for pack in packs] == [(0.8, 1.0)] * 3
     assert [pack.calibrated for pack in packs] == [True, True, False]
+
+
+def test_a_loose_that_names_everybody_is_refused(tmp_path: Path) -> None:
+    described(tmp_path)
+    text = (tmp_path / DESCRIPTION).read_text().partition("[thresholds]")[0]
+    claim = '[thresholds]\nstrict = 1.3\nloose = {}\nmeasured_on = "10,000 people"\n'
+    (tmp_path / DESCRIPTION).write_text(text + claim.format(1.41))
+    with pytest.raises(PackError, match="loose"):
+        read_pack(tmp_path)
+    (tmp_path / DESCRIPTION).write_text(text + claim.format(1.4))
+    assert read_pack(tmp_path).loose == 1.4
+
+
+def test_who_says_that_thresholds_are_good_is_told(tmp_path: Path) -> None:
+    described(tmp_path / "claims")
+    pack = read_pack(tmp_path / "claims")
+    claimed = replace(pack, calibrated=True, measured_on="10,000 people")
+    assert origin_of(claimed) == "says its pack.toml"
+    assert origin_of(replace(claimed, measured_on="")) == "recommended"
+    assert origin_of(replace(claimed, calibrated=False)) == "not measured"
+
+
+def test_the_two_files_of_dlib_were_trained_on_different_faces() -> None:
+    assert "7,198" in licence_of(known._DLIB_POINTS).trained_on
+    assert "VGG" in licence_of(known._DLIB_RESNET).trained_on

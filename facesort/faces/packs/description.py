@@ -135,7 +135,7 @@ class DescribedThresholds(_Table):
     """``[thresholds]``."""
 
     strict: Distance
-    loose: Distance
+    loose: Annotated[Distance, Field(le=1.4)]  # faces that have nothing in common are 1.41 apart
     widest_loose: Distance | None = None
     measured_on: Said
 

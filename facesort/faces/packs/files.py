@@ -81,7 +81,7 @@ def _insightface(folder: Path) -> ModelPack:
 
 
 def _described(folder: Path) -> ModelPack:
-    """Read a folder with a ``pack.toml``; what facesort knows of a file goes before what is said of it."""
+    """Read a folder with a ``pack.toml``; a licence that facesort knows goes before a stated one, thresholds do not."""
     said = read_description(folder / DESCRIPTION)
     found, told = said.detector, said.recogniser
     for half in (found, told):

@@ -86,6 +86,7 @@ _DLIB = Licence(
     "https://github.com/davisking/dlib-models",
     "FaceScrub, VGG Face and images from the web",
 )
+_DLIB_POINTS_FROM = "7,198 faces from the web, annotated by its publisher"
 _YUNET = Licence("MIT", True, f"{_ZOO}/face_detection_yunet", "WIDER FACE")
 _SFACE_LICENCE = Licence(
     "Apache-2.0",
@@ -120,7 +121,7 @@ _LICENCES: Mapping[str, Licence] = MappingProxyType(
         _YUNET_2026: _YUNET,
         _SFACE: _SFACE_LICENCE,
         _AURAFACE: _AURAFACE_LICENCE,
-        _DLIB_POINTS: _DLIB,
+        _DLIB_POINTS: replace(_DLIB, trained_on=_DLIB_POINTS_FROM),
         _DLIB_RESNET: _DLIB,
     }
 )
