@@ -180,7 +180,7 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
         )
     if moved := _moved(job, pack):
         log.warning(
-            "%s since the last sort: %s recommends other thresholds now (%s); `matching` in facesort.toml keeps others",
+            "%s since the last sort: they are what %s recommends now (%s); `matching` in facesort.toml sets others",
             ", ".join(moved),
             pack.name,
             pack.measured_on or "not measured here",

@@ -206,7 +206,9 @@ def test_thresholds_that_moved_since_the_last_sort_are_logged(
     with unseeded.open_store() as store:
         start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
     sort.open_sort(unseeded.root)
-    assert "STRICT 0.70 -> 0.80 since the last sort: synthetic recommends other" in caplog.text
+    assert (
+        "STRICT 0.70 -> 0.80 since the last sort: they are what synthetic recommends" in caplog.text
+    )
 
 
 def test_whether_clips_are_sorted_is_said_before(unseeded: Workspace) -> None:
