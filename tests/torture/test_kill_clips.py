@@ -22,7 +22,7 @@ from mortals import Mortal
 from private_event import needles, seen
 from torture.campaign import Ledger, chance, share
 from torture.event import Calm, copy_of
-from torture.test_kill_workers import Killer
+from torture.test_kill_workers import WorkerKiller
 
 from facesort.engine.analysis.clips import analyse_part
 from facesort.engine.analysis.pool import LocalPool
@@ -160,7 +160,7 @@ def test_workers_are_killed(
 ) -> None:
     root = copy_of(calm.prepared, tmp_path)
     workspace, pack = open_with_pack(root)
-    killer, parts = Killer(chance("workers of clips", round_)), itertools.count()
+    killer, parts = WorkerKiller(chance("workers of clips", round_)), itertools.count()
 
     def at(point: str) -> None:
         if point == "part" and not next(parts) % 3:
@@ -168,8 +168,7 @@ def test_workers_are_killed(
 
     with LocalPool(2, 60) as pool:
         run_sort(workspace, pack, SortOptions(pool, at=at))
-    for timer in killer.timers:
-        timer.join()
+    killer.rest()
     ledger.count("kills survived: worker processes, in clips", killer.kills)
     lost = caplog.text.count("is left out")
     ledger.note(f"round {round_}: {killer.kills} kills, {lost} parts lost three workers")
