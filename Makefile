@@ -24,7 +24,7 @@ LOCK    := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet -
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow torture lab lint check format architecture hooks build lock clean
+.PHONY: help demo test test-slow torture lab docs docs-serve docs-links lint check format architecture hooks build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,16 @@ lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 	env -u PYTHONPATH -u PYTHONSTARTUP PYTHONSAFEPATH=1 $(BIN)/jupyter lab notebooks --ServerApp.tornado_settings="{'websocket_max_message_size': 268435456}" \
 		--LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
+docs: $(DEV) ## Build the site into docs/_site, a warning being an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs docs/_site
+	@echo "Open docs/_site/index.html"
+
+docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_site 8000
+
+docs-links: $(DEV) ## Ask the network whether the links to other sites still lead there
+	$(BIN)/python -m sphinx --quiet --builder linkcheck docs docs/_site/links
+
 lint: $(DEV) ## Format, style, types, layers, and notebooks without outputs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -78,12 +88,12 @@ build: $(DEV) ## Build the wheel, the source archive and the bill of materials (
 	$(BIN)/python tests/sbom.py dist/
 
 lock: $(DEV) ## Write requirements/ again after a change of pyproject.toml (UPGRADE=--upgrade for newer versions)
-	$(LOCK) --extra dev --group build --group locked pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra dev --extra docs --group build --group locked pyproject.toml -o requirements/dev.txt
 	$(LOCK) --group locked -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove the virtual environment, caches and built files (never runs/ or a workspace)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist docs/_site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find facesort tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -13,7 +13,7 @@ import pytest
 
 _SETUP = (
     "ALTER SYSTEM SET fsync = off",
-    # What docs/service.md tells to set, so that nothing that was erased stays in the log.
+    # What docs/how-to/serve.md tells to set, so that nothing that was erased stays in the log.
     "ALTER SYSTEM SET wal_recycle = off",
     "SELECT pg_reload_conf()",
 )

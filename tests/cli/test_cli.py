@@ -69,21 +69,21 @@ def reference(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("name", "command"), list(commands(cli)), ids=lambda value: str(value))
-def test_every_command_has_help_and_is_in_the_readme(
+def test_every_command_has_help_and_is_in_the_reference(
     name: str, command: click.Command, checkout: Path
 ) -> None:
-    text = (checkout / "README.md").read_text(encoding="utf-8")
+    text = (checkout / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     rows = "\n".join(row for row in text.splitlines() if re.match(rf"\| .*`{name}[ `]", row))
     assert command.help
-    assert rows, f"no row of the README's table is about {name}"
+    assert rows, f"no row of the table is about {name}"
     for option in (p for p in command.params if isinstance(p, click.Option)):
         assert option.help, option.opts
         named = {o for o in option.opts if re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", rows)}
-        assert named or option.name == "root", f"the README's row of {name} lacks {option.opts}"
+        assert named or option.name == "root", f"the row of {name} lacks {option.opts}"
 
 
-def test_the_options_of_all_commands_are_in_the_readme(checkout: Path) -> None:
-    text = (checkout / "README.md").read_text(encoding="utf-8")
+def test_the_options_of_all_commands_are_in_the_reference(checkout: Path) -> None:
+    text = (checkout / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     for option in (p for p in cli.params if isinstance(p, click.Option)):
         assert option.help, option.opts
         assert any(f"{o}`" in text or f"{o} " in text for o in option.opts), option.opts

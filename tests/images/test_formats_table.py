@@ -1,4 +1,4 @@
-"""The table in docs/formats.md: every cell is what `load_photo` does with files of that format."""
+"""The table in docs/reference/formats.md: every cell is what `load_photo` does with files of that format."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ FEATURES = (
     "Orientation", "ICC profile", "EXIF colour", "nclx, cICP", "16 bits", "HDR", "Cut off", "Zeros inside",
     "Flipped bit", "Several pictures",
 )  # fmt: skip
-# Format -> what docs/formats.md says of each feature; a dash: `REASONS` says why it cannot be.
+# Format -> what docs/reference/formats.md says of each feature; a dash: `REASONS` says why it cannot be.
 CELLS = {
     line.split("|")[0].strip(): tuple(cell.strip() for cell in line.split("|")[1:])
     for line in """
@@ -288,7 +288,7 @@ def test_a_cell_is_what_is_seen(kind: str, feature: str) -> None:
 
 
 def test_the_table_in_the_docs_has_these_cells(checkout: Path) -> None:
-    text = (checkout / "docs" / "formats.md").read_text(encoding="utf-8")
+    text = (checkout / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     rows = [
         tuple(cell.strip() for cell in line.strip("|").split("|"))
         for line in text.partition("\n## ")[0].splitlines()

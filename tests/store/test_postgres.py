@@ -99,7 +99,7 @@ def test_no_byte_of_an_erased_embedding_stays(postgres: PostgresServer, how: str
             store.remove("guests", ids(7))
             assert len(store.nearest_faces("guests", drawn(7), within=ANY, limit=ALL)) == 39
         assert "base" not in found_in(postgres, 7)
-        # The log too, once the server begins a new file of it; as docs/service.md tells to set it up.
+        # The log too, once the server begins a new file of it; as docs/how-to/serve.md tells to set it up.
         postgres.run("SELECT pg_switch_wal()", "CHECKPOINT")
         assert found_in(postgres, 7) == set()
 

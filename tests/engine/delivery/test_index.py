@@ -285,7 +285,7 @@ def test_the_lines_of_the_documentation_load_it(
     job: Job, tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = delivered(job, tmp_path / "delivery")
-    text = (checkout / "docs" / "index.md").read_text(encoding="utf-8")
+    text = (checkout / "docs" / "reference" / "delivery-index.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with redirect_stdout(io.StringIO()) as printed:
         names: dict[str, Any] = {}
@@ -299,7 +299,7 @@ def test_the_lines_of_the_documentation_load_it(
 
 
 def test_every_column_is_explained(checkout: Path) -> None:
-    text = (checkout / "docs" / "index.md").read_text(encoding="utf-8")
+    text = (checkout / "docs" / "reference" / "delivery-index.md").read_text(encoding="utf-8")
     table = text.partition("## A row")[2].partition("\n\nEvery column")[0]
     heads = [line.split("|")[1] for line in table.splitlines()[4:]]
     assert {name for head in heads for name in re.findall("`(.+?)`", head)} == set(
