@@ -34,11 +34,11 @@ def wanted(checkout: Path, lock: str) -> list[Requirement]:
     """What pyproject.toml asks for in a lock file."""
     settings = project(checkout)
     groups, asked = settings["dependency-groups"], settings["project"]["dependencies"]
-    extra = settings["project"]["optional-dependencies"]["dev"]
+    extras = settings["project"]["optional-dependencies"]
     texts = {
         "build": groups["build"],
         "runtime": [*asked, *groups["locked"]],
-        "dev": [*asked, *extra, *groups["locked"], *groups["build"]],
+        "dev": [*asked, *extras["dev"], *extras["docs"], *groups["locked"], *groups["build"]],
     }
     excluded = settings["tool"]["uv"]["exclude-dependencies"]
     return [each for each in map(Requirement, texts[lock]) if each.name not in excluded]
