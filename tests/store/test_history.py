@@ -447,5 +447,32 @@ def test_two_moments_of_a_small_event_fit_into_the_cache() -> None:
             "SET memory_limit = '50MB'"
         )  # real events need more: an audit of 164 photos failed at 120
         found: list[ChangedPhoto] = []
+        answer_later(store, [], [], (False, True))  # so that every photo is looked at
         assert changed_photos(store, EARLIER, Moment(), found.append) == 0
-        assert found == []
+        assert {photo.after.reason for photo in found} == {"do_not_deliver"}
+        assert len(found) == 201
+
+
+def test_only_photos_that_were_decided_or_answered_since_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[int] = []
+    execute = Store.execute
+
+    def counted(store: Store, sql: str, parameters: Sequence[object] = ()) -> None:
+        execute(store, sql, parameters)
+        if "TABLE before AS" in sql:
+            looked_at.append(store.value("SELECT count(*) FROM before"))
+
+    monkeypatch.setattr(Store, "execute", counted)
+    others = [Resulted(photo_id, 1, PhotoStatus.NO_FACE, "no_face") for photo_id in range(20, 60)]
+    again = rematched(ADA_THEN, BO, 0.5)
+    assert [
+        photo.photo_id for photo, _ in changes([ADA_THEN, again], results=(SORTED, *others))
+    ] == [10]
+    said: tuple[list[Said], list[Said]] = ([], [(1, BO, "yes")])
+    assert [
+        photo.photo_id for photo, _ in changes([ADA_THEN], said=said, results=(SORTED, *others))
+    ] == [10]
+    assert changes([ADA_THEN], results=(SORTED, *others)) == []
+    assert looked_at == [1, 1], "and nothing is asked where nothing can differ"
