@@ -9,7 +9,7 @@ from facesort.core.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
 from facesort.reasons import PhotoStatus
 from facesort.store.store import Store
 
-# Of two moments, all that was decided or answered after the first one: no other photo can differ.  NULL is now.  Whether
+# Of two moments, what was decided or answered after the first one: no other photo can differ.  NULL is now.  Whether
 # a person is delivered counts for any photo.
 _TOUCHED = """CREATE OR REPLACE TEMP TABLE touched AS
     WITH late AS (
