@@ -88,16 +88,9 @@ def measure(
         scheduler, others = [], []
         if workers:
             scheduler = [stack.enter_context(started("cluster", "start"))]
-            command = (
-                "worker",
-                ADDRESS,
-                "--source",
-                source,
-                "--pack",
-                pack,
-                "--workers",
-                processes,
-            )
+            command = ["worker", ADDRESS, "--pack", pack, "--workers", processes]
+            if not sent_files:  # a worker that sees the source is sent nothing
+                command += ["--source", source]
             others = [stack.enter_context(started(*command)) for _ in range(workers)]
         sides = [scheduler, others or [psutil.Process()]]
         before = [sum(map(cpu, side)) for side in sides]
