@@ -12,6 +12,7 @@ Examples
 """
 
 import os
+import sys
 
 from facesort.import_path import IS_THE_COMMAND, leave_out_current_folder
 from facesort.version import __version__ as __version__
@@ -51,6 +52,9 @@ __all__ = [
 # ONNX Runtime's own wheels report to Microsoft since 1.29, and decide to when they are imported. Here, because nothing
 # of facesort is imported before this, in whatever process: the terminal's, a kernel, a worker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# `import openvino` tells Google Analytics that it was imported, and makes ~/intel for an id of the user, without being
+# asked to; without this package it does neither, and takes a stub of its own.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 def __getattr__(name: str) -> object:

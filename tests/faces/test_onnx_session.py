@@ -96,6 +96,18 @@ def test_telemetry_is_off(tmp_path: Path, checkout: Path) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_what_reports_for_openvino_is_never_imported(tmp_path: Path, checkout: Path) -> None:
+    """Its `openvino_telemetry` reports each import of it."""
+    (tmp_path / "openvino_telemetry.py").write_text("raise SystemExit('it was imported')")
+    path = os.pathsep.join(map(str, (tmp_path, checkout)))
+    told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path}
+    code = "import facesort\ntry:\n    import openvino_telemetry\nexcept ImportError:\n    print('off')"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], env=told, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "off\n"
+
+
 def test_the_error_names_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(PackError, match=r"cannot load .*model\.onnx"):
