@@ -14,13 +14,13 @@ from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.starting import (
     NAMED,
     PERSONS,
-    Estimate,
     LabelledFaces,
     from_labels,
     from_pairs,
     from_photos,
     refuse_unsure,
 )
+from facesort.core.calibration.tail import Estimate
 from facesort.core.groups.linkage import mean_cosine, rms_distance
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError, InsufficientTrialsError

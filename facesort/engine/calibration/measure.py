@@ -18,13 +18,13 @@ import psutil
 from facesort.core.calibration.rates import Rate
 from facesort.core.calibration.starting import (
     PERSONS,
-    Estimate,
     LabelledFaces,
     Starting,
     from_labels,
     from_photos,
     refuse_unsure,
 )
+from facesort.core.calibration.tail import Estimate
 from facesort.core.comparison import KnownFiles
 from facesort.core.records import Analysis, PhotoRef
 from facesort.core.words import several
@@ -118,20 +118,36 @@ def measure_pack(
     limits = limits or PhotoSettings()
     with LocalPool.of(workers, limits) as pool:
         if labelled is not None:
-            return _by_labels(pack, date, labelled, limits, pool, on_photo)
-        if photos is not None:
-            return _by_photos(pack, date, photos, limits, pool, on_photo)
-    raise ValueError("give labelled photos, or photos")
+            sample = _by_labels(pack, labelled, limits, pool, on_photo)
+        elif photos is not None:
+            sample = _by_photos(pack, photos, limits, pool, on_photo)
+        else:
+            raise ValueError("give labelled photos, or photos")
+        refuse_unsure(sample.found)
+        speed = measure_speed(sample.analyser, sample.readable, pool)
+    record = _record(pack, date, sample.on, sample.found, speed)
+    return Measured(record, sample.found, speed, sample.left_out, sample.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What photos tell about a pack; `on` are the photos in words, `readable` those to measure speed with."""
+
+    found: Starting
+    on: str
+    analyser: Analyser
+    readable: Sequence[PhotoRef]
+    refused: Mapping[Reason, int]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def _by_labels(
     pack: ModelPack,
-    date: datetime,
     root: Path,
     limits: PhotoSettings,
     pool: Executor,
     on_photo: Callable[[int, int], None] | None,
-) -> Measured:
+) -> _Sample:
     folders = person_folders(root)
     analyser, files = Analyser({"": Path("/")}, pack, limits), files_of(folders)
     seen = labelled_faces(root, folders, analysed(analyser, files, pool, on_photo=on_photo))
@@ -143,24 +159,24 @@ def _by_labels(
         np.array([face.quality for face in seen.faces]),
         tuple(f"{candidate.name}/{candidate.path.name}" for candidate in used),
     )
-    found = from_labels(faces)
-    refuse_unsure(found)
-    speed = measure_speed(analyser, [files[number] for number in seen.photos], pool)
-    people = len(set(seen.names))
-    on = f"{several(len(seen.faces), 'labelled photo')} of {several(people, 'person', 'people')}"
-    return Measured(
-        _record(pack, date, on, found, speed), found, speed, seen.left_out, seen.refused
+    people = several(len(set(seen.names)), "person", "people")
+    return _Sample(
+        from_labels(faces),
+        f"{several(len(seen.faces), 'labelled photo')} of {people}",
+        analyser,
+        [files[number] for number in seen.photos],
+        seen.refused,
+        seen.left_out,
     )
 
 
 def _by_photos(
     pack: ModelPack,
-    date: datetime,
     root: Path,
     limits: PhotoSettings,
     pool: Executor,
     on_photo: Callable[[int, int], None] | None,
-) -> Measured:
+) -> _Sample:
     listing = Walk(find_roots({"photos": root.absolute()}), KnownFiles(), {}, ()).run()
     paths = sorted(file.path for file in listing.files)
     files = [PhotoRef(i, path, source="photos") for i, path in enumerate(paths)]
@@ -177,12 +193,13 @@ def _by_photos(
         for photo in several_faces
     ]
     found = from_photos(boxes_and_embeddings, pack.strict)
-    refuse_unsure(found)
-    readable = [ref for ref, a in zip(files, analyses, strict=True) if a.failure is None]
-    speed = measure_speed(analyser, readable, pool)
-    refused = Counter(a.failure for a in analyses if a.failure is not None)
-    on = f"{several(found.pairs, 'pair')} of faces in {several(len(several_faces), 'photo')}"
-    return Measured(_record(pack, date, on, found, speed), found, speed, refused=refused)
+    return _Sample(
+        found,
+        f"{several(found.pairs, 'pair')} of faces in {several(len(several_faces), 'photo')}",
+        analyser,
+        [ref for ref, a in zip(files, analyses, strict=True) if a.failure is None],
+        Counter(a.failure for a in analyses if a.failure is not None),
+    )
 
 
 def _several(analyses: Iterable[Analysis]) -> list[Analysis]:
