@@ -281,6 +281,8 @@ def _find_packs(roots: Sequence[Path]) -> Sequence[ModelPack]:
 
 
 def _packs(roots: Sequence[Path], find_packs: FindPacks) -> Iterator[Finding]:
+    from facesort.faces.packs.measured import vouched_by
+
     subject = "model pack"
     try:
         packs = find_packs(roots)
@@ -288,8 +290,8 @@ def _packs(roots: Sequence[Path], find_packs: FindPacks) -> Iterator[Finding]:
         yield Finding(subject, State.MISSING, str(error), "facesort packs list")
         return
     for pack in packs:
-        thresholds = "calibrated" if pack.calibrated else "default thresholds: calibrate"
-        detail = f"{pack.name} ({pack.kind}, {thresholds}) {pack.path or ''} - {pack.licence}"
+        thresholds = f"STRICT {pack.strict:.2f}, LOOSE {pack.loose:.2f}: {vouched_by(pack)}"
+        detail = f"{pack.name} ({pack.kind}; {thresholds}) {pack.path or ''} - {pack.licence}"
         yield Finding(subject, State.OK, detail)
     if not packs:
         places = ", ".join(map(str, roots)) or "no folder"

@@ -70,12 +70,13 @@ def demo(folder: Path, pack: str | None) -> None:
 def init(root: Path, sources: tuple[Path, ...], output: Path, pack: str | None) -> None:
     """Make a workspace for one output and one or more sources, which are named card-1, card-2 ..."""
     from facesort.engine.setup import set_up
+    from facesort.faces.packs.measured import vouched_by
 
     places = [source.absolute() for source in sources]
     _, chosen = set_up(root, places, output.absolute(), pack, pack_places(root))
     say(f"workspace {root.absolute()}")
     say(f"model pack {chosen.name}: {chosen.licence}")
-    say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {_origin(chosen)}")
+    say(f"STRICT {chosen.strict:.2f}, LOOSE {chosen.loose:.2f}: {vouched_by(chosen)}")
     say_next(root, "seed", "NAME", "PHOTO...", why="or --from DIR: a folder per person")
 
 
@@ -97,13 +98,17 @@ def packs_list(root: Path) -> None:
     LOOSE with where they come from; its speed, if `packs measure` has found it.
     """
     from facesort.faces.packs.find import find_packs
-    from facesort.faces.packs.measured import read_measurement
+    from facesort.faces.packs.measured import read_measurement, vouched_by
 
     say(_ROW.format("pack", "paid work", "MB", "STRICT", "LOOSE", "thresholds"))
     for pack in find_packs(pack_places(root)):
         paid = {True: "yes", False: "no", None: "unknown"}[pack.paid_work]
         numbers = f"{pack.strict:.2f}", f"{pack.loose:.2f}"
-        say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, _origin(pack)))
+        say(
+            _ROW.format(
+                pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, vouched_by(pack)
+            )
+        )
         told = read_measurement(pack.pack_id)
         says = "" if told else ", says its pack.toml"
         on = f"Thresholds measured on {pack.measured_on}{says}." if pack.measured_on else ""
@@ -113,17 +118,6 @@ def packs_list(root: Path) -> None:
         for text in filter(None, (pack.licence, on, speed)):
             say(*textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="  "))
         say(f"  {pack.path or 'built in'}")
-
-
-def _origin(pack: ModelPack) -> str:
-    """Who says that a pack's thresholds are good: who packed it may claim anything."""
-    from facesort.faces.packs.measured import read_measurement
-
-    if not pack.calibrated:
-        return "not measured"
-    if not pack.measured_on:
-        return "recommended"
-    return "measured" if read_measurement(pack.pack_id) else "says its pack.toml"
 
 
 _ROW = "{:24} {:9} {:>8} {:>7} {:>6}  {}"

@@ -13,13 +13,13 @@ from faces.composed_packs import composed
 from faces.tiny_packs import write_model
 from foreign_things import patience
 
-from facesort.cli.setup import _origin as origin_of
 from facesort.errors import PackError
 from facesort.faces.packs import known
 from facesort.faces.packs.description import DESCRIPTION, Description, read_description
 from facesort.faces.packs.files import is_former, read_pack
 from facesort.faces.packs.find import find_packs, resolve_pack
 from facesort.faces.packs.known import licence_of
+from facesort.faces.packs.measured import vouched_by
 from facesort.faces.protocol import Licence, ModelPack
 
 DETECTOR = {
@@ -325,9 +325,9 @@ def test_who_says_that_thresholds_are_good_is_told(tmp_path: Path) -> None:
     described(tmp_path / "claims")
     pack = read_pack(tmp_path / "claims")
     claimed = replace(pack, calibrated=True, measured_on="10,000 people")
-    assert origin_of(claimed) == "says its pack.toml"
-    assert origin_of(replace(claimed, measured_on="")) == "recommended"
-    assert origin_of(replace(claimed, calibrated=False)) == "not measured"
+    assert vouched_by(claimed) == "says its pack.toml"
+    assert vouched_by(replace(claimed, measured_on="")) == "recommended"
+    assert vouched_by(replace(claimed, calibrated=False)) == "not measured"
 
 
 def test_the_two_files_of_dlib_were_trained_on_different_faces() -> None:

@@ -24,8 +24,8 @@ from facesort.engine.analysis.clips import ClipAnalysis
 from facesort.engine.analysis.lost import (
     WORKER_FAILURES,
     WorkerFailure,
-    WorkerLost,
     reason_of,
+    result_of_two,
 )
 from facesort.engine.analysis.reading import sha256_once, version_of
 from facesort.errors import FREE_MEMORY, ImageError
@@ -242,20 +242,14 @@ class _Line:
         """Wait for one result; a worker that died or hung gives a reason code, not an exception."""
         if job.found is None:
             try:
-                job.found = self._result_of_two(job)
+                job.found = result_of_two(
+                    job.future, lambda: self.executor.submit(job.work, self.analyser, job.task)
+                )
             except WORKER_FAILURES as error:
                 ref = job.task.ref
                 reason, detail = _worker_failure(self.analyser, ref, error)
                 job.found = Analysis(ref.photo_id, "", failure=reason, detail=detail)
         return job.found
-
-    def _result_of_two(self, job: _Job) -> Analysis:
-        """Wait for one result; if the worker was killed, try once more."""
-        try:
-            return job.future.result()
-        except WorkerLost:
-            # It may have been killed because of another file: by an out-of-memory killer, for example.
-            return self.executor.submit(job.work, self.analyser, job.task).result()
 
 
 def _is_unread(found: Analysis, *known: Collection[str]) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
 from facesort.reasons import Reason
+
+T = TypeVar("T")
 
 
 class WorkerLost(Exception):
@@ -25,6 +31,22 @@ class WorkerLost(Exception):
 WorkerFailure = TimeoutError | WorkerLost | MemoryError
 WORKER_FAILURES = (TimeoutError, WorkerLost, MemoryError)
 """What the future of a call raises whose input was too much for its worker."""
+
+
+def result_of_two(future: Future[T], again: Callable[[], Future[T]]) -> T:
+    """Wait for the result of a call; if its worker was killed, make it once more.
+
+    It may have been killed because of another one: by an out-of-memory killer, for example.
+
+    Raises
+    ------
+    TimeoutError, WorkerLost, MemoryError
+        As the future does.
+    """
+    try:
+        return future.result()
+    except WorkerLost:
+        return again().result()
 
 
 def reason_of(error: WorkerFailure) -> Reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from facesort.core.calibration import Basis, Calibration, gallery_fingerprint
 from facesort.core.matching import Thresholds
 from facesort.engine.rules import rules_of
+from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack
 from facesort.settings import (
     CalibrationSettings,
@@ -13,6 +14,7 @@ from facesort.settings import (
     parse_settings,
     save_settings,
 )
+from facesort.store import Store
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.reports import run_records
 from facesort.workspace import Workspace
@@ -96,13 +98,17 @@ def _store(
     return settings
 
 
-def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+def changes_since(
+    workspace: Workspace, pack: ModelPack, store: Store | StoreError
+) -> tuple[str, ...]:
     """List in words why the calibration in the workspace's settings is out of date.
 
     Parameters
     ----------
     pack : ModelPack
         The pack that a sort would use now.
+    store : Store or StoreError
+        Of the workspace; or why it cannot be opened, which does not hide other reasons.
 
     Returns
     -------
@@ -119,8 +125,9 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
         return ()
     if calibration.pack_id != pack.pack_id:
         return (f"it was made with another model pack ({calibration.pack_id[:12]})",)
-    with workspace.open_store(read_only=True) as store:
-        gallery = load_gallery(store, pack.pack_id, max_learned=0)
+    if isinstance(store, StoreError):
+        return (f"it is not known whether the gallery has changed since ({store})",)
+    gallery = load_gallery(store, pack.pack_id, max_learned=0)
     changes = []
     if calibration.gallery != gallery_fingerprint(gallery):
         changes.append(
@@ -134,7 +141,7 @@ def changes_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
     return tuple(changes)
 
 
-def moved_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+def moved_since(workspace: Workspace, pack: ModelPack, store: Store) -> tuple[str, ...]:
     """List in words which thresholds the pack gives that differ from the last sort's with it.
 
     A workspace without thresholds of its own takes the pack's, which `packs measure` and a new facesort change.
@@ -145,8 +152,7 @@ def moved_since(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
         If the database cannot be read.
     """
     matching, now = workspace.settings.matching, rules_of(workspace.settings, pack).thresholds
-    with workspace.open_store(read_only=True) as store:
-        runs = [run for run in run_records(store) if run.pack_id == pack.pack_id]
+    runs = [run for run in run_records(store) if run.pack_id == pack.pack_id]
     if not runs:
         return ()
     then = runs[-1].settings["matching"]

@@ -25,7 +25,7 @@ from facesort.core.calibration.agreement import (
 from facesort.core.records import Analysis, Crops, Detections, Embeddings
 from facesort.core.words import several, share
 from facesort.engine.analysis.analyse import Analyser, Task, engine_of, look_for_faces
-from facesort.engine.analysis.lost import WORKER_FAILURES, WorkerLost, reason_of
+from facesort.engine.analysis.lost import WORKER_FAILURES, reason_of, result_of_two
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.analysis.reading import read_photo
 from facesort.engine.calibration.labelled import files_of, labelled_faces
@@ -244,10 +244,9 @@ def _aligned(
 def _result(future: Future[_Cut], pool: LocalPool, analyser: Analyser, task: Task) -> _Cut:
     """Wait for a photo, which fails alone, as in a sort."""
     try:
-        try:
-            return future.result()
-        except WorkerLost:  # perhaps because of another one
-            return pool.submit_within(analyser.photos, _cut_out, analyser, task).result()
+        return result_of_two(
+            future, lambda: pool.submit_within(analyser.photos, _cut_out, analyser, task)
+        )
     except WORKER_FAILURES as error:
         return Analysis(task.ref.photo_id, "", failure=reason_of(error)), None
 

@@ -16,6 +16,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesort.errors import PackError, because
+from facesort.faces.packs.known import recommended_thresholds
 from facesort.faces.protocol import ModelPack
 from facesort.files import kind_of, make_own_folder, read_own, replace_file
 from facesort.settings.values import Distance, Share
@@ -134,6 +135,17 @@ def save_measurement(measurement: Measurement, home: Path | None = None) -> Path
     except OSError as error:
         raise PackError(f"{path} cannot be written {because(error)}, and measure again") from error
     return path
+
+
+def vouched_by(pack: ModelPack) -> str:
+    """Who says that a pack's thresholds are good, in words: whoever packed it may claim anything."""
+    if not pack.calibrated:
+        return "not measured"
+    if read_measurement(pack.pack_id) is not None:
+        return "measured"
+    known = recommended_thresholds(pack.recogniser.sha256 or "", pack.detector.kind)
+    ours = known.calibrated and pack.measured_on == known.measured_on
+    return "recommended" if ours or not pack.measured_on else "says its pack.toml"
 
 
 def as_measured(pack: ModelPack, home: Path | None = None) -> ModelPack:

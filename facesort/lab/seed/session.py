@@ -12,6 +12,7 @@ from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.gallery.seed import Candidate, SeedReport, prepare, seed, upload_name
 from facesort.engine.gallery.view import GalleryView, read_gallery
 from facesort.engine.rules import rules_of
+from facesort.faces.packs.measured import vouched_by
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Session
@@ -114,10 +115,8 @@ class SeedSession(Session):
         """The settings that decide about references, and where they come from."""
         thresholds, settings = self.thresholds, self.workspace.settings
         limits, matching = settings.seed, settings.matching
-        recommended = (
-            "recommended for this pack" if self.pack.calibrated else "defaults, not measured"
-        )
-        origin = recommended if matching.strict is None else "facesort.toml"
+        pack_says = f"the pack's ({vouched_by(self.pack)})"
+        origin = pack_says if matching.strict is None else "facesort.toml"
         return Table(
             ("Setting", "Value", "What it means"),
             (

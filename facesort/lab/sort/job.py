@@ -14,6 +14,7 @@ from facesort.engine.calibration.in_force import changes_since, moved_since
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.setup import open_with_pack
 from facesort.errors import StoreError
+from facesort.faces.packs.measured import vouched_by
 from facesort.faces.protocol import ModelPack
 from facesort.images.clips.clip_file import which_decoder
 from facesort.lab.shared.log_lines import log_lines
@@ -136,8 +137,7 @@ class SortJob:
             if value != getattr(used, name):
                 return "facesort.toml, changed since the calibration"
             return f"calibration {used.id}{', chosen by hand' if used.by_hand else ''}"
-        how = "calibrated" if self.pack.calibrated else "a default, not calibrated"
-        return f"the model pack's recommendation ({how})"
+        return f"the model pack's ({vouched_by(self.pack)})"
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -171,34 +171,34 @@ def open_sort(workspace: str | Path, **overrides: object) -> SortJob:
     opened, pack = open_with_pack(find_folder(workspace))
     given = given_for_run(overrides)
     job = dataclasses.replace(opened, settings=override(opened.settings, given))
-    outdated = _outdated(job, pack)
+    outdated, moved = _since(job, pack)
     if outdated:
         log.warning(
             "the thresholds come from a calibration that is out of date: %s; "
             "`facesort calibrate` makes a new one",
             "; ".join(outdated),
         )
-    if moved := _moved(job, pack):
+    if moved:
         log.warning(
-            "%s since the last sort: they are what %s recommends now (%s); `matching` in facesort.toml sets others",
+            "%s since the last sort: they are those of %s now (%s); `matching` in facesort.toml sets others",
             ", ".join(moved),
             pack.name,
-            pack.measured_on or "not measured here",
+            ": ".join(filter(None, (vouched_by(pack), pack.measured_on))),
         )
     return SortJob(job, pack, frozenset(given), datetime.now(UTC), outdated)
 
 
-def _moved(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+def _since(workspace: Workspace, pack: ModelPack) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why the calibration is out of date, and which thresholds moved since the last sort.
+
+    The database is opened once, if at all; a locked one must not hide the other reasons.
+    """
+    matching = workspace.settings.matching
+    if workspace.settings.calibration is None and None not in (matching.strict, matching.loose):
+        return (), ()
     try:
-        return moved_since(workspace, pack)
+        with workspace.open_store(read_only=True) as store:
+            return changes_since(workspace, pack, store), moved_since(workspace, pack, store)
     except StoreError as error:  # the sort itself says what is to be done about it
         log.info("it is not known which thresholds the last sort had: %s", error)
-        return ()
-
-
-def _outdated(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
-    """Why the calibration is out of date; a locked database must not hide the other reasons."""
-    try:
-        return changes_since(workspace, pack)
-    except StoreError as error:
-        return (f"it is not known whether the gallery has changed since ({error})",)
+        return changes_since(workspace, pack, error), ()

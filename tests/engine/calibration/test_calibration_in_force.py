@@ -39,9 +39,19 @@ def calibration(seeded: tuple[Workspace, ModelPack]) -> Calibration:
     return run_calibration(*seeded, DATE).calibration
 
 
+def changed(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    with workspace.open_store(read_only=True) as store:
+        return changes_since(workspace, pack, store)
+
+
+def moved(workspace: Workspace, pack: ModelPack) -> tuple[str, ...]:
+    with workspace.open_store(read_only=True) as store:
+        return moved_since(workspace, pack, store)
+
+
 def test_nothing_applied_is_nothing_to_check(seeded: tuple[Workspace, ModelPack]) -> None:
     assert seeded[0].settings.calibration is None
-    assert changes_since(*seeded) == ()
+    assert changed(*seeded) == ()
 
 
 def test_what_is_applied_is_in_the_settings_with_where_it_comes_from(
@@ -150,19 +160,19 @@ def test_thresholds_that_a_pack_changed_since_the_last_sort_are_told(
     seeded: tuple[Workspace, ModelPack],
 ) -> None:
     workspace, pack = seeded
-    assert moved_since(workspace, pack) == ()  # nothing was sorted
+    assert moved(workspace, pack) == ()  # nothing was sorted
     settings = workspace.settings.model_dump(mode="json")
     settings["matching"] |= {"strict": pack.strict, "loose": pack.loose}
     with workspace.open_store() as store:
         start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
-    assert moved_since(workspace, pack) == ()
+    assert moved(workspace, pack) == ()
 
     measured = replace(pack, strict=0.5, loose=0.6, measured_on="100 people")
-    assert moved_since(workspace, measured) == ("STRICT 0.80 -> 0.50", "LOOSE 1.00 -> 0.60")
+    assert moved(workspace, measured) == ("STRICT 0.80 -> 0.50", "LOOSE 1.00 -> 0.60")
 
     matching = workspace.settings.matching.model_copy(update={"strict": 0.4, "loose": 1.0})
     own = workspace.settings.model_copy(update={"matching": matching})
-    assert moved_since(replace(workspace, settings=own), measured) == ()
+    assert moved(replace(workspace, settings=own), measured) == ()
 
 
 def test_a_calibration_is_out_of_date_when_the_margin_changed(
@@ -173,7 +183,7 @@ def test_a_calibration_is_out_of_date_when_the_margin_changed(
     matching = workspace.settings.matching.model_copy(update={"margin": 0.0})
     settings = workspace.settings.model_copy(update={"matching": matching})
 
-    (change,) = changes_since(replace(workspace, settings=settings), pack)
+    (change,) = changed(replace(workspace, settings=settings), pack)
 
     assert "a margin of 0.05 to the runner-up, which is 0.0 now" in change
 
@@ -183,14 +193,14 @@ def test_a_calibration_is_out_of_date_when_references_or_the_pack_changed(
 ) -> None:
     apply_calibration(seeded[0], calibration)
     workspace, pack = open_workspace(seeded[0].root), seeded[1]
-    assert changes_since(workspace, pack) == ()
+    assert changed(workspace, pack) == ()
 
     rename_person(workspace, "Person 1", "Ada")  # a name decides nothing
-    assert changes_since(workspace, pack) == ()
+    assert changed(workspace, pack) == ()
 
     add_references(workspace, pack, tmp_path, {4: [30]})
-    (change,) = changes_since(workspace, pack)
+    (change,) = changed(workspace, pack)
     assert change == "the gallery has changed since (3 persons then, 4 now)"
 
-    (change,) = changes_since(workspace, replace(pack, pack_id="f" * 64))
+    (change,) = changed(workspace, replace(pack, pack_id="f" * 64))
     assert change.startswith("it was made with another model pack (")

@@ -680,7 +680,7 @@ def test_opening_explains_what_is_wrong(four: SeedSession, tmp_path: Path) -> No
 
 def test_the_first_table_shows_the_settings(four: SeedSession) -> None:
     rows = {row[0]: row[1:] for row in four.table().rows}
-    assert rows["STRICT"] == ("0.80", "matched and learned; recommended for this pack")
+    assert rows["STRICT"] == ("0.80", "matched and learned; the pack's (recommended)")
     assert rows["Smallest face"][0] == "40 px"
     view: GalleryView = four.view()
     assert view.thresholds == four.thresholds

@@ -192,7 +192,7 @@ def test_a_folder_that_is_no_workspace_is_refused(tmp_path: Path) -> None:
 def test_where_thresholds_come_from_is_said(unseeded: Workspace) -> None:
     rows = {row[0]: row[1:] for row in sort.open_sort(unseeded.root, loose=1.1).table().rows}
 
-    assert rows["STRICT"] == ("0.80", "the model pack's recommendation (calibrated)")
+    assert rows["STRICT"] == ("0.80", "the model pack's (recommended)")
     assert rows["LOOSE"] == ("1.10", "parameter of this run")
     assert rows["Margin to the runner-up"] == ("0.05", "facesort.toml")
 
@@ -207,8 +207,29 @@ def test_thresholds_that_moved_since_the_last_sort_are_logged(
         start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
     sort.open_sort(unseeded.root)
     assert (
-        "STRICT 0.70 -> 0.80 since the last sort: they are what synthetic recommends" in caplog.text
+        "STRICT 0.70 -> 0.80 since the last sort: they are those of synthetic now (recommended)"
+        in caplog.text
     )
+
+
+@pytest.mark.parametrize(("own", "openings"), [({}, 1), ({"strict": 0.5, "loose": 0.6}, 0)])
+def test_what_changed_since_the_last_sort_is_asked_at_once(
+    unseeded: Workspace,
+    own: dict[str, float],
+    openings: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = []
+    open_store = Workspace.open_store
+
+    def counted(self: Workspace, **kwargs: Any) -> Any:
+        opened.append(kwargs)
+        return open_store(self, **kwargs)
+
+    sort.open_sort(unseeded.root)  # whatever opening a workspace takes
+    monkeypatch.setattr(Workspace, "open_store", counted)
+    sort.open_sort(unseeded.root, **own)
+    assert len(opened) == openings
 
 
 def test_whether_clips_are_sorted_is_said_before(unseeded: Workspace) -> None:
