@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from facesort.core.groups import cells, linkage, neighbours
+from facesort.core.groups import cells, linkage, merging, neighbours
 from facesort.core.groups.cells import Nodes, pairs_in_cells
 from facesort.core.groups.linkage import Linkage, link
 from facesort.core.groups.merging import GrowingGroups
@@ -186,3 +189,55 @@ def test_one_picture_of_everybody() -> None:
 def test_hardly_any_faces(n: int) -> None:
     found = linked(unit(np.eye(8)[:n]), np.empty((0, 8), np.float32))
     assert found.person.tolist() == [-1] * n
+
+
+def peak_of(work: Callable[[], object]) -> float:
+    """Memory that NumPy takes at most meanwhile, in MB."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_joining_very_many_groups_copies_few_sums_at_a_time() -> None:
+    rng = np.random.default_rng(3)
+    n = 40_000
+    faces = unit(rng.standard_normal((n, 128)).astype(np.float32))
+    seen = Sightings.of_photos(np.arange(n))
+    groups = GrowingGroups(faces.copy(), seen, 0, LOWEST, ())
+    one, other = np.arange(0, n, 2), np.arange(1, n, 2)
+    height = np.full(n // 2, 0.5, np.float32)
+    peak = peak_of(lambda: groups.join(neighbours.Pairs.none(), one, other, height))
+    assert groups.total[::2].tolist() == (faces[::2] + faces[1::2]).tolist()
+    assert peak < 15, f"{faces.nbytes / 2e6} MB are the sums of all of them"
+
+
+def test_groups_that_take_several_at_once_have_the_sums_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faces, _, references = drawn(30, 100)
+    found = linked(faces, references)
+    monkeypatch.setattr(merging, "_CHUNK", 2)
+    assert same(linked(faces, references), found)
+
+
+def test_only_faces_with_too_many_neighbours_are_sorted() -> None:
+    n, kept = 600_000, 8
+    first = np.arange(0, n, 2, dtype=np.int32)
+    some = np.arange(20, dtype=np.int32)
+    pairs = neighbours.Pairs(
+        np.concatenate([first, np.zeros(20, np.int32)]),
+        np.concatenate([first + 1, 100 + some]),
+        np.concatenate([np.full(n // 2, 0.5, np.float32), np.linspace(0.4, 0.6, 20, dtype=np.float32)]),
+    )  # fmt: skip
+    found = neighbours.KeptPairs(n, LOWEST, kept)
+    found.add(pairs)
+    peak = peak_of(found.thinned)
+    nearest = sorted([0.5, *np.linspace(0.4, 0.6, 20)])[-kept]
+    assert found.bar[0] == pytest.approx(nearest)
+    assert (found.bar[1:] == np.float32(LOWEST)).all()
+    held = sum(each.nbytes for each in (pairs.first, pairs.second, pairs.cosine)) / 1e6
+    counts = 8 * n / 1e6
+    assert peak < 2.5 * held + 2.5 * counts

@@ -181,7 +181,12 @@ class GrowingGroups:
         is_first = np.diff(one, prepend=-1) > 0
         starts = np.flatnonzero(is_first)
         into, ends = one[starts], np.append(starts[1:], len(one)) - 1
-        self.total[into] += np.add.reduceat(self.total[other], starts)
+        for place in range(0, len(starts), _CHUNK):  # of all at once, copies would take gigabytes
+            some = slice(place, place + _CHUNK)
+            joining = other[starts[place] : ends[some][-1] + 1]
+            self.total[into[some]] += np.add.reduceat(
+                self.total[joining], starts[some] - starts[place]
+            )
         self.size[into] += np.add.reduceat(self.size[other], starts)
         self.height[into] = np.minimum.reduceat(height[rows], starts)
         last = self._last[other]

@@ -138,7 +138,7 @@ class KeptPairs:
         self._number += len(pairs)
         if self._number > self._limit:
             self.thinned()
-            self._limit = self._number + max(_SPARE, self._number // 2)
+            self._limit = self._number + max(_SPARE, self._number // 4)
 
     def thinned(self) -> Pairs:
         """Those that are kept so far."""
@@ -150,17 +150,22 @@ class KeptPairs:
 
 def _thinned(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> Pairs:
     """Pairs that are among the nearest of one of the two; raises the bars of faces with more."""
-    # Positive floats sort like their bits: one key sorts by face, then by falling cosine.
-    bits = np.uint32(0xFFFFFFFF) - pairs.cosine.view(np.uint32)
-    key = np.empty(2 * len(pairs), np.uint64)
-    for faces, part in zip((pairs.first, pairs.second), np.split(key, 2), strict=True):
-        part[:] = faces
-        part <<= np.uint64(32)
-        part |= bits
-    key.sort()
     count = np.bincount(pairs.first, minlength=len(bar))
     count += np.bincount(pairs.second, minlength=len(bar))
-    crowded = np.flatnonzero(count > kept)
-    last = key[np.cumsum(count)[crowded] - count[crowded] + kept - 1] & np.uint64(0xFFFFFFFF)
+    is_crowded = count > kept
+    # Positive floats sort like their bits: one key sorts by face, then by falling cosine.
+    keys = []
+    for faces in (pairs.first, pairs.second):
+        asked = is_crowded[faces]
+        key = faces[asked].astype(np.uint64)
+        key <<= np.uint64(32)
+        key |= np.uint32(0xFFFFFFFF) - pairs.cosine[asked].view(np.uint32)
+        keys.append(key)
+    key = np.concatenate(keys)
+    keys.clear()
+    key.sort()
+    crowded = np.flatnonzero(is_crowded)
+    count = count[crowded]
+    last = key[np.cumsum(count) - count + kept - 1] & np.uint64(0xFFFFFFFF)
     bar[crowded] = (np.uint64(0xFFFFFFFF) - last).astype(np.uint32).view(np.float32)
     return pairs.of(pairs.cosine >= np.minimum(bar[pairs.first], bar[pairs.second]))
