@@ -2,18 +2,25 @@
 
 With ``FACESORT_LOOK=folder`` every step is also saved there as a picture, in the theme ``FACESORT_THEME`` (``Light`` or
 ``Dark``) and the width ``FACESORT_WIDTH``, for people to look at.
+
+The pictures in ``docs/images`` show this job: the test fails when they do not, and ``make pictures`` makes them anew.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
-from synthetic_event import write_photo
+from drawn_party import draw_photo
+from event_picture import event_picture
+from pictures import picture
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from facesort.engine.setup import set_up
 from facesort.settings import load_settings
@@ -31,9 +38,10 @@ def workspace(notebooks: Path, tmp_path: Path) -> Workspace:
     """An event of 18 photos where two people are strangers at first, and an empty gallery."""
     card = tmp_path / "card" / "DCIM"
     for number, people in enumerate(PHOTOS):
-        write_photo(card / f"DSC{number:05d}.png", people, variation=60 + number, shade=90 + number)
+        draw_photo(card / f"DSC{number:05d}.JPG", people, variation=60 + number, scene=number)
     for identity in (ADA, BEN):  # at the edge of what is theirs
-        write_photo(card / f"DSC0009{identity}.png", [identity], variation=230)
+        number = 90 + identity
+        draw_photo(card / f"DSC{number:05d}.JPG", [identity], variation=230, scene=number)
     return set_up(
         notebooks / "hot_storage", [tmp_path / "card"], tmp_path / "out", "synthetic", []
     )[0]
@@ -55,15 +63,49 @@ def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
             page.wait_for_timeout(800)
             page.screenshot(path=Path(folder) / f"{name}-{step}.png")
             return
-        # JupyterLab scrolls inside of the page, which a picture of the full page does not see.
-        tall = page.locator(".jp-WindowedPanel-inner").first.evaluate("e => e.scrollHeight")
-        page.set_viewport_size({"width": size["width"], "height": min(int(tall) + 150, 16_000)})
-        page.locator(".jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
-        page.wait_for_timeout(800)
-        page.screenshot(path=Path(folder) / f"{name}-{step}.png")
-        page.set_viewport_size(size)
+        with whole(page):
+            page.screenshot(path=Path(folder) / f"{name}-{step}.png")
 
     return save
+
+
+@contextmanager
+def whole(page: Page) -> Iterator[None]:
+    """A window as tall as the notebook: JupyterLab scrolls inside of the page."""
+    size = page.viewport_size
+    assert size is not None
+    tall = page.locator(".jp-WindowedPanel-inner").first.evaluate("e => e.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": min(int(tall) + 150, 16_000)})
+    page.locator(".jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
+    page.wait_for_timeout(800)
+    yield
+    page.set_viewport_size(size)
+
+
+@pytest.fixture
+def shown(checkout: Path) -> Iterator[Callable[..., None]]:
+    """Compares parts of a page with a picture of the documentation; at the end none differs.
+
+    The parts of a notebook are its sections, by their headings.
+    """
+    changed: list[str] = []
+
+    def compare(page: Page, name: str, *parts: str | Locator) -> None:
+        if os.environ.get("FACESORT_WIDTH") or os.environ.get("FACESORT_THEME"):
+            return  # the pictures are of one width and theme
+        cells: list[Locator] = []
+        for part in parts:
+            cells += [part] if isinstance(part, Locator) else section(page, part)
+        changed.append(picture(page, checkout / "docs" / "images", name, cells) or "")
+
+    yield compare
+    assert "\n".join(filter(None, changed)) == ""
+
+
+def section(page: Page, heading: str) -> list[Locator]:
+    """The cell with this heading, and the one after it."""
+    cell = page.locator(".jp-Cell", has=page.get_by_role("heading", name=heading))
+    return [cell, cell.locator("xpath=following-sibling::*[1]")]
 
 
 def add(page: Page, name: str, *photos: Path) -> None:
@@ -113,29 +155,35 @@ def test_from_cards_to_folders(
     workspace: Workspace,
     open_notebook: Callable[[str], Page],
     look: Callable[[Page, str], None],
+    shown: Callable[..., None],
+    browser: Browser,
     tmp_path: Path,
 ) -> None:
     seeds = tmp_path / "seeds"
     for name, identity in {"ada": ADA, "ben": BEN, "cleo": CLEO}.items():
         for variation in (30, 45):
-            write_photo(seeds / f"{name}{variation}.png", [identity], variation=variation)
-    write_photo(seeds / "both.png", [ADA, BEN], variation=90)
+            draw_photo(
+                seeds / f"{name}{variation}.jpg", [identity], variation=variation, scene=variation
+            )
+    draw_photo(seeds / "both.jpg", [ADA, BEN], variation=90, scene=3)
 
     page = open_notebook("01_seed")
     expect(page.get_by_text("Nobody is in the gallery yet.")).to_be_visible()
     look(page, "01-empty")
-    add(page, "Ada", seeds / "ada30.png", seeds / "ada45.png")
+    add(page, "Ada", seeds / "ada30.jpg", seeds / "ada45.jpg")
     expect(page.locator(".facesort-person")).to_contain_text("2 references")
-    add(page, "Ben", seeds / "both.png")
+    add(page, "Ben", seeds / "both.jpg")
     expect(page.get_by_text("2 faces were found")).to_be_visible()
     look(page, "01-refused")
     page.get_by_role("button", name="face 2").click()
     expect(page.locator(".facesort-person")).to_have_count(2)
-    add(page, "Ben", seeds / "ben30.png", seeds / "ben45.png")
+    add(page, "Ben", seeds / "ben30.jpg", seeds / "ben45.jpg")
     expect(page.locator(".facesort-person", has_text="3 references")).to_have_count(1)
-    add(page, "Cleo", seeds / "cleo30.png", seeds / "cleo45.png")
+    add(page, "Cleo", seeds / "cleo30.jpg", seeds / "cleo45.jpg")
     expect(page.locator(".facesort-person")).to_have_count(3)
     look(page, "01-seeded")
+    with whole(page):
+        shown(page, "01_seed", "Who should be added?", "Who is in the gallery?")
     page.close()
 
     page = open_notebook("02_calibrate")
@@ -150,6 +198,8 @@ def test_from_cards_to_folders(
     assert load_settings(workspace.root / "facesort.toml").matching.loose == 1.05
     assert cut(page) == []
     look(page, "02")
+    with whole(page):
+        shown(page, "02_calibrate", "How far apart are", "Which thresholds do you want")
     page.close()
 
     page = open_notebook("03_sort")
@@ -157,6 +207,8 @@ def test_from_cards_to_folders(
     expect(page.get_by_text("[10]:").first).to_be_attached()  # all cells have run
     assert cut(page) == []
     look(page, "03")
+    with whole(page):
+        shown(page, "03_sort", "What happened to the photos", "How many files did each person")
     page.close()
     assert delivered(tmp_path) == {"Ada": 6, "Ben": 6, "Cleo": 3}
 
@@ -164,6 +216,8 @@ def test_from_cards_to_folders(
     expect(page.get_by_text("15 files in the output")).to_be_attached()  # all cells have run
     assert cut(page) == []
     look(page, "04-open")
+    with whole(page):
+        shown(page, "04_review", "Which matches are doubtful?", "Who is not in the gallery?")
     doubtful = sheet(page, "doubtful matches")
     doubtful.focus()  # and from here on by keyboard alone
     page.keyboard.press("Enter")
@@ -199,4 +253,22 @@ def test_from_cards_to_folders(
     expect(page.get_by_text("[15]:").first).to_be_attached()
     page.wait_for_timeout(3000)
     look(page, "05")
+    with whole(page):
+        shown(page, "05_audit", "How many photos were dropped", "Who was photographed when?")
+    page.close()
+
+    page = browser.new_page(viewport={"width": 1100, "height": 700})
+    page.goto(event_picture(tmp_path / "card", tmp_path / "out", tmp_path / "event.html").as_uri())
+    shown(page, "event", page.locator("main"))
+    export = tmp_path / "A summer party"
+    command = [sys.executable, "-m", "facesort", "export", str(export), "--gallery"]
+    subprocess.run([*command, "-w", str(workspace.root)], check=True, capture_output=True)
+    page.goto((export / "index.html").as_uri())
+    for photo in page.locator("a.photo img").all():  # they are loaded when they come near
+        photo.scroll_into_view_if_needed()
+        expect(photo).to_have_js_property("complete", True)
+    page.set_viewport_size({"width": 1280, "height": 980})
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(800)
+    shown(page, "gallery", page.locator("body"))
     page.close()
