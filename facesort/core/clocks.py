@@ -92,6 +92,9 @@ _LEAD = 1.5  # times the evidence of any other offset
 _EVENT = 30 * 86_400.0  # seconds
 _ROUND = 900  # seconds: time zones differ by quarters of an hour
 _RESOLUTION = 0.5  # seconds: most cameras write whole ones
+_MOST_PAIRS = (
+    200_000_000  # of photos in cells: 14,000 cells, or two days without a pause, of each camera
+)
 _ASIDE = [sign * minutes * 60.0 for sign in (-1, 1) for minutes in (4, 7, 12, 19, 28)]
 
 
@@ -108,6 +111,7 @@ def suggest_offsets(cameras: Mapping[Key, CameraPhotos]) -> dict[Key, Suggestion
         Not in it: references, and cameras about which the photos do not say enough.
     """
     waiting = sorted(cameras, key=lambda key: -len(cameras[key].seconds))
+    profiles = dict(zip(cameras, _profiles(*cameras.values()), strict=True))
     suggested: dict[Key, Suggestion[Key]] = {}
     while waiting:
         near = reference = waiting.pop(0)
@@ -115,7 +119,7 @@ def suggest_offsets(cameras: Mapping[Key, CameraPhotos]) -> dict[Key, Suggestion
         best: dict[Key, ClockOffset] = {}
         while True:
             for key in waiting:
-                offset = clock_offset(cameras[near], cameras[key])
+                offset = _offset(profiles[near], profiles[key])
                 if offset and (key not in best or offset.evidence > best[key].evidence):
                     best[key] = _added(offset, so_far)
             if not best:
@@ -148,7 +152,8 @@ def clock_offset(reference: CameraPhotos, other: CameraPhotos) -> ClockOffset | 
     For a sum ``s`` of independent numbers in [0, 1] with mean ``m``, ``ln P(sum >= s) <= s - m - s ln(s / m)``
     (Chernoff).  Pairs of one moment are not independent, so ``s`` is the effective number of moments (Kish), and
     ``m`` is scaled with it.  The bound is multiplied by the number of offsets that were looked at (Bonferroni).
-    It is an approximation: how seldom it errs is what the simulations in the tests are for.
+    It is an approximation: how seldom it errs is what the simulations in the tests are for.  Of very many photos of
+    the reference, every few moments are compared with all of the other camera's: time is O(n), not O(n^2).
 
     The peak is refined to the median difference; a whole quarter of an hour within two standard errors is taken
     instead, as clocks mostly differ by their time zones.
@@ -161,9 +166,11 @@ def clock_offset(reference: CameraPhotos, other: CameraPhotos) -> ClockOffset | 
     ClockOffset or None
         None: the photos do not say enough, or speak for several offsets.
     """
-    everyone = sorted(set().union(*reference.persons, *other.persons))
-    columns = {person: column for column, person in enumerate(everyone)}
-    one, two = (_of_the_event(camera, columns) for camera in (reference, other))
+    return _offset(*_profiles(reference, other))
+
+
+def _offset(one: Profiles, two: Profiles) -> ClockOffset | None:
+    one = _some_moments(one, two)
     cells = weighted(in_cells(one), in_cells(two))
     if min(len(camera.seconds) for camera in cells) < _MIN_CELLS:
         return None
@@ -189,6 +196,21 @@ class _Peak:
     evidence: float
     offset: float
     moments: float
+
+
+def _profiles(*cameras: CameraPhotos) -> list[Profiles]:
+    everyone = sorted(set().union(*chain.from_iterable(camera.persons for camera in cameras)))
+    columns = {person: column for column, person in enumerate(everyone)}
+    return [_of_the_event(camera, columns) for camera in cameras]
+
+
+def _some_moments(one: Profiles, two: Profiles) -> Profiles:
+    """Every few of the moments in which one camera saw somebody, if comparing all pairs would take too long."""
+    pairs = len(in_cells(one).seconds) * len(in_cells(two).seconds)
+    if pairs <= _MOST_PAIRS:
+        return one
+    chosen = np.flatnonzero(one.moments() % -(-pairs // _MOST_PAIRS) == 0)
+    return Profiles(one.seconds[chosen], csr_array(one.persons[chosen]))
 
 
 def _of_the_event(camera: CameraPhotos, columns: Mapping[int, int]) -> Profiles:

@@ -37,6 +37,11 @@ class Profiles:
     seconds: Seconds
     persons: csr_array
 
+    def moments(self) -> NDArray[np.int64]:
+        """Of each photo, which of the ten minutes with photos it is of; from 0 on, in their order."""
+        found = np.unique(np.floor(self.seconds / _MOMENT), return_inverse=True)[1]
+        return np.asarray(found, np.int64)
+
 
 def in_cells(photos: Profiles, size: float = _CELL) -> Profiles:
     """Photos of the same few seconds as one, so that a long burst is neither strong evidence nor slow."""
@@ -184,8 +189,8 @@ class Near:
 
     def by_moment(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The middle of each moment, and its likeness in all."""
-        keys, at = np.unique(self.moment, return_inverse=True)
-        chosen = [at == moment for moment in range(len(keys))]
+        _, at, number = np.unique(self.moment, return_inverse=True, return_counts=True)
+        chosen = np.split(np.argsort(at, kind="stable"), np.cumsum(number)[:-1])
         middles = [weighted_median(self.difference[mine], self.likeness[mine]) for mine in chosen]
         return np.array(middles), np.bincount(at, weights=self.likeness).astype(float)
 

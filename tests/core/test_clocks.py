@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from event_of_cameras import DAY, Event, programme, round_of_tables
 from hypothesis import given, strategies as st
+from scipy.sparse import csr_array
 
+from facesort.core import clocks
 from facesort.core.clocks import (
     MIN_EVIDENCE,
     CameraPhotos,
     clock_offset,
     suggest_offsets,
 )
+from facesort.core.correlogram import Correlogram, Near, Profiles
 from facesort.core.offsets import MAX_OFFSET, offset_text, parse_offset
 from facesort.errors import SettingsError
 
@@ -283,3 +287,42 @@ def test_a_clock_that_stands_still_is_neither_slow_nor_a_moment() -> None:
 
     assert clock_offset(reference, still) is None
     assert clock_offset(still, still) is None
+
+
+def test_of_very_many_photos_every_few_moments_tell_the_offset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+    of = Correlogram.of
+
+    def counted(reference: Profiles, other: Profiles) -> Correlogram:
+        compared.append(len(reference.seconds) * len(other.seconds))
+        return of(reference, other)
+
+    monkeypatch.setattr(Correlogram, "of", counted)
+    photos = Event(shared=0.3, days=20, moments=2000).take(1, AN_HOUR_AND_THREE)
+    of_all = clock_offset(*photos)
+    most = compared[0] // 7
+    monkeypatch.setattr(clocks, "_MOST_PAIRS", most)
+    of_some = clock_offset(*photos)
+    assert of_all is not None
+    assert of_some is not None
+    assert abs(of_some.seconds - of_all.seconds) <= 5
+    assert of_some.moments < of_all.moments / 4
+    assert compared[1] < 1.3 * most, "moments differ in their photos"
+
+
+def test_pairs_of_many_moments_are_looked_at_once() -> None:
+    moments, each = 2_000, 20
+    times = np.repeat(600.0 * np.arange(moments), each) + np.tile(np.arange(each), moments)
+    one = csr_array(np.ones((len(times), 1), np.float32))
+    photos = Profiles(times, one)
+    near = Near.of(photos, photos, 0.0, 1.0)
+    tracemalloc.start()
+    middles, weights = near.by_moment()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (middles == 0).all()
+    assert (weights == 3 * each - 2).all()
+    assert len(weights) == moments
+    assert peak < 10 * near.difference.nbytes
