@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from figures import GROUPS, MATCHING, run_benchmark
 from scipy.stats import binomtest
 
 from facesort.engine.gallery.seed import Candidate, seed
@@ -191,4 +192,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        main,
+        [*MATCHING, *GROUPS, "facesort/engine/job/decide.py", "facesort/engine/job/rematch.py"],
+    )

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from figures import run_benchmark
 from lfw_faces import labelled_analyses
 
 from facesort.core.calibration import Comparisons, Targets, Trials, compare, suggest
@@ -333,4 +334,6 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        main, ["facesort/core/calibration", "facesort/core/matching.py", "facesort/core/gallery.py"]
+    )

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import psutil
 from engine_scale import PEOPLE, draw, make_photos
+from figures import run_benchmark
 from speed_photos import make_jpegs
 
 from facesort.engine.gallery.seed import Candidate, seed
@@ -158,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/engine/cluster"])

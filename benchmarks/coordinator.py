@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from engine_scale import seeded
+from figures import run_benchmark
 
 from facesort.core.records import Analysis, Face, PhotoInfo
 from facesort.engine.job.sort import SortOptions, run_sort
@@ -209,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/engine/job"])

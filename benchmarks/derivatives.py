@@ -23,6 +23,7 @@ from statistics import median
 
 import numpy as np
 import pyvips
+from figures import run_benchmark
 from PIL import Image, ImageOps
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from speed_photos import Camera, make_jpegs
@@ -187,4 +188,4 @@ def show(measured: dict[str, Measured]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/images/derivatives.py", "facesort/images/output.py"])

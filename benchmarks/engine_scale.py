@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from figures import run_benchmark
 from peak_memory import PeakMemory
 from PIL import Image
 
@@ -110,4 +111,4 @@ def measure(root: Path, photos: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/engine/job"])

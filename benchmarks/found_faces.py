@@ -22,6 +22,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import simplejpeg
+from figures import run_benchmark
 from numpy.typing import NDArray
 from PIL import Image
 from speed_photos import Camera, make_jpegs
@@ -319,4 +320,13 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        main,
+        [
+            "facesort/faces/analysis.py",
+            "facesort/faces/look.py",
+            "facesort/faces/engines",
+            "facesort/core/looks.py",
+            "facesort/core/turns.py",
+        ],
+    )

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from figures import ANALYSIS, run_benchmark
 from speed_photos import Camera, make_jpegs
 
 from facesort.engine.delivery.verify import verify_output
@@ -205,4 +206,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, [*ANALYSIS, "facesort/engine/job"])

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from figures import run_benchmark
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -196,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/pages"])

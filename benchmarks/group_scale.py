@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from figures import GROUPS, run_benchmark
 
 from facesort.core.groups.linkage import EXACT, Linkage, link
 from facesort.core.groups.threshold import EventThreshold, event_threshold
@@ -142,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, GROUPS)

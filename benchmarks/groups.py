@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from accuracy import rate
 from event_faces import Faces, cached_faces, make_cache
+from figures import GROUPS, MATCHING, run_benchmark
 
 from facesort.core.gallery import Gallery, Person, centroid
 from facesort.core.groups.decision import decide_in_groups, proposals
@@ -510,4 +511,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, [*MATCHING, *GROUPS])

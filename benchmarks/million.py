@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from figures import run_benchmark
 from million_event import FACES, People, add_file, crops, jpeg_of, make, sha256_of
 
 from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
@@ -258,4 +259,13 @@ def tell(part: str, found: dict[str, Any], memory: list[tuple[float, float]]) ->
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        main,
+        [
+            "facesort/store/queries",
+            "facesort/engine/job/rematch.py",
+            "facesort/engine/job/intake.py",
+            "facesort/engine/job/groups.py",
+            "facesort/core/settled.py",
+        ],
+    )

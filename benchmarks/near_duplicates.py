@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from figures import run_benchmark
 from PIL import Image, ImageEnhance
 from scipy.stats import binomtest
 
@@ -191,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/images/phash.py", "facesort/core/bursts.py"])

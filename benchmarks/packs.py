@@ -23,6 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from figures import run_benchmark
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from faces.composed_packs import composed
@@ -247,4 +248,4 @@ def one_draw(
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/faces/engines"])

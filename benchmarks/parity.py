@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from accuracy import PHOTO_SUFFIXES
+from figures import ANALYSIS, run_benchmark
 from PIL import Image, ImageOps
 from speed_photos import make_jpegs
 
@@ -160,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ANALYSIS)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from figures import ANALYSIS, run_benchmark
 from PIL import Image
 
 Placed = set[tuple[str, str]]
@@ -247,4 +248,4 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, [*ANALYSIS, "facesort/engine/job/sort.py"])

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from figures import ANALYSIS, run_benchmark
 from PIL import Image
 from speed_photos import Camera, make_jpegs
 
@@ -148,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ANALYSIS)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from accuracy import PHOTO_SUFFIXES
+from figures import ANALYSIS, run_benchmark
 from peak_memory import PeakMemory
 
 from facesort.engine.gallery.seed import Candidate, seed
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ANALYSIS)

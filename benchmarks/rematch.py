@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from figures import run_benchmark
 from review import drawn_faces
 
 from facesort.core.matching import Thresholds
@@ -152,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/engine/job/rematch.py", "facesort/core/settled.py"])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from event_faces import cached_faces
+from figures import GROUPS, run_benchmark
 from lfw_faces import labelled_analyses
 from sklearn.cluster import DBSCAN, HDBSCAN
 
@@ -192,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, GROUPS)

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from figures import run_benchmark
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
@@ -184,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/lab/review", "facesort/store/queries/review.py"])

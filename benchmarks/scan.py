@@ -13,6 +13,8 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+from figures import run_benchmark
+
 from facesort.core.comparison import FileState, KnownFile
 from facesort.core.records import File
 from facesort.engine.job.scan import scan
@@ -86,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/engine/job/scan.py", "facesort/engine/job/walk.py"])

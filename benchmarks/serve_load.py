@@ -35,6 +35,7 @@ import psutil
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as AwsCredentials
+from figures import run_benchmark
 
 from facesort.clock import utc_now
 from facesort.core.collections.protocol import FaceCollections
@@ -321,4 +322,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ["facesort/serve/rekognition", "facesort/core/collections"])

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from accuracy import PHOTO_SUFFIXES, photos_in, rate
 from event_sort import decide_without_groups, delivered, facesort, seeded, sort_all
+from figures import GROUPS, MATCHING, run_benchmark
 from groups import labels
 from PIL import Image
 
@@ -370,4 +371,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, [*MATCHING, *GROUPS])

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from figures import ANALYSIS, run_benchmark
 from heavy_pack import write_heavy_pack
 from networks import Tensors, run_networks, tensors_of
 from peak_memory import PeakMemory
@@ -236,4 +237,4 @@ def compare(options: argparse.Namespace, folder: Path, photos: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, ANALYSIS)

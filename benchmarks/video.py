@@ -27,6 +27,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from composed_clips import Cast, Film, Portrait, Spans, Truth, compose, films, intervals
+from figures import run_benchmark
 from numpy.typing import NDArray
 
 from facesort.core.clips import Track
@@ -334,4 +335,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(
+        main,
+        ["facesort/core/tracks.py", "facesort/core/sightings.py", "facesort/core/appearances.py"],
+    )
