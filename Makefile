@@ -24,7 +24,7 @@ LOCK    := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet -
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow torture pictures lab docs docs-serve docs-links lint check format architecture hooks build lock clean
+.PHONY: help demo test test-slow torture pictures figures lab docs docs-serve docs-links lint check format architecture hooks build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ torture: $(DEV) ## Kill, starve and poison jobs, and count what is lost (SEED=n 
 	$(if $(SEED),FACESORT_TORTURE_SEED=$(SEED)) $(if $(LEDGER),FACESORT_TORTURE_LEDGER='$(LEDGER)') \
 		$(BIN)/python -m pytest -m slow tests/torture --numprocesses $(JOBS) --dist load --maxschedchunk 1 \
 		-o tmp_path_retention_policy=failed $(PYTEST_ARGS)
+
+figures: $(DEV) ## Put the figures that benchmarks recorded into the pages, and check that none is stated by nobody
+	$(BIN)/python benchmarks/figures.py render
+	$(BIN)/python benchmarks/figures.py check
 
 pictures: $(DEV) ## Make the pictures of the documentation again, by driving the notebooks (needs Chromium)
 	FACESORT_PICTURES=write $(BIN)/python -m pytest -m browser tests/browser/test_whole_job.py

@@ -400,7 +400,7 @@ def rendered(root: Path, what: str) -> str:
 
 
 def _late(figure: Json) -> str:
-    return " (older than the code)" if "older" in figure else ""
+    return "†" if "older" in figure else ""
 
 
 def _cell_of(rows: Json, row: str, column: str, what: str) -> str:
@@ -492,6 +492,8 @@ def check(root: Path) -> list[Trouble]:
             except LookupError as error:
                 found.append(Trouble(name, line, str(error.args[0])))
         found += unmarked(name, text, allowed)
+        if "†<!--/-->" in text and "† is older than the code" not in text:
+            found.append(Trouble(name, 1, "say on the page: † is older than the code"))
     for figure, (name, line) in cited.items():
         try:
             read = load(root, figure)

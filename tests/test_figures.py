@@ -124,9 +124,11 @@ def test_a_figure_that_is_older_than_its_code(
     figures.judge_older(root, "doubling", "a sum was made of a list")
     assert any("doubling.photos is another" in each for each in wrong(figures, root))
     figures.render(root)
+    assert wrong(figures, root) == ["say on the page: † is older than the code"]
+    rewrite(root, "README.md", "It takes", "† is older than the code. It takes")
     assert wrong(figures, root) == []
     page = (root / "README.md").read_text()
-    assert "16,000 (older than the code)" in page
+    assert "16,000†<!--/-->" in page
     assert "; older than the code: a sum was made of a list.*" in page
     (root / "double.py").unlink()
     assert wrong(figures, root) == []  # said already
