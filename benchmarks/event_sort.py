@@ -29,6 +29,7 @@ from itertools import product
 from pathlib import Path
 
 from accuracy import photos_in, rate
+from figures import GROUPS, MATCHING, run_benchmark
 
 import facesort as package
 
@@ -281,4 +282,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(main, [*GROUPS, *MATCHING])

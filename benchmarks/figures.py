@@ -80,6 +80,7 @@ def record(
     covers: Sequence[str],
     values: Json | None = None,
     tables: Json | None = None,
+    commit: str | None = None,
     root: Path = ROOT,
 ) -> Path:
     """Write what was measured just now.
@@ -94,15 +95,18 @@ def record(
         Numbers, texts, or spreads (see `spread`), also nested.
     tables : dict, optional
         By name: ``{"columns": [...], "rows": [[...], ...]}``; a cell is what a value is.
+    commit : str, optional
+        Of the code that was measured, if that is not what is here now.
     root : Path
         The checkout.
     """
-    at = fingerprints(root, covers)
+    at = fingerprints(root, covers, commit)
+    edited = bool(git(root, "status", "--porcelain", "--", *covers).strip())
     measured = {
         "recorded": "measured",
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": git(root, "rev-parse", "--short", "HEAD").strip(),
-        "changed_since_commit": bool(git(root, "status", "--porcelain", "--", *covers).strip()),
+        "commit": commit or git(root, "rev-parse", "--short", "HEAD").strip(),
+        "changed_since_commit": edited and commit is None,
         "command": command_line(sys.argv, root),
         "machine": machine(),
         "covers": at,
@@ -113,7 +117,12 @@ def record(
 
 
 def run_benchmark(
-    main: Callable[[], object], covers: Sequence[str], *, name: str = "", root: Path = ROOT
+    main: Callable[[], object],
+    covers: Sequence[str],
+    *,
+    name: str = "",
+    commit: str | None = None,
+    root: Path = ROOT,
 ) -> None:
     """Run a benchmark; with ``--record`` on its command line keep what it prints: its tables, and its other lines.
 
@@ -125,6 +134,8 @@ def run_benchmark(
         As of `record`.
     name : str
         Of the file; by default that of the script.
+    commit : str, optional
+        Of the code that was measured, if that is not what is here now.
     root : Path
         The checkout.
     """
@@ -139,7 +150,9 @@ def run_benchmark(
     tables, lines = tables_in(printed.getvalue())
     sys.argv = [word for word in command if word != "--record"]
     name = name or Path(command[0]).stem
-    written = record(name, covers=covers, values={"lines": lines}, tables=tables, root=root)
+    written = record(
+        name, covers=covers, values={"lines": lines}, tables=tables, commit=commit, root=root
+    )
     print(f"recorded in {written}", file=sys.stderr)
 
 

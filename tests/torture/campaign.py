@@ -1,6 +1,7 @@
 """What all of the campaign shares: its seed, its size, and the figures it ends with.
 
-``python tests/torture/campaign.py FOLDER`` prints the table of several runs side by side that wrote into one folder.
+``python tests/torture/campaign.py FOLDER`` prints the table of several runs side by side that wrote into one folder,
+and with ``--record`` keeps it in ``benchmarks/figures/torture.json``, from which the pages have it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ FIGURES = {
     "files doubled": "",
     "temporary files left": "",
 }
+COVERS = ["facesort/engine/job", "facesort/files", "facesort/store/job"]
+"""The code that writes: what the figures are true of."""
+
 PEAKS = {
     "peak memory of a worker (MB)": "test_garbage.py test_load.py",
     "peak memory of the coordinator (MB)": "test_load.py",
@@ -197,5 +201,26 @@ def _commit() -> str:
         return "unknown"
 
 
+def main() -> None:
+    """Print the table of the folder on the command line; keep it, if all runs are of one commit."""
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    from figures import run_benchmark
+
+    runs = records(Path(sys.argv[1]))
+    commits = {run.about["commit"] for run in runs}
+    if "--record" in sys.argv and (
+        len(commits) != 1 or any(" " in commit or commit == "unknown" for commit in commits)
+    ):
+        sys.exit(
+            f"the runs are of no single commit ({', '.join(sorted(commits))}): nothing is kept"
+        )
+    run_benchmark(
+        lambda: print("\n".join(table(runs))),  # noqa: T201
+        COVERS,
+        name="torture",
+        commit=commits.pop() if "--record" in sys.argv else None,
+    )
+
+
 if __name__ == "__main__":
-    print("\n".join(table(records(Path(sys.argv[1])))))  # noqa: T201
+    main()
