@@ -60,6 +60,7 @@ lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 		--LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 docs: $(DEV) ## Build the site into docs/_site, a warning being an error
+	$(BIN)/python benchmarks/figures.py check
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs docs/_site
 	@echo "Open docs/_site/index.html"
 

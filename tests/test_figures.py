@@ -215,3 +215,21 @@ def test_a_benchmark_keeps_what_it_prints(
     assert kept["tables"]["1"] == {"columns": ["way", "ms"], "rows": [["one", "3.5"]]}
     assert kept["tables"]["2"] == {"columns": ["other"], "rows": [["x"]]}
     assert kept["command"] == "python halving.py --photos 9"
+
+
+@pytest.mark.parametrize(
+    "commits", [("aaaaaaa", "bbbbbbb"), ("aaaaaaa with changes",), ("unknown",)]
+)
+def test_a_campaign_of_no_single_commit_is_not_kept(
+    tmp_path: Path, commits: tuple[str, ...]
+) -> None:
+    about = {"whole": False, "seed": 1, "python": "3", "machine": "m", "started": "1", "ended": "2"}
+    for number, commit in enumerate(commits):
+        run = {"about": about | {"commit": commit}, "cases": {}}
+        (tmp_path / f"{number}.json").write_text(json.dumps(run))
+    command = [sys.executable, str(ROOT / "tests" / "torture" / "campaign.py"), str(tmp_path)]
+    told = subprocess.run([*command, "--record"], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert f"of no single commit ({', '.join(commits)}): nothing is kept" in told.stderr
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "| bytes lost | 0 |" in shown.stdout
