@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE / "_extensions"))
 
 project = "facesort"
 author = "facesort contributors"
+copyright = "facesort contributors, MIT"
 version = release = facesort.__version__
 html_title = f"facesort {release}"
 

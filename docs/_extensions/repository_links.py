@@ -13,7 +13,6 @@ PAGES = {
     "ARCHITECTURE.md": "/project/architecture.md",
     "CHANGELOG.md": "/project/changelog.md",
     "CONTRIBUTING.md": "/project/contributing.md",
-    "README.md": "/index.md",
     "SECURITY.md": "/project/security.md",
     "THIRD_PARTY.md": "/project/third-party.md",
     "benchmarks/README.md": "/explanation/benchmarks.md",
@@ -38,6 +37,8 @@ def on_the_site(text: str, folder: str) -> str:
     def turned(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, link["to"]))
         anchor = link["anchor"] or ""
+        if path == "README.md":
+            return f"[{link['text']}](/index.md)"
         if path in PAGES:
             return f"[{link['text']}]({PAGES[path]}{anchor})"
         if path.startswith("docs/"):

@@ -144,7 +144,8 @@ def changes_since(
 def moved_since(workspace: Workspace, pack: ModelPack, store: Store) -> tuple[str, ...]:
     """List in words which thresholds the pack gives that differ from the last sort's with it.
 
-    A workspace without thresholds of its own takes the pack's, which `packs measure` and a new facesort change.
+    A workspace without thresholds of its own takes the pack's, which `packs measure` and a new facesort change.  A
+    LOOSE that the last sort's groups found is the event's, and not compared.
 
     Raises
     ------
@@ -156,7 +157,11 @@ def moved_since(workspace: Workspace, pack: ModelPack, store: Store) -> tuple[st
     if not runs:
         return ()
     then = runs[-1].settings["matching"]
-    sides = (("strict", matching.strict, now.strict), ("loose", matching.loose, now.loose))
+    sides = [("strict", matching.strict, now.strict)]
+    if (
+        "groups" not in runs[-1].settings
+    ):  # they found a LOOSE of the event, which says nothing about the pack's
+        sides.append(("loose", matching.loose, now.loose))
     return tuple(
         f"{name.upper()} {then[name]:.2f} -> {value:.2f}"
         for name, own, value in sides

@@ -212,6 +212,19 @@ def test_thresholds_that_moved_since_the_last_sort_are_logged(
     )
 
 
+def test_a_loose_that_groups_found_is_no_threshold_that_moved(
+    unseeded: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = unseeded.settings.model_dump(mode="json")
+    pack = resolve_pack("synthetic", [])
+    settings["matching"] |= {"strict": 0.8, "loose": 1.07}
+    settings["groups"] = {"loose": 1.07}
+    with unseeded.open_store() as store:
+        start_run(store, version="1", pack_name="p", pack_id=pack.pack_id, settings=settings)
+    sort.open_sort(unseeded.root)
+    assert "since the last sort" not in caplog.text
+
+
 @pytest.mark.parametrize(("own", "openings"), [({}, 1), ({"strict": 0.5, "loose": 0.6}, 0)])
 def test_what_changed_since_the_last_sort_is_asked_at_once(
     unseeded: Workspace,
