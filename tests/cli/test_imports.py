@@ -96,3 +96,14 @@ def test_a_sort_loads_of_scipy_what_it_shows_a_rate_with() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_worker_that_finds_drawn_faces_loads_no_scipy() -> None:
+    """It was a quarter of the start of each of the many workers that the tests start."""
+    code = (
+        "import sys; from facesort.engine.analysis import analyse, pool;"
+        "from facesort.faces.engines import load; from facesort.faces.packs.files import synthetic_pack;"
+        "load.load_engine(synthetic_pack(), threads=1); print('scipy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

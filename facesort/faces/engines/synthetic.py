@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from facesort.core.records import Crops, Detections, Embeddings, Pixels
 from facesort.faces.protocol import ModelPack
@@ -193,14 +193,15 @@ def _candidates(pixels: Pixels) -> list[_Box]:
     magenta = _magenta(pixels[::step, ::step])
     if not magenta.any():
         return []
-    labels, _ = ndimage.label(magenta)
+    # Not SciPy's: its import is a third of the start of a worker, and OpenCV is loaded anyway.
+    _, _, stats, _ = cv2.connectedComponentsWithStats(magenta.view(np.uint8), connectivity=4)
     found = []
-    for rows, columns in ndimage.find_objects(labels):
-        sides = rows.stop - rows.start, columns.stop - columns.start
+    for left, top, width, height in stats[1:, :4].tolist():  # the first is all the rest
+        sides = height, width
         if min(sides) >= _SMALLEST and max(sides) <= min(sides) * _SQUARENESS:
             window = tuple(
-                slice(max(0, (span.start - 1) * step), (span.stop + 1) * step)
-                for span in (rows, columns)
+                slice(max(0, (start - 1) * step), (start + side + 1) * step)
+                for start, side in ((top, height), (left, width))
             )
             found.append(_outer_box(_magenta(pixels[window]), window))
     return found
