@@ -14,7 +14,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY facesort facesort
 COPY notebooks notebooks
 RUN /opt/facesort/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
-    && cp -r notebooks /opt/facesort/notebooks
+    && cp -r notebooks /opt/facesort/notebooks \
+    # 96 MB that facesort never opens, and whose licence excludes commercial use
+    && rm /opt/facesort/lib/python3.12/site-packages/face_recognition_models/models/shape_predictor_68_face_landmarks.dat
 
 FROM python:3.12-slim
 COPY --from=build /opt/facesort /opt/facesort

@@ -16,6 +16,7 @@ def test_commands_are_told_from_what_they_print() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # two minutes of CPU, on a machine that does other work too
 def test_every_output_of_the_tutorial_is_what_is_printed(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page.count("\n$ ") > 15
