@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from facesort.core.changes import (
 )
 from facesort.reasons import FaceReason, Outcome, PhotoStatus
 from facesort.store import Store
+from facesort.store.queries import audit
 from facesort.store.queries.audit import drops_by_run
 from facesort.store.queries.history import changed_photos
 
@@ -413,6 +415,31 @@ def test_drops_are_counted_as_they_were_when_each_run_ended() -> None:
         assert drops_by_run(store) == {}
         fill(store, [], results, runs=3)
         assert drops_by_run(store) == {1: (1, 2), 2: (0, 2), 3: (1, 3)}
+
+
+@pytest.mark.parametrize("asked", [audit._DROPS_BY_RUN, audit._GROUPS_BY_RUN])
+def test_many_runs_are_not_counted_for_every_photo_anew(asked: str) -> None:
+    photos, runs = 300, 40
+    with Store.open(None) as store:
+        fill(
+            store,
+            [],
+            [Resulted(photo, 1 + photo % 2, *SORTED_AS) for photo in range(1, photos)],
+            runs,
+        )
+        store.execute(
+            "INSERT INTO face SELECT photo_id, photo_id, 1, 0, 0, 1, 1, '', 1, 1, 0, 1, 'p', '', '' FROM photo"
+        )
+        store.execute(
+            "INSERT INTO decision (face_id, round, outcome, reason, batch_id) "
+            "SELECT face_id, 0, 'strict', 'within_strict', 1 FROM face"
+        )
+        ((_, plan),) = store.rows(f"EXPLAIN ANALYZE {asked}")
+        rows = [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) rows", plan)]
+        assert photos - 1 in rows
+        assert max(rows) < 3 * photos
+        dropped = drops_by_run(store)
+        assert (dropped[1], dropped[2], dropped[runs]) == ((0, 149), (0, 299), (0, 299))
 
 
 def test_settings_that_differ_are_listed_in_their_order() -> None:

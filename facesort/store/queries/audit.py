@@ -15,42 +15,48 @@ DropRow = tuple[str, int, int, int, int, int, int, int, int]
 # Name, files, photos, pending, gone, replaced, first and last time, cameras.
 SourceRow = tuple[str, int, int, int, int, int, datetime | None, datetime | None, list[str]]
 
-_DROPS = """
-WITH was_read AS (                          -- the run that read each file last
+# Of a photo, what it has in common with others; and of that, the name.  Few are named, of very many photos.
+_IN_COMMON = {
+    "all": ("'all'", "alike"),
+    "run": ("coalesce(if(s.status = 'duplicate', NULL, d.run_id), a.run_id)", "'run ' || alike"),
+    "folder": (
+        "{'source': s.source, 'folder': parse_dirpath(s.path, 'forward_slash')}",
+        "shown_path(alike.source, coalesce(nullif(alike.folder, ''), '(top folder)'))",
+    ),
+    "source": ("s.source", "alike"),
+    "camera": ("s.camera", "nullif(alike, '')"),
+    "format": ("s.format", "coalesce(nullif(alike, ''), 'not read')"),
+    "hour": ("date_trunc('hour', s.taken_at)", "strftime(alike, '%Y-%m-%d %H:00')"),
+    "day": ("date_trunc('day', s.taken_at)", "strftime(alike, '%Y-%m-%d')"),
+}
+_WITH_RUNS = """
+LEFT JOIN (                                 -- the run that read each file last
     SELECT r.file_id, arg_max(b.run_id, b.batch_id) AS run_id
     FROM reading r JOIN batch_run b USING (batch_id) GROUP BY r.file_id
-), was_decided AS (                         -- and that decided each photo: its file may have been renamed since
+) a USING (file_id) LEFT JOIN (             -- and that decided each photo: its file may have been renamed since
     SELECT r.photo_id, arg_max(b.run_id, b.batch_id) AS run_id
     FROM result r JOIN batch_run b USING (batch_id) WHERE b.kind = 'sort' GROUP BY r.photo_id
-), decided AS (
-    SELECT s.status, s.reason, CASE $1
-           WHEN 'all' THEN 'all'
-           WHEN 'run' THEN 'run ' || coalesce(if(s.status = 'duplicate', NULL, d.run_id), a.run_id)
-           WHEN 'folder' THEN shown_path(
-               s.source, coalesce(nullif(regexp_extract(s.path, '^(.*)/', 1, 's'), ''), '(top folder)'))
-           WHEN 'source' THEN s.source
-           WHEN 'camera' THEN nullif(s.camera, '')
-           WHEN 'format' THEN coalesce(nullif(s.format, ''), 'not read')
-           WHEN 'hour' THEN strftime(s.taken_at, '%Y-%m-%d %H:00')
-           WHEN 'day' THEN strftime(s.taken_at, '%Y-%m-%d')
-           ELSE error('photos cannot be grouped by ' || $1) END AS name
-    FROM decided_file s LEFT JOIN was_read a USING (file_id) LEFT JOIN was_decided d ON d.photo_id = s.decided_as
+) d ON d.photo_id = s.decided_as
+"""
+_DROPS = """
+WITH counted_apart AS (
+    SELECT {key} AS alike, s.status, s.reason, count(*) AS photos FROM decided_file s {joined} GROUP BY ALL
 ), counted AS (
-    SELECT coalesce(name, 'not recorded') AS name, count(*) AS photos,
-           count(*) FILTER (status <> 'matched') AS dropped,
-           count(*) FILTER (reason = 'only_unknown_faces') AS unknown,
-           count(*) FILTER (reason = 'awaits_review') AS awaiting,
-           count(*) FILTER (reason = 'do_not_deliver') AS withheld,
-           count(*) FILTER (reason = 'no_face') AS no_face,
-           count(*) FILTER (reason = 'duplicate') AS duplicate,
+    SELECT coalesce({name}, 'not recorded') AS name, sum(photos) AS photos,
+           coalesce(sum(photos) FILTER (status <> 'matched'), 0) AS dropped,
+           coalesce(sum(photos) FILTER (reason = 'only_unknown_faces'), 0) AS unknown,
+           coalesce(sum(photos) FILTER (reason = 'awaits_review'), 0) AS awaiting,
+           coalesce(sum(photos) FILTER (reason = 'do_not_deliver'), 0) AS withheld,
+           coalesce(sum(photos) FILTER (reason = 'no_face'), 0) AS no_face,
+           coalesce(sum(photos) FILTER (reason = 'duplicate'), 0) AS duplicate,
            dropped - unknown - awaiting - withheld - no_face - duplicate AS failed
-    FROM decided GROUP BY ALL
+    FROM counted_apart GROUP BY ALL
 ), ranked AS (
     SELECT *, row_number() OVER (ORDER BY dropped DESC, photos DESC, name) AS place FROM counted
 )
-SELECT if(count(*) = 1, any_value(name), format('{:,} others', count(*))),
+SELECT if(count(*) = 1, any_value(name), format('{{:,}} others', count(*))),
        sum(COLUMNS(* EXCLUDE (name, place)))::INTEGER
-FROM ranked GROUP BY least(place, $2) ORDER BY least(place, $2)
+FROM ranked GROUP BY least(place, $1) ORDER BY least(place, $1)
 """
 
 _SOURCES = """
@@ -109,35 +115,59 @@ FROM (SELECT name, count(photo_id) AS photos FROM somebody GROUP BY name) FULL J
 ORDER BY name IS NULL, dropped DESC NULLS LAST, name
 """  # noqa: S608
 
+# Of very many photos most have one result, and most files one reading: they are added up from run to run.
 _DROPS_BY_RUN = """
-WITH newest AS (
+WITH was AS (SELECT x.*, b.run_id FROM result x JOIN batch_run b USING (batch_id)),
+read AS (SELECT x.file_id, x.photo_id, x.batch_id, b.run_id FROM reading x JOIN batch_run b USING (batch_id)),
+once AS (
+    SELECT photo_id, any_value(run_id) AS run_id, any_value(status) AS status FROM was GROUP BY photo_id
+    HAVING count(*) = 1
+), newest AS (
     SELECT r.run_id, x.photo_id, arg_max(x.status, x.batch_id) AS status
-    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN result x USING (batch_id) GROUP BY ALL
+    FROM (FROM was ANTI JOIN once USING (photo_id)) x JOIN run r ON x.run_id <= r.run_id GROUP BY ALL
 ), matched AS (                             -- one file stands for each of these
     SELECT run_id, count(*) AS photos FROM newest WHERE status = 'matched' GROUP BY run_id
-), known AS (                               -- what each file held by then
+), matched_once AS (SELECT run_id, count(*) AS photos FROM once WHERE status = 'matched' GROUP BY run_id),
+alone AS (                                  -- contents that were read in one file, once
+    SELECT photo_id, any_value(file_id) AS file_id, any_value(run_id) AS run_id FROM read
+    JOIN (SELECT file_id FROM read GROUP BY file_id HAVING count(*) = 1) USING (file_id)
+    WHERE photo_id NOT IN (SELECT photo_id FROM read WHERE photo_id IS NOT NULL GROUP BY photo_id HAVING count(*) > 1)
+    GROUP BY photo_id
+), known AS (                               -- what each other file held by then
     SELECT r.run_id, x.file_id, arg_max(x.photo_id, x.batch_id) AS photo_id
-    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN reading x USING (batch_id) GROUP BY ALL
+    FROM (FROM read ANTI JOIN alone USING (file_id)) x JOIN run r ON x.run_id <= r.run_id GROUP BY ALL
 ), content AS (                             -- a file that was renamed is not another one
     SELECT k.run_id, greatest(1, count(*) FILTER (f.state = 'present')) AS files
     FROM known k JOIN file f USING (file_id) LEFT JOIN photo p USING (photo_id)
     WHERE p.photo_id IS NOT DISTINCT FROM p.decided_as GROUP BY k.run_id, coalesce(k.photo_id, -k.file_id)
 ), decided AS (
     SELECT run_id, sum(files)::BIGINT AS files FROM content GROUP BY run_id
+), decided_once AS (
+    SELECT a.run_id, count(*) AS files FROM alone a JOIN file USING (file_id) LEFT JOIN photo p USING (photo_id)
+    WHERE p.photo_id IS NOT DISTINCT FROM p.decided_as GROUP BY a.run_id
+), summed AS (
+    SELECT r.run_id, coalesce(m.photos, 0)
+           + coalesce((SELECT sum(o.photos) FROM matched_once o WHERE o.run_id <= r.run_id), 0) AS matched,
+           coalesce(d.files, 0)
+           + coalesce((SELECT sum(o.files) FROM decided_once o WHERE o.run_id <= r.run_id), 0) AS decided
+    FROM run r LEFT JOIN matched m USING (run_id) LEFT JOIN decided d USING (run_id)
 )
-SELECT run_id, coalesce(files, 0) - coalesce(photos, 0), coalesce(files, 0)
-FROM run LEFT JOIN matched USING (run_id) LEFT JOIN decided USING (run_id)
+SELECT run_id, (decided - matched)::BIGINT, decided::BIGINT FROM summed
 """
 
 _GROUPS_BY_RUN = """
-WITH newest AS (
-    SELECT r.run_id, f.photo_id, arg_max(d.reason, d.round) AS reason
-    FROM run r JOIN batch_run b ON b.run_id <= r.run_id JOIN decision d USING (batch_id) JOIN face f USING (face_id)
-    GROUP BY r.run_id, f.photo_id, d.face_id
+WITH decided AS (SELECT d.face_id, d.round, d.reason, b.run_id FROM decision d JOIN batch_run b USING (batch_id)),
+by_group AS (SELECT * FROM decided WHERE reason IN ('within_group', 'group_in_doubt')),
+again AS (SELECT * FROM decided WHERE round > 0),
+held_until AS (                               -- from which run on each counted, and from which on it did not
+    SELECT g.face_id, g.reason, any_value(g.run_id) AS run_id, min(a.run_id) AS until
+    FROM by_group g LEFT JOIN again a ON a.face_id = g.face_id AND a.round > g.round
+    GROUP BY g.face_id, g.round, g.reason
 )
-SELECT run_id, count(*) FILTER (reason = 'within_group'),
-       count(DISTINCT photo_id) FILTER (reason = 'within_group'), count(*) FILTER (reason = 'group_in_doubt')
-FROM run LEFT JOIN newest USING (run_id) GROUP BY run_id
+SELECT r.run_id, count(t.face_id) FILTER (reason = 'within_group'),
+       count(DISTINCT f.photo_id) FILTER (reason = 'within_group'), count(t.face_id) FILTER (reason = 'group_in_doubt')
+FROM run r LEFT JOIN held_until t ON t.run_id <= r.run_id AND (t.until IS NULL OR t.until > r.run_id)
+LEFT JOIN face f ON f.face_id = t.face_id GROUP BY r.run_id
 """
 
 
@@ -151,7 +181,11 @@ def drops(store: Store, by: str, limit: int) -> list[DropRow]:
     limit : int
         At most so many rows; the last one takes all that do not fit, so that the sums stay.
     """
-    return store.rows(_DROPS, [by, limit])
+    if by not in _IN_COMMON:
+        raise ValueError(f"photos cannot be grouped by {by}")
+    key, name = _IN_COMMON[by]
+    sql = _DROPS.format(key=key, name=name, joined=_WITH_RUNS if by == "run" else "")
+    return store.rows(sql, [limit])
 
 
 def sources(store: Store) -> list[SourceRow]:
