@@ -168,14 +168,15 @@ def measure(root: Path, photos: int, kilobytes: int, digest: bool) -> None:
         if digest:
             print("digest:", digest_of(store, root / "out"))
     each = 1000 / photos
-    for stage, seconds in spent.most_common():
-        print(f"  {stage:22} {seconds * each:6.3f} ms of CPU per photo")
-    print(f"  {'everything else':22} {(cpu - spent.total()) * each:6.3f}")
-    print(f"  {'all':22} {cpu * each:6.3f}, and {wall * each:.3f} ms of wall time")
+    print("| stage | CPU ms per photo |\n|---|---|")
+    rest = {"everything else": cpu - spent.total(), "all": cpu}
+    for stage, seconds in [*spent.most_common(), *rest.items()]:
+        print(f"| {stage} | {seconds * each:.2f} |")
+    print(f"wall: {wall * each:.1f} ms per photo")
     tenth = max(len(batches) // 10, 1)
     costs = [1000 * worked / n for _, n, _, worked in batches]
     parts = [statistics.median(costs[i : i + tenth]) for i in range(0, len(costs), tenth)]
-    print("  ms per photo outside analysis, by tenth:", " ".join(f"{p:.2f}" for p in parts))
+    print("ms per photo outside analysis, by tenth:", " ".join(f"{p:.2f}" for p in parts))
 
 
 def digest_of(store: Any, output: Path) -> str:

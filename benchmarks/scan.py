@@ -15,7 +15,7 @@ from pathlib import Path
 
 from figures import run_benchmark
 
-from facesort.core.comparison import FileState, KnownFile
+from facesort.core.comparison import FileState, KnownFile, KnownFiles
 from facesort.core.records import File
 from facesort.engine.job.scan import scan
 
@@ -56,18 +56,19 @@ def make_links(root: Path, count: int) -> None:
 
 
 def measure(places: dict[str, Path], rounds: int) -> None:
-    first = scan(places, [])
-    known = [
+    first = scan(places, KnownFiles())
+    known = KnownFiles.of(
         KnownFile(File(number, *found), FileState.PRESENT, f"{number:064x}")
         for number, found in enumerate(first.new, start=1)
-    ]
+    )
     again = scan(places, known, first.skipped)
     assert (again.new, again.gone, again.replaced, again.shifted) == ((), (), (), {})
     print(
         f"{len(known):,} photos and {len(first.skipped):,} other files, CPU seconds, median (range)"
     )
-    print(f"first scan: {cpu(lambda: scan(places, []), rounds)}")
-    print(f"second scan: {cpu(lambda: scan(places, known, first.skipped), rounds)}")
+    print("| scan | CPU s, median (range) |\n|---|---|")
+    print(f"| first | {cpu(lambda: scan(places, KnownFiles()), rounds)} |")
+    print(f"| second | {cpu(lambda: scan(places, known, first.skipped), rounds)} |")
     tracemalloc.start()
     scan(places, known, first.skipped)
     peak = tracemalloc.get_traced_memory()[1]
