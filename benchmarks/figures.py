@@ -69,6 +69,7 @@ _STATED = re.compile(
 )
 
 Json = dict[str, Any]
+_OF_COLUMN = re.compile(r"(?:a|per) second\b|/s\b|\b(?:ms|CPU s|kB|MB|GB|seconds)\b|%")
 
 
 # Writing a file --------------------------------------------------------------------------------------------------
@@ -534,7 +535,13 @@ def unmarked(name: str, text: str, allowed: Json) -> Iterator[Trouble]:
     for rule in rules:
         for words in rule["texts"]:
             text = text.replace(words, "\0" * len(words))
+    head: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
+        cells = line.split("|") if line.startswith("|") else []
+        for cell_, column in zip(cells, head, strict=False):
+            if _OF_COLUMN.search(column) and (digits := re.search(r"\d[\d,.]*", cell_)):
+                yield Trouble(name, number, f"no file has the figure {digits[0]!r} of a table")
+        head = head or cells if cells else []
         for stated in _STATED.finditer(line):
             yield Trouble(name, number, f"no file has the figure {stated[0]!r}")
 

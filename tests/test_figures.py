@@ -95,6 +95,12 @@ def test_a_page_gets_its_figures_from_the_file(
         ("in code", "1.5 to 2.5 times as fast", "no file has the figure '1.5 to 2.5 times as'"),
         ("doub; ms", "triple; ms", "no file has the figure cell doubling.all; triple; ms"),
         ("in code", "99.5 %", "no file has the figure '99.5 %'"),
+        (
+            "in code",
+            "x\n\n| way | MB |\n|---|---|\n| one | 12 |\n",
+            "no file has the figure '12' of a table",
+        ),
+        ("in code", "x\n\n| 1 | a second |\n|---|---|\n| 2 | fast, 7 |\n", "figure '7' of a table"),
         ("It takes <", "<", "a line that begins with a marker is no Markdown"),
     ],
 )
