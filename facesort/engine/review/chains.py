@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesort.core.groups.chains import chains
 from facesort.core.groups.linkage import rms_distance
@@ -18,6 +20,11 @@ from facesort.store.queries.review import GroupFace, faces_of_groups, faces_with
 
 BY_GROUP = (FaceReason.WITHIN_GROUP.value, FaceReason.GROUP_IN_DOUBT.value)
 """Reasons of faces that alone are nobody's."""
+
+_AT_ONCE = 2_000  # faces whose embeddings are in memory
+
+_Key = tuple[str | None, float | None]
+"""Whose face it is, or may be; and where a group in doubt came to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +77,63 @@ class Chain:
 
 def neighbours(store: Store, faces: Iterable[StoredFace], pack_id: str) -> dict[int, Neighbour]:
     """The nearest other face in the group of each face that a group named, or may name; by face_id."""
-    asked = {face.face_id: _key(face) for face in faces if face.reason in BY_GROUP}
-    groups = _read_groups(store, set(asked.values()), pack_id)
-    found = {}
-    for key, group in groups.items():
-        if len(group) < 2:
-            continue
-        embeddings = _embeddings(group)
-        for row in (row for row, face in enumerate(group) if asked.get(face.face_id) == key):
-            cosines = embeddings @ embeddings[row]
-            cosines[row] = -np.inf
-            nearest = int(cosines.argmax())
-            distance = float(rms_distance(float(cosines[nearest])))
-            found[group[row].face_id] = Neighbour(
-                group[nearest].photo.shown_name, distance, len(group) - 1
-            )
-    return found
+    keys = {face.face_id: _key(face) for face in faces if face.reason in BY_GROUP}
+    persons = {person for person, _ in keys.values() if person is not None}
+    if not persons:
+        return {}
+    asked = [
+        _Asked(face, keys[face.face_id])
+        for face in faces_of_groups(store, persons, pack_id, keys)
+        if _is_in(face, keys[face.face_id])
+    ]
+    every = faces_of_groups(store, persons, pack_id) if asked else iter(())
+    while some := list(islice(every, _AT_ONCE)):
+        some.sort(key=_rank)
+        cosines = _embeddings(each.face for each in asked) @ _embeddings(some).T
+        for each, row in zip(asked, cosines, strict=True):
+            each.compare(some, row)
+    return {
+        each.face.face_id: Neighbour(
+            each.nearest.photo.shown_name, float(rms_distance(each.cosine)), each.others
+        )
+        for each in asked
+        if each.nearest is not None
+    }
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A face whose nearest is looked for."""
+
+    face: GroupFace
+    key: _Key
+    nearest: GroupFace | None = None
+    cosine: float = -np.inf
+    others: int = 0
+
+    def compare(self, some: Sequence[GroupFace], cosines: NDArray[np.float32]) -> None:
+        """Compare with some other faces, the first of equally near ones first."""
+        fit = [
+            place
+            for place, other in enumerate(some)
+            if _is_in(other, self.key) and other.face_id != self.face.face_id
+        ]
+        self.others += len(fit)
+        if not fit:
+            return
+        place = fit[int(cosines[fit].argmax())]
+        found, other = float(cosines[place]), some[place]
+        if self.nearest is None or (-found, _rank(other)) < (-self.cosine, _rank(self.nearest)):
+            self.nearest, self.cosine = other, found
+
+
+def _is_in(face: GroupFace, key: _Key) -> bool:
+    person, came_at = key
+    return face.person == person and face.came_at in (None, came_at)
+
+
+def _rank(face: GroupFace) -> tuple[bool, int]:
+    return face.came_at is not None, face.face_id
 
 
 def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
@@ -98,9 +146,10 @@ def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
     """
     name, _ = key = _key(face)
     person = None if name is None else find_person(store, name)
-    if person is None:
+    if name is None or person is None:
         return None
-    group = _read_groups(store, {key}, pack_id)[key]
+    every = faces_of_groups(store, {name}, pack_id)
+    group = sorted((each for each in every if _is_in(each, key)), key=_rank)
     ids = [each.face_id for each in group]
     references = references_of(store, person.person_id, pack_id)
     anchors = np.array([True] * len(references) + [each.confirmed for each in group])
@@ -123,29 +172,10 @@ def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
     return Chain(person.name, start, tuple(links))
 
 
-_Key = tuple[str | None, float | None]
-"""Whose face it is, or may be; and where a group in doubt came to them."""
-
-
 def _key(face: StoredFace) -> _Key:
     if face.reason == FaceReason.GROUP_IN_DOUBT.value:
         return face.nearest, face.group_distance
     return face.person, None
-
-
-def _read_groups(store: Store, keys: Collection[_Key], pack_id: str) -> dict[_Key, list[GroupFace]]:
-    """All faces of a person; and with them those of a group in doubt."""
-    persons = {person for person, _ in keys if person is not None}
-    found: dict[_Key, list[GroupFace]] = {}
-    for face in faces_of_groups(store, persons, pack_id) if persons else ():
-        found.setdefault((face.person, face.came_at), []).append(face)
-    return {
-        (person, came_at): [
-            *found.get((person, None), ()),
-            *(found.get((person, came_at), ()) if came_at is not None else ()),
-        ]
-        for person, came_at in keys
-    }
 
 
 def _embeddings(faces: Iterable[GroupFace | StoredReference]) -> Embeddings:

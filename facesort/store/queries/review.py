@@ -203,19 +203,32 @@ def groups_that_fit(
     return [group for group in groups if not fit.isdisjoint(group.face_ids)]
 
 
-def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> list[GroupFace]:
-    """Faces of persons, and of groups that may be theirs, that can be compared."""
-    rows = store.rows(
-        "SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), "
+def faces_of_groups(
+    store: Store, persons: Collection[str], pack_id: str, among: Collection[int] | None = None
+) -> Iterator[GroupFace]:
+    """Faces of persons, and of groups that may be theirs, that can be compared; in any order.
+
+    There may be very many: they are read as they are asked for, and nothing else may be asked before the last one.
+
+    Parameters
+    ----------
+    among : collection of int, optional
+        Ids of the only faces that are asked for.
+    """
+    dim = None
+    only, ids = ("", []) if among is None else ("list_contains(?, s.face_id) AND ", [sorted(among)])
+    found = store.stream(
+        "SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), "  # noqa: S608
         "if(s.reason = 'group_in_doubt', s.nearest, s.person) AS whose, "
         "if(s.reason = 'group_in_doubt', s.group_distance, NULL), s.answer IS NOT DISTINCT FROM 'yes', f.embedding "
         "FROM face_shown s JOIN face f USING (face_id) "
-        "WHERE list_contains(?, whose) AND f.pack_id = ? AND octet_length(f.embedding) > 0 ORDER BY s.face_id",
-        [sorted(persons), pack_id],
+        f"WHERE {only}list_contains(?, whose) AND f.pack_id = ? AND octet_length(f.embedding) > 0",
+        [*ids, sorted(persons), pack_id],
     )
-    embeddings = vectors([row[-1] for row in rows])
-    return [
-        GroupFace(
+    for row in found:
+        (embedding,) = vectors([row[-1]], dim)
+        dim = len(embedding)
+        yield GroupFace(
             row[0],
             PhotoRef(row[1], row[2], source=row[3], shown=row[4]),
             person=row[5],
@@ -223,8 +236,6 @@ def faces_of_groups(store: Store, persons: Collection[str], pack_id: str) -> lis
             confirmed=row[7],
             embedding=embedding,
         )
-        for row, embedding in zip(rows, embeddings, strict=True)
-    ]
 
 
 def faces_of_person(

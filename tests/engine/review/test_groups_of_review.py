@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from review_event import PACK, InMemory, actions, rematch, seed, sort
 
 from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.persons import remove_person
+from facesort.engine.review import chains
 from facesort.engine.review.answers import answer_faces, ignore, name_faces
 from facesort.engine.review.chains import Chain, chain_of, neighbours
 from facesort.engine.review.clusters import Work, find_unknown
@@ -88,6 +89,29 @@ def test_a_face_knows_its_group_and_the_nearest_of_it(job: InMemory) -> None:
         3: "00004.jpg", 4: "00003.jpg",
     }  # fmt: skip
     assert near[4].distance == pytest.approx(0.2493, abs=1e-3)
+
+
+def test_of_a_large_group_few_embeddings_are_in_memory_at_a_time(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    embeddings = chains._embeddings
+
+    def counted(faces: Iterable[Any]) -> Any:
+        found = embeddings(faces)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(chains, "_embeddings", counted)
+    with job.open_store() as store:
+        asked = [face for face in stored_faces(store, "") if face.face_id == 4]
+        at_once = neighbours(store, asked, PACK.pack_id)
+        sizes.clear()
+        monkeypatch.setattr(chains, "_AT_ONCE", 1, raising=False)
+        assert neighbours(store, asked, PACK.pack_id) == at_once
+    assert at_once[4].name == "00003.jpg"
+    assert at_once[4].others == 3
+    assert sizes and max(sizes) == 1
 
 
 def test_a_chain_leads_from_the_reference_to_the_face(job: InMemory) -> None:
