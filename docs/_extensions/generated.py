@@ -283,7 +283,7 @@ def http() -> Iterator[str]:
                 )
             if taken:
                 yield from table(("takes", "in", "type", "default", "what it is"), taken)
-            yield from table(("answers", "with", ""), _answers(operation["responses"]))
+            yield from table(("answers", "with", "when"), _answers(operation["responses"]))
     yield from ("## Shapes", "")
     for name, of in told["components"]["schemas"].items():
         yield from (f"### {name}", "", of.get("description", ""), "")

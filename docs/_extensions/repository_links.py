@@ -24,7 +24,7 @@ _CODE = re.compile(r"(^```.*?^```|`[^`\n]*`)", re.M | re.S)
 
 
 def on_the_site(text: str, folder: str) -> str:
-    """The text with links to files of the repository as links to pages, or as plain text where there is none.
+    """The text with links into the repository as links to pages, or to copies of files.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def on_the_site(text: str, folder: str) -> str:
             return f"[{link['text']}]({PAGES[path]}{anchor})"
         if path.startswith("docs/"):
             return f"[{link['text']}](/{path.removeprefix('docs/')}{anchor})"
+        if (REPOSITORY / path).is_file():
+            return f"{{download}}`{link['text'].strip('`')} </../{path}>`"
         return link["text"] if (REPOSITORY / path).exists() else link[0]
 
     parts = _CODE.split(text)  # code is at odd places

@@ -79,6 +79,16 @@ def test_nothing_is_loaded_from_another_place(pages: dict[Path, BeautifulSoup], 
         assert not [p for each in places for p in each if re.match(r"""["']?(https?:)?//""", p)]
 
 
+def test_every_table_is_one(pages: dict[Path, BeautifulSoup], site: Path) -> None:
+    broken = [
+        (path.relative_to(site).as_posix(), text)
+        for path, page in pages.items()
+        for paragraph in page.select(".content p, article p")
+        if (text := paragraph.get_text().strip()).startswith("|")
+    ]
+    assert broken == []
+
+
 def test_the_reference_is_written_from_the_code(
     pages: dict[Path, BeautifulSoup], site: Path
 ) -> None:
