@@ -37,7 +37,7 @@ from facesort.errors import RefusedReferenceError
 from facesort.faces.packs.find import resolve_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import MatchingSettings, SeedSettings
-from facesort.store.job.photos import BATCH_SIZE
+from facesort.store.job.files import BATCH_SIZE
 
 Album = dict[str, list[Analysis]]
 """Photos of each person, those of strangers too."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import rematch
+from figures import run_benchmark
 
 from facesort.core.matching import Thresholds
 from facesort.engine.rules import Rules
@@ -122,7 +123,7 @@ def spread(took: Sequence[float]) -> str:
     return f"{median(took):.2f} ({min(took):.2f} to {max(took):.2f})"
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -135,3 +136,7 @@ if __name__ == "__main__":
         make(options.folder, options.photos)
     else:
         measure(options.folder, options.rounds)
+
+
+if __name__ == "__main__":
+    run_benchmark(main, ["facesort/lab/review"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -239,3 +241,15 @@ def test_a_campaign_of_no_single_commit_is_not_kept(
     assert f"of no single commit ({', '.join(commits)}): nothing is kept" in told.stderr
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "| bytes lost | 0 |" in shown.stdout
+
+
+def test_benchmarks_import_what_there_is(figures: ModuleType) -> None:
+    missing = []
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("facesort"):
+                module = importlib.import_module(str(node.module))
+                names = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                submodules = [importlib.util.find_spec(f"{node.module}.{name}") for name in names]
+                missing += [f"{path.name}: {node.module}" for found in submodules if found is None]
+    assert missing == []
