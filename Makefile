@@ -32,8 +32,9 @@ help: ## Show this list
 demo: $(RUNTIME) ## Set up, then sort a sample event and say where to look
 	@$(BIN)/facesort demo $(DEMO)
 
+# In the order of the files: by default those of few tests come last, some take longest, and one process ends alone.
 test: $(DEV) ## Set up, then run the tests, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-slow: $(DEV) ## Run the fault campaigns and the jobs of 16,000 photos
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
