@@ -103,6 +103,8 @@ def test_the_reference_is_written_from_the_code(
         assert all(inner in settings for inner in getattr(field.annotation, "model_fields", {}))
     reasons = text("reasons")
     assert all(reason.value in reasons for reason in Reason)
+    codes = pages[site / "reference" / "reasons.html"].select("#all-codes tr td:last-child")
+    assert [cell for cell in codes if not cell.get_text().strip()] == []
     assert "/api/v1/collections/{collection_id}/search-faces" in text("http")
     assert "jpeg_sha256" in text("database")
     assert "WorkspaceView" in text("python")
