@@ -211,4 +211,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark(main, ["facesort/engine/job"])
+    stages = ["batches", "commit", "decide", "rematch", "staging"]
+    run_benchmark(main, [f"facesort/engine/job/{stage}.py" for stage in stages])
