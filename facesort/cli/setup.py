@@ -104,13 +104,9 @@ def packs_list(root: Path) -> None:
     for pack in find_packs(pack_places(root)):
         paid = {True: "yes", False: "no", None: "unknown"}[pack.paid_work]
         numbers = f"{pack.strict:.2f}", f"{pack.loose:.2f}"
-        say(
-            _ROW.format(
-                pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, vouched_by(pack)
-            )
-        )
-        told = read_measurement(pack.pack_id)
-        says = "" if told else ", says its pack.toml"
+        told, by = read_measurement(pack.pack_id), vouched_by(pack)
+        say(_ROW.format(pack.name, paid, f"{_bytes_of(pack) / 1e6:,.1f}", *numbers, by))
+        says = "" if by != "says its pack.toml" else f", {by}"
         on = f"Thresholds measured on {pack.measured_on}{says}." if pack.measured_on else ""
         speed = ""
         if told:

@@ -301,13 +301,19 @@ def test_weights_that_nobody_knows_have_no_known_licence(tmp_path: Path) -> None
 def test_thresholds_are_measured_only_for_the_kind_of_detector_they_were_measured_with(
     assets: Path, tmp_path: Path
 ) -> None:
-    """Behind YuNet two faces of a person that were 1.0 apart at most are further apart."""
+    """Another detector puts the landmarks elsewhere."""
     packs = [
         read_pack(composed(tmp_path / detector, assets / "models", detector, "arcface"))
         for detector in ("scrfd", "scrfd_2.5g", "yunet")
     ]
-    assert [(pack.strict, pack.loose) for pack in packs] == [(0.8, 1.0)] * 3
-    assert [pack.calibrated for pack in packs] == [True, True, False]
+    assert [pack.calibrated for pack in packs] == [True, True, True]
+    assert ["LFW" in pack.measured_on for pack in packs] == [False, False, True]
+    assert [vouched_by(pack) for pack in packs] == ["recommended"] * 3
+
+    behind = read_pack(composed(tmp_path / "dlib's", assets / "models", "scrfd", "dlib"))
+    dlib = resolve_pack("dlib", [])
+    assert (behind.strict, behind.loose, behind.calibrated) == (dlib.strict, dlib.loose, False)
+    assert (vouched_by(behind), behind.measured_on) == ("not measured", "")
 
 
 def test_a_loose_that_names_everybody_is_refused(tmp_path: Path) -> None:
