@@ -62,7 +62,7 @@ lab: $(RUNTIME) ## Open JupyterLab on the notebooks
 
 docs: $(DEV) ## Build the site into docs/_site, a warning being an error
 	$(BIN)/python benchmarks/figures.py check
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs docs/_site
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet --builder html docs docs/_site
 	@echo "Open docs/_site/index.html"
 
 docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000
