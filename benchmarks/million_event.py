@@ -14,7 +14,7 @@ import hashlib
 import io
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -180,9 +180,10 @@ class Filling:
         source = self.workspace.settings.sources["card-1"]
         with self.store.transaction():
             sources.add_sources(self.store, ["card-1"])
+        settings = self.workspace.settings.model_dump(mode="json")
+        settings["matching"] |= asdict(rules_of(self.workspace.settings, _PACK).thresholds)
         run_id = runs.start_run(
-            self.store, version="benchmark", pack_name=_PACK.name, pack_id=_PACK.pack_id,
-            settings=self.workspace.settings.model_dump(mode="json"),
+            self.store, version="benchmark", pack_name=_PACK.name, pack_id=_PACK.pack_id, settings=settings,
         )  # fmt: skip
         for first in range(1, self.people.photos + 1, AT_ONCE):
             drawn = self.people.draw(first, min(AT_ONCE, self.people.photos + 1 - first))
