@@ -33,6 +33,7 @@ from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.engine.rules import rules_of
 from facesort.faces.packs.files import synthetic_pack
 from facesort.lab import audit
+from facesort.lab.audit.report import open_audit
 from facesort.lab.review.cells import (
     open_review,
     show_doubtful,
@@ -141,7 +142,7 @@ def _groups(workspace: Workspace) -> dict[str, Any]:
 def _audit(workspace: Workspace) -> dict[str, Any]:
     """The notebook: what it reads, and all that it shows."""
     started = time.process_time()
-    report = audit.open_audit(workspace.root, workspace.root / "runs")
+    report = open_audit(workspace.root, workspace.root / "runs")
     took = {"read": round(time.process_time() - started, 2)}
     for name in sorted(name for name in dir(audit) if name.startswith("show_")):
         started = time.process_time()
