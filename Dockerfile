@@ -17,6 +17,12 @@ RUN /opt/facesort/bin/python -m pip install --no-cache-dir --no-deps --no-build-
     && cp -r notebooks /opt/facesort/notebooks \
     # 96 MB that facesort never opens, and whose licence excludes commercial use
     && rm /opt/facesort/lib/python3.12/site-packages/face_recognition_models/models/shape_predictor_68_face_landmarks.dat
+# JupyterLab can be reached from outside of the container, takes large uploads, and asks the network for nothing.
+RUN mkdir -p /opt/facesort/etc/jupyter \
+    && printf '%s' '{"ServerApp": {"ip": "0.0.0.0", "open_browser": false,' \
+        ' "tornado_settings": {"websocket_max_message_size": 268435456}},' \
+        ' "LabApp": {"news_url": "", "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}}' \
+        > /opt/facesort/etc/jupyter/jupyter_server_config.json
 
 FROM python:3.12-slim
 COPY --from=build /opt/facesort /opt/facesort
