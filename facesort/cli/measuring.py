@@ -15,6 +15,8 @@ from facesort.core.words import several, share
 if TYPE_CHECKING:
     from facesort.engine.calibration.measure import Measured
     from facesort.engine.calibration.quantise import Quantised
+    from facesort.faces.packs.measured import Measurement
+    from facesort.faces.protocol import ModelPack
 
 
 @click.command("measure")
@@ -61,11 +63,19 @@ def packs_measure(
     path, told = save_measurement(found.measurement), found.measurement
     say(
         f"stored in {path}",
-        f"STRICT {chosen.strict:.2f} -> {told.strict:.2f}, LOOSE {chosen.loose:.2f} -> {told.loose:.2f} "
-        f"from the next sort on, in every workspace with {chosen.name},",
+        f"{_moved(chosen, told)}, in every workspace with {chosen.name},",
         "those that are there too, unless its facesort.toml sets strict and loose; delete that file to go back to the "
         "pack's own",
     )
+
+
+def _moved(pack: ModelPack, told: Measurement) -> str:
+    """What a measurement changes of a pack's thresholds."""
+    sides = (("STRICT", pack.strict, told.strict), ("LOOSE", pack.loose, told.loose))
+    if all(before == after for _, before, after in sides):
+        return f"STRICT {told.strict:.2f}, LOOSE {told.loose:.2f} as before"
+    moves = (f"{name} {before:.2f} -> {after:.2f}" for name, before, after in sides)
+    return f"{', '.join(moves)} from the next sort on"
 
 
 def _not_used(found: Measured | Quantised) -> list[str]:

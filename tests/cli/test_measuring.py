@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from synthetic_event import write_photo
 
 from facesort.cli import cli
+from facesort.cli.measuring import _moved
 from facesort.core.records import PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task
 from facesort.engine.analysis.lost import WorkerLost
@@ -105,6 +106,15 @@ def test_labelled_photos_give_thresholds_that_are_recommended_from_then_on(
     assert row.split()[-3:] == [f"{after.strict:.2f}", f"{after.loose:.2f}", "measured"]
     assert "Thresholds measured on 200 labelled photos of 100 people." in listed
     assert "photos per CPU second" in listed
+
+
+def test_a_second_measurement_says_that_nothing_moved(measured: Measured, home: Path) -> None:
+    measured.stored_in(home)
+    told = read_measurement(synthetic_pack().pack_id)
+    assert told is not None
+    again = resolve_pack("synthetic", [])
+    assert _moved(again, told) == f"STRICT {told.strict:.2f}, LOOSE {told.loose:.2f} as before"
+    assert " -> " in _moved(synthetic_pack(), told)
 
 
 def test_photos_with_several_faces_do_without_labels(tmp_path: Path) -> None:
