@@ -119,7 +119,7 @@ $(BIN)/python:
 	"$$python" -m venv '$(VENV)'
 
 $(RUNTIME): pyproject.toml requirements/build.txt requirements/runtime.txt | $(BIN)/python
-	@echo "Installing into $(VENV): two to three minutes, most of it downloads"
+	@echo "Installing into $(VENV): two to three minutes without a word, most of it downloads"
 	@$(LOCKED) -r requirements/build.txt
 	@$(LOCKED) -r requirements/runtime.txt
 	@$(INSTALL) -e .

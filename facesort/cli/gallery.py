@@ -147,8 +147,7 @@ def _reembed(workspace: Any, pack: Any) -> None:
 @json_option
 def persons(root: Path, as_json: bool) -> None:
     """Show who is in the gallery."""
-    from facesort.engine.setup import open_with_pack
-    from facesort.errors import PackError
+    from facesort.core.words import several
     from facesort.store.queries.gallery import person_summaries
     from facesort.workspace import open_workspace
 
@@ -169,10 +168,12 @@ def persons(root: Path, as_json: bool) -> None:
         return
     for s in summaries:
         note = "" if s.person.deliver else "  WITHHELD: photos with this person go to nobody"
-        say(
-            f"{s.person.name}  ->  {s.person.folder}/  ({s.references} references, {s.learned} learned){note}"
-        )
+        faces = f"{several(s.references, 'reference')}, {s.learned} learned"
+        say(f"{s.person.name}  ->  {s.person.folder}/  ({faces}){note}")
     if not summaries:
         say("nobody yet: facesort seed NAME PHOTO...", err=True)
+    from facesort.engine.setup import open_with_pack  # loads what compares people
+    from facesort.errors import PackError
+
     with suppress(PackError):  # who is there is told without the model pack too
         _say_alike(*open_with_pack(root))

@@ -124,6 +124,10 @@ def sort(
     say(f"ran on        {summary['backend']}")
     say(f"output        {workspace.settings.output}")
     say(f"run notebook  {notebook}")
+    if unknown := status["photos"]["unknown"]:
+        say(
+            f"{unknown} unknown: faces, but of nobody in the gallery; 04_review shows them, to be named"
+        )
     if failed := status["photos"]["failed"]:
         say(f"{failed} failed: the run notebook says which and why")
     if pending := status["photos"]["pending"]:

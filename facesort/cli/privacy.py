@@ -36,6 +36,7 @@ def forget(
 
     Asks first, and erases from the workspace only: what is left elsewhere is listed.
     """
+    from facesort.core.words import several
     from facesort.engine.gallery.seed import person_name
     from facesort.engine.privacy.forget import forget as erase, what_is_known
     from facesort.lab.shared.saved_runs import saved_runs
@@ -47,9 +48,9 @@ def forget(
     known = what_is_known(workspace, who)
     if not yes:
         say(
-            f"{who or 'all unknown faces'}: {known.references} references, {known.learned} learned and {known.faces} "
-            f"found faces in {known.photos} photos will be erased from {workspace.root}, "
-            f"with {len(known.delivered)} delivered files left in the output",
+            f"{who or 'all unknown faces'}: {several(known.references, 'reference')}, {known.learned} learned and "
+            f"{several(known.faces, 'found face')} in {several(known.photos, 'photo')} will be erased from "
+            f"{workspace.root}, with {len(known.delivered)} delivered files left in the output",
             err=True,
         )
         click.confirm("This cannot be undone. Erase them?", abort=True, err=True)

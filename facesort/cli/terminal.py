@@ -42,7 +42,9 @@ def say_next_notebook(root: Path, name: str) -> None:
     lab = ["jupyter", "lab", str(path)]
     if (checkout / "Makefile").is_file():
         lab = ["make", *(() if checkout == Path.cwd() else ("-C", str(checkout))), "lab"]
-    there = f'workspace = "{root.absolute()}" in ' if _option(root) else ""
+    # Notebooks find a workspace of the usual name beside them or one folder above.
+    is_found = not _option(root) and checkout == Path.cwd()
+    there = "" if is_found else f'workspace = "{root.absolute()}" in '
     say(f"next: {shlex.join(lab)}  # {there}{name}")
 
 

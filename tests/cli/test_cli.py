@@ -21,9 +21,10 @@ from click.testing import CliRunner, Result
 from synthetic_event import tree, write_photo
 
 from facesort.cli import cli
-from facesort.cli.terminal import command
+from facesort.cli.terminal import command, say_next_notebook
 from facesort.engine.cluster.members import Member
 from facesort.engine.job.progress import Progress
+from facesort.lab.shared.notebooks import notebook_path
 from facesort.store.queries import reports
 from facesort.workspace import open_workspace
 
@@ -155,6 +156,19 @@ def test_init_ends_with_the_next_command_as_it_can_be_copied(
 
     *_, last = done.stdout.splitlines()
     assert last.partition("  # ")[0] == f"next: facesort seed NAME PHOTO...{option}"
+
+
+def test_the_next_notebook_is_told_a_workspace_that_it_would_not_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Notebooks look beside them and one folder above: in the folder of the checkout."""
+    for folder, hint in (
+        (tmp_path, f'workspace = "{tmp_path / "hot_storage"}" in 04_review'),
+        (notebook_path("04_review").parent.parent, "04_review"),
+    ):
+        monkeypatch.chdir(folder)
+        say_next_notebook(Path("hot_storage"), "04_review")
+        assert capsys.readouterr().out.endswith(f"  # {hint}\n")
 
 
 def test_the_next_command_is_found_where_the_environment_is_not_active(

@@ -43,7 +43,7 @@ def test_forget_asks_first_and_says_what_is_left(root: Path) -> None:
     asked = run("forget", "-w", root, "Ada", answer="n\n")
     assert asked.exit_code == 1
     assert (
-        "Ada: 1 references, 4 learned and 4 found faces in 4 photos will be erased" in asked.output
+        "Ada: 1 reference, 4 learned and 4 found faces in 4 photos will be erased" in asked.output
     )
     assert persons(root) == ["Ada", "Ben", "Cleo"]
 
@@ -126,7 +126,7 @@ def test_forget_takes_a_name_or_strangers(root: Path, arguments: list[str]) -> N
 
 def test_somebody_who_is_not_delivered_is_marked(root: Path) -> None:
     assert run("deliver", "-w", root, "Ada", "--no").exit_code == 0
-    assert "Ada  ->  Ada/  (1 references, 4 learned)  WITHHELD" in run("persons", "-w", root).stdout
+    assert "Ada  ->  Ada/  (1 reference, 4 learned)  WITHHELD" in run("persons", "-w", root).stdout
 
     assert run("deliver", "-w", root, "Ada").exit_code == 0
     assert "WITHHELD" not in run("persons", "-w", root).stdout

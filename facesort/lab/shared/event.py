@@ -76,7 +76,7 @@ def _loose_sentences(groups: Mapping[str, Any]) -> list[str]:
         ]
     said = f"LOOSE {loose} for this event (1 % of strangers), from its own {own}"
     if decided_by == "floor":
-        said = f"LOOSE {loose} for this event, the widest that is safe with this model pack; it has {own}"
+        said = f"LOOSE {loose} for this event, the widest that is safe with this model pack; the event has {own}"
     sentences = [said]
     if decided_by != "floor" and round(groups["loose"], 2) < round(groups["usual"], 2):
         sentences.append(
