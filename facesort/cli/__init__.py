@@ -7,32 +7,45 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import UserDict
+from importlib import import_module
+from typing import Any
 
 import click
 
-from facesort.cli import (
-    audit,
-    calibrate,
-    cluster,
-    collections,
-    delivery,
-    gallery,
-    job,
-    privacy,
-    publishing,
-    review,
-    serve,
-    setup,
-    sources,
-)
 from facesort.cli.terminal import ExplainingGroup, any_workspace_option, encode_everything
 from facesort.import_path import leave_out_current_folder
 from facesort.lab.shared.log_lines import LogLines
 from facesort.version import __version__
 
+_ROOMS = {
+    "setup": "demo init packs doctor",
+    "sources": "source rescan",
+    "gallery": "seed persons",
+    "calibrate": "calibrate",
+    "job": "sort status verify retry",
+    "delivery": "rematch export derive",
+    "audit": "audit",
+    "review": "undo redo history",
+    "privacy": "forget deliver backup restore",
+    "publishing": "publish unpublish",
+    "serve": "serve",
+    "collections": "collections",
+    "cluster": "cluster worker",
+}
+
+
+class _Verbs(UserDict[str, Any]):
+    """Commands by name; the module of one is imported when it is asked for, since one of them runs at a time."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        found: click.Command = getattr(import_module(f"{__name__}.{self.data[name]}"), name)
+        return found
+
 
 @click.group(
     cls=ExplainingGroup,
+    commands=_Verbs({name: room for room, names in _ROOMS.items() for name in names.split()}),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="facesort")
@@ -49,42 +62,6 @@ def cli(verbose: bool) -> None:
         # botocore's would show what requests are signed with.
         for chatty in ("PIL", "matplotlib", "asyncio", "traitlets", "boto3", "botocore", "urllib3"):
             logging.getLogger(chatty).setLevel(logging.INFO)
-
-
-_COMMANDS: tuple[click.Command, ...] = (
-    setup.demo,
-    setup.init,
-    setup.packs,
-    setup.doctor,
-    sources.source,
-    sources.rescan,
-    gallery.seed,
-    gallery.persons,
-    calibrate.calibrate,
-    job.sort,
-    job.status,
-    job.verify,
-    job.retry,
-    delivery.rematch,
-    delivery.export,
-    delivery.derive,
-    audit.audit,
-    review.undo,
-    review.redo,
-    review.history,
-    privacy.forget,
-    privacy.deliver,
-    privacy.backup,
-    privacy.restore,
-    publishing.publish,
-    publishing.unpublish,
-    serve.serve,
-    collections.collections,
-    cluster.cluster,
-    cluster.worker,
-)
-for _command in _COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> None:

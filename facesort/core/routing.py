@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pathvalidate import sanitize_filename
-
 from facesort.core.words import clock_time
 from facesort.errors import GalleryError
 
@@ -80,6 +78,8 @@ _NOT_IN_A_NAME = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 def _safe_name(name: str, max_bytes: int, not_first: str = " .") -> str:
     """Turn a name into a path component that Windows, macOS and Linux accept, in NFC."""
+    from pathvalidate import sanitize_filename
+
     text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
     text = re.sub(
         r"\s+", " ", text

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from facesort.files.own import Kind, kind_of
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     OSError
         If it cannot be made.
     """
+    from filelock import Timeout
+
     while True:
         folder = Path(mkdtemp(prefix=prefix))
         lock = _lock_of(folder)
@@ -50,6 +54,8 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
 
 def sweep_scratch(prefix: str) -> None:
     """Remove the folders of `scratch_folder` whose processes were killed; of this user only, never through a link."""
+    from filelock import Timeout
+
     for folder in Path(gettempdir()).glob(f"{prefix}*"):
         try:
             is_own = not _HAS_USERS or folder.lstat().st_uid == os.getuid()
@@ -65,6 +71,8 @@ def sweep_scratch(prefix: str) -> None:
 
 
 def _lock_of(folder: Path) -> FileLock:
+    from filelock import FileLock
+
     return FileLock(folder / _LOCK, timeout=0, mode=0o600)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _AT_ONCE = 1 << 24  # bytes
 
@@ -21,6 +22,10 @@ def array_on_disk(folder: Path, rows: int, columns: int) -> NDArray[np.float32]:
     OSError
         If the disk has no room for it, or the folder cannot be written to.
     """
+    from tempfile import TemporaryFile
+
+    import numpy as np
+
     size = rows * columns * 4
     try:
         with TemporaryFile(dir=folder) as file:

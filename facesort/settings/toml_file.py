@@ -5,14 +5,15 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
-
-import tomlkit
+from typing import TYPE_CHECKING, Any
 
 from facesort.errors import SettingsError, because
 from facesort.files import NotOursError, read_own, replace_file
 from facesort.settings.validation import parse_settings
 from facesort.settings.values import FIRST_SOURCE, Settings
+
+if TYPE_CHECKING:
+    import tomlkit
 
 _SIZE_LIMIT = (
     1 << 15
@@ -96,6 +97,8 @@ def change_sources(path: Path, changes: Mapping[str, Path | None]) -> None:
 
 def _edit(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
     """Change the document that is there, or a new one."""
+    import tomlkit  # only to write
+
     try:
         try:
             text = read_own(path, below=path.parent, limit=_SIZE_LIMIT).decode("utf-8-sig")
@@ -116,6 +119,8 @@ def _edit(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
 
 def _rename_source(document: tomlkit.TOMLDocument) -> None:
     """Move the one source of an older file into the table, with the comment that is on it."""
+    import tomlkit
+
     if "source" in document and "sources" not in document:
         table = tomlkit.table()
         table.append(FIRST_SOURCE, document.item("source"))

@@ -3,6 +3,6 @@
 `photos`, `people`, `commits` and `runs` read and write their tables; `reports` answers questions.
 """
 
-from facesort.store.store import Store, stamp_of
+from facesort.store.store import Store
 
-__all__ = ["Store", "stamp_of"]
+__all__ = ["Store"]

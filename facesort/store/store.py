@@ -10,18 +10,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
-from typing import Any, Self
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import numpy as np
-from numpy.typing import NDArray
 
 from facesort.core.foreign_text import csv_text
-from facesort.core.records import in_memory
 from facesort.errors import StoreError, StoreLockedError, because
-from facesort.files import Kind, array_on_disk, kind_of
+from facesort.files import Kind, array_on_disk, kind_of, stamp_of
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
 from facesort.store.trouble import (
     explained,
@@ -30,6 +27,10 @@ from facesort.store.trouble import (
     trouble_explained,
 )
 from facesort.store.values import refuse_other_values
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _CACHE_MB = 120
 _PHOTOS_PER_MB = (
@@ -84,21 +85,17 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return at.st_dev, at.st_ino
 
 
-def stamp_of(path: Path) -> tuple[int, ...] | None:
-    """What changes whenever a database does; None while there is a log beside it, or no database."""
-    if os.path.exists(f"{path}.wal") or not path.exists():
-        return None
-    at = path.stat()
-    return at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns
-
-
 def blob(array: NDArray[np.float32]) -> bytes:
     """Bytes of a float32 array, as stored."""
+    import numpy as np
+
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
 
 
 def vector(data: bytes | bytearray | memoryview) -> NDArray[np.float32]:
     """float32 array of stored bytes; shape (n,)."""
+    import numpy as np
+
     return np.frombuffer(bytes(data), dtype="<f4").astype(np.float32)
 
 
@@ -117,6 +114,8 @@ def vectors(
     StoreError
         If they are not equally long, or one has no direction.
     """
+    import numpy as np
+
     sizes = {len(data) for data in stored} | (set() if dim is None else {4 * dim})
     if len(sizes) > 1 or any(size == 0 or size % 4 for size in sizes):
         raise StoreError(_NO_EMBEDDINGS)
@@ -360,6 +359,8 @@ class Store:
             If the disk has no room for it.
         """
         if self._path is None:
+            from facesort.core.records import in_memory
+
             return in_memory(rows, columns)
         try:
             return array_on_disk(self._path.parent, rows, columns)
@@ -392,7 +393,7 @@ class Store:
         if kept:
             self.execute("ATTACH IF NOT EXISTS ':memory:' AS kept (READ_WRITE)")
             # Several stores of one process share what is attached.
-            self._kept.append(f"kept.t{uuid4().hex}")
+            self._kept.append(f"kept.t{token_hex(16)}")
             self.execute(f"CREATE TABLE {self._kept[-1]} AS {sql}", parameters)
             sql = f"FROM {self._kept[-1]}"  # in their order
         with trouble_explained():
@@ -451,6 +452,8 @@ class Store:
             Column-wise: DuckDB reads NumPy's arrays five times as fast as lists (whose bytes it escapes), and lists
             ten times as fast as a row at a time.
         """
+        import numpy as np
+
         lengths = {len(values) for values in columns.values()}
         if len(lengths) != 1:
             raise ValueError(f"columns of {table} have different lengths: {sorted(lengths)}")

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from facesort.errors import (
     OldSchemaError,
@@ -30,8 +29,12 @@ from facesort.files import (
     replace_json,
 )
 from facesort.settings import Settings
-from facesort.store import Store
 from facesort.workspace.foreign import leave_alone, unwritable
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from facesort.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +122,8 @@ class Workspace:
         WorkspaceError
             If something else has the name of the database or of one of its files.
         """
+        from facesort.store import Store  # and DuckDB, which not every command needs
+
         self.refuse_foreign_database(self.database)
         try:
             return _opened(self.database, read_only, patience_s)
@@ -226,6 +231,8 @@ class Workspace:
 
 def _locked(path: Path, busy: Callable[[], str]) -> FileLock:
     """Take a lock, or say who has it."""
+    from filelock import FileLock, Timeout  # of the commands that look things up, none does
+
     lock = FileLock(path, timeout=0, mode=0o600)
     try:
         expect(path, Kind.FILE, None)
@@ -239,6 +246,8 @@ def _locked(path: Path, busy: Callable[[], str]) -> FileLock:
 
 def _opened(database: Path, read_only: bool, patience_s: float | None = None) -> Store:
     """Open the database; wait for others that need it only for a moment."""
+    from facesort.store import Store
+
     if patience_s is None:
         patience_s = _WRITERS_S if read_only else _READERS_S
     began, said = time.monotonic(), False

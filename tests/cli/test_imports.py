@@ -23,6 +23,7 @@ LAB = set(
 )
 OTHERS = set("asyncio boto3 fastapi multiprocessing pandas pyarrow tqdm unittest".split())
 DATA = set("duckdb filelock numpy psutil pydantic tomlkit".split())
+UNUSED = set("filelock numpy pathvalidate psutil tomlkit".split())  # by what only looks things up
 PARSERS = {"lark"}  # what `rfc3987_syntax` is made with
 
 
@@ -78,6 +79,22 @@ def test_what_only_looks_things_up_loads_nothing_that_computes_or_draws(
     command: str, hot: Path
 ) -> None:
     assert loaded(command, hot) & (ANALYSIS | LAB | OTHERS | PARSERS) == set()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status -w {hot}", "status --json -w {hot}", "history -w {hot}", "history --json -w {hot}"],
+)
+def test_what_is_only_told_loads_neither_arrays_nor_what_writes(command: str, hot: Path) -> None:
+    modules = loaded(command, hot)
+
+    assert modules & (ANALYSIS | LAB | OTHERS | PARSERS | UNUSED) == set()
+    rooms = {name for name in modules if name.startswith("facesort.cli.")}
+    assert rooms == {"facesort.cli.terminal"}, "beside its own, which `importlib` does not list"
+
+
+def test_the_status_of_a_job_that_was_counted_needs_no_database(hot: Path) -> None:
+    assert "duckdb" not in loaded("status -w {hot}", hot)
 
 
 def test_what_starts_a_notebook_analyses_nothing_itself(hot: Path) -> None:

@@ -14,31 +14,37 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from facesort.clock import utc_text
-from facesort.core.records import File
 from facesort.engine.cluster.members import Member
 from facesort.errors import StoreError, StoreLockedError, because
-from facesort.files import Kind, expect, make_own_folder, read_own, remove_own, replace_json
+from facesort.files import (
+    Kind,
+    expect,
+    make_own_folder,
+    read_own,
+    remove_own,
+    replace_json,
+    stamp_of,
+)
 from facesort.reasons import PhotoStatus, Reason
-from facesort.store import Store, stamp_of
-from facesort.store.job import runs
-from facesort.store.job.photos import PhotoResult
-from facesort.store.queries import reports
-from facesort.store.queries.reports import Counts
 from facesort.version import __version__
 from facesort.workspace import Workspace
+
+if TYPE_CHECKING:
+    from facesort.core.records import File
+    from facesort.store import Store
+    from facesort.store.job.photos import PhotoResult
+    from facesort.store.queries.reports import Counts
 
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 1.0
 # Rate and ETA use the last photos only, since folders differ in speed.
 _RATE_WINDOW = 500
-_MANY = 50_000  # files that take longer to count than somebody likes to wait
 _OF_A_KILLED_RUN = re.compile(r"\.[0-9]{6,}\.json\.new")
 
 
@@ -134,7 +140,7 @@ class _Counted(BaseModel):
     version : str
         Of the facesort that counted.
     database : list of int
-        As `facesort.store.stamp_of` tells it.
+        As `facesort.files.stamp_of` tells it.
     """
 
     model_config = ConfigDict(strict=True)
@@ -191,7 +197,7 @@ class Progress:
     run_id: int
     workers: Callable[[], Sequence[Member]] = tuple
     # A PID alone could be another process after a reboot.
-    _process_started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
+    _process_started: float = field(default_factory=lambda: _started(os.getpid()))
     _analysed: int = 0
     _beat: float = 0.0
     _turn: Lock = field(default_factory=Lock)
@@ -334,6 +340,8 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
 
 def interrupt(progress: Mapping[str, Any]) -> None:
     """Stop the sort that wrote a progress file, as Ctrl-C does; nothing happens if it has ended."""
+    import psutil
+
     with suppress(psutil.Error):
         process = psutil.Process(progress["pid"])
         if is_running(progress):
@@ -342,11 +350,21 @@ def interrupt(progress: Mapping[str, Any]) -> None:
 
 def is_running(progress: Mapping[str, Any]) -> bool:
     """Whether the process that wrote a progress file is still running."""
+    if progress["state"] != "running":
+        return False
+    import psutil
+
     try:
-        started = psutil.Process(progress["pid"]).create_time()
+        return abs(_started(progress["pid"]) - float(progress["process_started"])) < 1
     except psutil.Error:
         return False
-    return bool(progress["state"] == "running" and abs(started - progress["process_started"]) < 1)
+
+
+def _started(pid: int) -> float:
+    """When a process was started, in seconds since 1970."""
+    import psutil
+
+    return float(psutil.Process(pid).create_time())
 
 
 def current_status(workspace: Workspace) -> dict[str, Any]:
@@ -369,6 +387,9 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
     counted = _counted_before(workspace, stamp)
     if counted is not None:
         return counted
+    from facesort.store.job import runs  # and DuckDB
+    from facesort.store.queries import reports
+
     try:
         with workspace.open_store(read_only=True) as store:
             run_id = runs.latest_run_id(store)
@@ -386,8 +407,7 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             return progress
         # That sort was killed: its process is gone.
         return progress | {"state": "interrupted", "images_per_second": None, "eta_seconds": None}
-    if report["photos"]["total"] >= _MANY:
-        _keep(workspace, stamp, report)
+    _keep(workspace, stamp, report)
     return report
 
 
@@ -399,9 +419,8 @@ def keep_counts(workspace: Workspace, store: Store, state: str, counts: Counts) 
     store : Store
         Of the workspace; nothing is written to it any more.
     """
-    if counts.total >= _MANY:
-        with suppress(StoreError):  # it only saves time
-            _keep(workspace, store.settled(), status_report(state, counts))
+    with suppress(StoreError):  # it only saves time
+        _keep(workspace, store.settled(), status_report(state, counts))
 
 
 def _keep(workspace: Workspace, stamp: tuple[int, ...] | None, report: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from facesort.engine.review.chains import Neighbour, neighbours
 from facesort.engine.review.clusters import Kept
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
+from facesort.files import stamp_of
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.event import alike_sentences, event_sentences
 from facesort.lab.shared.history_line import HistoryLine
@@ -30,7 +31,7 @@ from facesort.lab.shared.session import Live, Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
 from facesort.reasons import Outcome, PhotoStatus
-from facesort.store.queries import Store, face_sets, reports, review, stamp_of
+from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.reports import Counts
 from facesort.store.queries.review import DoubtfulGroup

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesort.core.words import several
-from facesort.engine.gallery.alike import Alike
 from facesort.lab.shared.words import decimals
+
+if TYPE_CHECKING:
+    from facesort.engine.gallery.alike import Alike
 
 _NAMED = 5  # persons
 _PAIRS = 3  # of persons

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesort.core.meanings import explain
-from facesort.core.records import Analysis
 from facesort.core.words import several
 from facesort.lab.shared.event import group_sentences
 from facesort.reasons import PhotoStatus, Reason, Remark
+
+if TYPE_CHECKING:
+    from facesort.core.records import Analysis
 
 _UNTAGGED = "photo without an orientation tag", "photos without an orientation tag"
 _MOVIES = "movie of a Live Photo", "movies of Live Photos"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesort.clock import utc_now
-from facesort.core.records import Analysis
 from facesort.store.store import Store
+
+if TYPE_CHECKING:
+    from facesort.core.records import Analysis
 
 
 def start_run(

@@ -3,4 +3,4 @@
 Each function takes an open `Store`; open it with ``workspace.open_store(read_only=True)``.
 """
 
-from facesort.store.store import Store as Store, stamp_of as stamp_of
+from facesort.store.store import Store as Store

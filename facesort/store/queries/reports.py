@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
 from facesort.store.queries.published import dead_objects, published_counts
 from facesort.store.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _FILES = """
 SELECT o.name, f.status, if(f.status = 'failed' OR f.reason = 'same_shot', f.reason, NULL) AS why, count(f.file_id)
@@ -350,6 +351,8 @@ def photo_folders(store: Store) -> dict[str, frozenset[str]]:
 
 def distances_by_outcome(store: Store) -> dict[Outcome, NDArray[np.float32]]:
     """The same distances, apart for each outcome."""
+    import numpy as np
+
     rows = store.rows(
         "SELECT outcome, distance FROM face_decision WHERE distance IS NOT NULL ORDER BY face_id"
     )

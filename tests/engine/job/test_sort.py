@@ -107,12 +107,11 @@ def test_the_state_file_says_what_the_store_says(source: Path, job: Job) -> None
     assert status["state"] == "finished"
 
 
-def test_nobody_has_to_count_after_a_large_job(
+def test_nobody_has_to_count_after_a_job(
     source: Path, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_event(source, 30)
     workspace, pack = job
-    monkeypatch.setattr("facesort.engine.job.progress._MANY", 0)
     for run in (sort_in_threads, sort_in_threads, run_rematch):
         run(workspace, pack)
         with monkeypatch.context() as patch:
