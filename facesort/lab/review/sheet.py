@@ -18,6 +18,7 @@ import anywidget
 import traitlets
 
 from facesort.core.foreign_text import printable
+from facesort.lab.shared.front_end import is_unattended
 
 ShowPhoto = Callable[[dict[str, Any], list[bytes]], object]
 OnPhoto = Callable[[int, ShowPhoto], object]
@@ -192,6 +193,8 @@ class FaceSheet(anywidget.AnyWidget):
             texts = {name: _shown(getattr(tile, name)) for name in _TEXTS}
             drawn.append({"id": tile.id, "pictures": keys} | texts)
         found.pop("", None)
+        if is_unattended():  # papermill saves the state of widgets, and nobody asked for faces
+            found.clear()
         with self.hold_sync():
             self.tiles, self.page, self.pages = drawn, page, pages
             self.pictures = {key: found[key] for key in found.keys() - self._pictures.keys()}

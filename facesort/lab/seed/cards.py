@@ -15,6 +15,7 @@ from facesort.engine.gallery.reference_check import from_left
 from facesort.engine.gallery.seed import SeedReport
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.shared.colours import GREEN, RED
+from facesort.lab.shared.front_end import is_unattended
 from facesort.lab.shared.html import TEXT_STYLE
 from facesort.lab.shared.remarks import damage_remark
 from facesort.lab.shared.words import shorten
@@ -30,7 +31,9 @@ _SMALL = (
 
 def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
     style = f"width:100%;height:{height}px;object-fit:{fit};background:{_PAPER};display:block"
-    if not jpeg:
+    if (
+        not jpeg or is_unattended()
+    ):  # papermill saves the state of widgets, and nobody asked for faces
         return f'<div style="{style}"></div>'
     data = base64.b64encode(jpeg).decode()
     return f'<img alt="{html_text(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import comm
@@ -21,6 +22,15 @@ def is_interactive() -> bool:
     message = kernel.get_parent()
     widget_event = message.get("header", {}).get("msg_type") == "comm_msg"
     return widget_event or bool(message.get("content", {}).get("allow_stdin"))
+
+
+@cache
+def is_unattended() -> bool:
+    """Whether this kernel runs a notebook for nobody: what a widget shows would only be saved, with the notebook.
+
+    First asked in a cell; a kernel stays what it is.
+    """
+    return getattr(get_ipython(), "kernel", None) is not None and not is_interactive()
 
 
 def serialize_widget_events() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 from private_event import (
     NAMES,
@@ -23,6 +24,7 @@ from private_event import (
 
 from facesort.lab.calibrate.written import write_calibration
 from facesort.lab.run.launch import launch
+from facesort.lab.shared.notebooks import notebook_path
 from facesort.store import Store
 from facesort.workspace import Workspace
 
@@ -92,6 +94,24 @@ def test_logs_progress_and_saved_runs_hold_no_embedding_and_no_crop(
         out for c in executed.cells if "faces" in c.metadata.get("tags", ()) for out in c.outputs
     ]
     assert not [out for out in shown if "image/" in str(out.get("data", {}))]
+
+
+@pytest.mark.parametrize("notebook", ["01_seed", "04_review"])
+def test_a_notebook_that_papermill_runs_by_itself_saves_no_face(
+    notebook: str, event: Workspace, tmp_path: Path
+) -> None:
+    """Papermill saves the state of widgets, which JupyterLab does not."""
+    saved = tmp_path / "saved.ipynb"
+    papermill.execute_notebook(
+        notebook_path(notebook), saved, {"workspace": str(event.root)}, progress_bar=False
+    )
+    with event.open_store(read_only=True) as store:
+        rows = everybody(store)
+
+    assert nbformat.read(saved, as_version=4).metadata["widgets"]
+    assert len(rows) >= 13
+    assert seen(tmp_path, needles(rows) + in_notebooks(rows)) == 0
+    assert "data:image/jpeg" not in saved.read_text(encoding="utf-8")
 
 
 def test_a_run_that_is_asked_for_faces_shows_them(event: Workspace, tmp_path: Path) -> None:
