@@ -84,12 +84,15 @@ def limits(metadata: Iterable[Any]) -> str:
     """Bounds of a number, in words."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     found = [
-        f"{words[b]} {getattr(m, b):g}"
+        (words[b], bound)
         for m in metadata
         for b in words
-        if getattr(m, b, None) is not None
+        if (bound := getattr(m, b, None)) is not None
     ]
-    return ", ".join(found)
+    return ", ".join(
+        f"{word} {int(bound):,}" if bound == int(bound) else f"{word} {bound:g}"
+        for word, bound in found
+    )
 
 
 def as_toml(value: object) -> str:
@@ -136,7 +139,9 @@ def _section(
             (
                 code(name),
                 ", ".join(filter(None, (kind(field.annotation), limits(field.metadata)))),
-                "(must be given)" if field.is_required() else code(as_toml(field.default)),
+                "(must be given)"
+                if field.is_required()
+                else code(as_toml(field.default)) or "left out",
                 told[name],
             )
             for name, field in fields

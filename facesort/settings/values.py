@@ -55,7 +55,8 @@ class MatchingSettings(_Section):
     Parameters
     ----------
     strict, loose : float or None
-        Thresholds on the distance to a person; None takes the model pack's recommendation.
+        Thresholds on the distance to a person.  Left out, STRICT is the model pack's, and LOOSE is what groups find
+        in the event, or the pack's.
     margin : float
         A STRICT match must be nearer than the second nearest person by this much.
     learn : bool
