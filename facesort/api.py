@@ -12,6 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+# The terminal loads these when it needs them.  A program that calls us may by then look for modules in a folder of
+# somebody else's, as notebooks do: so here they are loaded with the rest.
+import filelock as filelock
+import pathvalidate as pathvalidate
+import psutil as psutil
+
 from facesort.engine.delivery.export import ExportReport as ExportReport, export as write_export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.job.batches import SortOptions
