@@ -87,7 +87,6 @@ def _write(path: Path, data: bytes) -> None:
 @pytest.fixture(params=[(1360, False), (390, True)], ids=["desk", "phone"])
 def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     width, touch = request.param
-    expect.set_options(timeout=20_000)
     opened = browser.new_context(
         viewport={"width": width, "height": 844}, has_touch=touch, is_mobile=touch
     )
