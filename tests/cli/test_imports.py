@@ -58,6 +58,12 @@ def loaded(command: str, hot: Path) -> set[str]:
     return set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
 
 
+def printed(code: str) -> str:
+    """What a new process prints that runs some code."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("command", ["--version", "--help", "sort --help", "source --help"])
 def test_help_loads_only_what_reads_a_command_line(command: str, hot: Path) -> None:
     assert loaded(command, hot) & (ANALYSIS | LAB | OTHERS | DATA | PARSERS) == set()
@@ -111,8 +117,7 @@ def test_a_sort_loads_of_scipy_what_it_shows_a_rate_with() -> None:
         "print({name.split('.')[1] for name in sys.modules if name.startswith('scipy.')}"
         " & {'cluster', 'ndimage', 'optimize', 'sparse', 'spatial', 'stats'})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert printed(code) == "set()"
 
 
 def test_a_worker_that_finds_drawn_faces_loads_no_scipy() -> None:
@@ -122,5 +127,4 @@ def test_a_worker_that_finds_drawn_faces_loads_no_scipy() -> None:
         "from facesort.faces.engines import load; from facesort.faces.packs.files import synthetic_pack;"
         "load.load_engine(synthetic_pack(), threads=1); print('scipy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert printed(code) == "False"
