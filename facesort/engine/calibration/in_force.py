@@ -158,9 +158,8 @@ def moved_since(workspace: Workspace, pack: ModelPack, store: Store) -> tuple[st
         return ()
     then = runs[-1].settings["matching"]
     sides = [("strict", matching.strict, now.strict)]
-    if (
-        "groups" not in runs[-1].settings
-    ):  # they found a LOOSE of the event, which says nothing about the pack's
+    # A LOOSE that groups found is the event's, which says nothing about the pack's.
+    if "groups" not in runs[-1].settings:
         sides.append(("loose", matching.loose, now.loose))
     return tuple(
         f"{name.upper()} {then[name]:.2f} -> {value:.2f}"

@@ -31,9 +31,8 @@ _SMALL = (
 
 def _picture(jpeg: bytes, height: int, alt: str, fit: str = "cover") -> str:
     style = f"width:100%;height:{height}px;object-fit:{fit};background:{_PAPER};display:block"
-    if (
-        not jpeg or is_unattended()
-    ):  # papermill saves the state of widgets, and nobody asked for faces
+    # Papermill saves the state of widgets, and nobody asked it for faces.
+    if not jpeg or is_unattended():
         return f'<div style="{style}"></div>'
     data = base64.b64encode(jpeg).decode()
     return f'<img alt="{html_text(alt)}" style="{style}" src="data:image/jpeg;base64,{data}">'

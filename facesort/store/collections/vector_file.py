@@ -2,7 +2,7 @@
 
 A database only marks what was deleted, and reuses its blocks some day.  Here a row that is erased is overwritten with
 zeros, and that is on the disk when the call returns; it costs one small write, however large the collection is.  (What
-a solid-state disk or a copying file system keeps of overwritten blocks is beyond any program: see docs/how-to/serve.md)
+a solid-state disk or a copying file system keeps of overwritten blocks is beyond us: see docs/how-to/serve.md.)
 """
 
 from __future__ import annotations
