@@ -26,8 +26,8 @@ from figures import run_benchmark
 from lfw_faces import labelled_analyses
 
 from facesort.core.calibration import Comparisons, Targets, Trials, compare, suggest
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds
 from facesort.core.records import Analysis
 from facesort.engine.calibration.forecast import SAMPLE, draw, forecast_from
 from facesort.engine.gallery.seed import check_reference
@@ -335,5 +335,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
 if __name__ == "__main__":
     run_benchmark(
-        main, ["facesort/core/calibration", "facesort/core/matching.py", "facesort/core/gallery.py"]
+        main,
+        [
+            "facesort/core/calibration",
+            "facesort/core/persons/matching.py",
+            "facesort/core/persons/gallery.py",
+        ],
     )

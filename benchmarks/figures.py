@@ -51,8 +51,8 @@ ANALYSIS = [
     "facesort/images/jpeg",
 ]
 MATCHING = [
-    *("facesort/core/matching.py", "facesort/core/gallery.py"),
-    *("facesort/core/recognition.py", "facesort/core/assignment.py"),
+    *("facesort/core/persons/matching.py", "facesort/core/persons/gallery.py"),
+    *("facesort/core/sources/recognition.py", "facesort/core/persons/assignment.py"),
 ]
 GROUPS = ["facesort/core/groups"]
 

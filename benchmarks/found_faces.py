@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from speed_photos import Camera, make_jpegs
 
-from facesort.core.looks import Look
+from facesort.core.faces.looks import Look
+from facesort.core.faces.turns import turned_boxes
 from facesort.core.records import Face, PhotoRef, Pixels
-from facesort.core.turns import turned_boxes
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file
 from facesort.faces.engines.load import load_engine
 from facesort.faces.packs.find import resolve_pack
@@ -326,7 +326,7 @@ if __name__ == "__main__":
             "facesort/faces/analysis.py",
             "facesort/faces/look.py",
             "facesort/faces/engines",
-            "facesort/core/looks.py",
-            "facesort/core/turns.py",
+            "facesort/core/faces/looks.py",
+            "facesort/core/faces/turns.py",
         ],
     )

@@ -21,8 +21,8 @@ from figures import GROUPS, run_benchmark
 
 from facesort.core.groups.linkage import EXACT, Linkage, link
 from facesort.core.groups.threshold import EventThreshold, event_threshold
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Embeddings, Room, in_memory
-from facesort.core.sightings import Sightings
 from facesort.files import array_on_disk
 
 PERSONS = 300

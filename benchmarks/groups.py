@@ -32,17 +32,17 @@ from accuracy import rate
 from event_faces import Faces, cached_faces, make_cache
 from figures import GROUPS, MATCHING, run_benchmark
 
-from facesort.core.gallery import Gallery, Person, centroid
 from facesort.core.groups.decision import decide_in_groups, proposals
 from facesort.core.groups.linkage import link
 from facesort.core.groups.threshold import EventThreshold, event_threshold
-from facesort.core.matching import (
+from facesort.core.persons.gallery import Gallery, Person, centroid
+from facesort.core.persons.matching import (
     Thresholds,
     centroid_distances,
     decide_photo,
     distances_to_persons,
 )
-from facesort.core.sightings import Sightings
+from facesort.core.persons.sightings import Sightings
 from facesort.reasons import Outcome
 
 LEARN_QUALITY, BATCH, MARGIN = 0.5, 50, 0.05

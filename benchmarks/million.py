@@ -274,6 +274,6 @@ if __name__ == "__main__":
             "facesort/engine/job/rematch.py",
             "facesort/engine/job/intake.py",
             "facesort/engine/job/groups.py",
-            "facesort/core/settled.py",
+            "facesort/core/groups/settled.py",
         ],
     )

@@ -21,8 +21,8 @@ from figures import run_benchmark
 from PIL import Image, ImageEnhance
 from scipy.stats import binomtest
 
-from facesort.core.bursts import DIFFERENT_BITS
-from facesort.core.words import share
+from facesort.core.moments.bursts import DIFFERENT_BITS
+from facesort.core.text.words import share
 from facesort.errors import ImageError
 from facesort.images import load_photo, perceptual_hash
 from facesort.pixels import Pyramid
@@ -192,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark(main, ["facesort/images/phash.py", "facesort/core/bursts.py"])
+    run_benchmark(main, ["facesort/images/phash.py", "facesort/core/moments/bursts.py"])

@@ -40,8 +40,8 @@ from pack_faces import PAIRS, Pair, analyse_all, pack_of, pair, reached, sample
 from facesort.core.calibration.intervals import binomial
 from facesort.core.calibration.starting import LabelledFaces, from_labels
 from facesort.core.groups.linkage import link, mean_cosine, rms_distance
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Detections, Pixels
-from facesort.core.sightings import Sightings
 from facesort.faces.engines.load import load_engine
 from facesort.faces.protocol import FaceEngine
 from facesort.images import load_photo

@@ -16,9 +16,9 @@ import numpy as np
 from figures import run_benchmark
 from review import drawn_faces
 
-from facesort.core.matching import Thresholds
+from facesort.core.delivery.routing import Jpeg
+from facesort.core.persons.matching import Thresholds
 from facesort.core.records import Analysis, Face, File, PhotoInfo
-from facesort.core.routing import Jpeg
 from facesort.engine.job.changes import recorded
 from facesort.engine.job.decide import (
     decide_batch,
@@ -153,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark(main, ["facesort/engine/job/rematch.py", "facesort/core/settled.py"])
+    run_benchmark(main, ["facesort/engine/job/rematch.py", "facesort/core/groups/settled.py"])

@@ -24,7 +24,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from facesort.core.groups.linkage import link, mean_cosine, rms_distance
 from facesort.core.groups.suggestions import suggestions
 from facesort.core.groups.threshold import FLOOR, event_threshold
-from facesort.core.sightings import Sightings
+from facesort.core.persons.sightings import Sightings
 from facesort.faces.packs.find import resolve_pack
 
 NOISE = -1

@@ -17,7 +17,7 @@ from statistics import median
 import rematch
 from figures import run_benchmark
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.rules import Rules
 from facesort.engine.setup import set_up
 from facesort.lab import review

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from figures import run_benchmark
 
-from facesort.core.comparison import FileState, KnownFile, KnownFiles
 from facesort.core.records import File
+from facesort.core.sources.files import FileState, KnownFile, KnownFiles
 from facesort.engine.job.scan import scan
 
 PER_FOLDER = 1000

@@ -337,5 +337,9 @@ def main() -> None:
 if __name__ == "__main__":
     run_benchmark(
         main,
-        ["facesort/core/tracks.py", "facesort/core/sightings.py", "facesort/core/appearances.py"],
+        [
+            "facesort/core/faces/tracks.py",
+            "facesort/core/persons/sightings.py",
+            "facesort/core/delivery/appearances.py",
+        ],
     )

@@ -20,7 +20,7 @@ from facesort.core.collections.records import (
     User,
 )
 from facesort.core.collections.users import associated, disassociated, user_vector
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 from facesort.errors import (
     ItemConflictError,

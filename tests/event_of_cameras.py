@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesort.core.clocks import CameraPhotos
+from facesort.core.moments.clocks import CameraPhotos
 
 DAY = 86_400.0
 

@@ -22,7 +22,7 @@ from typing import Any
 import facesort.lab.review
 import facesort.lab.run.launch  # noqa: F401  here, and not in every child
 from facesort.cli import cli
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.calibration.in_force import apply_calibration
 from facesort.engine.gallery.action import undo

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from facesort.core.objects import Destination, Planned
+from facesort.core.delivery.objects import Destination, Planned
 from facesort.engine.delivery.index import is_index
 from facesort.engine.publishing.content import Item
 from facesort.engine.publishing.plan import PublishPlan, delivered

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from facesort.core.delivery.routing import Jpeg
 from facesort.core.records import Analysis, Face, File, PhotoInfo
-from facesort.core.routing import Jpeg
 from facesort.engine.gallery.action import undoable
 from facesort.engine.job.changes import recorded
 from facesort.engine.job.decide import (

@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from facesort.core.clips import ClipInfo, Track
-from facesort.core.matching import Decision
+from facesort.core.copies import PlannedWrite
+from facesort.core.persons.matching import Decision
 from facesort.core.records import Analysis, Face, File, PhotoInfo, Position
-from facesort.core.routing import PlannedWrite
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.gallery import people

@@ -29,8 +29,8 @@ from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
 from facesort.cli.terminal import ExplainingGroup
-from facesort.core.foreign_text import printable
-from facesort.core.paths import from_text
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.paths import from_text
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.delivery.export import export
 from facesort.engine.delivery.export_files import ExportOptions

@@ -19,7 +19,7 @@ from docutils.statemachine import StringList
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 
-from facesort.core.meanings import explain
+from facesort.core.text.meanings import explain
 from facesort.faces.packs.files import synthetic_pack
 from facesort.reasons import FaceReason, Outcome, PhotoStatus, Reason, Remark
 from facesort.serve.app import create_app

@@ -14,7 +14,7 @@ from facesort.cli.terminal import (
     say,
     workspace_option,
 )
-from facesort.core.words import several
+from facesort.core.text.words import several
 
 
 @click.command()

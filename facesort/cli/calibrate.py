@@ -16,7 +16,7 @@ from facesort.cli.terminal import (
     say_next,
     workspace_option,
 )
-from facesort.core.words import share
+from facesort.core.text.words import share
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesort.cli.terminal import FOLDER, data_option, json_option, postgres_option, say, say_json
-from facesort.core.words import several
+from facesort.core.text.words import several
 
 if TYPE_CHECKING:
     from facesort.core.collections.protocol import FaceCollections

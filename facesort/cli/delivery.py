@@ -18,7 +18,7 @@ from facesort.cli.terminal import (
     say_next,
     workspace_option,
 )
-from facesort.core.words import several
+from facesort.core.text.words import several
 
 if TYPE_CHECKING:  # a third of the start of a command that needs no settings
     from facesort.settings import NearDuplicates

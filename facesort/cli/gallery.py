@@ -147,7 +147,7 @@ def _reembed(workspace: Any, pack: Any) -> None:
 @json_option
 def persons(root: Path, as_json: bool) -> None:
     """Show who is in the gallery."""
-    from facesort.core.words import several
+    from facesort.core.text.words import several
     from facesort.store.queries.gallery import person_summaries
     from facesort.workspace import open_workspace
 

@@ -29,8 +29,8 @@ from facesort.cli.terminal import (
     say_next_notebook,
     workspace_option,
 )
-from facesort.core.foreign_text import printable
-from facesort.core.words import several
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.words import several
 
 if TYPE_CHECKING:
     from facesort.settings import RunSettings

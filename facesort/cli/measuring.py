@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesort.cli.terminal import FOLDER, pack_places, say, workspace_option
-from facesort.core.words import several, share
+from facesort.core.text.words import several, share
 
 if TYPE_CHECKING:
     from facesort.engine.calibration.measure import Measured

@@ -36,7 +36,7 @@ def forget(
 
     Asks first, and erases from the workspace only: what is left elsewhere is listed.
     """
-    from facesort.core.words import several
+    from facesort.core.text.words import several
     from facesort.engine.gallery.seed import person_name
     from facesort.engine.privacy.forget import forget as erase, what_is_known
     from facesort.lab.shared.saved_runs import saved_runs

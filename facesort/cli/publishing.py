@@ -16,11 +16,11 @@ from facesort.cli.terminal import (
     say_json,
     workspace_option,
 )
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.extras import need_extra
 
 if TYPE_CHECKING:
-    from facesort.core.objects import Destination
+    from facesort.core.delivery.objects import Destination
     from facesort.engine.publishing.publish import Planning, PublishReport
     from facesort.engine.publishing.unpublish import UnpublishReport
 
@@ -84,7 +84,7 @@ def publish(
     """
     from tqdm import tqdm
 
-    from facesort.core.objects import Destination
+    from facesort.core.delivery.objects import Destination
     from facesort.workspace import open_workspace
 
     if (folder is not None) + originals + derivatives > 1:
@@ -178,7 +178,7 @@ def unpublish(
 
     Also of somebody who was forgotten. Only objects that are still what was put there are removed.
     """
-    from facesort.core.objects import Destination
+    from facesort.core.delivery.objects import Destination
     from facesort.workspace import open_workspace
 
     need_extra("publish")

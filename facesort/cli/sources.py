@@ -56,7 +56,7 @@ def add(root: Path, folder: Path, name: str | None) -> None:
 @workspace_option
 def list_sources(root: Path, as_json: bool) -> None:
     """List the sources: where they are, their files at the last sort, and the offsets of their clocks."""
-    from facesort.core.offsets import offset_text
+    from facesort.core.moments.offsets import offset_text
     from facesort.engine.sources.changes import sources_there
     from facesort.store.queries.sources import SourceRecord, source_records
     from facesort.workspace import open_workspace
@@ -103,7 +103,7 @@ def remove(root: Path, name: str) -> None:
 @workspace_option
 def clock(root: Path, name: str, offset: str, camera: str) -> None:
     """Add OFFSET, such as +1h3m or -45s, to the capture times of the source NAME; 0 takes it back."""
-    from facesort.core.offsets import offset_text, parse_offset
+    from facesort.core.moments.offsets import offset_text, parse_offset
     from facesort.engine.sources.changes import set_clock
     from facesort.workspace import open_workspace
 

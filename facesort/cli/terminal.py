@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 from facesort.errors import FacesortError, resources_explained
 
 EXIT_SOME_FAILED = 3

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.clips import ClipInfo
+from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite
 
 Key = tuple[int, int | None]
 """A photo, or a whole clip, and None; or a clip and the time of one of its frames in ms."""

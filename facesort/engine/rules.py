@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.errors import SettingsError
 from facesort.faces.protocol import ModelPack
 from facesort.settings import Clips, Settings

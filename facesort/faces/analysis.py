@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.looks import Seen, Sight, merged, next_looks
-from facesort.core.quality import quality, sharpness, yaw
+from facesort.core.faces.looks import Seen, Sight, merged, next_looks
+from facesort.core.faces.quality import quality, sharpness, yaw
+from facesort.core.faces.turns import turned_boxes, turned_points
 from facesort.core.records import Detections, Face, Pixels
-from facesort.core.turns import turned_boxes, turned_points
 from facesort.faces.look import Viewer
 from facesort.faces.protocol import FaceEngine
 from facesort.pixels import Pyramid

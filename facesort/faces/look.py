@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.looks import Look, Seen, Window
+from facesort.core.faces.looks import Look, Seen, Window
+from facesort.core.faces.turns import turned_boxes, turned_points, turned_size
 from facesort.core.records import Detections, Pixels
-from facesort.core.turns import turned_boxes, turned_points, turned_size
 from facesort.faces.protocol import FaceEngine
 from facesort.pixels import Pyramid, averaged, turned
 

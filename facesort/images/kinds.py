@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from enum import StrEnum
 
-from facesort.core.paths import SYSTEM_FILES, SYSTEM_FOLDERS
+from facesort.core.text.paths import SYSTEM_FILES, SYSTEM_FOLDERS
 from facesort.images.signatures import Reader, signature_of
 
 

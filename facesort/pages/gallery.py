@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.pages.markup import (
     address,
     chapter_html,

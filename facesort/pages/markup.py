@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from facesort.core.foreign_text import html_text
-from facesort.core.words import clock_time, plain, several
+from facesort.core.text.foreign_text import html_text
+from facesort.core.text.words import clock_time, plain, several
 from facesort.pages.records import Person, Photo
 from facesort.pages.times import Chapter, moment, short_day, weekday
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from facesort.core.objects import Destination, Planned
+from facesort.core.delivery.objects import Destination, Planned
 from facesort.store.queries.published import LedgerEntry, destination_of
 from facesort.store.store import Store
 

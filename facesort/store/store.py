@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from facesort.core.foreign_text import csv_text
+from facesort.core.text.foreign_text import csv_text
 from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import Kind, array_on_disk, kind_of, stamp_of
 from facesort.store.migrate import migrate, refuse_what_is_not_ours

@@ -10,7 +10,7 @@ import re
 
 import duckdb
 
-from facesort.core.routing import is_target
+from facesort.core.delivery.routing import is_target
 from facesort.errors import StoreError
 
 # What has to hold, by type and by name; NULL is looked at by the schema.

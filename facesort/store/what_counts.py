@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from facesort.core.routing import UNKNOWN_FOLDER
+from facesort.core.delivery.routing import UNKNOWN_FOLDER
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store.store import Store
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from facesort.core.paths import is_of_the_system
+from facesort.core.text.paths import is_of_the_system
 from facesort.errors import (
     SettingsError,
     WorkspaceBusyError,

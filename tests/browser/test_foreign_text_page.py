@@ -19,7 +19,7 @@ sys.path.insert(0, {tests!r})
 import ipywidgets
 from IPython.display import HTML, Markdown, display
 from nasty import NASTY
-from facesort.core.foreign_text import html_text, markdown_text
+from facesort.core.text.foreign_text import html_text, markdown_text
 from facesort.lab.audit.tables import Sections
 from facesort.lab.review.sheet import FaceSheet, Tile
 from facesort.lab.shared.html import notice

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from facesort.core.derivatives import SUFFIXES, Variant
-from facesort.core.words import plain
+from facesort.core.text.words import plain
 from facesort.images import derive, encode_crop, encode_output, jpeg_size
 from facesort.pages import Gallery, Person, Photo, event_page, person_page
 

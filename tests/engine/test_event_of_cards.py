@@ -14,7 +14,7 @@ from event_of_cards import PERSONS, Event, make_portraits
 from synthetic_event import sort_in_threads, tree
 
 from facesort.cli import cli
-from facesort.core.offsets import parse_offset
+from facesort.core.moments.offsets import parse_offset
 from facesort.core.records import Face
 from facesort.engine.analysis import analyse
 from facesort.engine.gallery.seed import Candidate, seed

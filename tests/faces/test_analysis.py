@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesort.core.quality import quality
+from facesort.core.faces.quality import quality
 from facesort.faces.analysis import find_faces
 from facesort.faces.engines.load import load_engine
 from facesort.faces.engines.synthetic import draw_synthetic_face, synthetic_embedding

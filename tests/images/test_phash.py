@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesort.core.bursts import DIFFERENT_BITS
+from facesort.core.moments.bursts import DIFFERENT_BITS
 from facesort.core.records import Pixels
 from facesort.images import perceptual_hash
 from facesort.pixels import Pyramid

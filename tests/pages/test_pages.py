@@ -13,8 +13,8 @@ from bs4 import BeautifulSoup, Tag
 from nasty import STORABLE
 
 from facesort.core.derivatives import DerivedFile, Variant
-from facesort.core.foreign_text import printable
-from facesort.core.words import plain
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.words import plain
 from facesort.pages import Gallery, Person, Photo, event_page, person_page
 from facesort.pages.times import chapters, days
 

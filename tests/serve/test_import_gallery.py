@@ -17,7 +17,7 @@ from synthetic_event import add_references, make_gallery
 from facesort.cli import cli
 from facesort.core.collections.protocol import FaceCollections
 from facesort.core.collections.records import IndexedFace, NewFaces
-from facesort.core.gallery import Person
+from facesort.core.persons.gallery import Person
 from facesort.engine.collections.import_gallery import _user_ids, import_gallery
 from facesort.engine.collections.opening import open_collections
 from facesort.engine.gallery.persons import rename_person

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from facesort.clock import utc_now
 from facesort.core.collections.records import Collection
-from facesort.core.face_details import QualityFilter
+from facesort.core.faces.face_details import QualityFilter
 from facesort.engine.collections.indexing import described, index, sifted
 from facesort.serve.access import admission
 from facesort.serve.service import Service

@@ -35,7 +35,7 @@ from store_rows import (
     write,
 )
 
-from facesort.core.routing import PlannedWrite
+from facesort.core.copies import PlannedWrite
 from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store import Store
 from facesort.store.job import files, photos

@@ -30,8 +30,8 @@ from store_rows import (
 )
 
 from facesort.core.clips import Track
-from facesort.core.matching import Decision
-from facesort.core.meanings import explain
+from facesort.core.persons.matching import Decision
+from facesort.core.text.meanings import explain
 from facesort.errors import StoreError
 from facesort.reasons import FaceReason, Outcome, Reason
 from facesort.store import Store

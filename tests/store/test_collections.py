@@ -18,7 +18,7 @@ from drawn_collections import DIM, collection, drawn, face, new_faces
 from facesort.clock import utc_now
 from facesort.core.collections.protocol import MOST_FACES_OF_A_USER, ONCE_LASTS, FaceCollections
 from facesort.core.collections.records import IndexedFace, Once, Refusal, User
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.matching import centroid_distances
 from facesort.errors import (
     CollectionError,
     ItemConflictError,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from facesort.core.changes import (
+from facesort.core.delivery.changes import (
     ChangedPhoto,
     Circumstances,
     Moment,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from store_rows import MATCHED, PACK, add as add_photos, add_people, photo, record, result
 
-from facesort.core.gallery import Person
-from facesort.core.routing import safe_folder
+from facesort.core.delivery.routing import safe_folder
+from facesort.core.persons.gallery import Person
 from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.gallery import people

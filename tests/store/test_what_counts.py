@@ -47,7 +47,7 @@ TELLTALE = {
     ),
     "a LOOSE face of a clip awaits a yes": (
         r"= 'loose' AND is_track|is Outcome.LOOSE and .*(clip|track)",
-        {"core/posters.py"},  # of decisions that are not stored yet
+        {"core/delivery/posters.py"},  # of decisions that are not stored yet
     ),
     "the newest result of a photo": (
         r"(?i)max\((\w+\.)?batch_id\)|arg_max\(\w+\.status",

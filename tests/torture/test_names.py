@@ -17,7 +17,7 @@ from synthetic_event import sort_in_threads, tree, write_photo
 from torture.campaign import Ledger, share
 from torture.trace import calls, needs_strace
 
-from facesort.core.routing import output_name, safe_folder
+from facesort.core.delivery.routing import output_name, safe_folder
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery.seed import Candidate, seed
 from facesort.engine.setup import set_up

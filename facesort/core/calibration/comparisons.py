@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.calibration.rates import NOBODY, Trials
-from facesort.core.gallery import Gallery
-from facesort.core.matching import centroid_distances, distances_to_persons
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration.intervals import difference
 from facesort.core.calibration.rates import NOBODY, Rate, Trials
-from facesort.core.matching import Thresholds, centroid_distances
+from facesort.core.persons.matching import Thresholds, centroid_distances
 from facesort.core.records import Embeddings
-from facesort.core.words import several, share
+from facesort.core.text.words import several, share
 
 # Share of the smaller box: faces of people who embrace overlap less, two detections of one face more.
 _OVERLAP = 0.3

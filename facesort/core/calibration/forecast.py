@@ -12,7 +12,7 @@ from facesort.core.calibration.rates import NOBODY, Trials
 from facesort.core.groups.decision import as_judged, proposals
 from facesort.core.groups.linkage import Linkage
 from facesort.core.groups.threshold import EventThreshold, given_threshold
-from facesort.core.matching import Distances
+from facesort.core.persons.matching import Distances
 from facesort.errors import InsufficientTrialsError
 
 

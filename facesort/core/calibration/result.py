@@ -19,9 +19,9 @@ from facesort.core.calibration.suggestion import (
     suggest,
     what_is_not_known,
 )
-from facesort.core.gallery import Gallery
-from facesort.core.matching import Thresholds
-from facesort.core.words import several
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import several
 
 
 @dataclass(frozen=True, slots=True)

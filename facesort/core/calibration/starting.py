@@ -21,12 +21,12 @@ from facesort.core.calibration.crowd import photo_pairs
 from facesort.core.calibration.intervals import binomial
 from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.calibration.tail import Estimate, Tail
-from facesort.core.gallery import centroid
 from facesort.core.groups.linkage import link, mean_cosine, rms_distance
 from facesort.core.groups.threshold import event_threshold
+from facesort.core.persons.gallery import centroid
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Ids, Sightings
-from facesort.core.words import several, share
+from facesort.core.text.words import several, share
 from facesort.errors import GalleryError, InsufficientTrialsError
 
 PERSONS = 150

@@ -8,8 +8,8 @@ from math import ceil, floor
 
 from facesort.core.calibration.comparisons import Comparisons
 from facesort.core.calibration.rates import Rate, Trials
-from facesort.core.matching import Thresholds
-from facesort.core.words import several, share
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import several, share
 from facesort.errors import InsufficientTrialsError, SettingsError
 
 _STEP = 100  # thresholds are suggested in hundredths, rounded down

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facesort.core.calibration.rates import NOBODY, Trials
 from facesort.core.groups.linkage import mean_cosine, rms_distance
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.errors import InsufficientTrialsError
 
 _IN_TAIL, _FEWEST_IN_TAIL = 100, 30  # pairs it is fitted to: the further out, the less is continued

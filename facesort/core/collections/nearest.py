@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 
 # Larger than the rounding errors of a product of two float32 vectors of unit length.

@@ -9,8 +9,8 @@ import numpy as np
 
 from facesort.core.clips import ClipInfo, Track
 from facesort.core.collections.records import IndexedFace
-from facesort.core.face_details import FaceDetail
-from facesort.core.sightings import Sightings
+from facesort.core.faces.face_details import FaceDetail
+from facesort.core.persons.sightings import Sightings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 
 from facesort.core.collections.protocol import MOST_FACES_OF_A_USER
 from facesort.core.collections.records import Refusal
-from facesort.core.gallery import Vector, centroid
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.gallery import Vector, centroid
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 from facesort.errors import QuotaError
 

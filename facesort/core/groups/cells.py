@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from facesort.core.groups.neighbours import Indices, KeptPairs, Pairs
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Ids, Sightings
 
 _KEPT = 8  # nearest of each: one that is missed is met again as a group's
 _PER_CELL = 8  # nodes that a centre is learned from

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from facesort.core.groups.linkage import Linkage, rms_distance
 from facesort.core.groups.threshold import EventThreshold
-from facesort.core.matching import Decision, Distances, Thresholds, decide_photo
-from facesort.core.sightings import Ids, Sightings
+from facesort.core.persons.matching import Decision, Distances, Thresholds, decide_photo
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.reasons import FaceReason, Outcome
 
 # Faces together are looked at together: a stranger with as many photos is worth a question.

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from facesort.core.groups.cells import Nodes, pairs_in_cells
 from facesort.core.groups.merging import FacePerson, GrowingGroups
 from facesort.core.groups.neighbours import Pairs, nearest_pairs
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings, Room, in_memory
-from facesort.core.sightings import Ids, Sightings
 
 EXACT = 100_000
 """Faces and persons up to which all are compared with all; of more, a few pairs are missed."""

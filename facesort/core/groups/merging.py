@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.groups.neighbours import Pairs, join_pairs
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Ids, Sightings
 
 Nodes = NDArray[np.integer]
 FacePerson = tuple[int, int]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Sightings
 
 NEIGHBOURS = 64
 """Kept per face: bounds the memory if one person has thousands of faces."""

@@ -12,10 +12,10 @@ from itertools import islice
 
 import numpy as np
 
-from facesort.core.gallery import centroid
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.gallery import centroid
+from facesort.core.persons.matching import centroid_distances
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Sightings
 
 _MOST = 4096  # groups that are compared with each other: 64 MB of distances
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.groups.linkage import Linkage, mean_cosine, rms_distance
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Ids, Sightings
 
 FLOOR = 1.10
 """RMS distance beyond which no event's threshold lies, by LOOSE of a pack for which no other is known.

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from facesort.core.derivatives import Derivative, Variant
-from facesort.core.looks import detail_edge
-from facesort.core.paths import from_text
+from facesort.core.faces.looks import detail_edge
+from facesort.core.faces.tracks import Linker
+from facesort.core.faces.turns import turn_of
 from facesort.core.records import Analysis, Face, PhotoInfo, PhotoRef
-from facesort.core.shots import same_shot
-from facesort.core.tracks import Linker
-from facesort.core.turns import turn_of
+from facesort.core.sources.shots import same_shot
+from facesort.core.text.paths import from_text
 from facesort.engine.analysis.reading import (
     is_clip,
     is_video,

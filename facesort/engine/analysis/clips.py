@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from facesort.core.clips import ClipInfo, clock
+from facesort.core.faces.tracks import Linker
 from facesort.core.records import Analysis, PhotoInfo, PhotoRef
-from facesort.core.tracks import Linker
 from facesort.engine.analysis.analyse import (
     SPARSE_MS,
     Analyser,

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.quality import brightness
+from facesort.core.faces.quality import brightness
 from facesort.core.records import Face, Pixels
 from facesort.engine.analysis.analyse import Analyser, embedding_dim, look_for_faces
 from facesort.engine.analysis.lost import WORKER_FAILURES, WorkerFailure, reason_of

@@ -18,7 +18,7 @@ from facesort.core.calibration import (
     compare,
     refuse_too_few,
 )
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.calibration.forecast import frozen_gallery
 from facesort.engine.calibration.labelled import (
     Labelled,

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facesort.core.gallery import Gallery
-from facesort.core.matching import distances_to_persons
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import distances_to_persons
 from facesort.engine.calibration.labelled import Labelled, person_numbers
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesort.core.calibration import Forecast, GroupedSample
-from facesort.core.gallery import Gallery
 from facesort.core.groups.decision import decide_in_groups
-from facesort.core.matching import Distances, Thresholds, distances_to_persons
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import Distances, Thresholds, distances_to_persons
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Analysis, Embeddings, PhotoRef
-from facesort.core.sightings import Sightings
 from facesort.engine.calibration.labelled import analyse_files
 from facesort.engine.job.decide import Decided, decide_batch
 from facesort.engine.job.groups import EventGroups, groups_of

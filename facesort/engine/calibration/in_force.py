@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesort.core.calibration import Basis, Calibration, gallery_fingerprint
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.rules import rules_of
 from facesort.errors import StoreError
 from facesort.faces.protocol import ModelPack

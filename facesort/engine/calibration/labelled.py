@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery
-from facesort.core.paths import to_text
+from facesort.core.delivery.routing import folder_key
+from facesort.core.persons.gallery import Gallery
 from facesort.core.records import Analysis, Face, PhotoRef
-from facesort.core.routing import folder_key
-from facesort.core.words import several
+from facesort.core.text.paths import to_text
+from facesort.core.text.words import several
 from facesort.engine.analysis.analyse import Analyser, Task
 from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local

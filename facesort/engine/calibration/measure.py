@@ -25,9 +25,9 @@ from facesort.core.calibration.starting import (
     refuse_unsure,
 )
 from facesort.core.calibration.tail import Estimate
-from facesort.core.comparison import KnownFiles
 from facesort.core.records import Analysis, PhotoRef
-from facesort.core.words import several
+from facesort.core.sources.files import KnownFiles
+from facesort.core.text.words import several
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, load_models
 from facesort.engine.analysis.lost import WORKER_FAILURES, reason_of
 from facesort.engine.analysis.pool import LocalPool

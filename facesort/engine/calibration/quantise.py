@@ -23,7 +23,7 @@ from facesort.core.calibration.agreement import (
     decisions,
 )
 from facesort.core.records import Analysis, Crops, Detections, Embeddings
-from facesort.core.words import several, share
+from facesort.core.text.words import several, share
 from facesort.engine.analysis.analyse import Analyser, Task, engine_of, look_for_faces
 from facesort.engine.analysis.lost import WORKER_FAILURES, reason_of, result_of_two
 from facesort.engine.analysis.pool import LocalPool

@@ -20,7 +20,7 @@ from distributed import Security, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from facesort.core.records import Analysis, PhotoRef
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.cluster.certificates import Role
 from facesort.engine.cluster.dask_settings import PAGES, as_facesort_needs_it

@@ -8,8 +8,8 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from facesort.core.paths import from_text
 from facesort.core.records import PhotoRef
+from facesort.core.text.paths import from_text
 from facesort.engine.analysis.analyse import Analyser, Task
 from facesort.engine.analysis.reading import read_photo, version_of
 from facesort.errors import ClusterError, ImageError, because

@@ -20,7 +20,7 @@ import numpy as np
 from facesort.clock import utc_now
 from facesort.core.collections.protocol import MOST_FACES_OF_A_USER, FaceCollections
 from facesort.core.collections.records import Collection, IndexedFace, NewFaces
-from facesort.core.gallery import Person, Vector
+from facesort.core.persons.gallery import Person, Vector
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.errors import CollectionError, GalleryError, MissingItemError

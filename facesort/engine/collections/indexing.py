@@ -10,7 +10,7 @@ import numpy as np
 
 from facesort.core.collections.protocol import FaceCollections
 from facesort.core.collections.records import IndexedFace, NewFaces
-from facesort.core.face_details import FaceDetail, QualityFilter, face_detail, why_left_out
+from facesort.core.faces.face_details import FaceDetail, QualityFilter, face_detail, why_left_out
 from facesort.core.records import Embeddings
 from facesort.engine.analysis.finder import FoundFaces
 

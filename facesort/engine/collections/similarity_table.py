@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facesort.core.calibration.rates import Rate, Trials
 from facesort.core.collections.protocol import FaceCollections
 from facesort.core.collections.similarity import SimilarityScale
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 
 _SIMILARITIES = (100, 99.5, 99, 98, 95, 90, 85, 80, 75, 70, 60, 50, 25, 0)

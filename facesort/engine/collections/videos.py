@@ -8,8 +8,8 @@ from dataclasses import replace
 from facesort.core.collections.protocol import FaceCollections
 from facesort.core.collections.records import Collection, IndexedFace
 from facesort.core.collections.seen import SeenFace, SeenVideo
-from facesort.core.face_details import FaceDetail, face_detail
-from facesort.core.quality import brightness
+from facesort.core.faces.face_details import FaceDetail, face_detail
+from facesort.core.faces.quality import brightness
 from facesort.core.records import Analysis, Face, PhotoInfo
 from facesort.errors import ImageError
 from facesort.images import decode_jpeg

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from facesort.core.foreign_text import csv_text
+from facesort.core.text.foreign_text import csv_text
 from facesort.errors import WorkspaceError, because
 from facesort.files import read_own, replace_file
 from facesort.store import Store

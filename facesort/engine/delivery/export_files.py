@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from facesort.core.appearances import segments
-from facesort.core.bursts import LeftOut
-from facesort.core.foreign_text import csv_text
-from facesort.core.regions import delivered_region
-from facesort.core.routing import PARTIAL, beside_folders
+from facesort.core.delivery.appearances import segments
+from facesort.core.delivery.regions import delivered_region
+from facesort.core.delivery.routing import PARTIAL, beside_folders
+from facesort.core.delivery.xmp import markers, sidecar
+from facesort.core.moments.bursts import LeftOut
 from facesort.core.stored import StoredPhoto
-from facesort.core.xmp import markers, sidecar
+from facesort.core.text.foreign_text import csv_text
 from facesort.engine.delivery.export_folder import MANIFEST, ExportFolder
 from facesort.engine.delivery.gallery_pages import GalleryPages
 from facesort.engine.delivery.index import (

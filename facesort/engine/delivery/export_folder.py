@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facesort.core.foreign_text import checksum_line
-from facesort.core.routing import PARTIAL
+from facesort.core.delivery.routing import PARTIAL
+from facesort.core.text.foreign_text import checksum_line
 from facesort.errors import ImageError, OutputError
 from facesort.files import (
     Kind,

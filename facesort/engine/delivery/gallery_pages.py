@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
+from facesort.core.delivery.portraits import Portrait, best_portraits
+from facesort.core.delivery.routing import UNKNOWN_FOLDER, beside_folders
 from facesort.core.derivatives import SUFFIXES, Derivative, DerivedFile, Variant, variants_for
-from facesort.core.portraits import Portrait, best_portraits
-from facesort.core.routing import UNKNOWN_FOLDER, beside_folders
 from facesort.core.stored import StoredPhoto
-from facesort.core.words import plain
+from facesort.core.text.words import plain
 from facesort.engine.analysis.in_order import derive_again
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.derivatives import variants_of

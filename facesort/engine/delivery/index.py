@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facesort.core.appearances import segments
+from facesort.core.delivery.appearances import segments
+from facesort.core.delivery.regions import Region, delivered_region, delivered_shape
 from facesort.core.derivatives import DerivedFile
-from facesort.core.gallery import Person
-from facesort.core.regions import Region, delivered_region, delivered_shape
+from facesort.core.persons.gallery import Person
 from facesort.core.stored import Key, StoredFace, StoredPhoto
 from facesort.engine.delivery.plan import Delivery
 from facesort.files import remove_own

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from facesort.core.bursts import Burst, LeftOut, best_of_bursts, find_bursts
 from facesort.core.clips import Track
-from facesort.core.posters import as_still, at_frame, copy_name, stored_shares
+from facesort.core.delivery.posters import as_still, at_frame, copy_name, stored_shares
+from facesort.core.moments.bursts import Burst, LeftOut, best_of_bursts, find_bursts
 from facesort.core.stored import Key, StoredPhoto
 from facesort.settings import Clips, NearDuplicates, Settings
 from facesort.store import Store
@@ -24,7 +24,7 @@ class Picture:
     Parameters
     ----------
     photo : StoredPhoto
-        A photo, a clip as one of its frames (`facesort.core.posters.at_frame`), or a whole clip.
+        A photo, a clip as one of its frames (`facesort.core.delivery.posters.at_frame`), or a whole clip.
     files : tuple of str
         Relative paths of its copies, ``<folder>/<name>``.
     """

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.in_order import render_again

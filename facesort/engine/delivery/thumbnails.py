@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from facesort.core.delivery.portraits import Portrait, best_portraits
 from facesort.core.derivatives import THUMBNAIL, Derivative, Thumbnail
-from facesort.core.portraits import Portrait, best_portraits
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.renderer import Renderer

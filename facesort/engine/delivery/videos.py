@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from facesort.core.appearances import segments, webvtt
-from facesort.core.gallery import Person
-from facesort.core.routing import clip_name
+from facesort.core.delivery.appearances import segments, webvtt
+from facesort.core.delivery.routing import clip_name
+from facesort.core.persons.gallery import Person
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.index import DeliveredFile
 from facesort.engine.delivery.plan import Delivery

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facesort.core.coach import pairs_within, person_distances
-from facesort.core.gallery import Gallery
+from facesort.core.persons.coach import pairs_within, person_distances
+from facesort.core.persons.gallery import Gallery
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store import Store

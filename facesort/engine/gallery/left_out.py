@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.images import PhotoKind
 
 _NAMED = 5  # places that a line names

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.foreign_text import printable
-from facesort.core.paths import is_of_the_system, to_text
-from facesort.core.routing import folder_key, safe_folder
+from facesort.core.delivery.routing import folder_key, safe_folder
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.paths import is_of_the_system, to_text
 from facesort.engine.gallery.left_out import LeftOut, Tally, Why, after_a_sentence
 from facesort.engine.gallery.seed import Candidate, person_name
 from facesort.errors import GalleryError, because, short_of

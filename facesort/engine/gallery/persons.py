@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesort.clock import Clock, utc_now
-from facesort.core.routing import safe_folder
+from facesort.core.delivery.routing import safe_folder
 from facesort.engine.gallery.action import undoable
 from facesort.errors import GalleryError
 from facesort.store.gallery import people

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import centroid_distances, distances_to_persons
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import centroid_distances, distances_to_persons
 from facesort.core.records import Analysis, Face
 from facesort.errors import RefusedReferenceError
 from facesort.reasons import Reason

@@ -16,10 +16,10 @@ from pathlib import Path
 from pathvalidate import sanitize_filename
 
 from facesort.clock import Clock, utc_now
-from facesort.core.gallery import Person
-from facesort.core.paths import to_text
+from facesort.core.delivery.routing import safe_folder
+from facesort.core.persons.gallery import Person
 from facesort.core.records import Analysis, Face, PhotoRef
-from facesort.core.routing import safe_folder
+from facesort.core.text.paths import to_text
 from facesort.engine.analysis.analyse import Analyser, Task, load_models
 from facesort.engine.analysis.in_order import analyse_in_order
 from facesort.engine.analysis.pool import executor_or_local

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.coach import (
+from facesort.core.persons.coach import (
     Advice,
     ReferenceFacts,
     advise,
@@ -17,9 +17,9 @@ from facesort.core.coach import (
     person_distances,
     spread,
 )
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds, centroid_distances
-from facesort.core.words import plain
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds, centroid_distances
+from facesort.core.text.words import plain
 from facesort.engine.rules import rules_of
 from facesort.engine.setup import refuse_other_pack
 from facesort.faces.protocol import ModelPack

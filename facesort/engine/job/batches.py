@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, tee
 
-from facesort.core.gallery import Gallery
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.routing import UNKNOWN_FOLDER, Jpeg
+from facesort.core.persons.gallery import Gallery
 from facesort.core.records import Analysis, File, PhotoRef
-from facesort.core.routing import UNKNOWN_FOLDER, Jpeg, PlannedWrite
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.clip_threads import ClipThreads
 from facesort.engine.analysis.in_order import analyse_in_order

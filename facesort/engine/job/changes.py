@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import chain
 
-from facesort.core.matching import Decision
-from facesort.core.posters import as_still, at_frame, copy_name
-from facesort.core.routing import Jpeg, PlannedWrite, plan_writes
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.posters import as_still, at_frame, copy_name
+from facesort.core.delivery.routing import Jpeg, plan_writes
+from facesort.core.persons.matching import Decision
 from facesort.core.stored import Key, StoredPhoto
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.rematches import Rematched

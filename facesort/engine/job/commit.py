@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.routing import folder_key, is_target, partial_name
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite, folder_key, is_target, partial_name
 from facesort.engine.job.staging import Staging
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import ImageError, OutputError, because

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facesort.core.gallery import Gallery
-from facesort.core.matching import Decision, Distances, decide_photo, distances_to_persons
-from facesort.core.posters import Clips, Seen, awaits_yes, shares
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.posters import Clips, Seen, awaits_yes, shares
+from facesort.core.delivery.routing import Jpeg, clip_name, output_name, plan_writes
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import Decision, Distances, decide_photo, distances_to_persons
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import Analysis, File, PhotoRef
-from facesort.core.routing import Jpeg, PlannedWrite, clip_name, output_name, plan_writes
-from facesort.core.sightings import Sightings
 from facesort.engine.rules import Rules
 from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
 from facesort.store.job.photos import Known, PhotoResult

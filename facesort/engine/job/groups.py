@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery
 from facesort.core.groups.decision import Proposals, proposals
 from facesort.core.groups.linkage import Linkage, link, mean_cosine
 from facesort.core.groups.threshold import (
@@ -19,9 +18,10 @@ from facesort.core.groups.threshold import (
     event_threshold,
     given_threshold,
 )
-from facesort.core.matching import Distances, Thresholds
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import Distances, Thresholds
+from facesort.core.persons.sightings import Ids
 from facesort.core.records import Embeddings
-from facesort.core.sightings import Ids
 from facesort.engine.rules import Rules
 from facesort.store import Store
 from facesort.store.queries.answers import confirmed, rejected_pairs

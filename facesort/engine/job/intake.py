@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from facesort.core.comparison import FileState, FoundFile, KnownFiles, ScanResult, SkippedFile
 from facesort.core.records import File, PhotoRef
-from facesort.core.shots import Pairs, companions, kind_by_name, rank, shot_name
+from facesort.core.sources.files import FileState, FoundFile, KnownFiles, ScanResult, SkippedFile
+from facesort.core.sources.shots import Pairs, companions, kind_by_name, rank, shot_name
 from facesort.engine.job.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.images import RAW_SUFFIXES, PhotoKind

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from facesort.core.paths import is_of_the_system
+from facesort.core.text.paths import is_of_the_system
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.engine.job.roots import check_output
 from facesort.engine.sources.root_folder import RootFolder

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from facesort.core.records import File, PhotoRef
-from facesort.core.shots import Pairs, candidates, kind_by_name, rank
+from facesort.core.sources.shots import Pairs, candidates, kind_by_name, rank
 from facesort.engine.analysis.analyse import Partner, Task
 from facesort.images import RAW_SUFFIXES, PhotoKind, photo_kind
 from facesort.store import Store

@@ -13,12 +13,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Centroids, Gallery
+from facesort.core.delivery.posters import Clips, awaits_yes, stored_shares
 from facesort.core.groups.decision import decide_in_groups
-from facesort.core.matching import LEARNED_GAIN, Decision, decide_photo, distances_to_persons
-from facesort.core.posters import Clips, awaits_yes, stored_shares
-from facesort.core.settled import DecidedFaces, settled
-from facesort.core.sightings import Sightings
+from facesort.core.groups.settled import DecidedFaces, settled
+from facesort.core.persons.gallery import Centroids, Gallery
+from facesort.core.persons.matching import (
+    LEARNED_GAIN,
+    Decision,
+    decide_photo,
+    distances_to_persons,
+)
+from facesort.core.persons.sightings import Sightings
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.job.changes import Change
 from facesort.engine.job.groups import EventGroups, event_groups

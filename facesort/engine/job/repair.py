@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from facesort.core.posters import as_still, at_frame
-from facesort.core.routing import PlannedWrite
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.posters import as_still, at_frame
 from facesort.core.stored import StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from facesort.core.comparison import FoundFile, KnownFiles, Place, ScanResult, SkippedFile, compare
-from facesort.core.paths import from_text
+from facesort.core.sources.comparison import compare
+from facesort.core.sources.files import FoundFile, KnownFiles, Place, ScanResult, SkippedFile
+from facesort.core.text.paths import from_text
 from facesort.engine.job.places import SourceRoot, find_roots, refuse_gone
 from facesort.engine.job.walk import Walk
 from facesort.engine.sources.root_folder import RootFolder

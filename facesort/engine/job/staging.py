@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.routing import Jpeg
+from facesort.core.delivery.routing import Jpeg
 from facesort.files import (
     NotOursError,
     at_once,

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from facesort.core.comparison import FoundFile, KnownFiles, Listing, Place, SkippedFile
-from facesort.core.paths import from_text, to_text
 from facesort.core.records import in_64_bits
+from facesort.core.sources.files import FoundFile, KnownFiles, Listing, Place, SkippedFile
+from facesort.core.text.paths import from_text, to_text
 from facesort.engine.job.folders import (
     Folder,
     OpenFolder,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facesort.core.routing import is_target, partial_name
+from facesort.core.delivery.routing import is_target, partial_name
 from facesort.engine.delivery.corrections import update_corrections
 from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.engine.privacy import known_backups

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from facesort.core.paths import from_text, to_text
+from facesort.core.text.paths import from_text, to_text
 from facesort.engine.privacy.archive import made_at
 from facesort.errors import WorkspaceError
 from facesort.files import read_own, remove_own, replace_json

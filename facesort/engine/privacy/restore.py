@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facesort.core.paths import is_of_the_system
+from facesort.core.text.paths import is_of_the_system
 from facesort.engine.privacy import known_backups
 from facesort.engine.privacy.archive import DATABASE, SETTINGS, NotABackupError, extract, opened
 from facesort.engine.privacy.backup import Backup, warn_of_older_version

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from facesort.core.objects import Destination, Digest, Planned
+from facesort.core.delivery.objects import Destination, Digest, Planned
 from facesort.engine.publishing.content import AbsentError, StoppedError, UnsentError
 from facesort.engine.publishing.trouble import code_of, for_a_moment, of_the_job, refusal
 from facesort.errors import PublishError

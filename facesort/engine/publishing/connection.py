@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from facesort.core.objects import Destination, is_private
+from facesort.core.delivery.objects import Destination, is_private
 from facesort.engine.publishing.bucket import Bucket
 from facesort.engine.publishing.trouble import of_the_job
 from facesort.errors import PublishError

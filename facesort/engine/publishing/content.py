@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from facesort.core.objects import PART, Digest, Planned, part_size
+from facesort.core.delivery.objects import PART, Digest, Planned, part_size
 from facesort.errors import short_of
 from facesort.files import open_own, open_regular
 from facesort.reasons import Reason

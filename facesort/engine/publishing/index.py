@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from facesort.core.delivery.objects import Destination, Digest, Planned
+from facesort.core.delivery.regions import delivered_shape
+from facesort.core.delivery.routing import beside_folders
 from facesort.core.derivatives import DerivedFile
-from facesort.core.objects import Destination, Digest, Planned
-from facesort.core.regions import delivered_shape
-from facesort.core.routing import beside_folders
 from facesort.core.stored import StoredPhoto
 from facesort.engine.delivery.index import (
     INDEX_NAMES,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from facesort.clock import utc_now
-from facesort.core.objects import Destination, Planned
+from facesort.core.delivery.objects import Destination, Planned
 from facesort.errors import PublishError, StoreLockedError
 from facesort.store import Store, publishing
 from facesort.store.queries.published import (

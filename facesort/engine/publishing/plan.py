@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from facesort.core.delivery.objects import Planned
+from facesort.core.delivery.routing import clip_name
 from facesort.core.derivatives import DerivedFile
-from facesort.core.foreign_text import checksum_entry
-from facesort.core.objects import Planned
-from facesort.core.paths import from_text
-from facesort.core.routing import clip_name
 from facesort.core.stored import StoredPhoto
+from facesort.core.text.foreign_text import checksum_entry
+from facesort.core.text.paths import from_text
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.engine.delivery.export_files import LEFT_OUT
 from facesort.engine.delivery.export_folder import MANIFEST, UNFINISHED

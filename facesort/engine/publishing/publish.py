@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from facesort.core.objects import Destination
-from facesort.core.routing import is_target
+from facesort.core.delivery.objects import Destination
+from facesort.core.delivery.routing import is_target
 from facesort.engine.delivery.index import is_index
 from facesort.engine.publishing.connection import connect, with_server
 from facesort.engine.publishing.content import Item

@@ -19,7 +19,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from facesort.core.objects import PART
+from facesort.core.delivery.objects import PART
 from facesort.engine.publishing.bucket import Bucket
 from facesort.engine.publishing.content import Item, StoppedError, UnsentError
 from facesort.engine.publishing.ledger import Ledger

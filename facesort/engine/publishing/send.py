@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.objects import Digest, Planned
+from facesort.core.delivery.objects import Digest, Planned
 from facesort.engine.publishing.bucket import Bucket, Found, NameTakenError
 from facesort.engine.publishing.content import Item, UnsentError
 from facesort.reasons import Reason

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import NameResolutionError
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.content import UnsentError
 from facesort.errors import PublishError
 from facesort.reasons import Reason

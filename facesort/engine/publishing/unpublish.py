@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from facesort.core.objects import Destination
-from facesort.core.routing import UNKNOWN_FOLDER, safe_folder
+from facesort.core.delivery.objects import Destination
+from facesort.core.delivery.routing import UNKNOWN_FOLDER, safe_folder
 from facesort.engine.delivery.gallery_pages import EVENT_PAGE, GALLERY
 from facesort.engine.delivery.index import is_index
 from facesort.engine.privacy.forget import rewrite_database

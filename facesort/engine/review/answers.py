@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from facesort.clock import Clock, utc_now
-from facesort.core.gallery import Person
-from facesort.core.representatives import representatives
-from facesort.core.routing import safe_folder
+from facesort.core.delivery.routing import safe_folder
+from facesort.core.persons.gallery import Person
+from facesort.core.persons.representatives import representatives
 from facesort.core.stored import StoredFace, StoredPhoto
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.gallery.action import undoable
 from facesort.engine.gallery.seed import person_name
 from facesort.errors import GalleryError

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery, centroid
 from facesort.core.groups.suggestions import suggestions
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.gallery import Gallery, centroid
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 from facesort.engine.job.groups import groups_of
 from facesort.engine.rules import Rules, rules_of

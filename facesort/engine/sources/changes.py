@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.recognition import Marker, recognise, recognise_elsewhere
+from facesort.core.sources.recognition import Marker, recognise, recognise_elsewhere
 from facesort.engine.sources.folder import SourceFolder
 from facesort.engine.sources.locate import Located, free_name, locate
 from facesort.errors import SettingsError

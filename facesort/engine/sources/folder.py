@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 
-from facesort.core.paths import from_text, is_of_the_system, to_text
-from facesort.core.recognition import Stamp
 from facesort.core.records import in_64_bits
+from facesort.core.sources.recognition import Stamp
+from facesort.core.text.paths import from_text, is_of_the_system, to_text
 from facesort.engine.analysis.reading import read_photo
 from facesort.errors import ImageError, short_of
 from facesort.files import file_sha256

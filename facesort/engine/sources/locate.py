@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 
-from facesort.core.paths import is_of_the_system
-from facesort.core.recognition import Marker, Match, recognise, recognise_elsewhere
+from facesort.core.sources.recognition import Marker, Match, recognise, recognise_elsewhere
+from facesort.core.text.paths import is_of_the_system
 from facesort.engine.sources.folder import SourceFolder
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SourceGoneError, because

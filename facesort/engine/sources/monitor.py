@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesort.core.paths import from_text
 from facesort.core.records import PhotoRef
+from facesort.core.text.paths import from_text
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SourceGoneError
 from facesort.images import PhotoKind, photo_kind

@@ -9,10 +9,10 @@ from IPython.display import Markdown
 from ipywidgets import Widget
 from PIL import Image as Pillow
 
-from facesort.core.foreign_text import markdown_text
-from facesort.core.meanings import explain
 from facesort.core.records import PhotoRef, Pixels
-from facesort.core.words import duration, several
+from facesort.core.text.foreign_text import markdown_text
+from facesort.core.text.meanings import explain
+from facesort.core.text.words import duration, several
 from facesort.errors import ImageError
 from facesort.images import load_photo
 from facesort.lab.audit.changes import comparison_sections

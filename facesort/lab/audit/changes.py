@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from facesort.core.changes import (
+from facesort.core.delivery.changes import (
     Circumstances,
     PhotoThen,
     different_settings,
     setting,
 )
-from facesort.core.words import several, thresholds_apart
+from facesort.core.text.words import several, thresholds_apart
 from facesort.lab.audit.comparison import Comparison
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import Sections

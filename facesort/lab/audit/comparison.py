@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facesort.core.changes import ChangedPhoto, Circumstances, Moment, causes
+from facesort.core.delivery.changes import ChangedPhoto, Circumstances, Moment, causes
 from facesort.errors import SettingsError
 from facesort.lab.audit.tables import LISTED
 from facesort.store.queries import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
-from facesort.core.meanings import explain
+from facesort.core.text.meanings import explain
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import INDEPENDENCE, Sections, interval, rate_table
 from facesort.lab.shared.drop_rate import DropRate

@@ -9,8 +9,8 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from facesort.core.bursts import bursts_of, not_best
-from facesort.core.clocks import CameraPhotos
+from facesort.core.moments.bursts import bursts_of, not_best
+from facesort.core.moments.clocks import CameraPhotos
 from facesort.core.records import PhotoRef, Position
 from facesort.core.stored import StoredFace
 from facesort.errors import SettingsError

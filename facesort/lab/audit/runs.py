@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.lab.audit.tables import Sections, interval
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.event import event_sentences

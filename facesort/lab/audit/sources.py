@@ -8,10 +8,10 @@ from datetime import datetime
 
 from IPython.display import Markdown
 
-from facesort.core.clocks import Suggestion, suggest_offsets
-from facesort.core.correlogram import WINDOW
-from facesort.core.offsets import offset_text
-from facesort.core.places import RADIUS, Place, find_places
+from facesort.core.moments.clocks import Suggestion, suggest_offsets
+from facesort.core.moments.correlogram import WINDOW
+from facesort.core.moments.offsets import offset_text
+from facesort.core.moments.places import RADIUS, Place, find_places
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.remarks import remarks

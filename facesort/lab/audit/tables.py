@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facesort.core.foreign_text import html_text, printable
+from facesort.core.text.foreign_text import html_text, printable
 from facesort.lab.shared.colours import BLUE
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.tables import Table, percent

@@ -10,8 +10,8 @@ from IPython.display import HTML, Markdown
 from ipywidgets import Widget
 
 from facesort.core.calibration import Targets
-from facesort.core.matching import Thresholds
-from facesort.core.words import share
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import share
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.setup import open_with_pack
 from facesort.errors import SettingsError

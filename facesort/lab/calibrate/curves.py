@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from facesort.core.calibration import Comparisons, OperatingPoint, Rate
-from facesort.core.words import several, share
+from facesort.core.text.words import several, share
 from facesort.lab.shared.colours import BLUE, DARK, GREY, ORANGE
 from facesort.lab.shared.plots import style
 

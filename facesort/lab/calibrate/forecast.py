@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from facesort.core.calibration import Forecast
-from facesort.core.matching import Thresholds
-from facesort.core.words import share
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import share
 from facesort.lab.calibrate.histogram import ThresholdMark
 from facesort.lab.shared.colours import BLUE, DARK
 from facesort.lab.shared.plots import style

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.lab.calibrate.page_width import PageWidth
 from facesort.lab.shared.colours import DARK
 from facesort.lab.shared.front_end import is_interactive

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from facesort.core.calibration import Rate
-from facesort.core.words import share
+from facesort.core.text.words import share
 from facesort.lab.calibrate.curves import plot_curves, why_no_curve
 from facesort.lab.calibrate.histogram import DraggableChart, Group, in_words, plot_groups
 from facesort.lab.calibrate.session import CalibrationSession

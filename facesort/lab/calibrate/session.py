@@ -20,8 +20,8 @@ from facesort.core.calibration import (
     photo_pairs,
     reference_pairs,
 )
-from facesort.core.gallery import Gallery
-from facesort.core.matching import Thresholds
+from facesort.core.persons.gallery import Gallery
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.calibration.calibrate import CalibrationRun
 from facesort.engine.calibration.duplicates import PossibleDuplicate, possible_duplicates
 from facesort.engine.calibration.forecast import (

@@ -9,9 +9,9 @@ from IPython.display import Markdown
 from ipywidgets import Widget
 
 from facesort.core.calibration import DropForecast, Forecast
-from facesort.core.foreign_text import markdown_text
 from facesort.core.stored import StoredFace
-from facesort.core.words import several
+from facesort.core.text.foreign_text import markdown_text
+from facesort.core.text.words import several
 from facesort.engine.calibration.forecast import decide_sample, photos_of_persons
 from facesort.errors import SettingsError
 from facesort.lab.calibrate.forecast import plot_forecast

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 
-from facesort.core.bursts import Taken, best_of, bursts_of
-from facesort.core.words import several
+from facesort.core.moments.bursts import Taken, best_of, bursts_of
+from facesort.core.text.words import several
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
 from facesort.store.queries import Store

@@ -12,7 +12,7 @@ from typing import cast
 
 import ipywidgets as widgets
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.answers import Answer
 from facesort.lab.review.chain import SHOW_CHAIN, ChainBox

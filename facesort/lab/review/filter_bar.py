@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import ipywidgets as widgets
 
-from facesort.core.foreign_text import printable
-from facesort.core.words import several
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.words import several
 from facesort.lab.shared.html import notice
 from facesort.store.queries.review_filter import FaceFilter, Order, Origins
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import ipywidgets as widgets
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.action import redo
 from facesort.engine.job.changes import RematchReport

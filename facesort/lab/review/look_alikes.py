@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.review import answers
 from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import ipywidgets as widgets
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.errors import FacesortError
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet, SheetAction, ShowPhoto

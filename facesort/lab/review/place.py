@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from facesort.core.foreign_text import html_text
+from facesort.core.text.foreign_text import html_text
 from facesort.lab.review.sheet import FaceSheet
 
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from IPython.display import DisplayHandle
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.core.stored import StoredFace
-from facesort.core.words import plain, several
+from facesort.core.text.words import plain, several
 from facesort.engine.gallery.action import one_opening
 from facesort.engine.gallery.alike import find_alike
 from facesort.engine.gallery.seed import person_name

@@ -17,7 +17,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 from facesort.lab.shared.front_end import is_unattended
 
 ShowPhoto = Callable[[dict[str, Any], list[bytes]], object]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from facesort.core.clips import span
 from facesort.core.stored import StoredFace, StoredTrack
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.review.chains import BY_GROUP, Chain, Neighbour
 from facesort.engine.review.clusters import MayBeOne
 from facesort.lab.review.sheet import ON_TILE, Tile

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import ipywidgets as widgets
 import numpy as np
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.review import answers
 from facesort.engine.review.clusters import Cluster, Kept, UnknownPeople, Work, find_unknown
 from facesort.lab.review.filter_bar import FilterBar, of_all

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from facesort.core.clips import ClipInfo, Track
-from facesort.core.regions import Region
+from facesort.core.delivery.regions import Region
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.reading import sha256_once

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from facesort.core.clips import Track
-from facesort.core.foreign_text import printable
-from facesort.core.regions import delivered_region
+from facesort.core.delivery.regions import delivered_region
 from facesort.core.stored import StoredFace, StoredPhoto
+from facesort.core.text.foreign_text import printable
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.delivery.renderer import Renderer
 from facesort.errors import ImageError

@@ -11,7 +11,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 from facesort.errors import FacesortError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.gallery.person_folders import photos_at
 from facesort.engine.gallery.seed import SeedReport

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from facesort.core.foreign_text import html_text
-from facesort.core.words import several
+from facesort.core.text.foreign_text import html_text
+from facesort.core.text.words import several
 from facesort.engine.gallery.reference_check import from_left
 from facesort.engine.gallery.seed import SeedReport
 from facesort.engine.gallery.view import PersonCard

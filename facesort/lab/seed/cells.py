@@ -9,8 +9,8 @@ from pathlib import Path
 from IPython.display import Markdown
 from ipywidgets import Widget
 
-from facesort.core.matching import Thresholds
-from facesort.core.words import several
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import several
 from facesort.engine.gallery.view import ClosestPair
 from facesort.engine.setup import open_with_pack
 from facesort.lab.seed.add_panel import AddPanel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from facesort.core.words import plain, several
+from facesort.core.text.words import plain, several
 from facesort.engine.gallery.view import PersonCard
 from facesort.lab.seed.cards import person_html
 from facesort.lab.seed.person_editor import PersonEditor

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from facesort.core.foreign_text import html_text, printable
-from facesort.core.routing import safe_folder
-from facesort.core.words import several
+from facesort.core.delivery.routing import safe_folder
+from facesort.core.text.foreign_text import html_text, printable
+from facesort.core.text.words import several
 from facesort.engine.gallery import persons as gallery
 from facesort.engine.gallery.view import PersonCard
 from facesort.errors import FacesortError, GalleryError

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.gallery.view import ClosestPair, GalleryView
 from facesort.lab.shared.colours import ORANGE, RED
 from facesort.lab.shared.plots import draw_shades, style

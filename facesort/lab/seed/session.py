@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.gallery.seed import Candidate, SeedReport, prepare, seed, upload_name
 from facesort.engine.gallery.view import GalleryView, read_gallery

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.lab.shared.words import decimals
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from facesort.core.foreign_text import html_text
+from facesort.core.text.foreign_text import html_text
 from facesort.lab.shared.colours import GREEN, RED
 
 _COMMAND = re.compile(r"`((?:facesort |matching\.|photos\.)[^`]*)`")

@@ -7,7 +7,7 @@ import re
 from types import TracebackType
 from typing import TextIO
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from facesort.core.words import several
+from facesort.core.text.words import several
 
 
 def member_sentences(members: Sequence[Mapping[str, Any]]) -> Iterator[str]:

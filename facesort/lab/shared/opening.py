@@ -11,7 +11,7 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, Markdown, display
 
-from facesort.core.words import duration
+from facesort.core.text.words import duration
 from facesort.engine.job.progress import is_running, read_progress
 from facesort.errors import FacesortError, StoreLockedError
 from facesort.lab.shared.front_end import is_interactive, serialize_widget_events

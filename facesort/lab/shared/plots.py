@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from numpy.typing import NDArray
 
-from facesort.core.foreign_text import html_text, printable
+from facesort.core.text.foreign_text import html_text, printable
 from facesort.lab.shared.colours import BLUE, DARK, GRID, ON_DARK, PAPER
 from facesort.lab.shared.html import paragraph
 

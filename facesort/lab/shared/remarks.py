@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from facesort.core.meanings import explain
-from facesort.core.words import several
+from facesort.core.text.meanings import explain
+from facesort.core.text.words import several
 from facesort.lab.shared.event import group_sentences
 from facesort.reasons import PhotoStatus, Reason, Remark
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facesort.core.foreign_text import html_text, printable
+from facesort.core.text.foreign_text import html_text, printable
 from facesort.lab.shared.html import paragraph, prose
 
 _NUMBER = re.compile(r"[\d.,]+( %)?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 
 
 def timestamp(time: datetime) -> str:

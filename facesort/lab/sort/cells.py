@@ -10,9 +10,9 @@ from typing import Any
 from IPython.display import Markdown, display
 from ipywidgets import Widget
 
-from facesort.core.meanings import explain
-from facesort.core.routing import UNKNOWN_FOLDER
-from facesort.core.words import several
+from facesort.core.delivery.routing import UNKNOWN_FOLDER
+from facesort.core.text.meanings import explain
+from facesort.core.text.words import several
 from facesort.engine.job.batches import SortOptions
 from facesort.engine.job.progress import read_progress
 from facesort.engine.job.sort import run_sort

@@ -8,7 +8,7 @@ from time import monotonic
 
 from IPython.display import HTML, display
 
-from facesort.core.foreign_text import html_text
+from facesort.core.text.foreign_text import html_text
 from facesort.engine.job.progress import read_progress
 from facesort.lab.shared.front_end import is_interactive
 from facesort.lab.shared.html import paragraph

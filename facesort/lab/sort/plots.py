@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.lab.shared.colours import BLUE, DARK, GREY, ORANGE, PAPER
 from facesort.lab.shared.words import decimals, shorten
 from facesort.reasons import Outcome

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.core.stored import StoredFace
-from facesort.core.words import duration
+from facesort.core.text.words import duration
 from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.alike import Alike, find_alike
 from facesort.engine.job.progress import read_progress, status_report

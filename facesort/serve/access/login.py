@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from facesort.core.foreign_text import html_text
+from facesort.core.text.foreign_text import html_text
 from facesort.serve.access.token import COOKIE, is_token, session_of
 from facesort.serve.service import Service
 

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
-from facesort.core.foreign_text import printable
-from facesort.core.words import several
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.words import several
 from facesort.errors import FacesortError
 from facesort.images import PhotoKind, photo_kind
 from facesort.serve.access import required

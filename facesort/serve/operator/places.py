@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from threading import RLock
 
-from facesort.core.foreign_text import printable
-from facesort.core.paths import from_text, is_of_the_system, to_text
-from facesort.core.words import plain
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.paths import from_text, is_of_the_system, to_text
+from facesort.core.text.words import plain
 from facesort.errors import ServiceError, SettingsError, because
 from facesort.faces.packs.find import pack_roots
 from facesort.serve.service import ServiceOptions

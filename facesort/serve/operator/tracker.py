@@ -14,7 +14,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from facesort.core.meanings import explain
+from facesort.core.text.meanings import explain
 from facesort.engine.job.progress import (
     current_status,
     is_running,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facesort.core.paths import from_text, is_of_the_system
+from facesort.core.text.paths import from_text, is_of_the_system
 from facesort.files import open_own, read_own
 from facesort.serve.access.refusal import RefusedRequest
 

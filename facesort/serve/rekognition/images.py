@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from facesort.core.collections.similarity import AT_LOOSE
-from facesort.core.face_details import QualityFilter
-from facesort.core.matching import centroid_distances
+from facesort.core.faces.face_details import QualityFilter
+from facesort.core.persons.matching import centroid_distances
 from facesort.engine.collections.indexing import DescribedFace, LeftOut, described, sifted
 from facesort.serve.rekognition import shapes
 from facesort.serve.rekognition.context import Answer, Context

@@ -9,7 +9,7 @@ import numpy as np
 
 from facesort.core.collections.records import IndexedFace, User
 from facesort.core.collections.similarity import SimilarityScale
-from facesort.core.face_details import FaceDetail
+from facesort.core.faces.face_details import FaceDetail
 
 Shape = dict[str, Any]
 _ACCOUNT = "000000000000"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from facesort.core.collections.similarity import AT_LOOSE
-from facesort.core.face_details import QualityFilter
+from facesort.core.faces.face_details import QualityFilter
 from facesort.engine.collections.indexing import (
     MOST_INDEXED,
     DescribedFace,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from facesort.core.calibration.rates import Rate
 from facesort.core.collections.records import IndexedFace
 from facesort.core.collections.seen import SeenFace
-from facesort.core.face_details import FaceDetail, Landmark, Weakness
+from facesort.core.faces.face_details import FaceDetail, Landmark, Weakness
 from facesort.engine.collections.similarity_table import TableRow
 from facesort.reasons import Reason
 from facesort.serve.videos.jobs import State

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from facesort.core.collections.nearest import Query, Vectors
 from facesort.core.collections.records import Collection, IndexedFace, User
 from facesort.core.collections.users import user_vector
-from facesort.core.gallery import Vector
+from facesort.core.persons.gallery import Vector
 from facesort.store.collections.combining import Combining
 from facesort.store.collections.vector_file import VectorFile
 

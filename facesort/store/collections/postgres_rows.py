@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 from facesort.core.collections.nearest import SLACK, Query
 from facesort.core.collections.records import Collection, IndexedFace, NewFaces, User
 from facesort.core.collections.users import user_vector
-from facesort.core.matching import centroid_distances
+from facesort.core.persons.matching import centroid_distances
 from facesort.core.records import Embeddings
 
 _FACES: LiteralString = """

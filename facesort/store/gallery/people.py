@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from facesort.core.gallery import Person
-from facesort.core.routing import folder_key
+from facesort.core.delivery.routing import folder_key
+from facesort.core.persons.gallery import Person
 from facesort.errors import GalleryError
 from facesort.store.store import Store, blob
 

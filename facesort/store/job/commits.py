@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facesort.core.routing import PlannedWrite
+from facesort.core.copies import PlannedWrite
 from facesort.reasons import Reason
 from facesort.store.store import Store
 

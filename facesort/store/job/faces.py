@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facesort.core.matching import Decision
+from facesort.core.persons.matching import Decision
 from facesort.store.store import Store
 
 

@@ -9,9 +9,9 @@ from itertools import groupby, islice
 
 import numpy as np
 
-from facesort.core.compact import Compact
-from facesort.core.comparison import KnownFiles
 from facesort.core.records import File
+from facesort.core.sources.compact import Compact
+from facesort.core.sources.files import KnownFiles
 from facesort.store.job.retries import plan_failed_writes
 from facesort.store.store import Store
 from facesort.version import __version__

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesort.core.compact import Compact
+from facesort.core.copies import PlannedWrite
 from facesort.core.derivatives import DerivedFile
-from facesort.core.matching import Decision
+from facesort.core.persons.matching import Decision
 from facesort.core.records import Analysis, PhotoInfo, PhotoRef
-from facesort.core.routing import PlannedWrite
+from facesort.core.sources.compact import Compact
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.clips import record_clips, record_tracks
 from facesort.store.job.commits import insert_writes

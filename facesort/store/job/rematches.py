@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesort.core.matching import Decision
-from facesort.core.routing import PlannedWrite
-from facesort.core.sightings import Ids
+from facesort.core.copies import PlannedWrite
+from facesort.core.persons.matching import Decision
+from facesort.core.persons.sightings import Ids
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store.job.commits import insert_writes
 from facesort.store.job.faces import insert_decisions

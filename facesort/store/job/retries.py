@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facesort.core.routing import UNKNOWN_FOLDER
+from facesort.core.delivery.routing import UNKNOWN_FOLDER
 from facesort.reasons import Reason
 from facesort.store.store import Store
 

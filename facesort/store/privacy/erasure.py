@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from facesort.core.routing import UNKNOWN_FOLDER, folder_key, safe_folder
+from facesort.core.delivery.routing import UNKNOWN_FOLDER, folder_key, safe_folder
 from facesort.errors import GalleryError
 from facesort.store.queries.published import destinations, entries_of_persons
 from facesort.store.store import Store

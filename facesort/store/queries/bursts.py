@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from facesort.core.bursts import Taken
-from facesort.core.routing import UNKNOWN_FOLDER
+from facesort.core.delivery.routing import UNKNOWN_FOLDER
+from facesort.core.moments.bursts import Taken
 from facesort.store.queries.deliveries import WANTED_FOLDERS
 from facesort.store.store import Store
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from facesort.core.clocks import CameraPhotos
+from facesort.core.moments.clocks import CameraPhotos
 from facesort.core.records import Position
 from facesort.store.store import Store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite
 from facesort.reasons import Remark
 from facesort.store.store import Store
 

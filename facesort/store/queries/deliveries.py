@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facesort.core.routing import UNKNOWN_FOLDER
+from facesort.core.delivery.routing import UNKNOWN_FOLDER
 from facesort.store.store import Store
 
 WANTED_FOLDERS = (

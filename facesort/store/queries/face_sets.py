@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesort.core.groups.settled import DecidedFaces
+from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings, Room, in_memory
-from facesort.core.settled import DecidedFaces
-from facesort.core.sightings import Ids, Sightings
 from facesort.core.stored import StoredTrack
 from facesort.errors import StoreError
 from facesort.store.store import Store, vectors

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from facesort.core.gallery import Gallery, Person
+from facesort.core.persons.gallery import Gallery, Person
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
 from facesort.store.store import Store, vector, vectors

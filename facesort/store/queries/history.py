@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from facesort.core.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
+from facesort.core.delivery.changes import ChangedPhoto, FaceThen, Moment, PhotoThen
 from facesort.reasons import PhotoStatus
 from facesort.store.store import Store
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facesort.core.objects import Destination, Planned
+from facesort.core.delivery.objects import Destination, Planned
 from facesort.store.store import Store
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from facesort.core.recognition import SAMPLE, Marker, MarkerFile, Stamp
+from facesort.core.sources.recognition import SAMPLE, Marker, MarkerFile, Stamp
 from facesort.store.store import Store
 
 _KNOWN = (

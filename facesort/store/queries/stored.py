@@ -11,8 +11,8 @@ from itertools import groupby, islice
 from typing import Any
 
 from facesort.core.clips import ClipInfo
+from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite
 from facesort.core.stored import StoredFace, StoredPhoto, StoredTrack
 from facesort.reasons import Remark
 from facesort.store.store import Store, vectors

@@ -17,8 +17,8 @@ from stored_faces import best_distances
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.core.calibration import Basis, Forecast, Targets
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds
 from facesort.core.records import Analysis, Face
 from facesort.engine.calibration.calibrate import (
     CalibrationRun,

@@ -10,7 +10,7 @@ import pytest
 from synthetic_event import add_references, make_gallery
 
 from facesort.core.calibration import Basis, Calibration
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.calibration.in_force import (
     apply_calibration,

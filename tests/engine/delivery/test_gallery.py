@@ -18,7 +18,7 @@ from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
 import facesort.engine.delivery.gallery_pages
 from facesort.cli import cli
-from facesort.core.portraits import Portrait
+from facesort.core.delivery.portraits import Portrait
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.delivery.derivatives import derive_all

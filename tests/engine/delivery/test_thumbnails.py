@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from synthetic_event import make_workspace, sort_in_threads, tree, write_photo
 
-from facesort.core.portraits import Portrait, best_portraits
+from facesort.core.delivery.portraits import Portrait, best_portraits
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.delivery.derivatives import DeriveReport, derive_all

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from disks import file_handles, pipe, unprivileged
 
+from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
-from facesort.core.routing import PlannedWrite
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.errors import ResourceError, resources_explained
 from facesort.store.queries.commit_log import LoggedWrite

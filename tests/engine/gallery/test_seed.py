@@ -15,7 +15,7 @@ from PIL.ExifTags import IFD, Base
 from synthetic_event import write_photo
 
 from facesort.cli import cli
-from facesort.core.gallery import Gallery, Person
+from facesort.core.persons.gallery import Gallery, Person
 from facesort.core.records import Analysis, Face
 from facesort.engine.gallery.reembed import reembed
 from facesort.engine.gallery.reference_check import (

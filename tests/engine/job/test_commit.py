@@ -14,8 +14,9 @@ import pytest
 from disks import mounted, needs_mount, remount, unprivileged
 from foreign_things import FILES, HARD_LINKS, KINDS, make_surroundings, patience, snapshot, throw
 
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.routing import Jpeg
 from facesort.core.records import PhotoRef
-from facesort.core.routing import Jpeg, PlannedWrite
 from facesort.engine.job.commit import Committer
 from facesort.engine.job.staging import Staging
 from facesort.engine.sources.root_folder import RootFolder

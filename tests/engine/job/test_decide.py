@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from facesort.core.clips import ClipInfo, Track
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds
+from facesort.core.copies import PlannedWrite
+from facesort.core.delivery.routing import Jpeg
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds
 from facesort.core.records import Analysis, Face, File, PhotoInfo
-from facesort.core.routing import Jpeg, PlannedWrite
 from facesort.engine.calibration.forecast import faces_by_photo
 from facesort.engine.job.decide import (
     decide_batch,

@@ -23,7 +23,7 @@ from PIL import Image
 from synthetic_event import make_workspace
 from torture.campaign import share
 
-from facesort.core.shots import Pairs
+from facesort.core.sources.shots import Pairs
 from facesort.engine.analysis import analyse
 from facesort.engine.job.sort import SortOptions, run_sort
 from facesort.faces.engines.synthetic import draw_synthetic_face

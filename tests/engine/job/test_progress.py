@@ -10,7 +10,7 @@ from subprocess import Popen
 import pytest
 from store_rows import CLIP
 
-from facesort.core.matching import Decision
+from facesort.core.persons.matching import Decision
 from facesort.core.records import Analysis, File, PhotoInfo
 from facesort.engine.job.progress import Progress, current_status, read_progress, status_report
 from facesort.engine.setup import set_up

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, strategies as st
 from synthetic_event import content, sort_in_threads, tree, write_photo
 
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds, decide_photo, distances_to_persons
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds, decide_photo, distances_to_persons
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace, StoredPhoto, StoredTrack
 from facesort.engine.delivery.verify import verify_output

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from disks import unprivileged
 
-from facesort.core.comparison import FileState, FoundFile, KnownFile, KnownFiles, ScanResult
-from facesort.core.paths import from_text
 from facesort.core.records import File
+from facesort.core.sources.files import FileState, FoundFile, KnownFile, KnownFiles, ScanResult
+from facesort.core.text.paths import from_text
 from facesort.engine.job.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from facesort.core.comparison import FileState, KnownFile, KnownFiles, ScanResult
 from facesort.core.records import File
+from facesort.core.sources.files import FileState, KnownFile, KnownFiles, ScanResult
 from facesort.engine.job import walk
 from facesort.engine.job.folders import OpenFolder, Reach
 from facesort.engine.job.scan import scan

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from disks import bound, file_handles, mounted, needs_mount, pipe, unprivileged
 
-from facesort.core.comparison import (
+from facesort.core.records import File
+from facesort.core.sources.files import (
     FileState,
     FoundFile,
     KnownFile,
@@ -22,8 +23,7 @@ from facesort.core.comparison import (
     ScanResult,
     SkippedFile,
 )
-from facesort.core.paths import from_text
-from facesort.core.records import File
+from facesort.core.text.paths import from_text
 from facesort.engine.job import folders, walk
 from facesort.engine.job.folders import OpenFolder, Reach
 from facesort.engine.job.roots import RootFolder

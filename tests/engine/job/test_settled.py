@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facesort.core.gallery import Gallery, Person
-from facesort.core.matching import Thresholds
+from facesort.core.groups.settled import DecidedFaces
+from facesort.core.persons.gallery import Gallery, Person
+from facesort.core.persons.matching import Thresholds
+from facesort.core.persons.sightings import Sightings
 from facesort.core.records import PhotoRef
-from facesort.core.settled import DecidedFaces
-from facesort.core.sightings import Sightings
 from facesort.core.stored import StoredFace, StoredPhoto
 from facesort.engine.job.groups import groups_of
 from facesort.engine.job.rematch import Rematch

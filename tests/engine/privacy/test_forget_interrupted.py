@@ -16,7 +16,7 @@ from disks import mounted, needs_mount, remount
 from private_event import copy_of, faces_of, needles, seen
 from synthetic_event import content
 
-from facesort.core.routing import partial_name
+from facesort.core.delivery.routing import partial_name
 from facesort.engine.privacy.forget import forget, what_is_known
 from facesort.errors import FacesortError, WorkspaceBusyError, WorkspaceError
 from facesort.workspace import Workspace, open_workspace

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from publishing_event import FAST, all_and
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.publish import publish
 from facesort.workspace import open_workspace
 

@@ -12,7 +12,7 @@ from object_stores import CUT, CUT_AFTER, Answer, Fault, Request, proxy, rclone
 from publishing_event import FAST, RETRY, ledger, logged, some, states, without_index
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.plan import delivered
 from facesort.engine.publishing.publish import publish
 from facesort.errors import PublishError

@@ -18,7 +18,7 @@ from object_stores import client, proxy
 from publishing_event import FAST, all_and, logged, states
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.publish import publish
 from facesort.workspace import Workspace
 

@@ -10,7 +10,7 @@ from object_stores import CUT, CUT_AFTER, Fault, Request, client, proxy
 from publishing_event import FAST, RETRY, files, ledger
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.publish import publish
 from facesort.workspace import Workspace
 

@@ -9,7 +9,7 @@ from object_stores import CUT, Answer, client, proxy
 from publishing_event import FAST, RETRY, files, ledger, states, without_index
 from synthetic_event import tree
 
-from facesort.core.objects import PART, Destination
+from facesort.core.delivery.objects import PART, Destination
 from facesort.engine.privacy.forget import forget
 from facesort.engine.publishing.plan import delivered
 from facesort.engine.publishing.publish import PublishOptions, publish

@@ -10,8 +10,8 @@ from private_event import sorted_event
 from publishing_event import FAST, ledger, without_index
 from synthetic_event import tree
 
-from facesort.core.foreign_text import checksum_entry, checksum_line
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
+from facesort.core.text.foreign_text import checksum_entry, checksum_line
 from facesort.engine.delivery.derivatives import derive_all
 from facesort.engine.delivery.export import export
 from facesort.engine.delivery.export_files import ExportOptions

@@ -11,7 +11,7 @@ from object_stores import client, proxy
 from publishing_event import FAST, RETRY, ledger, logged, some, states, without_index
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.publishing.plan import delivered
 from facesort.engine.publishing.publish import dry_run, publish
 from facesort.errors import WorkspaceBusyError

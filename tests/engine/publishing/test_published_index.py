@@ -12,7 +12,7 @@ from private_event import sorted_event
 from publishing_event import FAST
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.delivery.derivatives import derive_all
 from facesort.engine.privacy.forget import forget
 from facesort.engine.publishing.plan import delivered, derivatives

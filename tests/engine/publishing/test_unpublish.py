@@ -9,7 +9,7 @@ from object_stores import client
 from publishing_event import FAST, ledger
 from synthetic_event import tree
 
-from facesort.core.objects import Destination
+from facesort.core.delivery.objects import Destination
 from facesort.engine.delivery.index import INDEX_NAMES
 from facesort.engine.privacy.forget import forget, what_is_known
 from facesort.engine.publishing.plan import delivered

@@ -18,7 +18,7 @@ from store_rows import CORRUPT, MATCHED, add, add_people, photo, record, result
 from synthetic_event import make_event, make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
-from facesort.core.words import several
+from facesort.core.text.words import several
 from facesort.engine.delivery.export import export
 from facesort.engine.delivery.export_files import ExportOptions
 from facesort.engine.gallery.persons import set_delivery

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from event_of_cameras import Event
 
-from facesort.core.clocks import CameraPhotos
-from facesort.core.offsets import parse_offset
+from facesort.core.moments.clocks import CameraPhotos
+from facesort.core.moments.offsets import parse_offset
 from facesort.core.records import Position
 from facesort.engine.setup import set_up
 from facesort.lab import audit

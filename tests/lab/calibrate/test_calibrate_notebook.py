@@ -22,8 +22,8 @@ from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure
 from synthetic_event import make_gallery, write_photo
 
-from facesort.core.matching import Thresholds
-from facesort.core.words import share
+from facesort.core.persons.matching import Thresholds
+from facesort.core.text.words import share
 from facesort.errors import FacesortError, InsufficientTrialsError, SettingsError
 from facesort.lab import calibrate
 from facesort.lab.calibrate.curves import plot_curves

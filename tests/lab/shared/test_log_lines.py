@@ -9,7 +9,7 @@ import sys
 
 from nasty import NASTY
 
-from facesort.core.foreign_text import printable
+from facesort.core.text.foreign_text import printable
 from facesort.lab.shared.log_lines import Echo, LogLines
 
 

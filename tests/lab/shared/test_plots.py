@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesort.core.foreign_text import printable
-from facesort.core.meanings import explain
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
-from facesort.core.words import duration
+from facesort.core.text.foreign_text import printable
+from facesort.core.text.meanings import explain
+from facesort.core.text.words import duration
 from facesort.lab.shared.colours import BLUE, DARK, GREEN, GREY, ORANGE, PAPER, RED
 from facesort.lab.shared.face_pictures import plot_contact_sheet
 from facesort.lab.shared.plots import chart, picture

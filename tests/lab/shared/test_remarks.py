@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from facesort.core.meanings import explain
+from facesort.core.text.meanings import explain
 from facesort.lab.shared.remarks import remarks, shifted_remark
 from facesort.reasons import Remark
 

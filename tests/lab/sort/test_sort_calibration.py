@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from synthetic_event import add_references, make_gallery
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.calibration.calibrate import run_calibration
 from facesort.engine.calibration.in_force import apply_calibration
 from facesort.faces.protocol import ModelPack

@@ -19,7 +19,7 @@ from IPython.display import Markdown
 from nbformat import NotebookNode
 from synthetic_event import make_event, make_workspace, write_photo
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.engine.gallery.alike import Alike
 from facesort.engine.setup import set_up
 from facesort.errors import (

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facesort.core.matching import Thresholds
+from facesort.core.persons.matching import Thresholds
 from facesort.lab.shared.plots import chart
 from facesort.lab.sort.plots import plot_distances, plot_person_files, plot_rate
 from facesort.reasons import Outcome

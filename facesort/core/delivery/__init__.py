@@ -1,0 +1,1 @@
+"""What is delivered: folders, names, and what is written beside or into a picture."""

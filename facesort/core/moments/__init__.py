@@ -1,0 +1,1 @@
+"""When and where photos were taken: cameras' clocks, bursts, places."""

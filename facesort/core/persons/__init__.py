@@ -1,0 +1,1 @@
+"""Persons, and the decision which face is whose."""

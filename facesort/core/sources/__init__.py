@@ -1,0 +1,1 @@
+"""The files of a source: what is new, gone or the same, and which belong together."""
