@@ -9,9 +9,10 @@ from datetime import datetime
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from facesort.core.moments.bursts import bursts_of
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.queries import audit
+from facesort.store.queries import audit, bursts, reports
 
 NOON = datetime(2026, 5, 2, 12, 59, 59)
 DROPS = {
@@ -215,12 +216,50 @@ def test_everyone_is_counted_fewest_photos_first(store: Store) -> None:
             [face_id, outcome, person_id],
         )
 
-    assert audit.coverage(store, 0.5) == [("Bo", 0, 0, 0), ("Gone", 1, 1, 0), ("Ada", 3, 2, 1)]
+    coverage = audit.coverage(store, 0.5)
+    assert coverage.by_person == [("Bo", 0, 0, 0), ("Gone", 1, 1, 0), ("Ada", 3, 2, 1)]
     noon = datetime(2026, 5, 2, 12)
-    assert audit.coverage_by_hour(store) == [("Ada", noon, 2), ("Gone", noon, 1), ("Ada", None, 1)]
-    assert audit.drops_by_person(store) == [
+    assert coverage.by_hour == [("Ada", noon, 2), ("Gone", noon, 1), ("Ada", None, 1)]
+    assert audit.drops_by_person(store, coverage) == [
         ("Bo", 0, 1, 0, 1.25), ("Ada", 3, 0, 0, None), ("Gone", 1, 0, 0, None),
     ]  # fmt: skip
+
+
+def test_photos_that_are_alone_at_their_time_are_not_looked_at_for_bursts(store: Store) -> None:
+    seconds = (0, 2, 5, 9, 13, 16, None, None)  # pauses of 2, 3, 4, 4 and 3 seconds
+    times = [None if s is None else datetime(2026, 5, 2, 12, 0, s) for s in seconds]
+    fill(store, [*(photo(camera="A", at=at) for at in times), photo(camera="B", at=times[0])])
+    phash = {
+        1: 0,
+        2: 2**12 - 1,
+        3: 0,
+        4: 0,
+        5: 0,
+        6: 0,
+        7: 0,
+        8: 0,
+        9: 0,
+    }  # the second looks different
+    for photo_id, value in phash.items():
+        store.execute("UPDATE photo SET phash = ? WHERE photo_id = ?", [value, photo_id])
+
+    shots = list(bursts.every_shot(store))
+    assert [one.photo_id for shot in shots for one in shot] == [1, 2, 3, 5, 6, 7, 8]
+    found = [[one.photo_id for one in burst] for burst in bursts_of(shots)]
+    assert found == [[5, 6], [7, 8]], "1 and 3 are apart from each other: 2 is between them"
+
+
+def test_where_everything_stands_is_evaluated_once_for_an_audit(store: Store) -> None:
+    fill(store, [photo(at=NOON), photo(PhotoStatus.UNKNOWN), photo(PhotoStatus.DUPLICATE)])
+    kept = "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_name"
+
+    with reports.evaluated_once(store):
+        assert [name for (name,) in store.rows(kept)] == [
+            "face_state", "file_state", "held", "photo_state", "place",
+        ]  # fmt: skip
+        once = reports.counts(store)
+    assert store.rows(kept) == []
+    assert once == reports.counts(store)
 
 
 def test_what_groups_had_brought_is_counted_as_it_was_when_each_run_ended(store: Store) -> None:

@@ -100,7 +100,7 @@ def test_an_offset_counts_in_every_count_by_time(event: Store) -> None:
     with event.transaction():
         sources.set_clock(event, "a", "", -45 * 60)
 
-    hours = dict.fromkeys(hour for _, hour, _ in audit.coverage_by_hour(event))
+    hours = dict.fromkeys(hour for _, hour, _ in audit.coverage(event, 0.5).by_hour)
     assert [hour and hour.hour for hour in hours] == [11, 12, 13, None]
     assert sorted(row[0] for row in audit.drops(event, "hour", 9)) == [
         "2026-05-02 11:00",

@@ -209,7 +209,7 @@ def test_clips_are_counted_and_what_is_left_out_is_told(store: Store) -> None:
     assert reports.drop_reasons(store)["awaits_review"] == 1
     assert explain("awaits_review").startswith("a clip in which")
     assert [ref.path for ref in audit.faceless_photos(store, 9)] == ["00006.jpg"]
-    appear = {name: photos for name, photos, *_ in audit.coverage(store, 0.5)}
+    appear = {name: photos for name, photos, *_ in audit.coverage(store, 0.5).by_person}
     assert appear == {"Anna": 1, "Ben": 0}, "nobody has a clip that awaits a yes"
 
 

@@ -84,7 +84,11 @@ class AuditReport:
         All decided photos (`DropRate` says which).
     drops : mapping of str to sequence of DropRow
         The same photos by what they have in common, under the heading of the table.
-    persons, coverage, coverage_by_hour, slowest, seconds, withheld
+    persons
+        Rows of `store.queries.audit.drops_by_person`.
+    coverage, coverage_by_hour
+        `store.queries.audit.Coverage` by person, and by hour.
+    slowest, seconds, withheld
         Rows of the queries of the same names.
     near_duplicates : NearDuplicates
         What is left out of exports, or would be.
@@ -241,11 +245,12 @@ def open_audit(
     faces = face_limit(contact_sheet)
     opened = open_workspace(find_folder(workspace))
     saved = saved_runs(find_folder(runs), opened.root)
-    with opened.open_store(read_only=True) as store:
+    with opened.open_store(read_only=True) as store, store.materialized("batch_run"):
         known, names = reports.run_records(store), everyone(store)
         compared = compare_runs(store, known, names, before, after) if known else None
         with reports.evaluated_once(store):
             held = audit.sources(store)
+            coverage = audit.coverage(store, opened.settings.matching.learn_quality)
             places = {
                 by: audit.drops(store, by.lower(), MAX_ROWS)
                 for by in _PLACES
@@ -266,15 +271,15 @@ def open_audit(
                 reasons=reports.drop_reasons(store),
                 total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0, 0)),
                 drops=places | drops_by_time(store),
-                persons=audit.drops_by_person(store),
+                persons=audit.drops_by_person(store, coverage),
                 failed=reports.failed_photos(store, LISTED),
                 remarked=reports.remarked_photos(store, LISTED),
                 skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
                 slowest=audit.slowest_photos(store, _SLOWEST),
                 seconds=audit.seconds_per_photo(store),
                 withheld=audit.withheld_persons(store),
-                coverage=audit.coverage(store, opened.settings.matching.learn_quality),
-                coverage_by_hour=audit.coverage_by_hour(store),
+                coverage=coverage.by_person,
+                coverage_by_hour=coverage.by_hour,
                 dropped_faces=audit.dropped_faces(store, faces) if faces else None,
                 faceless=audit.faceless_photos(store, faces),
                 comparison=compared,

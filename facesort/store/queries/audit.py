@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import add
 from typing import Any
 
 from facesort.core.records import PhotoRef
@@ -74,8 +78,8 @@ SELECT o.name, coalesce(files, 0), coalesce(photos, 0), coalesce(pending, 0), co
 FROM source o LEFT JOIN here USING (name) LEFT JOIN away USING (name) ORDER BY o.source_id
 """
 
-_APPEARANCES = """
-appearance AS (                             -- one row per delivered photo and person in it
+_COVERAGE = """
+WITH appearance AS (                        -- one row per delivered photo and person in it
     SELECT e.name, p.photo_id, any_value(p.taken_at) AS taken_at, max(f.quality)::DOUBLE AS quality,
            any_value(n.faces) AS faces
     FROM face_state f JOIN photo_state p USING (photo_id) JOIN everyone e ON e.person_id = f.person_id
@@ -84,36 +88,24 @@ appearance AS (                             -- one row per delivered photo and p
 ), somebody AS (                            -- the same, and a row for everyone in the gallery who is in no photo
     FROM (SELECT name FROM person UNION SELECT name FROM appearance) LEFT JOIN appearance USING (name)
 )
+SELECT name, date_trunc('hour', taken_at) AS hour, count(photo_id), count(*) FILTER (quality >= $1::DOUBLE),
+       count(*) FILTER (faces = 1)
+FROM somebody GROUP BY ALL ORDER BY hour NULLS LAST, name
 """
 
-_COVERAGE = f"""
-WITH {_APPEARANCES}
-SELECT name, count(photo_id) AS photos, count(*) FILTER (quality >= $1::DOUBLE), count(*) FILTER (faces = 1)
-FROM somebody GROUP BY name ORDER BY photos, name
-"""  # noqa: S608
-
-_COVERAGE_BY_HOUR = f"""
-WITH {_APPEARANCES}
-SELECT name, date_trunc('hour', taken_at) AS hour, count(*) FROM appearance
-GROUP BY ALL ORDER BY hour NULLS LAST, name
-"""  # noqa: S608
-
-_DROPS_BY_PERSON = f"""
-WITH {_APPEARANCES}, near AS (              -- the withheld person in a photo, else the nearest to a face in it
+_DROPS_BY_PERSON = """
+WITH near AS (                              -- the withheld person in a photo, else the nearest to a face in it
     SELECT f.photo_id, e.name, f.distance
     FROM face_state f JOIN everyone e ON e.person_id = coalesce(f.person_id, f.nearest_id)
+    WHERE f.photo_id IN (SELECT decided_as FROM decided_file WHERE status = 'unknown')
     QUALIFY row_number() OVER (PARTITION BY f.photo_id ORDER BY
         coalesce(f.person_id IN (FROM withheld), false) DESC, f.distance NULLS LAST, f.face_id) = 1
-), dropped AS (
-    SELECT n.name, count(*) AS dropped, count(*) FILTER (p.reason = 'do_not_deliver') AS withheld,
-           min(n.distance) FILTER (p.reason <> 'do_not_deliver') AS nearest
-    FROM decided_file p LEFT JOIN near n ON n.photo_id = p.decided_as AND p.status = 'unknown'
-    WHERE p.status <> 'matched' GROUP BY n.name
 )
-SELECT name, coalesce(photos, 0), coalesce(dropped, 0), coalesce(withheld, 0), nearest
-FROM (SELECT name, count(photo_id) AS photos FROM somebody GROUP BY name) FULL JOIN dropped USING (name)
-ORDER BY name IS NULL, dropped DESC NULLS LAST, name
-"""  # noqa: S608
+SELECT n.name, count(*) AS dropped, count(*) FILTER (p.reason = 'do_not_deliver') AS withheld,
+       min(n.distance) FILTER (p.reason <> 'do_not_deliver') AS nearest
+FROM decided_file p LEFT JOIN near n ON n.photo_id = p.decided_as AND p.status = 'unknown'
+WHERE p.status <> 'matched' GROUP BY n.name
+"""
 
 # Of very many photos most have one result, and most files one reading: they are added up from run to run.
 _DROPS_BY_RUN = """
@@ -171,6 +163,34 @@ LEFT JOIN face f ON f.face_id = t.face_id GROUP BY r.run_id
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """In how many delivered photos everyone is.
+
+    Parameters
+    ----------
+    rows : sequence of (name, hour, photos, photos with a good face of theirs, photos with nobody else)
+        By the hour on the camera's corrected clock, in order; photos without a time are last.  Of who is in no photo,
+        one row of zeros.
+    """
+
+    rows: Sequence[tuple[str, datetime | None, int, int, int]]
+
+    @property
+    def by_person(self) -> list[tuple[str, int, int, int]]:
+        """The same without the hours, those in fewest photos first."""
+        sums = defaultdict[str, list[int]](lambda: [0, 0, 0])
+        for name, _, *photos in self.rows:
+            sums[name] = [*map(add, sums[name], photos)]
+        found = ((name, photos, good, alone) for name, (photos, good, alone) in sums.items())
+        return sorted(found, key=lambda row: (row[1], row[0]))
+
+    @property
+    def by_hour(self) -> list[tuple[str, datetime | None, int]]:
+        """Name, hour and photos, in the order of time."""
+        return [(name, hour, photos) for name, hour, photos, *_ in self.rows if photos]
+
+
 def drops(store: Store, by: str, limit: int) -> list[DropRow]:
     """Decided photos and their drops by what they have in common, those with most drops first.
 
@@ -216,7 +236,20 @@ def groups_by_run(store: Store) -> dict[int, tuple[int, int, int]]:
     return {run_id: (faces, photos, doubtful) for run_id, faces, photos, doubtful in rows}
 
 
-def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float | None]]:
+def coverage(store: Store, good_quality: float) -> Coverage:
+    """In how many delivered photos everyone is; asked once for all that an audit shows of it.
+
+    Parameters
+    ----------
+    good_quality : float
+        From which a face is good, in [0, 1].
+    """
+    return Coverage(store.rows(_COVERAGE, [good_quality]))
+
+
+def drops_by_person(
+    store: Store, coverage: Coverage
+) -> list[tuple[str | None, int, int, int, float | None]]:
     """Everyone in the gallery, in a photo or near a dropped one, those with most drops first.
 
     Returns
@@ -225,27 +258,12 @@ def drops_by_person(store: Store) -> list[tuple[str | None, int, int, int, float
         A dropped photo counts once: for the withheld person in it, else for the person a face in it is nearest to.
         Last, under None, photos without a face to compare, if there are any.
     """
-    return store.rows(_DROPS_BY_PERSON)
-
-
-def coverage(store: Store, good_quality: float) -> list[tuple[str, int, int, int]]:
-    """In how many delivered photos everyone is, those in fewest first.
-
-    Parameters
-    ----------
-    good_quality : float
-        From which a face is good, in [0, 1].
-
-    Returns
-    -------
-    list of (name, photos, photos with a good face of theirs, photos with nobody else)
-    """
-    return store.rows(_COVERAGE, [good_quality])
-
-
-def coverage_by_hour(store: Store) -> list[tuple[str, datetime | None, int]]:
-    """Name, hour on the camera's corrected clock and photos, in the order of time; photos without a time are last."""
-    return store.rows(_COVERAGE_BY_HOUR)
+    photos: dict[str | None, int] = {name: photos for name, photos, *_ in coverage.by_person}
+    dropped = {name: drops for name, *drops in store.rows(_DROPS_BY_PERSON)}
+    rows = [
+        (name, photos.get(name, 0), *dropped.get(name, (0, 0, None))) for name in photos | dropped
+    ]
+    return sorted(rows, key=lambda row: (row[0] is None, -row[2], row[0]))
 
 
 def slowest_photos(store: Store, limit: int) -> list[tuple[Any, ...]]:

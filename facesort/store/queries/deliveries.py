@@ -8,13 +8,11 @@ from pathlib import Path
 from facesort.core.delivery.routing import UNKNOWN_FOLDER
 from facesort.store.store import Store
 
-WANTED_FOLDERS = (
-    "SELECT photo_id, list(coalesce(folder, $1) ORDER BY first_face_id) AS folders FROM wanted_copy "
-    "WHERE NOT removed AND NOT doubled AND ($2 OR person_id IS NOT NULL) "
-    "AND photo_id IN (SELECT photo_id FROM face) "
-    "GROUP BY photo_id"
+WANTED_COPIES = (
+    "FROM wanted_copy WHERE NOT removed AND NOT doubled AND ($2 OR person_id IS NOT NULL) "
+    "AND photo_id IN (SELECT photo_id FROM face)"
 )
-"""Where the photos with faces belong; $1 is the folder of unknown faces, $2 whether they are delivered to it."""
+"""Copies of photos with faces; $2 is whether unknown faces are delivered to a folder of their own."""
 
 
 def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str, ...]]:
@@ -30,7 +28,10 @@ def wanted_folders(store: Store, *, unknown_folder: bool) -> dict[int, tuple[str
     dict of photo_id to tuple of folder
         A person who was removed has no folder any more; the movie of a Live Photo goes to nobody who gets its picture.
     """
-    rows = store.rows(WANTED_FOLDERS, [UNKNOWN_FOLDER, unknown_folder])
+    rows = store.rows(
+        f"SELECT photo_id, list(coalesce(folder, $1) ORDER BY first_face_id) {WANTED_COPIES} GROUP BY photo_id",
+        [UNKNOWN_FOLDER, unknown_folder],
+    )
     return {photo_id: tuple(folders) for photo_id, folders in rows}
 
 

@@ -153,6 +153,8 @@ class RunRecord:
 def evaluated_once(store: Store) -> Iterator[None]:
     """Evaluate where everything stands once, for all questions inside; nothing may be written there."""
     with (
+        store.materialized("held"),
+        store.materialized("place"),
         store.materialized("face_state"),
         store.materialized("photo_state", "* EXCLUDE (sha256, size, turn, utc_offset)"),
         store.materialized("file_state", "* EXCLUDE (sha256)"),

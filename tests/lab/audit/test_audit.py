@@ -522,7 +522,7 @@ def test_a_batch_that_a_killed_run_left_counts_to_the_run_that_finished_it(
 def test_photos_know_their_run_and_who_was_near(job: Job) -> None:
     with job.workspace.open_store(read_only=True) as store:
         runs = rows.drops(store, "run", 9)
-        people = rows.drops_by_person(store)
+        people = rows.drops_by_person(store, rows.coverage(store, 0.5))
 
     stood = [reason for status, reason in job.stood["corrected"].values() if status != "matched"]
     assert [row[:3] for row in runs] == [("run 1", PHOTOS, len(stood))]

@@ -115,7 +115,7 @@ def test_a_linked_file_of_a_shot_is_no_drop() -> None:
         counts = reports.counts(store)
         (everything,) = rows.drops(store, "all", 1)
         reasons = reports.drop_reasons(store)
-        persons = rows.drops_by_person(store)
+        persons = rows.drops_by_person(store, rows.coverage(store, 0.5))
 
     assert (counts.total, counts.same_shot) == (4, 1)
     assert counts.photos[PhotoStatus.DUPLICATE] == 2
