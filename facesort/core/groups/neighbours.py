@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ NEIGHBOURS = 64
 
 _ROWS, _COLUMNS = 1024, 4096  # of one matrix product: 16 MB of cosines
 _SPARE = 2_000_000  # pairs held beyond those kept before they are thinned out: 24 MB
+_AT_ONCE = 8_000_000  # pairs, or keys of them, that are looked at together: 64 MB
 
 Indices = NDArray[np.int32]
 
@@ -129,12 +132,15 @@ class KeptPairs:
 
     def __init__(self, n: int, lowest: float, kept: int) -> None:
         self.bar = np.full(n, lowest, np.float32)
-        self._held = [Pairs.none()]
+        none = Pairs.none()
+        self._first, self._second, self._cosine = [none.first], [none.second], [none.cosine]
         self._kept, self._number, self._limit = kept, 0, _SPARE
 
     def add(self, pairs: Pairs) -> None:
         """Take pairs that did not come before."""
-        self._held.append(pairs)
+        self._first.append(pairs.first)
+        self._second.append(pairs.second)
+        self._cosine.append(pairs.cosine)
         self._number += len(pairs)
         if self._number > self._limit:
             self.thinned()
@@ -142,30 +148,63 @@ class KeptPairs:
 
     def thinned(self) -> Pairs:
         """Those that are kept so far."""
-        self._held[:] = [join_pairs(self._held)]
-        self._held[:] = [_thinned(self._held[0], self.bar, self._kept)]
-        self._number = len(self._held[0])
-        return self._held[0]
+        # A column at a time: of very many pairs a second copy of all three would take gigabytes.
+        columns: tuple[list[NDArray[Any]], ...] = (self._first, self._second, self._cosine)
+        for column in columns:
+            column[:] = [np.concatenate(column)]
+        _raise_bars(Pairs(self._first[0], self._second[0], self._cosine[0]), self.bar, self._kept)
+        near = np.empty(len(self._cosine[0]), np.bool_)
+        for some in _parts(len(near)):
+            bars = self.bar[self._first[0][some]], self.bar[self._second[0][some]]
+            near[some] = self._cosine[0][some] >= np.minimum(*bars)
+        for column in columns:
+            column[:] = [column[0][near]]
+        found = Pairs(self._first[0], self._second[0], self._cosine[0])
+        self._number = len(found)
+        return found
 
 
-def _thinned(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> Pairs:
-    """Pairs that are among the nearest of one of the two; raises the bars of faces with more."""
-    count = np.bincount(pairs.first, minlength=len(bar))
-    count += np.bincount(pairs.second, minlength=len(bar))
-    is_crowded = count > kept
-    # Positive floats sort like their bits: one key sorts by face, then by falling cosine.
-    keys = []
+def _parts(number: int) -> Iterator[slice]:
+    return (slice(start, start + _AT_ONCE) for start in range(0, number, _AT_ONCE))
+
+
+def _raise_bars(pairs: Pairs, bar: NDArray[np.float32], kept: int) -> None:
+    """Raise the bars of faces with more pairs than are kept; some faces after the others, as keys take much memory."""
+    count = np.zeros(len(bar), np.int64)
+    for some in _parts(len(pairs)):
+        count += np.bincount(pairs.first[some], minlength=len(bar))
+        count += np.bincount(pairs.second[some], minlength=len(bar))
+    count[count <= kept] = 0
+    ends = np.cumsum(count)
+    start = 0
+    while start < len(bar):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + _AT_ONCE, side="right")))
+        crowded = start + np.flatnonzero(count[start:end])
+        if len(crowded):
+            key = np.empty(int(ends[end - 1]) - before, np.uint64)
+            _fill(key, pairs, start, end, count > 0)
+            key.sort()
+            last = key[ends[crowded] - count[crowded] - before + kept - 1] & np.uint64(0xFFFFFFFF)
+            bar[crowded] = (np.uint64(0xFFFFFFFF) - last).astype(np.uint32).view(np.float32)
+        start = end
+
+
+def _fill(
+    key: NDArray[np.uint64], pairs: Pairs, start: int, end: int, is_crowded: NDArray[np.bool_]
+) -> None:
+    """A key for each pair of each crowded face from `start` to `end`: by face, then by falling cosine.
+
+    Positive floats sort like their bits.
+    """
+    filled = 0
     for faces in (pairs.first, pairs.second):
-        asked = is_crowded[faces]
-        key = faces[asked].astype(np.uint64)
-        key <<= np.uint64(32)
-        key |= np.uint32(0xFFFFFFFF) - pairs.cosine[asked].view(np.uint32)
-        keys.append(key)
-    key = np.concatenate(keys)
-    keys.clear()
-    key.sort()
-    crowded = np.flatnonzero(is_crowded)
-    count = count[crowded]
-    last = key[np.cumsum(count) - count + kept - 1] & np.uint64(0xFFFFFFFF)
-    bar[crowded] = (np.uint64(0xFFFFFFFF) - last).astype(np.uint32).view(np.float32)
-    return pairs.of(pairs.cosine >= np.minimum(bar[pairs.first], bar[pairs.second]))
+        for some in _parts(len(pairs)):
+            face = faces[some]
+            asked = np.flatnonzero((face >= start) & (face < end))
+            asked = asked[is_crowded[face[asked]]]
+            part = key[filled : filled + len(asked)]
+            part[:] = face[asked]
+            part <<= np.uint64(32)
+            part |= np.uint32(0xFFFFFFFF) - pairs.cosine[some][asked].view(np.uint32)
+            filled += len(asked)

@@ -241,3 +241,30 @@ def test_only_faces_with_too_many_neighbours_are_sorted() -> None:
     held = sum(each.nbytes for each in (pairs.first, pairs.second, pairs.cosine)) / 1e6
     counts = 8 * n / 1e6
     assert peak < 2.5 * held + 2.5 * counts
+
+
+def test_pairs_of_very_many_crowded_faces_are_thinned_some_faces_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n, each, kept = 20_000, 40, 8
+    first = np.repeat(np.arange(n, dtype=np.int32), each)
+    rng = np.random.default_rng(3)
+    second = first + rng.integers(1, n, len(first)).astype(np.int32)
+    cosine = np.maximum(rng.random(len(first), np.float32).round(3), np.float32(LOWEST))
+    pairs = neighbours.Pairs(first, second, cosine)
+
+    def thinned(at_once: int) -> tuple[neighbours.KeptPairs, neighbours.Pairs, float]:
+        monkeypatch.setattr(neighbours, "_AT_ONCE", at_once)
+        found = neighbours.KeptPairs(2 * n, LOWEST, kept)
+        found.add(pairs)
+        peak = peak_of(found.thinned)
+        return found, found.thinned(), peak
+
+    at_once, all_kept, much = thinned(10**9)
+    in_parts, some_kept, peak = thinned(50_000)
+    assert np.array_equal(in_parts.bar, at_once.bar)
+    for name in ("first", "second", "cosine"):
+        assert np.array_equal(getattr(some_kept, name), getattr(all_kept, name))
+    assert len(some_kept) < len(pairs)
+    held = 12 * len(pairs) / 1e6
+    assert peak < 1.5 * held < much, "its three columns, and a copy of one"
