@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from enum import StrEnum
 
 from facesort.core.text.paths import SYSTEM_FILES, SYSTEM_FOLDERS
@@ -48,6 +47,16 @@ _VIDEO_SUFFIXES = frozenset({
 })
 _ICON_SUFFIXES = frozenset({".cur", ".icns", ".ico"})  # nobody took them: disks have one for themselves
 # fmt: on
+_KINDS = {
+    suffix: kind
+    for kind, suffixes in (
+        (PhotoKind.SYSTEM, _ICON_SUFFIXES),
+        (PhotoKind.PHOTO, RAW_SUFFIXES | _RASTER_SUFFIXES),
+        (PhotoKind.SIDECAR, _SIDECAR_SUFFIXES),
+        (PhotoKind.VIDEO, _VIDEO_SUFFIXES),
+    )
+    for suffix in suffixes
+}
 
 # Windows drops dots and blanks at the end of a name, other systems do not.
 _IGNORED_AT_THE_END = ". \t\r\n\u00a0\u3000"
@@ -68,21 +77,18 @@ def photo_kind(name: str) -> PhotoKind:
         ``PHOTO`` says nothing about the content (see `photo_file.load_photo`).  One of `TOLD_BY_CONTENT`: the name
         says nothing, or may be wrong; ask `kind_by_content`.
     """
-    # No pathlib: with a million files it would dominate the time of a scan.
-    *folders, last = parts = name.casefold().split("/")
+    # No pathlib, and no loop over parts that have no dot: with a million files they would dominate the time of a scan.
+    folded = name.casefold()
+    *folders, last = parts = folded.split("/")
     if last in SYSTEM_FILES or not SYSTEM_FOLDERS.isdisjoint(folders):
         return PhotoKind.SYSTEM
-    if any(part.startswith(".") and part not in {".", ".."} for part in parts):
+    may_be_hidden = folded.startswith(".") or "/." in folded
+    if may_be_hidden and any(part[:1] == "." and part not in {".", ".."} for part in parts):
         return PhotoKind.HIDDEN
     suffix = suffix_of(last)
-    if suffix in _ICON_SUFFIXES:
-        return PhotoKind.SYSTEM
-    if suffix in RAW_SUFFIXES or suffix in _RASTER_SUFFIXES:
-        return PhotoKind.PHOTO
     # ExifTool keeps the file as it was before an edit as `<name>_original`: the same picture once more.
-    if suffix in _SIDECAR_SUFFIXES or suffix.endswith("_original"):
-        return PhotoKind.SIDECAR
-    return PhotoKind.VIDEO if suffix in _VIDEO_SUFFIXES else PhotoKind.OTHER
+    other = PhotoKind.SIDECAR if suffix.endswith("_original") else PhotoKind.OTHER
+    return _KINDS.get(suffix, other)
 
 
 def kind_by_content(head: bytes, size: int, by_name: PhotoKind = PhotoKind.OTHER) -> PhotoKind:
@@ -115,4 +121,6 @@ def kind_by_content(head: bytes, size: int, by_name: PhotoKind = PhotoKind.OTHER
 
 def suffix_of(name: str) -> str:
     """Suffix of a file name or path, in lower case, with its dot; dots and blanks at the end do not count."""
-    return posixpath.splitext(name.rstrip(_IGNORED_AT_THE_END))[1].lower()
+    # As `posixpath.splitext`, in half the time.
+    stem, dot, suffix = name.rstrip(_IGNORED_AT_THE_END).rpartition("/")[2].rpartition(".")
+    return f"{dot}{suffix}".lower() if stem.strip(".") else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+
 import pytest
+from hypothesis import given, strategies as st
 
 from facesort.images import PhotoKind, kind_by_content, photo_kind
+from facesort.images.kinds import suffix_of
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,8 @@ def test_a_dot_component_is_not_a_hidden_folder() -> None:
 )
 def test_the_name_of_a_video_may_be_wrong(head: bytes, kind: PhotoKind) -> None:
     assert kind_by_content(head, 1000, PhotoKind.VIDEO) is kind
+
+
+@given(st.lists(st.sampled_from(["a", ".", "/", "JPG", ".mov", " ", ".."])).map("".join))
+def test_a_suffix_is_what_the_library_splits_off(name: str) -> None:
+    assert suffix_of(name) == posixpath.splitext(name.rstrip(". "))[1].lower()

@@ -133,10 +133,11 @@ class Walk:
             kind = photo_kind(name if folder.plain else place[1])
             if folder.linked and kind in _LEFT_OUT:
                 return ()  # it is listed under its own name
-            if is_link(entry) and kind not in _LEFT_OUT:
-                self._links.append(_Link(*place, kind, folder.real, name))
-            elif is_link(entry):
-                self._skip(place, kind)
+            if is_link(entry):
+                if kind in _LEFT_OUT:
+                    self._skip(place, kind)
+                else:
+                    self._links.append(_Link(*place, kind, folder.real, name))
             elif entry.is_file(follow_symlinks=False):
                 self._add(place, kind, entry.stat(follow_symlinks=False), at.reach(name))
             elif not entry.is_dir(follow_symlinks=False):
