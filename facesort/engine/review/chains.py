@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,6 +22,7 @@ BY_GROUP = (FaceReason.WITHIN_GROUP.value, FaceReason.GROUP_IN_DOUBT.value)
 """Reasons of faces that alone are nobody's."""
 
 _AT_ONCE = 2_000  # faces whose embeddings are in memory
+_MOST = 4_000  # faces of a group that a chain is looked for among: time is O(n^2)
 
 _Key = tuple[str | None, float | None]
 """Whose face it is, or may be; and where a group in doubt came to them."""
@@ -139,6 +140,8 @@ def _rank(face: GroupFace) -> tuple[bool, int]:
 def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
     """The chain that connects a face with its person, or with the person it may be.
 
+    Of a group of more than 4,000 faces only the 4,000 nearest to this one count, and the nearest confirmed one.
+
     Returns
     -------
     Chain or None
@@ -148,8 +151,11 @@ def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
     person = None if name is None else find_person(store, name)
     if name is None or person is None:
         return None
+    asked = list(faces_of_groups(store, {name}, pack_id, [face.face_id]))
+    if not asked:
+        return None
     every = faces_of_groups(store, {name}, pack_id)
-    group = sorted((each for each in every if _is_in(each, key)), key=_rank)
+    group = sorted(_nearest(asked[0], (each for each in every if _is_in(each, key))), key=_rank)
     ids = [each.face_id for each in group]
     references = references_of(store, person.person_id, pack_id)
     anchors = np.array([True] * len(references) + [each.confirmed for each in group])
@@ -170,6 +176,21 @@ def chain_of(store: Store, face: StoredFace, pack_id: str) -> Chain | None:
         )
     )
     return Chain(person.name, start, tuple(links))
+
+
+def _nearest(asked: GroupFace, group: Iterator[GroupFace]) -> list[GroupFace]:
+    """The `_MOST` faces nearest to one of them, itself included, and the nearest that a user confirmed."""
+    kept: list[GroupFace] = []
+    while some := list(islice(group, _AT_ONCE)):
+        kept += some
+        if len(kept) <= _MOST:
+            continue
+        cosines = _embeddings(kept) @ asked.embedding
+        order = sorted(range(len(kept)), key=lambda row: (-cosines[row], _rank(kept[row])))
+        beyond = next((row for row in order[_MOST:] if kept[row].confirmed), None)
+        rows = order[:_MOST] if beyond is None else [*order[:_MOST], beyond]
+        kept = [kept[row] for row in rows]
+    return kept
 
 
 def _key(face: StoredFace) -> _Key:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from review_event import PACK, InMemory, actions, rematch, seed, sort
 
+from facesort.core.records import PhotoRef
 from facesort.engine.gallery.action import undo
 from facesort.engine.gallery.persons import remove_person
 from facesort.engine.review import chains
@@ -22,6 +24,7 @@ from facesort.store.queries.face_sets import (
     comparable_faces,
     read_comparable_faces,
 )
+from facesort.store.queries.review import GroupFace
 from facesort.store.queries.review_unknown import unknown_faces
 from facesort.store.queries.stored import stored_faces
 
@@ -70,6 +73,42 @@ def chain(job: InMemory, face_id: int) -> Chain | None:
 def links(found: Chain | None) -> list[tuple[int, tuple[int, ...]]]:
     assert found is not None
     return [(link.face.face_id, link.beyond) for link in found.links]
+
+
+def test_the_chain_of_a_very_large_group_is_looked_for_among_the_faces_that_are_nearest(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    embeddings = chains._embeddings
+
+    def counted(faces: Iterable[Any]) -> Any:
+        found = embeddings(faces)
+        sizes.append(len(found))
+        return found
+
+    assert [face_id for face_id, _ in links(chain(job, 4))] == [1, 2, 3, 4]
+    monkeypatch.setattr(chains, "_embeddings", counted)
+    monkeypatch.setattr(chains, "_MOST", 2)
+    monkeypatch.setattr(chains, "_AT_ONCE", 1)
+    assert links(chain(job, 4)) == [(3, (3, 4)), (4, (4,))]
+    assert max(sizes) == 3, "two faces and the reference, or one more face"
+
+
+def test_of_a_very_large_group_the_nearest_confirmed_face_counts_wherever_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    near = np.cos(np.linspace(0, 1.5, 12)).astype(np.float32)
+    group = [
+        GroupFace(
+            number, PhotoRef(number, "a.jpg"), person="Ada", came_at=None, confirmed=number in (8, 11),
+            embedding=np.array([cosine, np.sqrt(1 - cosine**2)], np.float32),
+        )
+        for number, cosine in enumerate(near.tolist())
+    ]  # fmt: skip
+    monkeypatch.setattr(chains, "_MOST", 3)
+    monkeypatch.setattr(chains, "_AT_ONCE", 2)
+    kept = chains._nearest(group[0], iter(group[::-1]))
+    assert [face.face_id for face in kept] == [0, 1, 2, 8]
 
 
 # --- a face named by its group ------------------------------------------------------------------
