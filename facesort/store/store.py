@@ -6,6 +6,7 @@ opened for one action and closed after it.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,7 +19,15 @@ import duckdb
 
 from facesort.core.text.foreign_text import csv_text
 from facesort.errors import StoreError, StoreLockedError, because
-from facesort.files import Kind, array_on_disk, kind_of, stamp_of
+from facesort.files import (
+    Kind,
+    array_on_disk,
+    expect,
+    kind_of,
+    read_own,
+    replace_json,
+    stamp_of,
+)
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
 from facesort.store.trouble import (
     explained,
@@ -27,6 +36,7 @@ from facesort.store.trouble import (
     trouble_explained,
 )
 from facesort.store.values import refuse_other_values
+from facesort.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +61,7 @@ _CONFIG: dict[str, Any] = {
     "force_compression": "uncompressed",
 }
 _STREAMED = 2000  # rows that are in memory at a time
+_MANY = 100_000  # photos; to look at the values of fewer takes less than 0.2 s
 _PHOTOS_PER_THREAD = 50_000  # below that, sharing a question out takes longer than answering it
 LOCKED = _CONFIG | {
     "threads": 1,
@@ -75,6 +86,33 @@ _NO_EMBEDDINGS = (
 
 # Databases as this process left them: these need not be looked at again, which takes 20 ms, and more for large ones.
 _looked_at: dict[Path, tuple[int, ...] | None] = {}
+
+
+def _is_known(path: Path | None, stamp: tuple[int, ...] | None) -> bool:
+    """Whether a large database is as some process of this facesort left it.
+
+    Nobody can send the stamp along: where a copy lies, and since when, is not known before it does.
+    """
+    if path is None or stamp is None:
+        return False
+    try:
+        found = json.loads(read_own(_stamp_file(path), below=path.parent, limit=1000))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return bool(found == {"version": __version__, "database": list(stamp)})
+
+
+def _tell_others(path: Path, stamp: tuple[int, ...] | None) -> None:
+    """Keep the stamp, so that no other process looks at the same values again."""
+    if stamp is not None and not _is_known(path, stamp):
+        with suppress(OSError):  # it only saves time
+            expect(_stamp_file(path).parent, Kind.FOLDER)
+            kept = {"version": __version__, "database": stamp}
+            replace_json(_stamp_file(path), kept, durable=False)
+
+
+def _stamp_file(path: Path) -> Path:
+    return path.parent / "state" / "looked_at.json"
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -145,6 +183,7 @@ class Store:
         self._entered = 0
         self._outside: duckdb.DuckDBPyConnection | None = None
         self._kept: list[str] = []
+        self._photos = 0
 
     @classmethod
     def open(
@@ -170,12 +209,13 @@ class Store:
         StoreError
             If it cannot be opened, is damaged, or holds anything that facesort does not put there.
         """
-        unchanged, file = False, None
+        unchanged, file, stamp = False, None, None
         if path is not None:
             file = _file_at(path)
             _refuse_what_is_no_file(path)
             refuse_without_handles()
-            unchanged = stamp_of(path) is not None and stamp_of(path) == _looked_at.get(path)
+            stamp = stamp_of(path)
+            unchanged = stamp is not None and stamp == _looked_at.get(path)
         # Before anything of it is read: opening a database replays its log.
         new = path is None or beside is not None  # and so holds nothing of anybody else's
         config = LOCKED | {"enable_external_access": new}
@@ -188,7 +228,8 @@ class Store:
         try:
             # In Jupyter the library shows a widget of its own for each query that takes two seconds.
             connection.execute("SET enable_progress_bar = false")
-            if not unchanged and migrate(connection, read_only=read_only):
+            was_there = not unchanged and migrate(connection, read_only=read_only)
+            if was_there and not _is_known(path, stamp):
                 refuse_other_values(connection)
             if beside is not None:
                 _attach(connection, beside)
@@ -216,6 +257,8 @@ class Store:
         self._connection.close()
         if self._path is not None:
             _looked_at[self._path] = stamp_of(self._path)
+            if self._photos >= _MANY:
+                _tell_others(self._path, _looked_at[self._path])
 
     def settled(self) -> tuple[int, ...] | None:
         """Write what is in the log into the file; its stamp, which stays until something is changed.
@@ -480,7 +523,7 @@ class Store:
 
     def make_room(self) -> None:
         """Let cache and threads grow with the job: what joins all faces of a very large one would not fit else."""
-        photos = self.value("SELECT count(*) FROM file")
+        photos = self._photos = int(self.value("SELECT count(*) FROM file"))
         self.execute(f"SET memory_limit = '{_CACHE_MB + photos // _PHOTOS_PER_MB}MB'")
         self.execute(f"SET threads = {min(os.cpu_count() or 1, 1 + photos // _PHOTOS_PER_THREAD)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 from facesort.errors import OldSchemaError, StoreError
-from facesort.store import Store
+from facesort.files import stamp_of
+from facesort.store import Store, store as door
 from facesort.store.migrate import newest_version
 from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.store.queries.tables import table
+from facesort.store.values import refuse_other_values
 
 SECRET = "what nobody else should read"
 PERSON = "INSERT INTO person (person_id, name, folder, folder_key) VALUES (1, 'Ada', 'Ada', 'ada')"
@@ -313,3 +316,36 @@ def test_embeddings_that_are_none_are_refused(store: Store, stored: list[bytes])
         )
     with pytest.raises(StoreError, match="embeddings"):
         load_gallery(store, "p", 10)
+
+
+def test_a_large_database_that_has_not_changed_is_not_looked_at_by_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(door, "_MANY", 0)
+    monkeypatch.setattr(
+        door, "refuse_other_values", lambda c: (looked.append(1), refuse_other_values(c))
+    )
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "facesort.duckdb"
+
+    def opened_by_another_process() -> int:
+        monkeypatch.setattr(door, "_looked_at", {})
+        looked.clear()
+        Store.open(path, read_only=True).close()
+        return len(looked)
+
+    Store.open(path).close()
+    assert opened_by_another_process() == 0
+    kept = json.loads((tmp_path / "state" / "looked_at.json").read_text())
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO source VALUES (1, 'card', 'used')")
+    assert [opened_by_another_process() for _ in range(2)] == [1, 0]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE source SET source_id = 2000000000")
+    with pytest.raises(StoreError, match=r"source\.source_id has 1 values"):
+        opened_by_another_process()
+    replaced = kept | {"database": list(stamp_of(path) or ()), "version": "0.0"}
+    (tmp_path / "state" / "looked_at.json").write_text(json.dumps(replaced))
+    with pytest.raises(StoreError, match=r"source\.source_id has 1 values"):
+        opened_by_another_process()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -110,6 +111,22 @@ def test_every_photo_is_counted_once(sorted_store: Store) -> None:
     assert told.faces == {Outcome.STRICT: 2, Outcome.LOOSE: 0, Outcome.UNKNOWN: 1}
     assert told.persons == {"Anna": 1, "Ben": 1, "_unknown": 1}
     assert told.batches["COMMITTED"] == 1
+
+
+def test_what_is_counted_alone_is_evaluated_once_and_is_the_same(
+    sorted_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, materialized = [], Store.materialized
+
+    def noted(self: Store, view: str, columns: str = "*") -> AbstractContextManager[None]:
+        made.append(view)
+        return materialized(self, view, columns)
+
+    expected = reports.counts(sorted_store)
+    monkeypatch.setattr(Store, "materialized", noted)
+    assert repr(reports.counts_alone(sorted_store)) == repr(expected)
+    assert made == ["face_state", "held", "place"], "a million photos are joined once"
+    assert repr(reports.counts(sorted_store)) == repr(expected)
 
 
 def test_every_drop_is_told_with_its_reason(sorted_store: Store) -> None:

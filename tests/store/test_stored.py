@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from review_event import PACK, InMemory, seed, sort
 from store_rows import MATCHED, add, add_people, follow, photo, record, result
 
 from facesort.core.stored import StoredTrack
 from facesort.store import Store
+from facesort.store.queries import face_sets
 from facesort.store.queries.face_sets import decided_faces
+from facesort.store.queries.gallery import load_gallery
+from facesort.store.queries.review import faces_with_crops
 from facesort.store.queries.stored import stored_faces, stored_photos
 
 
@@ -29,3 +39,33 @@ def test_of_decided_faces_only_those_of_some_photos_are_read(store: Store) -> No
     add(store, [photo(key) for key in (1, 2, 3)])
     record(store, 1, [result(key, *MATCHED, persons=(1, 2)) for key in (1, 2, 3)])
     assert decided_faces(store, [1, 3], "pack").photo_ids.tolist() == [1, 1, 3, 3]
+
+
+def test_of_a_few_faces_only_their_pictures_and_embeddings_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DuckDB looks a few ids up; of more, it reads the whole column, which is all of the database."""
+    with Store.open(None) as store:
+        job = InMemory(store)
+        seed(job, "Ada", (0, 0.0))
+        faces = [*sort(job, [[(0, 0.001)]] * 45), *sort(job, [[(0, 0.002)]] * 45)]
+        asked: list[tuple[str, Sequence[Any]]] = []
+        rows = Store.rows
+
+        def spied(self: Store, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+            asked.append((sql, parameters))
+            return rows(self, sql, parameters)
+
+        monkeypatch.setattr(Store, "rows", spied)
+        best = face_sets.best_faces(store, PACK.pack_id, 60)
+        learned = load_gallery(store, PACK.pack_id, 70).learned
+        crops = face_sets.crops_of(store, np.array(faces))
+        assert len(faces_with_crops(store, faces)) == len(crops) == 90
+        assert [len(found) for found in (best[1], learned[1])] == [60, 70]
+    large = [
+        parameters
+        for sql, parameters in asked
+        if re.search(r"\b(?:f\.)?(?:embedding|crop)\b(?!\))", sql) and "FROM reference" not in sql
+    ]
+    assert len(large) > 8
+    assert all(len(ids) <= 40 for (ids,) in large)

@@ -396,7 +396,7 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             state = "idle" if run_id is None else reports.run_record(store, run_id).state
             # A run recorded as running was killed: its process is gone.
             state = "interrupted" if state == "running" else state
-            report = status_report(state, reports.counts(store))
+            report = status_report(state, reports.counts_alone(store))
     except StoreLockedError as error:
         if progress is None:
             raise StoreLockedError(

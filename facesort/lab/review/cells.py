@@ -31,7 +31,7 @@ def open_review(workspace: str | Path) -> ReviewSession:
         While a sort is running.
     """
     opened, pack = open_with_pack(find_folder(workspace))
-    with opened.open_store() as store:  # migrates an older database
+    with opened.open_store(read_only=True) as store:  # beside an audit; an older one is migrated
         refuse_other_pack(store, pack)
     return ReviewSession(opened, pack)
 

@@ -19,6 +19,7 @@ from facesort.core.text.words import plain, several
 from facesort.engine.gallery.action import one_opening
 from facesort.engine.gallery.alike import find_alike
 from facesort.engine.gallery.seed import person_name
+from facesort.engine.job.progress import current_status
 from facesort.engine.review.chains import Neighbour, neighbours
 from facesort.engine.review.clusters import Kept
 from facesort.engine.rules import rules_of
@@ -30,11 +31,8 @@ from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Live, Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
-from facesort.reasons import Outcome, PhotoStatus
 from facesort.store.queries import Store, face_sets, reports, review
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
-from facesort.store.queries.reports import Counts
-from facesort.store.queries.review import DoubtfulGroup
 from facesort.store.queries.review_filter import Origins, origins
 from facesort.workspace import Workspace
 
@@ -195,35 +193,37 @@ class ReviewSession(Session):
         """Figures of the sort."""
         started = time.perf_counter()
         with self.one_opening():
-            counts, matches, groups = self.read(_figures)
+            doubtful = self.read(_doubtful)
             persons = self.read(person_summaries)
-            thresholds, said = self.thresholds, self._said(counts)
+            counts = current_status(self.workspace)  # counted only if they are not kept
+            thresholds, said = self.thresholds, self._said(counts["photos"]["pending"])
         self._seconds = time.perf_counter() - started
         if self._seconds >= _FIGURES_S:
             said.append("These figures take a while: run the cell again for newer ones")
-        faces, pending = counts.faces, counts.photos[PhotoStatus.PENDING]
-        doubtful = matches + sum(len(group.face_ids) for group in groups)
-        copies = f"{several(sum(counts.persons.values()), 'copy', 'copies')} in the output"
+        faces, photos = counts["faces"], counts["photos"]
+        pending = photos["pending"]
+        copies = f"{several(sum(counts['persons'].values()), 'copy', 'copies')} in the output"
         return Table(
             ("", "Value", "What it means"),
             (
                 ("Workspace", self.workspace.root, "answers and edits are stored here"),
                 ("Model pack", self.pack.name, self.pack.licence),
                 ("People", len(persons), "in the gallery"),
-                ("Photos", counts.total, f"{copies}; {pending:,} pending" if pending else copies),
-                ("STRICT", faces[Outcome.STRICT], f"faces within {decimals(thresholds.strict)}"),
-                ("LOOSE", faces[Outcome.LOOSE], f"faces within {decimals(thresholds.loose)}"),
-                ("Unknown", faces[Outcome.UNKNOWN], "faces of nobody in the gallery"),
+                (
+                    "Photos",
+                    photos["total"],
+                    f"{copies}; {pending:,} pending" if pending else copies,
+                ),
+                ("STRICT", faces["strict"], f"faces within {decimals(thresholds.strict)}"),
+                ("LOOSE", faces["loose"], f"faces within {decimals(thresholds.loose)}"),
+                ("Unknown", faces["unknown"], "faces of nobody in the gallery"),
                 ("Doubtful", doubtful, "matches to check, below"),
             ),
-            note=" ".join(f"{sentence}." for sentence in said)
-            if sum(faces.values())
-            else NOT_SORTED,
+            note=" ".join(f"{sentence}." for sentence in said) if faces["total"] else NOT_SORTED,
         )
 
-    def _said(self, counts: Counts) -> list[str]:
+    def _said(self, pending: int) -> list[str]:
         said = [*event_sentences(self.groups()), *self.alike_sentences()]
-        pending = counts.photos[PhotoStatus.PENDING]
         if pending:
             waits = several(pending, "photo waits", "photos wait")
             said.insert(
@@ -246,9 +246,9 @@ class ReviewSession(Session):
         return repr(self.table())
 
 
-def _figures(store: Store) -> tuple[Counts, int, list[DoubtfulGroup]]:
-    """Counts, doubtful matches, and groups in doubt."""
+def _doubtful(store: Store) -> int:
+    """Number of doubtful matches, and of faces of groups in doubt."""
     with review.doubtful_once(store, low_quality=LOW_QUALITY):
         matches = review.count_doubtful(store, low_quality=LOW_QUALITY)
         groups = review.doubtful_groups(store)
-    return reports.counts(store), matches, groups
+    return matches + sum(len(group.face_ids) for group in groups)

@@ -35,6 +35,29 @@ class Correction:
     belongs_to: tuple[str, ...]
 
 
+# Photos with a copy that may be wrong.  Nearly all copies are plainly right, which the faces alone tell; of a frame of
+# a clip they do not.  With them come those that say where a photo belongs: newer versions, and others of the shot.
+_SUSPECTED = """
+WITH faces AS MATERIALIZED (SELECT photo_id, person_id, awaits FROM face_state),
+copies AS MATERIALIZED (
+    SELECT DISTINCT photo_id, person_id, at_ms IS NOT NULL AS is_frame FROM write WHERE status = 'verified'
+), theirs AS (
+    SELECT photo_id, person_id FROM faces WHERE person_id IS NOT NULL AND NOT awaits
+    UNION ALL SELECT photo_id, NULL FROM faces WHERE photo_id IN (SELECT photo_id FROM copies WHERE person_id IS NULL)
+    GROUP BY photo_id HAVING count(person_id) = 0
+), suspected AS (
+    SELECT photo_id FROM copies c WHERE is_frame OR NOT EXISTS (
+        FROM theirs t WHERE t.photo_id = c.photo_id AND t.person_id IS NOT DISTINCT FROM c.person_id)
+    UNION SELECT photo_id FROM superseded
+    UNION SELECT f.photo_id FROM faces f JOIN withheld USING (person_id)
+), asked AS (
+    SELECT photo_id FROM suspected SEMI JOIN copies USING (photo_id)
+    UNION SELECT u.by_id FROM suspected JOIN superseded u USING (photo_id)
+)
+SELECT photo_id FROM photo WHERE shot_id IN (SELECT shot_id FROM photo SEMI JOIN asked USING (photo_id))
+"""
+
+
 def corrections(store: Store) -> list[Correction]:
     """Every verified file that what counts now does not want there, in the order of the names.
 
@@ -43,8 +66,17 @@ def corrections(store: Store) -> list[Correction]:
     """
     if not store.value("SELECT EXISTS (FROM write WHERE status = 'verified')"):
         return []
+    photos = [photo_id for (photo_id,) in store.rows(_SUSPECTED)]
+    if not photos:
+        return []
+    where = "s.photo_id IN (SELECT unnest(?::INTEGER[]))"
+    with store.materialized("face_state", where=where, parameters=[photos]):
+        return _wrong(store, photos)
+
+
+def _wrong(store: Store, photos: list[int]) -> list[Correction]:
+    """Wrong copies of some photos, with ``face_state`` of these alone."""
     rows = store.rows(
-        # This runs after every action of a user, so the view is evaluated only once.
         "WITH wanted AS MATERIALIZED (FROM wanted_copy), seen AS ("
         "  SELECT s.photo_id, if(s.awaits, NULL, s.person_id) AS person_id, t.best_ms "
         "  FROM face_state s JOIN track t USING (face_id)"
@@ -53,7 +85,7 @@ def corrections(store: Store) -> list[Correction]:
         "  LEFT JOIN wanted c ON c.photo_id = w.photo_id AND c.person_id IS NOT DISTINCT FROM w.person_id "
         "  LEFT JOIN shown v ON v.photo_id = w.photo_id AND v.person_id IS NOT DISTINCT FROM w.person_id "
         "  AND v.best_ms = w.at_ms "
-        "  WHERE w.status = 'verified' GROUP BY w.target, w.photo_id "
+        "  WHERE w.status = 'verified' AND w.photo_id IN (SELECT unnest(?::INTEGER[])) GROUP BY w.target, w.photo_id "
         "  HAVING count(c.photo_id) FILTER (w.at_ms IS NULL OR v.photo_id IS NOT NULL) = 0"
         "), refused AS ("
         "  SELECT f.photo_id, a.person_id FROM settled_answer a JOIN face f USING (face_id) WHERE a.answer = 'no'"
@@ -78,7 +110,8 @@ def corrections(store: Store) -> list[Correction]:
         "LEFT JOIN person p ON p.person_id = x.person_id "
         "LEFT JOIN former_person f ON f.person_id = x.person_id "
         "LEFT JOIN photo_standing t ON t.photo_id = x.photo_id "
-        "ORDER BY x.target"
+        "ORDER BY x.target",
+        [photos],
     )
     return [
         Correction(file, source, photo, person, why, tuple(folders or ()))

@@ -15,6 +15,7 @@ from facesort.core.persons.sightings import Ids, Sightings
 from facesort.core.records import Embeddings, Room, in_memory
 from facesort.core.stored import StoredTrack
 from facesort.errors import StoreError
+from facesort.store.queries.stored import blobs_of_faces
 from facesort.store.store import Store, vectors
 
 _IN_MEMORY = 100_000  # embeddings; those of more are on the disk
@@ -28,10 +29,10 @@ _COMPARABLE = (
 )
 
 _BEST = """
-WITH best AS (SELECT a.person_id, f.face_id FROM face_state a JOIN face f USING (face_id)
-    WHERE a.person_id IS NOT NULL AND f.pack_id = ? {}
-    QUALIFY row_number() OVER (PARTITION BY a.person_id ORDER BY f.quality DESC, f.face_id) <= ?)
-SELECT b.person_id, f.embedding FROM best b JOIN face f USING (face_id) ORDER BY b.person_id, f.face_id
+SELECT a.person_id, f.face_id FROM face_state a JOIN face f USING (face_id)
+WHERE a.person_id IS NOT NULL AND f.pack_id = ? {}
+QUALIFY row_number() OVER (PARTITION BY a.person_id ORDER BY f.quality DESC, f.face_id) <= ?
+ORDER BY a.person_id, f.face_id
 """
 
 
@@ -167,12 +168,22 @@ def decided_faces(store: Store, photo_ids: Sequence[int], pack_id: str) -> Decid
 
 def best_faces(store: Store, pack_id: str, most: int) -> dict[int, Embeddings]:
     """Embeddings of the faces of the best quality of each effective person; of shape (at most `most`, dim)."""
-    rows = store.rows(_BEST.format(""), [pack_id, most])
-    if not all(embedding for _, embedding in rows):  # some were erased; to tell which, all are read
-        rows = store.rows(_BEST.format("AND octet_length(f.embedding) > 0"), [pack_id, most])
-    found = vectors([embedding for _, embedding in rows])
-    persons = np.array([person_id for person_id, _ in rows], dtype=np.int64)
-    return {int(person): found[persons == person] for person in np.unique(persons)}
+    found, embeddings = _with_embeddings(store, _BEST.format(""), [pack_id, most])
+    if not all(embeddings):  # some were erased; to tell which, all are read
+        erased = "AND octet_length(f.embedding) > 0"
+        found, embeddings = _with_embeddings(store, _BEST.format(erased), [pack_id, most])
+    every = vectors(embeddings)
+    persons = np.array([person_id for person_id, _ in found], dtype=np.int64)
+    return {int(person): every[persons == person] for person in np.unique(persons)}
+
+
+def _with_embeddings(
+    store: Store, sql: str, parameters: Sequence[Any]
+) -> tuple[list[tuple[int, int]], list[bytes]]:
+    """Person and face as a query has them, and their embeddings."""
+    found = store.rows(sql, parameters)
+    embedding = dict(blobs_of_faces(store, "embedding", [face_id for _, face_id in found]))
+    return found, [embedding[face_id] for _, face_id in found]
 
 
 def best_pictures(store: Store) -> dict[int, tuple[float, bytes]]:
@@ -182,13 +193,13 @@ def best_pictures(store: Store) -> dict[int, tuple[float, bytes]]:
     """
     rows = store.rows(
         "WITH theirs AS (SELECT person_id, face_id FROM learned "
-        "  UNION SELECT person_id, face_id FROM settled_answer_of('answer') WHERE answer = 'yes'), "
-        "best AS (SELECT t.person_id, f.face_id FROM theirs t JOIN face f USING (face_id) "
-        "  QUALIFY row_number() OVER (PARTITION BY t.person_id ORDER BY f.quality DESC, f.face_id) = 1) "
-        "SELECT b.person_id, f.quality, f.crop FROM best b JOIN face f USING (face_id)"
+        "  UNION SELECT person_id, face_id FROM settled_answer_of('answer') WHERE answer = 'yes') "
+        "SELECT t.person_id, f.face_id, f.quality FROM theirs t JOIN face f USING (face_id) "
+        "QUALIFY row_number() OVER (PARTITION BY t.person_id ORDER BY f.quality DESC, f.face_id) = 1"
     )
     # Asked in SQL whether there is one, every crop is read.
-    return {person_id: (quality, bytes(crop)) for person_id, quality, crop in rows if crop}
+    crop = dict(blobs_of_faces(store, "crop", [face_id for _, face_id, _ in rows]))
+    return {person: (quality, crop[face]) for person, face, quality in rows if crop[face]}
 
 
 def any_face(store: Store) -> bool:
@@ -226,14 +237,16 @@ class Crop:
 
 def crops_of(store: Store, face_ids: Ids) -> dict[int, Crop]:
     """The pictures of some faces, by face_id."""
+    if not len(face_ids):
+        return {}
+    crops = dict(blobs_of_faces(store, "crop", face_ids.tolist()))
     rows = store.rows(
-        "SELECT f.face_id, p.path, f.crop, t.start_ms, t.end_ms, t.best_ms, t.first_ms, t.last_ms "
+        "SELECT f.face_id, p.path, t.start_ms, t.end_ms, t.best_ms, t.first_ms, t.last_ms "
         "FROM face f JOIN place p USING (photo_id) LEFT JOIN track t USING (face_id) "
-        # As a join: else every crop is read.
         "WHERE f.face_id IN (SELECT unnest(?::BIGINT[]))",
         [face_ids.tolist()],
     )
     return {
-        face_id: Crop(path, bytes(crop), None if track[0] is None else StoredTrack(*track))
-        for face_id, path, crop, *track in rows
+        face_id: Crop(path, crops[face_id], None if track[0] is None else StoredTrack(*track))
+        for face_id, path, *track in rows
     }

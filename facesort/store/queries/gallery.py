@@ -11,6 +11,7 @@ import numpy as np
 from facesort.core.persons.gallery import Gallery, Person
 from facesort.core.records import Embeddings
 from facesort.errors import GalleryError
+from facesort.store.queries.stored import blobs_of_faces
 from facesort.store.store import Store, vector, vectors
 
 
@@ -146,16 +147,19 @@ def load_gallery(store: Store, pack_id: str, max_learned: int) -> Gallery:
         "SELECT person_id, embedding FROM reference WHERE pack_id = ? ORDER BY reference_id",
         [pack_id],
     )
-    learned = (
+    newest = (
         []
         if not max_learned
         else store.rows(  # a few of very many: only of these, the embedding is read
-            "WITH newest AS (SELECT l.* FROM learned l JOIN face f USING (face_id) WHERE f.pack_id = ? "
+            "SELECT * FROM (SELECT l.person_id, l.face_id, l.learned_id FROM learned l JOIN face f USING (face_id) "
+            "  WHERE f.pack_id = ? "
             "  QUALIFY row_number() OVER (PARTITION BY l.person_id ORDER BY l.learned_id DESC) <= ?) "
-            "SELECT n.person_id, f.embedding FROM newest n JOIN face f USING (face_id) ORDER BY n.learned_id",
+            "ORDER BY learned_id",
             [pack_id, max_learned],
         )
     )
+    embedding = dict(blobs_of_faces(store, "embedding", [face_id for _, face_id, _ in newest]))
+    learned = [(person_id, embedding[face_id]) for person_id, face_id, _ in newest]
     found = vectors([data for _, data in (*references, *learned)])
     return Gallery(
         persons=tuple(Person(*row) for row in persons),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +114,25 @@ def doubtful_once(store: Store, *, low_quality: float) -> Iterator[None]:
     low_quality : float
         The highest that is asked for.
     """
-    where = f"{_DOUBTFUL} OR {_IN_DOUBT}"
-    with store.materialized("face_shown", where=where, parameters=[low_quality]):
+    with _shown_once(store, f"{_DOUBTFUL} OR {_IN_DOUBT}", [low_quality]):
+        yield
+
+
+@contextmanager
+def _shown_once(store: Store, where: str, parameters: Sequence[Any]) -> Iterator[None]:
+    """Find some faces once, for all questions inside, which are about no others.
+
+    Parameters
+    ----------
+    where : str
+        Which, by what ``face_state s`` and ``face_shown s`` both have.
+    """
+    with ExitStack() as stack:
+        # Everything else about a face is asked for these only.
+        with store.materialized("face_state", where=where, parameters=parameters):
+            stack.enter_context(
+                store.materialized("face_shown", where=where, parameters=parameters)
+            )
         yield
 
 
@@ -249,15 +267,17 @@ def faces_of_person(
     """Faces of a person, the most distant first; those never compared with the person come last."""
     where, parameters = chosen.condition()
     order = chosen.ordered("s.distance DESC NULLS LAST, s.face_id")
-    sql = f"WHERE s.person_id = ? AND {where} ORDER BY {order} LIMIT ? OFFSET ?"
-    return with_crops(store, stored_faces(store, sql, [person_id, *parameters, limit, offset]))
+    sql = f"WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+    with _shown_once(store, "s.person_id = ?", [person_id]):
+        found = stored_faces(store, sql, [*parameters, limit, offset])
+    return with_crops(store, found)
 
 
 def count_faces_of(store: Store, person_id: int, chosen: FaceFilter) -> int:
     """How many of a person's faces a filter chooses."""
     where, parameters = chosen.condition()
-    sql = f"SELECT count(*) FROM face_shown s WHERE s.person_id = ? AND {where}"  # noqa: S608
-    return int(store.value(sql, [person_id, *parameters]))
+    with _shown_once(store, "s.person_id = ?", [person_id]):
+        return int(store.value(f"SELECT count(*) FROM face_shown s WHERE {where}", parameters))  # noqa: S608
 
 
 def faces_with_crops(store: Store, face_ids: Sequence[int]) -> list[StoredFace]:

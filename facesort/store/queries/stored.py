@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, Literal
 
 from facesort.core.clips import ClipInfo
 from facesort.core.copies import PlannedWrite
@@ -18,6 +18,7 @@ from facesort.reasons import Remark
 from facesort.store.store import Store, vectors
 
 _CHUNK = 1000  # photos whose faces are in memory at a time
+_LOOKED_UP = 40  # of more faces, DuckDB 2.0 reads the column of all faces; it looks up to 50 up
 
 _FACES = """
 SELECT s.face_id, s.photo_id, s.path, s.source, shown_path(s.source, s.path), f.x_min, f.y_min, f.x_max, f.y_max,
@@ -90,13 +91,7 @@ def with_crops(store: Store, faces: Sequence[StoredFace]) -> list[StoredFace]:
             [[name for name in names if name is not None]],
         )
     }
-    crops = {
-        face_id: bytes(crop)
-        for face_id, crop in store.rows(
-            "SELECT face_id, crop FROM face WHERE face_id IN (SELECT unnest(?::BIGINT[]))",
-            [[face.face_id for face in faces]],
-        )
-    }
+    crops = dict(blobs_of_faces(store, "crop", [face.face_id for face in faces]))
     return [
         replace(
             face,
@@ -105,6 +100,24 @@ def with_crops(store: Store, faces: Sequence[StoredFace]) -> list[StoredFace]:
         )
         for face in faces
     ]
+
+
+def blobs_of_faces(
+    store: Store, column: Literal["crop", "embedding"], face_ids: Iterable[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Crop or embedding of some faces, in the order of the ids; only theirs are read.
+
+    Yields
+    ------
+    (face_id, bytes)
+    """
+    ids = iter(sorted(set(face_ids)))
+    while some := list(islice(ids, _LOOKED_UP)):
+        rows = store.rows(
+            f"SELECT face_id, {column} FROM face WHERE face_id IN (SELECT unnest(?::BIGINT[])) ORDER BY face_id",  # noqa: S608
+            [some],
+        )
+        yield from ((face_id, bytes(blob)) for face_id, blob in rows)
 
 
 def stored_photos(

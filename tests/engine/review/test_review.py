@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from review_event import PACK, InMemory, actions, noon, rematch, seed, sort
@@ -14,6 +16,7 @@ from facesort.errors import GalleryError
 from facesort.store import Store
 from facesort.store.queries import review as shown
 from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.corrections import corrections
 from facesort.store.queries.gallery import find_person
 
 
@@ -374,3 +377,51 @@ def test_look_alikes_competed_for_a_face() -> None:
         assert [face.face_id for face in pair.faces] == [1], "the closest call"
         gallery.merge_persons(job, "Bo", "Ada")
         assert shown.look_alikes(store, 1.0, 1) == []
+
+
+def test_of_faces_that_are_not_shown_only_their_standing_is_asked(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of millions few are doubtful, or of one person."""
+    joined = []
+    materialized = Store.materialized
+
+    @contextmanager
+    def spied(self: Store, view: str, *args: Any, **options: Any) -> Iterator[None]:
+        if view == "face_shown":
+            joined.append(self.value("SELECT count(*) FROM face_state"))
+        with materialized(self, view, *args, **options):
+            yield
+
+    monkeypatch.setattr(Store, "materialized", spied)
+    with job.open_store() as store:
+        with shown.doubtful_once(store, low_quality=0.2):
+            doubtful = shown.count_doubtful(store, low_quality=0.2)
+        everything = shown.faces_of_person(store, 1)
+        assert shown.count_faces_of(store, 1, shown.EVERY_FACE) == len(everything) == 2
+        assert joined == [doubtful, 2, 2]
+        assert store.value("SELECT count(*) FROM face_state") == 5
+
+
+def test_of_copies_that_are_plainly_right_only_the_faces_are_asked(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is made anew after each answer; of a million photos, few are concerned."""
+    looked_at = []
+    materialized = Store.materialized
+
+    @contextmanager
+    def spied(self: Store, *args: Any, **options: Any) -> Iterator[None]:
+        with materialized(self, *args, **options):
+            looked_at.append([i for (i,) in self.rows("SELECT face_id FROM face_state ORDER BY 1")])
+            yield
+
+    monkeypatch.setattr(Store, "materialized", spied)
+    with job.open_store() as store:
+        assert corrections(store) == []
+        assert looked_at == []
+        review.answer_faces(job, {2: "Bo"}, "no")
+        looked_at.clear()
+        (wrong,) = corrections(store)
+        assert (wrong.photo, wrong.person, wrong.why) == ("00001.jpg", "Bo", "rejected_by_user")
+        assert looked_at == [[1, 2]]

@@ -6,6 +6,8 @@ import csv
 import io
 import math
 import shutil
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +30,7 @@ from facesort.lab.review.sheet import FaceSheet, Tile, paginate
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.lab.run.launch import launch
 from facesort.lab.shared.tables import Table
+from facesort.store.queries import reports
 from facesort.store.queries.journal import history
 
 PANELS = (
@@ -475,3 +478,34 @@ def test_photos_of_one_moment_are_shown_with_the_sharpest(tmp_path: Path) -> Non
     assert row[0] == 3
     assert sorted([row[1], *str(row[3]).split(", ")]) == ["1.png", "2.png", "3.png"]
     assert table.note.startswith("1 burst with 3 of 4 photos.")
+
+
+def test_the_figures_are_those_that_the_sort_kept(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = session.read(reports.counts)
+    (session.workspace.state / "counted.json").unlink()
+    kept = session.table()  # counted, and kept
+    monkeypatch.setattr(reports, "counts", None)
+    assert session.table().rows == kept.rows
+    assert dict(row[:2] for row in kept.rows)["Photos"] == counted.total
+
+
+def test_the_review_opens_while_somebody_else_reads(session: ReviewSession) -> None:
+    """An audit, for example, which may take minutes; the first answer waits for it."""
+    code = (
+        "import sys, pathlib; from facesort.store import Store\n"
+        "with Store.open(pathlib.Path(sys.argv[1]), read_only=True): print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(session.workspace.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin is not None and reader.stdout is not None
+        reader.stdout.readline()
+        opened = review.open_review(session.workspace.root)
+        panel = DoubtfulPanel(opened)
+        before = ids(panel.sheet)
+        press(panel.sheet, "yes", before[0])
+        assert "in use" in panel.message.value
+        reader.communicate(b"\n")
+    press(panel.sheet, "yes", before[0])
+    assert ids(panel.sheet) == before[1:]
