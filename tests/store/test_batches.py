@@ -598,6 +598,11 @@ class Model:
 
 
 STEPS = ["scan", "analyse", "commit", "retry", "interrupt"]
+NEEDS = {
+    "analyse": BatchState.PENDING,
+    "commit": BatchState.COMMITTING,
+    "interrupt": BatchState.PENDING,
+}
 
 
 @pytest.fixture(scope="module")
@@ -636,6 +641,8 @@ def test_counts_add_up_whatever_happens(reused: Store, steps: list[str], seed: i
     add_people(reused)
     model.check_everything()
     for step in ["scan", *steps, "analyse", "commit", "retry", "commit", "analyse", "commit"]:
+        if step in NEEDS and not files.batches_in(reused, NEEDS[step]):
+            continue  # it would look for a batch and change nothing
         getattr(model, step)()
         model.check()
     model.check_everything()
