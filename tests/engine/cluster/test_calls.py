@@ -17,10 +17,12 @@ import pytest
 
 from facesort.core.records import Analysis, PhotoRef
 from facesort.engine.analysis.analyse import Analyser, Task, analyse_file, hash_file
-from facesort.engine.cluster import executor as module, machine, sent_files
+from facesort.engine.cluster import dispatch as module, machine, sent_files
 from facesort.engine.cluster.calls import Call, Peer
+from facesort.engine.cluster.dispatch import Dispatch
 from facesort.engine.cluster.executor import ClusterExecutor
 from facesort.engine.cluster.introduction import Introduction
+from facesort.engine.cluster.line import Line
 from facesort.engine.cluster.machine import Outcome, introduce_machine
 from facesort.engine.cluster.sent_files import Room
 from facesort.engine.sources.monitor import SourceMonitor
@@ -31,28 +33,41 @@ from facesort.reasons import Reason
 from facesort.settings import PhotoSettings
 
 
-class Books(ClusterExecutor):
-    """Without a cluster: what a machine answers is given."""
+class Given(Line):
+    """No line: what a machine answers is given."""
 
-    def __init__(self, source: Path, answer: Callable[[], Outcome]) -> None:
-        self._here = Analyser({"card-1": source}, synthetic_pack(), PhotoSettings())
-        self._calls, self._open, self._machines = asyncio.PriorityQueue(), set(), {}
-        self._broken, self._changed, self._answer = None, lambda: None, answer
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        self.address, self.answer = "tcp://127.0.0.1:8786", answer
+
+    async def on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
+        return self.answer()
+
+
+class Unconnected(Line):
+    """Calls are made ready for a machine, and handed over to nobody."""
+
+    def __init__(self, submit: Any = None) -> None:
+        self.address, self._client = "tcp://127.0.0.1:8786", SimpleNamespace(submit=submit)
+
+
+class Books(Dispatch):
+    """Without a cluster."""
+
+    def __init__(self, source: Path, line: Line) -> None:
+        here = Analyser({"card-1": source}, synthetic_pack(), PhotoSettings())
+        super().__init__(line, here, (), sending=True, changed=lambda: None)
         self._sent = Room(10_000)
-
-    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
-        return self._answer()
 
     def join(self, name: str, *, receives: bool = False) -> Peer:
         peer = Peer(f"tcp://{name}:1", name, processes=1, receives=receives)
-        self._machines[peer.address, name] = peer
+        self.machines[peer.address, name] = peer
         peer.tasks.append(asyncio.create_task(self._serve(peer)))
         return peer
 
-    def enter(self, name: str, number: int = 0, fn: Callable[..., Any] = analyse_file) -> Call:
+    def ask(self, name: str, number: int = 0, fn: Callable[..., Any] = analyse_file) -> Call:
         task = Task(PhotoRef(1, name, source="card-1"))
         call = Call(number, fn, self._here, (task,))
-        self._enter(call)
+        self.enter(call)
         return call
 
 
@@ -74,12 +89,13 @@ def test_a_machine_refused_while_its_photo_is_looked_at_here(
     monkeypatch.setattr(module, "_is_readable", slow)
 
     async def run() -> None:
-        books = Books(tmp_path, unseen)
-        call, peer = books.enter("a.jpg"), books.join("a")
+        line = Given(unseen)
+        books = Books(tmp_path, line)
+        call, peer = books.ask("a.jpg"), books.join("a")
         await asyncio.sleep(0.1)
         books._refuse(peer, "its mount")
         await asyncio.sleep(0.1)
-        books._answer = lambda: Outcome(7)
+        line.answer = lambda: Outcome(7)
         books.join("b")
         assert await asyncio.wrap_future(call.future) == 7
 
@@ -88,35 +104,38 @@ def test_a_machine_refused_while_its_photo_is_looked_at_here(
 
 def test_whoever_waits_for_a_call_hears_that_it_was_cancelled(tmp_path: Path) -> None:
     async def run() -> None:
-        books = Books(tmp_path, unseen)
-        call = books.enter("a.jpg")
+        books = Books(tmp_path, Given(unseen))
+        call = books.ask("a.jpg")
         waits = asyncio.create_task(asyncio.to_thread(concurrent.futures.wait, [call.future]))
         await asyncio.sleep(0.1)
         assert call.future.cancel()
         books.join("a")
         await waits
-        assert not books._open
+        assert not books.open
 
     seconds(run)
 
 
 def test_the_end_does_not_wait_for_what_was_cancelled(tmp_path: Path) -> None:
-    books = Books(tmp_path, unseen)
-    assert books.enter("a.jpg").future.cancel()
+    books = Books(tmp_path, Given(unseen))
+    executor = object.__new__(ClusterExecutor)
+    executor._dispatch = books
+    assert books.ask("a.jpg").future.cancel()
     with pytest.raises(AttributeError, match="_watching"):  # it got that far
-        books.shutdown()
+        executor.shutdown()
 
 
 def test_a_photo_that_is_here_is_not_missing_because_no_machine_sees_it(tmp_path: Path) -> None:
     async def run() -> None:
-        books = Books(tmp_path, unseen)
+        line = Given(unseen)
+        books = Books(tmp_path, line)
         (tmp_path / "here.jpg").write_bytes(b"photo")
-        here, peer = books.enter("here.jpg"), books.join("a")
+        here, peer = books.ask("here.jpg"), books.join("a")
         while not peer.refused:
             await asyncio.sleep(0.01)
         assert "does not see here.jpg, which this machine sees" in peer.refused
         assert not here.future.done()
-        books._answer = lambda: Outcome(7)
+        line.answer = lambda: Outcome(7)
         books.join("b")
         assert await asyncio.wrap_future(here.future) == 7
 
@@ -160,12 +179,12 @@ def test_a_source_is_known_by_what_it_has(tmp_path: Path) -> None:
     assert known == [["b.jpg"], ["c.jpg"], ["a.mp4"], ["d.mp4"], []]
 
 
-class Scales(Books):
+class Scales(Given):
     """Machines that are sent photos and take a moment for each; how many bytes they have is weighed."""
 
     held = most = 0
 
-    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
+    async def on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
         *_, files = arguments()
         size = sum(map(len, files.values()))
         self.held += size
@@ -183,37 +202,36 @@ def test_only_so_much_is_on_its_way_at_a_time_also_where_one_photo_is_larger(
         (tmp_path / f"{number}.arw").write_bytes(bytes(size))
 
     async def run() -> None:
-        books = Scales(tmp_path, unseen)
-        calls = [books.enter(f"{number}.arw", number) for number in range(len(sizes))]
+        scales = Scales(unseen)
+        books = Books(tmp_path, scales)
+        calls = [books.ask(f"{number}.arw", number) for number in range(len(sizes))]
         for name in "abcdefgh":
             books.join(name, receives=True)
         for call in calls:
             assert await asyncio.wrap_future(call.future) == 7
-        assert books.most == 25_000
+        assert scales.most == 25_000
         (tmp_path / "3.arw").write_bytes(b"small")
-        books.most = 0
-        for call in [books.enter(f"{number}.arw", number) for number in range(len(sizes))]:
+        scales.most = 0
+        for call in [books.ask(f"{number}.arw", number) for number in range(len(sizes))]:
             assert await asyncio.wrap_future(call.future) == 7
-        assert 9000 <= books.most <= 10_000
+        assert 9000 <= scales.most <= 10_000
 
     seconds(run)
 
 
-class Line(Books):
+class Slow(Given):
     """One machine that is sent photos, over a line that takes a while for each."""
 
     under_way = most = 0
 
-    def __init__(self, source: Path, way: float) -> None:
-        super().__init__(source, unseen)
+    def __init__(self, way: float) -> None:
+        super().__init__(unseen)
         self._way, self._line = way, asyncio.Lock()
-        self._samples, self._sending = (), True
-        self._said = Introduction((), (), "", "", np.zeros((1, 2), np.float32))
-        self._ours = asyncio.ensure_future(asyncio.sleep(0, self._said))
+        self.said = Introduction((), (), "", "", np.zeros((1, 2), np.float32))
 
-    async def _on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
+    async def on(self, machine: Peer, fn: Callable[..., Any], arguments: Any) -> Any:
         if fn is introduce_machine:
-            return self._said, 8, 8, True
+            return self.said, 8, 8, True
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         async with self._line:
@@ -221,6 +239,12 @@ class Line(Books):
         await asyncio.sleep(0.01)
         self.under_way -= 1
         return Outcome(7, seconds=0.01)
+
+    def books(self, source: Path) -> Books:
+        """Books of a machine that says the same of itself."""
+        books = Books(source, self)
+        books._ours = asyncio.ensure_future(asyncio.sleep(0, self.said))
+        return books
 
 
 @pytest.mark.parametrize(("way", "most"), [(0.2, 2), (0.0, 10)])
@@ -231,21 +255,22 @@ def test_a_machine_behind_a_slow_line_has_few_photos_at_a_time(
     monkeypatch.setattr(module, "_FAR_S", 0.1)
 
     async def run() -> None:
-        books, peer = Line(tmp_path, way), Peer("tcp://a:1", "a")
-        calls = [books.enter(f"{number}.jpg", number) for number in range(12 if way else 200)]
+        slow, peer = Slow(way), Peer("tcp://a:1", "a")
+        books = slow.books(tmp_path)
+        calls = [books.ask(f"{number}.jpg", number) for number in range(12 if way else 200)]
         await books._greet(peer)
         for call in calls:
             assert await asyncio.wrap_future(call.future) == 7
         assert not peer.refused
-        assert books.most == most
+        assert slow.most == most
 
     seconds(run)
 
 
 def test_a_machine_whose_line_becomes_slow_has_fewer_photos(tmp_path: Path) -> None:
     async def run() -> None:
-        books, peer = Line(tmp_path, 0.0), Peer("tcp://a:1", "a")
-        calls = [books.enter(f"{number}.jpg", number) for number in range(200)]
+        books, peer = Slow(0.0).books(tmp_path), Peer("tcp://a:1", "a")
+        calls = [books.ask(f"{number}.jpg", number) for number in range(200)]
         await books._greet(peer)
         for call in calls:
             await asyncio.wrap_future(call.future)
@@ -276,10 +301,8 @@ def test_what_is_sent_is_read_and_packed_beside_the_event_loop(tmp_path: Path) -
             return answer().__await__()
 
     async def run() -> None:
-        books = Books(tmp_path, unseen)
-        books._client = SimpleNamespace(submit=lambda *_, **__: Handed())
-        peer = Peer("tcp://a:1", "a")
-        assert await ClusterExecutor._on(books, peer, print, lambda: (Packed(),)) == 7
+        line, peer = Unconnected(lambda *_, **__: Handed()), Peer("tcp://a:1", "a")
+        assert await line.on(peer, print, lambda: (Packed(),)) == 7
 
     seconds(run)
     assert threads
@@ -299,10 +322,6 @@ def test_what_this_machine_lacks_is_no_other_ones_fault(
 ) -> None:
     """One after the other was refused."""
 
-    class Sending(Books):
-        _client = SimpleNamespace(submit=None)
-        _on = ClusterExecutor._on
-
     def lack(*_: object) -> None:
         raise error
 
@@ -310,8 +329,8 @@ def test_what_this_machine_lacks_is_no_other_ones_fault(
     monkeypatch.setattr(module, "_LOOK_S", 0.01)
 
     async def run() -> None:
-        books = Sending(tmp_path, unseen)
-        calls = [books.enter("a.jpg", number) for number in range(2)]
+        books = Books(tmp_path, Unconnected())
+        calls = [books.ask("a.jpg", number) for number in range(2)]
         peers = [books.join(name, receives=True) for name in "ab"]
         for call in calls:
             with pytest.raises(ResourceError, match=words):
@@ -323,11 +342,9 @@ def test_what_this_machine_lacks_is_no_other_ones_fault(
 
 def test_a_machine_is_not_refused_because_this_one_could_not_ask_it(tmp_path: Path) -> None:
     async def run() -> None:
-        books = Books(tmp_path, unseen)
-        books._on = partial(ClusterExecutor._on, books)  # type: ignore[method-assign]
+        books = Books(tmp_path, Unconnected())
         books._abroad = lack_memory  # type: ignore[method-assign]
-        books._samples, books._sending, books._client = (), True, SimpleNamespace(submit=None)
-        call, peer = books.enter("a.jpg"), Peer("tcp://a:1", "a")
+        call, peer = books.ask("a.jpg"), Peer("tcp://a:1", "a")
         await books._greet(peer)
         with pytest.raises(ResourceError, match="out of memory"):
             call.future.result(0)
@@ -342,11 +359,12 @@ def lack_memory(*_: object) -> Analyser:
 
 def test_a_photo_that_is_hashed_before_it_is_analysed_counts_once(tmp_path: Path) -> None:
     async def run() -> None:
-        books = Books(tmp_path, lambda: Outcome(Analysis(1, "00", known=True)))
+        line = Given(lambda: Outcome(Analysis(1, "00", known=True)))
+        books = Books(tmp_path, line)
         peer = books.join("a")
-        await asyncio.wrap_future(books.enter("a.jpg", 0, hash_file).future)
-        books._answer = lambda: Outcome(Analysis(1, "00"))
-        await asyncio.wrap_future(books.enter("a.jpg", 1).future)
+        await asyncio.wrap_future(books.ask("a.jpg", 0, hash_file).future)
+        line.answer = lambda: Outcome(Analysis(1, "00"))
+        await asyncio.wrap_future(books.ask("a.jpg", 1).future)
         assert peer.photos == 1
 
     seconds(run)

@@ -98,9 +98,9 @@ def test_machines_that_differ_are_refused_with_a_sentence(machines: Cluster) -> 
         until(lambda: sum(bool(m.processes or m.refused) for m in executor.members()) >= 7)
         members = executor.members()
         refused = sorted(member.refused for member in members if member.refused)
-        assert [executor.submit(lethal.answer, executor._here, n).result() for n in range(9)] == [
-            2 * n for n in range(9)
-        ]
+        assert [
+            executor.submit(lethal.answer, executor._dispatch._here, n).result() for n in range(9)
+        ] == [2 * n for n in range(9)]
     assert len(members) - len(refused) == 3
     told = [
         r"it has another model pack \(synthetic, 000000000000\)",
@@ -114,7 +114,7 @@ def test_machines_that_differ_are_refused_with_a_sentence(machines: Cluster) -> 
 
 def test_a_photo_that_kills_or_hangs_fails_alone(machines: Cluster) -> None:
     with executor_at(machines, timeout_s=15, max_worker_mb=700) as executor:
-        here = executor._here
+        here = executor._dispatch._here
         calls = [executor.submit(fn, here) for fn in (lethal.die, lethal.hang, lethal.swell)]
         good = [executor.submit(lethal.answer, here, n) for n in range(20)]
         for call, error in zip(calls, (WorkerLost, TimeoutError, MemoryError), strict=True):
@@ -141,7 +141,7 @@ def test_a_machine_says_how_many_processes_it_has_now(machines: Cluster) -> None
 def test_a_file_that_no_machine_can_read_is_missing(machines: Cluster) -> None:
     with executor_at(machines) as executor:
         task = Task(PhotoRef(1, "gone.JPG", source="card-1"))
-        found = executor.submit(analyse_file, executor._here, task).result(60)
+        found = executor.submit(analyse_file, executor._dispatch._here, task).result(60)
     assert found.failure is Reason.MISSING
 
 
@@ -158,7 +158,7 @@ def test_a_file_that_one_machine_lacks_is_read_by_another(tmp_path: Path) -> Non
         with executor_at(machines) as executor:
             until(lambda: executor.slots == 6)
             tasks = [Task(PhotoRef(n, f"{n}.jpg", source="card-1")) for n in range(12)]
-            calls = [executor.submit(hash_file, executor._here, task) for task in tasks]
+            calls = [executor.submit(hash_file, executor._dispatch._here, task) for task in tasks]
             assert [call.result(60).failure for call in calls] == [None] * 12
             refused = [m.refused for m in executor.members() if m.refused]
     assert len(refused) == 1
