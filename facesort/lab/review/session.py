@@ -193,7 +193,7 @@ class ReviewSession(Session):
         """Figures of the sort."""
         started = time.perf_counter()
         with self.one_opening():
-            doubtful = self.read(_doubtful)
+            doubtful = self.read(partial(review.count_waiting, low_quality=LOW_QUALITY))
             persons = self.read(person_summaries)
             counts = current_status(self.workspace)  # counted only if they are not kept
             thresholds, said = self.thresholds, self._said(counts["photos"]["pending"])
@@ -244,11 +244,3 @@ class ReviewSession(Session):
 
     def __repr__(self) -> str:
         return repr(self.table())
-
-
-def _doubtful(store: Store) -> int:
-    """Number of doubtful matches, and of faces of groups in doubt."""
-    with review.doubtful_once(store, low_quality=LOW_QUALITY):
-        matches = review.count_doubtful(store, low_quality=LOW_QUALITY)
-        groups = review.doubtful_groups(store)
-    return matches + sum(len(group.face_ids) for group in groups)

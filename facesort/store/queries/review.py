@@ -181,6 +181,19 @@ def count_doubtful(
     return int(store.value(sql, [low_quality, *parameters]))
 
 
+def count_waiting(store: Store, *, low_quality: float) -> int:
+    """Number of doubtful faces, and of faces of groups in doubt."""
+    where = f"{_DOUBTFUL} OR {_IN_DOUBT}"
+    # Not of `face_shown`, which asks for each face where it lies and what was answered: groups are few, or none.
+    with store.materialized("face_state", where=where, parameters=[low_quality]):
+        matches, in_groups = store.rows(
+            f"SELECT count(*) FILTER ({_DOUBTFUL}), count(*) FILTER ({_IN_DOUBT}) FROM face_state s",  # noqa: S608
+            [low_quality],
+        )[0]
+        groups = doubtful_groups(store) if in_groups else []
+    return int(matches) + sum(len(group.face_ids) for group in groups)
+
+
 def progress(store: Store, *, low_quality: float = 0.0) -> Progress:
     """How far the review of doubtful faces is, by what is stored."""
     to_check, left = store.rows(

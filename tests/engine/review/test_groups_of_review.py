@@ -200,6 +200,7 @@ def test_a_group_in_doubt_is_asked_about_as_one(in_doubt: InMemory) -> None:
     )
     with in_doubt.open_store() as store:
         (group,) = shown.doubtful_groups(store)
+        assert shown.count_waiting(store, low_quality=0.2) == 3
         assert shown.count_doubtful(store) == 0
         assert unknown_faces(store, PACK.pack_id, 0.0).asked.tolist() == []
     assert (group.person, group.face_ids, group.photos) == ("Ada", (2, 3, 4), 3)

@@ -403,6 +403,24 @@ def test_of_faces_that_are_not_shown_only_their_standing_is_asked(
         assert store.value("SELECT count(*) FROM face_state") == 5
 
 
+def test_how_many_wait_is_told_by_their_standing_alone(
+    job: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure at the top of the page: of a million photos, everything about each doubtful face took a second."""
+    asked, rows = [], Store.rows
+
+    def spied(self: Store, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return rows(self, sql, *parameters)
+
+    with job.open_store() as store:
+        with shown.doubtful_once(store, low_quality=0.2):
+            doubtful = shown.count_doubtful(store, low_quality=0.2)
+        monkeypatch.setattr(Store, "rows", spied)
+        assert shown.count_waiting(store, low_quality=0.2) == doubtful > 0
+    assert not any("face_shown" in sql for sql in asked)
+
+
 def test_of_copies_that_are_plainly_right_only_the_faces_are_asked(
     job: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
