@@ -27,13 +27,13 @@ from speed_photos import Camera, make_jpegs
 
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.gallery.seed import Candidate, seed
-from facesort.engine.job.rescan import rescan
+from facesort.engine.scan.rescan import rescan
 from facesort.engine.setup import set_up
 from facesort.lab.sort.report import DropRate
 from facesort.reasons import PhotoStatus
 from facesort.store.job import runs as run_rows
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import Workspace, open_workspace
 
 FACESORT = Path(sys.executable).with_name("facesort")

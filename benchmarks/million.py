@@ -44,7 +44,7 @@ from facesort.lab.review.cells import (
 )
 from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, open_workspace
 
@@ -272,7 +272,7 @@ if __name__ == "__main__":
         [
             "facesort/store/queries",
             "facesort/engine/job/rematch.py",
-            "facesort/engine/job/intake.py",
+            "facesort/engine/scan/intake.py",
             "facesort/engine/job/groups.py",
             "facesort/core/groups/settled.py",
         ],

@@ -33,7 +33,7 @@ from facesort.store import Store
 from facesort.store.gallery import people
 from facesort.store.job import commits, files, photos, rematches, sources
 from facesort.store.job.photos import BatchRecord, Known
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.store.queries.face_sets import comparable_faces
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.what_counts import standings

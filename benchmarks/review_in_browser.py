@@ -185,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark(main, ["facesort/lab/review", "facesort/store/queries/review.py"])
+    run_benchmark(main, ["facesort/lab/review", "facesort/store/queries/review/shown.py"])

@@ -17,7 +17,7 @@ from figures import run_benchmark
 
 from facesort.core.records import File
 from facesort.core.sources.files import FileState, KnownFile, KnownFiles
-from facesort.engine.job.scan import scan
+from facesort.engine.scan.scan import scan
 
 PER_FOLDER = 1000
 
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark(main, ["facesort/engine/job/scan.py", "facesort/engine/job/walk.py"])
+    run_benchmark(main, ["facesort/engine/scan/scan.py", "facesort/engine/scan/walk.py"])

@@ -19,7 +19,7 @@ from mortals import Mortal
 from postgres_server import postgres as postgres, postgres_server as postgres_server
 
 from facesort.engine.job.batches import Run
-from facesort.store.queries.commit_log import LoggedWrite, planned_writes
+from facesort.store.queries.delivery.commit_log import LoggedWrite, planned_writes
 
 # They check, and are not tests; before any test imports them.
 pytest.register_assert_rewrite("torture.event", "torture.trace")

@@ -25,7 +25,7 @@ from facesort.engine.setup import open_with_pack
 from facesort.errors import FacesortError
 from facesort.lab.shared.saved_runs import saved_runs
 from facesort.settings import load_settings, save_settings
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import open_workspace
 
 # --- what may lie there -----------------------------------------------------------------------

@@ -14,8 +14,8 @@ from facesort.engine.publishing.plan import PublishPlan, delivered
 from facesort.engine.publishing.publish import PublishOptions
 from facesort.engine.publishing.publisher import Pace
 from facesort.store import Store
-from facesort.store.queries.commit_log import verified_writes
-from facesort.store.queries.published import LedgerEntry, entries_at
+from facesort.store.queries.delivery.commit_log import verified_writes
+from facesort.store.queries.delivery.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 FAST = PublishOptions(pace=Pace(first_wait_s=0.01, longest_wait_s=0.05))

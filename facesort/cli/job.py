@@ -293,7 +293,7 @@ def verify(
     from facesort.engine.job.repair import Watch, repair_output
     from facesort.engine.job.roots import another_output
     from facesort.engine.setup import open_with_pack
-    from facesort.store.queries.derivatives import needed_files
+    from facesort.store.queries.delivery.derivatives import needed_files
     from facesort.workspace import open_workspace
 
     watch = partial(tqdm, unit="file", disable=True if as_json else None)

@@ -130,7 +130,7 @@ def rescan(root: Path, as_json: bool, everything: bool) -> None:
     """
     from tqdm import tqdm
 
-    from facesort.engine.job.rescan import rescan as look
+    from facesort.engine.scan.rescan import rescan as look
     from facesort.workspace import open_workspace
 
     with tqdm(unit="file", disable=None if everything and not as_json else True) as bar:

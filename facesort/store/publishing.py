@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from facesort.core.delivery.objects import Destination, Planned
-from facesort.store.queries.published import LedgerEntry, destination_of
+from facesort.store.queries.delivery.published import LedgerEntry, destination_of
 from facesort.store.store import Store
 
 

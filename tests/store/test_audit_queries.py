@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from facesort.core.moments.bursts import bursts_of
 from facesort.reasons import PhotoStatus, Reason
 from facesort.store import Store
-from facesort.store.queries import audit, bursts, reports
+from facesort.store.queries import reports
+from facesort.store.queries.audit import bursts, dropped
 
 NOON = datetime(2026, 5, 2, 12, 59, 59)
 DROPS = {
@@ -88,28 +89,28 @@ def test_drops_are_counted_by_camera(
 ) -> None:
     fill(store, photos)
 
-    assert audit.drops(store, "camera", 9) == expected
+    assert dropped.drops(store, "camera", 9) == expected
 
 
 def test_a_drop_without_a_reason_is_not_lost(store: Store) -> None:
     fill(store, [photo(PhotoStatus.FAILED)])
     store.execute("UPDATE result SET reason = NULL")
 
-    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 0, 0, 0, 0, 1)]
+    assert dropped.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 0, 0, 0, 0, 1)]
 
 
 def test_clips_that_await_a_review_are_drops_of_their_own(store: Store) -> None:
     fill(store, [photo(PhotoStatus.UNKNOWN)])
     store.execute("UPDATE result SET reason = 'awaits_review'")
 
-    assert audit.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 1, 0, 0, 0, 0)]
+    assert dropped.drops(store, "folder", 9) == [("a/b", 1, 1, 0, 1, 0, 0, 0, 0)]
 
 
 def test_what_photos_cannot_be_grouped_by_is_an_error(store: Store) -> None:
     fill(store, [photo()])
 
     with pytest.raises(Exception, match="cannot be grouped by lens"):
-        audit.drops(store, "lens", 9)
+        dropped.drops(store, "lens", 9)
 
 
 photos = st.builds(
@@ -129,13 +130,13 @@ def test_however_photos_are_grouped_they_add_up(store: Store, found: list[Row], 
     fill(store, found)
     count = Counter(status for status, *_ in found)
     decided = len(found) - count[PhotoStatus.PENDING]
-    dropped = decided - count[PhotoStatus.MATCHED]
+    without_a_folder = decided - count[PhotoStatus.MATCHED]
     kinds = [count[PhotoStatus.UNKNOWN], 0, 0, *(count[s] for s in list(DROPS)[1:])]
 
     for by in GROUPINGS:
-        rows = audit.drops(store, by, limit)
+        rows = dropped.drops(store, by, limit)
         sums = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
-        assert sums == ([decided, dropped, *kinds] if decided else [])
+        assert sums == ([decided, without_a_folder, *kinds] if decided else [])
         assert len(rows) <= limit
 
 
@@ -155,7 +156,7 @@ def test_a_photo_counts_to_the_run_that_decided_it_also_if_its_file_was_renamed(
     store.execute("INSERT INTO batch_file VALUES (2, 3)")
     store.execute("INSERT INTO reading VALUES (3, 2, 2, NULL, '')")
 
-    assert audit.drops(store, "run", 9) == [("run 1", 2, 1, 0, 0, 0, 1, 0, 0)]
+    assert dropped.drops(store, "run", 9) == [("run 1", 2, 1, 0, 0, 0, 1, 0, 0)]
 
 
 def test_the_worst_come_first_and_what_does_not_fit_is_one_row(store: Store) -> None:
@@ -170,8 +171,8 @@ def test_the_worst_come_first_and_what_does_not_fit_is_one_row(store: Store) -> 
         ],
     )
 
-    assert [row[0] for row in audit.drops(store, "camera", 4)] == ["c", "b", "a", "d"]
-    assert [row[:3] for row in audit.drops(store, "camera", 3)] == [
+    assert [row[0] for row in dropped.drops(store, "camera", 4)] == ["c", "b", "a", "d"]
+    assert [row[:3] for row in dropped.drops(store, "camera", 3)] == [
         ("c", 7, 2),
         ("b", 5, 2),
         ("2 others", 10, 0),
@@ -192,7 +193,7 @@ def test_where_and_when_a_photo_was_taken(
 ) -> None:
     fill(store, [photo(path=path, at=at)])
 
-    found = [audit.drops(store, by, 9)[0][0] for by in ("folder", "hour", "day")]
+    found = [dropped.drops(store, by, 9)[0][0] for by in ("folder", "hour", "day")]
     assert found == [folder, hour, day]
 
 
@@ -216,11 +217,11 @@ def test_everyone_is_counted_fewest_photos_first(store: Store) -> None:
             [face_id, outcome, person_id],
         )
 
-    coverage = audit.coverage(store, 0.5)
+    coverage = dropped.coverage(store, 0.5)
     assert coverage.by_person == [("Bo", 0, 0, 0), ("Gone", 1, 1, 0), ("Ada", 3, 2, 1)]
     noon = datetime(2026, 5, 2, 12)
     assert coverage.by_hour == [("Ada", noon, 2), ("Gone", noon, 1), ("Ada", None, 1)]
-    assert audit.drops_by_person(store, coverage) == [
+    assert dropped.drops_by_person(store, coverage) == [
         ("Bo", 0, 1, 0, 1.25), ("Ada", 3, 0, 0, None), ("Gone", 1, 0, 0, None),
     ]  # fmt: skip
 
@@ -288,4 +289,4 @@ def test_what_groups_had_brought_is_counted_as_it_was_when_each_run_ended(store:
             [face_id, round_, outcome, reason, round_ + 1],
         )
 
-    assert audit.groups_by_run(store) == {1: (2, 1, 0), 2: (1, 1, 1), 3: (2, 2, 1)}
+    assert dropped.groups_by_run(store) == {1: (2, 1, 0), 2: (1, 1, 1), 3: (2, 2, 1)}

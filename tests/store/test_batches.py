@@ -42,8 +42,8 @@ from facesort.store.job import files, photos
 from facesort.store.job.files import BATCH_SIZE, BatchState
 from facesort.store.job.photos import BatchRecord, Known, PhotoResult
 from facesort.store.queries import reports, tables
-from facesort.store.queries.commit_log import planned_writes, verified_writes
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.commit_log import planned_writes, verified_writes
+from facesort.store.queries.delivery.corrections import corrections
 
 
 def states(store: Store) -> dict[int, tuple[str, str | None]]:

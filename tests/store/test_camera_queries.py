@@ -12,8 +12,8 @@ from facesort.core.records import PhotoInfo, Position
 from facesort.store import Store
 from facesort.store.job import sources
 from facesort.store.job.photos import PhotoResult
-from facesort.store.queries import audit, cameras
-from facesort.store.queries.cameras import CameraClock
+from facesort.store.queries.audit import cameras, dropped
+from facesort.store.queries.audit.cameras import CameraClock
 from facesort.store.queries.stored import stored_photos
 
 NOON = datetime(2026, 5, 2, 12, 30)
@@ -100,15 +100,15 @@ def test_an_offset_counts_in_every_count_by_time(event: Store) -> None:
     with event.transaction():
         sources.set_clock(event, "a", "", -45 * 60)
 
-    hours = dict.fromkeys(hour for _, hour, _ in audit.coverage(event, 0.5).by_hour)
+    hours = dict.fromkeys(hour for _, hour, _ in dropped.coverage(event, 0.5).by_hour)
     assert [hour and hour.hour for hour in hours] == [11, 12, 13, None]
-    assert sorted(row[0] for row in audit.drops(event, "hour", 9)) == [
+    assert sorted(row[0] for row in dropped.drops(event, "hour", 9)) == [
         "2026-05-02 11:00",
         "2026-05-02 12:00",
         "2026-05-02 13:00",
         "not recorded",
     ]
-    assert [row[:2] for row in audit.drops(event, "day", 9)] == [("2026-05-02", 5), ("not recorded", 2)]  # fmt: skip
+    assert [row[:2] for row in dropped.drops(event, "day", 9)] == [("2026-05-02", 5), ("not recorded", 2)]  # fmt: skip
     times = {p.photo.photo_id: p.taken_at for p in stored_photos(event)}
     assert times[1] == NOON - timedelta(minutes=45)
     assert times[6] == NOON + timedelta(seconds=3763)

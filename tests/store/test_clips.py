@@ -37,9 +37,11 @@ from facesort.reasons import FaceReason, Outcome, Reason
 from facesort.store import Store
 from facesort.store.privacy.erasure import of_unknown
 from facesort.store.privacy.rewrite import write_without
-from facesort.store.queries import audit, deliveries, reports
-from facesort.store.queries.commit_log import planned_writes
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries import reports
+from facesort.store.queries.audit import dropped
+from facesort.store.queries.delivery import deliveries
+from facesort.store.queries.delivery.commit_log import planned_writes
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.store.queries.stored import stored_photos
 from facesort.store.queries.tables import table
 from facesort.store.queries.tracks import tracks_of
@@ -208,8 +210,8 @@ def test_clips_are_counted_and_what_is_left_out_is_told(store: Store) -> None:
     ]  # fmt: skip
     assert reports.drop_reasons(store)["awaits_review"] == 1
     assert explain("awaits_review").startswith("a clip in which")
-    assert [ref.path for ref in audit.faceless_photos(store, 9)] == ["00006.jpg"]
-    appear = {name: photos for name, photos, *_ in audit.coverage(store, 0.5).by_person}
+    assert [ref.path for ref in dropped.faceless_photos(store, 9)] == ["00006.jpg"]
+    appear = {name: photos for name, photos, *_ in dropped.coverage(store, 0.5).by_person}
     assert appear == {"Anna": 1, "Ben": 0}, "nobody has a clip that awaits a yes"
 
 

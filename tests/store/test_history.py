@@ -18,9 +18,9 @@ from facesort.core.delivery.changes import (
 )
 from facesort.reasons import FaceReason, Outcome, PhotoStatus
 from facesort.store import Store
-from facesort.store.queries import audit
-from facesort.store.queries.audit import drops_by_run
-from facesort.store.queries.history import changed_photos
+from facesort.store.queries.audit import dropped
+from facesort.store.queries.audit.dropped import drops_by_run
+from facesort.store.queries.audit.history import changed_photos
 
 ADA, BO = 1, 2
 NAMES = {ADA: "Ada", BO: "Bo"}
@@ -417,7 +417,7 @@ def test_drops_are_counted_as_they_were_when_each_run_ended() -> None:
         assert drops_by_run(store) == {1: (1, 2), 2: (0, 2), 3: (1, 3)}
 
 
-@pytest.mark.parametrize("asked", [audit._DROPS_BY_RUN, audit._GROUPS_BY_RUN])
+@pytest.mark.parametrize("asked", [dropped._DROPS_BY_RUN, dropped._GROUPS_BY_RUN])
 def test_many_runs_are_not_counted_for_every_photo_anew(asked: str) -> None:
     photos, runs = 300, 40
     with Store.open(None) as store:

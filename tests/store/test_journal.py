@@ -18,9 +18,9 @@ from facesort.store import Store
 from facesort.store.gallery import journal, people
 from facesort.store.gallery.journal import recorded
 from facesort.store.queries import reports
-from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.gallery import everyone, find_person, person_summaries
 from facesort.store.queries.journal import history
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
 
 JOURNAL = {
     f"{table}_edit"

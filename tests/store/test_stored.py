@@ -16,7 +16,7 @@ from facesort.store import Store
 from facesort.store.queries import face_sets
 from facesort.store.queries.face_sets import decided_faces
 from facesort.store.queries.gallery import load_gallery
-from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review.shown import faces_with_crops
 from facesort.store.queries.stored import stored_faces, stored_photos
 
 

@@ -10,7 +10,7 @@ from facesort.store import Store
 from facesort.store.job import files
 from facesort.store.job.files import read_again
 from facesort.store.job.rematches import candidates
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.store.queries.reports import counts
 
 

@@ -36,14 +36,14 @@ TELLTALE = {
         {
             "engine/calibration/forecast.py",  # thresholds that nothing is stored under; a test compares the two
             "store/queries/tables.py",  # likewise
-            "store/queries/audit.py",  # lists these persons
+            "store/queries/audit/dropped.py",  # lists these persons
             "engine/collections/import_gallery.py",  # of persons, not of photos
         },
     ),
     "why a photo reaches no folder": (
         r"(THEN|ELSE|'reason':) '(only_unknown_faces|do_not_deliver|awaits_review)'"
         r"|= ?Reason\.(ONLY_UNKNOWN_FACES|DO_NOT_DELIVER|AWAITS_REVIEW)",
-        {"store/queries/corrections.py"},  # a reason of a file, not of a photo
+        {"store/queries/delivery/corrections.py"},  # a reason of a file, not of a photo
     ),
     "a LOOSE face of a clip awaits a yes": (
         r"= 'loose' AND is_track|is Outcome.LOOSE and .*(clip|track)",
@@ -53,8 +53,8 @@ TELLTALE = {
         r"(?i)max\((\w+\.)?batch_id\)|arg_max\(\w+\.status",
         {
             "store/job/rematches.py",  # the newest batch of all
-            "store/queries/audit.py",  # what the batches had said when each run ended
-            "store/queries/review_unknown.py",  # whether there was any batch since
+            "store/queries/audit/dropped.py",  # what the batches had said when each run ended
+            "store/queries/review/unknown.py",  # whether there was any batch since
         },
     ),
 }

@@ -14,7 +14,7 @@ from torture.campaign import Ledger
 from facesort.engine.delivery.verify import verify_output
 from facesort.engine.setup import open_with_pack
 from facesort.settings import load_settings, save_settings
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 
 Rows = dict[str, list[tuple[object, ...]]]
 

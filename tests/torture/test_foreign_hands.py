@@ -1,7 +1,7 @@
 """Others change the source, the output or the clock meanwhile: nothing of theirs is touched, none of ours is lost.
 
 What one write makes of a name that is taken is in ``tests/engine/job/test_commit.py``; links and loops in the
-source are in ``tests/engine/job/test_scan.py``; source, output and workspace
+source are in ``tests/engine/scan/test_scan.py``; source, output and workspace
 inside each other in ``tests/test_workspace.py``.
 """
 
@@ -24,7 +24,7 @@ from facesort.engine.delivery.verify import verify_output
 from facesort.engine.setup import open_with_pack
 from facesort.reasons import PhotoStatus
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 FAULTS = "faults injected: foreign hands"

@@ -25,7 +25,7 @@ from facesort.errors import GalleryError
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no other system allows them all")

@@ -20,8 +20,8 @@ from facesort.core.records import Analysis, Embeddings, PhotoRef
 from facesort.engine.calibration.labelled import analyse_files
 from facesort.engine.job.decide import Decided, decide_batch
 from facesort.engine.job.groups import EventGroups, groups_of
-from facesort.engine.job.intake import present_files
 from facesort.engine.rules import Rules
+from facesort.engine.scan.intake import present_files
 from facesort.engine.setup import refuse_other_pack
 from facesort.engine.sources.locate import locate
 from facesort.errors import GalleryError, InsufficientTrialsError

@@ -34,8 +34,8 @@ from facesort.engine.analysis.pool import LocalPool
 from facesort.engine.calibration.labelled import analysed, files_of, labelled_faces
 from facesort.engine.gallery.left_out import LeftOut
 from facesort.engine.gallery.person_folders import person_folders
-from facesort.engine.job.places import find_roots
-from facesort.engine.job.walk import Walk
+from facesort.engine.scan.places import find_roots
+from facesort.engine.scan.walk import Walk
 from facesort.errors import InsufficientTrialsError, ResourceError
 from facesort.faces.packs.measured import MeasuredRate, Measurement
 from facesort.faces.protocol import ModelPack

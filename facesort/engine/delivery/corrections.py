@@ -11,7 +11,7 @@ from facesort.core.text.foreign_text import csv_text
 from facesort.errors import WorkspaceError, because
 from facesort.files import read_own, replace_file
 from facesort.store import Store
-from facesort.store.queries.corrections import Correction, corrections
+from facesort.store.queries.delivery.corrections import Correction, corrections
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)

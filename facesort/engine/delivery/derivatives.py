@@ -23,8 +23,8 @@ from facesort.images.output import OUTPUT_EDGE
 from facesort.settings import DerivativeSettings
 from facesort.store import Store
 from facesort.store.job.derivatives import drop_derivatives, record_derivatives
-from facesort.store.queries.deliveries import wanted_folders
-from facesort.store.queries.derivatives import derived_files, needed_files
+from facesort.store.queries.delivery.deliveries import wanted_folders
+from facesort.store.queries.delivery.derivatives import derived_files, needed_files
 from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace
 

@@ -49,7 +49,7 @@ from facesort.files import remove_own
 from facesort.images import jpeg_size
 from facesort.settings import NearDuplicates
 from facesort.store import Store
-from facesort.store.queries.deliveries import write_results
+from facesort.store.queries.delivery.deliveries import write_results
 from facesort.store.queries.gallery import person_summaries
 
 log = logging.getLogger(__name__)

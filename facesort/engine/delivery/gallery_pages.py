@@ -37,7 +37,7 @@ from facesort.images import jpeg_size
 from facesort.images.output import OUTPUT_EDGE
 from facesort.pages import Gallery, Person, Photo, event_page, person_page
 from facesort.store import Store
-from facesort.store.queries.derivatives import chosen_pictures, derived_files
+from facesort.store.queries.delivery.derivatives import chosen_pictures, derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 

@@ -22,8 +22,8 @@ from facesort.engine.delivery.plan import Delivery
 from facesort.files import remove_own
 from facesort.reasons import FaceReason, Remark
 from facesort.store import Store
+from facesort.store.queries.delivery.index import Capture, captures, write_index
 from facesort.store.queries.gallery import person_summaries
-from facesort.store.queries.index import Capture, captures, write_index
 
 SCHEMA_VERSION = 1
 INDEX_NAMES = ("index.jsonl", "index.parquet")

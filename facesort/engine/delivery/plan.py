@@ -11,7 +11,7 @@ from facesort.core.moments.bursts import Burst, LeftOut, best_of_bursts, find_bu
 from facesort.core.stored import Key, StoredPhoto
 from facesort.settings import Clips, NearDuplicates, Settings
 from facesort.store import Store
-from facesort.store.queries.deliveries import left_out_files, wanted_folders
+from facesort.store.queries.delivery.deliveries import left_out_files, wanted_folders
 from facesort.store.queries.gallery import person_summaries
 from facesort.store.queries.stored import stored_photos
 from facesort.store.queries.tracks import tracks_of

@@ -18,7 +18,7 @@ from facesort.images import decode_jpeg, encode_crop, jpeg_size
 from facesort.images.output import OUTPUT_EDGE
 from facesort.store import Store
 from facesort.store.job.derivatives import replace_thumbnails
-from facesort.store.queries.derivatives import chosen_pictures, thumbnails
+from facesort.store.queries.delivery.derivatives import chosen_pictures, thumbnails
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace, unwritable
 

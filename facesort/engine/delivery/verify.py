@@ -10,7 +10,7 @@ from facesort.core.derivatives import DerivedFile
 from facesort.engine.delivery.derivative_folder import DerivativeFolder
 from facesort.errors import short_of
 from facesort.files import file_sha256
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Verification:
         Parameters
         ----------
         unneeded : collection of str
-            Their targets, from `facesort.store.queries.corrections.no_longer_needed`.
+            Their targets, from `facesort.store.queries.delivery.corrections.no_longer_needed`.
         """
         return replace(
             self,
@@ -82,7 +82,7 @@ def verify_derivatives(folder: DerivativeFolder, files: Iterable[DerivedFile]) -
     Parameters
     ----------
     files : iterable of DerivedFile
-        From `facesort.store.queries.derivatives.needed_files`.
+        From `facesort.store.queries.delivery.derivatives.needed_files`.
     """
     found = {file.key: folder.holds(file) for file in files}
     return DerivativeCheck(sum(found.values()), tuple(k for k, right in found.items() if not right))
@@ -94,7 +94,7 @@ def verify_output(output: Path, writes: Iterable[LoggedWrite]) -> Verification:
     Parameters
     ----------
     writes : iterable of LoggedWrite
-        From `facesort.store.queries.commit_log.verified_writes`.
+        From `facesort.store.queries.delivery.commit_log.verified_writes`.
     """
     found: dict[str, list[str]] = {"verified": [], "missing": [], "changed": []}
     unreadable = {}

@@ -53,7 +53,7 @@ from facesort.store.job import commits, files, photos, rematches, runs
 from facesort.store.job.files import BatchState
 from facesort.store.job.photos import BatchRecord, Known
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import LoggedWrite, planned_writes
+from facesort.store.queries.delivery.commit_log import LoggedWrite, planned_writes
 from facesort.store.queries.gallery import everyone, load_gallery
 from facesort.store.queries.reports import Counts
 from facesort.store.what_counts import standings

@@ -32,7 +32,7 @@ from facesort.files import (
     write_anew,
 )
 from facesort.reasons import Reason
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from facesort.core.persons.sightings import Ids
 from facesort.core.records import Embeddings
 from facesort.engine.rules import Rules
 from facesort.store import Store
-from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.face_sets import ComparableFaces, comparable_faces
 from facesort.store.queries.gallery import faces_of_other_packs
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
 
 _AT_ONCE = 4096  # faces compared with their references together
 _LEAST_COSINE = 0.05  # of a LOOSE near 1.41, where embeddings say nothing any more

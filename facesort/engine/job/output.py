@@ -15,8 +15,8 @@ from facesort.errors import OutputError, resources_explained
 from facesort.files import read_own, remove_own, replace_json
 from facesort.settings import save_settings
 from facesort.store import Store
-from facesort.store.queries.commit_log import LoggedWrite, some_targets, verified_writes
-from facesort.store.queries.corrections import no_longer_needed
+from facesort.store.queries.delivery.commit_log import LoggedWrite, some_targets, verified_writes
+from facesort.store.queries.delivery.corrections import no_longer_needed
 from facesort.workspace import Workspace, refuse_nested
 
 

@@ -32,8 +32,8 @@ from facesort.reasons import FaceReason, Outcome
 from facesort.store import Store
 from facesort.store.job import rematches
 from facesort.store.job.rematches import Candidates
-from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.face_sets import decided_faces
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
 from facesort.store.queries.stored import stored_photos
 from facesort.store.what_counts import Proposal, Standing, standings
 

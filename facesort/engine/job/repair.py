@@ -19,7 +19,7 @@ from facesort.engine.job.output import open_output, written
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import ImageError, resources_explained
 from facesort.faces.protocol import ModelPack
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 from facesort.store.queries.stored import stored_photos
 from facesort.workspace import Workspace
 

@@ -17,11 +17,11 @@ from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.changes import RematchReport
-from facesort.engine.job.intake import Intake, take_in
 from facesort.engine.job.output import open_output
 from facesort.engine.job.progress import keep_counts
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
+from facesort.engine.scan.intake import Intake, take_in
 from facesort.engine.setup import refuse_gallery
 from facesort.engine.sources.changes import find_sources
 from facesort.engine.sources.root_folder import RootFolder

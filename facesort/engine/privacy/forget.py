@@ -26,8 +26,8 @@ from facesort.files import NotOursError, remove_own, sync_folder
 from facesort.store import Store
 from facesort.store.privacy import rewrite
 from facesort.store.privacy.erasure import Erasure, Traces, of_person, of_unknown, traces_of
-from facesort.store.queries.commit_log import some_targets
-from facesort.store.queries.derivatives import needed_files
+from facesort.store.queries.delivery.commit_log import some_targets
+from facesort.store.queries.delivery.derivatives import needed_files
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -36,8 +36,8 @@ from facesort.images import jpeg_size
 from facesort.images.output import OUTPUT_EDGE
 from facesort.pixels import fitted_size
 from facesort.reasons import Reason
-from facesort.store.queries.derivatives import derived_files
-from facesort.store.queries.published import LedgerEntry, entries_at
+from facesort.store.queries.delivery.derivatives import derived_files
+from facesort.store.queries.delivery.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 _HEADER = 4096  # bytes; an output JPEG has no metadata before its size

@@ -16,7 +16,7 @@ from facesort.clock import utc_now
 from facesort.core.delivery.objects import Destination, Planned
 from facesort.errors import PublishError, StoreLockedError
 from facesort.store import Store, publishing
-from facesort.store.queries.published import (
+from facesort.store.queries.delivery.published import (
     LedgerEntry,
     entries_of,
     mark_of,

@@ -26,7 +26,7 @@ from facesort.errors import PublishError, because
 from facesort.files import kind_of, read_own
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.queries.derivatives import derived_files
+from facesort.store.queries.delivery.derivatives import derived_files
 from facesort.store.queries.gallery import person_summaries
 from facesort.workspace import Workspace
 

@@ -21,7 +21,7 @@ from facesort.engine.publishing.plan import PublishPlan
 from facesort.engine.publishing.publisher import Pace, Progress, Publisher
 from facesort.reasons import Reason
 from facesort.store import Store
-from facesort.store.queries.published import LedgerEntry, entries_at
+from facesort.store.queries.delivery.published import LedgerEntry, entries_at
 from facesort.workspace import Workspace
 
 Planning = Callable[[Workspace, Store], PublishPlan]

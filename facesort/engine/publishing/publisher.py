@@ -27,7 +27,7 @@ from facesort.engine.publishing.send import send
 from facesort.engine.publishing.trouble import first_line, for_a_moment
 from facesort.errors import PublishError
 from facesort.reasons import Reason
-from facesort.store.queries.published import LedgerEntry
+from facesort.store.queries.delivery.published import LedgerEntry
 
 T = TypeVar("T")
 

@@ -23,13 +23,13 @@ from facesort.errors import GalleryError, PublishError
 from facesort.store import Store
 from facesort.store.privacy.erasure import Erasure, of_person
 from facesort.store.publishing import forget_objects
-from facesort.store.queries.gallery import find_person
-from facesort.store.queries.published import (
+from facesort.store.queries.delivery.published import (
     LedgerEntry,
     destinations,
     entries_at,
     entries_of_persons,
 )
+from facesort.store.queries.gallery import find_person
 from facesort.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -26,9 +26,10 @@ from facesort.store.gallery.answers import (
     unlearn_faces,
 )
 from facesort.store.gallery.people import NewReference
-from facesort.store.queries import gallery, review
-from facesort.store.queries.answers import Said, said
+from facesort.store.queries import gallery
 from facesort.store.queries.gallery import known_person
+from facesort.store.queries.review import shown
+from facesort.store.queries.review.answers import Said, said
 from facesort.store.queries.stored import stored_faces, stored_photos, with_crops
 from facesort.workspace import Workspace
 
@@ -149,13 +150,13 @@ def use_as_reference(
     """
     with undoable(workspace, "reference", f"face {face_id} became a reference", clock) as store:
         _refuse_changed(store, [face_id], seen)
-        shown = next(iter(review.faces_with_crops(store, [face_id])), None)
-        if shown is None or shown.person is None:
+        face = next(iter(shown.faces_with_crops(store, [face_id])), None)
+        if face is None or face.person is None:
             raise GalleryError(f"face {face_id} is unknown: name it first")
-        person = known_person(store, shown.person)
+        person = known_person(store, face.person)
         set_answers(store, {face_id: person.person_id}, "yes")
         if not _enrol(store, person, _comparable(store, [face_id])):
-            raise GalleryError(f"{shown.photo.path} is a reference of {person.name!r} already")
+            raise GalleryError(f"{face.photo.path} is a reference of {person.name!r} already")
         return person
 
 

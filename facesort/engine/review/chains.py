@@ -16,7 +16,7 @@ from facesort.core.stored import StoredFace
 from facesort.reasons import FaceReason
 from facesort.store import Store
 from facesort.store.queries.gallery import StoredReference, find_person, references_of
-from facesort.store.queries.review import GroupFace, faces_of_groups, faces_with_crops
+from facesort.store.queries.review.shown import GroupFace, faces_of_groups, faces_with_crops
 
 BY_GROUP = (FaceReason.WITHIN_GROUP.value, FaceReason.GROUP_IN_DOUBT.value)
 """Reasons of faces that alone are nobody's."""

@@ -18,7 +18,6 @@ from facesort.engine.job.groups import groups_of
 from facesort.engine.rules import Rules, rules_of
 from facesort.faces.protocol import ModelPack
 from facesort.store import Store
-from facesort.store.queries.answers import confirmed, rejected_pairs
 from facesort.store.queries.face_sets import (
     ComparableFaces,
     Read,
@@ -26,7 +25,8 @@ from facesort.store.queries.face_sets import (
     read_comparable_faces,
 )
 from facesort.store.queries.gallery import load_gallery
-from facesort.store.queries.review_unknown import LeftOut, state_of_groups, unknown_faces
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
+from facesort.store.queries.review.unknown import LeftOut, state_of_groups, unknown_faces
 from facesort.workspace import Workspace
 
 Ids = NDArray[np.int64]

@@ -11,7 +11,7 @@ from facesort.core.delivery.changes import ChangedPhoto, Circumstances, Moment, 
 from facesort.errors import SettingsError
 from facesort.lab.audit.tables import LISTED
 from facesort.store.queries import Store
-from facesort.store.queries.history import changed_photos
+from facesort.store.queries.audit.history import changed_photos
 from facesort.store.queries.reports import RunRecord
 
 

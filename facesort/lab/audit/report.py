@@ -25,10 +25,11 @@ from facesort.lab.shared.summary import Summary
 from facesort.lab.shared.tables import percent
 from facesort.reasons import Reason
 from facesort.settings import Settings
-from facesort.store.queries import Store, audit, cameras, reports
-from facesort.store.queries.audit import DropRow, SourceRow
-from facesort.store.queries.bursts import delivered_shots
-from facesort.store.queries.cameras import Camera, CameraClock
+from facesort.store.queries import Store, reports
+from facesort.store.queries.audit import cameras, dropped
+from facesort.store.queries.audit.bursts import delivered_shots
+from facesort.store.queries.audit.cameras import Camera, CameraClock
+from facesort.store.queries.audit.dropped import DropRow, SourceRow
 from facesort.store.queries.gallery import everyone
 from facesort.store.queries.reports import Counts, RunRecord
 from facesort.workspace import Workspace, open_workspace
@@ -249,10 +250,10 @@ def open_audit(
         known, names = reports.run_records(store), everyone(store)
         compared = compare_runs(store, known, names, before, after) if known else None
         with reports.evaluated_once(store):
-            held = audit.sources(store)
-            coverage = audit.coverage(store, opened.settings.matching.learn_quality)
+            held = dropped.sources(store)
+            coverage = dropped.coverage(store, opened.settings.matching.learn_quality)
             places = {
-                by: audit.drops(store, by.lower(), MAX_ROWS)
+                by: dropped.drops(store, by.lower(), MAX_ROWS)
                 for by in _PLACES
                 if by != "Source" or len(held) > 1
             }
@@ -263,25 +264,25 @@ def open_audit(
                 runs=known,
                 sources=held,
                 drops_by_run={
-                    run: DropRate(*drop) for run, drop in audit.drops_by_run(store).items()
+                    run: DropRate(*drop) for run, drop in dropped.drops_by_run(store).items()
                 },
-                groups_by_run=audit.groups_by_run(store),
+                groups_by_run=dropped.groups_by_run(store),
                 saved=saved,
                 counts=reports.counts(store),
                 reasons=reports.drop_reasons(store),
-                total=next(iter(audit.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0, 0)),
+                total=next(iter(dropped.drops(store, "all", 1)), ("all", 0, 0, 0, 0, 0, 0, 0, 0)),
                 drops=places | drops_by_time(store),
-                persons=audit.drops_by_person(store, coverage),
+                persons=dropped.drops_by_person(store, coverage),
                 failed=reports.failed_photos(store, LISTED),
                 remarked=reports.remarked_photos(store, LISTED),
-                skipped_files=audit.skipped_files(store, Reason.UNREADABLE, LISTED),
-                slowest=audit.slowest_photos(store, _SLOWEST),
-                seconds=audit.seconds_per_photo(store),
-                withheld=audit.withheld_persons(store),
+                skipped_files=dropped.skipped_files(store, Reason.UNREADABLE, LISTED),
+                slowest=dropped.slowest_photos(store, _SLOWEST),
+                seconds=dropped.seconds_per_photo(store),
+                withheld=dropped.withheld_persons(store),
                 coverage=coverage.by_person,
                 coverage_by_hour=coverage.by_hour,
-                dropped_faces=audit.dropped_faces(store, faces) if faces else None,
-                faceless=audit.faceless_photos(store, faces),
+                dropped_faces=dropped.dropped_faces(store, faces) if faces else None,
+                faceless=dropped.faceless_photos(store, faces),
                 comparison=compared,
                 near_duplicates=_near_duplicates(store, opened.settings),
                 clocks=cameras.camera_clocks(store),
@@ -313,7 +314,7 @@ def _near_duplicates(store: Store, settings: Settings) -> NearDuplicates:
 def drops_by_time(store: Store) -> dict[str, list[DropRow]]:
     """By hour, in order; by day if there are too many hours; only the worst days if there are too many of them."""
     for by in ("Hour", "Day"):
-        rows = audit.drops(store, by.lower(), _MAX_HOURS + 1)
+        rows = dropped.drops(store, by.lower(), _MAX_HOURS + 1)
         if len(rows) <= _MAX_HOURS:
             return {by: sorted(rows)}
-    return {"Day": audit.drops(store, "day", _MAX_HOURS)}
+    return {"Day": dropped.drops(store, "day", _MAX_HOURS)}

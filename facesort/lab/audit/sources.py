@@ -16,7 +16,7 @@ from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import MAX_ROWS, Sections
 from facesort.lab.shared.remarks import remarks
 from facesort.lab.shared.tables import Table
-from facesort.store.queries.cameras import Camera, CameraClock
+from facesort.store.queries.audit.cameras import Camera, CameraClock
 
 _NOT_RECORDED = "not recorded"
 _PLAIN = re.compile(r"[\w.][\w.+-]*")

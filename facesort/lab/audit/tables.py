@@ -9,7 +9,7 @@ from facesort.core.text.foreign_text import html_text, printable
 from facesort.lab.shared.colours import BLUE
 from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.tables import Table, percent
-from facesort.store.queries.audit import DropRow
+from facesort.store.queries.audit.dropped import DropRow
 
 INDEPENDENCE = (
     "Intervals are exact (Clopper and Pearson), 95 %, and take photos for independent. Photos of one burst are not: "

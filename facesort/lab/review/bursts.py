@@ -10,7 +10,7 @@ from facesort.core.text.words import several
 from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.shared.tables import Table
 from facesort.store.queries import Store
-from facesort.store.queries.bursts import every_shot
+from facesort.store.queries.audit.bursts import every_shot
 from facesort.store.queries.face_sets import any_face
 from facesort.store.queries.stored import count_photos
 

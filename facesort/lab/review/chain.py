@@ -9,7 +9,7 @@ from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction
 from facesort.lab.review.tiles import chain_tiles
 from facesort.store.queries import Store
-from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review.shown import faces_with_crops
 
 SHOW_CHAIN = SheetAction(
     "chain", "Show the chain", "c",

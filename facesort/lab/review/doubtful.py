@@ -34,7 +34,8 @@ from facesort.lab.review.tiles import doubtful_group_tile, pair_tile
 from facesort.lab.shared.html import progress_html
 from facesort.settings import Clips
 from facesort.store.queries import Store
-from facesort.store.queries.review import (
+from facesort.store.queries.review.chosen import FaceFilter, fitting
+from facesort.store.queries.review.shown import (
     DoubtfulGroup,
     Progress,
     count_doubtful,
@@ -45,7 +46,6 @@ from facesort.store.queries.review import (
     groups_that_fit,
     progress,
 )
-from facesort.store.queries.review_filter import FaceFilter, fitting
 
 _LABELS = MappingProxyType({"yes": "Yes", "no": "No", "unsure": "Not sure"})
 _ANSWERS = (

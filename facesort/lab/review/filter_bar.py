@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from facesort.core.text.foreign_text import printable
 from facesort.core.text.words import several
 from facesort.lab.shared.html import notice
-from facesort.store.queries.review_filter import FaceFilter, Order, Origins
+from facesort.store.queries.review.chosen import FaceFilter, Order, Origins
 
 _ORDERS: tuple[tuple[str, Order], ...] = (
     ("distance, farthest first", "distance"),

@@ -13,8 +13,8 @@ from facesort.lab.review.session import NOT_SORTED, ReviewSession
 from facesort.lab.review.sheet import CLOSE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import between_tile, look_alikes_tile
 from facesort.lab.shared.words import shorten
-from facesort.store.queries.answers import Said
-from facesort.store.queries.review import LookAlikes, look_alikes
+from facesort.store.queries.review.answers import Said
+from facesort.store.queries.review.shown import LookAlikes, look_alikes
 
 _PAIRS = 6  # on a page
 _CLOSEST = 24  # faces of a pair

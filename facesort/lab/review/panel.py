@@ -16,8 +16,8 @@ from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet, SheetAction, ShowPhoto
 from facesort.lab.review.whole_photo import whole_photo, without_picture
 from facesort.lab.shared.html import notice
-from facesort.store.queries.answers import Said, said
 from facesort.store.queries.journal import Action, standing_actions
+from facesort.store.queries.review.answers import Said, said
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from facesort.lab.review.sheet import PAGE, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile
 from facesort.store.queries import Store
 from facesort.store.queries.gallery import known_person
-from facesort.store.queries.review import count_faces_of, faces_of_person
+from facesort.store.queries.review.shown import count_faces_of, faces_of_person
 
 _ACTIONS = (
     SheetAction("take", "Take away", "t", "bad", "never given to this person again", removes=True),

@@ -31,9 +31,10 @@ from facesort.lab.shared.history_line import HistoryLine
 from facesort.lab.shared.session import Live, Session
 from facesort.lab.shared.tables import Table
 from facesort.lab.shared.words import decimals
-from facesort.store.queries import Store, face_sets, reports, review
+from facesort.store.queries import Store, face_sets, reports
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
-from facesort.store.queries.review_filter import Origins, origins
+from facesort.store.queries.review import shown
+from facesort.store.queries.review.chosen import Origins, origins
 from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
@@ -193,7 +194,7 @@ class ReviewSession(Session):
         """Figures of the sort."""
         started = time.perf_counter()
         with self.one_opening():
-            doubtful = self.read(partial(review.count_waiting, low_quality=LOW_QUALITY))
+            doubtful = self.read(partial(shown.count_waiting, low_quality=LOW_QUALITY))
             persons = self.read(person_summaries)
             counts = current_status(self.workspace)  # counted only if they are not kept
             thresholds, said = self.thresholds, self._said(counts["photos"]["pending"])

@@ -12,7 +12,7 @@ from facesort.lab.review.panel import Panel, faces
 from facesort.lab.review.place import Layer, Place
 from facesort.lab.review.sheet import CLOSE, GROUPS, ON_TILE, OPEN, UNDO, SheetAction, paginate
 from facesort.lab.review.tiles import face_tile, suggestion_tile
-from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review.shown import faces_with_crops
 
 _ACTIONS = (
     SheetAction("yes", "Yes, all", "y", "good", "one person: all are named, or joined", removes=True),

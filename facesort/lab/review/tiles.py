@@ -14,7 +14,7 @@ from facesort.lab.review.sheet import ON_TILE, Tile
 from facesort.lab.shared.words import shorten
 from facesort.reasons import FaceReason, Outcome
 from facesort.store.queries.face_sets import Crop
-from facesort.store.queries.review import DoubtfulGroup, LookAlikes
+from facesort.store.queries.review.shown import DoubtfulGroup, LookAlikes
 
 _BADGES = MappingProxyType(
     {

@@ -21,9 +21,9 @@ from facesort.lab.review.suggestions import SuggestionBox
 from facesort.lab.review.tiles import cluster_tile, face_tile
 from facesort.lab.shared.front_end import is_interactive
 from facesort.store.queries import face_sets
-from facesort.store.queries.review import faces_with_crops
-from facesort.store.queries.review_filter import fitting
-from facesort.store.queries.review_unknown import LeftOut
+from facesort.store.queries.review.chosen import fitting
+from facesort.store.queries.review.shown import faces_with_crops
+from facesort.store.queries.review.unknown import LeftOut
 
 _AT_ONCE = 2000  # faces whose groups are found in less than a second
 _IGNORE = SheetAction("ignore", "Ignore", "i", "bad", "never asked about again", removes=True)

@@ -19,7 +19,7 @@ from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import ShowPhoto
 from facesort.lab.review.whole_clip import at_best, played, seen_during, times_of
 from facesort.store.queries import Store
-from facesort.store.queries.review import faces_with_crops
+from facesort.store.queries.review.shown import faces_with_crops
 from facesort.store.queries.stored import stored_photos
 from facesort.store.queries.tracks import tracks_of
 

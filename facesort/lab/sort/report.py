@@ -22,8 +22,9 @@ from facesort.lab.shared.drop_rate import DropRate
 from facesort.lab.shared.remarks import wrong_files_remark
 from facesort.lab.shared.summary import Summary
 from facesort.reasons import Outcome
-from facesort.store.queries import reports, review
+from facesort.store.queries import reports
 from facesort.store.queries.reports import Counts, RunRecord
+from facesort.store.queries.review import shown
 from facesort.workspace import Workspace
 
 
@@ -178,7 +179,7 @@ def read_report(
             batches=reports.throughput(store, run_id),
             distances=reports.distances_by_outcome(store),
             doubtful=(
-                review.doubtful_faces(
+                shown.doubtful_faces(
                     store, loose=run.settings["matching"]["loose"], limit=contact_sheet
                 )
                 if contact_sheet

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facesort.core.delivery.routing import UNKNOWN_FOLDER, folder_key, safe_folder
 from facesort.errors import GalleryError
-from facesort.store.queries.published import destinations, entries_of_persons
+from facesort.store.queries.delivery.published import destinations, entries_of_persons
 from facesort.store.store import Store
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
-from facesort.store.queries.published import dead_objects, published_counts
+from facesort.store.queries.delivery.published import dead_objects, published_counts
 from facesort.store.store import Store
 
 if TYPE_CHECKING:

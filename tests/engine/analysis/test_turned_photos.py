@@ -23,7 +23,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.images import decode_jpeg
 from facesort.settings import PhotoSettings
 from facesort.store.queries import tables
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.store.queries.gallery import reference_crops
 from facesort.workspace import Workspace
 

@@ -22,7 +22,7 @@ from facesort.engine.job.repair import repair_output
 from facesort.engine.job.sort import run_rematch
 from facesort.engine.review.answers import answer_faces
 from facesort.faces.protocol import ModelPack
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]

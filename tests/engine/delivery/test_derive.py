@@ -23,7 +23,7 @@ from facesort.engine.review.answers import answer_faces
 from facesort.engine.setup import open_with_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import DerivativeSettings, save_settings
-from facesort.store.queries.derivatives import derived_files
+from facesort.store.queries.delivery.derivatives import derived_files
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]

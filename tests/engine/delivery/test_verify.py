@@ -15,7 +15,7 @@ from facesort.core.copies import PlannedWrite
 from facesort.core.records import PhotoRef
 from facesort.engine.delivery.verify import Verification, verify_output
 from facesort.errors import ResourceError, resources_explained
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and permissions of POSIX")
 

@@ -14,7 +14,7 @@ from facesort.engine.gallery.action import redo, undo
 from facesort.engine.review import answers
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 
 
 @pytest.fixture

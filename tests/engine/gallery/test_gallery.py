@@ -30,7 +30,7 @@ from facesort.faces.packs.files import is_former
 from facesort.faces.protocol import ModelPack
 from facesort.store.job.rematches import state_of_matching
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.store.queries.gallery import everyone, find_person
 from facesort.store.queries.journal import history
 from facesort.workspace import Workspace

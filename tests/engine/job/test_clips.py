@@ -26,7 +26,7 @@ from facesort.engine.job import batches, rematch
 from facesort.engine.job.sort import SortOptions, run_rematch, run_sort
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("plans_as_stored")

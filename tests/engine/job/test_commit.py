@@ -22,7 +22,7 @@ from facesort.engine.job.staging import Staging
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import OutputError
 from facesort.reasons import Reason
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links and permissions of POSIX")
 

@@ -31,7 +31,7 @@ from facesort.faces.protocol import ModelPack
 from facesort.reasons import PhotoStatus
 from facesort.settings import save_settings
 from facesort.store.queries import reports
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.workspace import Workspace, open_workspace
 
 KNOWN = (1, 2, 3, 4)

@@ -28,7 +28,7 @@ from facesort.engine.delivery.verify import verify_output
 from facesort.engine.job.sort import run_sort
 from facesort.engine.setup import open_with_pack
 from facesort.settings import DerivativeSettings, load_settings, save_settings
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 
 # Every edge, in the order in which a batch passes them; the number is which passing.
 POINTS = [

@@ -31,7 +31,7 @@ from facesort.faces.engines.synthetic import synthetic_embedding
 from facesort.faces.protocol import ModelPack
 from facesort.reasons import FaceReason, Outcome, PhotoStatus
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("plans_as_stored")

@@ -24,7 +24,7 @@ from facesort.engine.review import answers as review
 from facesort.engine.setup import open_with_pack
 from facesort.errors import OutputError, WorkspaceBusyError
 from facesort.settings import load_settings, save_settings
-from facesort.store.queries.commit_log import LoggedWrite
+from facesort.store.queries.delivery.commit_log import LoggedWrite
 from facesort.workspace import Workspace, open_workspace
 
 Bytes = dict[str, bytes]

@@ -39,7 +39,7 @@ from facesort.settings import RunSettings
 from facesort.store import Store
 from facesort.store.job import files, photos
 from facesort.store.queries import reports, tables
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.store.queries.gallery import load_gallery
 from facesort.workspace import Workspace, refuse_inside
 

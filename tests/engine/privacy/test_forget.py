@@ -43,9 +43,9 @@ from facesort.reasons import Outcome, PhotoStatus, Reason
 from facesort.store.gallery.journal import recorded, redo, undo
 from facesort.store.job import commits
 from facesort.store.queries import reports
-from facesort.store.queries.commit_log import verified_writes
+from facesort.store.queries.delivery.commit_log import verified_writes
 from facesort.store.queries.journal import history
-from facesort.store.queries.review_unknown import unknown_faces
+from facesort.store.queries.review.unknown import unknown_faces
 from facesort.workspace import Workspace
 
 NOW = datetime(2026, 5, 4)

@@ -21,7 +21,7 @@ from facesort.engine.privacy.restore import restore
 from facesort.engine.setup import open_with_pack
 from facesort.faces.protocol import ModelPack
 from facesort.settings import DerivativeSettings, save_settings
-from facesort.store.queries.derivatives import derived_files, needed_files
+from facesort.store.queries.delivery.derivatives import derived_files, needed_files
 from facesort.workspace import Workspace
 
 Job = tuple[Workspace, ModelPack]

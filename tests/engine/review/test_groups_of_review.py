@@ -18,14 +18,14 @@ from facesort.engine.review.chains import Chain, chain_of, neighbours
 from facesort.engine.review.clusters import Work, find_unknown
 from facesort.errors import StoreError
 from facesort.store import Store
-from facesort.store.queries import review as shown
 from facesort.store.queries.face_sets import (
     best_faces,
     comparable_faces,
     read_comparable_faces,
 )
-from facesort.store.queries.review import GroupFace
-from facesort.store.queries.review_unknown import unknown_faces
+from facesort.store.queries.review import shown as shown
+from facesort.store.queries.review.shown import GroupFace
+from facesort.store.queries.review.unknown import unknown_faces
 from facesort.store.queries.stored import stored_faces
 
 TURNS = (0.3, 0.8, 1.15, 1.4)

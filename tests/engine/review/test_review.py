@@ -14,10 +14,10 @@ from facesort.engine.gallery.action import redo, undo
 from facesort.engine.review import answers as review
 from facesort.errors import GalleryError
 from facesort.store import Store
-from facesort.store.queries import review as shown
-from facesort.store.queries.answers import confirmed, rejected_pairs
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 from facesort.store.queries.gallery import find_person
+from facesort.store.queries.review import shown as shown
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
 
 
 @pytest.fixture

@@ -39,8 +39,9 @@ from facesort.lab.shared.tables import Table
 from facesort.store import Store
 from facesort.store.job import files
 from facesort.store.job.photos import PhotoResult
-from facesort.store.queries import audit as rows, reports
-from facesort.store.queries.audit import DropRow
+from facesort.store.queries import reports
+from facesort.store.queries.audit import dropped as rows
+from facesort.store.queries.audit.dropped import DropRow
 from facesort.workspace import Workspace
 
 PHOTOS = 31  # 30 and a copy

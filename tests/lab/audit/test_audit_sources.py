@@ -20,7 +20,8 @@ from facesort.lab.shared.tables import Table
 from facesort.reasons import PhotoStatus, Reason
 from facesort.settings import save_settings
 from facesort.store import Store
-from facesort.store.queries import audit as rows, reports
+from facesort.store.queries import reports
+from facesort.store.queries.audit import dropped as rows
 from facesort.workspace import Workspace, open_workspace
 
 

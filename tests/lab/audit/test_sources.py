@@ -18,7 +18,7 @@ from facesort.lab import audit
 from facesort.lab.audit.report import AuditReport
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.tables import Table
-from facesort.store.queries.cameras import Camera, CameraClock
+from facesort.store.queries.audit.cameras import Camera, CameraClock
 
 ONE, OTHER = ("card-1", "Canon EOS R5"), ("card-2", "NIKON D850")
 NOON = datetime(2026, 5, 2, 12)

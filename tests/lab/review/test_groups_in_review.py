@@ -28,7 +28,7 @@ from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.store import Store
 from facesort.store.job.files import add_files
 from facesort.store.job.runs import record_groups, start_run
-from facesort.store.queries.corrections import corrections
+from facesort.store.queries.delivery.corrections import corrections
 
 HOSTILE = "Ada <script>alert(1)</script>\n=1+1"
 

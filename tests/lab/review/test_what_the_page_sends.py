@@ -19,7 +19,7 @@ from facesort.lab.review.session import ReviewSession
 from facesort.lab.review.sheet import FaceSheet, Tile
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.store import Store
-from facesort.store.queries.answers import confirmed, rejected_pairs
+from facesort.store.queries.review.answers import confirmed, rejected_pairs
 
 
 @pytest.fixture

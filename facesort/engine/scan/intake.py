@@ -11,7 +11,7 @@ from pathlib import Path
 from facesort.core.records import File, PhotoRef
 from facesort.core.sources.files import FileState, FoundFile, KnownFiles, ScanResult, SkippedFile
 from facesort.core.sources.shots import Pairs, companions, kind_by_name, rank, shot_name
-from facesort.engine.job.scan import scan
+from facesort.engine.scan.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.images import RAW_SUFFIXES, PhotoKind
 from facesort.images.clips.clip_file import which_decoder

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
-from facesort.engine.job.intake import Intake
 from facesort.engine.job.progress import current_status
-from facesort.engine.job.rescan import rescan
+from facesort.engine.scan.intake import Intake
+from facesort.engine.scan.rescan import rescan
 from facesort.faces.protocol import ModelPack
 from facesort.store.queries.tables import table
 from facesort.workspace import Workspace

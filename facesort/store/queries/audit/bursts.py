@@ -8,7 +8,7 @@ from typing import Any
 
 from facesort.core.delivery.routing import UNKNOWN_FOLDER
 from facesort.core.moments.bursts import MAX_PAUSE, Taken
-from facesort.store.queries.deliveries import WANTED_COPIES
+from facesort.store.queries.delivery.deliveries import WANTED_COPIES
 from facesort.store.store import Store
 
 _SHOTS = """

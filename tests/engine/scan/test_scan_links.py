@@ -11,9 +11,9 @@ from hypothesis import given, settings, strategies as st
 
 from facesort.core.records import File
 from facesort.core.sources.files import FileState, KnownFile, KnownFiles, ScanResult
-from facesort.engine.job import walk
-from facesort.engine.job.folders import OpenFolder, Reach
-from facesort.engine.job.scan import scan
+from facesort.engine.scan import walk
+from facesort.engine.scan.folders import OpenFolder, Reach
+from facesort.engine.scan.scan import scan
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="making links takes an administrator there")
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from facesort.core.records import in_64_bits
 from facesort.core.sources.files import FoundFile, KnownFiles, Listing, Place, SkippedFile
 from facesort.core.text.paths import from_text, to_text
-from facesort.engine.job.folders import (
+from facesort.engine.scan.folders import (
     Folder,
     OpenFolder,
     Reach,
@@ -26,7 +26,7 @@ from facesort.engine.job.folders import (
     opened,
     read_head,
 )
-from facesort.engine.job.places import SourceRoot, overlap
+from facesort.engine.scan.places import SourceRoot, overlap
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import SettingsError, because, short_of
 from facesort.images import TOLD_BY_CONTENT, PhotoKind, kind_by_content, photo_kind

@@ -24,10 +24,10 @@ from facesort.core.sources.files import (
     SkippedFile,
 )
 from facesort.core.text.paths import from_text
-from facesort.engine.job import folders, walk
-from facesort.engine.job.folders import OpenFolder, Reach
 from facesort.engine.job.roots import RootFolder
-from facesort.engine.job.scan import scan
+from facesort.engine.scan import folders, walk
+from facesort.engine.scan.folders import OpenFolder, Reach
+from facesort.engine.scan.scan import scan
 from facesort.errors import ResourceError, SettingsError, SourceGoneError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, permissions and names of POSIX")

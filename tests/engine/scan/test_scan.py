@@ -15,7 +15,7 @@ from disks import unprivileged
 from facesort.core.records import File
 from facesort.core.sources.files import FileState, FoundFile, KnownFile, KnownFiles, ScanResult
 from facesort.core.text.paths import from_text
-from facesort.engine.job.scan import scan
+from facesort.engine.scan.scan import scan
 from facesort.engine.sources.root_folder import RootFolder
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, permissions and names of POSIX")

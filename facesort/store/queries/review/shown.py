@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
-from facesort.store.queries.review_filter import EVERY_FACE, IN_CLIP, FaceFilter, fitting
+from facesort.store.queries.review.chosen import EVERY_FACE, IN_CLIP, FaceFilter, fitting
 from facesort.store.queries.stored import stored_faces, with_crops
 from facesort.store.store import Store, vectors
 

@@ -14,8 +14,8 @@ from typing import Any
 from facesort.core.sources.comparison import compare
 from facesort.core.sources.files import FoundFile, KnownFiles, Place, ScanResult, SkippedFile
 from facesort.core.text.paths import from_text
-from facesort.engine.job.places import SourceRoot, find_roots, refuse_gone
-from facesort.engine.job.walk import Walk
+from facesort.engine.scan.places import SourceRoot, find_roots, refuse_gone
+from facesort.engine.scan.walk import Walk
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import short_of
 from facesort.files import file_sha256

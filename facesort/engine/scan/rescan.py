@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from facesort.engine.job.intake import Intake, take_in
+from facesort.engine.scan.intake import Intake, take_in
 from facesort.engine.sources.changes import find_sources
 from facesort.engine.sources.root_folder import RootFolder
 from facesort.errors import resources_explained

@@ -1,0 +1,1 @@
+"""What an audit asks: what became of photos, and what they have in common."""

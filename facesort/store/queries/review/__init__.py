@@ -1,0 +1,1 @@
+"""What the review asks: faces to look at, and what users answered."""
