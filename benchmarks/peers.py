@@ -32,8 +32,11 @@ Placed = set[tuple[str, str]]
 
 _KNOWN = 0.8  # share of photos with a person who has a reference
 _DLIB = ["face_recognition", "face_recognition_models", "dlib-bin", "setuptools<81"]  # no compiler
-_ONNX = ["insightface", "onnx", "onnxruntime", "opencv-python-headless", "scikit-image"]
-_COMMON = ["click", "numpy", "pillow", "requests", "rich", "scikit-learn", "tqdm"]
+_ONNX = ["insightface", "onnxruntime", "opencv-python-headless"]
+_COMMON = [
+    *("click", "numpy", "onnx", "pillow", "pydantic", "pydantic-settings", "requests", "rich"),
+    *("scikit-image", "scikit-learn", "tqdm", "typer"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +179,23 @@ def programs(
     root: Path, models: Path, only: tuple[str, ...], before: Path | None
 ) -> dict[str, Callable[[Event, Path], Placed]]:
     """Install the peers; each program that is asked for and can be run here, by its name in the table."""
+
+    def is_asked_for(program: str) -> bool:
+        return any(program.startswith(each) or each.startswith(program) for each in only)
+
     found: dict[str, Callable[[Event, Path], Placed]] = {}
     for name in ("mbf128", "buffalo_sc_int8"):
         found[f"facesort, `{name}`"] = partial(run_facesort, pack=models / name)
         if before is not None:
             older = partial(run_facesort, pack=models / name, checkout=before.resolve())
             found[f"facesort, `{name}`, before"] = older
-    if "face_recognition".startswith(only):
+    if is_asked_for("face_recognition"):
         try:
             bin = install(root / "face_recognition", *_DLIB, *_COMMON)
             found["face_recognition"] = partial(run_face_recognition, bin=bin)
         except RuntimeError as error:
             print(f"face_recognition cannot be installed: {error}", file=sys.stderr)
-    if "face-grouper".startswith(only):
+    if is_asked_for("face-grouper"):
         try:
             bin = install(root / "face-grouper", "face-grouper", *_DLIB, *_ONNX, *_COMMON)
             found["face-grouper"] = partial(run_face_grouper, bin=bin, backend="dlib")
@@ -196,10 +203,9 @@ def programs(
             found["face-grouper `--backend arcface`, `buffalo_sc_int8`"] = arcface
         except RuntimeError as error:
             print(f"face-grouper cannot be installed: {error}", file=sys.stderr)
-    if "face-cluster".startswith(only):
+    if is_asked_for("face-cluster"):
         try:
-            more = ["pydantic", "pydantic-settings", "typer"]
-            bin = install(root / "face-cluster", "face-cluster", *_ONNX, *_COMMON, *more)
+            bin = install(root / "face-cluster", "face-cluster", *_ONNX, *_COMMON)
             found["face-cluster, `buffalo_sc_int8`"] = partial(run_face_cluster, bin=bin)
         except RuntimeError as error:
             print(f"face-cluster cannot be installed: {error}", file=sys.stderr)

@@ -296,7 +296,9 @@ def test_a_kernel_is_started_without_what_its_surroundings_would_add(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "lib", str(tmp_path / "lib")]))
-    before = set(Path(tempfile.gettempdir()).glob("facesort-*"))
+    temporary = tmp_path / "temporary"  # of its own: other tests run beside it
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
     saved = launch(
         write_notebook(tmp_path, SURROUNDINGS), {}, runs=runs, job="x", echo=io.StringIO()
@@ -309,7 +311,7 @@ def test_a_kernel_is_started_without_what_its_surroundings_would_add(
     assert found["folder"] == str(saved.parent)
     assert (found["names"], found["startup"]) == ([], None)
     assert "card" not in Path(str(found["drawing"])).parts
-    assert set(Path(tempfile.gettempdir()).glob("facesort-*")) <= before
+    assert not list(temporary.glob("facesort-*"))
 
 
 def test_a_template_in_the_current_folder_is_not_used_for_the_page(
