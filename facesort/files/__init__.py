@@ -33,5 +33,10 @@ from facesort.files.own import (
     remove_own_folder as remove_own_folder,
 )
 from facesort.files.scratch import scratch_folder as scratch_folder, sweep_scratch as sweep_scratch
-from facesort.files.stamp import stamp_of as stamp_of
+from facesort.files.stamp import (
+    Stamp as Stamp,
+    keep_while as keep_while,
+    kept_while as kept_while,
+    stamp_of as stamp_of,
+)
 from facesort.files.unnamed import array_on_disk as array_on_disk

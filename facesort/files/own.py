@@ -20,7 +20,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _MOUNT_POINT = getattr(
     stat, "IO_REPARSE_TAG_MOUNT_POINT", 0
 )  # a junction, Windows' link to a folder
-_READ_LIMIT = 1 << 24
+READ_LIMIT = 1 << 24
 
 
 class Kind(StrEnum):
@@ -162,7 +162,7 @@ def _regular(handle: int, path: Path) -> int:
     return handle
 
 
-def read_own(path: Path, *, below: Path, limit: int = _READ_LIMIT) -> bytes:
+def read_own(path: Path, *, below: Path, limit: int = READ_LIMIT) -> bytes:
     """Content of a small file of facesort's own.
 
     Parameters

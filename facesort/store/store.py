@@ -6,7 +6,6 @@ opened for one action and closed after it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -21,11 +20,11 @@ from facesort.core.text.foreign_text import csv_text
 from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import (
     Kind,
+    Stamp,
     array_on_disk,
-    expect,
+    keep_while,
+    kept_while,
     kind_of,
-    read_own,
-    replace_json,
     stamp_of,
 )
 from facesort.store.migrate import migrate, refuse_what_is_not_ours
@@ -36,7 +35,6 @@ from facesort.store.trouble import (
     trouble_explained,
 )
 from facesort.store.values import refuse_other_values
-from facesort.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,30 +83,12 @@ _NO_EMBEDDINGS = (
 )
 
 # Databases as this process left them: these need not be looked at again, which takes 20 ms, and more for large ones.
-_looked_at: dict[Path, tuple[int, ...] | None] = {}
+_looked_at: dict[Path, Stamp | None] = {}
 
 
-def _is_known(path: Path | None, stamp: tuple[int, ...] | None) -> bool:
-    """Whether a large database is as some process of this facesort left it.
-
-    Nobody can send the stamp along: where a copy lies, and since when, is not known before it does.
-    """
-    if path is None or stamp is None:
-        return False
-    try:
-        found = json.loads(read_own(_stamp_file(path), below=path.parent, limit=1000))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return bool(found == {"version": __version__, "database": list(stamp)})
-
-
-def _tell_others(path: Path, stamp: tuple[int, ...] | None) -> None:
-    """Keep the stamp, so that no other process looks at the same values again."""
-    if stamp is not None and not _is_known(path, stamp):
-        with suppress(OSError):  # it only saves time
-            expect(_stamp_file(path).parent, Kind.FOLDER)
-            kept = {"version": __version__, "database": stamp}
-            replace_json(_stamp_file(path), kept, durable=False)
+def _is_known(path: Path, stamp: Stamp | None) -> bool:
+    """Whether a large database is as some process of this facesort left it."""
+    return kept_while(stamp, _stamp_file(path), below=path.parent, limit=1000) is not None
 
 
 def _stamp_file(path: Path) -> Path:
@@ -229,7 +209,7 @@ class Store:
             # In Jupyter the library shows a widget of its own for each query that takes two seconds.
             connection.execute("SET enable_progress_bar = false")
             was_there = not unchanged and migrate(connection, read_only=read_only)
-            if was_there and not _is_known(path, stamp):
+            if was_there and not (path and _is_known(path, stamp)):
                 refuse_other_values(connection)
             if beside is not None:
                 _attach(connection, beside)
@@ -256,11 +236,11 @@ class Store:
                 self._connection.execute(f"DROP TABLE {table}")
         self._connection.close()
         if self._path is not None:
-            _looked_at[self._path] = stamp_of(self._path)
-            if self._photos >= _MANY:
-                _tell_others(self._path, _looked_at[self._path])
+            stamp = _looked_at[self._path] = stamp_of(self._path)
+            if self._photos >= _MANY and not _is_known(self._path, stamp):
+                keep_while(stamp, _stamp_file(self._path))
 
-    def settled(self) -> tuple[int, ...] | None:
+    def settled(self) -> Stamp | None:
         """Write what is in the log into the file; its stamp, which stays until something is changed.
 
         Raises

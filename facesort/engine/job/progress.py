@@ -23,7 +23,10 @@ from facesort.engine.cluster.members import Member
 from facesort.errors import StoreError, StoreLockedError, because
 from facesort.files import (
     Kind,
+    Stamp,
     expect,
+    keep_while,
+    kept_while,
     make_own_folder,
     read_own,
     remove_own,
@@ -31,7 +34,6 @@ from facesort.files import (
     stamp_of,
 )
 from facesort.reasons import PhotoStatus, Reason
-from facesort.version import __version__
 from facesort.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -423,20 +425,17 @@ def keep_counts(workspace: Workspace, store: Store, state: str, counts: Counts) 
         _keep(workspace, store.settled(), status_report(state, counts))
 
 
-def _keep(workspace: Workspace, stamp: tuple[int, ...] | None, report: dict[str, Any]) -> None:
-    if stamp is not None:
-        kept = {"version": __version__, "database": stamp, "report": report}
-        with suppress(OSError):  # it only saves time
-            replace_json(workspace.state / "counted.json", kept, durable=False)
+def _keep(workspace: Workspace, stamp: Stamp | None, report: dict[str, Any]) -> None:
+    keep_while(stamp, workspace.state / "counted.json", {"report": report})
 
 
-def _counted_before(workspace: Workspace, stamp: tuple[int, ...] | None) -> dict[str, Any] | None:
+def _counted_before(workspace: Workspace, stamp: Stamp | None) -> dict[str, Any] | None:
     """What was counted when the database was as it is now; None if that is not known."""
-    try:
-        data = read_own(workspace.state / "counted.json", below=workspace.root)
-        found = _Counted.model_validate_json(data)
-    except (OSError, ValueError):
+    data = kept_while(stamp, workspace.state / "counted.json", below=workspace.root)
+    if data is None:
         return None
-    if stamp is None or (found.version, tuple(found.database)) != (__version__, stamp):
+    try:
+        _Counted.model_validate_json(data)
+    except ValueError:
         return None
     return dict(json.loads(data)["report"])
