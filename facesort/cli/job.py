@@ -33,7 +33,9 @@ from facesort.core.text.foreign_text import printable
 from facesort.core.text.words import several
 
 if TYPE_CHECKING:
+    from facesort.lab.shared.kernel import Kernel
     from facesort.settings import RunSettings
+    from facesort.workspace import Workspace
 
 _PROBLEMS = ("missing", "changed", "unreadable")
 _NAME = 24  # columns
@@ -79,19 +81,8 @@ def sort(
 
     Runs the notebook 03_sort; an interrupted sort resumes where it stopped.
     """
-    from facesort.engine.gallery.alike import Alike
-    from facesort.engine.job.progress import current_status
-    from facesort.engine.rules import rules_of
-    from facesort.engine.setup import check_gallery, open_with_pack
-    from facesort.lab.run.launch import launch
-    from facesort.lab.run.parameters import check_parameters, parse_parameters
-    from facesort.lab.shared.event import alike_sentences, event_sentences
-    from facesort.lab.shared.remarks import shifted_remark
-    from facesort.settings import given_for_run, override
-    from facesort.workspace import refuse_inside
+    from facesort.lab.shared.kernel import started_kernel
 
-    workspace, pack = open_with_pack(root)
-    refuse_inside(runs, workspace.settings)
     given = {
         "workers": workers,
         "cluster": cluster,
@@ -100,20 +91,14 @@ def sort(
     }
     given = {name: value for name, value in given.items() if value is not None}
     refuse_options_among(pairs, {"workspace": "-w"} | {name: _OPTIONS[name] for name in given})
-    asked = parse_parameters(pairs) | given
-    asked = check_parameters("03_sort", asked)
-    decisive = {name: value for name, value in asked.items() if name != "contact_sheet"}
-    settings = override(workspace.settings, given_for_run(decisive))
-    rules_of(settings, pack)
-    check_gallery(workspace, pack)
-    if settings.run.cluster is not None:
-        _check_cluster(settings.run)
-    notebook = launch(
-        "03_sort",
-        asked | {"workspace": str(workspace.root)},
-        runs=runs.absolute(),
-        job=next(iter(workspace.settings.sources.values())).name or "sort",
-    )
+    # What it imports takes as long as all that is done here before its first cell.
+    with started_kernel("facesort.lab.sort") as kernel:
+        workspace, notebook = _sorted(root, pairs, given, runs, kernel)
+    from facesort.engine.gallery.alike import Alike
+    from facesort.engine.job.progress import current_status
+    from facesort.lab.shared.event import alike_sentences, event_sentences
+    from facesort.lab.shared.remarks import shifted_remark
+
     status = current_status(workspace)
     summary = json.loads(notebook.with_name("summary.json").read_text(encoding="utf-8"))
     say(*_status_lines(status | {"workers": summary["workers"]}))
@@ -140,6 +125,40 @@ def sort(
         say_next_notebook(root, "04_review")
     if failed or pending or _unreadable(status):
         context.exit(EXIT_SOME_FAILED)
+
+
+def _sorted(
+    root: Path,
+    pairs: tuple[tuple[str, str], ...],
+    given: Mapping[str, object],
+    runs: Path,
+    kernel: Kernel,
+) -> tuple[Workspace, Path]:
+    """Check what can be checked beforehand, and run the notebook."""
+    from facesort.engine.rules import rules_of
+    from facesort.engine.setup import check_gallery, open_with_pack
+    from facesort.lab.run.launch import launch
+    from facesort.lab.run.parameters import check_parameters, parse_parameters
+    from facesort.settings import given_for_run, override
+    from facesort.workspace import refuse_inside
+
+    workspace, pack = open_with_pack(root)
+    refuse_inside(runs, workspace.settings)
+    asked = check_parameters("03_sort", parse_parameters(pairs) | dict(given))
+    decisive = {name: value for name, value in asked.items() if name != "contact_sheet"}
+    settings = override(workspace.settings, given_for_run(decisive))
+    rules_of(settings, pack)
+    check_gallery(workspace, pack)
+    if settings.run.cluster is not None:
+        _check_cluster(settings.run)
+    notebook = launch(
+        "03_sort",
+        asked | {"workspace": str(workspace.root)},
+        runs=runs.absolute(),
+        job=next(iter(workspace.settings.sources.values())).name or "sort",
+        kernel=kernel,
+    )
+    return workspace, notebook
 
 
 def _check_cluster(run: RunSettings) -> None:

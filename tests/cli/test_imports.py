@@ -111,6 +111,14 @@ def test_what_starts_a_notebook_analyses_nothing_itself(hot: Path) -> None:
     assert not {name for name in modules if name.partition(".")[0] in {"arrow", "botocore"}}
 
 
+def test_a_kernel_is_started_before_anything_is_loaded_that_it_can_do_without() -> None:
+    """Both processes load most of what they need at the same time."""
+    code = "import sys; from facesort.lab.shared import kernel; print(*sys.modules)"
+    started = {name.partition(".")[0] for name in printed(code).split()}
+
+    assert started & (DATA | ANALYSIS | LAB) == {"ipykernel", "zmq"}
+
+
 def test_a_sort_loads_of_scipy_what_it_shows_a_rate_with() -> None:
     code = (
         "import sys; from facesort.lab import sort;"

@@ -3,74 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import nbformat
 import papermill
-import zmq
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 from pathvalidate import sanitize_filename
-from traitlets import default
 
 from facesort.clock import utc_text
-from facesort.errors import FREE_MEMORY, NotebookError, because, resources_explained, short_of
-from facesort.files import create_own, need_handles, replace_json
-from facesort.import_path import safe_environment
+from facesort.errors import FREE_MEMORY, NotebookError, because, short_of
+from facesort.files import create_own, replace_json
 from facesort.lab.run.engine import ENGINE
 from facesort.lab.run.page import save_page
 from facesort.lab.run.parameters import check_parameters
+from facesort.lab.shared.kernel import Kernel, started_kernel
 from facesort.lab.shared.log_lines import Echo
 from facesort.lab.shared.notebooks import notebook_path
 from facesort.lab.shared.summary import find_summary
 
 log = logging.getLogger(__name__)
 
-_HANDLES = 128  # of files; sorting with two workers takes 70
 _START_TIMEOUT_S = 180  # cold disk, virus scanner
-
-
-class _ThisPython(AsyncKernelManager):
-    """Starts kernels with the current interpreter, and with nothing that the place or the user would add to it.
-
-    A kernel spec called ``python3`` in the user's home or on ``JUPYTER_PATH`` takes precedence over the environment's,
-    and may start an interpreter without facesort.  An unattended run should do the same for everybody, so the user's
-    IPython settings and start-up files, which are made for typing, are not read.
-    """
-
-    folder: Path
-    ipython: str
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict(python_arguments=["-P"]))
-
-    def start_kernel(self, **options: Any) -> Any:
-        """Start in the run's folder: the current one may hold a ``matplotlibrc``."""
-        environment = safe_environment() | {"IPYTHONDIR": self.ipython}
-        environment.pop("PYTHONSTARTUP", None)
-        return super().start_kernel(**options | {"env": environment, "cwd": str(self.folder)})
-
-    @default("transport_encryption")
-    def _encrypt_where_possible(self) -> str:
-        """The messages between the processes contain faces."""
-        return "auto" if zmq.has("curve") else "disabled"
-
-
-@contextmanager
-def _kernels_in(folder: Path) -> Iterator[type[_ThisPython]]:
-    """Kernels that run in a folder, with an empty folder for what IPython keeps."""
-    with TemporaryDirectory(prefix="facesort-", ignore_cleanup_errors=True) as ipython:
-        yield type("_Kernel", (_ThisPython,), {"folder": folder, "ipython": ipython})
 
 
 def launch(
@@ -80,6 +37,7 @@ def launch(
     runs: Path,
     job: str,
     echo: TextIO | None = None,
+    kernel: Kernel | None = None,
 ) -> Path:
     """Execute a notebook into ``runs/<UTC time>-<job>/``, with ``summary.json`` and a web page beside it.
 
@@ -99,6 +57,8 @@ def launch(
         Part of the folder's name.
     echo : text stream, optional
         Where to print the notebook's output while it runs, such as its progress bar; default: standard error.
+    kernel : Kernel, optional
+        Started already, and ended by the caller; default: one is started.
 
     Returns
     -------
@@ -114,14 +74,21 @@ def launch(
     """
     path = notebook if isinstance(notebook, Path) else notebook_path(notebook)
     values = check_parameters(notebook, parameters)
-    with resources_explained():
-        need_handles(_HANDLES)
+    if kernel is not None:
+        return _run(path, values, runs, job, echo or sys.stderr, kernel)
+    with started_kernel() as own:
+        return _run(path, values, runs, job, echo or sys.stderr, own)
+
+
+def _run(
+    path: Path, values: dict[str, Any], runs: Path, job: str, echo: TextIO, kernel: Kernel
+) -> Path:
+    """Execute in a new folder, and write what became of it, however it ends."""
     saved = _new_folder(runs, job) / path.name
     record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
     record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
     try:
-        with _readable_to_owner():
-            _execute(path, saved, values, Echo(echo or sys.stderr))
+        _execute(path, saved, values, Echo(echo), kernel)
         record["state"] = "finished"
     except PapermillExecutionError as error:
         record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
@@ -133,18 +100,6 @@ def launch(
         _write_summary(saved, record)
         _write_page(saved, faces=bool(values.get("contact_sheet")))
     return saved
-
-
-@contextmanager
-def _readable_to_owner() -> Iterator[None]:
-    """Under a umask that closes files to their own owner, Jupyter cannot read what it writes for its kernel."""
-    # It can only be asked by setting it: meanwhile nothing is open to others.
-    before = os.umask(0o077)
-    os.umask(before & ~0o700)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _why(error: OSError | RuntimeError) -> str:
@@ -183,10 +138,11 @@ def _new_folder(runs: Path, job: str) -> Path:
     )
 
 
-def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> None:
+def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo, kernel: Kernel) -> None:
     log.info("%s is being saved to %s", path.stem, saved)
     create_own(saved, private=True).close()  # papermill keeps its permissions
-    with _kernels_in(saved.parent) as kernels:
+    cells_have_ended = False
+    try:
         papermill.execute_notebook(
             _literal(path),
             _literal(saved),
@@ -199,10 +155,16 @@ def _execute(path: Path, saved: Path, values: dict[str, Any], echo: Echo) -> Non
             stderr_file=echo,
             start_timeout=_START_TIMEOUT_S,
             iopub_timeout=60,
-            kernel_manager_class=kernels,
+            km=kernel,
             coalesce_streams=True,  # saves only the last state of a progress bar
             store_widget_state=False,  # useless without the kernel, but contains faces
         )
+        cells_have_ended = True
+    except PapermillExecutionError:
+        cells_have_ended = True
+        raise
+    finally:
+        kernel.kill() if cells_have_ended else kernel.end()
 
 
 def _literal(path: Path) -> str:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import nbformat
@@ -19,12 +20,14 @@ import papermill.engines
 import pytest
 from disks import file_handles, mounted, needs_mount
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from papermill.iorw import write_ipynb
 
 from facesort.errors import NotebookError, ResourceError
 from facesort.lab.run.launch import launch
 from facesort.lab.run.page import save_page
+from facesort.lab.shared.kernel import started_kernel
 
 NASTY = {
     "empty": "",
@@ -308,10 +311,64 @@ def test_a_kernel_is_started_without_what_its_surroundings_would_add(
     here = {"", str(tmp_path / "card"), str(tmp_path / "card" / "lib"), str(saved.parent)}
     assert not here & set(found["path"])
     assert found["lib"] == str(tmp_path / "lib")  # what is named in full is meant
-    assert found["folder"] == str(saved.parent)
+    assert Path(str(found["folder"])).parent == temporary
     assert (found["names"], found["startup"]) == ([], None)
     assert "card" not in Path(str(found["drawing"])).parts
     assert not list(temporary.glob("facesort-*"))
+
+
+def test_a_kernel_started_before_has_imported_what_it_was_told(tmp_path: Path, runs: Path) -> None:
+    code = (
+        "import os, sys\nfrom facesort.lab.shared.summary import Summary\n"
+        "seen = {'loaded': 'facesort.lab.sort' in sys.modules, 'named': 'facesort' in globals(), 'pid': os.getpid()}\n"
+        "Summary(seen | {'state': 'finished'}, '')"
+    )
+
+    with started_kernel("facesort.lab.sort") as kernel:
+        notebook = write_notebook(tmp_path, code)
+        saved = launch(notebook, {}, runs=runs, job="x", echo=io.StringIO(), kernel=kernel)
+
+    found = summary_of(saved)
+    assert (found["loaded"], found["named"]) == (True, False)
+    assert not alive(int(str(found["pid"])))
+
+
+def test_a_kernel_that_is_not_needed_is_ended_with_what_it_was_importing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "slow_module.py").write_text(
+        f"import os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'started')!r}).write_text(str(os.getpid()))\n"
+        "while True:\n    try: time.sleep(600)\n    except BaseException: pass\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    started = tmp_path / "started"
+
+    with pytest.raises(NotebookError, match="refused"), started_kernel("slow_module"):
+        wait_until(lambda: started.exists() and started.read_text() != "")
+        raise NotebookError("refused")
+
+    assert not alive(int(started.read_text()))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("code", ["1", "1 / 0"])
+def test_a_kernel_that_does_nothing_is_not_interrupted(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """jupyter_client interrupts whatever it ends, and on a busy machine an idle kernel wrote an ERROR about it."""
+    sent, send = [], LocalProvisioner.send_signal
+    monkeypatch.setattr(
+        LocalProvisioner,
+        "send_signal",
+        lambda self, number: (sent.append(number), send(self, number))[1],
+    )
+
+    with suppress(NotebookError):
+        launch(write_notebook(tmp_path, code), {}, runs=runs, job="x", echo=io.StringIO())
+
+    assert sent
+    assert signal.SIGINT not in sent
 
 
 def test_a_template_in_the_current_folder_is_not_used_for_the_page(
