@@ -17,7 +17,7 @@ import zmq
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_async, run_sync
+from jupyter_core.utils import run_sync
 from traitlets import default
 
 from facesort.errors import NotebookError, because, resources_explained
@@ -73,7 +73,7 @@ class Kernel(AsyncKernelManager):
             await self.provisioner.wait()
         elif await self.is_alive():
             await self.shutdown_kernel()
-        await ensure_async(self.cleanup_resources())
+        await self.cleanup_resources()
         if self._client is not None:
             self._client.stop_channels()
 
