@@ -51,7 +51,7 @@ class Panel:
         self.message = widgets.HTML()
         self.refresh_button = widgets.Button(description="Refresh", icon="refresh")
         self.refresh_button.on_click(lambda _: self.refresh())
-        self.refresh_button.layout.display = "none"
+        self._offer_refresh(False)
         self.widget = widgets.VBox(layout=widgets.Layout(grid_gap="4px"))
         self.seen: Said = {}
         self._seconds = 0.0
@@ -81,14 +81,18 @@ class Panel:
             self.report(f"{done} {error}".strip(), good=False)
             return
         self._seconds = time.perf_counter() - started
-        self.refresh_button.layout.display = "none"
+        self._offer_refresh(False)
         self.report(f"{done} {summary}".strip(), good=True if done else None)
 
     def _session_changed(self) -> None:
         if self._seconds < self.session.slow_s:
             self.refresh()
         else:
-            self.refresh_button.layout.display = ""
+            self._offer_refresh(True)
+
+    def _offer_refresh(self, offered: bool) -> None:
+        """The button keeps its place while it is hidden: what is below would move by its height."""
+        self.refresh_button.layout.visibility = "visible" if offered else "hidden"
 
     def face_sheet(
         self,

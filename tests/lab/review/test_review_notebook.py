@@ -394,9 +394,10 @@ def test_a_panel_that_is_slow_only_says_that_it_is_out_of_date(session: ReviewSe
     session.slow_s = 0.0
     shown = slow.groups.revision
     press(doubtful.sheet, "yes", *ids(doubtful.sheet))
-    assert (slow.groups.revision, slow.refresh_button.layout.display) == (shown, "")
+    assert (slow.groups.revision, slow.refresh_button.layout.visibility) == (shown, "visible")
     slow.refresh_button.click()
-    assert (slow.groups.revision, slow.refresh_button.layout.display) == (shown + 1, "none")
+    assert (slow.groups.revision, slow.refresh_button.layout.visibility) == (shown + 1, "hidden")
+    assert slow.refresh_button.layout.display is None, "it keeps its place: nothing below it moves"
 
 
 def test_what_is_refused_is_said_and_the_faces_come_back(session: ReviewSession) -> None:
