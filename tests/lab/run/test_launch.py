@@ -320,7 +320,9 @@ def test_a_kernel_is_started_without_what_its_surroundings_would_add(
 def test_a_kernel_started_before_has_imported_what_it_was_told(tmp_path: Path, runs: Path) -> None:
     code = (
         "import os, sys\nfrom facesort.lab.shared.summary import Summary\n"
-        "seen = {'loaded': 'facesort.lab.sort' in sys.modules, 'named': 'facesort' in globals(), 'pid': os.getpid()}\n"
+        "import gc\nseen = {'loaded': 'facesort.lab.sort' in sys.modules, 'named': 'facesort' in globals()}\n"
+        "seen |= {'pid': os.getpid(), 'collects': gc.isenabled(), 'kept': gc.get_freeze_count() > 100_000}\n"
+        "seen |= {'debugger': any(name.startswith('pydevd') for name in sys.modules)}\n"
         "Summary(seen | {'state': 'finished'}, '')"
     )
 
@@ -329,7 +331,8 @@ def test_a_kernel_started_before_has_imported_what_it_was_told(tmp_path: Path, r
         saved = launch(notebook, {}, runs=runs, job="x", echo=io.StringIO(), kernel=kernel)
 
     found = summary_of(saved)
-    assert (found["loaded"], found["named"]) == (True, False)
+    assert (found["loaded"], found["named"], found["debugger"]) == (True, False, False)
+    assert (found["collects"], found["kept"]) == (True, True)
     assert not alive(int(str(found["pid"])))
 
 
