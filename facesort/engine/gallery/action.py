@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from facesort.clock import Clock
+from facesort.engine.counted import kept_through
 from facesort.engine.delivery.corrections import update_corrections
 from facesort.engine.delivery.thumbnails import update_pointer
 from facesort.errors import GalleryError
@@ -86,7 +87,10 @@ def undoable(workspace: Workspace, kind: str, summary: str, clock: Clock) -> Ite
         While a sort is running.
     """
     with workspace.open_store() as store:
-        with journal.recorded(store, kind, summary, clock()):
+        with (
+            kept_through(workspace, store),
+            journal.recorded(store, kind, summary, clock()),
+        ):
             yield store
         _follow(workspace, store)
 
@@ -138,5 +142,6 @@ def _turning(
             raise GalleryError(
                 f"Something else was done or undone in another window: nothing was {verb} here."
             )
-        yield store
+        with kept_through(workspace, store):
+            yield store
         _follow(workspace, store)

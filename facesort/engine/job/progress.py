@@ -16,17 +16,15 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from facesort.clock import utc_text
 from facesort.engine.cluster.members import Member
-from facesort.errors import StoreError, StoreLockedError, because
+from facesort.engine.counted import Report, keep_report, kept_report, status_report
+from facesort.errors import StoreLockedError, because
 from facesort.files import (
     Kind,
-    Stamp,
     expect,
-    keep_while,
-    kept_while,
     make_own_folder,
     read_own,
     remove_own,
@@ -38,7 +36,6 @@ from facesort.workspace import Workspace
 
 if TYPE_CHECKING:
     from facesort.core.records import File
-    from facesort.store import Store
     from facesort.store.job.photos import PhotoResult
     from facesort.store.queries.reports import Counts
 
@@ -50,106 +47,11 @@ _RATE_WINDOW = 500
 _OF_A_KILLED_RUN = re.compile(r"\.[0-9]{6,}\.json\.new")
 
 
-def status_report(
-    state: str, counts: Counts, rate: float | None = None, eta: float | None = None
-) -> dict[str, Any]:
-    """What ``facesort status --json`` prints.
-
-    Parameters
-    ----------
-    state : str
-        ``running``, ``idle``, ``finished``, ``failed`` or ``interrupted``.
-    rate : float or None
-        Images per second.
-    eta : float or None
-        Seconds.
-    """
-    return {
-        "state": state,
-        "photos": {"total": counts.total} | {s.value: n for s, n in counts.photos.items()},
-        "faces": {"total": sum(counts.faces.values())}
-        | {o.value: n for o, n in counts.faces.items()},
-        "batches": {name.lower(): n for name, n in counts.batches.items()},
-        "images_per_second": None if rate is None else round(rate, 2),
-        "eta_seconds": None if eta is None else round(eta),
-        "persons": dict(counts.persons),
-        "skipped": dict(counts.skipped),
-        "absent": dict(counts.absent),
-        "remarks": dict(counts.remarks),
-        "clips": dict(counts.clips),
-        "same_shot": counts.same_shot,
-        "sources": {name: dict(of) for name, of in counts.sources.items()},
-        "by_group": dict(counts.by_group),
-        "in_doubt": dict(counts.in_doubt),
-        "failures": dict(counts.failures),
-        "failed_copies": dict(counts.failed_copies),
-        "seconds": {stage: round(s, 3) for stage, s in counts.seconds.items()},
-        "derivatives": dict(counts.derivatives),
-        "published": dict(counts.published),
-        "dead_objects": dict(counts.dead_objects),
-        "workers": [],
-    }
-
-
-class _Report(BaseModel):
-    """The shape of `status_report`; older ones lack what has a default."""
-
-    model_config = ConfigDict(strict=True)
-
-    state: str
-    photos: dict[str, int]
-    faces: dict[str, int]
-    batches: dict[str, int]
-    persons: dict[str, int]
-    skipped: dict[str, int] = Field(default_factory=dict)
-    absent: dict[str, int] = Field(default_factory=dict)
-    remarks: dict[str, int] = Field(default_factory=dict)
-    clips: dict[str, int] = Field(default_factory=dict)
-    same_shot: int = 0
-    sources: dict[str, dict[str, int]] = Field(default_factory=dict)
-    by_group: dict[str, int] = Field(default_factory=dict)
-    in_doubt: dict[str, int] = Field(default_factory=dict)
-    failures: dict[str, int] = Field(default_factory=dict)
-    failed_copies: dict[str, int] = Field(default_factory=dict)
-    seconds: dict[str, float] = Field(default_factory=dict)
-    derivatives: dict[str, int] = Field(default_factory=dict)
-    published: dict[str, int] = Field(default_factory=dict)
-    dead_objects: dict[str, int] = Field(default_factory=dict)
-    workers: list[Member] = Field(default_factory=list)
-    images_per_second: float | None
-    eta_seconds: float | None
-
-    @field_validator("photos")
-    @classmethod
-    def _is_complete(cls, photos: dict[str, int]) -> dict[str, int]:
-        if missing := {"total", *PhotoStatus} - photos.keys():
-            raise ValueError(f"without {', '.join(sorted(missing))}")
-        return photos
-
-
-class _Written(_Report):
+class _Written(Report):
     """The shape of ``progress.json``."""
 
     pid: int = Field(gt=0, lt=2**31)
     process_started: float
-
-
-class _Counted(BaseModel):
-    """The shape of ``counted.json``: what was counted in a database, which has not changed since.
-
-    Parameters
-    ----------
-    version : str
-        Of the facesort that counted.
-    database : list of int
-        As `facesort.files.stamp_of` tells it.
-    """
-
-    model_config = ConfigDict(strict=True)
-
-    version: str
-    database: list[int]
-    report: _Report
 
 
 class Heartbeat(BaseModel):
@@ -386,7 +288,7 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
     if progress is not None and is_running(progress):
         return progress
     stamp = stamp_of(workspace.database)
-    counted = _counted_before(workspace, stamp)
+    counted = kept_report(workspace, stamp)
     if counted is not None:
         return counted
     from facesort.store.job import runs  # and DuckDB
@@ -409,33 +311,5 @@ def current_status(workspace: Workspace) -> dict[str, Any]:
             return progress
         # That sort was killed: its process is gone.
         return progress | {"state": "interrupted", "images_per_second": None, "eta_seconds": None}
-    _keep(workspace, stamp, report)
+    keep_report(workspace, stamp, report)
     return report
-
-
-def keep_counts(workspace: Workspace, store: Store, state: str, counts: Counts) -> None:
-    """Keep what a job counted at its end, so that nobody has to count after it.
-
-    Parameters
-    ----------
-    store : Store
-        Of the workspace; nothing is written to it any more.
-    """
-    with suppress(StoreError):  # it only saves time
-        _keep(workspace, store.settled(), status_report(state, counts))
-
-
-def _keep(workspace: Workspace, stamp: Stamp | None, report: dict[str, Any]) -> None:
-    keep_while(stamp, workspace.state / "counted.json", {"report": report})
-
-
-def _counted_before(workspace: Workspace, stamp: Stamp | None) -> dict[str, Any] | None:
-    """What was counted when the database was as it is now; None if that is not known."""
-    data = kept_while(stamp, workspace.state / "counted.json", below=workspace.root)
-    if data is None:
-        return None
-    try:
-        _Counted.model_validate_json(data)
-    except ValueError:
-        return None
-    return dict(json.loads(data)["report"])

@@ -13,12 +13,12 @@ from typing import Any
 from facesort.core.calibration import gallery_fingerprint
 from facesort.engine.analysis.analyse import Analyser
 from facesort.engine.analysis.pool import executor_or_local
+from facesort.engine.counted import keep_counts
 from facesort.engine.delivery.corrections import write_corrections
 from facesort.engine.delivery.derivatives import variants_of
 from facesort.engine.job.batches import Run, SortOptions
 from facesort.engine.job.changes import RematchReport
 from facesort.engine.job.output import open_output
-from facesort.engine.job.progress import keep_counts
 from facesort.engine.privacy.forget import drop_unknown
 from facesort.engine.rules import Rules, rules_of
 from facesort.engine.scan.intake import Intake, take_in

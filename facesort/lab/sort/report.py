@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from facesort.core.persons.matching import Thresholds
 from facesort.core.stored import StoredFace
 from facesort.core.text.words import duration
+from facesort.engine.counted import status_report
 from facesort.engine.delivery.corrections import listed
 from facesort.engine.gallery.alike import Alike, find_alike
-from facesort.engine.job.progress import read_progress, status_report
+from facesort.engine.job.progress import read_progress
 from facesort.faces.engines.backends import describe_backend
 from facesort.faces.protocol import ModelPack
 from facesort.lab.shared.drop_rate import DropRate

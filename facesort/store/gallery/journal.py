@@ -28,6 +28,8 @@ _KEYS = {
 # Stored, but not compared: they are large, and never change without their pack or id.
 _PICTURES = {"reference": "EXCLUDE (crop, embedding)"}
 
+_PART = 1000  # ids
+
 _Row = tuple[Any, ...]
 _Read = Callable[[str, list[Any]], list[_Row]]
 
@@ -63,9 +65,15 @@ def recorded(store: Store, kind: str, summary: str, at: datetime) -> Iterator[No
 
 def _difference(store: Store, table: str) -> tuple[list[_Row], list[_Row]]:
     """Keys of the rows that the open transaction removed, and of those that it added."""
-    keys = ", ".join(_KEYS[table])
-    sql = f"SELECT {keys}, hash(t) FROM (SELECT * {_PICTURES.get(table, '')} FROM {table}) t"  # noqa: S608
-    before, after = set(store.committed(sql)), set(store.rows(sql))
+    first, keys = _KEYS[table][0], ", ".join(_KEYS[table])
+    rows = f"(SELECT * {_PICTURES.get(table, '')} FROM {table}) t"  # noqa: S608
+    # There may be very many: only of parts that differ, each is looked at.
+    parts = f"SELECT {first} // {_PART}, count(*), sum(hash(t)) FROM {rows} GROUP BY 1"  # noqa: S608
+    differ = {row[0] for row in set(store.committed(parts)) ^ set(store.rows(parts))}
+    if not differ:
+        return [], []
+    sql = f"SELECT {keys}, hash(t) FROM {rows} WHERE {first} // {_PART} IN (SELECT unnest(?::BIGINT[]))"  # noqa: S608
+    before, after = (set(read(sql, [sorted(differ)])) for read in (store.committed, store.rows))
     gone, new = sorted(before - after), sorted(after - before)
     return [row[:-1] for row in gone], [row[:-1] for row in new]
 

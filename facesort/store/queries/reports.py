@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,10 @@ WHERE l.present AND (f.reason = 'within_group'
     OR f.reason = 'group_in_doubt' AND o.name IS NOT NULL AND f.face_id NOT IN (SELECT face_id FROM ignored))
 GROUP BY may_be ORDER BY 3 DESC, may_be
 """
-
+_FACE = "face_id, photo_id, person_id, outcome, reason, awaits, nearest_id"
+# Nothing that is counted goes by paths, sizes or details.
+_PHOTO = "photo_id, status, reason, detail, taken_at"
+_FILE = "* REPLACE ('' AS path, 0 AS size, '' AS detail)"
 
 _CLIP_STATUSES = (
     PhotoStatus.MATCHED,
@@ -164,12 +167,9 @@ def evaluated_once(store: Store) -> Iterator[None]:
 
 def counts_alone(store: Store) -> Counts:
     """As `counts`, of what nothing else is asked at the same time: in two thirds of the time."""
-    face = "face_id, photo_id, person_id, outcome, reason, awaits, nearest_id"
-    # Nothing that is counted goes by paths, sizes or details.
-    file = "* REPLACE ('' AS path, 0 AS size, '' AS detail)"
     with (
-        store.materialized("face_state", face),
-        store.materialized("held", file),
+        store.materialized("face_state", _FACE),
+        store.materialized("held", _FILE),
         store.materialized("place"),
     ):
         return counts(store)
@@ -177,14 +177,9 @@ def counts_alone(store: Store) -> Counts:
 
 def counts(store: Store) -> Counts:
     """Count photos, faces, batches and files."""
-    photos, sources, reasons = _files(store)
-    same_shot = reasons.pop(Reason.SAME_SHOT, 0)
-    faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
     batches = dict(store.rows("SELECT state, count(*) FROM batch GROUP BY state"))
-    by_group, in_doubt = _groups(store)
-    return Counts(
-        photos=photos,
-        faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
+    return replace(
+        _standing(store),
         batches={
             s: batches.get(s, 0) for s in ("PENDING", "PROCESSING", "COMMITTING", "COMMITTED")
         },
@@ -192,18 +187,57 @@ def counts(store: Store) -> Counts:
         skipped=skipped_reasons(store),
         absent=absent_photos(store),
         remarks=photos_by_remark(store),
-        clips=_clips(store),
-        same_shot=same_shot,
-        sources=sources,
-        by_group=by_group,
-        in_doubt=in_doubt,
-        failures=dict(reasons),
         failed_copies=dict(Counter(reason for _, reason in failed_writes(store))),
         seconds=_seconds(store),
         derivatives=_derivatives(store),
         published=dict(published_counts(store)),
         dead_objects=dict(dead_objects(store)),
     )
+
+
+def _standing(store: Store) -> Counts:
+    """What depends on where photos and faces stand; the rest is empty."""
+    photos, sources, reasons = _files(store)
+    same_shot = reasons.pop(Reason.SAME_SHOT, 0)
+    faces = dict(store.rows("SELECT outcome, count(*) FROM face_state GROUP BY outcome"))
+    by_group, in_doubt = _groups(store)
+    return Counts(
+        photos=photos,
+        faces={outcome: faces.get(outcome.value, 0) for outcome in Outcome},
+        batches={},
+        clips=_clips(store),
+        same_shot=same_shot,
+        sources=sources,
+        by_group=by_group,
+        in_doubt=in_doubt,
+        failures=dict(reasons),
+    )
+
+
+def counts_of(store: Store, photos: Collection[int]) -> Counts:
+    """As `counts`, of some photos and all of their files; only where they and their faces stand."""
+    ids = _listed(photos)
+    of_files = (
+        f"SELECT file_id FROM reading JOIN photo USING (photo_id) WHERE decided_as IN ({ids})"  # noqa: S608
+    )
+    file_ids = _listed(file_id for (file_id,) in store.rows(of_files))
+    photos_alone, files_alone = f"photo_id IN ({ids})", f"file_id IN ({file_ids})"
+    with (
+        # The views look for the newest row of each of these, and would do so for all.
+        store.materialized("reading", where=files_alone),
+        store.materialized("batch_file", where=files_alone),
+        store.materialized("result", where=photos_alone),
+        store.materialized("face_state", _FACE, photos_alone),
+        store.materialized("held", _FILE, f"{files_alone} AND decided_as IN ({ids})"),
+        store.materialized("place"),
+        store.materialized("photo_state", _PHOTO, photos_alone),
+    ):
+        return _standing(store)
+
+
+def _listed(ids: Iterable[int]) -> str:
+    """As a list in SQL, which unlike a parameter is compared before rows are joined."""
+    return ", ".join(map(str, ids)) or "NULL"
 
 
 def copies_by_person(store: Store) -> dict[str, int]:

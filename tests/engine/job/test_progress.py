@@ -12,7 +12,8 @@ from store_rows import CLIP
 
 from facesort.core.persons.matching import Decision
 from facesort.core.records import Analysis, File, PhotoInfo
-from facesort.engine.job.progress import Progress, current_status, read_progress, status_report
+from facesort.engine.counted import status_report
+from facesort.engine.job.progress import Progress, current_status, read_progress
 from facesort.engine.setup import set_up
 from facesort.errors import StoreLockedError
 from facesort.files import replace_json

@@ -12,7 +12,7 @@ from store_rows import MATCHED, NO_FACE, add, add_people, photo, record, result
 from synthetic_event import make_workspace, sort_in_threads, write_photo
 
 from facesort.cli import cli
-from facesort.engine.job.progress import status_report
+from facesort.engine.counted import status_report
 from facesort.lab import audit
 from facesort.lab.audit.tables import Sections
 from facesort.lab.shared.drop_rate import DropRate
