@@ -59,13 +59,18 @@ def fingerprint(found: frozenset[Entry]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
+def newest_fingerprint() -> str:
+    """That of a database of this facesort."""
+    return files("facesort.store").joinpath("fingerprint.txt").read_text(encoding="utf-8").strip()
+
+
 def _is_newest(connection: duckdb.DuckDBPyConnection, found: frozenset[Entry]) -> bool:
     """Whether it is known to be as the migrations make it, without making one to compare with, which takes 0.2 s.
 
     After a change of the SQL, or with a DuckDB that prints definitions in another way, it is not known.
     """
-    known = files("facesort.store").joinpath("fingerprint.txt").read_text(encoding="utf-8").strip()
-    return fingerprint(found) == known and _recorded(connection) == _records()
+    return fingerprint(found) == newest_fingerprint() and _recorded(connection) == _records()
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> bool:

@@ -6,6 +6,7 @@ opened for one action and closed after it.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -27,7 +28,7 @@ from facesort.files import (
     kind_of,
     stamp_of,
 )
-from facesort.store.migrate import migrate, refuse_what_is_not_ours
+from facesort.store.migrate import migrate, newest_fingerprint, refuse_what_is_not_ours
 from facesort.store.trouble import (
     explained,
     is_damage,
@@ -59,7 +60,6 @@ _CONFIG: dict[str, Any] = {
     "force_compression": "uncompressed",
 }
 _STREAMED = 2000  # rows that are in memory at a time
-_MANY = 100_000  # photos; to look at the values of fewer takes less than 0.2 s
 _PHOTOS_PER_THREAD = 50_000  # below that, sharing a question out takes longer than answering it
 LOCKED = _CONFIG | {
     "threads": 1,
@@ -82,13 +82,17 @@ _NO_EMBEDDINGS = (
     "`facesort restore BACKUP -w NEW`"
 )
 
-# Databases as this process left them: these need not be looked at again, which takes 20 ms, and more for large ones.
+# Databases as this process left them: these need not be looked at again.
 _looked_at: dict[Path, Stamp | None] = {}
 
 
 def _is_known(path: Path, stamp: Stamp | None) -> bool:
-    """Whether a large database is as some process of this facesort left it."""
-    return kept_while(stamp, _stamp_file(path), below=path.parent, limit=1000) is not None
+    """Whether a database is as some process of this facesort left it, whose own have the same schema.
+
+    To look at one, at what it holds and at its values, takes 0.2 s, and more for a large one.
+    """
+    kept = kept_while(stamp, _stamp_file(path), below=path.parent, limit=1000)
+    return kept is not None and json.loads(kept).get("schema") == newest_fingerprint()
 
 
 def _stamp_file(path: Path) -> Path:
@@ -163,7 +167,6 @@ class Store:
         self._entered = 0
         self._outside: duckdb.DuckDBPyConnection | None = None
         self._kept: list[str] = []
-        self._photos = 0
 
     @classmethod
     def open(
@@ -195,7 +198,9 @@ class Store:
             _refuse_what_is_no_file(path)
             refuse_without_handles()
             stamp = stamp_of(path)
-            unchanged = stamp is not None and stamp == _looked_at.get(path)
+            unchanged = stamp is not None and (
+                stamp == _looked_at.get(path) or _is_known(path, stamp)
+            )
         # Before anything of it is read: opening a database replays its log.
         new = path is None or beside is not None  # and so holds nothing of anybody else's
         config = LOCKED | {"enable_external_access": new}
@@ -208,8 +213,7 @@ class Store:
         try:
             # In Jupyter the library shows a widget of its own for each query that takes two seconds.
             connection.execute("SET enable_progress_bar = false")
-            was_there = not unchanged and migrate(connection, read_only=read_only)
-            if was_there and not (path and _is_known(path, stamp)):
+            if not unchanged and migrate(connection, read_only=read_only):
                 refuse_other_values(connection)
             if beside is not None:
                 _attach(connection, beside)
@@ -237,8 +241,8 @@ class Store:
         self._connection.close()
         if self._path is not None:
             stamp = _looked_at[self._path] = stamp_of(self._path)
-            if self._photos >= _MANY and not _is_known(self._path, stamp):
-                keep_while(stamp, _stamp_file(self._path))
+            if not _is_known(self._path, stamp):
+                keep_while(stamp, _stamp_file(self._path), {"schema": newest_fingerprint()})
 
     def settled(self) -> Stamp | None:
         """Write what is in the log into the file; its stamp, which stays until something is changed.
@@ -511,7 +515,7 @@ class Store:
 
     def make_room(self) -> None:
         """Let cache and threads grow with the job: what joins all faces of a very large one would not fit else."""
-        photos = self._photos = int(self.value("SELECT count(*) FROM file"))
+        photos = int(self.value("SELECT count(*) FROM file"))
         self.execute(f"SET memory_limit = '{_CACHE_MB + photos // _PHOTOS_PER_MB}MB'")
         self.execute(f"SET threads = {min(os.cpu_count() or 1, 1 + photos // _PHOTOS_PER_THREAD)}")
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -9,6 +11,7 @@ import pytest
 from faces.test_description import described
 from faces.tiny_packs import write_model, write_pack
 from foreign_things import patience
+from onnx import TensorProto, ValueInfoProto, helper
 
 from facesort.errors import PackError
 from facesort.faces.engines.load import load_engine
@@ -159,6 +162,38 @@ def test_a_graph_is_read_past_its_weights(tmp_path: Path) -> None:
     assert (graph.inputs, graph.outputs) == (((1, 3, 112, 112),), 15)
     assert graph.is_detector
     assert not graph.is_recogniser
+
+
+def test_shapes_are_those_that_onnx_reads(tmp_path: Path) -> None:
+    shapes = [[1, 3, "height", 640], [], ["batch", 512], [2**40, 7, 0]]
+    values = [
+        helper.make_tensor_value_info(str(number), TensorProto.FLOAT, shape)
+        for number, shape in enumerate(shapes)
+    ]
+    values.append(helper.make_tensor_value_info("unknown", TensorProto.FLOAT, None))
+    graph = helper.make_graph([], "shapes", values, values[::-1])
+    (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+
+    found = read_graph(tmp_path / "m.onnx")
+
+    def told(value: ValueInfoProto) -> tuple[int, ...]:
+        return tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+
+    assert found.inputs == tuple(map(told, values))
+    assert found.inputs[0] == (1, 3, 0, 640)
+    assert found.lengths == tuple((told(v) or (0,))[-1] for v in values[::-1])
+
+
+def test_a_graph_is_read_without_the_library_that_makes_it(tmp_path: Path) -> None:
+    """Its import took longer than a command that looks things up."""
+    write_model(tmp_path / "m.onnx", 15, side=112)
+    code = (
+        "import sys; from pathlib import Path; from facesort.faces.packs.onnx_graph import read_graph;"
+        "read_graph(Path(sys.argv[1])); print({'google', 'onnx'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "m.onnx")]
+
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 @pytest.mark.parametrize("name", ["dlib", "synthetic"])

@@ -17,7 +17,7 @@ import pytest
 from facesort.errors import OldSchemaError, StoreError
 from facesort.files import stamp_of
 from facesort.store import Store, store as door
-from facesort.store.migrate import newest_version
+from facesort.store.migrate import migrate, newest_version
 from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.store.queries.tables import table
 from facesort.store.values import refuse_other_values
@@ -318,29 +318,36 @@ def test_embeddings_that_are_none_are_refused(store: Store, stored: list[bytes])
         load_gallery(store, "p", 10)
 
 
-def test_a_large_database_that_has_not_changed_is_not_looked_at_by_the_next_process(
+def test_a_database_that_has_not_changed_is_not_looked_at_by_the_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = []
-    monkeypatch.setattr(door, "_MANY", 0)
+    looked: list[str] = []
     monkeypatch.setattr(
-        door, "refuse_other_values", lambda c: (looked.append(1), refuse_other_values(c))
+        door,
+        "migrate",
+        lambda c, read_only: (looked.append("schema"), migrate(c, read_only=read_only))[1],
+    )
+    monkeypatch.setattr(
+        door, "refuse_other_values", lambda c: (looked.append("values"), refuse_other_values(c))
     )
     (tmp_path / "state").mkdir()
     path = tmp_path / "facesort.duckdb"
 
-    def opened_by_another_process() -> int:
+    def opened_by_another_process() -> list[str]:
         monkeypatch.setattr(door, "_looked_at", {})
         looked.clear()
         Store.open(path, read_only=True).close()
-        return len(looked)
+        return looked
 
     Store.open(path).close()
-    assert opened_by_another_process() == 0
+    assert opened_by_another_process() == []
     kept = json.loads((tmp_path / "state" / "looked_at.json").read_text())
     with duckdb.connect(str(path)) as connection:
         connection.execute("INSERT INTO source VALUES (1, 'card', 'used')")
-    assert [opened_by_another_process() for _ in range(2)] == [1, 0]
+    assert opened_by_another_process() == ["schema", "values"]
+    assert opened_by_another_process() == []
+    monkeypatch.setattr(door, "newest_fingerprint", lambda: "of a newer facesort")
+    assert opened_by_another_process() == ["schema", "values"]
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE source SET source_id = 2000000000")
     with pytest.raises(StoreError, match=r"source\.source_id has 1 values"):

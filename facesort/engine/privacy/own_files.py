@@ -18,13 +18,14 @@ from facesort.workspace import Workspace
 
 _CHUNK = 1 << 20
 _DEPTH = 3
+_STATE = "(progress|heartbeat|counted|looked_at)"
 # Paths of what is erased, part by part; a name with a dot and `.new` is that of an interrupted write.
 _ERASED = tuple(
     tuple(map(re.compile, parts))
     for parts in (
         ("staging", r"\d{6,}", r"[0-9a-f]{64}\.jpg"),
         ("clips", r"[0-9a-f]{64}", r"\d{6,}\.npz|\.\d{6,}\.npz\.new"),
-        ("state", r"(progress|heartbeat|counted)\.json|\.(progress|heartbeat|counted)\.json\.new"),
+        ("state", rf"{_STATE}\.json|\.{_STATE}\.json\.new"),
         ("state", r"index\.(parquet|jsonl)"),
         ("state", "batches", r"\d{6,}\.json|\.\d{6,}\.json\.new"),
         (r"upload-\w{8}", r"\d+", r"[^/]+"),  # of an older facesort

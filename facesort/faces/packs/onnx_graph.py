@@ -13,10 +13,11 @@ from typing import BinaryIO
 from facesort.errors import PackError, because
 from facesort.files import open_regular
 
-# field numbers of onnx.proto's ModelProto and GraphProto
+# Field numbers of onnx.proto's ModelProto, GraphProto, and the way from a ValueInfoProto to the value of a dimension.
 _MODEL_GRAPH = 7
 _GRAPH_INPUT = 11
 _GRAPH_OUTPUT = 12
+_TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_VALUE = 2, 1, 2, 1, 1
 
 # Which fields of onnx.proto's messages hold other messages, down to TensorProto.external_data.
 _WITHIN: Mapping[str, Mapping[int, str]] = MappingProxyType(
@@ -102,10 +103,6 @@ def read_graph(path: Path) -> Graph:
     PackError
         If the file cannot be read, is not ONNX, or stores weights in another file.
     """
-    # Imported here: it takes 0.2 s, and other kinds of packs do not need it.
-    from google.protobuf.message import DecodeError
-    from onnx import ValueInfoProto
-
     inputs: list[tuple[int, ...]] = []
     outputs: list[tuple[int, ...]] = []
     budget = iter(range(_MOST_FIELDS))
@@ -118,15 +115,12 @@ def read_graph(path: Path) -> Graph:
             )
             for field, first, last in _fields(data, start, end, budget):
                 if field in (_GRAPH_INPUT, _GRAPH_OUTPUT):
-                    value = ValueInfoProto.FromString(
-                        data[first : min(last, first + _LARGEST_SHAPE)]
-                    )
-                    shape = tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
+                    shape = _shape(data, first, last, budget)
                     (inputs if field == _GRAPH_INPUT else outputs).append(shape)
             external = _has_external_data(data, 0, len(data), "model", budget)
     except OSError as error:
         raise PackError(f"{path} of a model pack cannot be read {because(error)}") from error
-    except (ValueError, IndexError, StopIteration, DecodeError, RecursionError) as error:
+    except (ValueError, IndexError, StopIteration, RecursionError) as error:
         raise PackError(f"{path} is not a readable ONNX file; fetch it again") from error
     if external:  # not covered by the hash of this file, and possibly anywhere on the disk
         raise PackError(
@@ -139,6 +133,32 @@ def _mapped(file: BinaryIO) -> mmap.mmap:
     if os.fstat(file.fileno()).st_size > LARGEST_MODEL:
         raise ValueError("it is larger than ONNX can be")
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _shape(data: mmap.mmap, start: int, end: int, budget: Iterator[int]) -> tuple[int, ...]:
+    """Dimensions of an input or an output; 0 for one without a number.
+
+    Read here and not by `onnx`, whose import takes longer than a command that needs nothing else of it.
+    """
+    if end - start > _LARGEST_SHAPE:
+        raise ValueError("a shape is too large")
+    spans = [(start, end)]
+    for wanted in (_TYPE, _TENSOR_TYPE, _SHAPE, _DIM):
+        spans = [
+            (first, last)
+            for span in spans
+            for field, first, last in _fields(data, *span, budget)
+            if field == wanted
+        ]
+    return tuple(_dimension(data, first, last, budget) for first, last in spans)
+
+
+def _dimension(data: mmap.mmap, start: int, end: int, budget: Iterator[int]) -> int:
+    value = 0
+    for field, at, _ in _fields(data, start, end, budget, _VARINT):
+        if field == _DIM_VALUE:
+            value, _ = _varint(data, at)
+    return value
 
 
 def _has_external_data(
@@ -154,9 +174,9 @@ def _has_external_data(
 
 
 def _fields(
-    data: mmap.mmap, at: int, end: int, budget: Iterator[int]
+    data: mmap.mmap, at: int, end: int, budget: Iterator[int], kind: int = _BYTES
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (field number, start, end) of every length-delimited field of a protobuf message.
+    """Yield (field number, start, end) of every field of a protobuf message that is of one kind.
 
     See https://protobuf.dev/programming-guides/encoding/.
 
@@ -164,24 +184,27 @@ def _fields(
     ----------
     budget : iterator of int
         Has an item left for every field that may still be looked at.
+    kind : int
+        Wire type: length-delimited, or a varint.
     """
     while at < end:
         if next(budget, None) is None:
             raise ValueError("it has too many fields")
-        key, at = _varint(data, at)
+        key, first = _varint(data, at)
         field, wire = key >> 3, key & 7
         if wire == _BYTES:
-            length, at = _varint(data, at)
-            if at + length > end:
+            length, first = _varint(data, first)
+            at = first + length
+            if at > end:
                 raise ValueError("a field extends beyond its message")
-            yield field, at, at + length
-            at += length
         elif wire == _VARINT:
-            _, at = _varint(data, at)
+            _, at = _varint(data, first)
         elif wire in (_FIXED32, _FIXED64):
-            at += 4 if wire == _FIXED32 else 8
+            at = first + (4 if wire == _FIXED32 else 8)
         else:
             raise ValueError(f"unknown wire type {wire}")
+        if wire == kind:
+            yield field, first, at
 
 
 def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
