@@ -14,6 +14,10 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from collecting import (
+    pytest_collection_finish as pytest_collection_finish,
+    pytest_unconfigure as pytest_unconfigure,
+)
 from hypothesis import HealthCheck, settings
 from mortals import Mortal
 from postgres_server import postgres as postgres, postgres_server as postgres_server
