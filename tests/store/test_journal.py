@@ -69,18 +69,23 @@ def opened() -> Iterator[Store]:
 
 
 def fresh(store: Store) -> InMemory:
-    """Ada and Bo, and eight faces of them, of strangers and in between."""
-    with store.transaction():
-        for (table,) in store.rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
-        ):
-            if table != "schema_migration":
-                store.execute(f"DELETE FROM {table}")
+    """Ada and Bo, and eight faces of them, of strangers and in between; made once, and kept for the next."""
+    names = "SELECT table_name FROM duckdb_tables() WHERE temporary = ? AND table_name <> 'schema_migration'"
+    tables, kept = ({name for (name,) in store.rows(names, [kind])} for kind in (False, True))
     job = InMemory(store)
-    seed(job, "Ada", (0, 0.0))
-    seed(job, "Bo", (1, 0.2))
-    sort(job, [[(0, 0.1), (1, 0.1)], [(0, 0.4)], [(5, 0.0)]])
-    sort(job, [[(0, 0.7)], [(5, 0.4), (1, 0.5)], [(0, 0.9)]])
+    with store.transaction():
+        for table in tables:
+            store.execute(f"DELETE FROM main.{table}")
+            if f"fresh_{table}" in kept:
+                store.execute(f"INSERT INTO main.{table} FROM temp.fresh_{table}")
+    if not kept:
+        seed(job, "Ada", (0, 0.0))
+        seed(job, "Bo", (1, 0.2))
+        sort(job, [[(0, 0.1), (1, 0.1)], [(0, 0.4)], [(5, 0.0)]])
+        sort(job, [[(0, 0.7)], [(5, 0.4), (1, 0.5)], [(0, 0.9)]])
+        for table in tables:
+            if store.value(f"SELECT count(*) FROM main.{table}"):
+                store.execute(f"CREATE TEMP TABLE fresh_{table} AS FROM main.{table}")
     return job
 
 
