@@ -584,17 +584,18 @@ class Model:
         files = Counter(PEOPLE.get(w.person_id or 0, "_unknown") for w in self.done)
         assert counts.persons == {name: 0 for name in PEOPLE.values()} | files
 
-    def check_everything(self) -> None:
-        self.check()
-        assert {i: PhotoStatus(s) for i, (s, _) in states(self.store).items()} == self.status
-        assert {w.plan for w in verified_writes(self.store)} == self.done
-        reasons = reports.drop_reasons(self.store)
-        kept = {PhotoStatus.MATCHED, PhotoStatus.PENDING}
-        dropped = [i for i, s in self.status.items() if s not in kept and i not in self.linked]
-        assert sum(reasons.values()) == len(dropped)
-        assert None not in reasons, "every drop has a reason"
-        found = {what for what, sql in ORPHANS.items() if self.store.rows(f"SELECT 1 {sql}")}
-        assert found == set()
+    def check_rows(self) -> None:
+        """What is asked of every row: it takes longest."""
+        with reports.evaluated_once(self.store):
+            assert {i: PhotoStatus(s) for i, (s, _) in states(self.store).items()} == self.status
+            assert {w.plan for w in verified_writes(self.store)} == self.done
+            reasons = reports.drop_reasons(self.store)
+            kept = {PhotoStatus.MATCHED, PhotoStatus.PENDING}
+            dropped = [i for i, s in self.status.items() if s not in kept and i not in self.linked]
+            assert sum(reasons.values()) == len(dropped)
+            assert None not in reasons, "every drop has a reason"
+            found = {what for what, sql in ORPHANS.items() if self.store.rows(f"SELECT 1 {sql}")}
+            assert found == set()
 
 
 STEPS = ["scan", "analyse", "commit", "retry", "interrupt"]
@@ -639,10 +640,11 @@ def emptied(store: Store) -> Store:
 def test_counts_add_up_whatever_happens(reused: Store, steps: list[str], seed: int) -> None:
     model = Model(emptied(reused), random.Random(seed))
     add_people(reused)
-    model.check_everything()
+    model.check()
+    model.check_rows()
     for step in ["scan", *steps, "analyse", "commit", "retry", "commit", "analyse", "commit"]:
         if step in NEEDS and not files.batches_in(reused, NEEDS[step]):
             continue  # it would look for a batch and change nothing
         getattr(model, step)()
         model.check()
-    model.check_everything()
+    model.check_rows()
