@@ -20,6 +20,7 @@ from collecting import (
 )
 from hypothesis import HealthCheck, settings
 from mortals import Mortal
+from new_databases import copied, made_anew
 from postgres_server import postgres as postgres, postgres_server as postgres_server
 
 from facesort.engine.job.batches import Run
@@ -39,6 +40,19 @@ settings.register_profile(
     "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_databases() -> Iterator[None]:
+    with copied():
+        yield
+
+
+@pytest.fixture(scope="module")
+def databases_made_anew() -> Iterator[None]:
+    """For tests of how a database is made: no copies."""
+    with made_anew():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.store.queries.tables import table
 from facesort.store.values import refuse_other_values
 
+pytestmark = pytest.mark.usefixtures("databases_made_anew")
+
 SECRET = "what nobody else should read"
 PERSON = "INSERT INTO person (person_id, name, folder, folder_key) VALUES (1, 'Ada', 'Ada', 'ada')"
 

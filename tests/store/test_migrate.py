@@ -11,6 +11,8 @@ from facesort.reasons import PhotoStatus
 from facesort.store import Store
 from facesort.store.migrate import _apply, _build, migrate, newest_version
 
+pytestmark = pytest.mark.usefixtures("databases_made_anew")
+
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:

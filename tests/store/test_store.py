@@ -24,6 +24,8 @@ from facesort.store.gallery.people import add_person
 from facesort.store.job import files, sources
 from facesort.store.store import blob, vector
 
+pytestmark = pytest.mark.usefixtures("databases_made_anew")
+
 Start = Callable[[str], "subprocess.Popen[str]"]
 
 
