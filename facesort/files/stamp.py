@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from facesort.files.durable import replace_json
-from facesort.files.own import READ_LIMIT, Kind, expect, read_own
+from facesort.files.durable import replace_file, replace_json
+from facesort.files.own import READ_LIMIT, Kind, expect, make_own_folder, read_own
 from facesort.version import __version__
 
+_KEY_BYTES = 32
+
 Stamp = tuple[int, ...]
-"""Changes whenever a database does.  Nobody can send it along: where a copy will lie, and since when, is not known."""
+"""Changes whenever a database does, and in a copy of it."""
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -39,13 +44,15 @@ def keep_while(stamp: Stamp | None, path: Path, said: Mapping[str, Any] | None =
         with suppress(OSError):
             expect(path.parent, Kind.FOLDER)
             kept = {"version": __version__, "database": stamp, **(said or {})}
-            replace_json(path, kept, durable=False)
+            replace_json(path, kept | {"seal": _seal(kept)}, durable=False)
 
 
 def kept_while(
     stamp: Stamp | None, path: Path, *, below: Path, limit: int = READ_LIMIT
 ) -> bytes | None:
-    """The JSON file that this facesort kept while the database had the same stamp; None if there is none.
+    """The JSON file that this user's facesort kept while the database had the same stamp; None if there is none.
+
+    One that came with a workspace from elsewhere counts for nothing: on a stick, the stamp can be made to fit.
 
     Parameters
     ----------
@@ -57,7 +64,38 @@ def kept_while(
     try:
         data = read_own(path, below=below, limit=limit)
         found = json.loads(data)
-        theirs = found["version"], found["database"]
+        theirs, seal = (found["version"], found["database"]), str(found.pop("seal"))
+        if theirs != (__version__, list(stamp)):
+            return None
+        return data if hmac.compare_digest(seal.encode(), _seal(found).encode()) else None
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return None
-    return data if theirs == (__version__, list(stamp)) else None
+
+
+def _seal(kept: Mapping[str, Any]) -> str:
+    """What only this user can write below it.
+
+    Raises
+    ------
+    OSError
+        If there is no folder for what is the user's own.
+    """
+    data = json.dumps(kept, sort_keys=True).encode()
+    return hmac.digest(_key(_own_folder()), data, "sha256").hex()
+
+
+def _own_folder() -> Path:
+    try:
+        return Path.home() / ".facesort"
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from error
+
+
+@cache
+def _key(folder: Path) -> bytes:
+    """A secret of the user's, made when it is first needed."""
+    path = folder / "key"
+    make_own_folder(folder, below=folder.parent)
+    if expect(path, Kind.FILE, None) is None:
+        replace_file(path, secrets.token_bytes(_KEY_BYTES), private=True)
+    return read_own(path, below=folder, limit=_KEY_BYTES)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from facesort.errors import OldSchemaError, StoreError
-from facesort.files import stamp_of
+from facesort.files import keep_while, kept_while, stamp_of
 from facesort.store import Store, store as door
-from facesort.store.migrate import migrate, newest_version
+from facesort.store.migrate import migrate, newest_fingerprint, newest_version
 from facesort.store.queries.gallery import load_gallery, person_summaries
 from facesort.store.queries.tables import table
 from facesort.store.values import refuse_other_values
@@ -354,7 +354,32 @@ def test_a_database_that_has_not_changed_is_not_looked_at_by_the_next_process(
         connection.execute("UPDATE source SET source_id = 2000000000")
     with pytest.raises(StoreError, match=r"source\.source_id has 1 values"):
         opened_by_another_process()
-    replaced = kept | {"database": list(stamp_of(path) or ()), "version": "0.0"}
-    (tmp_path / "state" / "looked_at.json").write_text(json.dumps(replaced))
+    monkeypatch.setattr(door, "newest_fingerprint", newest_fingerprint)
+    forged = kept | {"database": list(stamp_of(path) or ())}
+    (tmp_path / "state" / "looked_at.json").write_text(json.dumps(forged))
     with pytest.raises(StoreError, match=r"source\.source_id has 1 values"):
         opened_by_another_process()
+
+
+def test_what_another_user_kept_of_a_database_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workspace on a stick, whose files are as they were, down to their inodes and times."""
+    database, kept = tmp_path / "facesort.duckdb", tmp_path / "state" / "kept.json"
+    database.write_bytes(b"a database")
+    kept.parent.mkdir()
+    stamp = stamp_of(database)
+
+    def is_kept() -> bool:
+        return kept_while(stamp, kept, below=tmp_path) is not None
+
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "theirs")
+    keep_while(stamp, kept)
+    assert not is_kept(), "without a home, nothing is kept"
+    for home in ("theirs", "ours"):
+        (tmp_path / home).mkdir()
+        assert not is_kept()
+        keep_while(stamp, kept)
+        assert is_kept()
+        monkeypatch.setattr(Path, "home", lambda: tmp_path / "ours")
+    assert (tmp_path / "ours" / ".facesort" / "key").stat().st_mode & 0o077 == 0
