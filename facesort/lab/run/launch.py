@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,10 +16,9 @@ from papermill.exceptions import PapermillExecutionError
 from pathvalidate import sanitize_filename
 
 from facesort.clock import utc_text
-from facesort.errors import FREE_MEMORY, NotebookError, because, short_of
+from facesort.errors import FREE_MEMORY, NotebookError, because, resources_explained, short_of
 from facesort.files import create_own, replace_json
 from facesort.lab.run.engine import ENGINE
-from facesort.lab.run.page import save_page
 from facesort.lab.run.parameters import check_parameters
 from facesort.lab.shared.kernel import Kernel, started_kernel
 from facesort.lab.shared.log_lines import Echo
@@ -84,22 +84,31 @@ def _run(
     path: Path, values: dict[str, Any], runs: Path, job: str, echo: TextIO, kernel: Kernel
 ) -> Path:
     """Execute in a new folder, and write what became of it, however it ends."""
-    saved = _new_folder(runs, job) / path.name
-    record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
-    record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
-    try:
-        _execute(path, saved, values, Echo(echo), kernel)
-        record["state"] = "finished"
-    except PapermillExecutionError as error:
-        record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
-        raise NotebookError(_failure(path, saved, record["error"])) from error
-    except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
-        record |= {"state": "failed", "error": f"it could not be finished{_why(error)}"}
-        raise NotebookError(_failure(path, saved, record["error"])) from error
-    finally:
-        _write_summary(saved, record)
-        _write_page(saved, faces=bool(values.get("contact_sheet")))
+    with ThreadPoolExecutor(1) as beside:
+        saved = _new_folder(runs, job) / path.name
+        with resources_explained():
+            maker = beside.submit(_page_maker)  # loads for 0.3 s what is needed only at the end
+        record: dict[str, Any] = {"notebook": path.stem, "job": job, "parameters": values}
+        record |= {"state": "interrupted", "error": None, "started_at": utc_text()}
+        try:
+            _execute(path, saved, values, Echo(echo), kernel)
+            record["state"] = "finished"
+        except PapermillExecutionError as error:
+            record |= {"state": "failed", "error": f"{error.ename}: {error.evalue}"}
+            raise NotebookError(_failure(path, saved, record["error"])) from error
+        except (OSError, RuntimeError) as error:  # a full disk; nbclient's DeadKernelError
+            record |= {"state": "failed", "error": f"it could not be finished{_why(error)}"}
+            raise NotebookError(_failure(path, saved, record["error"])) from error
+        finally:
+            _write_summary(saved, record)
+            _write_page(saved, bool(values.get("contact_sheet")), maker)
     return saved
+
+
+def _page_maker() -> Any:
+    from facesort.lab.run.page import page_maker  # and nbconvert
+
+    return page_maker()
 
 
 def _why(error: OSError | RuntimeError) -> str:
@@ -190,9 +199,11 @@ def _write_summary(saved: Path, record: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _write_page(saved: Path, *, faces: bool) -> None:
+def _write_page(saved: Path, faces: bool, maker: Future[Any]) -> None:
     """Write the web page; a failure is only logged, because the notebook matters more."""
+    from facesort.lab.run.page import save_page
+
     try:
-        save_page(saved, faces=faces)
+        save_page(saved, faces=faces, maker=maker.result())
     except (OSError, ValueError) as error:
         log.warning("%s has no page: %s", saved, error)

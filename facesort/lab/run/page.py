@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_notebook, new_output
 
 from facesort.files import replace_file
 
@@ -55,7 +55,19 @@ _TEMPLATE = """
 """
 
 
-def save_page(notebook: Path, *, faces: bool) -> Path:
+def page_maker() -> HTMLExporter:
+    """Read and compile the templates, which can be done while a notebook runs."""
+    maker = HTMLExporter(
+        template_name="basic",
+        raw_template=_TEMPLATE,
+        embed_images=True,
+        extra_template_basedirs=[],  # the default is the current folder, and a template is code
+    )
+    maker.from_notebook_node(new_notebook())  # else they are read with the first page
+    return maker
+
+
+def save_page(notebook: Path, *, faces: bool, maker: HTMLExporter | None = None) -> Path:
     """Write a notebook's web page beside it.
 
     Parameters
@@ -64,6 +76,8 @@ def save_page(notebook: Path, *, faces: bool) -> Path:
         A saved notebook; if it failed, the page shows the error.
     faces : bool
         Whether outputs of cells tagged ``faces`` are in the page.
+    maker : HTMLExporter, optional
+        That of `page_maker`.
 
     Returns
     -------
@@ -76,15 +90,9 @@ def save_page(notebook: Path, *, faces: bool) -> Path:
         If the notebook cannot be read, or the page cannot be written.
     """
     shown = still(nbformat.read(notebook, as_version=4), faces=faces)
-    exporter = HTMLExporter(
-        template_name="basic",
-        raw_template=_TEMPLATE,
-        embed_images=True,
-        extra_template_basedirs=[],  # the default is the current folder, and a template is code
-    )
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     resources = {"metadata": {"name": notebook.stem}, "page_style": style}
-    body, _ = exporter.from_notebook_node(shown, resources=resources)
+    body, _ = (maker or page_maker()).from_notebook_node(shown, resources=resources)
     page = notebook.with_suffix(".html")
     replace_file(page, body.encode(), durable=False)
     return page

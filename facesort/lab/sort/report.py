@@ -168,7 +168,7 @@ def read_report(
         How many doubtful faces to load with their pictures.
     """
     progress = read_progress(workspace.state) or {}
-    with workspace.open_store(read_only=True) as store:
+    with workspace.open_store(read_only=True) as store, reports.evaluated_once(store):
         run = reports.run_record(store, run_id)
         return SortReport(
             run=run,
