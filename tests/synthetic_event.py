@@ -127,11 +127,14 @@ def sort_in_threads(workspace: Workspace, pack: ModelPack, **options: object) ->
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file below a folder, hidden ones too, with its SHA-256."""
+    """Every file below a folder, hidden ones too, with its SHA-256.
+
+    Without that of when a database was looked at: whoever opens it may look again.
+    """
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "looked_at.json"
     }
 
 
