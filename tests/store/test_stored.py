@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from facesort.store.queries import face_sets
 from facesort.store.queries.face_sets import decided_faces
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.review.shown import faces_with_crops
-from facesort.store.queries.stored import stored_faces, stored_photos
+from facesort.store.queries.stored import places_of, stored_faces, stored_photos
 
 
 def test_a_face_of_a_clip_says_when_it_is_seen(store: Store) -> None:
@@ -69,3 +70,30 @@ def test_of_a_few_faces_only_their_pictures_and_embeddings_are_read(
     ]
     assert len(large) > 8
     assert all(len(ids) <= 40 for (ids,) in large)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_the_files_of_some_photos_alone_are_those_of_all(store: Store, number: int) -> None:
+    """Files that were read again hold other photos since, wait, or are gone; photos are decided as others."""
+    chance, ids = random.Random(number), range(1, 13)
+    for batch in (1, 2, 3):
+        store.execute("INSERT INTO batch VALUES (?, 'sort', 'COMMITTED')", [batch])
+        for file_id in ids if batch == 1 else chance.sample(ids, 5):
+            store.execute("INSERT INTO batch_file VALUES (?, ?)", [batch, file_id])
+            if chance.random() < 0.8:
+                read = [file_id, batch, chance.choice([*ids, None])]
+                store.execute("INSERT INTO reading VALUES (?, ?, ?, NULL, '')", read)
+    add_photos = "INSERT INTO photo (photo_id, sha256, shot_id, decided_as) VALUES (?, ?, ?, ?)"
+    store.execute("INSERT INTO source VALUES (1, 'card-1', 'used')")
+    for key in ids:
+        state = chance.choice(("present", "present", "gone", "replaced"))
+        store.execute("INSERT INTO file VALUES (?, 1, ?, 1, 1, ?)", [key, f"{key}.jpg", state])
+        shot = chance.choice((key, key, max(1, key - 1)))
+        store.execute(add_photos, [key, f"sha-{key}", shot, shot])
+    for _ in range(5):
+        some = ", ".join(map(str, chance.sample(ids, 4)))
+        asked = [f"SELECT * FROM place WHERE photo_id IN ({some}) ORDER BY ALL",
+                 f"SELECT * FROM held WHERE decided_as IN ({some}) ORDER BY ALL"]  # fmt: skip
+        of_all = [store.rows(sql) for sql in asked]
+        with places_of(store, some):
+            assert [store.rows(sql) for sql in asked] == of_all

@@ -26,7 +26,12 @@ from facesort.store.queries.face_sets import (
 )
 from facesort.store.queries.gallery import load_gallery
 from facesort.store.queries.review.answers import confirmed, rejected_pairs
-from facesort.store.queries.review.unknown import LeftOut, state_of_groups, unknown_faces
+from facesort.store.queries.review.unknown import (
+    LeftOut,
+    UnknownFaces,
+    state_of_groups,
+    unknown_faces,
+)
 from facesort.workspace import Workspace
 
 Ids = NDArray[np.int64]
@@ -178,6 +183,7 @@ def find_unknown(
     *,
     finding: bool = False,
     read: Read | None = None,
+    unknown: UnknownFaces | None = None,
 ) -> tuple[UnknownPeople, Kept]:
     """The groups of a job that have no reference: the same ones that name faces, so that naming one agrees with that.
 
@@ -191,6 +197,8 @@ def find_unknown(
         Whether it has taken over such work, and is not done: then there is none.
     read : callable of query
         By which that work asks the database, for a moment each time; by default it opens the workspace's.
+    unknown : UnknownFaces, optional
+        As `unknown_now` gives them, if it was asked since anything changed.
 
     Returns
     -------
@@ -207,7 +215,7 @@ def find_unknown(
     kept = Kept() if kept is None else kept
     rules = rules_of(workspace.settings, pack)
     with workspace.open_store(read_only=True) as store:
-        unknown = unknown_faces(store, pack.pack_id, _MIN_QUALITY)
+        unknown = unknown_now(pack, store) if unknown is None else unknown
         asked, state = unknown.asked, (rules, pack.pack_id, state_of_groups(store))
         refused = rejected_pairs(store)
         stale = kept.state != state or not np.isin(asked, kept.asked).all()
@@ -226,6 +234,11 @@ def find_unknown(
     alone = len(asked) - waiting - sum(map(len, clusters))
     may_be = dict(_still_to_ask(kept, clusters, refused))
     return UnknownPeople(clusters, may_be, alone, waiting, unknown.left_out), kept
+
+
+def unknown_now(pack: ModelPack, store: Store) -> UnknownFaces:
+    """All unknown faces, and those of them that groups are made of."""
+    return unknown_faces(store, pack.pack_id, _MIN_QUALITY)
 
 
 def _reading(workspace: Workspace) -> Read:

@@ -17,14 +17,14 @@ from facesort.core.persons.matching import Thresholds
 from facesort.core.stored import StoredFace
 from facesort.core.text.words import plain, several
 from facesort.engine.gallery.action import one_opening
-from facesort.engine.gallery.alike import find_alike
+from facesort.engine.gallery.alike import Alike, find_alike
 from facesort.engine.gallery.seed import person_name
 from facesort.engine.job.progress import current_status
 from facesort.engine.review.chains import Neighbour, neighbours
-from facesort.engine.review.clusters import Kept
+from facesort.engine.review.clusters import Kept, unknown_now
 from facesort.engine.rules import rules_of
 from facesort.faces.protocol import ModelPack
-from facesort.files import stamp_of
+from facesort.files import Stamp, stamp_of
 from facesort.lab.review.sheet import Tile
 from facesort.lab.shared.event import alike_sentences, event_sentences
 from facesort.lab.shared.history_line import HistoryLine
@@ -35,6 +35,7 @@ from facesort.store.queries import Store, face_sets, reports
 from facesort.store.queries.gallery import known_person, person_summaries, references_of
 from facesort.store.queries.review import shown
 from facesort.store.queries.review.chosen import Origins, origins
+from facesort.store.queries.review.unknown import UnknownFaces
 from facesort.workspace import Workspace
 
 NOT_SORTED = "No face is stored yet: run `facesort sort` first."
@@ -75,8 +76,8 @@ class ReviewSession(Session):
         self.history_line = HistoryLine(self)
         self._reader = ThreadPoolExecutor(1)
         self._wanted: Callable[[], object] | None = None
-        self._origins = Origins()
-        self._origins_at: tuple[int, ...] | None = None
+        self._kept: dict[str, Any] = {}
+        self._kept_at: Stamp | None = None
         self._seconds = 0.0  # that the figures take
         self._figures = Live(self.table)
         self.follow("figures", self._session_changed, deferred=True)
@@ -144,7 +145,7 @@ class ReviewSession(Session):
 
     def alike_sentences(self, name: str = "") -> list[str]:
         """Who looks like one person: of everybody, or of one person."""
-        found, who = self.read(partial(find_alike, self.workspace, self.pack)), person_name(name)
+        found, who = self.alike(), person_name(name)
         return alike_sentences([pair for pair in found if not who or who in pair.names])
 
     def tiles(self, store: Store, faces: Iterable[StoredFace], draw: DrawFace) -> list[Tile]:
@@ -153,13 +154,38 @@ class ReviewSession(Session):
         near = neighbours(store, found, self.pack.pack_id)
         return [draw(face, near.get(face.face_id)) for face in found]
 
-    def origins(self) -> Origins:
-        """Where the photos come from; asked once for all panels, as long as nothing changes."""
+    def kept(self, name: str, query: Callable[[Store], T]) -> T:
+        """What a query gives: for all panels it is asked once, as long as nothing changes."""
         with self.lock:
             stamp = stamp_of(self.workspace.database)
-            if stamp is None or stamp != self._origins_at:
-                self._origins, self._origins_at = self.read(origins), stamp
-            return self._origins
+            if stamp is None or stamp != self._kept_at:
+                self._kept, self._kept_at = {}, stamp
+            if name not in self._kept:
+                self._kept[name] = self.read(query)
+            found: T = self._kept[name]
+            return found
+
+    def origins(self) -> Origins:
+        """Where the photos come from."""
+        return self.kept("origins", origins)
+
+    def alike(self) -> list[Alike]:
+        """Persons who look like one."""
+        return self.kept("alike", partial(find_alike, self.workspace, self.pack))
+
+    def unknown(self) -> UnknownFaces:
+        """Faces of nobody in the gallery."""
+        return self.kept("unknown", partial(unknown_now, self.pack))
+
+    def _counts_of_persons(self) -> dict[int, int]:
+        return self.kept("persons", face_sets.count_by_person)
+
+    def _asked_of_all_faces(self) -> None:
+        """What the figures and other panels ask of all faces; they are joined once for it, and it is kept."""
+        if stamp_of(self.workspace.database) is not None:
+            self.alike()
+            self.unknown()
+            self._counts_of_persons()
 
     def best_references(self, names: Iterable[str]) -> dict[str, bytes]:
         """Crop of the best reference of each person; empty if there is none."""
@@ -182,7 +208,7 @@ class ReviewSession(Session):
 
     def face_counts(self) -> dict[str, int]:
         """Number of faces of each person in the gallery, in alphabetical order."""
-        found, counts = self.read(person_summaries), self.read(face_sets.count_by_person)
+        found, counts = self.read(person_summaries), self._counts_of_persons()
         of_name = {s.person.name: counts.get(s.person.person_id, 0) for s in found}
         return {name: of_name[name] for name in sorted(of_name, key=plain)}
 
@@ -194,7 +220,10 @@ class ReviewSession(Session):
         """Figures of the sort."""
         started = time.perf_counter()
         with self.one_opening():
-            doubtful = self.read(partial(shown.count_waiting, low_quality=LOW_QUALITY))
+            waiting = partial(
+                shown.count_waiting, low_quality=LOW_QUALITY, beside=self._asked_of_all_faces
+            )
+            doubtful = self.read(waiting)
             persons = self.read(person_summaries)
             counts = current_status(self.workspace)  # counted only if they are not kept
             thresholds, said = self.thresholds, self._said(counts["photos"]["pending"])

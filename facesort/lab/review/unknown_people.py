@@ -93,6 +93,7 @@ class UnknownPeoplePanel(Panel):
             *(session.workspace, session.pack, session.unknown_groups, self._later),
             finding=session.finding is not None,
             read=session.read,
+            unknown=session.unknown(),
         )
         self.filter.offer(session.origins())
         chosen = self.filter.chosen()

@@ -67,8 +67,9 @@ def unlearn_faces(store: Store, face_ids: Collection[int]) -> set[int]:
 
 def missing_faces(store: Store, face_ids: Sequence[int]) -> list[int]:
     """Those ids that no face has."""
-    sql = "SELECT unnest(?::BIGINT[]) EXCEPT SELECT face_id FROM face ORDER BY 1"
-    return [row[0] for row in store.rows(sql, [list(map(int, face_ids))])]
+    asked = set(map(int, face_ids))
+    sql = "SELECT face_id FROM face WHERE face_id IN (SELECT unnest(?::BIGINT[]))"
+    return sorted(asked - {face_id for (face_id,) in store.rows(sql, [list(asked)])})
 
 
 def ignore_faces(store: Store, face_ids: Sequence[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesort.reasons import Outcome, PhotoStatus, Reason, Remark
 from facesort.store.queries.delivery.published import dead_objects, published_counts
+from facesort.store.queries.stored import places_of
 from facesort.store.store import Store
 
 if TYPE_CHECKING:
@@ -216,28 +217,17 @@ def _standing(store: Store) -> Counts:
 
 def counts_of(store: Store, photos: Collection[int]) -> Counts:
     """As `counts`, of some photos and all of their files; only where they and their faces stand."""
-    ids = _listed(photos)
-    of_files = (
-        f"SELECT file_id FROM reading JOIN photo USING (photo_id) WHERE decided_as IN ({ids})"  # noqa: S608
-    )
-    file_ids = _listed(file_id for (file_id,) in store.rows(of_files))
-    photos_alone, files_alone = f"photo_id IN ({ids})", f"file_id IN ({file_ids})"
+    # As a list in SQL, which unlike a parameter is compared before rows are joined.
+    ids = ", ".join(map(str, photos)) or "NULL"
     with (
-        # The views look for the newest row of each of these, and would do so for all.
-        store.materialized("reading", where=files_alone),
-        store.materialized("batch_file", where=files_alone),
-        store.materialized("result", where=photos_alone),
-        store.materialized("face_state", _FACE, photos_alone),
-        store.materialized("held", _FILE, f"{files_alone} AND decided_as IN ({ids})"),
+        places_of(store, ids),
+        store.materialized("result", where=f"photo_id IN ({ids})"),
+        store.materialized("face_state", _FACE, f"photo_id IN ({ids})"),
+        store.materialized("held", _FILE, f"decided_as IN ({ids})"),
         store.materialized("place"),
-        store.materialized("photo_state", _PHOTO, photos_alone),
+        store.materialized("photo_state", _PHOTO, f"photo_id IN ({ids})"),
     ):
         return _standing(store)
-
-
-def _listed(ids: Iterable[int]) -> str:
-    """As a list in SQL, which unlike a parameter is compared before rows are joined."""
-    return ", ".join(map(str, ids)) or "NULL"
 
 
 def copies_by_person(store: Store) -> dict[str, int]:

@@ -6,6 +6,7 @@ Crops and embeddings make up nearly all of the database: they are read only when
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any, Literal
@@ -39,6 +40,25 @@ SELECT p.photo_id, path, source, shown_path(source, path), status, reason, sha25
        p.size
 FROM photo_state p LEFT JOIN clip c USING (photo_id) WHERE {} ORDER BY p.photo_id
 """
+
+
+@contextmanager
+def places_of(store: Store, photos: str) -> Iterator[None]:
+    """Look for the files of some photos alone, in all questions inside, which are about no others.
+
+    The views look for what was read last of every file, and would do so for all of them.
+
+    Parameters
+    ----------
+    photos : str
+        SQL that gives ids of photos that were decided themselves.
+    """
+    read = (
+        "s.file_id IN (SELECT file_id FROM reading JOIN photo USING (photo_id) "  # noqa: S608
+        f"WHERE decided_as IN ({photos}))"
+    )
+    with store.materialized("reading", where=read), store.materialized("batch_file", where=read):
+        yield
 
 
 def stored_faces(

@@ -30,7 +30,7 @@ from facesort.lab.review.sheet import FaceSheet, Tile, paginate
 from facesort.lab.review.unknown_people import UnknownPeoplePanel
 from facesort.lab.run.launch import launch
 from facesort.lab.shared.tables import Table
-from facesort.store.queries import reports
+from facesort.store.queries import face_sets, reports
 from facesort.store.queries.journal import history
 
 PANELS = (
@@ -490,6 +490,26 @@ def test_the_figures_are_those_that_the_sort_kept(
     monkeypatch.setattr(reports, "counts", None)
     assert session.table().rows == kept.rows
     assert dict(row[:2] for row in kept.rows)["Photos"] == counted.total
+
+
+def test_of_all_faces_it_is_asked_once_for_the_figures_and_the_panels(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("asked again")
+
+    session.table()
+    with monkeypatch.context() as patch:
+        patch.setattr(face_sets, "count_by_person", again)
+        patch.setattr("facesort.engine.review.clusters.unknown_faces", again)
+        patch.setattr("facesort.engine.gallery.alike.best_faces", again)
+        before = session.face_counts()
+        UnknownPeoplePanel(session)
+        session.alike_sentences()
+    panel = PersonPanel(session)
+    name = panel.person.value
+    press(panel.sheet, "take", ids(panel.sheet)[0])
+    assert session.face_counts()[name] == before[name] - 1, "something has changed"
 
 
 def test_the_review_opens_while_somebody_else_reads(session: ReviewSession) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facesort.store.queries.stored import places_of
 from facesort.store.store import Store
 
 
@@ -66,16 +67,21 @@ def corrections(store: Store) -> list[Correction]:
     """
     if not store.value("SELECT EXISTS (FROM write WHERE status = 'verified')"):
         return []
-    photos = [photo_id for (photo_id,) in store.rows(_SUSPECTED)]
-    if not photos:
-        return []
-    where = "s.photo_id IN (SELECT unnest(?::INTEGER[]))"
-    with store.materialized("face_state", where=where, parameters=[photos]):
-        return _wrong(store, photos)
+    with store.materialized("superseded"):
+        photos = [photo_id for (photo_id,) in store.rows(_SUSPECTED)]
+        if not photos:
+            return []
+        ids = ", ".join(map(str, photos))
+        with (
+            places_of(store, ids),
+            store.materialized("result", where=f"photo_id IN ({ids})"),
+            store.materialized("face_state", where=f"photo_id IN ({ids})"),
+        ):
+            return _wrong(store, photos)
 
 
 def _wrong(store: Store, photos: list[int]) -> list[Correction]:
-    """Wrong copies of some photos, with ``face_state`` of these alone."""
+    """Wrong copies of some photos, of which alone it is known where they are and how they stand."""
     rows = store.rows(
         "WITH wanted AS MATERIALIZED (FROM wanted_copy), seen AS ("
         "  SELECT s.photo_id, if(s.awaits, NULL, s.person_id) AS person_id, t.best_ms "

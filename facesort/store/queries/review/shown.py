@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesort.core.records import PhotoRef
 from facesort.core.stored import StoredFace
 from facesort.store.queries.review.chosen import EVERY_FACE, IN_CLIP, FaceFilter, fitting
-from facesort.store.queries.stored import stored_faces, with_crops
+from facesort.store.queries.stored import places_of, stored_faces, with_crops
 from facesort.store.store import Store, vectors
 
 
@@ -102,6 +102,7 @@ _DOUBTFUL = (
     "s.person_id IS NOT NULL AND NOT s.by_user AND s.face_id NOT IN (SELECT face_id FROM ignored) "
     "AND (s.outcome = 'loose' OR s.quality < ?::FLOAT)"
 )
+_STANDS = "face_id, person_id, outcome, reason, quality, by_user"
 _IN_DOUBT = "s.reason = 'group_in_doubt' AND s.face_id NOT IN (SELECT face_id FROM ignored)"
 
 
@@ -129,7 +130,10 @@ def _shown_once(store: Store, where: str, parameters: Sequence[Any]) -> Iterator
     """
     with ExitStack() as stack:
         # Everything else about a face is asked for these only.
-        with store.materialized("face_state", where=where, parameters=parameters):
+        with (
+            store.materialized("face_state", where=where, parameters=parameters),
+            places_of(store, "SELECT photo_id FROM face_state"),
+        ):
             stack.enter_context(
                 store.materialized("face_shown", where=where, parameters=parameters)
             )
@@ -181,17 +185,28 @@ def count_doubtful(
     return int(store.value(sql, [low_quality, *parameters]))
 
 
-def count_waiting(store: Store, *, low_quality: float) -> int:
-    """Number of doubtful faces, and of faces of groups in doubt."""
-    where = f"{_DOUBTFUL} OR {_IN_DOUBT}"
-    # Not of `face_shown`, which asks for each face where it lies and what was answered: groups are few, or none.
-    with store.materialized("face_state", where=where, parameters=[low_quality]):
+def count_waiting(
+    store: Store, *, low_quality: float, beside: Callable[[], object] = lambda: None
+) -> int:
+    """Number of doubtful faces, and of faces of groups in doubt.
+
+    Parameters
+    ----------
+    beside : callable
+        Asks what else is asked of all faces, which are joined once for both: `face_sets.best_faces`,
+        `face_sets.count_by_person`, `unknown.unknown_faces`.
+    """
+    with store.materialized("face_state", _STANDS):
         matches, in_groups = store.rows(
             f"SELECT count(*) FILTER ({_DOUBTFUL}), count(*) FILTER ({_IN_DOUBT}) FROM face_state s",  # noqa: S608
             [low_quality],
         )[0]
-        groups = doubtful_groups(store) if in_groups else []
-    return int(matches) + sum(len(group.face_ids) for group in groups)
+        beside()
+    if not in_groups:
+        return int(matches)
+    # Groups are of `face_shown`, which asks for each face where it lies and what was answered: they are few.
+    with store.materialized("face_state", where=_IN_DOUBT):
+        return int(matches) + sum(len(group.face_ids) for group in doubtful_groups(store))
 
 
 def progress(store: Store, *, low_quality: float = 0.0) -> Progress:
