@@ -17,6 +17,7 @@ from typing import Any
 from xml.etree import ElementTree, ElementTree as ET
 
 import click
+import duckdb
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -44,7 +45,6 @@ from facesort.lab.shared.plots import chart, picture
 from facesort.lab.shared.words import shorten
 from facesort.lab.sort.plots import plot_person_files
 from facesort.lab.sort.report import read_report
-from facesort.store import Store
 from facesort.workspace import Workspace
 
 FORMULA = re.compile(r"""[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[ "]*[\t\r\n]""")
@@ -230,10 +230,8 @@ def test_parquet_holds_the_text_as_it_is(job: Job, tmp_path: Path) -> None:
     export(
         workspace, pack, tmp_path / "out", ExportOptions(results="parquet"), ThreadPoolExecutor(2)
     )
-    with Store.open(None) as store:
-        rows = store.rows(
-            "SELECT path FROM read_parquet(?)", [str(tmp_path / "out" / "_results.parquet")]
-        )
+    table = duckdb.read_parquet(str(tmp_path / "out" / "_results.parquet"))
+    rows = table.project("path").fetchall()
     paths = {os.fsencode(from_text(path)) for (path,) in rows}
     assert paths == {
         os.fsencode(path.name) for path in workspace.settings.sources["card-1"].iterdir()
@@ -251,9 +249,8 @@ def test_the_index_is_one_json_object_a_line_and_holds_the_text_as_it_is(
     assert {row["person"] for row in rows} == set(STORABLE[:4])
     assert "=cmd|' /C calc'!A0" in {row["camera"] for row in rows}
     assert all((tmp_path / "out" / row["file"]).is_file() for row in rows)
-    with Store.open(None) as store:
-        table = str(tmp_path / "out" / "index.parquet")
-        read = store.rows("SELECT person, camera FROM read_parquet(?)", [table])
+    table = duckdb.read_parquet(str(tmp_path / "out" / "index.parquet"))
+    read = table.project("person, camera").fetchall()
     assert read == [(row["person"], row["camera"]) for row in rows]
 
 
