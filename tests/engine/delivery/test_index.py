@@ -164,9 +164,9 @@ def test_the_table_has_the_same_rows_and_every_export_the_same_bytes(
     delivered(job, tmp_path / "again", with_location=True)
 
     with duckdb.connect() as anybody:
-        index = anybody.read_parquet(str(tmp_path / "out" / "index.parquet"))
-        read = anybody.sql("SELECT to_json(r)::VARCHAR FROM index r").fetchall()
-        assert set(index.columns) == set(SCHEMA["properties"])
+        parquet = anybody.read_parquet(str(tmp_path / "out" / "index.parquet"))
+        read = anybody.sql("SELECT to_json(r)::VARCHAR FROM parquet r").fetchall()
+        assert set(parquet.columns) == set(SCHEMA["properties"])
 
     def plain(row: dict[str, Any]) -> dict[str, Any]:
         times = {k: str(row[k]).replace("T", " ").rstrip("0") for k in ("captured_at", "taken_at")}
@@ -230,7 +230,7 @@ def test_the_index_of_a_large_event_needs_no_more_memory_than_the_store_may_take
     assert list(scratch.parent.iterdir()) == []
     assert json.loads(written["index.jsonl"].splitlines()[-1]) == row | {"size": 49_999}
     table = pd.read_parquet(io.BytesIO(written["index.parquet"]))
-    assert set(index.columns) == set(SCHEMA["properties"])
+    assert set(parquet.columns) == set(SCHEMA["properties"])
     assert list(table["size"]) == list(range(50_000))
     assert {len(versions) for versions in table["derivatives"]} == {6}
 
