@@ -230,7 +230,7 @@ def test_the_index_of_a_large_event_needs_no_more_memory_than_the_store_may_take
     assert list(scratch.parent.iterdir()) == []
     assert json.loads(written["index.jsonl"].splitlines()[-1]) == row | {"size": 49_999}
     table = pd.read_parquet(io.BytesIO(written["index.parquet"]))
-    assert set(parquet.columns) == set(SCHEMA["properties"])
+    assert set(table.columns) == set(SCHEMA["properties"])
     assert list(table["size"]) == list(range(50_000))
     assert {len(versions) for versions in table["derivatives"]} == {6}
 
