@@ -327,8 +327,10 @@ def test_a_sort_is_stopped_killed_and_goes_on_and_one_of_a_terminal_counts_too(
     assert terminal.wait(60) != 0
 
     post(operator, "/api/operator/sort", 202)
+    # The figures may be those of the sort before, for a second.
+    until(lambda: worker(operator)["alive"])
     under_way(operator)
-    sorter = psutil.Process(worker(operator)["pid"])
+    sorter = psutil.Process(until(lambda: worker(operator)["pid"]))
     for process in (*sorter.parents(), sorter):
         if process.pid in {child.pid for child in psutil.Process().children(recursive=True)}:
             process.send_signal(signal.SIGKILL)
